@@ -1,0 +1,130 @@
+"""Run Naftiko capability files: load one, and call its operations by name.
+
+    import naftiko
+
+    with naftiko.load("capabilities/docker.yaml") as docker:
+        docker.call("docker.containerlist", all=True)
+
+Names are imported when they are first used, so that `import naftiko` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from naftiko.version import __version__
+
+if TYPE_CHECKING:
+    from naftiko.body import Content
+    from naftiko.capability import Capability
+    from naftiko.errors import (
+        ArgumentError,
+        CallError,
+        DocumentError,
+        DocumentSyntaxError,
+        Location,
+        NaftikoError,
+        OutputError,
+        Problem,
+        RequestTimeout,
+        StatusError,
+        TransportError,
+        UnboundVariable,
+        UnknownOperation,
+        UnresolvedRef,
+        UnusableOperation,
+        ValidationError,
+    )
+    from naftiko.exchange import Exchange
+    from naftiko.loader import load, validate
+    from naftiko.messages import Headers, Request, Response
+    from naftiko.operation import Operation
+    from naftiko.registry import Registry
+    from naftiko.request import RawPath
+    from naftiko.transport import (
+        HttpTransport,
+        StreamedResponse,
+        StubTransport,
+        Transport,
+    )
+
+_HOMES = {
+    "body": ("Content",),
+    "capability": ("Capability",),
+    "errors": (
+        "ArgumentError",
+        "CallError",
+        "DocumentError",
+        "DocumentSyntaxError",
+        "Location",
+        "NaftikoError",
+        "OutputError",
+        "Problem",
+        "RequestTimeout",
+        "StatusError",
+        "TransportError",
+        "UnboundVariable",
+        "UnknownOperation",
+        "UnresolvedRef",
+        "UnusableOperation",
+        "ValidationError",
+    ),
+    "exchange": ("Exchange",),
+    "loader": ("load", "validate"),
+    "messages": ("Headers", "Request", "Response"),
+    "operation": ("Operation",),
+    "registry": ("Registry",),
+    "request": ("RawPath",),
+    "transport": ("HttpTransport", "StreamedResponse", "StubTransport", "Transport"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ArgumentError",
+    "CallError",
+    "Capability",
+    "Content",
+    "DocumentError",
+    "DocumentSyntaxError",
+    "Exchange",
+    "Headers",
+    "HttpTransport",
+    "Location",
+    "NaftikoError",
+    "Operation",
+    "OutputError",
+    "Problem",
+    "RawPath",
+    "Registry",
+    "Request",
+    "RequestTimeout",
+    "Response",
+    "StatusError",
+    "StreamedResponse",
+    "StubTransport",
+    "Transport",
+    "TransportError",
+    "UnboundVariable",
+    "UnknownOperation",
+    "UnresolvedRef",
+    "UnusableOperation",
+    "ValidationError",
+    "__version__",
+    "load",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'naftiko' has no attribute '{name}'")
+    from importlib import import_module
+
+    value = getattr(import_module(f"naftiko.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

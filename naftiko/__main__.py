@@ -1,0 +1,7 @@
+"""`python -m naftiko`, the same as the command `naftiko`."""
+
+import sys
+
+from naftiko.cli import main
+
+sys.exit(main())

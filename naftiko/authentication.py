@@ -1,0 +1,173 @@
+"""Read how an adapter identifies its caller, in every spelling of published files.
+
+Spec 2.5. This module must not know how a credential is rendered or sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from naftiko.model import Authentication, Credential
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from naftiko.findings import Findings
+    from naftiko.model import DocumentPath
+
+SUPPORTED = ("bearer", "basic", "digest", "apikey")
+_PLACES = ("header", "query", "cookie")
+
+
+def read_authentication(
+    data: Any, path: DocumentPath, found: Findings
+) -> Authentication | None:
+    """Return the record, or `None` when the document declares nothing usable."""
+    if not isinstance(data, dict):
+        return None
+    written = str(data.get("type") or "")
+    kind = written.lower()
+    fields = {str(key): value for key, value in data.items()}
+    if kind in ("bearer", "header", "query", "apikey"):
+        credentials = tuple(_READERS[kind](_Reading(data, path, found, written)))
+        kind = "bearer" if kind == "bearer" else "apikey"
+        return Authentication(kind, credentials, fields=fields, path=path)
+    if kind in ("basic", "digest"):
+        username, password = _text(data.get("username")), _text(data.get("password"))
+        if "username" not in data and "password" not in data:
+            _incomplete(found, path, kind, "`username` and `password`")
+        return Authentication(kind, (), username, password, fields, path)
+    # A missing type cannot be guessed: it is as unsupported as an unknown one.
+    return Authentication(written or "(none)", fields=fields, path=path)
+
+
+class _Reading:
+    """One authentication object being read."""
+
+    def __init__(
+        self, data: Mapping[str, Any], path: DocumentPath, found: Findings, written: str
+    ) -> None:
+        self.data = data
+        self.path = path
+        self.found = found
+        self.written = written
+
+    def odd(self, hint: str) -> None:
+        """Note a spelling outside the published one."""
+        keys = ", ".join(key for key in self.data if key != "type")
+        self.found.add(
+            "W-auth-shape",
+            self.path,
+            f"authentication of type '{self.written}' written with {keys or 'no keys'}",
+            hint,
+        )
+
+
+def _bearer(reading: _Reading) -> Iterator[Credential]:
+    data = reading.data
+    token = data.get("token")
+    if token is None and data.get("value") is not None:
+        token = data["value"]
+        reading.odd("write `token: \"{{NAME}}\"`")
+    if token is None:
+        _incomplete(reading.found, reading.path, "bearer", "`token`")
+        return
+    text = _text(token)
+    # 'Bearer {{X}}' under `token` says the scheme twice; it is sent once.
+    scheme = "" if text.lower().startswith("bearer ") else "Bearer "
+    yield Credential("header", "Authorization", scheme + text)
+
+
+def _api_key(reading: _Reading) -> Iterator[Credential]:
+    data, path, found = reading.data, reading.path, reading.found
+    if "headers" in data:
+        reading.odd("declare each as an adapter-level `inputParameters`, `in: header`")
+        yield from _several(data["headers"], "header", "key")
+        return
+    place = str(data.get("placement") or data.get("in") or "header").lower()
+    if "header" in data:
+        name = data["header"]
+        value = _first(data, "value", "token", "key")
+        reading.odd('write `type: apikey`, `key: <header>`, `value: "{{NAME}}"`')
+    else:
+        name = _first(data, "key", "name")
+        value = _first(data, "value", "token")
+        if reading.written != "apikey" or "token" in data:
+            reading.odd('write `type: apikey`, `key`, `value` and `placement`')
+        elif place == "cookie":
+            reading.odd("the published rules have no place for a cookie; it is sent")
+    if place not in _PLACES:
+        found.add(
+            "U-auth-placement",
+            path,
+            f"an API key cannot be placed in '{place}'",
+            "use `placement: header` or `placement: query`",
+        )
+        return
+    if name is None or value is None:
+        missing = "`key`" if name is None else "`value`"
+        _incomplete(found, path, reading.written, missing)
+        return
+    text = _text(value)
+    if text.startswith("AWS4-HMAC-SHA256"):
+        reading.odd("a signature differs for every request: pass a signer in `auth`")
+    yield Credential(place, str(name), text)
+
+
+def _header(reading: _Reading) -> Iterator[Credential]:
+    reading.odd('write `type: apikey`, `key: <header>`, `value: "{{NAME}}"`')
+    name = _first(reading.data, "header", "name", "key")
+    value = _first(reading.data, "value", "token")
+    if name is None or value is None:
+        _incomplete(reading.found, reading.path, "header", "`header` and `value`")
+        return
+    yield Credential("header", str(name), _text(value))
+
+
+def _query(reading: _Reading) -> Iterator[Credential]:
+    reading.odd("declare each as an adapter-level `inputParameters`, `in: query`")
+    parameters = reading.data.get("parameters")
+    if not parameters:
+        _incomplete(reading.found, reading.path, "query", "`parameters`")
+        return
+    yield from _several(parameters, "query", "name")
+
+
+_READERS = {
+    "bearer": _bearer,
+    "apikey": _api_key,
+    "header": _header,
+    "query": _query,
+}
+
+
+def _several(data: Any, place: str, key: str) -> Iterator[Credential]:
+    if isinstance(data, dict):
+        for name, value in data.items():
+            yield Credential(place, str(name), _text(value))
+    elif isinstance(data, list):
+        for entry in data:
+            if isinstance(entry, dict):
+                name = _first(entry, key, "name", "key")
+                if name is not None:
+                    yield Credential(place, str(name), _text(entry.get("value")))
+
+
+def _incomplete(found: Findings, path: DocumentPath, kind: str, missing: str) -> None:
+    found.add(
+        "U-auth-incomplete",
+        path,
+        f"authentication of type '{kind}' lacks {missing}",
+        f"add {missing}, with a variable such as \"{{{{NAME}}}}\"",
+    )
+
+
+def _first(data: Mapping[str, Any], *keys: str) -> Any:
+    for key in keys:
+        if data.get(key) is not None:
+            return data[key]
+    return None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,260 @@
+"""Base URIs: how they are read from a document, overridden, and filled in.
+
+A base URI may be a template, be a variable as a whole, lack its scheme, or stand for a
+Unix socket. Values put into it are checked so that they cannot change the host that
+a document names. This module must not know operations or requests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from naftiko.errors import ArgumentError, CallError, shorten
+from naftiko.expressions import Ref, Scope, TemplateError, is_upper, parse_base_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from naftiko.expressions import Template
+    from naftiko.findings import Findings
+    from naftiko.model import DocumentPath
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_WEB = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
+_PLACEHOLDER_HOST = re.compile(
+    r"https?://(?:[^/]*\.)?(?:example\.(?:com|org|net)|your-[^/]*)(?:[:/]|$)",
+    re.IGNORECASE,
+)
+_SCHEMES = ("http", "https", "unix", "http+unix")
+#: What a host label, a port or a whole host may be made of (RFC 3986, 3.2).
+_HOST_VALUE = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]+)?")
+_SAFE_PATH = "/:@!$&'()*+,;=~%"
+ENVIRONMENT = "NAFTIKO_BASE_URI_"
+
+
+def read_base_uri(value: Any, at: DocumentPath, found: Findings) -> str:
+    """Return a base URI as it will be used, without its trailing slash.
+
+    An empty text is returned for one that nothing can be sent to, with a finding.
+    """
+    text = "" if value is None else str(value).strip()
+    path = (*at, "baseUri") if value is not None else at
+    if not text or (text.startswith("/") and not text.startswith("//")):
+        found.add(
+            "U-base-uri-missing",
+            path,
+            f"the base URI '{shorten(text)}' names no host",
+            "give one: base_uri='https://…' or --base-uri https://…",
+        )
+        return ""
+    if text.startswith("//"):
+        found.add(
+            "W-base-uri-scheme",
+            path,
+            f"the base URI '{shorten(text)}' has no scheme; https is used",
+            f"write `https:{shorten(text)}`",
+        )
+        text = "https:" + text
+    scheme = _SCHEME.match(text)
+    if text[0] not in "{$[" and (not scheme or scheme[1].lower() not in _SCHEMES):
+        what = f"scheme '{scheme[1]}'" if scheme else "no scheme"
+        found.add(
+            "U-base-uri-not-http",
+            path,
+            f"the base URI '{shorten(text)}' has {what}: not an HTTP API",
+            "write `https://…`, or give one: base_uri='https://…'",
+        )
+        return ""
+    if _PLACEHOLDER_HOST.match(text):
+        found.add(
+            "W-base-uri-placeholder",
+            path,
+            f"the base URI '{shorten(text)}' is a placeholder",
+            "give the real one: base_uri='https://…' or --base-uri https://…",
+        )
+    return text.removesuffix("/")
+
+
+def note_templates(
+    text: str, scope: Scope, at: DocumentPath, found: Findings
+) -> list[str]:
+    """Note references in a base URI that are not plain `{{BOUND}}` variables.
+
+    Returns:
+        The upper-case variables that it uses in the `{{NAME}}` form.
+    """
+    path = (*at, "baseUri")
+    try:
+        template = parse_base_uri(text, scope)
+    except TemplateError as error:
+        found.add("U-template", path, str(error), "write `{{NAME}}`")
+        return []
+    used: list[str] = []
+    for ref in (part for part in template if isinstance(part, Ref)):
+        if ref.written.startswith("{{") and (ref.is_variable or is_upper(ref.name)):
+            used.append(ref.name)
+            continue
+        found.add(
+            "W-base-uri-templated",
+            path,
+            f"'{ref.written}' in the base URI needs a value for every call",
+            f"bind a variable and write `{{{{{_upper(ref.name)}}}}}`, or give"
+            f" variables={{'{ref.name}': …}}",
+        )
+    return used
+
+
+class BaseUri(NamedTuple):
+    """One base URI ready for calls.
+
+    Attributes:
+        text: The URI, or its template as written.
+        template: Its parts; empty when it holds no reference.
+        names: The references that an argument of the call may fill.
+    """
+
+    text: str
+    template: Template = ()
+    names: tuple[str, ...] = ()
+
+
+def compile_base_uri(text: str, scope: Scope) -> BaseUri:
+    """Prepare a base URI that `read_base_uri` returned."""
+    try:
+        template = parse_base_uri(text, scope)
+    except TemplateError:
+        return BaseUri("")
+    names = tuple(part.name for part in template if isinstance(part, Ref))
+    return BaseUri(text, template if names else (), names)
+
+
+def override_of(
+    namespace: str, given: str | Mapping[str, str] | None
+) -> str | None:
+    """Return what replaces the document's base URI of an adapter, if anything.
+
+    Args:
+        namespace: The adapter.
+        given: One URI, or namespace → URI; the environment variable
+            `NAFTIKO_BASE_URI_<NAMESPACE>` stands behind it.
+
+    Raises:
+        ArgumentError: It is not an `http`, `https`, `unix` or `http+unix` URI.
+    """
+    uri = given if isinstance(given, str) else (given or {}).get(namespace)
+    if uri is None:
+        uri = os.environ.get(ENVIRONMENT + _upper(namespace)) or None
+    return None if uri is None else checked_uri(uri)
+
+
+def checked_uri(uri: str) -> str:
+    """Return a base URI given by a user without its trailing slash."""
+    text = uri.strip()
+    scheme = text.partition(":")[0].lower()
+    if scheme in ("unix", "http+unix") or _WEB.match(text):
+        if "@" in text.partition("://")[2].partition("/")[0]:
+            raise ArgumentError(
+                "a base URI may not hold credentials",
+                hint="declare `authentication`, or pass `auth`",
+            )
+        return text.removesuffix("/")
+    raise ArgumentError(
+        f"'{shorten(uri)}' is not a base URI",
+        hint="write http://…, https://… or unix:///path/of.sock",
+    )
+
+
+def fill(
+    base: BaseUri, lookup: Callable[[str], str | None], arguments: Mapping[str, Any]
+) -> str:
+    """Return the base URI with every reference replaced and checked.
+
+    Args:
+        base: What `compile_base_uri` returned.
+        lookup: Variable name → value, or `None`.
+        arguments: The arguments of the call, the last resort.
+
+    Raises:
+        CallError: A reference has no value (`U-base-uri-unresolved`).
+        ArgumentError: A value would change more than its place in the URI.
+    """
+    written: list[str] = []
+    for part in base.template:
+        if isinstance(part, str):
+            written.append(part)
+            continue
+        value = lookup(part.name)
+        if value is None and part.name in arguments:
+            value = str(arguments[part.name])
+        if value is None:
+            raise CallError(
+                f"the base URI '{base.text}' needs a value for '{part.name}'",
+                code="U-base-uri-unresolved",
+                hint=f"give variables={{'{part.name}': …}} or base_uri='https://…'",
+            )
+        written.append(_placed(part, value, "".join(written), base))
+    return "".join(written).removesuffix("/")
+
+
+def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
+    # A value is a secret until proven otherwise: no message shows it.
+    if not before:
+        if base.text.startswith(ref.written + ":") and value in ("http", "https"):
+            return value
+        if not _WEB.match(value) and not value.startswith(("unix:", "http+unix:")):
+            raise ArgumentError(
+                f"'{ref.name}' stands for a whole origin, but is no http(s) URL",
+                hint="write it with its scheme: https://…",
+                code="U-base-uri-unresolved",
+            )
+        return value.removesuffix("/")
+    host_ended = "/" in before.partition("://")[2]
+    if host_ended:
+        return quote(value, safe="")
+    if not _HOST_VALUE.fullmatch(value):
+        raise ArgumentError(
+            f"the value of '{ref.name}' is no host name or port",
+            hint="it may hold letters, digits, '.', '-' and '_'",
+            code="U-base-uri-unresolved",
+        )
+    return value
+
+
+class Origin(NamedTuple):
+    """A base URI taken apart: what to connect to, and the path before all others."""
+
+    url: str
+    path: str
+    socket: str = ""
+
+
+def split_origin(uri: str) -> Origin:
+    """Split a filled-in base URI.
+
+    `unix:///run/x.sock` names a socket; `:/prefix` after it a base path;
+    `http+unix://%2Frun%2Fx.sock/prefix` is the form other tools use.
+    """
+    scheme, _, rest = uri.partition(":")
+    scheme = scheme.lower()
+    if scheme == "unix":
+        socket, _, path = rest.removeprefix("//").partition(":")
+        return Origin("http://localhost", quote_path(path), socket)
+    rest = rest.removeprefix("//")
+    host, slash, path = rest.partition("/")
+    if scheme == "http+unix":
+        if not host:
+            return Origin("http://localhost", "", "/" + path)
+        return Origin("http://localhost", quote_path(slash + path), unquote(host))
+    return Origin(f"{scheme}://{host}", quote_path(slash + path))
+
+
+def quote_path(path: str) -> str:
+    """Percent-encode only what may not stand in a path (RFC 3986, 3.3)."""
+    return quote(path, safe=_SAFE_PATH)
+
+
+def _upper(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())

@@ -1,0 +1,199 @@
+"""`binds` → variables: the environment and `file:` providers, read when needed.
+
+Spec 1.4. A value is never printed and never comes from the arguments of a call. This
+module must not know where variables are used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean
+from naftiko.expressions import Scope, is_upper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from naftiko.model import Binding
+
+_DOTENV = re.compile(
+    r"""^\s*(?:export\s+)?(?P<name>[A-Za-z_][\w.-]*)\s*=[ \t]*
+    (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<plain>[^\n]*?))
+    [ \t]*(?:(?<=[\s'"])\#[^\n]*)?$""",
+    re.MULTILINE | re.VERBOSE,
+)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+class Variables:
+    """The variables of one capability, or of one view of it.
+
+    A value given by the user stands before the document's binds; among binds of one
+    variable the last wins. Values are looked up anew for every call, files are read
+    once.
+    """
+
+    __slots__ = ("_binds", "_directory", "_files", "_given")
+
+    def __init__(
+        self,
+        binds: Sequence[Binding],
+        given: Mapping[str, Any] | None = None,
+        directory: Path | None = None,
+        files: dict[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._binds: dict[str, tuple[Binding, str]] = {
+            variable: (bind, entry)
+            for bind in binds
+            for variable, entry in bind.keys.items()
+        }
+        self._given = dict(given or {})
+        self._directory = directory
+        self._files = {} if files is None else files
+
+    def using(self, given: Mapping[str, Any] | None) -> Variables:
+        """Return these variables with others standing before them."""
+        view = Variables((), {**self._given, **(given or {})}, self._directory)
+        view._binds, view._files = self._binds, self._files
+        return view
+
+    def lookup(self, name: str) -> str | None:
+        """Return the value of a variable, or `None`.
+
+        Raises:
+            UnboundVariable: The file of its bind cannot be read.
+        """
+        if name in self._given:
+            value = self._given[name]
+            if callable(value):
+                value = value()
+            return None if value is None else _as_text(value)
+        if name in self._binds:
+            bind, entry = self._binds[name]
+            if not bind.location:
+                return os.environ.get(entry)
+            value = self._file(bind, name).get(entry)
+            return None if value is None else _as_text(value)
+        # Published files forget binds; the environment is asked all the same.
+        return os.environ.get(name) if is_upper(name) else None
+
+    def find(self, name: str) -> str | None:
+        """Return what a name in a base URI stands for.
+
+        That is the variable of that name, or else the only bound variable whose name
+        ends in it: `{region}` and `AWS_REGION`.
+        """
+        value = self.lookup(name)
+        if value is not None:
+            return value
+        upper = name.upper().replace("-", "_")
+        if upper in self._binds and (value := self.lookup(upper)) is not None:
+            return value
+        ends = [known for known in self._binds if known.endswith("_" + upper)]
+        return self.lookup(ends[0]) if len(ends) == 1 else None
+
+    def get(self, name: str) -> str:
+        """Return the value of a variable.
+
+        Raises:
+            UnboundVariable: It has none.
+        """
+        value = self.lookup(name)
+        if value is None:
+            raise self.unbound(name)
+        return value
+
+    def unbound(self, name: str) -> UnboundVariable:
+        """Return the error for a variable without a value."""
+        bind, entry = self._binds.get(name, (None, name))
+        if bind is not None and bind.location:
+            where = f"the key '{entry}' is not in {bind.location}"
+        else:
+            where = f"the environment variable '{entry}' is not set"
+        near = did_you_mean(name, self._given) if name not in self._given else ""
+        return UnboundVariable(
+            f"the variable '{name}' has no value: {where}",
+            name=name,
+            code="U-variable-unbound",
+            hint=near or f"set it, or give variables={{'{name}': …}}",
+        )
+
+    def _file(self, bind: Binding, name: str) -> Mapping[str, Any]:
+        location = bind.location
+        if location not in self._files:
+            self._files[location] = self._read(location, name)
+        return self._files[location]
+
+    def _read(self, location: str, name: str) -> Mapping[str, Any]:
+        def refuse(reason: str, hint: str = "") -> UnboundVariable:
+            return UnboundVariable(
+                f"the variable '{name}' has no value: {location}: {reason}",
+                name=name,
+                code="U-variable-unbound",
+                hint=hint or f"give variables={{'{name}': …}}",
+            )
+
+        scheme, _, rest = location.partition("://")
+        if scheme != "file":
+            raise refuse(f"providers of type '{scheme}' are not built in")
+        path = Path(unquote(rest.removeprefix("/") if rest.startswith("/.") else rest))
+        if not path.is_absolute():
+            path = (self._directory or Path()) / path
+        try:
+            text = path.read_text("utf-8-sig")
+        except FileNotFoundError:
+            raise refuse("no such file") from None
+        except (OSError, UnicodeDecodeError):
+            raise refuse("cannot be read as UTF-8 text") from None
+        try:
+            data = _parse(path, text)
+        except (ValueError, DocumentSyntaxError):
+            raise refuse("is not well-formed") from None
+        if not isinstance(data, dict):
+            raise refuse("does not hold a mapping")
+        return data
+
+    def __repr__(self) -> str:
+        names = sorted({*self._binds, *self._given})
+        return f"<Variables {', '.join(names) or 'none'}>"
+
+
+def scope_of(binds: Sequence[Binding], given: Mapping[str, Any] | None = None) -> Scope:
+    """Return the names that a document binds, for reading its templates."""
+    names = {variable for bind in binds for variable in bind.keys}
+    qualified = [
+        (f"{bind.namespace}.{variable}", variable)
+        for bind in binds
+        for variable in bind.keys
+        if bind.namespace
+    ]
+    return Scope(frozenset(names | set(given or ())), tuple(qualified))
+
+
+def _as_text(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _parse(path: Path, text: str) -> Any:
+    if path.suffix in (".yaml", ".yml"):
+        from naftiko.document import parse_value
+
+        return parse_value(text)
+    if path.suffix == ".json" or text.lstrip().startswith("{"):
+        return json.loads(text)
+    return {found["name"]: _dotenv_value(found) for found in _DOTENV.finditer(text)}
+
+
+def _dotenv_value(found: re.Match[str]) -> str:
+    if found["single"] is not None:
+        return found["single"]
+    if found["double"] is not None:
+        return re.sub(
+            r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), found["double"], flags=re.S
+        )
+    return re.sub(r"\s+#.*$", "", found["plain"]).strip()

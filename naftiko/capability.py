@@ -1,0 +1,396 @@
+"""`Capability`: the object users hold; it calls operations by name.
+
+This module must not know how a document is read or checked.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from naftiko.base_uri import compile_base_uri, override_of
+from naftiko.errors import (
+    ArgumentError,
+    CallError,
+    UnboundVariable,
+    UnusableOperation,
+    did_you_mean,
+    names_of,
+)
+from naftiko.exchange import Decoder, Exchange, send, status_error
+from naftiko.messages import Response
+from naftiko.request import Blueprint, build, preview
+from naftiko.signers import find_signer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from requests.auth import AuthBase
+
+    from naftiko.base_uri import BaseUri
+    from naftiko.bindings import Variables
+    from naftiko.errors import Problem
+    from naftiko.expressions import Scope
+    from naftiko.messages import Request
+    from naftiko.model import CapabilitySpec, Exposes, Info
+    from naftiko.operation import Operation
+    from naftiko.registry import Registry
+    from naftiko.transport import StreamedResponse, Timeout, Transport
+
+    JSON = Any
+
+DEFAULT_TIMEOUT = 30.0
+_ERROR_BODY = 64 * 1024
+
+
+class _Plan:
+    """One operation made ready for calls of one view."""
+
+    __slots__ = ("base", "blueprint", "decoder", "signer")
+
+    def __init__(
+        self, blueprint: Blueprint, decoder: Decoder, base: BaseUri, signer: Any
+    ) -> None:
+        self.blueprint = blueprint
+        self.decoder = decoder
+        self.base = base
+        self.signer = signer
+
+
+class Capability:
+    """A loaded capability; a context manager, safe to share between threads.
+
+    Made by `naftiko.load()`.
+
+    Attributes:
+        info: What the document says about itself.
+        operations: Every consumed operation, by ref.
+        exposes: The adapters that the document exposes.
+        problems: What was found when the document was loaded; it works all the same.
+    """
+
+    def __init__(
+        self,
+        spec: CapabilitySpec,
+        operations: Registry,
+        *,
+        name: str,
+        scope: Scope,
+        variables: Variables,
+        transport: Transport | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        base_uri: str | Mapping[str, str] | None = None,
+        auth: Mapping[str, AuthBase] | None = None,
+        headers: Mapping[str, str] | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.info: Info = spec.info
+        self.operations = operations
+        self.exposes: tuple[Exposes, ...] = spec.exposes
+        self.problems = problems
+        self._spec = spec
+        self._name = name
+        self._scope = scope
+        self._variables = variables
+        self._transport = transport
+        self._timeout = checked_timeout(timeout)
+        self._namespaces = tuple(dict.fromkeys(c.namespace for c in spec.consumes))
+        self._base_uri = self._checked_keys("base_uri", base_uri)
+        self._auth = self._checked_auth(auth)
+        self._headers = dict(headers or {})
+        self._plans: dict[str, _Plan] = {}
+
+    # --- calling ----------------------------------------------------------------------
+
+    def call(
+        self, ref: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
+    ) -> JSON:
+        """Call an operation and return its result.
+
+        Args:
+            ref: `namespace.operation`; `operations` lists them.
+            arguments: Parameter name → value; `None` means not given. Any name can
+                stand here, those that are no Python identifiers included.
+            **more: The same as keywords.
+
+        Returns:
+            The decoded body when the operation declares no outputs or one that is the
+            whole body; otherwise output name → value.
+
+        Raises:
+            UnknownOperation: No operation has that name, or several have it.
+            ArgumentError: Missing, unknown or unplaceable arguments, all at once.
+            UnboundVariable: A variable that the request needs has no value.
+            UnusableOperation: The document describes it in a way that cannot be sent.
+            TransportError: No usable response came back.
+            StatusError: The status is outside 200 to 299.
+            OutputError: The body is not what the document says it is.
+        """
+        plan = self._plans.get(ref) or self._plan(ref)
+        request = self._build(plan, arguments, more)
+        return send(
+            plan.decoder, request, self._opened(), timeout=self._timeout
+        ).result
+
+    def exchange(
+        self,
+        ref: str,
+        arguments: Mapping[str, Any] | None = None,
+        /,
+        *,
+        raise_for_status: bool = True,
+        **more: Any,
+    ) -> Exchange:
+        """Call an operation and return everything about it; see `call`.
+
+        Args:
+            ref: `namespace.operation`.
+            arguments: Parameter name → value.
+            raise_for_status: Otherwise a failed response is returned like any other.
+            **more: Arguments as keywords.
+        """
+        plan = self._plans.get(ref) or self._plan(ref)
+        request = self._build(plan, arguments, more)
+        return send(
+            plan.decoder,
+            request,
+            self._opened(),
+            timeout=self._timeout,
+            raise_for_status=raise_for_status,
+        )
+
+    def request(
+        self, ref: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
+    ) -> Request:
+        """Build the request of a call without sending it: the dry run.
+
+        A variable without a value is written `$NAME`; its representations show every
+        variable like that. See `call` for the arguments and errors.
+        """
+        plan = self._plan(ref, dry=True)
+        given = {**(arguments or {}), **more}
+        settings: Any = {"signer": plan.signer, "headers": self._headers}
+        shown = preview(plan.blueprint, given, self._variables, plan.base, **settings)
+        try:
+            request = build(
+                plan.blueprint, given, self._variables, plan.base, **settings
+            )
+        except UnboundVariable:
+            request = shown.without_markers()
+        request.preview = shown
+        return request
+
+    def stream(
+        self, ref: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
+    ) -> StreamedResponse:
+        """Call an operation and read its response as it arrives.
+
+        Use it as a context manager; leaving it closes the connection. Iterating gives
+        values of newline-delimited JSON, lines of text or chunks of bytes, whichever
+        suits the content type; `values()`, `lines()` and `bytes()` say which.
+
+        The timeout counts between two parts of the response: give
+        `using(timeout=…)` for a stream that may be silent for longer.
+        """
+        plan = self._plans.get(ref) or self._plan(ref)
+        request = self._build(plan, arguments, more)
+        transport = self._opened()
+        opener = getattr(transport, "stream", None)
+        if opener is None:
+            raise CallError(f"a {type(transport).__name__} cannot stream")
+        stream: StreamedResponse = opener(request, timeout=self._timeout)
+        if not 200 <= stream.status < 300:
+            with stream:
+                body = stream.read(_ERROR_BODY)
+            response = Response(
+                stream.status, stream.headers, body, reason=stream.reason
+            )
+            raise status_error(plan.decoder.operation, request, response)
+        return stream
+
+    # --- views ------------------------------------------------------------------------
+
+    def using(
+        self,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        auth: Mapping[str, AuthBase] | None = None,
+        base_uri: str | Mapping[str, str] | None = None,
+        timeout: Timeout | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Capability:
+        """Return this capability with other values, over the same connections.
+
+        Cookies are not shared. What is not given stays as it is here.
+
+        Args:
+            variables: Name → value, or a function that returns it.
+            auth: Namespace → what signs requests to it.
+            base_uri: One URI, or namespace → URI.
+            timeout: Seconds, or (seconds to connect, seconds between two parts).
+            headers: Sent with every call; they win over all others.
+        """
+        view = object.__new__(Capability)
+        view.__dict__.update(self.__dict__)
+        view._plans = {}
+        view._variables = self._variables.using(variables)
+        view._transport = _view_of(self._opened())
+        if auth is not None:
+            view._auth = {**self._auth, **self._checked_auth(auth)}
+        if base_uri is not None:
+            view._base_uri = self._merged(self._checked_keys("base_uri", base_uri))
+        if timeout is not None:
+            view._timeout = checked_timeout(timeout)
+        if headers is not None:
+            view._headers = {**self._headers, **headers}
+        return view
+
+    def close(self) -> None:
+        """Release the connections, those of all views included."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def __enter__(self) -> Capability:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- inside -----------------------------------------------------------------------
+
+    def _build(
+        self, plan: _Plan, arguments: Mapping[str, Any] | None, more: dict[str, Any]
+    ) -> Request:
+        if arguments:
+            more = {**arguments, **more}
+        return build(
+            plan.blueprint,
+            more,
+            self._variables,
+            plan.base,
+            signer=plan.signer,
+            headers=self._headers,
+        )
+
+    def _plan(self, ref: str, *, dry: bool = False) -> _Plan:
+        """Return an operation made ready, made when it is first used."""
+        operation = self.operations.find(ref)
+        override = override_of(operation.namespace, self._base_uri)
+        signer = self._auth.get(operation.namespace)
+        authentication = operation.spec.consumes.authentication
+        refused = [
+            problem
+            for problem in operation.problems
+            if not (override and problem.code.startswith("U-base-uri"))
+            and not (signer and problem.code.startswith("U-auth"))
+        ]
+        unsigned = [p for p in refused if p.code == "U-auth-unsupported"]
+        if unsigned and not dry and authentication is not None:
+            signer = find_signer(authentication, self._scope)
+        if signer or dry:
+            # A dry run shows what would be signed.
+            refused = [p for p in refused if not p.code.startswith("U-auth")]
+        if refused:
+            raise _unusable(operation, refused)
+        text = override if override is not None else operation.base_uri
+        plan = _Plan(
+            Blueprint(operation, operation.layout),
+            Decoder(operation),
+            compile_base_uri(text, self._scope),
+            signer,
+        )
+        if not dry:
+            self._plans[ref] = plan
+        return plan
+
+    def _opened(self) -> Transport:
+        if self._transport is None:
+            from naftiko.transport import HttpTransport
+
+            self._transport = HttpTransport()
+        return self._transport
+
+    def _checked_keys(self, what: str, given: Any) -> Any:
+        """Return what was given by namespace, its namespaces checked."""
+        if given is None or isinstance(given, str):
+            if given is not None:
+                override_of("", given)
+            return given
+        for namespace in given:
+            if namespace not in self._namespaces:
+                raise ArgumentError(
+                    f"{what}: no namespace is called '{namespace}'",
+                    hint=did_you_mean(namespace, self._namespaces)
+                    or f"the document consumes: {names_of(self._namespaces)}",
+                )
+            if what == "base_uri":
+                override_of(namespace, given)
+        return dict(given)
+
+    def _checked_auth(self, auth: Mapping[str, AuthBase] | None) -> dict[str, Any]:
+        checked: dict[str, Any] = self._checked_keys("auth", auth or {})
+        for namespace, signer in checked.items():
+            if not callable(signer):
+                raise ArgumentError(
+                    f"auth: the signer for '{namespace}' is a"
+                    f" {type(signer).__name__}, which cannot sign",
+                    hint="pass a requests.auth.AuthBase",
+                )
+        return checked
+
+    def _merged(self, given: str | Mapping[str, str] | None) -> Any:
+        if isinstance(given, str) or given is None:
+            return given
+        known = self._base_uri
+        if isinstance(known, str):
+            known = dict.fromkeys(self._namespaces, known)
+        return {**(known or {}), **given}
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self.operations.values())
+
+    def __repr__(self) -> str:
+        label = f" '{self.info.label}'" if self.info.label else ""
+        return f"<Capability{label} from {self._name}: {len(self.operations)} operations>"
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<h4>{escape(self.info.label or self._name)}</h4>"
+            f"<p>{escape(self.info.description)}</p>{self.operations._repr_html_()}"
+        )
+
+
+def checked_timeout(timeout: Any) -> Any:
+    """Return a timeout that is one.
+
+    Raises:
+        ArgumentError: It is not a positive number of seconds, or two of them.
+    """
+    parts = timeout if isinstance(timeout, tuple) else (timeout,)
+    good = all(
+        isinstance(part, (int, float)) and not isinstance(part, bool) and part > 0
+        for part in parts
+    )
+    if not good or len(parts) > 2 or not parts:
+        raise ArgumentError(
+            f"'{timeout}' is not a timeout",
+            hint="give seconds, or (seconds to connect, seconds between two parts)",
+        )
+    return timeout
+
+
+def _unusable(operation: Operation, problems: list[Problem]) -> UnusableOperation:
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return UnusableOperation(
+        f"{operation.ref} cannot be called: {first.message}{more}",
+        problems=problems,
+        code=first.code,
+        location=first.location,
+        hint=first.hint,
+    )
+
+
+def _view_of(transport: Transport) -> Transport:
+    view = getattr(transport, "view", None)
+    return view() if view is not None else transport

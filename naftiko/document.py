@@ -1,0 +1,577 @@
+"""YAML or JSON text → plain data, and the line and column of every path in it.
+
+One walk over the parser's events builds the data and notes where each node stands.
+Scalars follow the YAML 1.2 core schema by our own resolver: ruamel's turns dates into
+objects, reads `1_000` as a number and refuses `=` as a value. This module must not
+know what a capability is.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import sys
+from array import array
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from naftiko.errors import DocumentError, DocumentSyntaxError, Location, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    JSON = Any
+    Key = str | int
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_DEPTH = 100
+#: Nodes that aliases may stand for, all together: a bomb has billions.
+MAX_ALIASED = 100_000
+
+_CORE = "tag:yaml.org,2002:"
+_CONSTANTS: dict[str, JSON] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMERIC_START = frozenset("+-.0123456789")
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
+_NAN = frozenset((".nan", ".NaN", ".NAN"))
+
+_NOTICE = re.compile(
+    r"\s*\n# --- truncated at (\d+) KB \((\d+) KB total\) ---[ \t]*"
+    r"(?:\n#[ \t]*([^\n]*))?\s*\Z"
+)
+_JSON_TOKEN = re.compile(
+    r'[ \t\r\n]+|("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+)', re.DOTALL
+)
+# What YAML 1.2 calls printable (section 5.1), turned round.
+_UNPRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+class Truncation:
+    """What the publisher's notice at the end of a cut-off text says."""
+
+    __slots__ = ("kept_kb", "source", "total_kb")
+
+    def __init__(self, kept_kb: int, total_kb: int, source: str) -> None:
+        self.kept_kb = kept_kb
+        self.total_kb = total_kb
+        self.source = source
+
+
+class Document:
+    """One read document.
+
+    Attributes:
+        data: The plain data: mappings with text keys, lists, scalars.
+        name: The file as it is to be shown in messages.
+        directory: What relative locations in the document refer to, or `None`.
+        truncation: The publisher's notice, or `None` for a whole document.
+    """
+
+    __slots__ = ("_aliases", "_index", "_marks", "data", "directory", "name", "truncation")
+
+    def __init__(
+        self,
+        data: JSON,
+        name: str = "<data>",
+        *,
+        marks: array[int] | None = None,
+        aliases: Sequence[int] = (),
+        directory: Path | None = None,
+        truncation: Truncation | None = None,
+    ) -> None:
+        self.data = data
+        self.name = name
+        self.directory = directory
+        self.truncation = truncation
+        self._marks = marks
+        self._aliases = frozenset(aliases)
+        self._index: dict[tuple[Key, ...], int] | None = None
+
+    def locate(self, path: Sequence[Key], *, key: bool = False) -> Location:
+        """Return where a path stands, or its nearest ancestor that is there.
+
+        Args:
+            path: Keys and list indexes from the root.
+            key: Point at the key of the last member, not at its value.
+        """
+        if self._marks is None:
+            return Location(self.name, 1, 1)
+        if self._index is None:
+            self._index = dict(self._positions())
+        at = tuple(path)
+        while at and at not in self._index:
+            at, key = at[:-1], False
+        number = self._index.get(at, 0)
+        if key and at and isinstance(at[-1], str):
+            number -= 1  # a key stands right before its value
+        line, column = self._marks[2 * number], self._marks[2 * number + 1]
+        return Location(self.name, line + 1, column + 1)
+
+    def _positions(self) -> Iterator[tuple[tuple[Key, ...], int]]:
+        """Yield every path with the number of its mark, in the order of the text."""
+        number = 0
+        stack: list[tuple[tuple[Key, ...], JSON]] = [((), self.data)]
+        while stack:
+            path, node = stack.pop()
+            if path and isinstance(path[-1], str):
+                number += 1
+            yield path, number
+            if number not in self._aliases:
+                if isinstance(node, dict):
+                    stack += [((*path, k), v) for k, v in reversed(node.items())]
+                elif isinstance(node, list):
+                    last = len(node) - 1
+                    stack += [((*path, last - i), v) for i, v in enumerate(node[::-1])]
+            number += 1
+
+
+def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
+    """Read a capability document.
+
+    Args:
+        source: A path, `-` for standard input, bytes, a text that holds a line
+            break (taken as the document itself), or data that is already plain.
+        name: What messages call it; by default the path.
+
+    Raises:
+        DocumentSyntaxError: The text is not one well-formed document.
+        DocumentError: The file cannot be read.
+    """
+    if isinstance(source, bytes):
+        return read_text(_decode(source, name or "<bytes>"), name or "<bytes>")
+    if isinstance(source, str) and ("\n" in source or source.lstrip()[:1] == "{"):
+        return read_text(source, name or "<text>")
+    if isinstance(source, (str, Path)):
+        return _read_path(source, name)
+    return Document(_plain(source, name or "<data>"), name or "<data>")
+
+
+def _plain(value: Any, name: str, depth: int = 0) -> JSON:
+    """Return Python data as a reader of its text would have given it."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if depth > MAX_DEPTH:
+        _refuse(name, 1, 1, "E-yaml-depth", f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v, name, depth + 1) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, name, depth + 1) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    kind = type(value).__name__
+    _refuse(name, 1, 1, "E-yaml-syntax", f"a {kind} is not plain data")
+
+
+def _read_path(source: str | Path, name: str) -> Document:
+    if str(source) == "-":
+        shown, directory = name or "<stdin>", Path()
+        raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+    else:
+        path = Path(source)
+        shown, directory = name or str(source), path.parent
+        try:
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise DocumentError(
+                f"{shown}: cannot be read: {reason}", code="E-unreadable"
+            ) from None
+    document = read_text(_decode(raw, shown), shown)
+    document.directory = directory
+    return document
+
+
+def _decode(raw: bytes, name: str) -> str:
+    if len(raw) > MAX_BYTES:
+        _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
+    if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
+        _refuse(
+            name, 1, 1, "E-yaml-encoding", "UTF-16 text", "save the file as UTF-8"
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8")
+        line, column = _line_column(before, len(before))
+        text = f"byte 0x{raw[error.start]:02x} is not UTF-8"
+        _refuse(name, line, column, "E-yaml-encoding", text, "save the file as UTF-8")
+
+
+def read_text(text: str, name: str = "<text>") -> Document:
+    """Read a document from its text; see `read`."""
+    if len(text) > MAX_BYTES:
+        _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
+    text = text.removeprefix("\ufeff")
+    truncation = None
+    if "# --- truncated at " in text[-600:] and (found := _NOTICE.search(text)):
+        truncation = Truncation(
+            int(found[1]), int(found[2]), (found[3] or "").strip()
+        )
+        # The last line may be cut in the middle of a key or a value.
+        kept = text[: found.start()]
+        text = kept[: kept.rfind("\n") + 1]
+    builder = _Builder(name)
+    data = builder.build_json(text) if text.lstrip()[:1] in ("{", "[") else _ABSENT
+    if data is _ABSENT:
+        if found := _UNPRINTABLE.search(text):
+            line, column = _line_column(text, found.start())
+            code = f"U+{ord(found[0]):04X}"
+            _refuse(
+                name, line, column, "E-yaml-syntax", f"control character {code}",
+                "write it as an escape in a double-quoted text",
+            )
+        data = builder.build_yaml(text)
+    return Document(
+        data,
+        name,
+        marks=builder.marks,
+        aliases=builder.aliases,
+        truncation=truncation,
+    )
+
+
+def parse_value(text: str) -> JSON:
+    """Return the data of the first document in a YAML text.
+
+    Raises:
+        DocumentSyntaxError: The text is not well-formed.
+    """
+    return _Builder("<yaml>").build_yaml(text.removeprefix("\ufeff"), first_only=True)
+
+
+def has_c_parser() -> bool:
+    """Tell whether ruamel's C parser is installed."""
+    return _c_parser() is not None
+
+
+def resolve_plain(text: str) -> JSON:
+    """Return the value of a plain scalar by the YAML 1.2 core schema (10.3.2)."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] in _NUMERIC_START:
+        return _number(text)
+    return text
+
+
+def _number(text: str) -> JSON:
+    if _INTEGER.fullmatch(text):
+        if text.startswith("0x"):
+            return int(text[2:], 16)
+        if text.startswith("0o"):
+            return int(text[2:], 8)
+        # Python refuses to convert very long runs of digits; nothing here needs them.
+        return int(text) if len(text) < 4000 else text
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if found := _INFINITE.fullmatch(text):
+        return float(f"{found[1]}inf")
+    return float("nan") if text in _NAN else text
+
+
+def _c_parser() -> Any:
+    # ruamel.yaml 0.19 imports only the module of `ruamel.yaml.clib`; its own
+    # `libyaml` extra installs `clibz`, which nothing picks up.
+    try:
+        from _ruamel_yaml import CParser
+    except ImportError:
+        return None
+    return CParser
+
+
+def _events(text: str) -> Iterator[Any]:
+    from ruamel.yaml import YAML
+
+    if parser := _c_parser():
+        next_event = parser(text).get_event
+        return iter(next_event, None)
+    yaml = YAML(typ="safe", pure=True)
+    return iter(yaml.parse(text))
+
+
+_ABSENT: Any = object()
+
+
+class _Builder:
+    """Build data from events, and one mark (line, column from 0) per node."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.marks: array[int] = array("I")
+        self.aliases: list[int] = []
+        self._sizes: dict[str, int] = {}
+        self._aliased = 0
+
+    def build_yaml(self, text: str, *, first_only: bool = False) -> JSON:
+        from ruamel.yaml.error import YAMLError
+
+        try:
+            return self._walk(text, first_only=first_only)
+        except YAMLError as error:
+            self._syntax_error(error, text)
+        except RecursionError:
+            self._too_deep(1, 1)
+
+    def _walk(self, text: str, *, first_only: bool) -> JSON:
+        """Walk the events once; long, because every call would cost per node."""
+        from ruamel.yaml import events as kinds
+
+        scalar, alias = kinds.ScalarEvent, kinds.AliasEvent
+        mapping, sequence = kinds.MappingStartEvent, kinds.SequenceStartEvent
+        ends = (kinds.MappingEndEvent, kinds.SequenceEndEvent)
+        mark = self.marks.extend
+        constants, numeric = _CONSTANTS, _NUMERIC_START
+        anchors: dict[str, JSON] = {}
+        root: JSON = _ABSENT
+        container: JSON = None
+        key: JSON = _ABSENT
+        stack: list[tuple[JSON, JSON, str | None, int]] = []
+        for event in _events(text):
+            kind = event.__class__
+            if kind is scalar:
+                start = event.start_mark
+                at = start.line, start.column
+                mark(at)
+                value = event.value
+                if container.__class__ is dict and key is _ABSENT:
+                    if event.tag is not None:
+                        self._tagged(event, value)
+                    if event.anchor:
+                        anchors[event.anchor] = value
+                    if value in container:
+                        self._duplicate(value, container, stack[-1][3], at)
+                    key = value
+                    continue
+                if event.tag is not None:
+                    value = self._tagged(event, value)
+                elif event.implicit[0]:
+                    if value in constants:
+                        value = constants[value]
+                    elif value[0] in numeric:
+                        value = _number(value)
+                if event.anchor:
+                    anchors[event.anchor] = value
+                    self._sizes[event.anchor] = 1
+            elif kind is mapping or kind is sequence:
+                start = event.start_mark
+                at = start.line, start.column
+                if container.__class__ is dict and key is _ABSENT:
+                    self._bad_key(at)
+                if event.tag is not None:
+                    self._tagged(event, None)
+                if len(stack) >= MAX_DEPTH:
+                    self._too_deep(at[0] + 1, at[1] + 1)
+                if event.anchor:
+                    anchors[event.anchor] = _ABSENT
+                    self._sizes[event.anchor] = 0
+                stack.append((container, key, event.anchor, len(self.marks)))
+                mark(at)
+                container, key = ({} if kind is mapping else []), _ABSENT
+                continue
+            elif kind in ends:
+                value = container
+                container, key, anchor, begin = stack.pop()
+                if anchor:
+                    anchors[anchor] = value
+                    self._sizes[anchor] += (len(self.marks) - begin) // 2
+            elif kind is alias:
+                start = event.start_mark
+                at = start.line, start.column
+                value = self._alias(event.anchor, anchors, at)
+                mark(at)
+                if container.__class__ is dict and key is _ABSENT:
+                    if isinstance(value, (dict, list)):
+                        self._bad_key(at)
+                    key = value if isinstance(value, str) else str(value)
+                    if key in container:
+                        self._duplicate(key, container, stack[-1][3], at)
+                    continue
+            else:
+                if kind is kinds.DocumentStartEvent and root is not _ABSENT:
+                    if first_only:
+                        return root
+                    where = event.start_mark
+                    self._refuse(
+                        where.line + 1, where.column + 1, "E-yaml-multiple",
+                        "a second document begins here",
+                        "keep one capability per file",
+                    )
+                continue
+            if container is None:
+                root = value
+            elif key is _ABSENT:
+                container.append(value)
+            else:
+                container[key] = value
+                key = _ABSENT
+        return None if root is _ABSENT else root
+
+    def build_json(self, text: str) -> JSON:
+        """Return the data of a JSON text, or `_ABSENT` when it is not JSON.
+
+        JSON is nearly YAML, but tabs, escapes and surrogates differ, so valid JSON is
+        read by its own rules (RFC 8259) and scanned once more for the positions.
+        """
+        import json
+
+        try:
+            data = json.loads(text, object_pairs_hook=list)
+        except ValueError:
+            return _ABSENT
+        except RecursionError:
+            self._too_deep(1, 1)
+        del data
+        line, begin = 0, 0
+        stack: list[JSON] = []
+        keys: list[JSON] = []
+        begins: list[int] = []
+        root: JSON = None
+        for token in _JSON_TOKEN.finditer(text):
+            string, sign, word = token.groups()
+            if string is sign is word is None:
+                if breaks := token[0].count("\n"):
+                    line += breaks
+                    begin = token.start() + token[0].rfind("\n") + 1
+                continue
+            at = line, token.start() - begin
+            if sign in (",", ":"):
+                continue
+            if sign in ("}", "]"):
+                value = stack.pop()
+                keys.pop()
+                begins.pop()
+            elif sign in ("{", "["):
+                if len(stack) >= MAX_DEPTH:
+                    self._too_deep(at[0] + 1, at[1] + 1)
+                begins.append(len(self.marks))
+                self.marks.extend(at)
+                stack.append({} if sign == "{" else [])
+                keys.append(_ABSENT)
+                continue
+            else:
+                self.marks.extend(at)
+                value = json.loads(string or word)
+                if stack and isinstance(stack[-1], dict) and keys[-1] is _ABSENT:
+                    if value in stack[-1]:
+                        self._duplicate(value, stack[-1], begins[-1], at)
+                    keys[-1] = value
+                    continue
+            if not stack:
+                root = value
+            elif isinstance(stack[-1], dict):
+                stack[-1][keys[-1]] = value
+                keys[-1] = _ABSENT
+            else:
+                stack[-1].append(value)
+        return root
+
+    def _tagged(self, event: Any, value: JSON) -> JSON:
+        """Return a scalar read by its explicit core tag, or refuse the tag."""
+        tag, where = str(event.tag), event.start_mark
+        short = tag.removeprefix(_CORE)
+        if tag == "!" or (value is None and short in ("map", "seq")) or short == "str":
+            return value
+        if value is not None and tag.startswith(_CORE):
+            found = resolve_plain(value)
+            kinds = {"null": type(None), "bool": bool, "int": int, "float": float}
+            if short == "float" and isinstance(found, int):
+                found = float(found)
+            if short in kinds and type(found) is kinds[short]:
+                return found
+        self._refuse(
+            where.line + 1, where.column + 1, "E-yaml-tag",
+            f"the tag '{tag.replace(_CORE, '!!')}' has no meaning here",
+            "write the value plainly, or quote it to make it a text",
+        )
+
+    def _alias(self, anchor: str, anchors: dict[str, JSON], at: tuple[int, int]) -> JSON:
+        value = anchors.get(anchor, _ABSENT)
+        line, column = at[0] + 1, at[1] + 1
+        if value is _ABSENT:
+            why = "stands inside itself" if anchor in anchors else "is not defined"
+            self._refuse(
+                line, column, "E-yaml-alias", f"the alias '*{anchor}' {why}"
+            )
+        size = self._sizes.get(anchor, 1)
+        self._aliased += size
+        if self._aliased > MAX_ALIASED:
+            self._refuse(
+                line, column, "E-yaml-alias",
+                f"aliases stand for more than {MAX_ALIASED:,} nodes",
+                "write the values out",
+            )
+        # What is nested in an anchored node counts again where that node is used.
+        for name in [n for n, v in anchors.items() if v is _ABSENT]:
+            self._sizes[name] += size
+        self.aliases.append(len(self.marks) // 2)
+        return value
+
+    def _duplicate(
+        self, key: str, container: JSON, begin: int, at: tuple[int, int]
+    ) -> NoReturn:
+        aliases = [number - begin // 2 for number in self.aliases]
+        part = Document(container, marks=self.marks[begin:], aliases=aliases)
+        first = part.locate([key], key=True)
+        self._refuse(
+            at[0] + 1, at[1] + 1, "E-yaml-duplicate-key",
+            f"the key '{shorten(key)}' stands here and in line {first.line}",
+            "keep one of them",
+        )
+
+    def _bad_key(self, at: tuple[int, int]) -> NoReturn:
+        self._refuse(
+            at[0] + 1, at[1] + 1, "E-yaml-key", "a mapping or a list is used as a key",
+            "quote a template: \"{{NAME}}\"",
+        )
+
+    def _too_deep(self, line: int, column: int) -> NoReturn:
+        self._refuse(
+            line, column, "E-yaml-depth", f"nested deeper than {MAX_DEPTH} levels"
+        )
+
+    def _syntax_error(self, error: Any, text: str) -> NoReturn:
+        mark = getattr(error, "problem_mark", None) or getattr(
+            error, "context_mark", None
+        )
+        what = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
+        context = getattr(error, "context", None)
+        message = f"not well-formed YAML: {what}"
+        if context:
+            message += f" {context}"
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        source = text.split("\n")
+        shown = source[line - 1] if line <= len(source) else ""
+        if "\t" in shown[: len(shown) - len(shown.lstrip())]:
+            hint = "indent with blanks, not with tabs"
+        elif "{{" in shown:
+            hint = 'quote a template: "{{NAME}}"'
+        else:
+            hint = "check the indentation and the quotes here and in the line above"
+        self._refuse(line, column, "E-yaml-syntax", message, hint)
+
+    def _refuse(
+        self, line: int, column: int, code: str, message: str, hint: str = ""
+    ) -> NoReturn:
+        _refuse(self.name, line, column, code, message, hint)
+
+
+def _refuse(
+    name: str, line: int, column: int, code: str, message: str, hint: str = ""
+) -> NoReturn:
+    raise DocumentSyntaxError(
+        message, hint=hint, code=code, location=Location(name, line, column)
+    ) from None
+
+
+def _line_column(text: str, offset: int) -> tuple[int, int]:
+    begin = text.rfind("\n", 0, offset) + 1
+    return text.count("\n", 0, offset) + 1, offset - begin + 1

@@ -1,0 +1,271 @@
+"""Every exception, `Location`, `Problem`, and the exit codes of the command line.
+
+The tree, which a test keeps equal to the classes below::
+
+    NaftikoError
+    ├── DocumentError
+    │   ├── DocumentSyntaxError
+    │   ├── ValidationError
+    │   └── UnresolvedRef
+    └── CallError
+        ├── UnknownOperation
+        ├── ArgumentError
+        ├── UnboundVariable
+        ├── UnusableOperation
+        ├── TransportError
+        │   └── RequestTimeout
+        ├── StatusError
+        └── OutputError
+
+A message says where, what and how to fix it, in that order; the fix is the `hint`.
+This module must not know any other module of the package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+EXIT_OK = 0
+EXIT_CALL = 1
+EXIT_USAGE = 2
+EXIT_DOCUMENT = 3
+
+_SHORT = 80
+
+
+class Location(NamedTuple):
+    """Where something stands in a document; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Problem(NamedTuple):
+    """One finding about a document.
+
+    `severity` is `"error"`, `"warning"` or `"info"`; `path` is a JSON Pointer
+    (RFC 6901) into the document; `line` and `column` count from 1.
+    """
+
+    code: str
+    severity: str
+    message: str
+    hint: str = ""
+    path: str = ""
+    line: int = 1
+    column: int = 1
+    file: str = ""
+
+    @property
+    def location(self) -> Location:
+        """The place of the finding, for editors to jump to."""
+        return Location(self.file, self.line, self.column)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the finding as plain data, the shape `--format json` prints."""
+        return self._asdict()
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.location}: {self.severity}: {with_stop(self.message)} [{self.code}]"
+        )
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class NaftikoError(Exception):
+    """The base of everything this package raises on purpose.
+
+    Attributes:
+        message: What is wrong, without the place.
+        hint: How to fix it; may be empty.
+        location: Where in the document, or `None`.
+        code: The stable code of the finding, or an empty text.
+        exit_code: What the command line exits with.
+    """
+
+    exit_code = EXIT_CALL
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        location: Location | None = None,
+        code: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.location = location
+        self.code = code
+
+    def __str__(self) -> str:
+        text = f"{self.location}: {self.message}" if self.location else self.message
+        if self.code:
+            text += f" [{self.code}]"
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class DocumentError(NaftikoError):
+    """The document cannot be used."""
+
+    exit_code = EXIT_DOCUMENT
+
+
+class DocumentSyntaxError(DocumentError):
+    """The text is not one well-formed YAML or JSON document with a mapping in it."""
+
+
+class ValidationError(DocumentError):
+    """The document breaks the rules it was checked against.
+
+    Attributes:
+        problems: Every finding, best first, warnings included.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem], **more: Any) -> None:
+        super().__init__(message, **more)
+        self.problems = tuple(problems)
+
+
+class UnresolvedRef(DocumentError):
+    """A `call`, `ref` or import points nowhere."""
+
+
+class CallError(NaftikoError):
+    """One call failed."""
+
+
+class UnknownOperation(CallError, LookupError):
+    """No operation has that name, or several have it."""
+
+
+class ArgumentError(CallError, ValueError):
+    """Missing, unknown or unplaceable arguments, all of them at once.
+
+    Attributes:
+        missing: Names of required arguments that were not given.
+        unknown: Names of arguments that the operation does not take.
+        takes: Names of all arguments that it does take.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        missing: Iterable[str] = (),
+        unknown: Iterable[str] = (),
+        takes: Iterable[str] = (),
+        **more: Any,
+    ) -> None:
+        super().__init__(message, **more)
+        self.missing = tuple(missing)
+        self.unknown = tuple(unknown)
+        self.takes = tuple(takes)
+
+
+class UnboundVariable(CallError):
+    """A `{{NAME}}` has no value; `name` is its name."""
+
+    def __init__(self, message: str, *, name: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.name = name
+
+
+class UnusableOperation(CallError):
+    """The document describes the operation in a way that cannot be called.
+
+    Attributes:
+        problems: The unit errors found when the document was linked.
+    """
+
+    def __init__(
+        self, message: str, *, problems: Sequence[Problem] = (), **more: Any
+    ) -> None:
+        super().__init__(message, **more)
+        self.problems = tuple(problems)
+
+
+class _Exchanged(CallError):
+    """Carry what was sent and what came back."""
+
+    def __init__(
+        self, message: str, *, request: Any = None, response: Any = None, **more: Any
+    ) -> None:
+        super().__init__(message, **more)
+        self.request = request
+        self.response = response
+
+
+class TransportError(_Exchanged):
+    """No usable response came back; `request` is what was to be sent."""
+
+
+class RequestTimeout(TransportError):
+    """The connection or the response took longer than the timeout."""
+
+
+class StatusError(_Exchanged):
+    """The response has a status outside 200 to 299.
+
+    Attributes:
+        request: What was sent.
+        response: What came back, body included.
+        status: The status code.
+        detail: The error message decoded from the body; may be empty.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 0, detail: str = "", **more: Any
+    ) -> None:
+        super().__init__(message, **more)
+        self.status = status
+        self.detail = detail
+
+
+class OutputError(_Exchanged):
+    """The body cannot be decoded, or is not what the document says."""
+
+
+def shorten(value: object, limit: int = _SHORT) -> str:
+    """Return a value as one line of at most `limit` characters, for a message."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Return the known names most like `name`, best first."""
+    # Imported here: only a mistake needs it, and it costs 3 ms.
+    from difflib import get_close_matches
+
+    folded = {text.lower(): text for text in known}
+    found = get_close_matches(name.lower(), folded, n=count, cutoff=0.6)
+    return [folded[text] for text in found]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?` for the nearest known name, or an empty text."""
+    found = nearest(name, known, 1)
+    return f"did you mean '{found[0]}'?" if found else ""
+
+
+def names_of(names: Iterable[str], limit: int = 30) -> str:
+    """Return names as a comma list that stays readable when there are hundreds."""
+    listed = list(names)
+    if not listed:
+        return "nothing"
+    more = len(listed) - limit
+    tail = f" and {more} more" if more > 0 else ""
+    return ", ".join(listed[:limit]) + tail
+
+
+def with_stop(text: str) -> str:
+    """Return the text as a sentence that ends."""
+    return text if text.endswith((".", "?", "!")) else text + "."

@@ -1,0 +1,234 @@
+"""One exchange: send a request, check the status, decode the body, take out outputs.
+
+This module must not know how a request is built or which network carries it.
+"""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from naftiko import formats
+from naftiko.errors import OutputError, StatusError, shorten
+from naftiko.outputs import compile_path, extract, is_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from naftiko.messages import Request, Response
+    from naftiko.operation import Operation
+    from naftiko.transport import Timeout, Transport
+
+    JSON = Any
+
+_EXCERPT = 500
+
+
+class Exchange:
+    """What one call sent, and what came of it.
+
+    Attributes:
+        operation: What was called.
+        request: What was sent; secrets are masked in its representations.
+        response: What came back.
+        data: The decoded body.
+        outputs: Output parameter name → value, as the document declares them.
+        elapsed: Seconds from sending to the end of the body.
+    """
+
+    __slots__ = ("_result", "data", "elapsed", "operation", "outputs", "request", "response")
+
+    def __init__(
+        self,
+        operation: Operation,
+        request: Request,
+        response: Response,
+        data: JSON,
+        outputs: Mapping[str, JSON],
+        elapsed: float,
+        result: JSON,
+    ) -> None:
+        self.operation = operation
+        self.request = request
+        self.response = response
+        self.data = data
+        self.outputs = outputs
+        self.elapsed = elapsed
+        self._result = result
+
+    @property
+    def result(self) -> JSON:
+        """What `Capability.call` returns.
+
+        That is the decoded body when the operation declares no outputs or one that is
+        the whole body, and otherwise `outputs`.
+        """
+        return self._result
+
+    @property
+    def status(self) -> int:
+        """The status code of the response."""
+        return self.response.status
+
+    def __repr__(self) -> str:
+        return (
+            f"<Exchange {self.operation.ref}: {self.response.status},"
+            f" {self.elapsed * 1000:.0f} ms, {len(self.response.body):,} bytes>"
+        )
+
+    def _repr_html_(self) -> str:
+        import json
+
+        shown = self.request.as_dict()
+        text = json.dumps(self.result, indent=2, ensure_ascii=False, default=str)
+        text = self.request.mask(text)
+        cut = text if len(text) <= 5000 else text[:5000] + "\n…"
+        return (
+            f"<p><b>{escape(self.operation.ref)}</b> <code>{escape(shown['method'])}"
+            f" {escape(shown['url'])}</code> → <b>{self.response.status}</b>,"
+            f" {self.elapsed * 1000:.0f} ms</p><pre>{escape(cut)}</pre>"
+        )
+
+
+class Decoder:
+    """How the response of one operation becomes a result, decided once."""
+
+    __slots__ = ("_decode", "_is_whole", "_outputs", "operation")
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        outputs = operation.output_parameters
+        self._outputs = [(o.name or "result", compile_path(o.value)) for o in outputs]
+        self._is_whole = not outputs or (len(outputs) == 1 and is_root(outputs[0].value))
+        # Most responses are JSON; the standard library's reader is asked first.
+        self._decode = formats.decode
+
+    def read(self, request: Request, response: Response, elapsed: float) -> Exchange:
+        """Return the exchange for a response that succeeded.
+
+        Raises:
+            OutputError: The body is not what the document says it is.
+        """
+        operation = self.operation
+        data: JSON = None
+        if response.body and request.method != "HEAD":
+            try:
+                data = self._decode(
+                    operation.output_raw_format,
+                    response.body,
+                    content_type=response.content_type,
+                    schema=operation.output_schema,
+                )
+            except OutputError as error:
+                raise OutputError(
+                    f"{operation.ref}: {request.mask(error.message)}",
+                    hint=error.hint,
+                    code=error.code,
+                    location=operation.location,
+                    request=request,
+                    response=response,
+                ) from None
+        return self._exchange(request, response, data, elapsed)
+
+    def read_failed(
+        self, request: Request, response: Response, elapsed: float
+    ) -> Exchange:
+        """Return the exchange for a response that failed, its body read if possible."""
+        data = error_body(self.operation, response)
+        return self._exchange(request, response, data, elapsed)
+
+    def _exchange(
+        self, request: Request, response: Response, data: JSON, elapsed: float
+    ) -> Exchange:
+        outputs = extract(self._outputs, data)
+        result = data if self._is_whole else outputs
+        return Exchange(
+            self.operation, request, response, data, outputs, elapsed, result
+        )
+
+
+def send(
+    decoder: Decoder,
+    request: Request,
+    transport: Transport,
+    *,
+    timeout: Timeout,
+    raise_for_status: bool = True,
+) -> Exchange:
+    """Send a request and return the exchange.
+
+    Args:
+        decoder: Of the operation that the request calls.
+        request: What to send.
+        transport: What sends it.
+        timeout: Seconds to connect, and between two parts of the response.
+        raise_for_status: Otherwise a response outside 200–299 is read as far as
+            possible and returned.
+
+    Raises:
+        TransportError: No usable response came back.
+        StatusError: The response has a status outside 200 to 299.
+        OutputError: The body is not what the document says it is.
+    """
+    started = time.perf_counter()
+    response = transport.send(request, timeout=timeout)
+    elapsed = time.perf_counter() - started
+    if 200 <= response.status < 300:
+        return decoder.read(request, response, elapsed)
+    if raise_for_status:
+        raise status_error(decoder.operation, request, response)
+    return decoder.read_failed(request, response, elapsed)
+
+
+def status_error(
+    operation: Operation, request: Request, response: Response
+) -> StatusError:
+    """Return the error for a response outside 200 to 299.
+
+    Its text holds the error message that the body carries, or else the beginning of
+    the body; secrets that the server repeats are masked.
+    """
+    detail = formats.message_of(error_body(operation, response))
+    excerpt = detail or response.text[:_EXCERPT]
+    excerpt = shorten(request.mask(excerpt), _EXCERPT)
+    said = f": {excerpt}" if excerpt else ""
+    reason = f" {response.reason}" if response.reason else ""
+    return StatusError(
+        f"{operation.ref}: {response.status}{reason}{said}",
+        status=response.status,
+        detail=request.mask(detail),
+        hint=_HINTS.get(response.status, "").format(auth=operation.auth or "none"),
+        request=request,
+        response=response,
+    )
+
+
+#: What a status most often means for the one who calls.
+_HINTS = {
+    401: "the credentials are missing or wrong; the document declares: {auth}",
+    403: "the credentials do not allow this; the document declares: {auth}",
+    407: "the proxy wants credentials: see HTTP_PROXY and HTTPS_PROXY",
+    429: "too many requests; wait as long as the Retry-After header says",
+}
+
+
+def error_body(operation: Operation, response: Response) -> JSON:
+    """Return the decoded body of a failed response, or its text."""
+    kind = response.content_type.partition(";")[0].strip().lower()
+    names = [operation.output_raw_format]
+    # Servers answer errors in a format of their own: believe what they say first.
+    if kind.endswith(("/json", "+json")):
+        names.insert(0, "json")
+    elif kind.endswith(("/xml", "+xml")):
+        names.insert(0, "xml")
+    elif kind.startswith("text/"):
+        return response.text
+    if not response.body:
+        return None
+    for name in names:
+        try:
+            return formats.decode(name, response.body, content_type=response.content_type)
+        except OutputError:
+            continue
+    return response.text

@@ -1,0 +1,358 @@
+"""Which arguments an operation takes and where each of them goes, decided at load.
+
+The result is walked by every call (`request`) and read by linking. Dialect rules on
+placeholders, missing places, values and unplaced path parameters live here. This
+module must not know values.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from naftiko.body import OPEN_ARGUMENT, BodyPlan, compile_body
+from naftiko.errors import names_of
+from naftiko.expressions import (
+    Ref,
+    Scope,
+    Template,
+    TemplateError,
+    parse,
+    parse_credential,
+    parse_path,
+    refs,
+    to_text,
+)
+from naftiko.model import InputParameter
+
+if TYPE_CHECKING:
+    from naftiko.model import DocumentPath, OperationSpec
+
+
+class Slot(NamedTuple):
+    """One place in a request and what fills it.
+
+    Attributes:
+        name: The name on the wire.
+        argument: The argument that fills it; empty when `template` does.
+        template: A constant or a template, when the document declares a `value`.
+        required: Whether a template may not stay unfilled.
+        default: What is sent without an argument; may be empty.
+    """
+
+    name: str
+    argument: str = ""
+    template: Template = ()
+    required: bool = False
+    default: str = ""
+
+
+class Finding(NamedTuple):
+    """Something odd about one operation, to be noted by linking."""
+
+    code: str
+    path: DocumentPath
+    message: str
+    hint: str = ""
+
+
+class Layout(NamedTuple):
+    """Where everything goes.
+
+    Attributes:
+        path: The path template; its references are arguments or variables.
+        query_head: The constant query of the path, as a template.
+        credentials: Place, name and template of what authentication adds.
+        arguments: Everything a caller may give, in the order of the document.
+        required: Names of the arguments that must be given.
+        takes: Names of all arguments.
+        places: Name and place of all arguments, for those given by place.
+        variables: Names of the variables that it uses.
+    """
+
+    path: Template
+    query_head: Template
+    query: tuple[Slot, ...]
+    headers: tuple[Slot, ...]
+    cookies: tuple[Slot, ...]
+    environment: tuple[str, ...]
+    credentials: tuple[tuple[str, str, Template], ...]
+    login: tuple[Template, Template] | None
+    body: BodyPlan | None
+    arguments: tuple[InputParameter, ...]
+    required: frozenset[str]
+    takes: frozenset[str]
+    places: frozenset[tuple[str, str]]
+    variables: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def compile_layout(
+    spec: OperationSpec,
+    scope: Scope,
+    *,
+    path: str | None = None,
+    append_unplaced: bool = False,
+) -> Layout:
+    """Decide where every argument of an operation goes.
+
+    Args:
+        spec: The operation as declared.
+        scope: The variables of the document.
+        path: Replaces the path of the document.
+        append_unplaced: Append path parameters without a placeholder as segments.
+    """
+    compiler = _Compiler(spec, scope)
+    try:
+        return compiler.compile(path or spec.url_path, append_unplaced)
+    except TemplateError as error:
+        hint = "write a plain reference: '{{name}}'"
+        finding = Finding("U-template", spec.path, str(error), hint)
+        return _unusable(spec, finding)
+
+
+def _unusable(spec: OperationSpec, finding: Finding) -> Layout:
+    arguments = tuple(p for p in spec.parameters if p.value is None)
+    takes = frozenset(p.name for p in arguments)
+    return Layout(
+        (), (), (), (), (), (), (), None, None, arguments, frozenset(), takes,
+        frozenset(), (), (finding,),
+    )  # fmt: skip
+
+
+class _Compiler:
+    def __init__(self, spec: OperationSpec, scope: Scope) -> None:
+        self.spec = spec
+        self.scope = scope
+        self.declared = frozenset(p.name for p in spec.parameters)
+        self.findings: list[Finding] = []
+        self.arguments: dict[str, InputParameter] = {}
+        self.variables: dict[str, None] = {}
+        #: Parameters with a `value`, visible to what comes after them (spec 2.3).
+        self.settings: dict[str, Template] = {}
+
+    def compile(self, text: str, append_unplaced: bool) -> Layout:
+        spec = self.spec
+        path_text, _, query_text = text.partition("?")
+        path = self._path(path_text)
+        query_head = self._path(query_text)
+        placeholders = {ref.name: ref for ref in refs((*path, *query_head))}
+        places: dict[str, list[Slot]] = {"query": [], "header": [], "cookie": []}
+        environment: list[str] = []
+        unplaced: list[InputParameter] = []
+        in_path = {p.name for p in spec.parameters if p.in_ == "path"}
+        for parameter in spec.parameters:
+            in_ = self._place(parameter, placeholders, in_path)
+            if parameter.value is not None and in_ != "body":
+                slot = self._valued(parameter)
+                if in_ in places:
+                    places[in_].append(slot)
+                continue
+            if in_ == "path" and parameter.name not in placeholders:
+                unplaced.append(parameter)
+            if in_ in places:
+                slot = Slot(
+                    parameter.name, parameter.name, default=parameter.default
+                )
+                places[in_].append(slot)
+            elif in_ == "environment":
+                environment.append(parameter.name)
+            if in_ != "body":
+                self._argument(parameter._replace(in_=in_))
+        path = self._substituted(path)
+        query_head = self._substituted(query_head)
+        for ref in refs((*path, *query_head)):
+            self._placeholder(ref)
+        if unplaced and append_unplaced:
+            for parameter in unplaced:
+                ref = Ref(parameter.name, False, f"{{{parameter.name}}}")
+                path = (*path, "/", ref) if _open_end(path) else (*path, ref)
+        elif unplaced:
+            self._note_unplaced(unplaced)
+        body = self._body()
+        credentials, login = self._authentication()
+        required = {name for name, p in self.arguments.items() if p.required}
+        takes = set(self.arguments)
+        if body and body.is_open:
+            takes |= {OPEN_ARGUMENT, "Content-Type"}
+        filled = {
+            (slot.argument, in_)
+            for in_, slots in places.items()
+            for slot in slots
+            if slot.argument
+        }
+        filled |= {(ref.name, "path") for ref in refs((*path, *query_head))}
+        filled |= {(name, "body") for name in (body.arguments if body else ())}
+        return Layout(
+            path,
+            query_head,
+            tuple(places["query"]),
+            tuple(places["header"]),
+            tuple(places["cookie"]),
+            tuple(environment),
+            credentials,
+            login,
+            body,
+            tuple(self.arguments.values()),
+            frozenset(required),
+            frozenset(takes),
+            frozenset(filled),
+            tuple(self.variables),
+            tuple(self.findings),
+        )
+
+    def _place(
+        self,
+        parameter: InputParameter,
+        placeholders: dict[str, Ref],
+        in_path: set[str],
+    ) -> str:
+        name, in_ = parameter.name, parameter.in_
+        if name in placeholders and name not in in_path and in_ != "path":
+            in_path.add(name)  # the path wins over any other declared place
+            return "path"
+        if in_:
+            return in_
+        self._find(
+            "W-parameter-place",
+            parameter.path,
+            f"the parameter '{name}' has no place; it is sent in the query",
+            "add `in: query`",
+        )
+        return "query"
+
+    def _argument(self, parameter: InputParameter) -> None:
+        known = self.arguments.get(parameter.name)
+        if known is None:
+            self.arguments[parameter.name] = parameter
+        elif parameter.required and not known.required:
+            self.arguments[parameter.name] = known._replace(required=True)
+
+    def _valued(self, parameter: InputParameter) -> Slot:
+        template = self._value(parameter)
+        for ref in refs(template):
+            self._refer(ref, parameter.required)
+        self.settings[parameter.name] = template
+        return Slot(parameter.name, template=template, required=parameter.required)
+
+    def _value(self, parameter: InputParameter) -> Template:
+        if not isinstance(parameter.value, str):
+            return (to_text(parameter.value),)
+        template = parse(
+            parameter.value, self.scope, self.declared - {parameter.name}
+        )
+        return self._substituted(template, parameter.name)
+
+    def _substituted(self, template: Template, own: str = "") -> Template:
+        if not self.settings:
+            return template
+        filled: list[str | Ref] = []
+        for part in template:
+            if isinstance(part, Ref) and part.name != own and part.name in self.settings:
+                filled += self.settings[part.name]
+            else:
+                filled.append(part)
+        return tuple(filled)
+
+    def _path(self, text: str) -> Template:
+        template = parse_path(text, self.scope, self.declared)
+        bound = self.scope.variables
+        return tuple(
+            # An unbound `{{UPPER}}` in a path is an argument like any placeholder.
+            part._replace(is_variable=part.name in bound or "env." in part.written)
+            if isinstance(part, Ref)
+            else part
+            for part in template
+        )
+
+    def _placeholder(self, ref: Ref) -> None:
+        name = ref.name
+        if ref.is_variable:
+            self.variables[name] = None
+            # An argument of that name comes first; without one, the variable.
+            known = self.arguments.get(name) or InputParameter(
+                name, "path", "string", inferred=True, path=self.spec.path
+            )
+            self.arguments[name] = known._replace(required=False)
+        elif name in self.arguments:
+            known = self.arguments[name]
+            self.arguments[name] = known._replace(required=True)
+        else:
+            self._find(
+                "S-placeholder-undeclared",
+                self.spec.path,
+                f"the placeholder '{{{name}}}' is not declared as a parameter",
+                "add it under `inputParameters`, `in: path`",
+            )
+            self.arguments[name] = InputParameter(
+                name, "path", "string", True, inferred=True, path=self.spec.path
+            )
+
+    def _refer(self, ref: Ref, required: bool) -> None:
+        if ref.is_variable:
+            self.variables[ref.name] = None
+        else:
+            self._argument(
+                InputParameter(
+                    ref.name, "body", "string", required, inferred=True,
+                    path=self.spec.path,
+                )
+            )  # fmt: skip
+
+    def _note_unplaced(self, unplaced: list[InputParameter]) -> None:
+        names = names_of(f"'{p.name}'" for p in unplaced)
+        path = self.spec.url_path
+        ending = "/".join(f"{{{p.name}}}" for p in unplaced)
+        self._find(
+            "U-path-parameter-unplaced",
+            (*unplaced[0].path, "in"),
+            f"the path '{path}' of '{self.spec.name}' has no placeholder for {names}",
+            f"write the path with it, such as {path.rstrip('/')}/{ending}, or load with"
+            f" unplaced_path_parameters='append'",
+        )
+
+    def _body(self) -> BodyPlan | None:
+        body = self.spec.body
+        if body is None or body.kind == "unknown":
+            return None
+        plan = compile_body(body, self.scope, self.declared, self.settings)
+        by_name = {field.name: field for field in body.fields}
+        declared_body = {p.name: p for p in self.spec.parameters if p.in_ == "body"}
+        for name, needed in plan.arguments.items():
+            parameter = by_name.get(name) or declared_body.get(name)
+            if parameter is None:
+                parameter = InputParameter(
+                    name, "body", inferred=True, path=self.spec.path
+                )
+            required = needed or (parameter.required and name in by_name)
+            self._argument(parameter._replace(in_="body", required=required, value=None))
+        for name in plan.variables:
+            self.variables[name] = None
+        return plan
+
+    def _authentication(
+        self,
+    ) -> tuple[tuple[tuple[str, str, Template], ...], tuple[Template, Template] | None]:
+        authentication = self.spec.consumes.authentication
+        if authentication is None:
+            return (), None
+        credentials = tuple(
+            (c.in_, c.name, parse_credential(c.value, self.scope))
+            for c in authentication.credentials
+        )
+        login = None
+        if authentication.type in ("basic", "digest"):
+            login = (
+                parse_credential(authentication.username, self.scope),
+                parse_credential(authentication.password, self.scope),
+            )
+        for template in (*(c[2] for c in credentials), *(login or ())):
+            for ref in refs(template):
+                self.variables[ref.name] = None
+        return credentials, login
+
+    def _find(self, code: str, path: DocumentPath, message: str, hint: str) -> None:
+        self.findings.append(Finding(code, path, message, hint))
+
+
+def _open_end(path: Template) -> bool:
+    return not (path and isinstance(path[-1], str) and path[-1].endswith("/"))

@@ -1,0 +1,504 @@
+"""Link a read document: every call, `with`, placeholder, variable and namespace.
+
+Linking reports and never refuses: a unit with an error is listed and does not run, the
+rest of the document works. Dialect 4.1, 5.3, 7.3 to 7.5; the lint rules of spec 10 that
+name things which cannot work. This module must not know values or requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from naftiko import formats
+from naftiko.base_uri import compile_base_uri, note_templates
+from naftiko.errors import OutputError, did_you_mean, names_of, nearest, shorten
+from naftiko.expressions import Scope, TemplateError, is_upper, parse, parse_path, refs
+from naftiko.findings import pointer
+from naftiko.layout import compile_layout
+from naftiko.operation import Operation
+from naftiko.outputs import compile_path, is_plain, is_root, needs_length
+from naftiko.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from naftiko.errors import Problem
+    from naftiko.findings import Findings
+    from naftiko.model import (
+        CapabilitySpec,
+        DocumentPath,
+        Exposes,
+        Function,
+        OperationSpec,
+    )
+
+    JSON = Any
+
+_BARE_ENV = re.compile(r"env\.[A-Z][A-Z0-9_]*")
+_HINTS_BY_METHOD = {"DELETE": "destructive"}
+
+
+def link(
+    spec: CapabilitySpec,
+    scope: Scope,
+    found: Findings,
+    *,
+    paths: Mapping[str, str] | None = None,
+    append_unplaced: bool = False,
+) -> Registry:
+    """Return the operations of a document, and note everything that does not fit.
+
+    Args:
+        spec: The document, read.
+        scope: The variables that it binds.
+        found: Where findings go.
+        paths: Ref → path that replaces the document's.
+        append_unplaced: See `compile_layout`.
+    """
+    linker = _Linker(spec, scope, found)
+    registry = linker.operations(paths or {}, append_unplaced)
+    for entry in spec.imports:
+        where = f" ({shorten(entry.location)})" if entry.location else ""
+        found.add(
+            "U-import-unresolved",
+            entry.path,
+            f"the import '{shorten(entry.namespace)}'{where} is not available",
+            "put the file there, or copy the adapter into this document",
+        )
+    for exposes in spec.exposes:
+        linker.exposes(exposes)
+    for namespace, functions in spec.aggregates:
+        for function in functions:
+            linker.function(function, namespace)
+    linker.variables()
+    return registry
+
+
+class _Linker:
+    """The names of one document, and the checks against them."""
+
+    def __init__(self, spec: CapabilitySpec, scope: Scope, found: Findings) -> None:
+        self.spec = spec
+        self.scope = scope
+        self.found = found
+        self.by_name: dict[str, list[Operation]] = defaultdict(list)
+        self.registry = Registry()
+        self.used: dict[str, DocumentPath] = {}
+        self.namespaces = {consumes.namespace for consumes in spec.consumes}
+        self.aggregates = [
+            f"{namespace}.{function.name}"
+            for namespace, functions in spec.aggregates
+            for function in functions
+        ]
+
+    # --- operations -----------------------------------------------------------------
+
+    def operations(self, paths: Mapping[str, str], append_unplaced: bool) -> Registry:
+        spec, found = self.spec, self.found
+        base_names: dict[DocumentPath, frozenset[str]] = {}
+        for consumes in spec.consumes:
+            where = consumes.path
+            for name in note_templates(consumes.base_uri, self.scope, where, found):
+                self._use(name, (*where, "baseUri"))
+            base = compile_base_uri(consumes.base_uri, self.scope)
+            base_names[where] = frozenset(base.names)
+        noted = [p for p in found.problems if p.code[0] == "U" and p.severity == "error"]
+        addresses, ambiguous = _addresses(spec)
+        operations = []
+        for ref, operation in zip(addresses, spec.operations, strict=True):
+            layout = compile_layout(
+                operation,
+                self.scope,
+                path=paths.get(ref),
+                append_unplaced=append_unplaced,
+            )
+            problems = [p for p in noted if _concerns(p, operation)]
+            for finding in layout.findings:
+                problem = found.add(*finding)
+                if finding.code[0] == "U":
+                    problems.append(problem)
+            problems += self._decoding(operation)
+            for name in layout.variables:
+                self._use(name, operation.path)
+            linked = Operation(
+                operation,
+                layout,
+                ref=ref,
+                problems=tuple(problems),
+                document=found.document,
+                base_names=base_names[operation.consumes.path],
+            )
+            operations.append(linked)
+            self.by_name[f"{linked.namespace}.{linked.name}"].append(linked)
+        for name, candidates in ambiguous.items():
+            found.add(
+                "U-operation-ambiguous",
+                self.by_name[name][1].spec.path,
+                f"{len(candidates)} operations are called '{name}'",
+                f"give each its own name; until then call {names_of(candidates, 8)}",
+            )
+        self.registry = Registry(operations, ambiguous)
+        return self.registry
+
+    def _decoding(self, operation: OperationSpec) -> Iterator[Problem]:
+        """Yield what makes the response of an operation unreadable."""
+        name = operation.output_raw_format.lower()
+        if name not in formats.FORMATS:
+            yield self.found.add(
+                "U-output-format",
+                (*operation.path, "outputRawFormat"),
+                f'Unsupported "{operation.output_raw_format}" format specified',
+                f"use one of {names_of(formats.FORMATS)}",
+            )
+        for output in operation.outputs:
+            if problem := self._expression(output.value, output.path):
+                yield problem
+
+    def _expression(self, expression: str, path: DocumentPath) -> Problem | None:
+        if is_root(expression):
+            return None
+        if needs_length(expression):
+            self.found.add(
+                "W-path-length",
+                path,
+                f"'{expression}' is read as the number of elements of a list",
+                "JSONPath has no such member; name the list itself",
+            )
+        if not is_plain(expression):
+            try:
+                compile_path(expression)
+            except OutputError as error:
+                return self.found.add("U-output-path", path, error.message, error.hint)
+        return None
+
+    def _use(self, name: str, path: DocumentPath) -> None:
+        self.used.setdefault(name, path)
+
+    def variables(self) -> None:
+        """Note variables that no bind declares, and binds that nothing uses."""
+        if self.found.document.truncation is None:
+            for name, path in self.used.items():
+                if name not in self.scope.variables:
+                    self.found.add(
+                        "W-variable-undeclared",
+                        path,
+                        f"the variable '{shorten(name)}' is in no bind",
+                        f"add it: binds: [{{namespace: env, keys: {{{name}: {name}}}}}]",
+                    )
+        for bind in self.spec.binds:
+            for name in bind.keys:
+                if name not in self.used:
+                    self.found.add(
+                        "S-variable-unused",
+                        (*bind.path, "keys", name),
+                        f"the variable '{name}' is used nowhere",
+                        "remove it",
+                    )
+
+    # --- exposing adapters ----------------------------------------------------------
+
+    def exposes(self, exposes: Exposes) -> None:
+        routes: dict[tuple[str, str], Function] = {}
+        tools: dict[str, Function] = {}
+        for function in exposes.functions:
+            if function.kind == "rest":
+                key = function.method, re.sub(r"\{\{?[^{}]*\}\}?", "{}", function.url_path)
+                if key in routes:
+                    self.found.add(
+                        "W-route-duplicate",
+                        function.path,
+                        f"{function.method} {shorten(function.url_path)} is declared"
+                        " twice; the first one wins",
+                        "remove one, or give it another path",
+                    )
+                routes.setdefault(key, function)
+            elif function.kind == "tool":
+                if function.name and function.name in tools:
+                    self.found.add(
+                        "W-tool-duplicate",
+                        (*function.path, "name"),
+                        f"the tool '{function.name}' is declared twice; the first one"
+                        " wins",
+                        "rename one of them",
+                    )
+                tools.setdefault(function.name, function)
+            self.function(function, exposes.namespace)
+        self._credentials(exposes.authentication, (*exposes.path, "authentication"))
+        for entry in exposes.links:
+            self._adapter_link(entry.kind, entry.namespace, entry.action, entry.path)
+
+    def _credentials(self, data: JSON, path: DocumentPath) -> None:
+        for name in _variables_in(data, self.scope):
+            self._use(name, path)
+
+    def _adapter_link(
+        self, kind: str, namespace: str, action: str, path: DocumentPath
+    ) -> None:
+        if kind == "forward":
+            known = sorted(self.namespaces)
+        else:
+            served = ("rest", "mcp")
+            known = [e.namespace for e in self.spec.exposes if e.type in served]
+        if namespace not in known:
+            self.found.add(
+                "U-call-unresolved",
+                path,
+                f"no adapter has the namespace '{shorten(namespace)}'",
+                did_you_mean(namespace, known) or f"declared: {names_of(known)}",
+            )
+        elif kind == "from":
+            names = [
+                function.name
+                for exposes in self.spec.exposes
+                if exposes.namespace == namespace
+                for function in exposes.functions
+            ]
+            if action not in names:
+                self.found.add(
+                    "U-call-unresolved",
+                    path,
+                    f"'{namespace}' has no tool or operation '{shorten(action)}'",
+                    did_you_mean(action, names) or f"it has: {names_of(names)}",
+                )
+
+    def function(self, function: Function, namespace: str) -> None:
+        """Check what stands behind one route, tool, resource or aggregate."""
+        called = None
+        if function.call:
+            called = self._call(function.call, (*function.path, "call"))
+        elif function.ref:
+            if function.ref not in self.aggregates:
+                self.found.add(
+                    "U-call-unresolved",
+                    (*function.path, "ref"),
+                    f"no aggregate function is called '{shorten(function.ref)}'",
+                    did_you_mean(function.ref, self.aggregates)
+                    or f"declared: {names_of(self.aggregates)}",
+                )
+        elif not function.steps and not function.is_mock:
+            self.found.add(
+                "U-unit-without-call",
+                function.path,
+                f"the {function.kind} '{shorten(function.name)}' calls nothing",
+                "add `call: namespace.operation`",
+            )
+        if called is not None:
+            self._with(function, called, namespace)
+        self._steps(function)
+        self._mappings(function.outputs, (*function.path, "outputParameters"))
+        hint = _HINTS_BY_METHOD.get(called.method if called else "")
+        if hint and function.kind == "tool" and function.hints.get(hint) is not True:
+            self.found.add(
+                "S-hint",
+                function.path,
+                f"the tool '{shorten(function.name)}' deletes without a hint",
+                f"add `hints: {{{hint}: true}}`",
+            )
+
+    def _call(self, call: str, path: DocumentPath) -> Operation | None:
+        """Return the operation that a `call` names; note it when there is none."""
+        namespace, _, name = call.rpartition(".")
+        if namespace not in self.namespaces:
+            prefixes = [n for n in self.namespaces if call.startswith(n + ".")]
+            if prefixes:
+                namespace = max(prefixes, key=len)
+                name = call.removeprefix(namespace + ".")
+        named = self.by_name.get(f"{namespace}.{name}", [])
+        if len(named) == 1:
+            return named[0]
+        if named:
+            self.found.add(
+                "U-operation-ambiguous",
+                path,
+                f"'{call}' names {len(named)} operations",
+                "give each operation its own name",
+            )
+        elif namespace not in self.namespaces:
+            elsewhere = [op.ref for op in self.registry.values() if op.name == name]
+            near = nearest(namespace, self.namespaces, 1)
+            hint = f"did you mean '{elsewhere[0]}'?" if elsewhere else ""
+            if not hint and near:
+                hint = f"did you mean the namespace '{near[0]}'?"
+            self.found.add(
+                "U-call-unresolved",
+                path,
+                f"'{shorten(call)}' names no declared namespace",
+                hint or f"declared: {names_of(sorted(self.namespaces))}",
+            )
+        else:
+            known = [op.ref for op in self.registry.values() if op.namespace == namespace]
+            self.found.add(
+                "U-call-unresolved",
+                path,
+                f"'{shorten(call)}' names no declared operation",
+                did_you_mean(call, known) or f"'{namespace}' has: {names_of(known, 8)}",
+            )
+        return None
+
+    def _steps(self, function: Function) -> None:
+        earlier: list[str] = []
+        for step in function.steps:
+            if step.type == "call":
+                called = self._call(step.call, (*step.path, "call"))
+                if called is not None:
+                    for name in step.with_:
+                        self._target(name, called, (*step.path, "with", name))
+            elif step.type == "lookup" and step.index not in earlier:
+                self.found.add(
+                    "U-call-unresolved",
+                    (*step.path, "index"),
+                    f"the lookup names no earlier step '{shorten(step.index)}'",
+                    did_you_mean(step.index, earlier) or f"earlier: {names_of(earlier)}",
+                )
+            earlier.append(step.name)
+
+    def _with(self, function: Function, called: Operation, namespace: str) -> None:
+        if not function.with_:
+            if function.kind == "rest":
+                self._rest_arguments(function, called)
+            return
+        declared = {parameter.name for parameter in function.inputs}
+        for name, value in function.with_.items():
+            path = (*function.path, "with", name)
+            self._target(name, called, path)
+            if isinstance(value, (dict, list)) or (
+                isinstance(value, str) and _BARE_ENV.fullmatch(value)
+            ):
+                self.found.add(
+                    "W-with-value",
+                    path,
+                    f"the value of '{shorten(name)}' is not a plain reference or text",
+                    "write `tools.<argument>` or `{{VARIABLE}}`",
+                )
+            for variable in _variables_in(value, self.scope):
+                self._use(variable, path)
+            source = source_of(value, namespace)
+            if source and function.kind == "tool" and declared and source not in declared:
+                self.found.add(
+                    "W-with-source",
+                    path,
+                    f"the tool '{shorten(function.name)}' declares no argument"
+                    f" '{shorten(source)}'",
+                    did_you_mean(source, declared)
+                    or "add it to `inputParameters`; it is inferred",
+                )
+
+    def _target(self, name: str, called: Operation, path: DocumentPath) -> None:
+        if name in called.layout.takes or name in called.base_names:
+            return
+        body = called.spec.body
+        if body and isinstance(body.data, dict) and name in body.data:
+            message = f"'{shorten(name)}' overrides a fixed field of the body"
+        elif called.takes_body:
+            message = f"'{called.ref}' declares no '{shorten(name)}'; it becomes a field"
+            message += " of the body"
+        else:
+            message = f"'{called.ref}' takes no argument '{shorten(name)}'"
+        takes = [parameter.name for parameter in called.parameters]
+        hint = did_you_mean(name, takes) or f"it takes: {names_of(takes, 12)}"
+        self.found.add("W-with-target", path, message, hint, key=True)
+
+    def _rest_arguments(self, function: Function, called: Operation) -> None:
+        offered = {parameter.name for parameter in function.inputs}
+        try:
+            offered |= {ref.name for ref in refs(parse_path(function.url_path))}
+        except TemplateError as error:
+            self.found.add("U-template", function.path, str(error), "write `{name}`")
+            return
+        needed = {ref.name for ref in refs(called.layout.path) if not ref.is_variable}
+        if lacking := sorted(needed - offered):
+            self.found.add(
+                "W-rest-arguments",
+                function.path,
+                f"{function.method} {shorten(function.url_path)} does not offer"
+                f" {names_of(lacking)}, which '{called.ref}' needs in its path",
+                "add a placeholder to the path; it is taken from the query",
+            )
+
+    def _mappings(self, data: JSON, path: DocumentPath) -> None:
+        """Check every JSONPath of mapped outputs."""
+        if isinstance(data, list):
+            for index, entry in enumerate(data):
+                self._mappings(entry, (*path, index))
+        elif isinstance(data, dict):
+            mapping = data.get("mapping")
+            if isinstance(mapping, str):
+                self._expression(mapping, (*path, "mapping"))
+            properties = data.get("properties")
+            if isinstance(properties, dict):
+                for name, entry in properties.items():
+                    self._mappings(entry, (*path, "properties", name))
+            for key in ("items", "values"):
+                if isinstance(data.get(key), (dict, list)):
+                    self._mappings(data[key], (*path, key))
+
+
+def source_of(value: JSON, namespace: str) -> str:
+    """Return the argument that a `with` value refers to, or an empty text.
+
+    `tools.` and `rest.` are fixed words; `<own namespace>.` is the published form.
+    Everything after the first dot is the name, dots and brackets included.
+    """
+    if isinstance(value, str):
+        for word in ("tools.", "rest.", f"{namespace}." if namespace else "tools."):
+            if value.startswith(word) and len(value) > len(word):
+                return value.removeprefix(word)
+    return ""
+
+
+def _addresses(
+    spec: CapabilitySpec,
+) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+    """Return the ref of every operation, and the names that several share."""
+    short = [f"{op.consumes.namespace}.{op.name}" for op in spec.operations]
+    counts: dict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(short):
+        counts[name].append(number)
+    addresses = list(short)
+    ambiguous = {}
+    for name, numbers in counts.items():
+        if len(numbers) == 1:
+            continue
+        longer = []
+        for number in numbers:
+            op = spec.operations[number]
+            longer.append(f"{op.consumes.namespace}.{op.resource}.{op.name}")
+        for order, (number, long) in enumerate(zip(numbers, longer, strict=True), 1):
+            # Resources of one name leave only the order to tell them apart.
+            alone = spec.operations[number].resource and longer.count(long) == 1
+            addresses[number] = long if alone else f"{name}#{order}"
+        ambiguous[name] = tuple(addresses[number] for number in numbers)
+    return addresses, ambiguous
+
+
+def _concerns(problem: Problem, operation: OperationSpec) -> bool:
+    """Tell whether a finding makes an operation unusable."""
+    adapter = pointer(operation.consumes.path)
+    own = pointer(operation.path)
+    if problem.path == adapter:
+        return problem.code.startswith("U-base-uri")
+    return problem.path.startswith(
+        (f"{adapter}/baseUri", f"{adapter}/auth", f"{own}/", f"{adapter}/inputParameters")
+    )
+
+
+def _variables_in(value: JSON, scope: Scope) -> Iterator[str]:
+    """Yield the variables that the texts in a value refer to."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _variables_in(item, scope)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _variables_in(item, scope)
+    elif isinstance(value, str) and "{{" in value:
+        try:
+            template = parse(value, scope)
+        except TemplateError:
+            return
+        for ref in refs(template):
+            if ref.is_variable and (is_upper(ref.name) or ref.name in scope.variables):
+                yield ref.name
+    elif isinstance(value, str) and _BARE_ENV.fullmatch(value):
+        yield value.removeprefix("env.")

@@ -1,0 +1,311 @@
+"""`Request` and `Response`: plain values, tied to no HTTP library.
+
+A request knows which texts in it are secret, so that nothing that prints one can show
+them. This module must not know how either is built or sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, quote_plus
+
+from naftiko.errors import shorten
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from requests.auth import AuthBase
+
+    JSON = Any
+
+_MASK = "$"
+
+
+class Secret(NamedTuple):
+    """One value that must never be shown, and the variable that it came from."""
+
+    name: str
+    value: str
+
+
+class Headers(MutableMapping[str, str]):
+    """Header names and values: names compare without case and keep their spelling."""
+
+    __slots__ = ("_items", "_secrets")
+
+    def __init__(
+        self, items: Mapping[str, str] = {}, secrets: tuple[Secret, ...] = ()
+    ) -> None:
+        self._items = {name.lower(): (name, value) for name, value in items.items()}
+        self._secrets = secrets
+
+    def __getitem__(self, name: str) -> str:
+        return self._items[name.lower()][1]
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._items[name.lower()] = (name, value)
+
+    def __delitem__(self, name: str) -> None:
+        del self._items[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._items.values())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        shown = {name: mask(value, self._secrets) for name, value in self.items()}
+        return f"Headers({shown!r})"
+
+
+class Request:
+    """One HTTP request, complete.
+
+    Attributes:
+        method: The HTTP method, upper case.
+        url: The absolute URL; `http://localhost/…` for a Unix socket.
+        headers: Without those that the connection adds (`Host`, `Content-Length`).
+        body: Bytes, a path or an open binary file that is read while sending, `None`.
+        socket: Path of the Unix socket to connect to, or an empty text.
+        auth: Answers a challenge or signs the request, or `None`.
+        secrets: The values that no representation of the request shows.
+        preview: The same request with `$NAME` for every variable, or `None`.
+    """
+
+    __slots__ = (
+        "auth", "body", "headers", "method", "preview", "secrets", "socket", "url",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] = {},
+        body: bytes | IO[bytes] | Path | None = None,
+        *,
+        socket: str = "",
+        auth: AuthBase | None = None,
+        secrets: tuple[Secret, ...] = (),
+        preview: Request | None = None,
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = (
+            headers if isinstance(headers, Headers) else Headers(headers, secrets)
+        )
+        self.body = body
+        self.socket = socket
+        self.auth = auth
+        self.secrets = secrets
+        self.preview = preview
+
+    def mask(self, text: str) -> str:
+        """Return a text with every secret of this request replaced by `$NAME`."""
+        return mask(text, self.secrets)
+
+    def without_markers(self) -> Request:
+        """Return a preview with `$NAME` as plain text for every variable."""
+        headers = {
+            name: plain(_shown_login(value)) for name, value in self.headers.items()
+        }
+        body = self.body
+        if isinstance(body, bytes):
+            body = plain(body.decode("utf-8", "surrogateescape")).encode(
+                "utf-8", "surrogateescape"
+            )
+        return Request(
+            self.method,
+            plain(self.url),
+            Headers(headers, self.secrets),
+            body,
+            socket=self.socket,
+            auth=self.auth,
+            secrets=self.secrets,
+        )
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as it may be shown."""
+        return self.mask(self.url)
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as bytes, when it is in memory."""
+        return self.body if isinstance(self.body, bytes) else None
+
+    def shown_body(self, limit: int = 2000) -> str:
+        """Return the body as a text that may be shown."""
+        if self.body is None:
+            return ""
+        if not isinstance(self.body, bytes):
+            return f"<{getattr(self.body, 'name', None) or 'a stream'}>"
+        try:
+            text = self.body.decode("utf-8")
+        except UnicodeDecodeError:
+            return f"<{len(self.body)} bytes>"
+        text = self.mask(text)
+        return text if len(text) <= limit else text[:limit] + "…"
+
+    def as_curl(self) -> str:
+        """Return a `curl` command that sends the same; secrets stay `$VARIABLE`s.
+
+        Values of variables are read by the shell, so the command can be shared.
+        """
+        from naftiko.curl import curl_command
+
+        return curl_command(self.preview or self)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the request as plain data that may be shown."""
+        preview = self.preview or self
+        return {
+            "method": preview.method,
+            "url": plain(preview.shown_url),
+            "headers": {
+                name: plain(preview.mask(_shown_login(value)))
+                for name, value in preview.headers.items()
+            },
+            "body": plain(preview.shown_body()) or None,
+            **({"unix_socket": self.socket} if self.socket else {}),
+        }
+
+    def __repr__(self) -> str:
+        shown = self.as_dict()
+        parts = [repr(shown["method"]), repr(shown["url"])]
+        if shown["headers"]:
+            parts.append(f"headers={shown['headers']!r}")
+        if shown["body"]:
+            parts.append(f"body={shorten(shown['body'])!r}")
+        if self.socket:
+            parts.append(f"socket={self.socket!r}")
+        return f"Request({', '.join(parts)})"
+
+
+class Response:
+    """One HTTP response, read to its end.
+
+    Attributes:
+        status: The status code.
+        reason: The reason phrase; may be empty.
+        headers: Names compare without case.
+        body: The content, decompressed.
+        url: Where it came from, after redirects; secrets are masked.
+    """
+
+    __slots__ = ("body", "headers", "reason", "status", "url")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str] = {},
+        body: bytes = b"",
+        *,
+        reason: str = "",
+        url: str = "",
+    ) -> None:
+        self.status = status
+        self.headers = headers if _folds(headers) else Headers(headers)
+        self.body = body
+        self.reason = reason
+        self.url = url
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is one of 200 to 299."""
+        return 200 <= self.status < 300
+
+    @property
+    def content_type(self) -> str:
+        """The `Content-Type` header, or an empty text."""
+        return self.headers.get("Content-Type", "")
+
+    @property
+    def text(self) -> str:
+        """The body decoded by its charset, UTF-8 by default."""
+        found = re.search(r"charset=\"?([\w.:-]+)", self.content_type)
+        try:
+            return self.body.decode(found[1] if found else "utf-8", "replace")
+        except LookupError:
+            return self.body.decode("utf-8", "replace")
+
+    def json(self) -> JSON:
+        """Return the body read as JSON; raises `ValueError` when it is not."""
+        import json
+
+        return json.loads(self.body)
+
+    def __repr__(self) -> str:
+        kind = self.content_type.partition(";")[0] or "no content type"
+        return f"<Response {self.status} {kind}, {len(self.body):,} bytes>"
+
+
+def _folds(headers: Mapping[str, str]) -> bool:
+    return isinstance(headers, Headers) or hasattr(headers, "lower_items")
+
+
+def mask(text: str, secrets: tuple[Secret, ...]) -> str:
+    """Return a text with every secret replaced by `$NAME`, however it is encoded."""
+    # The longest first: one secret may be a part of another.
+    for secret in sorted(secrets, key=lambda s: -len(s.value)):
+        for form in _forms(secret.value):
+            if form and form in text:
+                text = text.replace(form, _MASK + secret.name)
+    return text
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    import json
+
+    escaped = json.dumps(value)[1:-1]
+    return tuple(
+        dict.fromkeys(
+            (
+                value,
+                quote(value, safe=""),
+                quote_plus(value),
+                escaped,
+                json.dumps(value, ensure_ascii=False)[1:-1],
+                repr(value)[1:-1],
+            )
+        )
+    )
+
+
+def _shown_login(value: str) -> str:
+    if value.startswith(LOGIN):
+        return f"Basic base64({value.removeprefix(LOGIN)})"
+    return value
+
+
+#: Begins the `Authorization` of a preview, where base64 would hide the variables.
+LOGIN = "Basic:"
+# A preview carries every variable as its name between two private characters, which
+# survive percent-encoding recognisably and cannot stand in a document by accident.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_MARKER = re.compile(
+    f"(?:{_OPEN}|{quote(_OPEN)}|\\\\ue000)([^{_OPEN}{_CLOSE}%\\\\]+)"
+    f"(?:{_CLOSE}|{quote(_CLOSE)}|\\\\ue001)"
+)
+
+
+def marker(name: str) -> str:
+    """Return what stands for a variable in a preview."""
+    return f"{_OPEN}{name}{_CLOSE}"
+
+
+def plain(text: str) -> str:
+    """Return a text of a preview with `$NAME` for every marker."""
+    return _MARKER.sub(rf"{_MASK}\1", text) if _has_marker(text) else text
+
+
+def split_markers(text: str) -> list[tuple[str, bool]]:
+    """Return the parts of a text of a preview, and whether each is a variable."""
+    parts = _MARKER.split(text)
+    return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
+
+
+def _has_marker(text: str) -> bool:
+    return _OPEN in text or "%EE%80%80" in text or "\\ue000" in text

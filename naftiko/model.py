@@ -1,0 +1,236 @@
+"""The records a document is read into, one per noun of the specification.
+
+Records are named tuples: immutable, and an order of magnitude cheaper to define and
+import than data classes, which the start-up time of the command line would pay for.
+`path` is always the place of the record in the document. This module must not know
+how a record is read, linked or run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+JSON = Any
+DocumentPath = tuple["str | int", ...]
+
+SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
+BODY_METHODS = frozenset(("POST", "PUT", "PATCH"))
+
+
+class Info(NamedTuple):
+    """What the document says about itself (spec 1.2)."""
+
+    label: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    created: str = ""
+    modified: str = ""
+
+
+class Binding(NamedTuple):
+    """Variables and where their values come from (spec 1.4).
+
+    Attributes:
+        keys: Variable → name of the entry in the provider.
+        location: A `file:` URI; empty for the process environment.
+    """
+
+    namespace: str
+    keys: Mapping[str, str]
+    location: str = ""
+    path: DocumentPath = ()
+
+
+class InputParameter(NamedTuple):
+    """One declared or inferred input of an operation (spec 2.3).
+
+    Attributes:
+        in_: `query`, `header`, `path`, `cookie`, `body` or `environment`.
+        value: A constant or a template that fills the parameter, or `None`.
+        default: What is sent when no argument is given; may be empty.
+        inferred: Named by a placeholder or the body, declared nowhere.
+    """
+
+    name: str
+    in_: str
+    type: str = ""
+    required: bool = False
+    description: str = ""
+    value: JSON = None
+    default: str = ""
+    inferred: bool = False
+    path: DocumentPath = ()
+
+
+class OutputParameter(NamedTuple):
+    """One declared output of a consumed operation (spec 2.7)."""
+
+    name: str
+    type: str
+    value: str
+    path: DocumentPath = ()
+
+
+class Body(NamedTuple):
+    """What an operation sends (spec 2.4).
+
+    Attributes:
+        kind: `json`, `text`, `formUrlEncoded`, `multipartForm` or `binary`.
+        content_type: The media type to send.
+        data: The template: a text, a mapping or a list; `None` when undescribed.
+        fields: The `in: body` parameters that describe it instead of `data`.
+        is_open: The caller may give the whole body as the argument `body`.
+    """
+
+    kind: str
+    content_type: str
+    data: JSON = None
+    fields: tuple[InputParameter, ...] = ()
+    is_open: bool = False
+    path: DocumentPath = ()
+
+
+class Credential(NamedTuple):
+    """One value that identifies the caller, and where it goes."""
+
+    in_: str
+    name: str
+    value: str
+
+
+class Authentication(NamedTuple):
+    """How requests to an adapter identify the caller (spec 2.5).
+
+    Attributes:
+        type: `bearer`, `basic`, `digest`, `apikey`, or the type as written when it is
+            not supported.
+        credentials: What to place, for `bearer` and `apikey`.
+        username: Template, for `basic` and `digest`.
+        password: Template, for `basic` and `digest`.
+        fields: Everything the document says, for a signer.
+    """
+
+    type: str
+    credentials: tuple[Credential, ...] = ()
+    username: str = ""
+    password: str = ""
+    fields: Mapping[str, JSON] = {}
+    path: DocumentPath = ()
+
+
+class Consumes(NamedTuple):
+    """One consumed adapter (spec 2.1)."""
+
+    namespace: str
+    base_uri: str
+    description: str = ""
+    authentication: Authentication | None = None
+    parameters: tuple[InputParameter, ...] = ()
+    path: DocumentPath = ()
+
+
+class Import(NamedTuple):
+    """An adapter that another file holds (spec 2.11)."""
+
+    namespace: str
+    location: str
+    import_: str = ""
+    path: DocumentPath = ()
+
+
+class OperationSpec(NamedTuple):
+    """One consumed operation as the document declares it (spec 2.2).
+
+    Attributes:
+        url_path: The full path template, resource and operation joined.
+        parameters: Adapter-, resource- and operation-level inputs, merged.
+    """
+
+    consumes: Consumes
+    name: str
+    resource: str
+    method: str
+    url_path: str
+    description: str = ""
+    parameters: tuple[InputParameter, ...] = ()
+    body: Body | None = None
+    output_raw_format: str = "json"
+    output_schema: str = ""
+    outputs: tuple[OutputParameter, ...] = ()
+    path: DocumentPath = ()
+
+
+class Step(NamedTuple):
+    """One step of an orchestrated function (spec 3.5)."""
+
+    type: str
+    name: str
+    call: str = ""
+    with_: Mapping[str, JSON] = {}
+    index: str = ""
+    path: DocumentPath = ()
+
+
+class Function(NamedTuple):
+    """What stands behind a REST operation, a tool, a resource or an aggregate.
+
+    Attributes:
+        kind: `rest`, `tool`, `resource`, `skill` or `aggregate`.
+        url_path: The REST path template; empty for other kinds.
+        inputs: Declared inputs; `in_` is empty for tools.
+        is_mock: It has static outputs and needs no call.
+    """
+
+    kind: str
+    name: str
+    method: str = ""
+    url_path: str = ""
+    description: str = ""
+    call: str = ""
+    ref: str = ""
+    with_: Mapping[str, JSON] | None = None
+    steps: tuple[Step, ...] = ()
+    inputs: tuple[InputParameter, ...] = ()
+    outputs: JSON = None
+    hints: Mapping[str, JSON] = {}
+    is_mock: bool = False
+    path: DocumentPath = ()
+
+
+class Link(NamedTuple):
+    """A reference to an adapter: what a skill tool or a forward points at."""
+
+    kind: str
+    namespace: str
+    action: str = ""
+    path: DocumentPath = ()
+
+
+class Exposes(NamedTuple):
+    """One exposing adapter (spec 3, 4 and 5)."""
+
+    type: str
+    namespace: str
+    address: str = ""
+    port: int | None = None
+    transport: str = ""
+    description: str = ""
+    functions: tuple[Function, ...] = ()
+    links: tuple[Link, ...] = ()
+    authentication: JSON = None
+    path: DocumentPath = ()
+
+
+class CapabilitySpec(NamedTuple):
+    """Everything a document says, read."""
+
+    version: str
+    info: Info
+    binds: tuple[Binding, ...] = ()
+    operations: tuple[OperationSpec, ...] = ()
+    consumes: tuple[Consumes, ...] = ()
+    imports: tuple[Import, ...] = ()
+    exposes: tuple[Exposes, ...] = ()
+    aggregates: tuple[tuple[str, tuple[Function, ...]], ...] = ()

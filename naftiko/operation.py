@@ -1,0 +1,126 @@
+"""`Operation`: one callable operation, as users see it.
+
+This module must not know how an operation is placed, sent or decoded.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from naftiko.body import describe
+from naftiko.model import IDEMPOTENT_METHODS, SAFE_METHODS
+
+if TYPE_CHECKING:
+    from naftiko.document import Document
+    from naftiko.errors import Location, Problem
+    from naftiko.layout import Layout
+    from naftiko.model import InputParameter, OperationSpec, OutputParameter
+
+
+class Operation:
+    """One operation of a consumed adapter.
+
+    Attributes:
+        ref: What `call` takes: `namespace.operation`, or a longer form when that is
+            ambiguous.
+        resource: The name of its resource; a label, nothing refers to it.
+        path: The path template, without the base URI.
+        parameters: Every argument that it takes, declared or inferred.
+        body: One line on the request body; empty when there is none.
+        auth: The type of authentication, or an empty text.
+        problems: Unit errors; an operation that has any refuses to run.
+    """
+
+    __slots__ = (
+        "_document", "auth", "base_names", "base_uri", "body", "description", "layout",
+        "method", "name", "namespace", "output_parameters", "output_raw_format",
+        "output_schema", "parameters", "path", "problems", "ref", "resource", "spec",
+        "takes_body",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        spec: OperationSpec,
+        layout: Layout,
+        *,
+        ref: str,
+        problems: tuple[Problem, ...] = (),
+        document: Document | None = None,
+        base_names: frozenset[str] = frozenset(),
+    ) -> None:
+        self.spec = spec
+        self.layout = layout
+        self.ref = ref
+        self.namespace = spec.consumes.namespace
+        self.name = spec.name
+        self.resource = spec.resource
+        self.method = spec.method
+        self.path = spec.url_path
+        self.description = spec.description
+        self.parameters: tuple[InputParameter, ...] = layout.arguments
+        self.body = describe(spec.body)
+        self.takes_body = layout.body is not None and layout.body.is_open
+        authentication = spec.consumes.authentication
+        self.auth = authentication.type if authentication else ""
+        self.base_uri = spec.consumes.base_uri
+        self.base_names = base_names
+        self.output_parameters: tuple[OutputParameter, ...] = spec.outputs
+        self.output_raw_format = spec.output_raw_format
+        self.output_schema = spec.output_schema
+        self.problems = problems
+        self._document = document
+
+    @property
+    def location(self) -> Location | None:
+        """Where it stands in its document."""
+        return self._document.locate(self.spec.path) if self._document else None
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether the method asks for no change (RFC 9110, 9.2.1)."""
+        return self.method in SAFE_METHODS
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether repeating the method changes nothing more (RFC 9110, 9.2.2)."""
+        return self.method in IDEMPOTENT_METHODS
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the operation as plain data, the shape `list --format json` prints."""
+        return {
+            "ref": self.ref,
+            "namespace": self.namespace,
+            "resource": self.resource,
+            "name": self.name,
+            "method": self.method,
+            "path": self.path,
+            "description": self.description,
+            "parameters": [
+                {
+                    "name": p.name,
+                    "in": p.in_,
+                    "type": p.type or "string",
+                    "required": p.required,
+                    "description": p.description,
+                }
+                for p in self.parameters
+            ],
+        }
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.ref}: {self.method} {self.path}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><code>{escape(p.name)}</code></td><td>{escape(p.in_)}</td>"
+            f"<td>{escape(p.type or 'string')}</td>"
+            f"<td>{'yes' if p.required else ''}</td><td>{escape(p.description)}</td></tr>"
+            for p in self.parameters
+        )
+        return (
+            f"<p><b>{escape(self.ref)}</b> <code>{escape(self.method)}"
+            f" {escape(self.path)}</code><br>{escape(self.description)}</p>"
+            "<table><tr><th>argument</th><th>in</th><th>type</th><th>required</th>"
+            f"<th>description</th></tr>{rows}</table>"
+        )

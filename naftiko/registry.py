@@ -1,0 +1,132 @@
+"""`"namespace.operation"` → `Operation`, near misses and ambiguity included.
+
+This module must not know how an operation was read or how it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+
+from naftiko.errors import UnknownOperation, names_of, nearest
+from naftiko.operation import Operation
+
+
+class Registry(Mapping[str, Operation]):
+    """The operations of a capability, by ref, in the order of the document.
+
+    A name that several operations of one namespace share is refused; each of them has
+    a longer ref, `namespace.resource.operation` or `namespace.operation#2`.
+    """
+
+    __slots__ = ("_ambiguous", "_by_ref")
+
+    def __init__(
+        self,
+        operations: Iterable[Operation] = (),
+        ambiguous: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        self._by_ref = {operation.ref: operation for operation in operations}
+        self._ambiguous = dict(ambiguous or {})
+
+    def __getitem__(self, ref: str) -> Operation:
+        try:
+            return self._by_ref[ref]
+        except KeyError:
+            raise _NoSuchKey(self.explain(ref)) from None
+
+    def find(self, ref: str) -> Operation:
+        """Return an operation by its ref, or by any longer form of it.
+
+        Raises:
+            UnknownOperation: No operation has that name, or several have it.
+        """
+        operation = self._by_ref.get(ref)
+        if operation is None:
+            operation = self._longer(ref)
+        if operation is None:
+            raise self.explain(ref)
+        return operation
+
+    def explain(self, ref: str) -> UnknownOperation:
+        """Return the error for a ref that names no single operation."""
+        if ref in self._ambiguous:
+            return UnknownOperation(
+                f"several operations are called '{ref}'",
+                code="U-operation-ambiguous",
+                hint=f"use one of: {names_of(self._ambiguous[ref])}",
+            )
+        near = self.nearest(ref)
+        hint = f"nearest: {', '.join(near)}" if near else "see `capability.operations`"
+        return UnknownOperation(f"no operation is called '{ref}'", hint=hint)
+
+    def nearest(self, ref: str) -> list[str]:
+        """Return up to three refs most like `ref`, best first."""
+        found = nearest(ref, self._by_ref)
+        if not found:
+            # A bare operation name is close to every ref that ends in it.
+            tail = ref.rpartition(".")[2]
+            by_name = {op.name: known for known, op in self._by_ref.items()}
+            found = [by_name[name] for name in nearest(tail, by_name)]
+        return found
+
+    def _longer(self, ref: str) -> Operation | None:
+        """Resolve `namespace.resource.operation` and `namespace.operation#n`."""
+        head, sign, number = ref.rpartition("#")
+        if sign and number.isdigit():
+            named = [op for op in self.values() if f"{op.namespace}.{op.name}" == head]
+            return named[int(number) - 1] if 0 < int(number) <= len(named) else None
+        long = [
+            op
+            for op in self.values()
+            if f"{op.namespace}.{op.resource}.{op.name}" == ref
+        ]
+        return long[0] if len(long) == 1 else None
+
+    def search(self, text: str) -> tuple[Operation, ...]:
+        """Return operations that hold every word of a text, best first.
+
+        Words are looked for in ref, path and description, without case.
+        """
+        words = text.lower().split()
+        scored = []
+        for order, op in enumerate(self._by_ref.values()):
+            names = f"{op.ref} {op.resource}".lower()
+            everything = f"{names} {op.method} {op.path} {op.description}".lower()
+            if all(word in everything for word in words):
+                score = sum(2 if word in op.name.lower() else word in names for word in words)
+                scored.append((-score, order, op))
+        return tuple(op for _, _, op in sorted(scored, key=lambda found: found[:2]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_ref)
+
+    def __len__(self) -> int:
+        return len(self._by_ref)
+
+    def __contains__(self, ref: object) -> bool:
+        return ref in self._by_ref
+
+    def __repr__(self) -> str:
+        return f"<Registry of {len(self)} operations>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><code>{escape(op.ref)}</code></td><td>{escape(op.method)}</td>"
+            f"<td><code>{escape(op.path)}</code></td>"
+            f"<td>{escape(op.description)}</td></tr>"
+            for op in self.values()
+        )
+        return (
+            "<table><tr><th>operation</th><th>method</th><th>path</th>"
+            f"<th>description</th></tr>{rows}</table>"
+        )
+
+
+class _NoSuchKey(UnknownOperation, KeyError):
+    """`Mapping.get` and `in` need a `KeyError`; users get the teaching message."""
+
+    def __init__(self, error: UnknownOperation) -> None:
+        super().__init__(error.message, hint=error.hint, code=error.code)
+
+    __str__ = UnknownOperation.__str__

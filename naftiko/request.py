@@ -1,0 +1,547 @@
+"""Operation + arguments + variables → one `Request`: placing, encoding, signing in.
+
+What goes where was decided at load (`layout`); a call walks tuples. Dialect 3–6 and 9;
+RFC 3986 for paths and queries, RFC 6265 for cookies, RFC 8187 for header values
+outside ASCII, RFC 7617 for Basic. This module must not know any network.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+from naftiko.base_uri import fill, quote_path, split_origin
+from naftiko.body import ABSENT, OPEN_ARGUMENT, encode, texts_of
+from naftiko.errors import ArgumentError, CallError, did_you_mean, names_of, shorten
+from naftiko.expressions import Ref, compact_json, render, to_text
+from naftiko.messages import LOGIN, Headers, Request, Secret, marker
+from naftiko.version import __version__
+
+if TYPE_CHECKING:
+    from naftiko.base_uri import BaseUri
+    from naftiko.bindings import Variables
+    from naftiko.body import Encoded
+    from naftiko.expressions import Template
+    from naftiko.layout import Layout, Slot
+    from naftiko.operation import Operation
+
+PLACES = frozenset(("path", "query", "header", "cookie", "body"))
+#: Kept as they are in names: `$filter`, `filter[x]`, `a:b`.
+_NAME_SAFE = "$[]:@!*'(),;/?~"
+_COOKIE_SAFE = "!#$&'()*+-./:<=>?@[]^_`{|}~%"
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+#: What may stand unencoded in an extended value (RFC 8187, 3.2.1).
+_ATTR_SAFE = "!#$&+-.^_`|~"
+
+USER_AGENT = f"naftiko/{__version__}"
+_ACCEPT = {
+    "json": "application/json, */*;q=0.5",
+    "xml": "application/xml, text/xml;q=0.9, */*;q=0.5",
+    "yaml": "application/yaml, */*;q=0.5",
+    "csv": "text/csv, */*;q=0.5",
+    "html": "text/html, */*;q=0.5",
+    "markdown": "text/markdown, */*;q=0.5",
+    "text": "text/plain, */*;q=0.5",
+}
+
+
+class RawPath(str):
+    """A path argument that may hold `/`: it is placed as it is, and stays a path.
+
+    Characters that cannot stand in a path are still encoded; `.`, `..`, `?` and `#`
+    are still refused or encoded, so it cannot leave its place.
+    """
+
+    __slots__ = ()
+
+
+class Blueprint:
+    """Everything about one operation that no call changes."""
+
+    __slots__ = (
+        "fixed",
+        "layout",
+        "operation",
+    )
+
+    def __init__(self, operation: Operation, layout: Layout) -> None:
+        self.operation = operation
+        self.layout = layout
+        accept = _ACCEPT.get(operation.output_raw_format.lower(), "*/*")
+        self.fixed = {
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": accept_encoding(),
+            "Accept": accept,
+        }
+
+
+def accept_encoding() -> str:
+    """Return the encodings that can be decoded here, as `Accept-Encoding` wants it."""
+    from importlib.util import find_spec
+
+    found = ["gzip", "deflate"]
+    if find_spec("brotli") or find_spec("brotlicffi"):
+        found.append("br")
+    return ", ".join(found)
+
+
+class _Call:
+    """The values of one call, and the secrets that it used."""
+
+    __slots__ = ("arguments", "operation", "secrets", "variables")
+
+    def __init__(
+        self, operation: Operation, arguments: Mapping[str, Any], variables: Variables
+    ) -> None:
+        self.operation = operation
+        self.arguments = arguments
+        self.variables = variables
+        self.secrets: dict[str, str] = {}
+
+    def variable(self, name: str) -> str:
+        value = self.variables.get(name)
+        self.secrets[name] = value
+        return value
+
+    def find(self, name: str) -> str | None:
+        value = self.variables.find(name)
+        if value is not None:
+            self.secrets[name] = value
+        return value
+
+    def value_of(self, ref: Ref) -> Any:
+        """Return the value of a reference, or `ABSENT` for an argument not given."""
+        if ref.is_variable:
+            return self.variable(ref.name)
+        return self.arguments.get(ref.name, ABSENT)
+
+
+class _Preview(_Call):
+    """The same call with `$NAME` for every variable, whether it has a value or not."""
+
+    __slots__ = ()
+
+    def variable(self, name: str) -> str:
+        return marker(name)
+
+
+def build(
+    blueprint: Blueprint,
+    arguments: Mapping[str, Any],
+    variables: Variables,
+    base: BaseUri,
+    *,
+    signer: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> Request:
+    """Return the request of one call.
+
+    Args:
+        blueprint: The compiled operation.
+        arguments: Parameter name → value; `None` means not given.
+        variables: Where variables get their values.
+        base: The base URI of the adapter.
+        signer: Replaces the authentication that the document declares.
+        headers: Sent as well; they win over everything else.
+
+    Raises:
+        ArgumentError: Missing, unknown or unplaceable arguments.
+        UnboundVariable: A variable has no value.
+    """
+    given = _given(blueprint, arguments)
+    return _request(
+        _Call(blueprint.operation, given, variables), blueprint, base, signer, headers
+    )
+
+
+def preview(
+    blueprint: Blueprint,
+    arguments: Mapping[str, Any],
+    variables: Variables,
+    base: BaseUri,
+    *,
+    signer: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> Request:
+    """Return the request with a marker for every variable; see `build`."""
+    given = _given(blueprint, arguments)
+    call = _Preview(blueprint.operation, given, variables)
+    return _request(call, blueprint, base, signer, headers)
+
+
+def _request(
+    call: _Call,
+    blueprint: Blueprint,
+    base: BaseUri,
+    signer: Any,
+    extra: Mapping[str, str] | None,
+) -> Request:
+    layout = blueprint.layout
+    for name in layout.environment:
+        value = os.environ.get(name)
+        if value is not None and name not in call.arguments:
+            call.arguments = {**call.arguments, name: value}
+    uri = fill(base, call.find, call.arguments) if base.template else base.text
+    origin = split_origin(uri)
+    path = _path(call, layout.path)
+    if origin.path or path[:1] != "/":
+        # Exactly one slash between base and path.
+        joined = f"/{path.removeprefix('/')}" if path else ""
+        path = origin.path.removesuffix("/") + joined if path else origin.path
+    url = origin.url + (path or "/")
+    query = _query(call, layout)
+    items = dict(blueprint.fixed)
+    for slot in layout.headers:
+        _header(call, slot, items)
+    cookies = [text for slot in layout.cookies for text in _cookie(call, slot)]
+    body = _body(call, layout, items)
+    auth = signer
+    if auth is None:
+        auth = _sign_in(call, layout, items, query, cookies)
+    if cookies:
+        items["Cookie"] = "; ".join(cookies)
+    for name, value in (extra or {}).items():
+        _set(items, name, _field_value(call, name, str(value)))
+    if query:
+        url += "?" + "&".join(query)
+    secrets = tuple(Secret(name, value) for name, value in call.secrets.items())
+    return Request(
+        call.operation.method,
+        url,
+        Headers(items, secrets),
+        body,
+        socket=origin.socket,
+        auth=auth,
+        secrets=secrets,
+    )
+
+
+# --- arguments ---------------------------------------------------------------------
+
+
+def _given(blueprint: Blueprint, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that have a value, checked against what is taken."""
+    layout = blueprint.layout
+    given = {name: value for name, value in arguments.items() if value is not None}
+    unknown = given.keys() - layout.takes
+    if unknown:
+        given = _unfold(given, layout)
+        known = layout.takes | _base_names(blueprint)
+        unknown = {name for name in given if name.partition("\0")[0] not in known}
+    missing = [
+        name
+        for name in layout.required
+        if name not in given and not any(k.startswith(name + "\0") for k in given)
+    ]
+    if unknown or missing:
+        _refuse(blueprint, layout, sorted(unknown), missing)
+    return given
+
+
+def _base_names(blueprint: Blueprint) -> frozenset[str]:
+    return blueprint.operation.base_names
+
+
+def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """Return qualified arguments, `{"path": {"id": 1}}`, as `id\\0path`.
+
+    Two parameters of one name in two places can only be told apart this way.
+    """
+    unfolded: dict[str, Any] = {}
+    for name, value in given.items():
+        is_place = name in PLACES and name not in layout.takes
+        if is_place and isinstance(value, Mapping):
+            for inner, item in value.items():
+                if item is not None:
+                    # What is not taken there is unknown, and named with its place.
+                    taken = (inner, name) in layout.places
+                    unfolded[f"{inner}\0{name}" if taken else f"{name}.{inner}"] = item
+        else:
+            unfolded[name] = value
+    return unfolded
+
+
+def _refuse(
+    blueprint: Blueprint, layout: Layout, unknown: list[str], missing: list[str]
+) -> None:
+    operation = blueprint.operation
+    order = [parameter.name for parameter in operation.parameters]
+    takes = [*order, *sorted(layout.takes - set(order))]
+    missing = [name for name in takes if name in missing]
+    texts = []
+    if missing:
+        many = "arguments" if len(missing) > 1 else "argument"
+        texts.append(f"missing {many} " + ", ".join(f"'{n}'" for n in missing))
+    if unknown:
+        many = "arguments" if len(unknown) > 1 else "argument"
+        texts.append(f"unknown {many} " + ", ".join(f"'{shorten(n)}'" for n in unknown))
+    near = did_you_mean(unknown[0], takes) if unknown else ""
+    raise ArgumentError(
+        f"{operation.ref}: {'; '.join(texts)}",
+        missing=missing,
+        unknown=unknown,
+        takes=takes,
+        code="U-argument-missing" if missing else "",
+        location=operation.location,
+        hint=f"{near} It takes: {names_of(takes)}.".strip(),
+    )
+
+
+def _argument(call: _Call, name: str, place: str) -> Any:
+    """Return an argument for a place, or `ABSENT`."""
+    qualified = call.arguments.get(f"{name}\0{place}", ABSENT)
+    return call.arguments.get(name, ABSENT) if qualified is ABSENT else qualified
+
+
+def _slot_value(call: _Call, slot: Slot, place: str) -> Any:
+    """Return what fills a slot: an argument, a constant, a template, or `ABSENT`."""
+    if slot.argument:
+        value = _argument(call, slot.argument, place)
+        return slot.default if value is ABSENT and slot.default else value
+    if len(slot.template) == 1:
+        part = slot.template[0]
+        return part if isinstance(part, str) else call.value_of(part)
+    if any(
+        isinstance(part, Ref) and call.value_of(part) is ABSENT for part in slot.template
+    ):
+        return ABSENT
+    return render(slot.template, call.value_of)
+
+
+def _unplaceable(call: _Call, name: str, why: str, hint: str = "") -> ArgumentError:
+    return ArgumentError(
+        f"{call.operation.ref}: argument '{name}' {why}",
+        location=call.operation.location,
+        hint=hint,
+    )
+
+
+def _texts(call: _Call, name: str, value: Any) -> list[str]:
+    try:
+        return list(texts_of(value))
+    except (TypeError, ValueError) as error:
+        raise _unplaceable(call, name, f"cannot be written: {error}") from None
+
+
+# --- path and query ----------------------------------------------------------------
+
+
+def _path(call: _Call, template: Template) -> str:
+    written: list[str] = []
+    has_values = False
+    for part in template:
+        if isinstance(part, str):
+            written.append(quote_path(part))
+        else:
+            written.append(_path_value(call, part))
+            has_values = True
+    path = "".join(written)
+    # urllib3, proxies and servers resolve dot segments: another resource is reached.
+    if has_values and ("/." in path or path[:1] == "."):
+        for segment in path.split("/"):
+            if segment in (".", ".."):
+                names = names_of(f"'{p.name}'" for p in template if isinstance(p, Ref))
+                raise ArgumentError(
+                    f"{call.operation.ref}: '{segment}' cannot be a path segment"
+                    f" (argument {names})",
+                    location=call.operation.location,
+                    hint="it would name another resource",
+                )
+    return path
+
+
+def _path_value(call: _Call, ref: Ref) -> str:
+    value = _argument(call, ref.name, "path")
+    if value is ABSENT and ref.is_variable:
+        value = call.variable(ref.name)
+    if value is ABSENT:
+        raise _unplaceable(call, ref.name, "is missing")
+    if value.__class__ is str:
+        text = quote(value, safe="")
+    elif isinstance(value, RawPath):
+        text = quote(value, safe="/:@!$&'()*+,;=~")
+    elif isinstance(value, Mapping):
+        raise _unplaceable(call, ref.name, "is a mapping and cannot stand in a path")
+    else:
+        text = ",".join(quote(item, safe="") for item in _texts(call, ref.name, value))
+    if not text:
+        raise _unplaceable(
+            call, ref.name, "is empty", "an empty path value would name another resource"
+        )
+    return text
+
+
+def _query(call: _Call, layout: Layout) -> list[str]:
+    pairs: list[str] = []
+    if layout.query_head:
+        pairs.append(_query_head(call, layout.query_head))
+    for slot in layout.query:
+        value = _slot_value(call, slot, "query")
+        if value is ABSENT:
+            continue
+        name = quote(slot.name, safe=_NAME_SAFE)
+        if value.__class__ is str:
+            pairs.append(f"{name}={quote_plus(value)}")
+        elif isinstance(value, bytes):
+            pairs.append(f"{name}={quote_plus(value)}")
+        else:
+            pairs += [
+                f"{name}={quote_plus(text)}" for text in _texts(call, slot.name, value)
+            ]
+    return pairs
+
+
+def _query_head(call: _Call, template: Template) -> str:
+    return "".join(
+        quote(part, safe=_NAME_SAFE + "=&+%")
+        if isinstance(part, str)
+        else quote_plus(to_text(_path_query_value(call, part)))
+        for part in template
+    )
+
+
+def _path_query_value(call: _Call, ref: Ref) -> Any:
+    value = _argument(call, ref.name, "path")
+    return call.variable(ref.name) if value is ABSENT and ref.is_variable else value
+
+
+# --- headers and cookies -----------------------------------------------------------
+
+
+def _set(items: dict[str, str], name: str, value: str) -> None:
+    """Set a header, replacing one of the same name in another spelling."""
+    folded = name.lower()
+    for known in items:
+        if known.lower() == folded:
+            del items[known]
+            break
+    items[name] = value
+
+
+def _header(call: _Call, slot: Slot, items: dict[str, str]) -> None:
+    value = _slot_value(call, slot, "header")
+    if value is ABSENT:
+        return
+    if not _FIELD_NAME.fullmatch(slot.name):
+        raise _unplaceable(call, slot.name, "is not a header name (RFC 9110, 5.1)")
+    if isinstance(value, Mapping):
+        text = compact_json(value)
+    else:
+        text = ", ".join(_texts(call, slot.name, value))
+    _set(items, slot.name, _field_value(call, slot.name, text))
+
+
+def _field_value(call: _Call, name: str, text: str) -> str:
+    if _CONTROL.search(text):
+        raise _unplaceable(
+            call,
+            name,
+            "holds a line break or another control character",
+            "a header value is one line (RFC 9110, 5.5)",
+        )
+    text = text.strip(" \t")
+    if text.isascii() or isinstance(call, _Preview):
+        return text
+    return "UTF-8''" + quote(text, safe=_ATTR_SAFE)
+
+
+def _cookie(call: _Call, slot: Slot) -> list[str]:
+    value = _slot_value(call, slot, "cookie")
+    if value is ABSENT:
+        return []
+    if not _FIELD_NAME.fullmatch(slot.name):
+        raise _unplaceable(call, slot.name, "is not a cookie name (RFC 6265, 4.1.1)")
+    return [_cookie_pair(slot.name, text) for text in _texts(call, slot.name, value)]
+
+
+def _cookie_pair(name: str, text: str) -> str:
+    return f"{name}={quote(text, safe=_COOKIE_SAFE)}"
+
+
+# --- body --------------------------------------------------------------------------
+
+
+def _body(call: _Call, layout: Layout, items: dict[str, str]) -> Any:
+    plan = layout.body
+    if plan is None:
+        return None
+    whole = _argument(call, OPEN_ARGUMENT, "body") if plan.is_open else ABSENT
+
+    def value_of(ref: Ref) -> Any:
+        if ref.is_variable:
+            return call.variable(ref.name)
+        return _argument(call, ref.name, "body")
+
+    try:
+        encoded: Encoded = encode(plan, whole, value_of)
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"{call.operation.ref}: {error.message}",
+            hint=error.hint,
+            location=call.operation.location,
+        ) from None
+    if plan.is_open and (given := _argument(call, "Content-Type", "header")) is not ABSENT:
+        _set(items, "Content-Type", _field_value(call, "Content-Type", str(given)))
+    if encoded.data is None:
+        return None
+    if encoded.content_type and not _has(items, "content-type"):
+        items["Content-Type"] = encoded.content_type
+    return encoded.data
+
+
+def _has(items: Mapping[str, str], folded: str) -> bool:
+    return any(name.lower() == folded for name in items)
+
+
+# --- authentication ----------------------------------------------------------------
+
+
+def _sign_in(
+    call: _Call,
+    layout: Layout,
+    items: dict[str, str],
+    query: list[str],
+    cookies: list[str],
+) -> Any:
+    """Place the credentials; return what answers a challenge, or `None`."""
+    for in_, name, template in layout.credentials:
+        if in_ == "header" and _has(items, name.lower()):
+            continue  # an argument of the caller wins
+        text = render(template, call.value_of)
+        if in_ == "header":
+            if not _FIELD_NAME.fullmatch(name):
+                raise CallError(f"{call.operation.ref}: '{name}' is not a header name")
+            items[name] = _secret_field(call, name, text)
+        elif in_ == "query":
+            query.append(f"{quote(name, safe=_NAME_SAFE)}={quote_plus(text)}")
+        else:
+            cookies.append(_cookie_pair(name, text))
+    if layout.login is None or _has(items, "authorization"):
+        return None
+    username, password = (render(part, call.value_of) for part in layout.login)
+    if call.operation.auth == "digest":
+        from naftiko.digest import DigestLogin
+
+        return DigestLogin(username, password)
+    if isinstance(call, _Preview):
+        items["Authorization"] = f"{LOGIN}{username}:{password}"
+        return None
+    login = base64.b64encode(f"{username}:{password}".encode()).decode()
+    call.secrets["BASIC"] = login
+    items["Authorization"] = f"Basic {login}"
+    return None
+
+
+def _secret_field(call: _Call, name: str, text: str) -> str:
+    if _CONTROL.search(text):
+        raise CallError(
+            f"{call.operation.ref}: the credential for '{name}' holds a line break or"
+            " another control character",
+            hint="check the value of its variable for a trailing line break",
+        )
+    return text if text.isascii() else _field_value(call, name, text)
