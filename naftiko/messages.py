@@ -71,12 +71,14 @@ class Request:
         body: Bytes, a path or an open binary file that is read while sending, `None`.
         socket: Path of the Unix socket to connect to, or an empty text.
         auth: Answers a challenge or signs the request, or `None`.
+        is_identified: Whether it carries credentials already, in any place.
         secrets: The values that no representation of the request shows.
         preview: The same request with `$NAME` for every variable, or `None`.
     """
 
     __slots__ = (
-        "auth", "body", "headers", "method", "preview", "secrets", "socket", "url",
+        "auth", "body", "headers", "is_identified", "method", "preview", "secrets",
+        "socket", "url",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +90,7 @@ class Request:
         *,
         socket: str = "",
         auth: AuthBase | None = None,
+        is_identified: bool = False,
         secrets: tuple[Secret, ...] = (),
         preview: Request | None = None,
     ) -> None:
@@ -99,6 +102,7 @@ class Request:
         self.body = body
         self.socket = socket
         self.auth = auth
+        self.is_identified = is_identified
         self.secrets = secrets
         self.preview = preview
 

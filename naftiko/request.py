@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
-from naftiko.base_uri import fill, quote_path, split_origin
+from naftiko.base_uri import Origin, fill, quote_path, split_origin
 from naftiko.body import ABSENT, OPEN_ARGUMENT, encode, texts_of
 from naftiko.errors import ArgumentError, CallError, did_you_mean, names_of, shorten
 from naftiko.expressions import Ref, compact_json, render, to_text
 from naftiko.messages import LOGIN, Headers, Request, Secret, marker
+from naftiko.signers import RegisteredSigner
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -186,8 +187,7 @@ def _request(
         value = os.environ.get(name)
         if value is not None and name not in call.arguments:
             call.arguments = {**call.arguments, name: value}
-    uri = fill(base, call.find, call.arguments) if base.template else base.text
-    origin = split_origin(uri)
+    origin = _origin(call, base)
     path = _path(call, layout.path)
     if origin.path or path[:1] != "/":
         # Exactly one slash between base and path.
@@ -203,6 +203,14 @@ def _request(
     auth = signer
     if auth is None:
         auth = _sign_in(call, layout, items, query, cookies)
+    elif isinstance(signer, RegisteredSigner):
+        auth = None if isinstance(call, _Preview) else signer.signer(call.value_of)
+    is_identified = (
+        auth is not None
+        or bool(layout.credentials)
+        or layout.login is not None
+        or _has(items, "authorization")
+    )
     if cookies:
         items["Cookie"] = "; ".join(cookies)
     for name, value in (extra or {}).items():
@@ -217,8 +225,29 @@ def _request(
         body,
         socket=origin.socket,
         auth=auth,
+        is_identified=is_identified,
         secrets=secrets,
     )
+
+
+def _origin(call: _Call, base: BaseUri) -> Origin:
+    if not base.template:
+        return split_origin(base.text)
+    origin = split_origin(fill(base, call.find, call.arguments))
+    if not isinstance(call, _Preview) or origin.socket:
+        return origin
+    # A preview shows `$NAME` wherever a variable stands, the origin included.
+    text = "".join(
+        part
+        if isinstance(part, str)
+        else marker(part.name)
+        if call.variables.find(part.name) is not None
+        else str(call.arguments[part.name])
+        for part in base.template
+    )
+    scheme, sign, rest = text.partition("://")
+    host, slash, path = (rest if sign else text).partition("/")
+    return Origin(scheme + sign + host if sign else host, quote_path(slash + path))
 
 
 # --- arguments ---------------------------------------------------------------------

@@ -87,6 +87,17 @@ class StubTransport:
         answer = self._answer
         return answer if isinstance(answer, Response) else answer(request)
 
+    def stream(self, request: Request, *, timeout: Timeout) -> StreamedResponse:
+        """Keep the request and answer it, the body in one chunk."""
+        answer = self.send(request, timeout=timeout)
+        return StreamedResponse(
+            request,
+            answer.status,
+            answer.headers,
+            lambda size: iter([answer.body] if answer.body else []),
+            reason=answer.reason,
+        )
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -269,7 +280,20 @@ class HttpTransport:
 
     def stream(self, request: Request, *, timeout: Timeout) -> StreamedResponse:
         """Send a request and return the response before its body is read."""
-        return StreamedResponse(request, self._open(request, timeout))
+        response = self._open(request, timeout)
+
+        def close() -> None:
+            response.raw.close()
+            response.close()
+
+        return StreamedResponse(
+            request,
+            response.status_code,
+            response.headers,
+            lambda size: _chunks(response, request, size),
+            reason=response.reason or "",
+            close=close,
+        )
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -345,7 +369,7 @@ class HttpTransport:
             if cookies:
                 headers["Cookie"] = cookies
         auth: Any = hop.auth
-        if auth is None and route.netrc and "Authorization" not in headers:
+        if auth is None and route.netrc and not hop.request.is_identified:
             auth = requests.auth.HTTPBasicAuth(*route.netrc)
         if auth is not None:
             if hasattr(auth, "afresh"):
@@ -528,12 +552,22 @@ class StreamedResponse:
         request: What was sent.
     """
 
-    def __init__(self, request: Request, response: requests.Response) -> None:
+    def __init__(
+        self,
+        request: Request,
+        status: int,
+        headers: Mapping[str, str],
+        chunks: Callable[[int], Iterator[bytes]],
+        *,
+        reason: str = "",
+        close: Callable[[], None] | None = None,
+    ) -> None:
         self.request = request
-        self.status = response.status_code
-        self.reason = response.reason or ""
-        self.headers: Mapping[str, str] = response.headers
-        self._response = response
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self._chunks = chunks
+        self._close = close
 
     @property
     def content_type(self) -> str:
@@ -542,17 +576,7 @@ class StreamedResponse:
 
     def bytes(self, size: int = _CHUNK) -> Iterator[bytes]:
         """Yield chunks of at most `size` bytes as soon as they are there."""
-        raw = self._response.raw
-        try:
-            if getattr(raw, "chunked", False):
-                yield from raw.read_chunked(size, decode_content=True)
-                return
-            while chunk := raw.read1(size, decode_content=True):
-                yield chunk
-            while chunk := raw.read(size, decode_content=True):
-                yield chunk
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise failure(error, self.request) from None
+        return self._chunks(size)
 
     def lines(self) -> Iterator[str]:
         """Yield lines of text, without their ends."""
@@ -600,8 +624,8 @@ class StreamedResponse:
 
     def close(self) -> None:
         """Close the connection; what was not read is lost."""
-        self._response.raw.close()
-        self._response.close()
+        if self._close is not None:
+            self._close()
 
     def __enter__(self) -> StreamedResponse:
         return self
@@ -611,6 +635,21 @@ class StreamedResponse:
 
     def __repr__(self) -> str:
         return f"<StreamedResponse {self.status} {self.content_type or 'no content type'}>"
+
+
+def _chunks(response: requests.Response, request: Request, size: int) -> Iterator[bytes]:
+    """Yield the body of a response as it arrives."""
+    raw = response.raw
+    try:
+        if getattr(raw, "chunked", False):
+            yield from raw.read_chunked(size, decode_content=True)
+            return
+        while chunk := raw.read1(size, decode_content=True):
+            yield chunk
+        while chunk := raw.read(size, decode_content=True):
+            yield chunk
+    except (requests.RequestException, HTTPError, OSError) as error:
+        raise failure(error, request) from None
 
 
 # --- failures ----------------------------------------------------------------------
