@@ -1,0 +1,97 @@
+"""`naftiko list` and `naftiko describe`: what a capability offers."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from naftiko.cli.console import columns, json_text, note, paint, width
+from naftiko.loader import load
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from naftiko.operation import Operation
+
+
+def run_list(arguments: Namespace) -> int:
+    """Print the operations of a capability."""
+    operations = load(arguments.file, schema=None).operations
+    chosen = list(operations.values())
+    if arguments.search:
+        chosen = list(operations.search(arguments.search))
+    if arguments.format == "json":
+        print(json_text([operation.as_dict() for operation in chosen]))
+        return 0
+    rows = [
+        [op.ref, op.method, op.path, " ".join(op.description.split())] for op in chosen
+    ]
+    for line in columns(rows, width()):
+        print(line)
+    if not chosen:
+        what = f"holds '{arguments.search}'" if arguments.search else "is declared"
+        note(f"no operation {what}")
+    return 0
+
+
+def run_describe(arguments: Namespace) -> int:
+    """Print what an operation takes and gives."""
+    operation = load(arguments.file, schema=None).operations.find(arguments.ref)
+    if arguments.format == "json":
+        print(json_text(_as_dict(operation)))
+    else:
+        print("\n".join(_describe(operation)))
+    return 0
+
+
+def _as_dict(operation: Operation) -> dict[str, Any]:
+    return {
+        **operation.as_dict(),
+        "auth": operation.auth,
+        "body": operation.body,
+        "base_uri": operation.base_uri,
+        "output_raw_format": operation.output_raw_format,
+        "output_parameters": [
+            {"name": o.name, "type": o.type, "value": o.value}
+            for o in operation.output_parameters
+        ],
+        "safe": operation.is_safe,
+        "idempotent": operation.is_idempotent,
+        "problems": [problem.as_dict() for problem in operation.problems],
+    }
+
+
+def _describe(operation: Operation) -> list[str]:
+    def strong(text: str) -> str:
+        return paint(text, "strong", sys.stdout)
+
+    nature = "safe" if operation.is_safe else "changes something"
+    if operation.is_idempotent and not operation.is_safe:
+        nature += ", can be repeated"
+    lines = [
+        strong(operation.ref),
+        f"  {operation.method} {operation.base_uri}{operation.path}  ({nature})",
+    ]
+    if operation.description:
+        lines += [f"  {' '.join(operation.description.split())}"]
+    lines += ["", strong("arguments")]
+    rows = [
+        [
+            f"  {p.name}",
+            p.in_,
+            p.type or "string",
+            "required" if p.required else "",
+            " ".join(p.description.split()),
+        ]
+        for p in operation.parameters
+    ]
+    lines += list(columns(rows, width())) or ["  none"]
+    lines += ["", strong("body"), f"  {operation.body or 'none'}"]
+    lines += ["", strong("authentication"), f"  {operation.auth or 'none'}"]
+    lines += ["", strong(f"result ({operation.output_raw_format})")]
+    outputs = [[f"  {o.name}", o.type, o.value] for o in operation.output_parameters]
+    lines += list(columns(outputs, width())) or ["  the whole body"]
+    if operation.problems:
+        lines += ["", strong("cannot be called")]
+        lines += [f"  {problem}".replace("\n", "\n  ") for problem in operation.problems]
+    return lines

@@ -1,0 +1,66 @@
+"""`naftiko demo`: the whole main path, against an API that this process serves."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from naftiko.cli.console import columns, json_text, note, paint
+from naftiko.demo import TOKEN, capability_file, serve
+from naftiko.errors import StatusError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+_CALLS = (
+    ("bookshop.list-books", {"genre": "science", "per_page": 2}),
+    ("bookshop.get-book", {"isbn": "9780131103627"}),
+    (
+        "bookshop.create-order",
+        {"isbn": "9780131103627", "quantity": 2, "customer_name": "Town Library"},
+    ),
+)
+
+
+def run_demo(arguments: Namespace) -> int:
+    """Serve a small API, and validate, list and call a capability against it."""
+    file = str(capability_file())
+    with serve() as url:
+        if arguments.serve:
+            print(f"naftiko call {file} bookshop.list-books --base-uri {url}")
+            note(f"export BOOKSHOP_TOKEN={TOKEN}   (Ctrl-C ends the demo API)")
+            while True:
+                time.sleep(3600)
+        _show(file, url)
+    return 0
+
+
+def _show(file: str, url: str) -> None:
+    from naftiko.loader import load, validate
+
+    started = time.perf_counter()
+    _step(f"a bookshop API, served by this process at {url}")
+    _step(f"naftiko validate {file}")
+    problems = validate(file)
+    print("\n".join(map(str, problems)) or "no problems")
+    _step(f"naftiko list {file}")
+    with load(file, base_uri=url, variables={"BOOKSHOP_TOKEN": TOKEN}) as bookshop:
+        rows = [[op.ref, op.method, op.path, op.description] for op in bookshop]
+        print("\n".join(columns(rows)))
+        for ref, arguments in _CALLS:
+            _step(f"bookshop.call({ref!r}, {arguments!r})")
+            print(json_text(bookshop.call(ref, arguments)))
+        _step("what a call would send, the secret left to the shell")
+        print(bookshop.request(*_CALLS[0]).as_curl())
+        _step("an error of the API, as Python sees it")
+        try:
+            bookshop.call("bookshop.get-book", isbn="0")
+        except StatusError as error:
+            print(f"{type(error).__name__}: {error}")
+    took = time.perf_counter() - started
+    _step(f"done in {took:.2f} s; next: naftiko list capabilities/docker.yaml")
+
+
+def _step(text: str) -> None:
+    print(f"\n{paint('— ' + text, 'strong', sys.stdout)}")
