@@ -43,9 +43,9 @@ def _run(words: list[str]) -> int:
 
         print("\n".join(complete(words[1:])))
         return 0
-    from naftiko.cli.parser import build_parser
+    from naftiko.cli.parser import parse
 
-    arguments = build_parser().parse_args(words)
+    arguments = parse(words)
     try:
         code: int = arguments.run(arguments)
     except NaftikoError as error:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import TextIO
 
     from naftiko.errors import NaftikoError
@@ -144,18 +144,13 @@ def yaml_text(value: Any) -> str:
 def table_rows(value: Any) -> tuple[list[str], list[list[Any]]]:
     """Return the header and the rows that a value is as a table.
 
-    A list of objects has a row for each; an object of equally long lists (how outputs
-    are often shaped) has a row for each index; any other object a row for each member.
+    A list of objects has a row for each; an object of lists that are equally long, as
+    outputs often are, a row for each index; any other object a row for each member.
     """
     if isinstance(value, dict):
         lists = [item for item in value.values() if isinstance(item, list)]
-        if lists and len(lists) == len(value):
-            longest = max(map(len, lists))
-            rows = [
-                [item[i] if i < len(item) else None for item in lists]
-                for i in range(longest)
-            ]
-            return [str(key) for key in value], rows
+        if lists and len(lists) == len(value) and len({len(item) for item in lists}) == 1:
+            return [str(key) for key in value], [list(row) for row in zip(*lists, strict=True)]
         return ["name", "value"], [[key, item] for key, item in value.items()]
     items = value if isinstance(value, list) else [value]
     if items and all(isinstance(item, dict) for item in items):
@@ -198,8 +193,3 @@ def csv_text(value: Any) -> str:
     writer.writerow(header)
     writer.writerows([cell(item) for item in row] for row in rows)
     return out.getvalue().removesuffix("\n")
-
-
-def lines_of(texts: Iterable[str]) -> str:
-    """Return texts as lines."""
-    return "\n".join(texts)

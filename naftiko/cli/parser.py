@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,6 +28,9 @@ the environment.
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and where help is."""
+        if message.endswith("required: COMMAND"):
+            self.print_help(sys.stderr)
+            raise SystemExit(EXIT_USAGE)
         hint = f"see `{self.prog} --help`"
         if "invalid choice: '" in message:
             word = message.split("invalid choice: '", 1)[1].split("'", 1)[0]
@@ -34,6 +38,19 @@ class _Parser(argparse.ArgumentParser):
             hint = f"{did_you_mean(word, COMMANDS)} {hint}".strip()
         fail(f"{self.prog}: {message}", hint)
         raise SystemExit(EXIT_USAGE)
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """Return what the words mean; options may stand anywhere among arguments."""
+    parser = build_parser()
+    arguments, rest = parser.parse_known_args(words)
+    # argparse ends a list of arguments at the first option behind it.
+    more = getattr(arguments, "items", getattr(arguments, "paths", None))
+    if rest and (more is None or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        more += rest
+    return arguments
 
 
 def build_parser() -> argparse.ArgumentParser:

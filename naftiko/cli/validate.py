@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_URI = "https://github.com/naftiko/naftiko-python"
 
 
 class _Checked(NamedTuple):
@@ -250,7 +249,6 @@ class _Sarif:
         driver = {
             "name": "naftiko",
             "version": __version__,
-            "informationUri": _URI,
             "rules": [{"id": code} for code in codes],
         }
         results = [_sarif_result(p, codes.index(p.code)) for p in self._problems]

@@ -1,0 +1,141 @@
+"""The documents tell the truth: examples run, options, errors and codes are complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import naftiko
+from naftiko.cli.parser import COMMANDS, build_parser
+from naftiko.demo import TOKEN, serve
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _blocks(path: Path, language: str) -> list[str]:
+    return [code for kind, code in _BLOCK.findall(path.read_text("utf-8")) if kind == language]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_python_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python block of a document runs, one after the other."""
+    monkeypatch.chdir(ROOT)
+    with serve() as url:
+        names: dict[str, object] = {"DEMO_URL": url, "DEMO_TOKEN": TOKEN}
+        for code in _blocks(path, "python"):
+            exec(compile(code, str(path), "exec"), names)
+        for value in names.values():
+            if isinstance(value, naftiko.Capability):
+                value.close()
+
+
+def test_command_line_document_is_the_help() -> None:
+    """`docs/cli.md` holds the help of every command; `python tests/test_docs.py` writes it."""
+    text = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    assert text == _with_help(text)
+
+
+def _with_help(text: str) -> str:
+    """Return the document with every help block as it is now."""
+    for name in ("", *COMMANDS):
+        begin, end = f"<!-- help: {name or 'naftiko'} -->\n", "<!-- end -->"
+        assert begin in text, f"docs/cli.md does not describe the command '{name}'"
+        head, _, rest = text.partition(begin)
+        _, _, tail = rest.partition(end)
+        text = f"{head}{begin}```text\n{_help(name)}```\n{end}{tail}"
+    return text
+
+
+def _help(name: str) -> str:
+    os.environ["COLUMNS"] = "88"
+    parser = build_parser()
+    if name:
+        action = next(a for a in parser._actions if a.choices and name in a.choices)
+        parser = action.choices[name]  # type: ignore[index]
+    parser.prog = f"naftiko {name}".strip()
+    shown = parser.format_help()
+    # Python 3.14 colours help, and other versions wrap usage differently.
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown)
+
+
+test_command_line_document_is_the_help = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="argparse words help differently by version"
+)(test_command_line_document_is_the_help)
+
+
+def _tree_names() -> set[str]:
+    names = re.findall(r"[├└]── (\w+)", naftiko.errors.__doc__ or "")
+    return {"NaftikoError", *names}
+
+
+def test_error_classes_are_documented() -> None:
+    """Every public exception stands in `docs/errors.md`, and nothing else does."""
+    text = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    table = text.partition("## Codes")[0]
+    documented = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
+    public = {
+        name
+        for name in naftiko.__all__
+        if isinstance(getattr(naftiko, name), type)
+        and issubclass(getattr(naftiko, name), Exception)
+    }
+    assert documented == public == _tree_names()
+
+
+def test_codes_are_documented() -> None:
+    """Every code that the package can give stands in `docs/errors.md`, and no other."""
+    text = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| ([EUWS]-[a-z-]+) \|", text, re.MULTILINE))
+    given = set()
+    for path in (ROOT / "naftiko").glob("*.py"):
+        given |= set(re.findall(r"\"([EUWS]-[a-z]+(?:-[a-z]+)*)\"", path.read_text("utf-8")))
+    assert documented == given - {"U-auth", "U-base-uri"}
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of a document points to a file that is there."""
+    for path in (*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+@pytest.mark.parametrize("name", ["demo", "tests"])
+def test_readme_has_the_commands_of_the_gate(name: str) -> None:
+    """The README marks the two commands that `.ci/run` takes from it."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(rf"<!-- command: {name} -->\n```sh\n(.+)\n```", text)
+    assert found
+    assert "\n" not in found[1]
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
+def test_readme_shell_examples_are_understood(tmp_path: Path) -> None:
+    """Every `naftiko` line of the README is a command with options that exist."""
+    text = textwrap.dedent("\n".join(_blocks(ROOT / "README.md", "console")))
+    lines = [line[2:] for line in text.splitlines() if line.startswith("$ naftiko ")]
+    assert lines
+    for line in lines:
+        words = line.partition(" > ")[0].split()[1:]
+        if words[0] == "call" and "--curl" not in words:
+            words.append("--dry-run")
+            words = [w for w in words if w not in ("--output", "table")]
+        done = subprocess.run(
+            [sys.executable, "-m", "naftiko", *words],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "usage:" not in done.stderr, done.stderr
+        assert "see `naftiko" not in done.stderr, done.stderr
+
+
+if __name__ == "__main__":
+    document = ROOT / "docs" / "cli.md"
+    document.write_text(_with_help(document.read_text("utf-8")), "utf-8")
