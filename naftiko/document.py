@@ -116,6 +116,16 @@ class Document:
         line, column = self._marks[2 * number], self._marks[2 * number + 1]
         return Location(self.name, line + 1, column + 1)
 
+    def stored(self) -> tuple[JSON, bytes, list[int], tuple[int, int, str] | None]:
+        """Return what the constructor needs to make this document again, as plain data."""
+        cut = self.truncation
+        return (
+            self.data,
+            self._marks.tobytes() if self._marks is not None else b"",
+            sorted(self._aliases),
+            (cut.kept_kb, cut.total_kb, cut.source) if cut else None,
+        )
+
     def _positions(self) -> Iterator[tuple[tuple[Key, ...], int]]:
         """Yield every path with the number of its mark, in the order of the text."""
         number = 0
@@ -139,13 +149,16 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
 
     Args:
         source: A path, `-` for standard input, bytes, a text that holds a line
-            break (taken as the document itself), or data that is already plain.
+            break (taken as the document itself), data that is already plain, or a
+            document, which is returned.
         name: What messages call it; by default the path.
 
     Raises:
         DocumentSyntaxError: The text is not one well-formed document.
         DocumentError: The file cannot be read.
     """
+    if isinstance(source, Document):
+        return source
     if isinstance(source, bytes):
         return read_text(_decode(source, name or "<bytes>"), name or "<bytes>")
     if isinstance(source, str) and ("\n" in source or source.lstrip()[:1] == "{"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from naftiko.cli.cache import read_cached
 from naftiko.cli.console import columns, json_text, note, paint, width
 from naftiko.loader import load
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def run_list(arguments: Namespace) -> int:
     """Print the operations of a capability."""
-    operations = load(arguments.file, schema=None).operations
+    operations = load(read_cached(arguments.file), schema=None).operations
     chosen = list(operations.values())
     if arguments.search:
         chosen = list(operations.search(arguments.search))
@@ -36,7 +37,7 @@ def run_list(arguments: Namespace) -> int:
 
 def run_describe(arguments: Namespace) -> int:
     """Print what an operation takes and gives."""
-    operation = load(arguments.file, schema=None).operations.find(arguments.ref)
+    operation = load(read_cached(arguments.file), schema=None).operations.find(arguments.ref)
     if arguments.format == "json":
         print(json_text(_as_dict(operation)))
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naftiko.body import OPEN_ARGUMENT, Content
+from naftiko.cli.cache import read_cached
 from naftiko.cli.console import (
     Progress,
     csv_text,
@@ -49,7 +50,7 @@ def run_call(arguments: Namespace) -> int:
     """Call an operation and print its result."""
     _check_options(arguments)
     select = _selector(arguments.select)
-    with load(arguments.file, schema=None) as loaded:
+    with load(read_cached(arguments.file), schema=None) as loaded:
         operation = loaded.operations.find(arguments.ref)
         capability = loaded.using(
             base_uri=_base_uri(arguments.base_uri),

@@ -135,10 +135,11 @@ def _from_file(command: str, positional: list[str], last: str) -> list[str]:
     """Return refs, or names of arguments, of the file that the line names."""
     if not positional:
         return []
+    from naftiko.cli.cache import read_cached
     from naftiko.loader import load
 
     try:
-        operations = load(positional[0], schema=None).operations
+        operations = load(read_cached(positional[0]), schema=None).operations
         if len(positional) == 1:
             return list(operations)
         operation = operations.find(positional[1])

@@ -1,0 +1,110 @@
+"""The cache of read documents: the same results, whatever happens to its files."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from naftiko import document as documents
+from naftiko.cli.cache import read_cached
+
+ROOT = Path(__file__).parents[2]
+DOCKER = str(ROOT / "capabilities" / "docker.yaml")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder that the cache uses."""
+    monkeypatch.setenv("NAFTIKO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def _same(document: documents.Document) -> bool:
+    plain = documents.read(DOCKER)
+    path = ("capability", "consumes", 0, "resources", 3)
+    return (
+        document.data == plain.data
+        and document.locate(path) == plain.locate(path)
+        and document.directory == plain.directory
+    )
+
+
+def test_second_reading_gives_the_same(folder: Path) -> None:
+    """Data and positions from the cache are those of the file."""
+    assert _same(read_cached(DOCKER))
+    assert len(list(folder.iterdir())) == 1
+    assert _same(read_cached(DOCKER))
+
+
+def test_damaged_entry_is_read_anew(folder: Path) -> None:
+    """Half an entry, an empty one and a changed byte are noticed."""
+    read_cached(DOCKER)
+    (entry,) = folder.iterdir()
+    whole = entry.read_bytes()
+    changed = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
+    for damaged in (whole[: len(whole) // 2], b"", b"x" * 40, changed):
+        entry.write_bytes(damaged)
+        assert _same(read_cached(DOCKER))
+        assert entry.read_bytes() == whole
+
+
+def test_changed_file_is_read_anew(folder: Path, tmp_path: Path) -> None:
+    """The cache follows the content of a file, not its name."""
+    file = tmp_path / "a.yaml"
+    shutil.copy(DOCKER, file)
+    before = read_cached(str(file)).data
+    file.write_text(file.read_text().replace("List containers", "Show containers"))
+    assert read_cached(str(file)).data != before
+
+
+def test_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`NAFTIKO_CACHE=off` writes nothing."""
+    monkeypatch.setenv("NAFTIKO_CACHE", "off")
+    assert _same(read_cached(DOCKER))
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_folder_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that cannot be written is done without."""
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("NAFTIKO_CACHE", str(tmp_path / "file"))
+    assert _same(read_cached(DOCKER))
+
+
+def test_small_files_are_not_kept(folder: Path, tmp_path: Path) -> None:
+    """A small file is read as it is."""
+    file = tmp_path / "a.yaml"
+    file.write_text("naftiko: 1.0.0-alpha2\n")
+    assert read_cached(str(file)).data == {"naftiko": "1.0.0-alpha2"}
+    assert not folder.exists()
+
+
+def test_old_entries_are_forgotten(folder: Path) -> None:
+    """The folder keeps the newest entries only."""
+    folder.mkdir()
+    for number in range(250):
+        old = folder / f"old-{number}"
+        old.write_bytes(b"")
+        os.utime(old, (number, number))
+    read_cached(DOCKER)
+    assert len(list(folder.iterdir())) == 200
+    assert not (folder / "old-0").exists()
+    assert (folder / "old-249").exists()
+
+
+def test_many_writers(folder: Path) -> None:
+    """Processes that write the same entry at once do not disturb each other."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        assert all(pool.map(_read_many, [DOCKER] * 8))
+
+
+def _read_many(name: str) -> bool:
+    return all(_same(read_cached(name)) for _ in range(3))
