@@ -102,6 +102,9 @@ class _Linker:
             where = consumes.path
             for name in note_templates(consumes.base_uri, self.scope, where, found):
                 self._use(name, (*where, "baseUri"))
+            if consumes.authentication:
+                fields = dict(consumes.authentication.fields)
+                self._credentials(fields, consumes.authentication.path)
             base = compile_base_uri(consumes.base_uri, self.scope)
             base_names[where] = frozenset(base.names)
         noted = [p for p in found.problems if p.code[0] == "U" and p.severity == "error"]

@@ -192,6 +192,11 @@ class _Stages:
             from naftiko.schema import check
 
             self.broken = check(document, self.schema)
+            if self.strict and self.schema != "published":
+                # A strict check asks for the published rules as well.
+                places = {problem.path for problem in self.broken}
+                more = check(document, "published")
+                self.broken += [problem for problem in more if problem.path not in places]
         return True
 
     def read_and_link(

@@ -81,19 +81,11 @@ _CLASSES: dict[str, tuple[Any, ...]] = {
     "boolean": (bool,),
     "array": (list,),
     "object": (dict,),
-    "null": (None,),
+    "null": (type(None),),
 }
 _IN_AUTHENTICATION = frozenset(("authentication", "auth"))
-_PUBLIC_CLASSES: dict[str, tuple[Any, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (None,),
-}
-_IN_AUTHENTICATION = frozenset(("type", "placement", "in", "tokenValidation"))
+#: What may be shown of an authentication object; everything else may be a secret.
+_PUBLIC_IN_AUTHENTICATION = frozenset(("type", "placement", "in", "tokenValidation"))
 
 
 def directory() -> Path:
@@ -221,10 +213,11 @@ def _validator(version: str) -> Validator:
     definitions = schema.pop("$defs", {})
     compiled = _compiled(schema, definitions, ())
     # Only what refers to itself is still looked up.
+    refers = json.dumps(compiled, default=str)
     compiled["$defs"] = {
         name: _compiled(definitions[name], definitions, (name,))
         for name in definitions
-        if f'"#/$defs/{name}"' in json.dumps(compiled, default=list)
+        if f'"#/$defs/{name}"' in refers
     }
     return kind(compiled)
 

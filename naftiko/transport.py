@@ -417,6 +417,8 @@ class HttpTransport:
             if request.method == "HEAD":
                 return b""
             raw = response.raw
+            if declared and "Content-Encoding" not in response.headers:
+                return bytes(raw.read())
             first = raw.read(_CHUNK, decode_content=True)
             if len(first) < _CHUNK and raw.length_remaining == 0:
                 return bytes(first)
