@@ -36,17 +36,13 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from naftiko.exchange import Exchange
+    from naftiko.http_transport import HttpTransport
     from naftiko.loader import load, validate
     from naftiko.messages import Headers, Request, Response
     from naftiko.operation import Operation
     from naftiko.registry import Registry
     from naftiko.request import RawPath
-    from naftiko.transport import (
-        HttpTransport,
-        StreamedResponse,
-        StubTransport,
-        Transport,
-    )
+    from naftiko.transport import StreamedResponse, StubTransport, Transport
 
 _HOMES = {
     "body": ("Content",),
@@ -70,12 +66,13 @@ _HOMES = {
         "ValidationError",
     ),
     "exchange": ("Exchange",),
+    "http_transport": ("HttpTransport",),
     "loader": ("load", "validate"),
     "messages": ("Headers", "Request", "Response"),
     "operation": ("Operation",),
     "registry": ("Registry",),
     "request": ("RawPath",),
-    "transport": ("HttpTransport", "StreamedResponse", "StubTransport", "Transport"),
+    "transport": ("StreamedResponse", "StubTransport", "Transport"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

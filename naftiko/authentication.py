@@ -68,7 +68,7 @@ def _bearer(reading: _Reading) -> Iterator[Credential]:
     token = data.get("token")
     if token is None and data.get("value") is not None:
         token = data["value"]
-        reading.odd("write `token: \"{{NAME}}\"`")
+        reading.odd('write `token: "{{NAME}}"`')
     if token is None:
         _incomplete(reading.found, reading.path, "bearer", "`token`")
         return
@@ -93,7 +93,7 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
         name = _first(data, "key", "name")
         value = _first(data, "value", "token")
         if reading.written != "apikey" or "token" in data:
-            reading.odd('write `type: apikey`, `key`, `value` and `placement`')
+            reading.odd("write `type: apikey`, `key`, `value` and `placement`")
         elif place == "cookie":
             reading.odd("the published rules have no place for a cookie; it is sent")
     if place not in _PLACES:
@@ -158,7 +158,7 @@ def _incomplete(found: Findings, path: DocumentPath, kind: str, missing: str) ->
         "U-auth-incomplete",
         path,
         f"authentication of type '{kind}' lacks {missing}",
-        f"add {missing}, with a variable such as \"{{{{NAME}}}}\"",
+        f'add {missing}, with a variable such as "{{{{NAME}}}}"',
     )
 
 

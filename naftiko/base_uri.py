@@ -131,9 +131,7 @@ def compile_base_uri(text: str, scope: Scope) -> BaseUri:
     return BaseUri(text, template if names else (), names)
 
 
-def override_of(
-    namespace: str, given: str | Mapping[str, str] | None
-) -> str | None:
+def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | None:
     """Return what replaces the document's base URI of an adapter, if anything.
 
     Args:

@@ -128,9 +128,7 @@ class Capability:
         """
         plan = self._plans.get(ref) or self._plan(ref)
         request = self._build(plan, arguments, more)
-        return send(
-            plan.decoder, request, self._opened(), timeout=self._timeout
-        ).result
+        return send(plan.decoder, request, self._opened(), timeout=self._timeout).result
 
     def exchange(
         self,
@@ -305,7 +303,7 @@ class Capability:
 
     def _opened(self) -> Transport:
         if self._transport is None:
-            from naftiko.transport import HttpTransport
+            from naftiko.http_transport import HttpTransport
 
             self._transport = HttpTransport()
         return self._transport
@@ -351,7 +349,9 @@ class Capability:
 
     def __repr__(self) -> str:
         label = f" '{self.info.label}'" if self.info.label else ""
-        return f"<Capability{label} from {self._name}: {len(self.operations)} operations>"
+        return (
+            f"<Capability{label} from {self._name}: {len(self.operations)} operations>"
+        )
 
     def _repr_html_(self) -> str:
         return (

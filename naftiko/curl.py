@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from naftiko.messages import LOGIN, plain, split_markers
+from naftiko.masking import LOGIN, plain, split_markers
 
 if TYPE_CHECKING:
     from naftiko.messages import Request

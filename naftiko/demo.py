@@ -33,7 +33,9 @@ def capability_file(name: str = "bookshop") -> Path:
     return folder / f"{name}.yaml"
 
 
-def _book(isbn: str, title: str, author: str, genre: str, year: int, price: float) -> Any:
+def _book(
+    isbn: str, title: str, author: str, genre: str, year: int, price: float
+) -> Any:
     return {
         "isbn": isbn,
         "title": title,
@@ -90,7 +92,9 @@ class _Shop:
         page, size = _number(query, "page", 1), _number(query, "per_page", 3)
         items = found[(page - 1) * size : page * size]
         last = max(1, -(-len(found) // size))
-        more = "/books?" + urlencode({**query, "page": page + 1}) if page < last else None
+        more = (
+            "/books?" + urlencode({**query, "page": page + 1}) if page < last else None
+        )
         headers = {"X-Total-Count": str(len(found))}
         if more:
             headers["Link"] = f'<{more}>; rel="next"'
@@ -144,7 +148,9 @@ class _Shop:
         try:
             return self.orders[number]
         except KeyError:
-            raise _Failure(404, "no_such_order", f"there is no order {number}") from None
+            raise _Failure(
+                404, "no_such_order", f"there is no order {number}"
+            ) from None
 
 
 def _number(query: dict[str, str], name: str, default: int) -> int:
@@ -222,7 +228,9 @@ def serve() -> Iterator[str]:
     kind = type("_ShopHandler", (_Handler,), {"shop": _Shop()})
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.05,), daemon=True
+        )
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

@@ -76,7 +76,15 @@ class Document:
         truncation: The publisher's notice, or `None` for a whole document.
     """
 
-    __slots__ = ("_aliases", "_index", "_marks", "data", "directory", "name", "truncation")
+    __slots__ = (
+        "_aliases",
+        "_index",
+        "_marks",
+        "data",
+        "directory",
+        "name",
+        "truncation",
+    )
 
     def __init__(
         self,
@@ -208,9 +216,7 @@ def _decode(raw: bytes, name: str) -> str:
     if len(raw) > MAX_BYTES:
         _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
     if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
-        _refuse(
-            name, 1, 1, "E-yaml-encoding", "UTF-16 text", "save the file as UTF-8"
-        )
+        _refuse(name, 1, 1, "E-yaml-encoding", "UTF-16 text", "save the file as UTF-8")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -227,9 +233,7 @@ def read_text(text: str, name: str = "<text>") -> Document:
     text = text.removeprefix("\ufeff")
     truncation = None
     if "# --- truncated at " in text[-600:] and (found := _NOTICE.search(text)):
-        truncation = Truncation(
-            int(found[1]), int(found[2]), (found[3] or "").strip()
-        )
+        truncation = Truncation(int(found[1]), int(found[2]), (found[3] or "").strip())
         # The last line may be cut in the middle of a key or a value.
         kept = text[: found.start()]
         text = kept[: kept.rfind("\n") + 1]
@@ -240,7 +244,11 @@ def read_text(text: str, name: str = "<text>") -> Document:
             line, column = _line_column(text, found.start())
             code = f"U+{ord(found[0]):04X}"
             _refuse(
-                name, line, column, "E-yaml-syntax", f"control character {code}",
+                name,
+                line,
+                column,
+                "E-yaml-syntax",
+                f"control character {code}",
                 "write it as an escape in a double-quoted text",
             )
         data = builder.build_yaml(text)
@@ -414,7 +422,9 @@ class _Builder:
                         return root
                     where = event.start_mark
                     self._refuse(
-                        where.line + 1, where.column + 1, "E-yaml-multiple",
+                        where.line + 1,
+                        where.column + 1,
+                        "E-yaml-multiple",
                         "a second document begins here",
                         "keep one capability per file",
                     )
@@ -501,24 +511,28 @@ class _Builder:
             if short in kinds and type(found) is kinds[short]:
                 return found
         self._refuse(
-            where.line + 1, where.column + 1, "E-yaml-tag",
+            where.line + 1,
+            where.column + 1,
+            "E-yaml-tag",
             f"the tag '{tag.replace(_CORE, '!!')}' has no meaning here",
             "write the value plainly, or quote it to make it a text",
         )
 
-    def _alias(self, anchor: str, anchors: dict[str, JSON], at: tuple[int, int]) -> JSON:
+    def _alias(
+        self, anchor: str, anchors: dict[str, JSON], at: tuple[int, int]
+    ) -> JSON:
         value = anchors.get(anchor, _ABSENT)
         line, column = at[0] + 1, at[1] + 1
         if value is _ABSENT:
             why = "stands inside itself" if anchor in anchors else "is not defined"
-            self._refuse(
-                line, column, "E-yaml-alias", f"the alias '*{anchor}' {why}"
-            )
+            self._refuse(line, column, "E-yaml-alias", f"the alias '*{anchor}' {why}")
         size = self._sizes.get(anchor, 1)
         self._aliased += size
         if self._aliased > MAX_ALIASED:
             self._refuse(
-                line, column, "E-yaml-alias",
+                line,
+                column,
+                "E-yaml-alias",
                 f"aliases stand for more than {MAX_ALIASED:,} nodes",
                 "write the values out",
             )
@@ -535,15 +549,20 @@ class _Builder:
         part = Document(container, marks=self.marks[begin:], aliases=aliases)
         first = part.locate([key], key=True)
         self._refuse(
-            at[0] + 1, at[1] + 1, "E-yaml-duplicate-key",
+            at[0] + 1,
+            at[1] + 1,
+            "E-yaml-duplicate-key",
             f"the key '{shorten(key)}' stands here and in line {first.line}",
             "keep one of them",
         )
 
     def _bad_key(self, at: tuple[int, int]) -> NoReturn:
         self._refuse(
-            at[0] + 1, at[1] + 1, "E-yaml-key", "a mapping or a list is used as a key",
-            "quote a template: \"{{NAME}}\"",
+            at[0] + 1,
+            at[1] + 1,
+            "E-yaml-key",
+            "a mapping or a list is used as a key",
+            'quote a template: "{{NAME}}"',
         )
 
     def _too_deep(self, line: int, column: int) -> NoReturn:

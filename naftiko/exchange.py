@@ -14,7 +14,7 @@ from naftiko.errors import OutputError, StatusError, shorten
 from naftiko.outputs import compile_path, extract, is_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from naftiko.messages import Request, Response
     from naftiko.operation import Operation
@@ -37,7 +37,15 @@ class Exchange:
         elapsed: Seconds from sending to the end of the body.
     """
 
-    __slots__ = ("_result", "data", "elapsed", "operation", "outputs", "request", "response")
+    __slots__ = (
+        "_result",
+        "data",
+        "elapsed",
+        "operation",
+        "outputs",
+        "request",
+        "response",
+    )
 
     def __init__(
         self,
@@ -100,7 +108,9 @@ class Decoder:
         self.operation = operation
         outputs = operation.output_parameters
         self._outputs = [(o.name or "result", compile_path(o.value)) for o in outputs]
-        self._is_whole = not outputs or (len(outputs) == 1 and is_root(outputs[0].value))
+        self._is_whole = not outputs or (
+            len(outputs) == 1 and is_root(outputs[0].value)
+        )
         # Most responses are JSON; the standard library's reader is asked first.
         self._decode = formats.decode
 
@@ -228,7 +238,9 @@ def error_body(operation: Operation, response: Response) -> JSON:
         return None
     for name in names:
         try:
-            return formats.decode(name, response.body, content_type=response.content_type)
+            return formats.decode(
+                name, response.body, content_type=response.content_type
+            )
         except OutputError:
             continue
     return response.text

@@ -86,9 +86,7 @@ class Scope(NamedTuple):
         return name, is_upper(name) and name not in declared
 
 
-def parse(
-    text: str, scope: Scope = Scope(), declared: Container[str] = ()
-) -> Template:
+def parse(text: str, scope: Scope = Scope(), declared: Container[str] = ()) -> Template:
     """Split a template into its texts and references.
 
     Raises:
@@ -180,7 +178,9 @@ def render(
         if isinstance(part, str):
             written.append(part)
         elif part.quoted:
-            written.append(json.dumps(to_text(value_of(part)), ensure_ascii=False)[1:-1])
+            written.append(
+                json.dumps(to_text(value_of(part)), ensure_ascii=False)[1:-1]
+            )
         else:
             written.append((plain or to_text)(value_of(part)))
     return "".join(written)
@@ -213,7 +213,13 @@ def to_scalar(value: Any) -> str:
         return str(value.isoformat())
     if hasattr(value, "value") and hasattr(value, "name"):
         return to_text(value.value)
-    if type(value).__module__ in ("decimal", "uuid", "fractions", "pathlib", "ipaddress"):
+    if type(value).__module__ in (
+        "decimal",
+        "uuid",
+        "fractions",
+        "pathlib",
+        "ipaddress",
+    ):
         return str(value)
     if value is None:
         return ""

@@ -150,9 +150,7 @@ class _Compiler:
             if in_ == "path" and parameter.name not in placeholders:
                 unplaced.append(parameter)
             if in_ in places:
-                slot = Slot(
-                    parameter.name, parameter.name, default=parameter.default
-                )
+                slot = Slot(parameter.name, parameter.name, default=parameter.default)
                 places[in_].append(slot)
             elif in_ == "environment":
                 environment.append(parameter.name)
@@ -237,9 +235,7 @@ class _Compiler:
     def _value(self, parameter: InputParameter) -> Template:
         if not isinstance(parameter.value, str):
             return (to_text(parameter.value),)
-        template = parse(
-            parameter.value, self.scope, self.declared - {parameter.name}
-        )
+        template = parse(parameter.value, self.scope, self.declared - {parameter.name})
         return self._substituted(template, parameter.name)
 
     def _substituted(self, template: Template, own: str = "") -> Template:
@@ -247,7 +243,11 @@ class _Compiler:
             return template
         filled: list[str | Ref] = []
         for part in template:
-            if isinstance(part, Ref) and part.name != own and part.name in self.settings:
+            if (
+                isinstance(part, Ref)
+                and part.name != own
+                and part.name in self.settings
+            ):
                 filled += self.settings[part.name]
             else:
                 filled.append(part)
@@ -324,7 +324,9 @@ class _Compiler:
                     name, "body", inferred=True, path=self.spec.path
                 )
             required = needed or (parameter.required and name in by_name)
-            self._argument(parameter._replace(in_="body", required=required, value=None))
+            self._argument(
+                parameter._replace(in_="body", required=required, value=None)
+            )
         for name in plan.variables:
             self.variables[name] = None
         return plan

@@ -107,7 +107,9 @@ class _Linker:
                 self._credentials(fields, consumes.authentication.path)
             base = compile_base_uri(consumes.base_uri, self.scope)
             base_names[where] = frozenset(base.names)
-        noted = [p for p in found.problems if p.code[0] == "U" and p.severity == "error"]
+        noted = [
+            p for p in found.problems if p.code[0] == "U" and p.severity == "error"
+        ]
         addresses, ambiguous = _addresses(spec)
         operations = []
         for ref, operation in zip(addresses, spec.operations, strict=True):
@@ -207,7 +209,10 @@ class _Linker:
         tools: dict[str, Function] = {}
         for function in exposes.functions:
             if function.kind == "rest":
-                key = function.method, re.sub(r"\{\{?[^{}]*\}\}?", "{}", function.url_path)
+                key = (
+                    function.method,
+                    re.sub(r"\{\{?[^{}]*\}\}?", "{}", function.url_path),
+                )
                 if key in routes:
                     self.found.add(
                         "W-route-duplicate",
@@ -331,7 +336,9 @@ class _Linker:
                 hint or f"declared: {names_of(sorted(self.namespaces))}",
             )
         else:
-            known = [op.ref for op in self.registry.values() if op.namespace == namespace]
+            known = [
+                op.ref for op in self.registry.values() if op.namespace == namespace
+            ]
             self.found.add(
                 "U-call-unresolved",
                 path,
@@ -353,7 +360,8 @@ class _Linker:
                     "U-call-unresolved",
                     (*step.path, "index"),
                     f"the lookup names no earlier step '{shorten(step.index)}'",
-                    did_you_mean(step.index, earlier) or f"earlier: {names_of(earlier)}",
+                    did_you_mean(step.index, earlier)
+                    or f"earlier: {names_of(earlier)}",
                 )
             earlier.append(step.name)
 
@@ -378,7 +386,12 @@ class _Linker:
             for variable in _variables_in(value, self.scope):
                 self._use(variable, path)
             source = source_of(value, namespace)
-            if source and function.kind == "tool" and declared and source not in declared:
+            if (
+                source
+                and function.kind == "tool"
+                and declared
+                and source not in declared
+            ):
                 self.found.add(
                     "W-with-source",
                     path,
@@ -395,7 +408,9 @@ class _Linker:
         if body and isinstance(body.data, dict) and name in body.data:
             message = f"'{shorten(name)}' overrides a fixed field of the body"
         elif called.takes_body:
-            message = f"'{called.ref}' declares no '{shorten(name)}'; it becomes a field"
+            message = (
+                f"'{called.ref}' declares no '{shorten(name)}'; it becomes a field"
+            )
             message += " of the body"
         else:
             message = f"'{called.ref}' takes no argument '{shorten(name)}'"
@@ -483,7 +498,12 @@ def _concerns(problem: Problem, operation: OperationSpec) -> bool:
     if problem.path == adapter:
         return problem.code.startswith("U-base-uri")
     return problem.path.startswith(
-        (f"{adapter}/baseUri", f"{adapter}/auth", f"{own}/", f"{adapter}/inputParameters")
+        (
+            f"{adapter}/baseUri",
+            f"{adapter}/auth",
+            f"{own}/",
+            f"{adapter}/inputParameters",
+        )
     )
 
 

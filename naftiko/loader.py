@@ -196,7 +196,9 @@ class _Stages:
                 # A strict check asks for the published rules as well.
                 places = {problem.path for problem in self.broken}
                 more = check(document, "published")
-                self.broken += [problem for problem in more if problem.path not in places]
+                self.broken += [
+                    problem for problem in more if problem.path not in places
+                ]
         return True
 
     def read_and_link(

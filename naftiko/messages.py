@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, quote_plus
+from typing import IO, TYPE_CHECKING, Any
 
+from naftiko.curl import curl_command
 from naftiko.errors import shorten
+from naftiko.masking import LOGIN, Secret, mask, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     JSON = Any
-
-_MASK = "$"
-
-
-class Secret(NamedTuple):
-    """One value that must never be shown, and the variable that it came from."""
-
-    name: str
-    value: str
 
 
 class Headers(MutableMapping[str, str]):
@@ -158,8 +150,6 @@ class Request:
 
         Values of variables are read by the shell, so the command can be shared.
         """
-        from naftiko.curl import curl_command
-
         return curl_command(self.preview or self)
 
     def as_dict(self) -> dict[str, Any]:
@@ -250,66 +240,7 @@ def _folds(headers: Mapping[str, str]) -> bool:
     return isinstance(headers, Headers) or hasattr(headers, "lower_items")
 
 
-def mask(text: str, secrets: tuple[Secret, ...]) -> str:
-    """Return a text with every secret replaced by `$NAME`, however it is encoded."""
-    # The longest first: one secret may be a part of another.
-    for secret in sorted(secrets, key=lambda s: -len(s.value)):
-        for form in _forms(secret.value):
-            if form and form in text:
-                text = text.replace(form, _MASK + secret.name)
-    return text
-
-
-def _forms(value: str) -> tuple[str, ...]:
-    import json
-
-    escaped = json.dumps(value)[1:-1]
-    return tuple(
-        dict.fromkeys(
-            (
-                value,
-                quote(value, safe=""),
-                quote_plus(value),
-                escaped,
-                json.dumps(value, ensure_ascii=False)[1:-1],
-                repr(value)[1:-1],
-            )
-        )
-    )
-
-
 def _shown_login(value: str) -> str:
     if value.startswith(LOGIN):
         return f"Basic base64({value.removeprefix(LOGIN)})"
     return value
-
-
-#: Begins the `Authorization` of a preview, where base64 would hide the variables.
-LOGIN = "Basic:"
-# A preview carries every variable as its name between two private characters, which
-# survive percent-encoding recognisably and cannot stand in a document by accident.
-_OPEN, _CLOSE = "\ue000", "\ue001"
-_MARKER = re.compile(
-    f"(?:{_OPEN}|{quote(_OPEN)}|\\\\ue000)([^{_OPEN}{_CLOSE}%\\\\]+)"
-    f"(?:{_CLOSE}|{quote(_CLOSE)}|\\\\ue001)"
-)
-
-
-def marker(name: str) -> str:
-    """Return what stands for a variable in a preview."""
-    return f"{_OPEN}{name}{_CLOSE}"
-
-
-def plain(text: str) -> str:
-    """Return a text of a preview with `$NAME` for every marker."""
-    return _MARKER.sub(rf"{_MASK}\1", text) if _has_marker(text) else text
-
-
-def split_markers(text: str) -> list[tuple[str, bool]]:
-    """Return the parts of a text of a preview, and whether each is a variable."""
-    parts = _MARKER.split(text)
-    return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
-
-
-def _has_marker(text: str) -> bool:
-    return _OPEN in text or "%EE%80%80" in text or "\\ue000" in text

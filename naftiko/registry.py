@@ -94,7 +94,9 @@ class Registry(Mapping[str, Operation]):
             names = f"{op.ref} {op.resource}".lower()
             everything = f"{names} {op.method} {op.path} {op.description}".lower()
             if all(word in everything for word in words):
-                score = sum(2 if word in op.name.lower() else word in names for word in words)
+                score = sum(
+                    2 if word in op.name.lower() else word in names for word in words
+                )
                 scored.append((-score, order, op))
         return tuple(op for _, _, op in sorted(scored, key=lambda found: found[:2]))
 

@@ -18,7 +18,8 @@ from naftiko.base_uri import Origin, fill, quote_path, split_origin
 from naftiko.body import ABSENT, OPEN_ARGUMENT, encode, texts_of
 from naftiko.errors import ArgumentError, CallError, did_you_mean, names_of, shorten
 from naftiko.expressions import Ref, compact_json, render, to_text
-from naftiko.messages import LOGIN, Headers, Request, Secret, marker
+from naftiko.masking import LOGIN, Secret, marker
+from naftiko.messages import Headers, Request
 from naftiko.signers import RegisteredSigner
 from naftiko.version import __version__
 
@@ -336,7 +337,8 @@ def _slot_value(call: _Call, slot: Slot, place: str) -> Any:
         part = slot.template[0]
         return part if isinstance(part, str) else call.value_of(part)
     if any(
-        isinstance(part, Ref) and call.value_of(part) is ABSENT for part in slot.template
+        isinstance(part, Ref) and call.value_of(part) is ABSENT
+        for part in slot.template
     ):
         return ABSENT
     return render(slot.template, call.value_of)
@@ -400,7 +402,10 @@ def _path_value(call: _Call, ref: Ref) -> str:
         text = ",".join(quote(item, safe="") for item in _texts(call, ref.name, value))
     if not text:
         raise _unplaceable(
-            call, ref.name, "is empty", "an empty path value would name another resource"
+            call,
+            ref.name,
+            "is empty",
+            "an empty path value would name another resource",
         )
     return text
 
@@ -514,7 +519,10 @@ def _body(call: _Call, layout: Layout, items: dict[str, str]) -> Any:
             hint=error.hint,
             location=call.operation.location,
         ) from None
-    if plan.is_open and (given := _argument(call, "Content-Type", "header")) is not ABSENT:
+    if (
+        plan.is_open
+        and (given := _argument(call, "Content-Type", "header")) is not ABSENT
+    ):
         _set(items, "Content-Type", _field_value(call, "Content-Type", str(given)))
     if encoded.data is None:
         return None

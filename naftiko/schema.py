@@ -73,7 +73,9 @@ _EXPECTED = {
     "array": "a list",
     "object": "a mapping",
 }
-_NO_PLACE = "the published rules have no place for it; remove it or use the observed rules"
+_NO_PLACE = (
+    "the published rules have no place for it; remove it or use the observed rules"
+)
 _CLASSES: dict[str, tuple[Any, ...]] = {
     "string": (str,),
     "number": (int, float),
@@ -306,16 +308,23 @@ def _explain(error: Broken, root: JSON) -> Iterator[_Finding]:
     elif rule in ("required", "dependentRequired"):
         for key in _missing(rule, limit, value):
             yield _Finding(
-                "E-schema-missing", path, False, f"the key '{key}' is missing",
-                f"add `{key}: ...`", key,
+                "E-schema-missing",
+                path,
+                False,
+                f"the key '{key}' is missing",
+                f"add `{key}: ...`",
+                key,
             )
     elif rule in ("anyOf", "oneOf"):
         yield _choice(path, limit, value)
     elif rule is None:
         beside = _condition(error, root)
         yield _Finding(
-            "E-schema-choice", path, True,
-            f"'{path[-1]}' does not go with {_quoted(beside)}", f"remove `{path[-1]}`",
+            "E-schema-choice",
+            path,
+            True,
+            f"'{path[-1]}' does not go with {_quoted(beside)}",
+            f"remove `{path[-1]}`",
         )
     elif rule == "pattern" and "propertyNames" in error.absolute_schema_path:
         text = f"the key is {_found(value)}, expected {error.schema['$comment']}"
@@ -339,9 +348,12 @@ def _unknown_keys(path: Path_, error: Broken) -> Iterator[_Finding]:
             hint = f"did you mean '{other}'?"
         meant = hint.split("'")[1] if hint else ""
         yield _Finding(
-            "S-unknown-key", (*path, key), True,
+            "S-unknown-key",
+            (*path, key),
+            True,
             f"unknown key '{shorten(key)}', expected one of {names_of(known)}",
-            hint or _NO_PLACE, meant,
+            hint or _NO_PLACE,
+            meant,
         )
 
 

@@ -58,7 +58,9 @@ class RegisteredSigner(NamedTuple):
             ) from None
 
 
-def find_signer(authentication: Authentication, scope: Scope) -> RegisteredSigner | None:
+def find_signer(
+    authentication: Authentication, scope: Scope
+) -> RegisteredSigner | None:
     """Return the installed signer for a type of authentication, if there is one."""
     # Costs some 50 ms, so it is asked only for a type that is not built in.
     from importlib.metadata import entry_points
@@ -66,7 +68,9 @@ def find_signer(authentication: Authentication, scope: Scope) -> RegisteredSigne
     for entry in entry_points(group=GROUP):
         if entry.name.lower() == authentication.type.lower():
             fields = {
-                name: parse_credential(value, scope) if isinstance(value, str) else value
+                name: parse_credential(value, scope)
+                if isinstance(value, str)
+                else value
                 for name, value in authentication.fields.items()
             }
             return RegisteredSigner(authentication.type, entry.load(), fields)

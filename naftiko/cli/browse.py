@@ -37,7 +37,9 @@ def run_list(arguments: Namespace) -> int:
 
 def run_describe(arguments: Namespace) -> int:
     """Print what an operation takes and gives."""
-    operation = load(read_cached(arguments.file), schema=None).operations.find(arguments.ref)
+    operation = load(read_cached(arguments.file), schema=None).operations.find(
+        arguments.ref
+    )
     if arguments.format == "json":
         print(json_text(_as_dict(operation)))
     else:
@@ -94,5 +96,7 @@ def _describe(operation: Operation) -> list[str]:
     lines += list(columns(outputs, width())) or ["  the whole body"]
     if operation.problems:
         lines += ["", strong("cannot be called")]
-        lines += [f"  {problem}".replace("\n", "\n  ") for problem in operation.problems]
+        lines += [
+            f"  {problem}".replace("\n", "\n  ") for problem in operation.problems
+        ]
     return lines

@@ -226,7 +226,11 @@ def _selector(path: str | None) -> Callable[[Any], Any] | None:
 
 
 def _show_head(response: Response | StreamedResponse) -> None:
-    print(paint(f"HTTP {response.status} {response.reason}".rstrip(), "strong", sys.stdout))
+    print(
+        paint(
+            f"HTTP {response.status} {response.reason}".rstrip(), "strong", sys.stdout
+        )
+    )
     for name, value in response.headers.items():
         print(f"{name}: {value}")
     print()
@@ -281,7 +285,9 @@ def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -
     """Write the body to a file, which is there only when it is whole."""
     target = Path(arguments.save)
     if target.is_dir() or not target.parent.is_dir():
-        raise _Usage(f"-O: '{target}' is not the name of a file in a folder that exists")
+        raise _Usage(
+            f"-O: '{target}' is not the name of a file in a folder that exists"
+        )
     import tempfile
 
     with capability.stream(arguments.ref, given) as stream:
@@ -290,7 +296,9 @@ def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -
         length = stream.headers.get("Content-Length", "")
         progress = Progress(int(length) if length.isdigit() else 0, "bytes")
         try:
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+            handle, name = tempfile.mkstemp(
+                dir=target.parent, prefix=f".{target.name}."
+            )
         except OSError as error:
             raise CallError(f"'{target}' cannot be written: {error.strerror}") from None
         try:

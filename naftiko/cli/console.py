@@ -149,8 +149,14 @@ def table_rows(value: Any) -> tuple[list[str], list[list[Any]]]:
     """
     if isinstance(value, dict):
         lists = [item for item in value.values() if isinstance(item, list)]
-        if lists and len(lists) == len(value) and len({len(item) for item in lists}) == 1:
-            return [str(key) for key in value], [list(row) for row in zip(*lists, strict=True)]
+        if (
+            lists
+            and len(lists) == len(value)
+            and len({len(item) for item in lists}) == 1
+        ):
+            return [str(key) for key in value], [
+                list(row) for row in zip(*lists, strict=True)
+            ]
         return ["name", "value"], [[key, item] for key, item in value.items()]
     items = value if isinstance(value, list) else [value]
     if items and all(isinstance(item, dict) for item in items):

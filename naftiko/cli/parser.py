@@ -110,7 +110,11 @@ def _validate(command: Any) -> None:
         help="whether a file that its publisher cut off is an error (default: report)",
     )
     command.add_argument(
-        "--jobs", type=_count, default=1, metavar="N", help="processes (0: one per core)"
+        "--jobs",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes (0: one per core)",
     )
     command.add_argument(
         "-q", "--quiet", action="store_true", help="no summary, no progress bar"

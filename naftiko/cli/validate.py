@@ -135,7 +135,9 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[_Chec
     context = multiprocessing.get_context("fork" if "fork" in kinds else None)
     _check_one_ahead(options)
     with context.Pool(count, _ignore_interrupts) as pool:
-        yield from pool.imap(_check, tasks, chunksize=max(1, min(32, len(files) // (count * 8))))
+        yield from pool.imap(
+            _check, tasks, chunksize=max(1, min(32, len(files) // (count * 8)))
+        )
 
 
 def _ignore_interrupts() -> None:
@@ -148,7 +150,9 @@ def _check_one_ahead(options: _Options) -> None:
     """Import and compile what every process needs, once, before they are forked."""
     from naftiko.loader import validate
 
-    validate(b"naftiko: 1.0.0-alpha2\ncapability: {consumes: []}", schema=options.schema)
+    validate(
+        b"naftiko: 1.0.0-alpha2\ncapability: {consumes: []}", schema=options.schema
+    )
 
 
 def _check(task: tuple[str, _Options]) -> _Checked:
@@ -296,5 +300,3 @@ _REPORTS: dict[str, Any] = {
     "github": _GitHub,
     "sarif": _Sarif,
 }
-
-

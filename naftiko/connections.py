@@ -1,0 +1,121 @@
+"""Connections that send the target exactly as it was built, over TCP, TLS or a socket file.
+
+They are `urllib3`'s and `requests`' own with one part replaced. This module must not
+know requests of ours, redirects or credentials.
+"""
+
+from __future__ import annotations
+
+import socket as sockets
+from collections.abc import Mapping
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from requests.models import PreparedRequest
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+
+class WireHeaders(CaseInsensitiveDict[str]):
+    """Headers with the request target that goes on the wire.
+
+    urllib3 re-encodes a target (`[` becomes `%5B`) and logs it. It is given a masked
+    one instead; the connection takes the exact one from here.
+    """
+
+    target: str = ""
+
+    def copy(self) -> WireHeaders:
+        other = WireHeaders(self.items())
+        other.target = self.target
+        return other
+
+
+def _exactly(url: str, headers: Any) -> str:
+    return getattr(headers, "target", "") or url
+
+
+class _Connection(HTTPConnection):
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any
+    ) -> None:  # type: ignore[override]  # noqa: E501
+        super().request(method, _exactly(url, headers), body, headers, **more)
+
+
+class _TLSConnection(HTTPSConnection):
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any
+    ) -> None:  # type: ignore[override]  # noqa: E501
+        super().request(method, _exactly(url, headers), body, headers, **more)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class _SocketConnection(_Connection):
+    """A connection to a Unix socket."""
+
+    socket_path = ""
+
+    def connect(self) -> None:
+        sock = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        timeout = self.timeout
+        sock.settimeout(timeout if isinstance(timeout, (int, float)) else None)
+        try:
+            sock.connect(self.socket_path)
+        except OSError:
+            sock.close()
+            raise
+        self.sock = sock
+
+
+class _SocketPool(HTTPConnectionPool):
+    def __init__(self, path: str, **more: Any) -> None:
+        super().__init__("localhost", **more)
+        kind = type("_SocketConnection", (_SocketConnection,), {"socket_path": path})
+        self.ConnectionCls = kind
+
+
+class WebAdapter(HTTPAdapter):
+    """`requests`' adapter over the connections above."""
+
+    def __init__(self, maxsize: int) -> None:
+        super().__init__(pool_connections=32, pool_maxsize=maxsize)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def proxy_manager_for(self, *args: Any, **more: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **more)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        return manager
+
+    def request_url(
+        self, request: PreparedRequest, proxies: Mapping[str, str] | None
+    ) -> str:
+        url = super().request_url(request, proxies)  # type: ignore[arg-type]
+        headers = request.headers
+        if isinstance(headers, WireHeaders):
+            headers.target = url
+            return url.partition("?")[0] if "?" in url else url
+        return url
+
+
+class SocketAdapter(WebAdapter):
+    def __init__(self, path: str, maxsize: int) -> None:
+        super().__init__(maxsize)
+        self._pool = _SocketPool(path, maxsize=maxsize)
+
+    def get_connection_with_tls_context(self, *args: Any, **more: Any) -> Any:
+        return self._pool
+
+    def cert_verify(self, *args: Any, **more: Any) -> None:
+        """There is no TLS on a socket file."""
+
+    def close(self) -> None:
+        self._pool.close()
+        super().close()

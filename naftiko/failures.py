@@ -1,0 +1,110 @@
+"""What went wrong on the way to a response, in words of ours.
+
+This module must not know how a request is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from naftiko.errors import RequestTimeout, TransportError
+
+if TYPE_CHECKING:
+    from naftiko.messages import Request
+
+#: What `requests` raises → what happened, the most specific first.
+_FAILURES: tuple[tuple[type[BaseException], str], ...] = (
+    (requests.exceptions.ConnectTimeout, "no connection within the timeout"),
+    (requests.exceptions.ReadTimeout, "no response within the timeout"),
+    (requests.exceptions.Timeout, "timed out"),
+    (requests.exceptions.SSLError, "the TLS certificate or handshake was refused"),
+    (requests.exceptions.ProxyError, "the proxy refused or is not there"),
+    (requests.exceptions.ChunkedEncodingError, "the response broke off"),
+    (requests.exceptions.ContentDecodingError, "the response is not compressed as it says"),
+    (requests.exceptions.InvalidHeader, "a header cannot be sent"),
+    (requests.exceptions.InvalidProxyURL, "the proxy URL is malformed"),
+    (requests.exceptions.InvalidURL, "the URL is malformed"),
+    (requests.exceptions.InvalidSchema, "the URL has a scheme that cannot be sent to"),
+    (requests.exceptions.MissingSchema, "the URL has no scheme"),
+    (requests.exceptions.TooManyRedirects, "too many redirects"),
+    (requests.exceptions.RetryError, "too many retries"),
+    (requests.exceptions.ConnectionError, "no connection"),
+    (requests.exceptions.RequestException, "not sent"),
+    (HTTPError, "the response cannot be read"),
+    (OSError, "no connection"),
+)  # fmt: skip
+
+
+def failure(error: BaseException, request: Request) -> TransportError:
+    """Return our error for one of `requests`, `urllib3` or the operating system.
+
+    Its text is ours: theirs holds the URL, and the URL may hold a credential.
+    """
+    timed_out = _timed_out(error)
+    what = next(text for kind, text in _FAILURES if isinstance(error, kind))
+    if timed_out and not isinstance(error, requests.exceptions.Timeout):
+        what = "no response within the timeout"
+    if what == "no connection" and is_dead(error):
+        what = "the server closed the connection without a response"
+    reason = _reason(error)
+    kind = RequestTimeout if timed_out else TransportError
+    where = request.socket or request.shown_url
+    hint = ""
+    if isinstance(error, requests.exceptions.SSLError):
+        hint = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
+    elif what == "no connection":
+        hint = "is the server running there? `base_uri` gives another address"
+    return kind(
+        f"{request.method} {where}: {what}{f' ({reason})' if reason else ''}",
+        request=request,
+        hint=hint,
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    pending: list[BaseException] = [error]
+    while pending:
+        current = pending.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = [
+            current.__cause__,
+            current.__context__,
+            getattr(current, "reason", None),
+        ]
+        pending += [e for e in (*inner, *current.args) if isinstance(e, BaseException)]
+
+
+def _timed_out(error: BaseException) -> bool:
+    from urllib3.exceptions import TimeoutError as PoolTimeout
+
+    kinds = (requests.exceptions.Timeout, PoolTimeout, TimeoutError)
+    return any(isinstance(inner, kinds) for inner in _chain(error))
+
+
+def _reason(error: BaseException) -> str:
+    """Return the words of the operating system, which never hold a URL."""
+    for inner in _chain(error):
+        if isinstance(inner, OSError) and inner.strerror and not inner.filename:
+            return inner.strerror
+    return ""
+
+
+def is_dead(error: BaseException) -> bool:
+    """Tell whether the peer closed the connection."""
+    from http.client import BadStatusLine
+
+    dead = (
+        ConnectionResetError,
+        BrokenPipeError,
+        ConnectionAbortedError,
+        BadStatusLine,
+    )
+    return any(isinstance(inner, dead) for inner in _chain(error))
