@@ -149,7 +149,7 @@ class _Compiler:
             return lambda value_of: ""
         if ref := lone(template):
             self._note(ref, needed=False)
-            return lambda value_of: value_of(ref)
+            return _value_of(ref)
         for ref in refs(template):
             self._note(ref, needed=True)
         return lambda value_of: render(template, value_of)
@@ -159,7 +159,7 @@ class _Compiler:
         template = self._parse(text)
         if ref := lone(self._parse(text.strip())):
             self._note(ref, needed=False)
-            return lambda value_of: value_of(ref)
+            return _value_of(ref)
         for ref in refs(template):
             self._note(ref, needed=True)
         return lambda value_of: _Text(render(template, value_of, plain=compact_json))
@@ -179,7 +179,7 @@ class _Compiler:
             return self.tree(field.value)
         ref = Ref(field.name, False, field.name)
         self._note(ref, needed=field.required)
-        return lambda value_of: value_of(ref)
+        return _value_of(ref)
 
     def parts(self, data: JSON) -> Node:
         """Compile multipart data: a list of parts, or a mapping name → value."""
@@ -205,6 +205,10 @@ class _Compiler:
             self.variables[ref.name] = None
         else:
             self.arguments[ref.name] = needed or self.arguments.get(ref.name, False)
+
+
+def _value_of(ref: Ref) -> Node:
+    return lambda value_of: value_of(ref)
 
 
 def _is_whole(field: InputParameter) -> bool:

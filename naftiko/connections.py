@@ -1,4 +1,4 @@
-"""Connections that send the target exactly as it was built, over TCP, TLS or a socket file.
+"""Connections that send the target exactly as it was built: TCP, TLS, socket files.
 
 They are `urllib3`'s and `requests`' own with one part replaced. This module must not
 know requests of ours, redirects or credentials.
@@ -27,6 +27,7 @@ class WireHeaders(CaseInsensitiveDict[str]):
     target: str = ""
 
     def copy(self) -> WireHeaders:
+        """Return headers with the same target."""
         other = WireHeaders(self.items())
         other.target = self.target
         return other
@@ -39,14 +40,16 @@ def _exactly(url: str, headers: Any) -> str:
 class _Connection(HTTPConnection):
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any
-    ) -> None:  # type: ignore[override]  # noqa: E501
+    ) -> None:
+        """Send a request with the exact target."""
         super().request(method, _exactly(url, headers), body, headers, **more)
 
 
 class _TLSConnection(HTTPSConnection):
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any
-    ) -> None:  # type: ignore[override]  # noqa: E501
+    ) -> None:
+        """Send a request with the exact target."""
         super().request(method, _exactly(url, headers), body, headers, **more)
 
 
@@ -90,6 +93,7 @@ class WebAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
     def proxy_manager_for(self, *args: Any, **more: Any) -> Any:
+        """Return a manager whose pools send the exact target."""
         manager = super().proxy_manager_for(*args, **more)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
         return manager
@@ -97,7 +101,8 @@ class WebAdapter(HTTPAdapter):
     def request_url(
         self, request: PreparedRequest, proxies: Mapping[str, str] | None
     ) -> str:
-        url = super().request_url(request, proxies)  # type: ignore[arg-type]
+        """Return what urllib3 gets, the exact target noted for the connection."""
+        url = super().request_url(request, proxies)
         headers = request.headers
         if isinstance(headers, WireHeaders):
             headers.target = url
@@ -106,16 +111,20 @@ class WebAdapter(HTTPAdapter):
 
 
 class SocketAdapter(WebAdapter):
+    """`requests`' adapter for one Unix socket."""
+
     def __init__(self, path: str, maxsize: int) -> None:
         super().__init__(maxsize)
         self._pool = _SocketPool(path, maxsize=maxsize)
 
     def get_connection_with_tls_context(self, *args: Any, **more: Any) -> Any:
+        """Return the pool of the socket, whatever the URL says."""
         return self._pool
 
     def cert_verify(self, *args: Any, **more: Any) -> None:
         """There is no TLS on a socket file."""
 
     def close(self) -> None:
+        """Close the connections to the socket."""
         self._pool.close()
         super().close()

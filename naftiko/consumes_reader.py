@@ -1,4 +1,4 @@
-"""`consumes`: plain data → records, with every deviation of published files read and named.
+"""`consumes`: plain data → records, every deviation of published files named.
 
 Nothing here raises for odd content: what cannot be read is noted as a finding and left
 out. This module must not know what another place of the document declares; that is
@@ -61,12 +61,13 @@ class ConsumesReader:
         self._seen: dict[str, JSON] = {}
 
     def read(self, data: JSON, path: DocumentPath) -> None:
+        """Read the entries of `consumes`: adapters and imports."""
         for at, entry in mappings_of(data, path):
-            if "resources" not in entry and "baseUri" not in entry:
-                if entry.keys() & {"location", "import", "ref", "openapi"}:
-                    self._import(entry, at)
-                    continue
-            self._adapter(entry, at)
+            is_import = entry.keys() & {"location", "import", "ref", "openapi"}
+            if is_import and not entry.keys() & {"resources", "baseUri"}:
+                self._import(entry, at)
+            else:
+                self._adapter(entry, at)
 
     def read_root_imports(self, data: JSON, path: DocumentPath) -> None:
         """Read imports written outside `consumes`, as some published files do."""

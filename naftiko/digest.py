@@ -15,7 +15,7 @@ class DigestLogin(HTTPDigestAuth):
 
     def __str__(self) -> str:
         # What `curl --user` takes; only a preview, without values, prints it.
-        return f"{self.username}:{self.password}"
+        return f"{self.username!s}:{self.password!s}"
 
     def afresh(self) -> Any:
         """Return a login that has seen no challenge.

@@ -125,7 +125,7 @@ class Document:
         return Location(self.name, line + 1, column + 1)
 
     def stored(self) -> tuple[JSON, bytes, list[int], tuple[int, int, str] | None]:
-        """Return what the constructor needs to make this document again, as plain data."""
+        """Return, as plain data, what the constructor needs to make this again."""
         cut = self.truncation
         return (
             self.data,

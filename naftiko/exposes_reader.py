@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def read_exposes(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Exposes]:
+    """Read the exposing adapters that have a type which can be served."""
     for at, entry in mappings_of(data, path):
         kind = text_of(entry.get("type"))
         readers = {
@@ -218,6 +219,7 @@ def _read_steps(data: JSON, path: DocumentPath) -> Iterator[Step]:
 def read_aggregates(
     data: JSON, path: DocumentPath
 ) -> Iterator[tuple[str, tuple[Function, ...]]]:
+    """Read aggregates: namespace and functions of each."""
     for at, entry in mappings_of(data, path):
         functions = mappings_of(entry.get("functions"), (*at, "functions"))
         yield (

@@ -24,7 +24,7 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.SSLError, "the TLS certificate or handshake was refused"),
     (requests.exceptions.ProxyError, "the proxy refused or is not there"),
     (requests.exceptions.ChunkedEncodingError, "the response broke off"),
-    (requests.exceptions.ContentDecodingError, "the response is not compressed as it says"),
+    (requests.exceptions.ContentDecodingError, "the response is damaged"),
     (requests.exceptions.InvalidHeader, "a header cannot be sent"),
     (requests.exceptions.InvalidProxyURL, "the proxy URL is malformed"),
     (requests.exceptions.InvalidURL, "the URL is malformed"),

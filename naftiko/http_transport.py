@@ -1,8 +1,8 @@
 """`HttpTransport`: requests over pooled connections of `requests`.
 
-What `requests` works out again for every call (proxies, netrc, TLS settings, headers) is
-worked out once per origin; redirects (RFC 9110, 15.4), cookies and retries of a
-connection that died in the pool are handled here. This module must not know operations.
+What `requests` works out again for every call (proxies, netrc, TLS settings, headers)
+is worked out once per origin; redirects (RFC 9110, 15.4), cookies and retries of a
+connection that died in the pool are handled here. It must not know operations.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class HttpTransport:
             response.close()
             hop = hop.next(response, location)
         raise TransportError(
-            f"{request.method} {request.shown_url}: more than {MAX_REDIRECTS} redirects",
+            f"{request.method} {request.shown_url}: over {MAX_REDIRECTS} redirects",
             request=request,
         )
 
@@ -186,7 +186,7 @@ class HttpTransport:
                 hop.rewind()
                 response = route.adapter.send(prepared, **settings)  # type: ignore[arg-type]
             if prepared.hooks["response"]:
-                response = dispatch_hook(
+                response = dispatch_hook(  # type: ignore[no-untyped-call]
                     "response", prepared.hooks, response, **settings
                 )
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -195,7 +195,9 @@ class HttpTransport:
             hop.close()
         if "set-cookie" in response.headers or response.history:
             for answer in (*response.history, response):
-                extract_cookies_to_jar(self._cookies, prepared, answer.raw)
+                extract_cookies_to_jar(  # type: ignore[no-untyped-call]
+                    self._cookies, prepared, answer.raw
+                )
         return response
 
     def _prepare(self, hop: _Hop, route: _Route) -> PreparedRequest:
@@ -209,7 +211,9 @@ class HttpTransport:
             headers["Content-Length"] = str(length)
         if len(self._cookies) and not hop.request.socket:
             kept = headers.pop("Cookie", "")
-            jar = get_cookie_header(self._cookies, prepared)
+            jar = get_cookie_header(  # type: ignore[no-untyped-call]
+                self._cookies, prepared
+            )
             cookies = "; ".join(filter(None, (kept, jar)))
             if cookies:
                 headers["Cookie"] = cookies
@@ -286,8 +290,8 @@ class _Hop:
     """One request of an exchange: the first, or what a redirect asks for."""
 
     __slots__ = (
-        "_file", "_offset", "auth", "body", "has_content", "headers", "is_home", "method",
-        "origin", "request", "url",
+        "_file", "_offset", "auth", "body", "headers", "is_home", "method", "origin",
+        "request", "url",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:

@@ -190,7 +190,7 @@ class _Linker:
                         "W-variable-undeclared",
                         path,
                         f"the variable '{shorten(name)}' is in no bind",
-                        f"add it: binds: [{{namespace: env, keys: {{{name}: {name}}}}}]",
+                        f"binds: [{{namespace: env, keys: {{{name}: {name}}}}}]",
                     )
         for bind in self.spec.binds:
             for name in bind.keys:

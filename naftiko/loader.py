@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from naftiko.registry import Registry
     from naftiko.transport import Timeout, Transport
 
-    Source = str | Path | bytes | Mapping[str, Any]
+    Source = str | Path | bytes | Mapping[str, Any] | Document
 
 SCHEMAS = ("observed", "published")
 _TRUNCATED = ("accept", "reject")

@@ -169,7 +169,7 @@ class Step(NamedTuple):
     name: str
     call: str = ""
     with_: Mapping[str, JSON] = {}
-    index: str = ""
+    index: str = ""  # type: ignore[assignment] # hides `tuple.index`, unused
     path: DocumentPath = ()
 
 

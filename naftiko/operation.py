@@ -115,7 +115,8 @@ class Operation:
         rows = "".join(
             f"<tr><td><code>{escape(p.name)}</code></td><td>{escape(p.in_)}</td>"
             f"<td>{escape(p.type or 'string')}</td>"
-            f"<td>{'yes' if p.required else ''}</td><td>{escape(p.description)}</td></tr>"
+            f"<td>{'yes' if p.required else ''}</td>"
+            f"<td>{escape(p.description)}</td></tr>"
             for p in self.parameters
         )
         return (

@@ -66,7 +66,7 @@ def refusal(data: JSON, found: Findings) -> bool:
             f"supported: {', '.join((VERSION, *OLDER_VERSIONS))}",
         )
         return True
-    holder = capability if "capability" in data else data
+    holder: Any = capability if "capability" in data else data
     if "capability" in data and not isinstance(capability, dict):
         found.add(
             "E-not-a-capability",

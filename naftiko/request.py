@@ -278,7 +278,7 @@ def _base_names(blueprint: Blueprint) -> frozenset[str]:
 
 
 def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    """Return qualified arguments, `{"path": {"id": 1}}`, as `id\\0path`.
+    """Return qualified arguments, `{"path": {"id": 1}}`, as `id`, NUL, `path`.
 
     Two parameters of one name in two places can only be told apart this way.
     """
@@ -419,9 +419,7 @@ def _query(call: _Call, layout: Layout) -> list[str]:
         if value is ABSENT:
             continue
         name = quote(slot.name, safe=_NAME_SAFE)
-        if value.__class__ is str:
-            pairs.append(f"{name}={quote_plus(value)}")
-        elif isinstance(value, bytes):
+        if value.__class__ is str or isinstance(value, bytes):
             pairs.append(f"{name}={quote_plus(value)}")
         else:
             pairs += [

@@ -19,12 +19,12 @@ from naftiko.errors import DocumentError, Problem, did_you_mean, names_of, short
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from jsonschema.exceptions import ValidationError as Broken
-    from jsonschema.protocols import Validator
-
     from naftiko.document import Document
 
     JSON = Any
+    #: A `jsonschema.ValidationError` and a validator; their types are too wide.
+    Broken = Any
+    Validator = Any
     Key = str | int
     Path_ = tuple[Key, ...]
 
@@ -53,8 +53,7 @@ _RANK = {
     "S-parameter-name": 3,
 }
 _NAMING_KEYS = frozenset(
-    ("name", "namespace", "import", "as", "targetNamespace", "targetName")
-    + ("index", "match")
+    ["name", "namespace", "import", "as", "targetNamespace", "targetName", "index", "match"]
 )
 #: Spellings that documents use for a key that has another name, by no near miss.
 _OTHER_SPELLINGS = {
@@ -179,7 +178,7 @@ def _surely_valid(data: JSON, version: str) -> bool:
     """Tell whether the faster library is installed and finds nothing wrong.
 
     Where the two libraries differ, it is the stricter one: `$` is not satisfied
-    before a final line feed, `\\d` and `\\s` are narrower, NaN and infinity are no
+    before a final line feed, classes of characters are narrower, NaN and infinity are no
     numbers. So its "valid" stands, and otherwise `jsonschema` decides.
     """
     fast = _fast_validator(version)
@@ -210,7 +209,8 @@ def _validator(version: str) -> Validator:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    kind = extend(Draft202012Validator, {"properties": _properties})
+    extended: Any = extend
+    kind = extended(Draft202012Validator, {"properties": _properties})
     schema = read_schema(version)
     definitions = schema.pop("$defs", {})
     compiled = _compiled(schema, definitions, ())

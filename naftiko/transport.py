@@ -1,4 +1,4 @@
-"""The seam toward the network: the `Transport` protocol, a stub, and streamed responses.
+"""The seam toward the network: the `Transport` protocol, a stub, streamed responses.
 
 This module must not know which library sends requests.
 """
@@ -6,7 +6,7 @@ This module must not know which library sends requests.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from naftiko.formats import decode
 from naftiko.messages import Request, Response
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 CHUNK = 64 * 1024
+# Inside `StreamedResponse` the name `bytes` means its method.
+_Bytes: TypeAlias = bytes
 
 
 class Transport(Protocol):
@@ -89,7 +91,7 @@ class StreamedResponse:
         request: Request,
         status: int,
         headers: Mapping[str, str],
-        chunks: Callable[[int], Iterator[bytes]],
+        chunks: Callable[[int], Iterator[_Bytes]],
         *,
         reason: str = "",
         close: Callable[[], None] | None = None,
@@ -106,7 +108,7 @@ class StreamedResponse:
         """The `Content-Type` header, or an empty text."""
         return self.headers.get("Content-Type", "")
 
-    def bytes(self, size: int = CHUNK) -> Iterator[bytes]:
+    def bytes(self, size: int = CHUNK) -> Iterator[_Bytes]:
         """Yield chunks of at most `size` bytes as soon as they are there."""
         return self._chunks(size)
 
@@ -115,8 +117,8 @@ class StreamedResponse:
         for line in self._lines():
             yield line.decode("utf-8", "replace")
 
-    def _lines(self) -> Iterator[bytes]:
-        rest = b""
+    def _lines(self) -> Iterator[_Bytes]:
+        rest: _Bytes = b""
         for chunk in self.bytes():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
@@ -141,7 +143,7 @@ class StreamedResponse:
             return self.values()
         return self.lines() if kind.startswith("text/") else self.bytes()
 
-    def read(self, limit: int = MAX_RESPONSE_BYTES) -> bytes:
+    def read(self, limit: int = MAX_RESPONSE_BYTES) -> _Bytes:
         """Return what is left of the body, up to `limit` bytes."""
         chunks: list[Any] = []
         size = 0

@@ -1,4 +1,4 @@
-"""The documents tell the truth: examples run, options, errors and codes are complete."""
+"""The documents tell the truth: examples run, options and codes are complete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def _blocks(path: Path, language: str) -> list[str]:
-    return [code for kind, code in _BLOCK.findall(path.read_text("utf-8")) if kind == language]
+    return [
+        code
+        for kind, code in _BLOCK.findall(path.read_text("utf-8"))
+        if kind == language
+    ]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -39,7 +43,10 @@ def test_python_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_command_line_document_is_the_help() -> None:
-    """`docs/cli.md` holds the help of every command; `python tests/test_docs.py` writes it."""
+    """`docs/cli.md` holds the help of every command.
+
+    `python tests/test_docs.py` writes it.
+    """
     text = (ROOT / "docs" / "cli.md").read_text("utf-8")
     assert text == _with_help(text)
 
@@ -97,7 +104,9 @@ def test_codes_are_documented() -> None:
     documented = set(re.findall(r"^\| ([EUWS]-[a-z-]+) \|", text, re.MULTILINE))
     given = set()
     for path in (ROOT / "naftiko").glob("*.py"):
-        given |= set(re.findall(r"\"([EUWS]-[a-z]+(?:-[a-z]+)*)\"", path.read_text("utf-8")))
+        given |= set(
+            re.findall(r"\"([EUWS]-[a-z]+(?:-[a-z]+)*)\"", path.read_text("utf-8"))
+        )
     assert documented == given - {"U-auth", "U-base-uri"}
 
 

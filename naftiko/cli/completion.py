@@ -6,7 +6,7 @@ under the cursor; it prints what can stand there, one to a line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import NaftikoError
 
@@ -56,7 +56,11 @@ _naftiko() {
     (( ${#plain} )) && compadd -- "${plain[@]}"
     (( ${#open} )) && compadd -S '' -- "${open[@]}"
 }
-if [[ ${funcstack[1]} == _naftiko ]]; then _naftiko "$@"; else compdef _naftiko naftiko; fi
+if [[ ${funcstack[1]} == _naftiko ]]; then
+    _naftiko "$@"
+else
+    compdef _naftiko naftiko
+fi
 """
 _FISH = """\
 function __naftiko_words
@@ -111,8 +115,8 @@ def _candidates(before: list[str], last: str) -> list[str]:
     return []
 
 
-def _parser_of(parser: object, command: str) -> object:
-    for action in parser._actions:  # type: ignore[attr-defined]
+def _parser_of(parser: Any, command: str) -> Any:
+    for action in parser._actions:
         if action.choices and command in action.choices:
             return action.choices[command]
     raise LookupError(command)

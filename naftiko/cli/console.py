@@ -70,7 +70,7 @@ def columns(rows: Sequence[Sequence[str]], limit: int | None = None) -> Iterator
 
 
 class Progress:
-    """A progress bar on standard error: only in a terminal, only for what takes long."""
+    """A progress bar on standard error, in a terminal, for what takes long."""
 
     def __init__(self, total: int, unit: str, *, shown: bool = True) -> None:
         self.total = total

@@ -48,7 +48,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     more = getattr(arguments, "items", getattr(arguments, "paths", None))
     if rest and (more is None or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if rest:
+    if more is not None:
         more += rest
     return arguments
 

@@ -19,7 +19,14 @@ def test_list_as_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", BOOKSHOP]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 6
-    assert lines[1].split() == ["bookshop.get-book", "GET", "/books/{isbn}", "Show", "one", "book."]
+    assert lines[1].split() == [
+        "bookshop.get-book",
+        "GET",
+        "/books/{isbn}",
+        "Show",
+        "one",
+        "book.",
+    ]
 
 
 def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,10 +34,25 @@ def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", DOCKER, "--format", "json"]) == 0
     operations = json.loads(capsys.readouterr().out)
     assert len(operations) == 105
-    members = ["ref", "namespace", "resource", "name", "method", "path", "description", "parameters"]
+    members = [
+        "ref",
+        "namespace",
+        "resource",
+        "name",
+        "method",
+        "path",
+        "description",
+        "parameters",
+    ]
     assert all(list(operation) == members for operation in operations)
     inspect = next(o for o in operations if o["ref"] == "docker.containerinspect")
-    assert list(inspect["parameters"][0]) == ["name", "in", "type", "required", "description"]
+    assert list(inspect["parameters"][0]) == [
+        "name",
+        "in",
+        "type",
+        "required",
+        "description",
+    ]
     assert inspect["parameters"][0]["name"] == "id"
     assert inspect["parameters"][0]["required"] is True
 
@@ -54,7 +76,12 @@ def test_describe_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     """A description names arguments, body, authentication and result."""
     assert main(["describe", BOOKSHOP, "bookshop.create-order"]) == 0
     shown = capsys.readouterr().out
-    for part in ("POST http://127.0.0.1:8000/orders", "customer_name", "bearer", "$.total"):
+    for part in (
+        "POST http://127.0.0.1:8000/orders",
+        "customer_name",
+        "bearer",
+        "$.total",
+    ):
         assert part in shown
 
 

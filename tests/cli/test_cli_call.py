@@ -67,9 +67,11 @@ def test_error_of_the_api(call) -> None:  # type: ignore[no-untyped-def]
 def test_outputs(call) -> None:  # type: ignore[no-untyped-def]
     """The same result as YAML, table, CSV, and the body as it came."""
     words = ("bookshop.list-books", "genre=novel", "per_page=2")
-    assert "isbns    9780141439471, 9780141439518\n" in call(*words, "--output", "table")
+    assert "isbns    9780141439471, 9780141439518\n" in call(
+        *words, "--output", "table"
+    )
     assert call(*words, "--output", "csv").splitlines()[3] == (
-        "authors,\"Mary Shelley, Jane Austen\""
+        'authors,"Mary Shelley, Jane Austen"'
     )
     assert "titles:\n- Frankenstein\n" in call(*words, "--output", "yaml")
     assert json.loads(call(*words, "--output", "raw"))["page"] == 1
@@ -97,7 +99,9 @@ def test_dry_run_and_curl(call) -> None:  # type: ignore[no-untyped-def]
     assert "/books/a%20b" in shown
     assert "Authorization: Bearer $BOOKSHOP_TOKEN" in shown
     curl = call("bookshop.get-book", "isbn=9780141439587", "--curl")
-    done = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["sh", "-c", curl], capture_output=True, text=True, check=True
+    )
     assert json.loads(done.stdout)["title"] == "Emma"
 
 
@@ -105,7 +109,9 @@ def test_base_uri_and_headers(shop: str, capsys: pytest.CaptureFixture[str]) -> 
     """`--base-uri` takes one URI or one for a namespace; `--header` wins over all."""
     words = ["call", BOOKSHOP, "bookshop.list-books", "--base-uri"]
     assert main([*words, shop]) == 0
-    assert main([*words, f"bookshop={shop}", "--header", "Authorization: Bearer no"]) == 1
+    assert (
+        main([*words, f"bookshop={shop}", "--header", "Authorization: Bearer no"]) == 1
+    )
     assert "401" in capsys.readouterr().err
     assert main([*words, "nothing=https://h.test"]) == 1
     assert "no namespace is called 'nothing'" in capsys.readouterr().err

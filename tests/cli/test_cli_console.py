@@ -60,7 +60,10 @@ def test_json_writes_bytes_as_base64() -> None:
 
 def test_columns_are_cut_at_the_width_of_a_terminal() -> None:
     """The last column gives way, never the line."""
-    assert list(columns([["a", "long text"], ["bbb", "x"]], 8)) == ["a    lo…", "bbb  x"]
+    assert list(columns([["a", "long text"], ["bbb", "x"]], 8)) == [
+        "a    lo…",
+        "bbb  x",
+    ]
     assert list(columns([])) == []
 
 

@@ -78,7 +78,9 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(folder), "--format", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert list(report) == ["files", "summary"]
-    assert [list(file) for file in report["files"]] == [["file", "valid", "problems"]] * 3
+    assert [list(file) for file in report["files"]] == [
+        ["file", "valid", "problems"]
+    ] * 3
     problems = [p for file in report["files"] for p in file["problems"]]
     members = ["code", "severity", "message", "hint", "path", "line", "column", "file"]
     assert all(list(problem) == members for problem in problems)
