@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
 from naftiko.masking import LOGIN, plain, split_markers
 
-if TYPE_CHECKING:
-    from naftiko.messages import Request
+
+class Sendable(Protocol):
+    """What a command is made from: a `Request`."""
+
+    method: str
+    url: str
+    headers: Any
+    body: Any
+    socket: str
+    auth: Any
+
+    def mask(self, text: str) -> str:
+        """Return a text without secrets."""
+        ...
+
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=@%+,-]+")
 _HIDDEN = ("user-agent", "accept-encoding")
 
 
-def curl_command(request: Request) -> str:
+def curl_command(request: Sendable) -> str:
     """Return the command; a request with markers gives one with `$NAME`s."""
     words: list[str] = ["curl"]
     if request.method == "HEAD":
@@ -52,7 +65,7 @@ def curl_command(request: Request) -> str:
     return before + " ".join(words + body)
 
 
-def _body_words(request: Request) -> tuple[str, list[str]]:
+def _body_words(request: Sendable) -> tuple[str, list[str]]:
     """Return what goes before the command, and the words that give the body."""
     body = request.body
     if body is None:

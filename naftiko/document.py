@@ -270,6 +270,21 @@ def parse_value(text: str) -> JSON:
     return _Builder("<yaml>").build_yaml(text.removeprefix("\ufeff"), first_only=True)
 
 
+def write_yaml(value: JSON) -> str:
+    """Return plain data as block-style YAML, without a line break at the end."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.allow_unicode = True
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    out = StringIO()
+    yaml.dump(value, out)
+    return out.getvalue().removesuffix("...\n").rstrip("\n")
+
+
 def has_c_parser() -> bool:
     """Tell whether ruamel's C parser is installed."""
     return _c_parser() is not None

@@ -53,7 +53,7 @@ _RANK = {
     "S-parameter-name": 3,
 }
 _NAMING_KEYS = frozenset(
-    ["name", "namespace", "import", "as", "targetNamespace", "targetName", "index", "match"]
+    "name namespace import as targetNamespace targetName index match".split()  # noqa: SIM905
 )
 #: Spellings that documents use for a key that has another name, by no near miss.
 _OTHER_SPELLINGS = {
@@ -178,7 +178,7 @@ def _surely_valid(data: JSON, version: str) -> bool:
     """Tell whether the faster library is installed and finds nothing wrong.
 
     Where the two libraries differ, it is the stricter one: `$` is not satisfied
-    before a final line feed, classes of characters are narrower, NaN and infinity are no
+    before a final line feed, character classes are narrower, NaN and infinity are no
     numbers. So its "valid" stands, and otherwise `jsonschema` decides.
     """
     fast = _fast_validator(version)

@@ -19,8 +19,8 @@ from naftiko.cli.console import (
     json_text,
     paint,
     table_text,
-    yaml_text,
 )
+from naftiko.document import write_yaml
 from naftiko.errors import EXIT_USAGE, ArgumentError, CallError, OutputError
 from naftiko.loader import load
 
@@ -254,7 +254,7 @@ def _show_result(
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "json": json_text,
-    "yaml": yaml_text,
+    "yaml": write_yaml,
     "table": table_text,
     "csv": csv_text,
 }

@@ -126,21 +126,6 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def yaml_text(value: Any) -> str:
-    """Return block-style YAML."""
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.allow_unicode = True
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    out = StringIO()
-    yaml.dump(value, out)
-    return out.getvalue().removesuffix("...\n").rstrip("\n")
-
-
 def table_rows(value: Any) -> tuple[list[str], list[list[Any]]]:
     """Return the header and the rows that a value is as a table.
 

@@ -16,8 +16,8 @@ from naftiko.cli.console import (
     paint,
     table_rows,
     table_text,
-    yaml_text,
 )
+from naftiko.document import write_yaml
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_csv_quotes() -> None:
 
 def test_yaml_keeps_order_and_characters() -> None:
     """Keys keep their order; non-ASCII text is written as it is."""
-    assert yaml_text({"z": "é", "a": [1]}) == "z: é\na:\n- 1"
-    assert yaml_text("x") == "x"
+    assert write_yaml({"z": "é", "a": [1]}) == "z: é\na:\n- 1"
+    assert write_yaml("x") == "x"
 
 
 def test_json_writes_bytes_as_base64() -> None:
