@@ -1,0 +1,276 @@
+"""A whole life of containers on a real Docker Engine, through `docker.yaml` alone.
+
+The engine is the one at `NAFTIKO_DOCKER_SOCKET`, or a private `dockerd` that is started
+as root for this test. `NAFTIKO_REQUIRE_DOCKER=1` turns skipping into a failure.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import naftiko
+
+FILE = Path(__file__).parents[2] / "capabilities" / "docker.yaml"
+IMAGE = "naftiko-test"
+
+
+def _skip(reason: str) -> None:
+    if os.environ.get("NAFTIKO_REQUIRE_DOCKER") == "1":
+        pytest.fail(f"Docker must be there: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the socket of a Docker Engine."""
+    if given := os.environ.get("NAFTIKO_DOCKER_SOCKET"):
+        yield given
+        return
+    dockerd = shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin")
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        _skip("dockerd can only be started by root")
+    if dockerd is None:
+        _skip("dockerd is not installed")
+    # A socket path has at most 107 characters, so the long test folder will not do.
+    folder = Path("/tmp") / f"naftiko-docker-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    log = (folder / "log").open("wb")
+    engine = subprocess.Popen(
+        [
+            str(dockerd), "--iptables=false", "--bridge=none", "--storage-driver=vfs",
+            f"--data-root={folder / 'data'}", f"--exec-root={folder / 'exec'}",
+            f"--pidfile={folder / 'pid'}", "-H", f"unix://{folder / 'docker.sock'}",
+        ],
+        stdout=log, stderr=log,
+    )  # fmt: skip
+    try:
+        if not _answers(str(folder / "docker.sock"), engine):
+            tail = (folder / "log").read_text(errors="replace")[-800:]
+            _skip(f"dockerd does not start here: {tail}")
+        yield str(folder / "docker.sock")
+    finally:
+        engine.terminate()
+        try:
+            engine.wait(20)
+        except subprocess.TimeoutExpired:
+            engine.kill()
+            engine.wait()
+        log.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answers(path: str, engine: subprocess.Popen[bytes]) -> bool:
+    with naftiko.load(FILE, base_uri=f"unix://{path}") as docker:
+        for _ in range(150):
+            try:
+                return docker.call("docker.systemping") == "OK"
+            except naftiko.CallError:
+                if engine.poll() is not None:
+                    return False
+                time.sleep(0.2)
+    return False
+
+
+@pytest.fixture(scope="module")
+def docker(socket: str) -> Iterator[naftiko.Capability]:
+    """Give the shipped capability, connected to the engine."""
+    with naftiko.load(FILE, base_uri=f"unix://{socket}", timeout=60) as capability:
+        yield capability
+
+
+@pytest.fixture(scope="module")
+def image(docker: naftiko.Capability, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Import an image of nothing but busybox from a tar stream on disk; give its name."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        _skip("busybox-static is not installed")
+    archive = tmp_path_factory.mktemp("image") / "root.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(str(busybox), "bin/busybox")
+        for name in ("sh", "sleep", "echo", "cat", "true", "false"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    progress = docker.call(
+        "docker.imagecreate",
+        {"fromSrc": "-", "repo": IMAGE, "tag": "1", "body": archive},
+    )
+    assert isinstance(progress, list)
+    assert progress[-1]["status"].startswith("sha256:")
+    return f"{IMAGE}:1"
+
+
+def _create(
+    docker: naftiko.Capability, image: str, *command: str, **more: object
+) -> str:
+    body = {
+        "Image": image,
+        "Cmd": list(command),
+        "HostConfig": {"NetworkMode": "none"},
+        **more,
+    }
+    created = docker.call("docker.containercreate", body)
+    return str(created["id"])
+
+
+def _frames(raw: bytes) -> dict[int, bytes]:
+    """Split the multiplexed stream of logs: stream number → content."""
+    found: dict[int, bytes] = {}
+    while raw:
+        number, size = raw[0], int.from_bytes(raw[4:8], "big")
+        found[number] = found.get(number, b"") + raw[8 : 8 + size]
+        raw = raw[8 + size :]
+    return found
+
+
+def test_system(docker: naftiko.Capability) -> None:
+    """The engine tells its version, and answers with the shape that was asked for."""
+    version = docker.exchange("docker.systemversion")
+    assert version.data["ApiVersion"]
+    assert set(version.result) == {o.name for o in version.operation.output_parameters}
+    assert docker.call("docker.systeminfo")
+
+
+def test_image(docker: naftiko.Capability, image: str) -> None:
+    """An imported image is listed, inspected, tagged and removed again."""
+    listed = docker.exchange("docker.imagelist").data
+    assert any(image in (entry["RepoTags"] or ()) for entry in listed)
+    assert docker.exchange("docker.imageinspect", name=image).data["Os"] == "linux"
+    docker.call("docker.imagetag", {"name": image, "repo": IMAGE, "tag": "2"})
+    removed = docker.exchange("docker.imagedelete", name=f"{IMAGE}:2").data
+    assert {"Untagged": f"{IMAGE}:2"} in removed
+    history = docker.exchange("docker.imagehistory", name=image).data
+    assert len(history) == 1
+
+
+def test_life_of_a_container(docker: naftiko.Capability, image: str) -> None:
+    """Create, start, wait, read the logs, rename and remove a container."""
+    command = ("sh", "-c", "echo out; echo err >&2; exit 3")
+    container = _create(docker, image, *command, name="life")
+    docker.call("docker.containerstart", id=container)
+    assert docker.exchange("docker.containerwait", id=container).data["StatusCode"] == 3
+    logs = docker.exchange(
+        "docker.containerlogs", id=container, stdout=True, stderr=True
+    )
+    assert _frames(logs.response.body) == {1: b"out\n", 2: b"err\n"}
+    docker.call("docker.containerrename", {"id": container, "name": "renamed"})
+    inspected = docker.exchange("docker.containerinspect", id="renamed").data
+    assert inspected["Id"] == container
+    assert inspected["State"]["ExitCode"] == 3
+    everything = docker.exchange(
+        "docker.containerlist", all=True, filters='{"name": ["renamed"]}'
+    )
+    assert everything.outputs["ids"] == [container]
+    docker.call("docker.containerdelete", id="renamed")
+    with pytest.raises(naftiko.StatusError, match="No such container") as caught:
+        docker.call("docker.containerinspect", id="renamed")
+    assert caught.value.status == 404
+    assert caught.value.detail.startswith("No such container")
+
+
+def test_running_container(
+    docker: naftiko.Capability, image: str, tmp_path: Path
+) -> None:
+    """Look into a running container: top, stats, exec, archives in and out, kill."""
+    container = _create(docker, image, "sleep", "60")
+    docker.call("docker.containerstart", id=container)
+    again = docker.exchange(
+        "docker.containerstart", id=container, raise_for_status=False
+    )
+    assert again.status == 304
+    stats = docker.exchange("docker.containerstats", {"id": container, "stream": False})
+    assert stats.data["id"] == container
+
+    created = docker.exchange(
+        "docker.containerexec",
+        {"id": container, "Cmd": ["echo", "from inside"], "AttachStdout": True},
+    ).data["Id"]
+    started = docker.exchange("docker.execstart", {"id": created, "Detach": False})
+    assert _frames(started.response.body) == {1: b"from inside\n"}
+    assert docker.exchange("docker.execinspect", id=created).data["ExitCode"] == 0
+
+    archive = tmp_path / "in.tar"
+    with tarfile.open(archive, "w") as tar:
+        entry = tarfile.TarInfo("note.txt")
+        entry.size = 5
+        tar.addfile(entry, io.BytesIO(b"hello"))
+    docker.call(
+        "docker.putcontainerarchive", {"id": container, "path": "/", "body": archive}
+    )
+    out = docker.exchange(
+        "docker.containerarchive", {"id": container, "path": "/note.txt"}
+    )
+    with tarfile.open(fileobj=io.BytesIO(out.response.body)) as tar:
+        member = tar.extractfile("note.txt")
+        assert member is not None
+        assert member.read() == b"hello"
+    changes = docker.exchange("docker.containerchanges", id=container).data
+    assert {"Path": "/note.txt", "Kind": 1} in changes
+
+    docker.call("docker.containerkill", id=container)
+    docker.call("docker.containerdelete", id=container, force=True)
+
+
+def test_logs_are_followed(docker: naftiko.Capability, image: str) -> None:
+    """A log is read line by line while the container still writes it."""
+    script = "echo one; sleep 0.3; echo two"
+    container = _create(docker, image, "sh", "-c", script, Tty=True)
+    docker.call("docker.containerstart", id=container)
+    with docker.stream(
+        "docker.containerlogs", {"id": container, "stdout": True, "follow": True}
+    ) as stream:
+        assert list(stream.lines()) == ["one", "two"]
+    docker.call("docker.containerdelete", id=container, force=True)
+
+
+def test_events_are_streamed(docker: naftiko.Capability, image: str) -> None:
+    """Events arrive as values while they happen; leaving the stream ends it."""
+    with docker.stream(
+        "docker.systemevents", {"filters": '{"type": ["container"]}'}
+    ) as events:
+        container = _create(docker, image, "true")
+        values = events.values()
+        assert next(values)["Action"] == "create"
+        docker.call("docker.containerdelete", id=container)
+        assert next(values)["Action"] == "destroy"
+
+
+def test_networks_and_volumes(docker: naftiko.Capability) -> None:
+    """Volumes are created, listed, inspected and removed; networks are listed."""
+    docker.call("docker.volumecreate", {"Name": "naftiko-data", "Labels": {"a": "b"}})
+    assert docker.exchange("docker.volumeinspect", name="naftiko-data").data[
+        "Labels"
+    ] == {"a": "b"}
+    listed = docker.exchange("docker.volumelist").data["Volumes"]
+    assert "naftiko-data" in [volume["Name"] for volume in listed]
+    docker.call("docker.volumedelete", name="naftiko-data")
+    names = [network["Name"] for network in docker.exchange("docker.networklist").data]
+    assert {"host", "none"} <= set(names)
+    inspected = docker.exchange("docker.networkinspect", id="none").data
+    assert inspected["Driver"] == "null"
+
+
+def test_prune(docker: naftiko.Capability, image: str) -> None:
+    """Pruning removes what has stopped, and says how much it freed."""
+    container = _create(docker, image, "true")
+    pruned = docker.exchange("docker.containerprune").data
+    assert container in pruned["ContainersDeleted"]
+    docker.call("docker.imageprune")
+    docker.call("docker.volumeprune")
+    docker.call("docker.imagedelete", name=image, force=True)
+
+
+def test_error_of_the_engine(docker: naftiko.Capability) -> None:
+    """A refused call raises with the words of the engine."""
+    with pytest.raises(naftiko.StatusError, match="No such image") as caught:
+        docker.call("docker.containercreate", {"Image": "nothing-here"})
+    assert caught.value.status == 404
