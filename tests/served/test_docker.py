@@ -100,12 +100,10 @@ def image(docker: naftiko.Capability, tmp_path_factory: pytest.TempPathFactory) 
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
-    progress = docker.call(
-        "docker.imagecreate",
-        {"fromSrc": "-", "repo": IMAGE, "tag": "1", "body": archive},
-    )
-    assert isinstance(progress, list)
-    assert progress[-1]["status"].startswith("sha256:")
+    wanted = {"fromSrc": "-", "repo": IMAGE, "tag": "1", "body": archive}
+    with docker.stream("docker.imagecreate", wanted) as progress:
+        *_, last = progress.values()
+    assert last["status"].startswith("sha256:")
     return f"{IMAGE}:1"
 
 
@@ -158,10 +156,9 @@ def test_life_of_a_container(docker: naftiko.Capability, image: str) -> None:
     container = _create(docker, image, *command, name="life")
     docker.call("docker.containerstart", id=container)
     assert docker.exchange("docker.containerwait", id=container).data["StatusCode"] == 3
-    logs = docker.exchange(
-        "docker.containerlogs", id=container, stdout=True, stderr=True
-    )
-    assert _frames(logs.response.body) == {1: b"out\n", 2: b"err\n"}
+    wanted = {"id": container, "stdout": True, "stderr": True}
+    with docker.stream("docker.containerlogs", wanted) as logs:
+        assert _frames(logs.read()) == {1: b"out\n", 2: b"err\n"}
     docker.call("docker.containerrename", {"id": container, "name": "renamed"})
     inspected = docker.exchange("docker.containerinspect", id="renamed").data
     assert inspected["Id"] == container
@@ -194,8 +191,8 @@ def test_running_container(
         "docker.containerexec",
         {"id": container, "Cmd": ["echo", "from inside"], "AttachStdout": True},
     ).data["Id"]
-    started = docker.exchange("docker.execstart", {"id": created, "Detach": False})
-    assert _frames(started.response.body) == {1: b"from inside\n"}
+    with docker.stream("docker.execstart", {"id": created, "Detach": False}) as output:
+        assert _frames(output.read()) == {1: b"from inside\n"}
     assert docker.exchange("docker.execinspect", id=created).data["ExitCode"] == 0
 
     archive = tmp_path / "in.tar"
@@ -206,10 +203,10 @@ def test_running_container(
     docker.call(
         "docker.putcontainerarchive", {"id": container, "path": "/", "body": archive}
     )
-    out = docker.exchange(
-        "docker.containerarchive", {"id": container, "path": "/note.txt"}
-    )
-    with tarfile.open(fileobj=io.BytesIO(out.response.body)) as tar:
+    wanted = {"id": container, "path": "/note.txt"}
+    with docker.stream("docker.containerarchive", wanted) as stream:
+        content = stream.read()
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         member = tar.extractfile("note.txt")
         assert member is not None
         assert member.read() == b"hello"
