@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
 #: Inner blanks are allowed; `{{{x}}}` and `{{&x}}` mean the same (spec 8.1).
-_MUSTACHE = r"\{\{\{?\s*&?\s*(?P<mustache>[^{}]*?)\s*\}?\}\}"
+#: A third brace belongs to the reference only on both sides: `{"n": {{n}}}` is JSON.
+_MUSTACHE = (
+    r"\{\{\{\s*(?P<triple>[^{}]*?)\s*\}\}\}|\{\{\s*&?\s*(?P<mustache>[^{}]*?)\s*\}\}"
+)
 _TEMPLATE = re.compile(_MUSTACHE)
 _PATH_TEMPLATE = re.compile(_MUSTACHE + r"|\{(?P<single>[^{}/]+)\}")
 _BASE_TEMPLATE = re.compile(
@@ -131,7 +134,7 @@ def _split(
         quoted ^= before.replace('\\"', "").count('"') % 2 == 1
         end = found.end()
         name = found[found.lastgroup or "mustache"].strip()
-        mustache = found.lastgroup == "mustache"
+        mustache = found.lastgroup in ("mustache", "triple")
         if not name or (mustache and name[0] in "#^/>!="):
             raise TemplateError(
                 f"'{found[0]}' is not a reference: only '{{{{name}}}}' is supported"

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from naftiko.layout import Layout, Slot
     from naftiko.operation import Operation
 
-PLACES = frozenset(("path", "query", "header", "cookie", "body"))
 #: Kept as they are in names: `$filter`, `filter[x]`, `a:b`.
 _NAME_SAFE = "$[]:@!*'(),;/?~"
 _COOKIE_SAFE = "!#$&'()*+-./:<=>?@[]^_`{|}~%"
@@ -283,8 +282,9 @@ def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
     Two parameters of one name in two places can only be told apart this way.
     """
     unfolded: dict[str, Any] = {}
+    filled = {place for _, place in layout.places}
     for name, value in given.items():
-        is_place = name in PLACES and name not in layout.takes
+        is_place = name in filled and name not in layout.takes
         if is_place and isinstance(value, Mapping):
             for inner, item in value.items():
                 if item is not None:

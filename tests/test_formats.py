@@ -9,30 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from casefiles import cases
 from naftiko import formats
 from naftiko.errors import OutputError
-
-CASES = Path(__file__).parent / "cases" / "formats"
-
-
-def cases(*topics: str) -> list[Any]:
-    """Return the cases of some files, as parameters named after them."""
-    from ruamel.yaml import YAML
-
-    reader = YAML(typ="safe", pure=True)
-    return [
-        pytest.param(case, id=f"{topic}: {case['name']}")
-        for topic in topics
-        for case in reader.load((CASES / f"{topic}.yaml").read_text("utf-8"))
-    ]
-
 
 def decoded(case: dict[str, Any]) -> Any:
     """Decode the body of a case."""
@@ -45,7 +30,7 @@ def decoded(case: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    "case", cases("json", "xml", "rows", "plain", "html", "markdown")
+    "case", cases("formats", "json", "xml", "rows", "plain", "html", "markdown")
 )
 def test_decode(case: dict[str, Any]) -> None:
     """A body gives the value of its case, or the error with these words."""
@@ -59,7 +44,7 @@ def test_decode(case: dict[str, Any]) -> None:
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("case", cases("messages"))
+@pytest.mark.parametrize("case", cases("formats", "messages"))
 def test_message_of(case: dict[str, Any]) -> None:
     """The message in an error body is found under the usual names."""
     assert formats.message_of(case["value"]) == case["expect"]

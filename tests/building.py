@@ -1,0 +1,48 @@
+"""Build small capabilities for tests: one adapter, one operation, stubbed or served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import naftiko
+
+
+def document(
+    operation: dict[str, Any] | None = None,
+    *,
+    consumes: dict[str, Any] | None = None,
+    resource: dict[str, Any] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return a document with one operation, `api.op`, `GET /x` unless said otherwise."""
+    operation = {"name": "op", "method": "GET", **(operation or {})}
+    resource = {
+        "name": "r",
+        "path": operation.pop("resourcePath", "/x"),
+        "operations": [operation],
+        **(resource or {}),
+    }
+    adapter = {
+        "type": "http",
+        "namespace": "api",
+        "baseUri": "http://127.0.0.1:9",
+        "resources": [resource],
+        **(consumes or {}),
+    }
+    return {
+        "naftiko": "1.0.0-alpha2",
+        "info": {"label": "Test", "description": "For a test."},
+        "capability": {"consumes": [adapter]},
+        **more,
+    }
+
+
+def capability(
+    operation: dict[str, Any] | None = None, /, **more: Any
+) -> naftiko.Capability:
+    """Load `document(...)`; keywords that `load` knows go there, all others do not."""
+    taken = ("variables", "base_uri", "auth", "transport", "timeout", "paths")
+    settings = {name: more.pop(name) for name in taken if name in more}
+    if "unplaced_path_parameters" in more:
+        settings["unplaced_path_parameters"] = more.pop("unplaced_path_parameters")
+    return naftiko.load(document(operation, **more), schema=None, **settings)

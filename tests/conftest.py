@@ -1,0 +1,23 @@
+"""Every test starts from an environment that says nothing about proxies or secrets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_STEERING = ("NAFTIKO_BASE_URI_", "NAFTIKO_TEST_")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(_STEERING) or name.lower() in _PROXIES:
+            monkeypatch.delenv(name)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    # A `.netrc` of the one who runs the tests must not answer for a server in them.
+    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+    monkeypatch.setenv("NAFTIKO_CACHE", "off")
