@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from naftiko.errors import RequestTimeout, TransportError
 
@@ -83,10 +84,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _timed_out(error: BaseException) -> bool:
-    from urllib3.exceptions import TimeoutError as PoolTimeout
-
     kinds = (requests.exceptions.Timeout, PoolTimeout, TimeoutError)
-    return any(isinstance(inner, kinds) for inner in _chain(error))
+    return any(
+        # urllib3 makes every refused connection a kind of timeout.
+        isinstance(inner, kinds) and not isinstance(inner, NewConnectionError)
+        for inner in _chain(error)
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -30,7 +30,7 @@ from requests.utils import get_environ_proxies, get_netrc_auth
 from urllib3.exceptions import HTTPError
 
 from naftiko.connections import SocketAdapter, WebAdapter, WireHeaders
-from naftiko.errors import TransportError
+from naftiko.errors import TransportError, shorten
 from naftiko.failures import failure, is_dead
 from naftiko.masking import mask
 from naftiko.messages import Request, Response
@@ -313,14 +313,17 @@ class _Hop:
         """Return what a redirect asks for (RFC 9110, 15.4)."""
         hop = _Hop(self.request)
         hop._offset = self._offset
-        hop.url = urljoin(self.url, _quoted(location))
-        hop.origin = _origin(hop.url)
         status = response.status_code
         request = self.request
-        if urlsplit(hop.url).scheme not in ("http", "https"):
+        try:
+            hop.url = urljoin(self.url, _quoted(location))
+            hop.origin = _origin(hop.url)
+        except ValueError:  # a malformed host or port
+            hop.origin = ""
+        if not hop.origin.startswith(("http://", "https://")):
             raise TransportError(
                 f"{request.method} {request.shown_url}: redirected to"
-                f" '{request.mask(hop.url)}', which is no HTTP address",
+                f" '{request.mask(shorten(location))}', which is no HTTP address",
                 request=request,
             )
         hop.method, hop.body = self.method, self.body

@@ -1,0 +1,681 @@
+"""`HttpTransport` against real sockets: redirects, credentials, pools, limits, TLS."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import ssl
+import threading
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+import requests
+import trustme
+
+import naftiko
+from building import capability
+from naftiko import HttpTransport
+from served.recorder import Received, Recorder, response
+
+SECRET = "s3cr3t-t0ken"
+BEARER = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
+
+
+def redirect(location: str, status: str = "302 Found") -> bytes:
+    """Return a redirect."""
+    return response("moved", status, Location=location)
+
+
+def routes(answers: dict[str, bytes]) -> Callable[[Received], bytes]:
+    """Answer by the target."""
+    return lambda request: answers.get(
+        request.target, response("{}", "404 Not Found")
+    )
+
+
+# --- redirects ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "then"),
+    [
+        ("301 Moved Permanently", "GET", "GET"),
+        ("302 Found", "GET", "GET"),
+        ("301 Moved Permanently", "POST", "GET"),
+        ("302 Found", "POST", "GET"),
+        ("303 See Other", "POST", "GET"),
+        ("303 See Other", "PUT", "GET"),
+        ("303 See Other", "DELETE", "GET"),
+        ("302 Found", "PUT", "PUT"),
+        ("307 Temporary Redirect", "POST", "POST"),
+        ("308 Permanent Redirect", "PATCH", "PATCH"),
+        ("307 Temporary Redirect", "DELETE", "DELETE"),
+    ],
+)
+def test_method_after_a_redirect(status: str, method: str, then: str) -> None:
+    """The method rules of RFC 9110 decide; a body goes where the method stays."""
+    with Recorder() as server:
+        server.answer = routes(
+            {"/x": redirect("/y", status), "/y": response('"there"')}
+        )
+        with capability({"method": method}, base_uri=server.url) as api:
+            body = {} if method in ("GET", "DELETE") else {"body": {"a": 1}}
+            assert api.call("api.op", body) == "there"
+        first, second = server.received
+        assert (second.method, second.target) == (then, "/y")
+        has_body = bool(body) and then == method
+        assert second.body == (b'{"a":1}' if has_body else b"")
+        assert ("content-type" in second.headers) is has_body
+        assert first.connection == second.connection
+
+
+def test_a_body_from_disk_is_sent_again(tmp_path: Path) -> None:
+    """A file is read from its beginning once more, a stream from where it stood."""
+    file = tmp_path / "f"
+    file.write_bytes(b"0123456789")
+    with Recorder() as server:
+        server.answer = routes(
+            {"/x": redirect("/y", "307 Temporary Redirect"), "/y": response()}
+        )
+        with capability({"method": "POST"}, base_uri=server.url) as api:
+            api.call("api.op", body=file)
+            with file.open("rb") as stream:
+                stream.seek(4)
+                api.call("api.op", body=stream)
+        assert [r.body for r in server.received] == [
+            b"0123456789", b"0123456789", b"456789", b"456789",
+        ]  # fmt: skip
+
+
+def test_redirects_can_be_refused() -> None:
+    """With `follow_redirects=False` the redirect is the response."""
+    with Recorder(redirect("/y")) as server:
+        transport = HttpTransport(follow_redirects=False)
+        with capability(base_uri=server.url, transport=transport) as api:
+            with pytest.raises(naftiko.StatusError) as caught:
+                api.call("api.op")
+        assert caught.value.status == 302
+        assert len(server.received) == 1
+
+
+def test_a_loop_of_redirects_ends() -> None:
+    """The twenty-first redirect is an error."""
+    with Recorder(redirect("/x")) as server, capability(base_uri=server.url) as api:
+        with pytest.raises(naftiko.TransportError, match="over 20 redirects"):
+            api.call("api.op")
+        assert len(server.received) == 21
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("y?a=1", "/y?a=1"),
+        ("//{host}/y", "/y"),
+        ("http://{host}/a%2Fb", "/a%2Fb"),
+        ("/a b", "/a%20b"),
+        ("/\xc3\xa9", "/%C3%A9"),
+        ("/y#fragment", "/y"),
+        ("?q", "/x?q"),
+    ],
+)
+def test_forms_of_location(location: str, target: str) -> None:
+    """Relative and half-encoded addresses are resolved."""
+    with Recorder() as server:
+        host = server.url.removeprefix("http://")
+        answers = [response("[1]"), redirect(location.format(host=host))]
+        server.answer = lambda _: answers.pop()
+        with capability(base_uri=server.url) as api:
+            assert api.call("api.op") == [1]
+        assert server.last.target == target
+
+
+@pytest.mark.parametrize(
+    "location", ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://[bad/", "http://h:99999/"]
+)
+def test_redirect_to_what_is_no_http_address(location: str) -> None:
+    """Another scheme and a malformed address are errors, not tracebacks."""
+    with Recorder(redirect(location)) as server, capability(base_uri=server.url) as api:
+        with pytest.raises(naftiko.TransportError, match="redirected to"):
+            api.call("api.op")
+
+
+AUTHS: list[dict[str, Any]] = [
+    {"type": "bearer", "token": "{{TOKEN}}"},
+    {"type": "basic", "username": "ann", "password": "{{TOKEN}}"},
+    {"type": "apikey", "key": "X-Key", "value": "{{TOKEN}}", "placement": "header"},
+    {"type": "apikey", "key": "key", "value": "{{TOKEN}}", "placement": "query"},
+    {"type": "apikey", "key": "sid", "value": "{{TOKEN}}", "placement": "cookie"},
+]
+
+
+@pytest.mark.parametrize("auth", AUTHS, ids=lambda a: f"{a['type']} {a.get('placement', '')}")
+def test_credentials_stay_with_their_origin(auth: dict[str, Any]) -> None:
+    """Another port is another origin: nothing that identifies the caller goes there."""
+    with Recorder(response('"foreign"')) as foreign, Recorder() as home:
+        home.answer = routes(
+            {
+                "/x": redirect("/y"),
+                "/x?key=" + SECRET: redirect("/y"),
+                "/y": redirect(f"{foreign.url}/z"),
+            }
+        )
+        operation = {
+            "inputParameters": [
+                {"name": "X-Session", "in": "header"},
+                {"name": "c", "in": "cookie"},
+            ]
+        }
+        with capability(
+            operation,
+            consumes={"authentication": auth},
+            base_uri=home.url,
+            variables={"TOKEN": SECRET},
+        ) as api:
+            result = api.call("api.op", {"X-Session": "mine", "c": "cookie"})
+        assert result == "foreign"
+        if auth.get("placement") != "query":
+            assert any(
+                SECRET in v or "Basic" in v for v in home.received[1].headers.values()
+            )
+        got = foreign.last
+        assert set(got.headers) == {"host", "user-agent", "accept", "accept-encoding"}
+        assert SECRET.encode() not in got.head
+
+
+def test_a_signer_does_not_sign_for_another_origin() -> None:
+    """What `auth=` gives stays at home as well."""
+    with Recorder() as foreign, Recorder() as home:
+        home.answer = redirect(f"{foreign.url}/z")
+        signer = requests.auth.HTTPBasicAuth("ann", SECRET)
+        with capability(base_uri=home.url, auth={"api": signer}) as api:
+            api.call("api.op")
+        assert "authorization" in home.last.headers
+        assert "authorization" not in foreign.last.headers
+
+
+def test_a_secret_in_the_body_is_not_carried_over() -> None:
+    """A body that holds a secret is refused to another origin; others are sent."""
+    with Recorder() as foreign, Recorder() as home:
+        home.answer = redirect(f"{foreign.url}/z", "307 Temporary Redirect")
+        data = {"key": "{{TOKEN}}"}
+        operation = {"method": "POST", "body": {"type": "json", "data": data}}
+        with capability(
+            operation, base_uri=home.url, variables={"TOKEN": SECRET}
+        ) as api:
+            with pytest.raises(naftiko.TransportError, match="another origin") as caught:
+                api.call("api.op")
+        assert SECRET not in str(caught.value)
+        assert foreign.received == []
+
+
+# --- challenges and netrc -----------------------------------------------------------
+
+
+def challenge(nonce: str = "n1") -> bytes:
+    """Return a digest challenge."""
+    text = f'Digest realm="r", nonce="{nonce}", qop="auth", algorithm=MD5'
+    return response("{}", "401 Unauthorized", WWW_Authenticate=text)
+
+
+DIGEST = {
+    "authentication": {"type": "digest", "username": "ann", "password": "{{TOKEN}}"}
+}
+
+
+def test_digest_is_answered() -> None:
+    """The answer is what RFC 7616 computes for this URI."""
+    with Recorder() as server:
+        server.answer = lambda r: (
+            response("[1]") if "authorization" in r.headers else challenge()
+        )
+        operation = {"inputParameters": [{"name": "q", "in": "query"}]}
+        with capability(
+            operation, consumes=DIGEST, base_uri=server.url, variables={"TOKEN": SECRET}
+        ) as api:
+            assert api.call("api.op", q="a b") == [1]
+            assert api.call("api.op", q="c") == [1]
+        text = server.received[1].headers["authorization"]
+        given = dict(re.findall(r'(\w+)="?([^",]*)"?', text))
+        assert given["uri"] == "/x?q=a+b"
+        md5 = lambda t: hashlib.md5(t.encode()).hexdigest()  # noqa: E731, S324
+        expected = md5(
+            f"{md5(f'ann:r:{SECRET}')}:n1:{given['nc']}:{given['cnonce']}:auth:"
+            f"{md5('GET:/x?q=a+b')}"
+        )
+        assert given["response"] == expected
+        answered = [r for r in server.received if "authorization" in r.headers]
+        assert 'uri="/x?q=c"' in answered[-1].headers["authorization"]
+
+
+def test_digest_is_not_answered_elsewhere() -> None:
+    """A challenge of another origin gets no answer; at home each URI gets its own."""
+    with Recorder(challenge("evil")) as foreign, Recorder() as home:
+
+        def answer(request: Received) -> bytes:
+            if request.target == "/x":
+                return (
+                    redirect("/y")
+                    if "authorization" in request.headers
+                    else challenge("n1")
+                )
+            if "authorization" not in request.headers:
+                return challenge("n2")
+            return redirect(f"{foreign.url}/z")
+
+        home.answer = answer
+        with capability(
+            consumes=DIGEST, base_uri=home.url, variables={"TOKEN": SECRET}
+        ) as api:
+            with pytest.raises(naftiko.StatusError) as caught:
+                api.call("api.op")
+        assert caught.value.status == 401
+        answered = [
+            r.headers["authorization"]
+            for r in home.received
+            if "authorization" in r.headers
+        ]
+        assert ['uri="/x"' in answered[0], 'uri="/y"' in answered[-1]] == [True, True]
+        assert all("authorization" not in r.headers for r in foreign.received)
+
+
+def netrc(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Write a `.netrc` that has a login for this machine."""
+    file = folder / "netrc"
+    file.write_text("machine 127.0.0.1 login joe password fromnetrc\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+
+
+def test_netrc_fills_in_for_no_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A document without authentication uses `.netrc`, unless it is not trusted."""
+    netrc(monkeypatch, tmp_path)
+    with Recorder() as server:
+        with capability(base_uri=server.url) as api:
+            api.call("api.op")
+        assert server.last.headers["authorization"].startswith("Basic ")
+        transport = HttpTransport(trust_env=False)
+        with capability(base_uri=server.url, transport=transport) as api:
+            api.call("api.op")
+        assert "authorization" not in server.last.headers
+
+
+@pytest.mark.parametrize("auth", AUTHS, ids=lambda a: f"{a['type']} {a.get('placement', '')}")
+def test_netrc_never_replaces_declared_credentials(
+    auth: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the document declares is what is sent."""
+    netrc(monkeypatch, tmp_path)
+    with Recorder() as server:
+        with capability(
+            consumes={"authentication": auth},
+            base_uri=server.url,
+            variables={"TOKEN": SECRET},
+        ) as api:
+            api.call("api.op")
+        sent = server.last.headers.get("authorization", "")
+        assert "am9lOmZyb21uZXRyYw" not in sent
+        assert bool(sent) is (auth["type"] != "apikey")
+
+
+# --- the pool -----------------------------------------------------------------------
+
+
+def test_connections_are_reused() -> None:
+    """Ten calls use one connection."""
+    with Recorder() as server, capability(base_uri=server.url) as api:
+        for _ in range(10):
+            api.call("api.op")
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_a_connection_that_died_in_the_pool_is_replaced(method: str) -> None:
+    """An idempotent request is sent again on a fresh connection."""
+    with Recorder() as server, capability({"method": method}, base_uri=server.url) as api:
+        api.call("api.op")
+        server.drop_connections()
+        assert api.call("api.op") == {}
+        assert server.connections == 2
+
+
+def test_a_post_is_not_sent_twice() -> None:
+    """When the server took a POST and closed, nobody knows: that is an error."""
+    with Recorder() as server, capability({"method": "POST"}, base_uri=server.url) as api:
+        api.call("api.op")
+        server.answer = lambda _: None
+        with pytest.raises(naftiko.TransportError, match="closed the connection"):
+            api.call("api.op")
+        assert len(server.received) == 2
+
+
+def test_a_get_is_retried_once_only() -> None:
+    """A server that always closes gets two requests, not more."""
+    with Recorder(lambda _: None) as server, capability(base_uri=server.url) as api:
+        with pytest.raises(naftiko.TransportError, match="closed the connection"):
+            api.call("api.op")
+        assert len(server.received) == 2
+
+
+def test_threads_share_a_capability() -> None:
+    """Calls from eight threads give each its own answer."""
+    with Recorder(lambda r: response(f'"{r.target}"')) as server:
+        operation = {"resourcePath": "/n/{n}"}
+        with capability(operation, base_uri=server.url) as api:
+            with ThreadPoolExecutor(8) as pool:
+                found = list(pool.map(lambda n: api.call("api.op", n=n), range(200)))
+        assert found == [f"/n/{n}" for n in range(200)]
+        assert server.connections <= 8
+
+
+def test_views_share_connections_but_not_credentials_or_cookies() -> None:
+    """`using` gives other values over the same pool."""
+    with Recorder(response(Set_Cookie="sid=1; Path=/")) as server:
+        with capability(
+            consumes=BEARER, base_uri=server.url, variables={"TOKEN": "a"}
+        ) as api:
+            api.call("api.op")
+            view = api.using(variables={"TOKEN": "b"})
+            view.call("api.op")
+            api.call("api.op")
+        first, second, third = server.received
+        tokens = [r.headers["authorization"] for r in server.received]
+        assert tokens == ["Bearer a", "Bearer b", "Bearer a"]
+        assert "cookie" not in first.headers
+        assert "cookie" not in second.headers
+        assert third.headers["cookie"] == "sid=1"
+        assert server.connections == 1
+
+
+def test_cookies_of_the_server_are_kept_for_it() -> None:
+    """A cookie comes back to its origin, beside one that the caller gives."""
+    operation = {"inputParameters": [{"name": "own", "in": "cookie"}]}
+    with Recorder(response(Set_Cookie="sid=1; Path=/")) as server:
+        with capability(operation, base_uri=server.url) as api:
+            api.call("api.op", own="2")
+            api.call("api.op", own="3")
+        assert server.last.headers["cookie"] == "own=3; sid=1"
+
+
+# --- limits, encodings, timeouts ----------------------------------------------------
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_response_that_is_too_large(declared: bool) -> None:
+    """Neither a declared nor a counted size passes the limit."""
+    body = b'"' + b"x" * 200_000 + b'"'
+    raw = response(body)
+    if not declared:
+        raw = raw.replace(b"Content-Length: 200002\r\n", b"Connection: close\r\n")
+    with Recorder(raw) as server:
+        transport = HttpTransport(max_response_bytes=100_000)
+        with capability(base_uri=server.url, transport=transport) as api:
+            with pytest.raises(naftiko.TransportError, match="larger than 100,000 bytes"):
+                api.call("api.op")
+
+
+def test_a_small_response_that_unpacks_large() -> None:
+    """The unpacked size counts."""
+    body = gzip.compress(b'"' + b"x" * 50_000_000 + b'"')
+    with Recorder(response(body, Content_Encoding="gzip")) as server:
+        transport = HttpTransport(max_response_bytes=1_000_000)
+        with capability(base_uri=server.url, transport=transport) as api:
+            with pytest.raises(naftiko.TransportError, match="larger than"):
+                api.call("api.op")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", lambda b: zlib.compressobj(wbits=-15).compress(b) + b""),
+        ("br", brotli.compress),
+    ],
+    ids=["gzip", "deflate", "raw deflate", "br"],
+)
+def test_encodings(encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    """Compressed responses are unpacked."""
+    if encoding == "deflate" and pack is not zlib.compress:
+        packer = zlib.compressobj(wbits=-15)
+        packed = packer.compress(b"[1, 2]") + packer.flush()
+    else:
+        packed = pack(b"[1, 2]")
+    with Recorder(response(packed, Content_Encoding=encoding)) as server:
+        with capability(base_uri=server.url) as api:
+            assert api.call("api.op") == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (response(b"no gzip", Content_Encoding="gzip"), "cannot be read|damaged"),
+        (
+            response(b"[1]").replace(b"Content-Length: 3", b"Content-Length: 9999"),
+            "broke off|cannot be read|timeout",
+        ),
+        (b"this is not HTTP\r\n\r\n", "."),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "broke off|cannot be read",
+        ),
+    ],
+    ids=["gzip", "short", "garbage", "chunk"],
+)
+def test_damaged_responses(raw: bytes, words: str) -> None:
+    """A damaged response is a `TransportError`, never half a result."""
+
+    def once(_: Received) -> bytes:
+        return raw + b"" if b"\r\nConnection: close" in raw else raw
+
+    with Recorder(once) as server, capability(base_uri=server.url, timeout=1) as api:
+        with pytest.raises(naftiko.TransportError, match=words):
+            api.call("api.op")
+
+
+def test_timeouts() -> None:
+    """A silent server is a `RequestTimeout` that names the address."""
+    gate = threading.Event()
+
+    def silent(_: Received) -> bytes | None:
+        gate.wait(10)
+        return None
+
+    with Recorder(silent) as server:
+        with capability(base_uri=server.url, timeout=(5, 0.2)) as api:
+            with pytest.raises(naftiko.RequestTimeout, match=r"GET http.*no response"):
+                api.call("api.op")
+        gate.set()
+
+
+def test_nobody_listens() -> None:
+    """A refused connection says so, and what to do."""
+    with Recorder() as server:
+        url = server.url
+    with capability(base_uri=url) as api:
+        with pytest.raises(naftiko.TransportError) as caught:
+            api.call("api.op")
+    assert "Connection refused" in str(caught.value)
+    assert "is the server running there?" in str(caught.value)
+
+
+def test_unknown_host() -> None:
+    """A name that does not resolve is an error of ours."""
+    with capability(base_uri="http://nowhere.invalid") as api:
+        with pytest.raises(naftiko.TransportError, match=r"nowhere\.invalid"):
+            api.call("api.op")
+
+
+# --- TLS and proxies ----------------------------------------------------------------
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    """Give a certificate authority of this test."""
+    return trustme.CA()
+
+
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    """Return what a server for `localhost` needs."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+def test_certificates_are_checked(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unknown CA is refused; `REQUESTS_CA_BUNDLE` and `verify=` name it."""
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    with Recorder(response("[1]"), tls=server_context(authority)) as server:
+        with capability(base_uri=server.url) as api:
+            with pytest.raises(naftiko.TransportError, match="TLS") as caught:
+                api.call("api.op")
+            assert "REQUESTS_CA_BUNDLE" in str(caught.value)
+        transport = HttpTransport(verify=str(bundle))
+        with capability(base_uri=server.url, transport=transport) as api:
+            assert api.call("api.op") == [1]
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        with capability(base_uri=server.url) as api:
+            assert api.call("api.op") == [1]
+
+
+def test_client_certificates(authority: trustme.CA, tmp_path: Path) -> None:
+    """`cert=` identifies the client."""
+    context = server_context(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    bundle, own = tmp_path / "ca.pem", tmp_path / "client.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    authority.issue_cert("client@test.invalid").private_key_and_cert_chain_pem.write_to_path(
+        str(own)
+    )
+    with Recorder(response("[1]"), tls=context) as server:
+        transport = HttpTransport(verify=str(bundle), cert=str(own))
+        with capability(base_uri=server.url, transport=transport) as api:
+            assert api.call("api.op") == [1]
+        with capability(
+            base_uri=server.url, transport=HttpTransport(verify=str(bundle))
+        ) as api:
+            with pytest.raises(naftiko.TransportError):
+                api.call("api.op")
+
+
+def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy gets the absolute address, exact to the byte; `NO_PROXY` goes round it."""
+    operation = {"inputParameters": [{"name": "page[size]", "in": "query"}]}
+    with Recorder(response('"proxy"')) as proxy, Recorder(response('"own"')) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        with capability(operation, base_uri="http://api.invalid") as api:
+            assert api.call("api.op", {"page[size]": 5}) == "proxy"
+        assert proxy.last.target == "http://api.invalid/x?page[size]=5"
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        with capability(base_uri=server.url) as api:
+            assert api.call("api.op") == "own"
+        transport = HttpTransport(proxies={"http": proxy.url}, trust_env=False)
+        with capability(base_uri=server.url, transport=transport) as api:
+            assert api.call("api.op") == "proxy"
+
+
+def test_a_dead_proxy_is_named() -> None:
+    """The proxy is what is missing, not the server."""
+    with Recorder() as gone:
+        url = gone.url
+    transport = HttpTransport(proxies={"http": url})
+    with capability(base_uri="http://api.invalid", transport=transport) as api:
+        with pytest.raises(naftiko.TransportError, match="proxy"):
+            api.call("api.op")
+
+
+# --- streams ------------------------------------------------------------------------
+
+
+def chunked(*parts: bytes, content_type: str = "application/x-ndjson") -> bytes:
+    """Return a chunked response."""
+    head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: {content_type}"
+    body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    return head.encode() + b"\r\n\r\n" + body + b"0\r\n\r\n"
+
+
+def test_stream_of_values() -> None:
+    """Values that lie across chunks are put together."""
+    raw = chunked(b'{"a": 1}\n{"a"', b': 2}\r\n\n{"a": 3}')
+    with Recorder(raw) as server, capability(base_uri=server.url) as api:
+        with api.stream("api.op") as stream:
+            assert list(stream) == [{"a": 1}, {"a": 2}, {"a": 3}]
+
+
+def test_stream_of_lines_and_bytes() -> None:
+    """Text gives lines, anything else bytes, compressed or not."""
+    with Recorder(chunked(b"a\nb", b"c\r\n", content_type="text/plain")) as server:
+        with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
+            assert list(stream) == ["a", "bc"]
+    packed = response(gzip.compress(b"x" * 100), content_type="", Content_Encoding="gzip")
+    with Recorder(packed) as server:
+        with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
+            assert b"".join(stream) == b"x" * 100
+
+
+def test_a_stream_gives_values_before_it_ends() -> None:
+    """The first value is there while the server still holds the second back."""
+    gate = threading.Event()
+    with Recorder() as server:
+
+        def slow(_: Received) -> bytes | None:
+            connection = server._open[-1]
+            whole = chunked(b"1\n", b"2\n")
+            cut = whole.index(b"2\r\n2\n")
+            connection.sendall(whole[:cut])
+            gate.wait(5)
+            return whole[cut:]
+
+        server.answer = slow
+        with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
+            values = stream.values()
+            assert next(values) == 1
+            gate.set()
+            assert list(values) == [2]
+
+
+def test_leaving_a_stream_closes_its_connection() -> None:
+    """The server notices when the client has seen enough."""
+    with Recorder() as server:
+
+        def endless(_: Received) -> bytes | None:
+            connection = server._open[-1]
+            connection.sendall(chunked(b"1\n").removesuffix(b"0\r\n\r\n"))
+            return None if connection.recv(1) == b"" else response()
+
+        server.answer = endless
+        with capability(base_uri=server.url) as api:
+            with api.stream("api.op") as stream:
+                assert next(iter(stream)) == 1
+            assert server.closed.wait(5)
+
+
+def test_a_failed_stream_raises_at_once() -> None:
+    """A status outside 200 to 299 is a `StatusError` with its detail."""
+    raw = response('{"message": "no such thing"}', "404 Not Found")
+    with Recorder(raw) as server, capability(base_uri=server.url) as api:
+        with pytest.raises(naftiko.StatusError, match="no such thing"):
+            api.stream("api.op")
+
+
+def test_a_stream_that_breaks_off() -> None:
+    """What came before is given; then comes an error."""
+    raw = chunked(b"1\n").removesuffix(b"0\r\n\r\n") + b"\r\nConnection: close"
+    with Recorder(raw) as server, capability(base_uri=server.url) as api:
+        with api.stream("api.op") as stream:
+            values = stream.values()
+            assert next(values) == 1
+            with pytest.raises(naftiko.TransportError):
+                list(values)
