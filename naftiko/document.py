@@ -391,6 +391,9 @@ class _Builder:
                     value = self._tagged(event, value)
                 elif event.implicit[0]:
                     if value in constants:
+                        if not value and key is not _ABSENT:
+                            # The parsers disagree on where nothing stands: at its key.
+                            self.marks[-2:] = self.marks[-4:-2]
                         value = constants[value]
                     elif value[0] in numeric:
                         value = _number(value)

@@ -65,7 +65,7 @@ def marker(name: str) -> str:
 
 def plain(text: str) -> str:
     """Return a text of a preview with `$NAME` for every marker."""
-    return _MARKER.sub(rf"{_MASK}\1", text) if _has_marker(text) else text
+    return _MARKER.sub(rf"{_MASK}\1", text) if has_marker(text) else text
 
 
 def split_markers(text: str) -> list[tuple[str, bool]]:
@@ -74,5 +74,6 @@ def split_markers(text: str) -> list[tuple[str, bool]]:
     return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
 
 
-def _has_marker(text: str) -> bool:
+def has_marker(text: str) -> bool:
+    """Tell whether a text of a preview holds a marker."""
     return _OPEN in text or "%EE%80%80" in text or "\\ue000" in text

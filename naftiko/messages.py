@@ -148,7 +148,9 @@ class Request:
     def as_curl(self) -> str:
         """Return a `curl` command that sends the same; secrets stay `$VARIABLE`s.
 
-        Values of variables are read by the shell, so the command can be shared.
+        Values of variables are read by the shell, so the command can be shared. curl
+        encodes them in a query; in a path and in a JSON text the shell puts them as
+        they are, so a value that needs escaping there has to be escaped already.
         """
         return curl_command(self.preview or self)
 

@@ -18,7 +18,7 @@ from naftiko.base_uri import Origin, fill, quote_path, split_origin
 from naftiko.body import ABSENT, OPEN_ARGUMENT, encode, texts_of
 from naftiko.errors import ArgumentError, CallError, did_you_mean, names_of, shorten
 from naftiko.expressions import Ref, compact_json, render, to_text
-from naftiko.masking import LOGIN, Secret, marker
+from naftiko.masking import LOGIN, Secret, has_marker, marker
 from naftiko.messages import Headers, Request
 from naftiko.signers import RegisteredSigner
 from naftiko.version import __version__
@@ -477,7 +477,8 @@ def _field_value(call: _Call, name: str, text: str) -> str:
             "a header value is one line (RFC 9110, 5.5)",
         )
     text = text.strip(" \t")
-    if text.isascii() or isinstance(call, _Preview):
+    # The value of a variable in a preview is not known yet.
+    if text.isascii() or (isinstance(call, _Preview) and has_marker(text)):
         return text
     return "UTF-8''" + quote(text, safe=_ATTR_SAFE)
 
