@@ -53,6 +53,7 @@ _JSON_TOKEN = re.compile(
 _UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
+_ODD_BREAK = re.compile("[\r\x85\u2028\u2029\ufeff]")
 
 
 class Truncation:
@@ -111,7 +112,7 @@ class Document:
             path: Keys and list indexes from the root.
             key: Point at the key of the last member, not at its value.
         """
-        if self._marks is None:
+        if not self._marks:  # plain data, or nothing
             return Location(self.name, 1, 1)
         if self._index is None:
             self._index = dict(self._positions())
@@ -279,10 +280,18 @@ def write_yaml(value: JSON) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.allow_unicode = True
+    yaml.representer.add_representer(str, _represent_text)
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     out = StringIO()
     yaml.dump(value, out)
     return out.getvalue().removesuffix("...\n").rstrip("\n")
+
+
+def _represent_text(representer: Any, text: str) -> Any:
+    # Only double quotes hold control characters, and line breaks of other kinds.
+    odd = _ODD_BREAK.search(text) or _UNPRINTABLE.search(text)
+    style = '"' if odd else "|" if "\n" in text.strip("\n") else None
+    return representer.represent_scalar(f"{_CORE}str", text, style=style)
 
 
 def has_c_parser() -> bool:
