@@ -316,7 +316,9 @@ def _explain(error: Broken, root: JSON) -> Iterator[_Finding]:
                 key,
             )
     elif rule in ("anyOf", "oneOf"):
-        yield _choice(path, limit, value)
+        # What is no mapping has every key it needs, by JSON Schema; `type` refuses it.
+        if isinstance(value, dict):
+            yield _choice(path, limit, value)
     elif rule is None:
         beside = _condition(error, root)
         yield _Finding(
