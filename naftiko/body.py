@@ -19,7 +19,7 @@ from naftiko.errors import ArgumentError
 from naftiko.expressions import Ref, compact_json, lone, parse, refs, render, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from naftiko.expressions import Scope, Template
     from naftiko.model import Body, InputParameter
@@ -219,13 +219,19 @@ def _absent(value_of: ValueOf) -> Any:
     return ABSENT
 
 
-def encode(plan: BodyPlan, given: Any, value_of: ValueOf) -> Encoded:
+def encode(
+    plan: BodyPlan,
+    given: Any,
+    value_of: ValueOf,
+    overrides: Mapping[str, Any] = {},
+) -> Encoded:
     """Return the body of one call.
 
     Args:
         plan: The compiled body.
         given: The reserved argument `body`, or `ABSENT`.
         value_of: Gives the value of a reference, or `ABSENT`.
+        overrides: Fixed fields of the template → value that replaces it.
 
     Raises:
         ArgumentError: A value cannot be written in this kind of body.
@@ -233,6 +239,8 @@ def encode(plan: BodyPlan, given: Any, value_of: ValueOf) -> Encoded:
     if given is not ABSENT:
         return encode_content(given, plan.content_type if plan.kind != "json" else "")
     value = plan.build(value_of)
+    if overrides and isinstance(value, dict):
+        value = {**value, **overrides}
     if value is ABSENT:
         return Encoded(None)
     try:

@@ -18,8 +18,10 @@ from naftiko.errors import (
     names_of,
 )
 from naftiko.exchange import Decoder, Exchange, send, status_error
+from naftiko.functions import Functions, checked_arguments
 from naftiko.messages import Response
 from naftiko.request import Blueprint, build, preview
+from naftiko.runs import Reply, Work, in_step
 from naftiko.signers import find_signer
 
 if TYPE_CHECKING:
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
     from naftiko.bindings import Variables
     from naftiko.errors import Problem
     from naftiko.expressions import Scope
+    from naftiko.functions import Plan
     from naftiko.messages import Request
     from naftiko.model import CapabilitySpec, Exposes, Info
     from naftiko.operation import Operation
     from naftiko.registry import Registry
+    from naftiko.runs import Call, Outcome
+    from naftiko.scripts import ScriptRunner
     from naftiko.transport import StreamedResponse, Timeout, Transport
 
     JSON = Any
@@ -83,6 +88,7 @@ class Capability:
         auth: Mapping[str, AuthBase] | None = None,
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
+        scripts: ScriptRunner | None = None,
     ) -> None:
         self.info: Info = spec.info
         self.operations = operations
@@ -99,6 +105,8 @@ class Capability:
         self._auth = self._checked_auth(auth)
         self._headers = dict(headers or {})
         self._plans: dict[str, _Plan] = {}
+        self._functions: Functions | None = None
+        self._scripts = scripts
 
     # --- calling ----------------------------------------------------------------------
 
@@ -205,6 +213,83 @@ class Capability:
             )
             raise status_error(plan.decoder.operation, request, response)
         return stream
+
+    def invoke(
+        self, function: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
+    ) -> JSON:
+        """Run an exposed function and return its value.
+
+        Args:
+            function: `adapter.function`, `aggregate.function`, or the bare name of a
+                tool or REST operation where that is clear.
+            arguments: Argument → value; a text is read as the declared type.
+            **more: The same as keywords.
+
+        Raises:
+            UnknownFunction: Nothing that is exposed has that name.
+            UnresolvedCall: It calls what the document does not declare.
+            ArgumentError: Missing, unknown or wrong arguments, all at once.
+            CallError: An upstream call failed; `step` names the step.
+        """
+        plan = self.functions.find(function)
+        values = checked_arguments(plan, {**(arguments or {}), **more})
+        return self.run(plan, values).value
+
+    @property
+    def functions(self) -> Functions:
+        """Everything that is exposed: tools, REST operations, aggregate functions."""
+        if self._functions is None:
+            self._functions = Functions(
+                self._spec, self.operations, self._scope, scripts=self._scripts
+            )
+        return self._functions
+
+    @property
+    def variables(self) -> Variables:
+        """The variables that its calls use."""
+        return self._variables
+
+    def run(self, plan: Plan, values: Mapping[str, Any]) -> Outcome:
+        """Run an exposed function that was made ready, with arguments that fit."""
+        if plan.problem is not None:
+            raise plan.problem
+        run = plan.run(values, self._variables.get)
+        try:
+            asked = next(run)
+            while True:
+                asked = run.send([self._answer(item) for item in asked])
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            return outcome
+
+    def _answer(self, asked: Call | Work) -> Any:
+        if isinstance(asked, Work):
+            return asked.run()
+        try:
+            request = self.request_for(asked)
+            response = self._opened().send(request, timeout=self._timeout)
+        except CallError as error:
+            raise in_step(error, asked.step) from None
+        return Reply(request, response)
+
+    def request_for(self, call: Call, variables: Variables | None = None) -> Request:
+        """Build the request of an upstream call that a run asks for.
+
+        Args:
+            call: What the run asks for.
+            variables: Replace those of the capability for this call.
+        """
+        plan = self._plans.get(call.operation.ref) or self._plan(call.operation.ref)
+        return build(
+            plan.blueprint,
+            call.arguments,
+            variables or self._variables,
+            plan.base,
+            signer=plan.signer,
+            headers=self._headers,
+            secrets=call.secrets,
+            overrides=call.overrides,
+        )
 
     # --- views ------------------------------------------------------------------------
 

@@ -140,11 +140,25 @@ class UnresolvedRef(DocumentError):
 
 
 class CallError(NaftikoError):
-    """One call failed."""
+    """One call failed.
+
+    Attributes:
+        step: The step of an orchestrated function that failed, or an empty text.
+    """
+
+    step = ""
 
 
 class UnknownOperation(CallError, LookupError):
     """No operation has that name, or several have it."""
+
+
+class UnknownFunction(CallError, LookupError):
+    """Nothing that is exposed has that name."""
+
+
+class UnresolvedCall(CallError):
+    """An exposed function calls what the document does not declare."""
 
 
 class ArgumentError(CallError, ValueError):
@@ -220,7 +234,10 @@ class StatusError(_Exchanged):
         response: What came back, body included.
         status: The status code.
         detail: The error message decoded from the body; may be empty.
+        value: What the outputs of an exposed function find in the body, or `None`.
     """
+
+    value: Any = None
 
     def __init__(
         self, message: str, *, status: int = 0, detail: str = "", **more: Any

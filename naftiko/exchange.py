@@ -141,6 +141,28 @@ class Decoder:
                 ) from None
         return self._exchange(request, response, data, elapsed)
 
+    def projected(self, reply: tuple[Request, Response]) -> JSON:
+        """Return what a step keeps of a response (spec 2.9).
+
+        Of an object that is the declared outputs; an element of a list keeps its own
+        members beside them. Without outputs, or with the whole body as the only one,
+        it is the body.
+
+        Raises:
+            OutputError: The body is not what the document says it is.
+        """
+        exchange = self.read(*reply, 0)
+        if self._is_whole:
+            return exchange.data
+        if isinstance(exchange.data, list):
+            return [
+                {**item, **extract(self._outputs, item)}
+                if isinstance(item, dict)
+                else item
+                for item in exchange.data
+            ]
+        return exchange.outputs
+
     def read_failed(
         self, request: Request, response: Response, elapsed: float
     ) -> Exchange:

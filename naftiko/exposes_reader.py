@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.data import join_path, mappings_of, text_of
 from naftiko.errors import shorten
-from naftiko.model import Exposes, Function, InputParameter, Link, Step
+from naftiko.model import Exposes, Function, InputParameter, Link, Step, StepMapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,6 +72,7 @@ def read_exposes(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Ex
             tuple(_links(entry, at)),
             entry.get("authentication"),
             at,
+            entry,
         )
 
 
@@ -134,7 +135,8 @@ def _rest_functions(
             yield function._replace(
                 method=text_of(unit.get("method")),
                 url_path=join_path(path, own),
-                inputs=inputs + function.inputs,
+                inputs=_overridden(inputs + function.inputs),
+                resource=text_of(resource.get("name")),
             )
 
 
@@ -186,7 +188,19 @@ def _function(kind: str, unit: Mapping[str, JSON], at: DocumentPath) -> Function
         hints=unit["hints"] if isinstance(unit.get("hints"), dict) else {},
         is_mock=_has_static(unit.get("outputParameters")),
         path=at,
+        label=text_of(unit.get("label")),
+        uri=text_of(unit.get("uri")),
+        mime_type=text_of(unit.get("mimeType")),
+        mappings=tuple(_read_mappings(unit.get("mappings"), (*at, "mappings"))),
+        semantics=(
+            unit["semantics"] if isinstance(unit.get("semantics"), dict) else {}
+        ),
     )
+
+
+def _overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]:
+    """Return inputs of which a later one replaces an earlier one of its name."""
+    return tuple({parameter.name: parameter for parameter in inputs}.values())
 
 
 def _exposed_inputs(data: JSON, path: DocumentPath) -> Iterator[InputParameter]:
@@ -198,22 +212,40 @@ def _exposed_inputs(data: JSON, path: DocumentPath) -> Iterator[InputParameter]:
                 text_of(entry.get("type")),
                 entry.get("required") is True,
                 text_of(entry.get("description")),
-                entry.get("mapping", entry.get("value")),
+                entry.get("value"),
                 path=at,
+                pattern=text_of(entry.get("pattern")),
+                mapping=text_of(entry.get("mapping")),
+                is_optional=entry.get("required") is False,
             )
 
 
 def _read_steps(data: JSON, path: DocumentPath) -> Iterator[Step]:
     for at, entry in mappings_of(data, path):
         with_ = entry.get("with")
+        fields = entry.get("outputParameters")
         yield Step(
-            text_of(entry.get("type")),
+            text_of(entry.get("type")) or ("call" if "call" in entry else ""),
             text_of(entry.get("name")),
             text_of(entry.get("call")),
             with_ if isinstance(with_, dict) else {},
             text_of(entry.get("index")),
+            text_of(entry.get("match")),
+            text_of(entry.get("lookupValue")),
+            tuple(map(text_of, fields)) if isinstance(fields, list) else (),
+            {key: entry[key] for key in _SCRIPT_KEYS if key in entry},
             at,
         )
+
+
+_SCRIPT_KEYS = ("file", "language", "location", "dependencies")
+
+
+def _read_mappings(data: JSON, path: DocumentPath) -> Iterator[StepMapping]:
+    for at, entry in mappings_of(data, path):
+        target = text_of(entry.get("targetName"))
+        if target:
+            yield StepMapping(target, text_of(entry.get("value")), at)
 
 
 def read_aggregates(

@@ -27,6 +27,7 @@ _BASE_TEMPLATE = re.compile(
 )
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]*")
 
+#: Fixed words for the arguments of a unit in published files; not namespaces.
 ARGUMENT_WORDS = ("tools.", "rest.")
 
 
@@ -87,6 +88,29 @@ class Scope(NamedTuple):
         if name.startswith("env.") and name not in declared:
             return name.removeprefix("env."), True
         return name, is_upper(name) and name not in declared
+
+
+def source_of(value: Any, namespace: str) -> str:
+    """Return the argument that a `with` value refers to, or an empty text.
+
+    `tools.` and `rest.` are fixed words; `<own namespace>.` is the published form.
+    Everything after the first dot is the name, dots and brackets included.
+    """
+    if isinstance(value, str):
+        text = value.removeprefix("$this.")
+        for word in (*ARGUMENT_WORDS, f"{namespace}." if namespace else "tools."):
+            if text.startswith(word) and len(text) > len(word):
+                return text.removeprefix(word)
+    return ""
+
+
+_STEP_PATH = re.compile(r"\$(\.[^\s.$\[\]{}*?()]+)+")
+STEP_PATH_HINT = "write $.<step>, or $.<step>.<field>; no brackets or wildcards"
+
+
+def is_step_path(text: str) -> bool:
+    """Tell whether a text is `$.step` or `$.step.field`, names only (spec 3.5)."""
+    return _STEP_PATH.fullmatch(text.strip()) is not None
 
 
 def parse(text: str, scope: Scope = Scope(), declared: Container[str] = ()) -> Template:

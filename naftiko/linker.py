@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from naftiko import formats
 from naftiko.base_uri import compile_base_uri, note_templates
 from naftiko.errors import OutputError, did_you_mean, names_of, nearest, shorten
-from naftiko.expressions import Scope, TemplateError, is_upper, parse, parse_path, refs
+from naftiko.expressions import (
+    STEP_PATH_HINT,
+    Scope,
+    TemplateError,
+    is_step_path,
+    is_upper,
+    parse,
+    parse_path,
+    refs,
+    source_of,
+)
 from naftiko.findings import pointer
 from naftiko.layout import compile_layout
 from naftiko.operation import Operation
@@ -363,7 +373,28 @@ class _Linker:
                     did_you_mean(step.index, earlier)
                     or f"earlier: {names_of(earlier)}",
                 )
+            elif step.type not in ("lookup", "script"):
+                self.found.add(
+                    "U-step-type",
+                    step.path,
+                    f"the step '{shorten(step.name)}' has the unknown type"
+                    f" '{shorten(step.type)}'",
+                    "a step is a call, a lookup or a script",
+                )
+            if step.lookup_value.startswith("$."):
+                self._step_path(step.lookup_value, (*step.path, "lookupValue"))
             earlier.append(step.name)
+        for mapping in function.mappings:
+            self._step_path(mapping.value, (*mapping.path, "value"))
+
+    def _step_path(self, text: str, path: DocumentPath) -> None:
+        if not is_step_path(text):
+            self.found.add(
+                "U-step-path",
+                path,
+                f"'{shorten(text)}' is not a step path",
+                STEP_PATH_HINT,
+            )
 
     def _with(self, function: Function, called: Operation, namespace: str) -> None:
         if not function.with_:
@@ -451,19 +482,6 @@ class _Linker:
             for key in ("items", "values"):
                 if isinstance(data.get(key), (dict, list)):
                     self._mappings(data[key], (*path, key))
-
-
-def source_of(value: JSON, namespace: str) -> str:
-    """Return the argument that a `with` value refers to, or an empty text.
-
-    `tools.` and `rest.` are fixed words; `<own namespace>.` is the published form.
-    Everything after the first dot is the name, dots and brackets included.
-    """
-    if isinstance(value, str):
-        for word in ("tools.", "rest.", f"{namespace}." if namespace else "tools."):
-            if value.startswith(word) and len(value) > len(word):
-                return value.removeprefix(word)
-    return ""
 
 
 def _addresses(

@@ -51,6 +51,11 @@ class InputParameter(NamedTuple):
         value: A constant or a template that fills the parameter, or `None`.
         default: What is sent when no argument is given; may be empty.
         inferred: Named by a placeholder or the body, declared nowhere.
+        pattern: What the text of an exposed input has to match; may be empty.
+        mapping: The place and the parameter that an exposed input feeds, as
+            `$.path.id`; may be empty.
+        is_optional: An exposed input that the document calls optional; `required` is
+            also false where it says nothing.
     """
 
     name: str
@@ -62,6 +67,9 @@ class InputParameter(NamedTuple):
     default: str = ""
     inferred: bool = False
     path: DocumentPath = ()
+    pattern: str = ""
+    mapping: str = ""
+    is_optional: bool = False
 
 
 class OutputParameter(NamedTuple):
@@ -163,13 +171,34 @@ class OperationSpec(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of an orchestrated function (spec 3.5)."""
+    """One step of an orchestrated function (spec 3.5).
+
+    Attributes:
+        type: `call`, `lookup` or `script`.
+        index: The earlier step that a lookup searches.
+        match: The field that a lookup compares with `lookup_value`.
+        lookup_value: A template, or `$.step.field`.
+        fields: What a lookup takes out of each match.
+        script: `file`, `language`, `location` and `dependencies` of a script.
+    """
 
     type: str
     name: str
     call: str = ""
     with_: Mapping[str, JSON] = {}
     index: str = ""  # type: ignore[assignment] # hides `tuple.index`, unused
+    match: str = ""
+    lookup_value: str = ""
+    fields: tuple[str, ...] = ()
+    script: Mapping[str, JSON] = {}
+    path: DocumentPath = ()
+
+
+class StepMapping(NamedTuple):
+    """Where a value of a step goes in the result (spec 3.5)."""
+
+    target_name: str
+    value: str
     path: DocumentPath = ()
 
 
@@ -179,8 +208,11 @@ class Function(NamedTuple):
     Attributes:
         kind: `rest`, `tool`, `resource`, `skill` or `aggregate`.
         url_path: The REST path template; empty for other kinds.
+        uri: The URI of an MCP resource; empty for other kinds.
         inputs: Declared inputs; `in_` is empty for tools.
+        semantics: `safe`, `idempotent` and `cacheable` of an aggregate function.
         is_mock: It has static outputs and needs no call.
+        resource: The name of its REST resource; a label.
     """
 
     kind: str
@@ -197,6 +229,12 @@ class Function(NamedTuple):
     hints: Mapping[str, JSON] = {}
     is_mock: bool = False
     path: DocumentPath = ()
+    label: str = ""
+    uri: str = ""
+    mime_type: str = ""
+    mappings: tuple[StepMapping, ...] = ()
+    semantics: Mapping[str, JSON] = {}
+    resource: str = ""
 
 
 class Link(NamedTuple):
@@ -209,7 +247,12 @@ class Link(NamedTuple):
 
 
 class Exposes(NamedTuple):
-    """One exposing adapter (spec 3, 4 and 5)."""
+    """One exposing adapter (spec 3, 4 and 5).
+
+    Attributes:
+        data: The adapter as it is written; what only one kind of adapter has (prompts,
+            skills, management) is read where that adapter is served.
+    """
 
     type: str
     namespace: str
@@ -221,6 +264,7 @@ class Exposes(NamedTuple):
     links: tuple[Link, ...] = ()
     authentication: JSON = None
     path: DocumentPath = ()
+    data: Mapping[str, JSON] = {}
 
 
 class CapabilitySpec(NamedTuple):

@@ -48,6 +48,25 @@ class Registry(Mapping[str, Operation]):
             raise self.explain(ref)
         return operation
 
+    def resolve(self, call: str) -> Operation | None:
+        """Return the operation that a `call` names, or `None` (dialect 7.3).
+
+        It is split at its last dot; when that names no namespace, the longest declared
+        namespace that begins it is tried. A longer ref names its operation exactly.
+        """
+        operation = self._by_ref.get(call)
+        if operation is not None or call in self._ambiguous:
+            return operation
+        namespaces = {op.namespace for op in self._by_ref.values()}
+        namespace, _, name = call.rpartition(".")
+        if namespace not in namespaces:
+            prefixes = [n for n in namespaces if call.startswith(n + ".")]
+            if not prefixes:
+                return None
+            namespace = max(prefixes, key=len)
+            name = call.removeprefix(namespace + ".")
+        return self._by_ref.get(f"{namespace}.{name}") or self._longer(call)
+
     def explain(self, ref: str) -> UnknownOperation:
         """Return the error for a ref that names no single operation."""
         if ref in self._ambiguous:

@@ -94,15 +94,21 @@ def accept_encoding() -> str:
 class _Call:
     """The values of one call, and the secrets that it used."""
 
-    __slots__ = ("arguments", "operation", "secrets", "variables")
+    __slots__ = ("arguments", "operation", "overrides", "secrets", "variables")
 
     def __init__(
-        self, operation: Operation, arguments: Mapping[str, Any], variables: Variables
+        self,
+        operation: Operation,
+        arguments: Mapping[str, Any],
+        variables: Variables,
+        secrets: Mapping[str, str] = {},
+        overrides: Mapping[str, Any] = {},
     ) -> None:
         self.operation = operation
         self.arguments = arguments
         self.variables = variables
-        self.secrets: dict[str, str] = {}
+        self.secrets = dict(secrets)
+        self.overrides = overrides
 
     def variable(self, name: str) -> str:
         value = self.variables.get(name)
@@ -139,6 +145,8 @@ def build(
     *,
     signer: Any = None,
     headers: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] = {},
+    overrides: Mapping[str, Any] = {},
 ) -> Request:
     """Return the request of one call.
 
@@ -149,15 +157,16 @@ def build(
         base: The base URI of the adapter.
         signer: Replaces the authentication that the document declares.
         headers: Sent as well; they win over everything else.
+        secrets: Variables that went into the arguments → value.
+        overrides: Fixed fields of the body → value that replaces it.
 
     Raises:
         ArgumentError: Missing, unknown or unplaceable arguments.
         UnboundVariable: A variable has no value.
     """
     given = _given(blueprint, arguments)
-    return _request(
-        _Call(blueprint.operation, given, variables), blueprint, base, signer, headers
-    )
+    call = _Call(blueprint.operation, given, variables, secrets, overrides)
+    return _request(call, blueprint, base, signer, headers)
 
 
 def preview(
@@ -511,7 +520,7 @@ def _body(call: _Call, layout: Layout, items: dict[str, str]) -> Any:
         return _argument(call, ref.name, "body")
 
     try:
-        encoded: Encoded = encode(plan, whole, value_of)
+        encoded: Encoded = encode(plan, whole, value_of, call.overrides)
     except ArgumentError as error:
         raise ArgumentError(
             f"{call.operation.ref}: {error.message}",

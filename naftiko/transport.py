@@ -37,6 +37,22 @@ class Transport(Protocol):
         ...
 
 
+class AsyncTransport(Protocol):
+    """The same seam for servers, which must not wait; `AioTransport` is the one."""
+
+    async def send(self, request: Request, *, timeout: Timeout) -> Response:
+        """Send a request and return the whole response.
+
+        Raises:
+            TransportError: No usable response came back.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
 class StubTransport:
     """A transport for tests: answers from a function, and keeps what was sent.
 

@@ -1,0 +1,114 @@
+"""`Engine`: run exposed functions with asynchronous upstream calls.
+
+One engine serves one capability; every adapter of it shares the engine and so the
+connections. It must not know protocols.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from naftiko.errors import CallError
+from naftiko.runs import Reply, Work, in_step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from naftiko.bindings import Variables
+    from naftiko.capability import Capability
+    from naftiko.functions import Functions, Plan
+    from naftiko.runs import Call, Outcome
+    from naftiko.transport import AsyncTransport, Timeout
+
+
+class Engine:
+    """Run the functions of one capability.
+
+    Args:
+        capability: What is served.
+        transport: What sends upstream calls.
+        timeout: Seconds for each upstream call.
+    """
+
+    def __init__(
+        self,
+        capability: Capability,
+        transport: AsyncTransport,
+        *,
+        timeout: Timeout = 30.0,
+    ) -> None:
+        self.capability = capability
+        self.transport = transport
+        self.timeout = timeout
+
+    @property
+    def functions(self) -> Functions:
+        """The exposed functions of the capability."""
+        return self.capability.functions
+
+    async def run(
+        self,
+        plan: Plan,
+        values: Mapping[str, Any],
+        *,
+        variables: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Run a function.
+
+        Calls that a step stage asks for travel at the same time; when several fail, the
+        first in the order of the document counts.
+
+        Args:
+            plan: The function, made ready.
+            values: Argument → value, as `Plan.fit` returned them.
+            variables: Bind variables of this caller → value; they stand before all
+                others, for this run only.
+
+        Raises:
+            CallError: It cannot run, or an upstream call failed.
+        """
+        if plan.problem is not None:
+            raise plan.problem
+        known = self.capability.variables
+        if variables:
+            known = known.using(variables)
+        run = plan.run(values, known.get)
+        try:
+            asked = next(run)
+            while True:
+                asked = run.send(await self._answers(asked, known))
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            return outcome
+
+    async def _answers(
+        self, asked: tuple[Call | Work, ...], variables: Variables
+    ) -> list[Any]:
+        if len(asked) == 1:
+            return [await self._answer(asked[0], variables)]
+        tasks = [asyncio.ensure_future(self._answer(item, variables)) for item in asked]
+        try:
+            await asyncio.wait(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        # Every task is looked at, so that none is reported as never retrieved.
+        failed = [error for task in tasks if (error := task.exception()) is not None]
+        if failed:
+            raise failed[0]
+        return [task.result() for task in tasks]
+
+    async def _answer(self, asked: Call | Work, variables: Variables) -> Any:
+        if isinstance(asked, Work):
+            return asked.run() if asked.is_quick else await asyncio.to_thread(asked.run)
+        try:
+            request = self.capability.request_for(asked, variables)
+            response = await self.transport.send(request, timeout=self.timeout)
+        except CallError as error:
+            raise in_step(error, asked.step) from None
+        return Reply(request, response)
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self.transport.close()

@@ -1,0 +1,28 @@
+"""What whoever serves a capability decides, beside the document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+MIB = 1024 * 1024
+
+
+class Options(NamedTuple):
+    """How adapters are served.
+
+    Attributes:
+        cors: Origins that browsers may call from; `("*",)` for any, empty for none.
+        max_body_bytes: Larger request bodies are refused.
+        max_concurrency: Requests of one adapter that are worked on at the same time.
+        timeout: Seconds for each upstream call.
+        variable_headers: Bind variable → request header that fills it for that request.
+        tools: `"all"` to list every tool, `"search"` for three that find and call them.
+    """
+
+    cors: tuple[str, ...] = ()
+    max_body_bytes: int = 10 * MIB
+    max_concurrency: int = 1000
+    timeout: float = 30.0
+    variable_headers: Mapping[str, str] = {}
+    tools: str = "all"

@@ -1,0 +1,453 @@
+"""The exposed functions of a capability: compiled into plans that can be run.
+
+Spec 3.3 to 3.6 and 6; dialect 7.3 to 8.1. Simple mode, steps, references to aggregates
+and mocks become generators of upstream calls (see `runs`), so that the synchronous and
+the asynchronous way share everything but the sending. This module must not know
+protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from naftiko.body import ABSENT
+from naftiko.errors import (
+    ArgumentError,
+    CallError,
+    UnknownFunction,
+    UnresolvedCall,
+    did_you_mean,
+    names_of,
+    nearest,
+    shorten,
+)
+from naftiko.expressions import Ref, TemplateError
+from naftiko.injection import Injector, Target, value_at
+from naftiko.inputs import MISSING, Feed, arguments_of, fit, target_of
+from naftiko.runs import (
+    Lookup,
+    Outcome,
+    Run,
+    Values,
+    VariableOf,
+    checked,
+    simple_outcome,
+)
+from naftiko.shapes import Shape, compile_mock, compile_shape
+from naftiko.steps import (
+    CallStep,
+    ScriptStep,
+    State,
+    is_step,
+    lookup_step,
+    stages,
+    step_path,
+)
+
+if TYPE_CHECKING:
+    from naftiko.expressions import Scope
+    from naftiko.inputs import WrongArgument
+    from naftiko.model import CapabilitySpec, Exposes, Function, InputParameter, Step
+    from naftiko.operation import Operation
+    from naftiko.registry import Registry
+    from naftiko.scripts import ScriptRunner
+
+    JSON = Any
+
+_Runner: TypeAlias = Callable[[Values, Lookup], Run]
+
+
+class Plan:
+    """One exposed function made ready to run.
+
+    Attributes:
+        function: What the document says.
+        name: How it is called: the name of the tool, or of the REST operation.
+        arguments: What it takes, declared and inferred.
+        problem: Why it cannot run, or `None`.
+        operation: The operation that it calls in simple mode, or `None`.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        exposes: Exposes | None,
+        arguments: tuple[InputParameter, ...],
+        runner: _Runner | None,
+        *,
+        problem: CallError | None = None,
+        operation: Operation | None = None,
+        inner: Plan | None = None,
+        shape: Shape | None = None,
+    ) -> None:
+        self.function = function
+        self.exposes = exposes
+        self.name = function.name
+        self.arguments = arguments
+        self.problem = problem
+        self.operation = operation
+        self.inner = inner
+        self.shape = shape
+        self._runner = runner
+
+    @property
+    def description(self) -> str:
+        """What it does: its own text, else that of what it stands for."""
+        for text in (
+            self.function.description,
+            self.inner.description if self.inner else "",
+            self.operation.description if self.operation else "",
+        ):
+            if text:
+                return text
+        return ""
+
+    def fit(
+        self, given: Mapping[str, JSON]
+    ) -> tuple[dict[str, JSON], list[WrongArgument]]:
+        """Return the arguments in their types, and those that do not fit."""
+        return fit(self.arguments, given)
+
+    def run(self, values: Mapping[str, JSON], variable_of: VariableOf) -> Run:
+        """Run it; see the module.
+
+        Args:
+            values: Argument → value, as `fit` returned them.
+            variable_of: Gives the value of a variable.
+
+        Raises:
+            CallError: It cannot run, or an upstream call failed.
+        """
+        if self._runner is None:
+            raise self.problem or CallError(f"{self.name} cannot run")
+        constants = {
+            p.name: p.value
+            for p in self.function.inputs
+            if p.value is not None and not str(p.value).startswith("$")
+        }
+        return self._runner({**values, **constants}, Lookup(variable_of))
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.function.kind} {self.name}>"
+
+
+def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
+    """Return arguments in their types.
+
+    Raises:
+        ArgumentError: Some are missing, unknown or wrong; it names all of them.
+    """
+    values, wrong = plan.fit(given)
+    if wrong:
+        said = "; ".join(f"'{w.name}' {w.reason}" for w in wrong)
+        names = [p.name for p in plan.arguments]
+        raise ArgumentError(
+            f"{plan.name}: {said}",
+            missing=[w.name for w in wrong if w.reason == MISSING],
+            unknown=[w.name for w in wrong if w.name not in names],
+            takes=names,
+            code="U-argument-missing"
+            if any(w.reason == MISSING for w in wrong)
+            else "",
+            hint=f"It takes: {names_of(names)}.",
+        )
+    return values
+
+
+class Functions:
+    """The exposed functions of a capability, compiled as they are asked for.
+
+    Args:
+        spec: The document, read.
+        operations: Its operations.
+        scope: The variables that it binds.
+        problems: What linking found; a unit with an error does not run.
+        scripts: Runs script steps, or `None` where they are not allowed.
+    """
+
+    def __init__(
+        self,
+        spec: CapabilitySpec,
+        operations: Registry,
+        scope: Scope,
+        *,
+        scripts: ScriptRunner | None = None,
+    ) -> None:
+        self._spec = spec
+        self._operations = operations
+        self._scope = scope
+        self._scripts = scripts
+        self._aggregates = {
+            f"{namespace}.{function.name}": (namespace, function)
+            for namespace, functions in spec.aggregates
+            for function in functions
+        }
+        self._inner: dict[str, Plan] = {}
+        self._plans: dict[tuple[object, ...], Plan] = {}
+
+    def of(self, exposes: Exposes) -> tuple[Plan, ...]:
+        """Return the functions of an adapter, in the order of the document."""
+        return tuple(self.plan(function, exposes) for function in exposes.functions)
+
+    def plan(self, function: Function, exposes: Exposes | None = None) -> Plan:
+        """Return one function made ready, made when it is first asked for."""
+        plan = self._plans.get(function.path)
+        if plan is None:
+            namespace = exposes.namespace if exposes else ""
+            plan = self._plans[function.path] = self._compile(
+                function, namespace, exposes
+            )
+        return plan
+
+    def names(self) -> list[str]:
+        """Return what `find` takes: `adapter.function` for every named function."""
+        return [
+            f"{exposes.namespace}.{function.name}"
+            for exposes in self._spec.exposes
+            for function in exposes.functions
+            if function.name
+        ] + list(self._aggregates)
+
+    def find(self, name: str) -> Plan:
+        """Return a function by `adapter.function`, or by its name where that is clear.
+
+        An aggregate function is found by `aggregate.function`.
+
+        Raises:
+            UnknownFunction: Nothing is called that.
+        """
+        namespace, _, short = name.rpartition(".")
+        bare = []
+        for exposes in self._spec.exposes:
+            for function in exposes.functions:
+                if function.name == short and exposes.namespace == namespace:
+                    return self.plan(function, exposes)
+                if function.name == name:
+                    bare.append((function, exposes))
+        if bare and (len(bare) == 1 or len({f.call for f, _ in bare}) == 1):
+            return self.plan(*bare[0])
+        if name in self._aggregates:
+            return self._aggregate(name)
+        names = self.names()
+        if bare:
+            hint = f"several are: {names_of(f'{e.namespace}.{name}' for _, e in bare)}"
+        else:
+            near = nearest(name, names)
+            hint = (
+                f"nearest: {', '.join(near)}" if near else f"exposed: {names_of(names)}"
+            )
+        raise UnknownFunction(
+            f"no exposed function is called '{shorten(name)}'", hint=hint
+        )
+
+    # --- compiling --------------------------------------------------------------------
+
+    def _compile(
+        self, function: Function, namespace: str, exposes: Exposes | None
+    ) -> Plan:
+        try:
+            if function.ref:
+                return self._compile_ref(function, namespace, exposes)
+            if function.call:
+                return self._compile_simple(function, namespace, exposes)
+            if function.steps:
+                return self._compile_steps(function, namespace, exposes)
+            if function.is_mock:
+                return self._compile_mock(function, exposes)
+            raise UnresolvedCall(
+                f"the {function.kind} '{shorten(function.name)}' calls nothing",
+                code="U-unit-without-call",
+                hint="add `call: namespace.operation`",
+            )
+        except (CallError, TemplateError) as error:
+            problem = error if isinstance(error, CallError) else CallError(str(error))
+            arguments = arguments_of(function, ())
+            return Plan(function, exposes, arguments, None, problem=problem)
+
+    def _resolve(self, call: str) -> Operation:
+        operation = self._operations.resolve(call)
+        if operation is None:
+            explained = self._operations.explain(call)
+            raise UnresolvedCall(
+                f"'{shorten(call)}' names no operation: {explained.message}",
+                code=explained.code or "U-call-unresolved",
+                hint=explained.hint,
+            )
+        return operation
+
+    def _injector(self, function: Function, namespace: str) -> Injector:
+        declared = frozenset(p.name for p in function.inputs)
+        return Injector(namespace, self._scope, declared)
+
+    def _compile_simple(
+        self, function: Function, namespace: str, exposes: Exposes | None
+    ) -> Plan:
+        operation = self._resolve(function.call)
+        mapped = {
+            target_of(p.mapping)[1] or p.name: p.name
+            for p in function.inputs
+            if p.mapping
+        }
+        injector = self._injector(function, namespace)
+        target = Target(operation, function.with_ or {}, injector, mapped)
+        feed = Feed(operation, target.sources)
+        arguments = arguments_of(function, (feed,), sources=injector.names)
+        shape = compile_shape(function.outputs)
+        progressive = function.kind != "tool"
+
+        def run(values: Values, look: Lookup) -> Run:
+            call = target.call(values, look, progressive=progressive)
+            (reply,) = yield (call,)
+            checked(target.decoder, reply, shape=shape)
+            return simple_outcome(target.decoder, reply, shape)
+
+        return Plan(function, exposes, arguments, run, operation=operation, shape=shape)
+
+    def _compile_mock(self, function: Function, exposes: Exposes | None) -> Plan:
+        mock = compile_mock(function.outputs, self._scope)
+
+        def run(values: Values, look: Lookup) -> Run:
+            def value_of(ref: Ref) -> JSON:
+                if ref.is_variable:
+                    return look(ref.name)
+                found = value_at(values, ref.name)
+                return "" if found is ABSENT else found
+
+            return Outcome(mock.build(value_of))
+            yield ()  # a generator that asks for no call
+
+        return Plan(function, exposes, arguments_of(function, ()), run)
+
+    def _aggregate(self, ref: str) -> Plan:
+        if ref not in self._aggregates:
+            hint = did_you_mean(ref, self._aggregates)
+            raise UnresolvedCall(
+                f"no aggregate function is called '{shorten(ref)}'",
+                code="U-call-unresolved",
+                hint=hint or f"declared: {names_of(self._aggregates)}",
+            )
+        if ref not in self._inner:
+            namespace, function = self._aggregates[ref]
+            self._inner[ref] = self._compile(function, namespace, None)
+        return self._inner[ref]
+
+    def _compile_ref(
+        self, function: Function, namespace: str, exposes: Exposes | None
+    ) -> Plan:
+        inner = self._aggregate(function.ref)
+        if inner.problem is not None:
+            raise inner.problem
+        injector = self._injector(function, namespace)
+        nodes = [(n, injector.compile(v)) for n, v in (function.with_ or {}).items()]
+        inherited = [p for p in inner.arguments if p.name not in (function.with_ or {})]
+        if function.inputs:
+            inherited = []
+        arguments = arguments_of(
+            function, (), sources=injector.names, inherited=inherited
+        )
+        own = compile_shape(function.outputs)
+        function = function._replace(
+            name=function.name or inner.function.name,
+            description=function.description or inner.function.description,
+        )
+
+        def run(values: Values, look: Lookup) -> Run:
+            given = dict(values)
+            for name, node in nodes:
+                value = node(given, look)
+                if value is not ABSENT:
+                    given[name] = value
+            outcome = yield from inner.run(given, look)
+            if outcome.is_shaped or not own.is_declared:
+                return outcome
+            value = own.apply(outcome.value)
+            if value is None:
+                return outcome
+            return Outcome(value, reply=outcome.reply, status=outcome.status)
+
+        return Plan(
+            function, exposes, arguments, run, operation=inner.operation, inner=inner,
+            shape=own if own.is_declared else inner.shape,
+        )  # fmt: skip
+
+    # --- steps ------------------------------------------------------------------------
+
+    def _compile_steps(
+        self, function: Function, namespace: str, exposes: Exposes | None
+    ) -> Plan:
+        injector = self._injector(function, namespace)
+        unit = [(n, injector.compile(v)) for n, v in (function.with_ or {}).items()]
+        steps: list[Any] = []
+        feeds: list[Feed] = []
+        earlier: set[str] = set()
+        names = dict(injector.names)
+        for number, step in enumerate(function.steps):
+            name = step.name or f"step-{number + 1}"
+            compiled = self._compile_step(step, name, function, namespace)
+            if isinstance(compiled, CallStep):
+                feed = _feed_of(compiled, earlier)
+                feeds.append(feed)
+                needed = compiled.target.named | {
+                    p.name
+                    for p in feed.operation.parameters
+                    if p.name not in feed.sources
+                    and (p.required or not function.inputs)
+                }
+            else:
+                needed = compiled.refers
+            names |= dict.fromkeys(n for n in needed if not is_step(n, earlier))
+            steps.append(compiled)
+            earlier.add(name)
+        given = {name for name, _ in unit}
+        arguments = arguments_of(
+            function, feeds, sources=[n for n in names if n not in given]
+        )
+        shape = compile_shape(function.outputs)
+        groups = list(stages(steps))
+        mappings = [(m.target_name, step_path(m.value)) for m in function.mappings]
+
+        def run(values: Values, look: Lookup) -> Run:
+            state = State(dict(values))
+            for name, node in unit:
+                value = node(state.values, look)
+                if value is not ABSENT:
+                    state.values[name] = value
+            for group in groups:
+                replies = yield tuple(step.ask(state, look) for step in group)
+                for step, reply in zip(group, replies, strict=True):
+                    step.keep(state, reply)
+            return state.outcome(mappings, shape)
+
+        return Plan(function, exposes, arguments, run, shape=shape)
+
+    def _compile_step(
+        self, step: Step, name: str, function: Function, namespace: str
+    ) -> Any:
+        injector = self._injector(function, namespace)
+        if step.type == "call":
+            target = Target(self._resolve(step.call), step.with_, injector, {})
+            return CallStep(name, {*target.named, *target.passed}, target)
+        if step.type == "lookup":
+            return lookup_step(
+                name, step.index, step.match, step.lookup_value, step.fields, injector
+            )
+        if step.type == "script" and self._scripts is not None:
+            nodes = [(n, injector.compile(v)) for n, v in step.with_.items()]
+            script = self._scripts.prepare(step.script, step=name)
+            return ScriptStep(name, script, nodes, set(injector.names))
+        raise CallError(
+            f"step '{name}' has the unknown type '{shorten(step.type)}'",
+            code="U-step-type",
+            hint="a step is a call, a lookup or a script",
+        )
+
+
+def _feed_of(step: CallStep, earlier: set[str]) -> Feed:
+    """Return what feeds the call of a step; earlier steps are no arguments."""
+    sources = {
+        name: "" if is_step(source, earlier) else source
+        for name, source in step.target.sources.items()
+    }
+    passed = {name: "" for name in step.target.passed if is_step(name, earlier)}
+    return Feed(step.target.operation, {**sources, **passed}, is_open=False)
