@@ -9,6 +9,8 @@ The tree, which a test keeps equal to the classes below::
     │   └── UnresolvedRef
     └── CallError
         ├── UnknownOperation
+        ├── UnknownFunction
+        ├── UnresolvedCall
         ├── ArgumentError
         ├── UnboundVariable
         ├── UnusableOperation

@@ -156,8 +156,11 @@ def _declared(
     place, target = target_of(parameter.mapping) if parameter.mapping else ("", name)
     fed = feeding.get(name) or (feeding.get(target) if target else None)
     in_ = parameter.in_
-    if function.kind == "rest" and not in_:
-        in_ = place or _place(name, function, placeholders)
+    if function.kind == "rest":
+        in_ = in_ or place
+        # What the route has no placeholder for cannot come from its path.
+        if not in_ or (in_ == "path" and name not in placeholders):
+            in_ = _place(name, function, placeholders)
     if parameter.required or parameter.is_optional:
         required = parameter.required
     elif name in placeholders:
