@@ -50,6 +50,26 @@ _BODY_KINDS = {
 }
 
 
+def is_import(entry: JSON) -> bool:
+    """Tell whether an entry of `consumes` names an adapter of another file."""
+    return (
+        isinstance(entry, dict)
+        and bool(entry.keys() & {"location", "import", "ref", "openapi", "url"})
+        and not entry.keys() & {"resources", "baseUri"}
+    )
+
+
+def read_import(entry: Mapping[str, JSON], at: DocumentPath) -> Import:
+    """Read an import, in every spelling of published files."""
+    location = entry.get("location") or entry.get("ref") or entry.get("url")
+    name = entry.get("import") or entry.get("name") or entry.get("namespace")
+    kind = ""
+    if "openapi" in entry:
+        kind, name = "openapi", entry["openapi"]
+    local = entry.get("as") or entry.get("namespace") or name
+    return Import(text_of(local or name), text_of(location), text_of(name), at, kind)
+
+
 class ConsumesReader:
     """Read the consumed adapters of one document, in order."""
 
@@ -63,8 +83,7 @@ class ConsumesReader:
     def read(self, data: JSON, path: DocumentPath) -> None:
         """Read the entries of `consumes`: adapters and imports."""
         for at, entry in mappings_of(data, path):
-            is_import = entry.keys() & {"location", "import", "ref", "openapi"}
-            if is_import and not entry.keys() & {"resources", "baseUri"}:
+            if is_import(entry):
                 self._import(entry, at)
             else:
                 self._adapter(entry, at)
@@ -79,14 +98,7 @@ class ConsumesReader:
                 )
 
     def _import(self, entry: JSON, at: DocumentPath) -> None:
-        location = entry.get("location") or entry.get("ref") or entry.get("url")
-        name = entry.get("import") or entry.get("name") or entry.get("namespace")
-        local = entry.get("as") or entry.get("namespace") or name
-        if "openapi" in entry:
-            location, name = f"{location} (an OpenAPI description)", entry["openapi"]
-        self.imports.append(
-            Import(text_of(local or name), text_of(location), text_of(name), at)
-        )
+        self.imports.append(read_import(entry, at))
 
     def _adapter(self, entry: Mapping[str, JSON], at: DocumentPath) -> None:
         found = self.found

@@ -71,10 +71,11 @@ def link(
     registry = linker.operations(paths or {}, append_unplaced)
     for entry in spec.imports:
         where = f" ({shorten(entry.location)})" if entry.location else ""
+        why = f": {entry.reason}" if entry.reason else ""
         found.add(
             "U-import-unresolved",
             entry.path,
-            f"the import '{shorten(entry.namespace)}'{where} is not available",
+            f"the import '{shorten(entry.namespace)}'{where} is not available{why}",
             "put the file there, or copy the adapter into this document",
         )
     for exposes in spec.exposes:

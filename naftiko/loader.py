@@ -21,6 +21,7 @@ from naftiko.errors import (
     did_you_mean,
 )
 from naftiko.findings import Findings, best_first
+from naftiko.imports import resolve_imports
 from naftiko.linker import link
 from naftiko.reader import read_capability, refusal
 from naftiko.truncation import drop_incomplete, note_truncation
@@ -208,7 +209,13 @@ class _Stages:
         *,
         append_unplaced: bool,
     ) -> Registry:
-        self.spec = read_capability(self.document.data, self.found)
+        resolved = resolve_imports(self.document)
+        self.spec = read_capability(
+            resolved.data,
+            self.found,
+            imported_binds=resolved.binds,
+            unavailable=resolved.reasons,
+        )
         self.scope = scope_of(self.spec.binds, variables)
         return link(
             self.spec,

@@ -140,12 +140,21 @@ class Consumes(NamedTuple):
 
 
 class Import(NamedTuple):
-    """An adapter that another file holds (spec 2.11)."""
+    """An adapter that another file holds (spec 2.11).
+
+    Attributes:
+        namespace: What it is called here.
+        import_: What it is called there; empty for all that the file holds.
+        kind: `openapi` when the file is an OpenAPI description.
+        reason: Why it is not available.
+    """
 
     namespace: str
     location: str
     import_: str = ""
     path: DocumentPath = ()
+    kind: str = ""
+    reason: str = ""
 
 
 class OperationSpec(NamedTuple):

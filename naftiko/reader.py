@@ -17,7 +17,7 @@ from naftiko.exposes_reader import read_aggregates, read_exposes
 from naftiko.model import Binding, CapabilitySpec, Info
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from naftiko.findings import Findings
     from naftiko.model import DocumentPath
@@ -133,8 +133,22 @@ def _references(data: JSON, depth: int = 0) -> Iterator[str]:
             yield from _references(item, depth + 1)
 
 
-def read_capability(data: JSON, found: Findings) -> CapabilitySpec:
-    """Read a document that `refusal` let pass."""
+def read_capability(
+    data: JSON,
+    found: Findings,
+    *,
+    imported_binds: Sequence[JSON] = (),
+    unavailable: Mapping[DocumentPath, str] | None = None,
+) -> CapabilitySpec:
+    """Read a document that `refusal` let pass.
+
+    Args:
+        data: The data, imports in place.
+        found: Where findings go.
+        imported_binds: Entries of `binds` of the files that adapters came from.
+        unavailable: Place of an import that is not in place → why; by default every
+            import is one.
+    """
     version = str(data.get("naftiko"))
     if version in OLDER_VERSIONS:
         found.add(
@@ -163,11 +177,17 @@ def read_capability(data: JSON, found: Findings) -> CapabilitySpec:
     return CapabilitySpec(
         version=version,
         info=_read_info(data.get("info"), found),
-        binds=tuple(_read_binds(data.get("binds"), ("binds",)))
+        # Among binds of one variable the last wins: those of the document itself.
+        binds=tuple(_read_binds(list(imported_binds), at))
+        + tuple(_read_binds(data.get("binds"), ("binds",)))
         + tuple(_read_binds(holder.get("binds") if at else None, (*at, "binds"))),
         operations=tuple(reader.operations),
         consumes=tuple(reader.consumes),
-        imports=tuple(reader.imports),
+        imports=tuple(
+            entry._replace(reason=unavailable[entry.path]) if unavailable else entry
+            for entry in reader.imports
+            if unavailable is None or entry.path in unavailable
+        ),
         exposes=tuple(read_exposes(holder.get("exposes"), (*at, "exposes"), found)),
         aggregates=tuple(
             read_aggregates(holder.get("aggregates"), (*at, "aggregates"))

@@ -1,0 +1,248 @@
+"""Imported adapters (spec 2.11 and 11.1); ids are those of the facts there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import naftiko
+from naftiko.document import write_yaml
+
+SHARED = {
+    "naftiko": "1.0.0-alpha2",
+    "binds": [{"namespace": "env", "keys": {"SHARED_TOKEN": "SHARED_TOKEN"}}],
+    "consumes": [
+        {
+            "type": "http",
+            "namespace": "notion",
+            "baseUri": "https://notion.test",
+            "authentication": {"type": "bearer", "token": "{{SHARED_TOKEN}}"},
+            "resources": [
+                {
+                    "name": "pages",
+                    "path": "/pages/{{id}}",
+                    "operations": [{"name": "get", "method": "GET"}],
+                }
+            ],
+        },
+        {
+            "type": "http",
+            "namespace": "other",
+            "baseUri": "https://other.test",
+            "resources": [
+                {
+                    "name": "r",
+                    "path": "/r",
+                    "operations": [{"name": "op", "method": "GET"}],
+                }
+            ],
+        },
+    ],
+}
+LOCAL = {
+    "type": "http",
+    "namespace": "local-api",
+    "baseUri": "https://local.test",
+    "resources": [
+        {"name": "l", "path": "/l", "operations": [{"name": "op", "method": "GET"}]}
+    ],
+}
+
+
+def write(path: Path, data: Any) -> Path:
+    """Write a document and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(write_yaml(data), "utf-8")
+    return path
+
+
+def importing(tmp_path: Path, *entries: Any, **more: Any) -> Path:
+    """Write a document that consumes these entries."""
+    data = {
+        "naftiko": "1.0.0-alpha2",
+        "info": {"label": "x", "description": "y"},
+        "capability": {"consumes": list(entries)},
+        **more,
+    }
+    return write(tmp_path / "main.yaml", data)
+
+
+def problems(path: Path) -> list[tuple[str, int, str]]:
+    """Return code, line and message of what is found."""
+    return [(p.code, p.line, p.message) for p in naftiko.validate(path)]
+
+
+def test_an_import_is_replaced_by_what_it_names(tmp_path: Path) -> None:
+    """L11, L15: the adapter of the other file, in the place of the import."""
+    write(tmp_path / "shared.yml", SHARED)
+    file = importing(tmp_path, LOCAL, {"location": "./shared.yml", "import": "notion"})
+    loaded = naftiko.load(file)
+    assert list(loaded.operations) == ["local-api.op", "notion.get"]
+    assert loaded.problems == ()
+    request = loaded.using(variables={"SHARED_TOKEN": "t"}).request("notion.get", id=1)
+    assert request.url == "https://notion.test/pages/1"
+    assert request.headers["Authorization"] == "Bearer t"
+
+
+def test_one_source_twice_under_other_names(tmp_path: Path) -> None:
+    """L12: two independent adapters."""
+    write(tmp_path / "shared.yml", SHARED)
+    file = importing(
+        tmp_path,
+        {"location": "shared.yml", "import": "other", "as": "hello-en"},
+        {"location": "shared.yml", "import": "other", "as": "hello-fr"},
+    )
+    loaded = naftiko.load(file, base_uri={"hello-fr": "https://fr.test"})
+    assert list(loaded.operations) == ["hello-en.op", "hello-fr.op"]
+    assert loaded.request("hello-en.op").url == "https://other.test/r"
+    assert loaded.request("hello-fr.op").url == "https://fr.test/r"
+
+
+def test_what_is_missing_is_a_unit_error(tmp_path: Path) -> None:
+    """L13, L14: no file, no such namespace; everything else works."""
+    write(tmp_path / "shared.yml", SHARED)
+    file = importing(
+        tmp_path,
+        LOCAL,
+        {"location": "gone.yml", "import": "x"},
+        {"location": "shared.yml", "import": "nothing"},
+        {"location": "https://h.test/x.yml", "import": "x"},
+        {"openapi": "x", "location": "x.yml"},
+    )
+    found = problems(file)
+    assert [code for code, _, _ in found] == ["U-import-unresolved"] * 4
+    texts = [message for _, _, message in found]
+    assert "there is no file gone.yml" in texts[0]
+    assert "'nothing' is not found in shared.yml; did you mean 'notion'?" in texts[1]
+    assert "is not fetched" in texts[2]
+    assert "OpenAPI" in texts[3]
+    assert len({line for _, line, _ in found}) == 4
+    assert list(naftiko.load(file).operations) == ["local-api.op"]
+
+
+def test_locations_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
+    """L16, and nested imports: each file from its own folder."""
+    write(tmp_path / "deep" / "er" / "base.yml", SHARED)
+    write(
+        tmp_path / "deep" / "middle.yml",
+        {
+            "naftiko": "1.0.0-alpha2",
+            "consumes": [
+                {"location": "er/base.yml", "import": "other", "as": "renamed"}
+            ],
+        },
+    )
+    file = importing(tmp_path, {"location": "deep/middle.yml", "import": "renamed"})
+    loaded = naftiko.load(file)
+    assert list(loaded.operations) == ["renamed.op"]
+    assert loaded.problems == ()
+
+
+def test_the_source_may_be_a_whole_capability(tmp_path: Path) -> None:
+    """Its consumed adapters can be imported like those of a shared document."""
+    data = {"naftiko": "1.0.0-alpha2", "capability": {"consumes": [LOCAL]}}
+    write(tmp_path / "cap.yaml", data)
+    file = importing(tmp_path, {"location": "cap.yaml", "import": "local-api"})
+    assert list(naftiko.load(file).operations) == ["local-api.op"]
+
+
+def test_files_that_import_each_other(tmp_path: Path) -> None:
+    """A cycle is named with the files on it, and ends nothing else."""
+    for name, other in (("a", "b"), ("b", "a")):
+        write(
+            tmp_path / f"{name}.yml",
+            {
+                "naftiko": "1.0.0-alpha2",
+                "consumes": [{"location": f"{other}.yml", "import": "x"}],
+            },
+        )
+    file = importing(tmp_path, LOCAL, {"location": "a.yml", "import": "x"})
+    (found,) = problems(file)
+    assert "a.yml → b.yml → a.yml" in found[2]
+
+
+def test_an_unreadable_source_says_why(tmp_path: Path) -> None:
+    """A mistake in the other file is named, with its place."""
+    (tmp_path / "bad.yml").write_text("a: [", "utf-8")
+    (tmp_path / "list.yml").write_text("- 1\n", "utf-8")
+    file = importing(
+        tmp_path,
+        LOCAL,
+        {"location": "bad.yml", "import": "x"},
+        {"location": "list.yml", "import": "x"},
+    )
+    first, second = problems(file)
+    assert "bad.yml" in first[2]
+    assert "holds no consumed adapter" in second[2]
+
+
+@pytest.mark.parametrize(
+    "spelling", ["{path}", "file://{path}", "file:///./shared.yml"]
+)
+def test_spellings_of_a_location(tmp_path: Path, spelling: str) -> None:
+    """A path, and `file:` URIs, absolute or relative (spec 13, row 27)."""
+    path = write(tmp_path / "shared.yml", SHARED)
+    file = importing(
+        tmp_path, {"location": spelling.format(path=path), "import": "other"}
+    )
+    assert list(naftiko.load(file).operations) == ["other.op"]
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        {"import": [{"name": "other", "location": "shared.yml"}]},
+        {"imports": [{"url": "shared.yml", "namespace": "other"}]},
+        {"imports": ["shared.yml"]},
+    ],
+)
+def test_imports_beside_consumes(tmp_path: Path, root: Any) -> None:
+    """The spellings of published files work where the file is there (dialect 2)."""
+    write(tmp_path / "shared.yml", SHARED)
+    loaded = naftiko.load(importing(tmp_path, LOCAL, **root))
+    assert "other.op" in loaded.operations
+    assert not any(p.code.startswith("U-") for p in loaded.problems)
+
+
+def test_binds_of_the_document_win(tmp_path: Path) -> None:
+    """A variable that both files bind has the value of the importing one."""
+    write(tmp_path / "shared.yml", SHARED)
+    (tmp_path / "secrets.json").write_text('{"T": "mine"}', "utf-8")
+    binds = [
+        {
+            "namespace": "f",
+            "location": "file:///./secrets.json",
+            "keys": {"SHARED_TOKEN": "T"},
+        }
+    ]
+    file = importing(
+        tmp_path, {"location": "shared.yml", "import": "notion"}, binds=binds
+    )
+    loaded = naftiko.load(file)
+    assert loaded.request("notion.get", id=1).headers["Authorization"] == "Bearer mine"
+
+
+def test_a_file_bind_of_an_imported_file(tmp_path: Path) -> None:
+    """Its location is relative to the file that declares it."""
+    binds = [
+        {
+            "namespace": "f",
+            "location": "file:///./s.json",
+            "keys": {"SHARED_TOKEN": "T"},
+        }
+    ]
+    write(tmp_path / "sub" / "shared.yml", {**SHARED, "binds": binds})
+    (tmp_path / "sub" / "s.json").write_text('{"T": "theirs"}', "utf-8")
+    file = importing(tmp_path, {"location": "sub/shared.yml", "import": "notion"})
+    loaded = naftiko.load(file)
+    assert (
+        loaded.request("notion.get", id=1).headers["Authorization"].endswith("theirs")
+    )
+
+
+def test_a_shared_document_can_be_called(tmp_path: Path) -> None:
+    """A document with `consumes` at its root has operations of its own."""
+    file = write(tmp_path / "shared.yml", SHARED)
+    assert list(naftiko.load(file).operations) == ["notion.get", "other.op"]
