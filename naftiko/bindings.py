@@ -56,6 +56,11 @@ class Variables:
         self._directory = directory
         self._files = {} if files is None else files
 
+    @property
+    def directory(self) -> Path | None:
+        """The folder of the document, where relative locations start."""
+        return self._directory
+
     def using(self, given: Mapping[str, Any] | None) -> Variables:
         """Return these variables with others standing before them."""
         view = Variables((), {**self._given, **(given or {})}, self._directory)

@@ -26,6 +26,7 @@ from naftiko.signers import find_signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from requests.auth import AuthBase
 
@@ -248,6 +249,11 @@ class Capability:
     def variables(self) -> Variables:
         """The variables that its calls use."""
         return self._variables
+
+    @property
+    def directory(self) -> Path | None:
+        """The folder of the document, where relative locations start."""
+        return self._variables.directory
 
     def run(self, plan: Plan, values: Mapping[str, Any]) -> Outcome:
         """Run an exposed function that was made ready, with arguments that fit."""

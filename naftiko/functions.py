@@ -67,6 +67,9 @@ class Plan:
         arguments: What it takes, declared and inferred.
         problem: Why it cannot run, or `None`.
         operation: The operation that it calls in simple mode, or `None`.
+        inner: The aggregate function that it stands for, or `None`.
+        shape: How a response becomes its value, or `None` for a mock.
+        stages: Groups of upstream calls that it makes one after the other.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Plan:
         operation: Operation | None = None,
         inner: Plan | None = None,
         shape: Shape | None = None,
+        stages: int = 1,
     ) -> None:
         self.function = function
         self.exposes = exposes
@@ -89,6 +93,7 @@ class Plan:
         self.operation = operation
         self.inner = inner
         self.shape = shape
+        self.stages = stages
         self._runner = runner
 
     @property
@@ -368,7 +373,7 @@ class Functions:
 
         return Plan(
             function, exposes, arguments, run, operation=inner.operation, inner=inner,
-            shape=own if own.is_declared else inner.shape,
+            shape=own if own.is_declared else inner.shape, stages=inner.stages,
         )  # fmt: skip
 
     # --- steps ------------------------------------------------------------------------
@@ -419,7 +424,8 @@ class Functions:
                     step.keep(state, reply)
             return state.outcome(mappings, shape)
 
-        return Plan(function, exposes, arguments, run, shape=shape)
+        count = len(groups)
+        return Plan(function, exposes, arguments, run, shape=shape, stages=count)
 
     def _compile_step(
         self, step: Step, name: str, function: Function, namespace: str

@@ -13,13 +13,16 @@ from naftiko.errors import CallError
 from naftiko.runs import Reply, Work, in_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from naftiko.bindings import Variables
     from naftiko.capability import Capability
     from naftiko.functions import Functions, Plan
     from naftiko.runs import Call, Outcome
     from naftiko.transport import AsyncTransport, Timeout
+
+    #: Told after each stage of a run: stages done, stages in all, steps of the stage.
+    Progress = Callable[[int, int, str], Awaitable[None]]
 
 
 class Engine:
@@ -52,7 +55,8 @@ class Engine:
         plan: Plan,
         values: Mapping[str, Any],
         *,
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, str | None] | None = None,
+        progress: Progress | None = None,
     ) -> Outcome:
         """Run a function.
 
@@ -62,8 +66,9 @@ class Engine:
         Args:
             plan: The function, made ready.
             values: Argument → value, as `Plan.fit` returned them.
-            variables: Bind variables of this caller → value; they stand before all
-                others, for this run only.
+            variables: Bind variables of this caller → value, `None` for one that has
+                none; they stand before all others, for this run only.
+            progress: Told how far an orchestrated function is.
 
         Raises:
             CallError: It cannot run, or an upstream call failed.
@@ -76,8 +81,14 @@ class Engine:
         run = plan.run(values, known.get)
         try:
             asked = next(run)
+            done = 0
             while True:
-                asked = run.send(await self._answers(asked, known))
+                answers = await self._answers(asked, known)
+                if progress is not None:
+                    done += 1
+                    steps = ", ".join(item.step for item in asked if item.step)
+                    await progress(done, plan.stages, steps)
+                asked = run.send(answers)
         except StopIteration as stop:
             outcome: Outcome = stop.value
             return outcome

@@ -1,0 +1,189 @@
+"""Folders whose files are served: safe paths, no way out, kinds of content.
+
+Spec 4.4 and 5.1. A path is refused before anything is read: empty and dotted segments,
+separators in disguise, and links that lead out of the folder. Hidden files (`.env`,
+`.git/…`) are neither listed nor read. This module must not know protocols.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from naftiko.errors import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Larger files are refused: a reply holds the whole file, in base64 if it is binary.
+MAX_FILE_BYTES = 10 * 1024 * 1024
+MAX_FILES = 10_000
+
+#: Where the registry of the machine, if it has one, must not decide.
+_TYPES = {
+    ".csv": "text/csv",
+    ".css": "text/css",
+    ".gif": "image/gif",
+    ".htm": "text/html",
+    ".html": "text/html",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".toml": "application/toml",
+    ".txt": "text/plain",
+    ".xml": "application/xml",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".zip": "application/zip",
+}
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+class FileRefused(Exception):
+    """A path that is not served; the message says why, without the real folder."""
+
+
+class FileMissing(FileRefused):
+    """There is nothing to read at the path."""
+
+
+def local_path(location: str, directory: Path | None) -> Path:
+    """Return where a `location` is: a `file:` URI, or a path.
+
+    `file:///./x` and `file://./x` are relative to the document, as for binds (spec
+    1.4).
+
+    Raises:
+        FileRefused: It is on another machine.
+    """
+    scheme, sign, rest = location.partition("://")
+    if sign and scheme != "file":
+        raise FileRefused(f"the location '{shorten(location)}' is no file: URI")
+    if sign:
+        rest = unquote(rest.removeprefix("/") if rest.startswith("/.") else rest)
+    return (directory or Path()) / (rest if sign else location)
+
+
+def media_type(name: str) -> str:
+    """Return the media type that the end of a file name stands for."""
+    suffix = Path(name).suffix.lower()
+    return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or UNKNOWN_TYPE
+
+
+def as_text(data: bytes) -> str | None:
+    """Return bytes as the text that they are, or `None` for anything else."""
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+class Folder:
+    """A folder, or a single file, whose content may be read.
+
+    It need not exist: what is not there is found missing when it is asked for.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a single file."""
+        return self.root.is_file()
+
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Yield the relative path and the size of every file, sorted by path."""
+        real = self.root.resolve()
+        found = 0
+        for path in sorted(_walk(self.root, real, set())):
+            found += 1
+            if found > MAX_FILES:
+                return
+            yield path.relative_to(self.root).as_posix(), path.stat().st_size
+
+    def read(self, path: str = "") -> bytes:
+        """Return the content of one file.
+
+        Args:
+            path: Relative, with `/` between its segments, percent-decoded; empty for
+                the single file.
+
+        Raises:
+            FileMissing: There is none.
+            FileRefused: It leads out of the folder, is a folder, or too large.
+        """
+        target = self.locate(path)
+        try:
+            with target.open("rb") as file:
+                size = file.seek(0, 2)
+                if size > MAX_FILE_BYTES:
+                    limit = MAX_FILE_BYTES // (1024 * 1024)
+                    raise FileRefused(f"'{shorten(path)}' is larger than {limit} MiB")
+                file.seek(0)
+                return file.read(MAX_FILE_BYTES + 1)
+        except FileNotFoundError:
+            raise FileMissing(f"there is no file '{shorten(path)}'") from None
+        except OSError as error:
+            reason = (error.strerror or "cannot be read").lower()
+            raise FileRefused(f"'{shorten(path)}': {reason}") from None
+
+    def locate(self, path: str) -> Path:
+        """Return where a file really is; raises like `read`."""
+        segments = path.split("/") if path else []
+        for segment in segments:
+            if segment in (".", "..") or "\\" in segment:
+                raise FileRefused(f"the path '{shorten(path)}' leads out of the folder")
+            if not segment or segment.startswith(".") or not segment.isprintable():
+                raise FileRefused(f"'{shorten(segment)}' is no name of a served file")
+        try:
+            real = self.root.resolve()
+            target = self.root.joinpath(*segments).resolve()
+            kind = target.stat().st_mode
+        except FileNotFoundError:
+            raise FileMissing(f"there is no file '{shorten(path)}'") from None
+        except (OSError, RuntimeError):
+            raise FileRefused(f"'{shorten(path)}' cannot be read") from None
+        if target != real and real not in target.parents:
+            raise FileRefused(f"the path '{shorten(path)}' leads out of the folder")
+        if stat.S_ISDIR(kind):
+            raise FileRefused(f"'{shorten(path)}' is a directory, not a file")
+        if not stat.S_ISREG(kind):
+            raise FileRefused(f"'{shorten(path)}' is no regular file")
+        return target
+
+
+def _walk(folder: Path, real: Path, seen: set[Path]) -> Iterator[Path]:
+    """Yield the files below a folder; a link is followed where it stays inside."""
+    try:
+        here = folder.resolve()
+        entries = list(folder.iterdir())
+    except (OSError, RuntimeError):
+        return
+    if here in seen:
+        return
+    for entry in entries:
+        name = entry.name
+        if name.startswith(".") or not name.isprintable() or "\\" in name:
+            continue
+        try:
+            target = entry.resolve()
+            if target != real and real not in target.parents:
+                continue
+            if entry.is_dir():
+                yield from _walk(entry, real, seen | {here})
+            elif entry.is_file():
+                yield entry
+        except (OSError, RuntimeError):
+            continue
