@@ -22,6 +22,7 @@ from naftiko.functions import Functions, checked_arguments
 from naftiko.messages import Response
 from naftiko.request import Blueprint, build, preview
 from naftiko.runs import Reply, Work, in_step
+from naftiko.scripts import scripting_of
 from naftiko.signers import find_signer
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from naftiko.operation import Operation
     from naftiko.registry import Registry
     from naftiko.runs import Call, Outcome
-    from naftiko.scripts import ScriptRunner
     from naftiko.transport import StreamedResponse, Timeout, Transport
 
     JSON = Any
@@ -73,6 +73,7 @@ class Capability:
         operations: Every consumed operation, by ref.
         exposes: The adapters that the document exposes.
         problems: What was found when the document was loaded; it works all the same.
+        scripting: Runs its script steps.
     """
 
     def __init__(
@@ -89,7 +90,6 @@ class Capability:
         auth: Mapping[str, AuthBase] | None = None,
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
-        scripts: ScriptRunner | None = None,
     ) -> None:
         self.info: Info = spec.info
         self.operations = operations
@@ -107,7 +107,7 @@ class Capability:
         self._headers = dict(headers or {})
         self._plans: dict[str, _Plan] = {}
         self._functions: Functions | None = None
-        self._scripts = scripts
+        self.scripting = scripting_of(spec.exposes)
 
     # --- calling ----------------------------------------------------------------------
 
@@ -241,7 +241,7 @@ class Capability:
         """Everything that is exposed: tools, REST operations, aggregate functions."""
         if self._functions is None:
             self._functions = Functions(
-                self._spec, self.operations, self._scope, scripts=self._scripts
+                self._spec, self.operations, self._scope, scripting=self.scripting
             )
         return self._functions
 

@@ -34,6 +34,7 @@ from naftiko.runs import (
     checked,
     simple_outcome,
 )
+from naftiko.scripts import Scripting
 from naftiko.shapes import Shape, compile_mock, compile_shape
 from naftiko.steps import (
     CallStep,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from naftiko.model import CapabilitySpec, Exposes, Function, InputParameter, Step
     from naftiko.operation import Operation
     from naftiko.registry import Registry
-    from naftiko.scripts import ScriptRunner
 
     JSON = Any
 
@@ -168,7 +168,7 @@ class Functions:
         operations: Its operations.
         scope: The variables that it binds.
         problems: What linking found; a unit with an error does not run.
-        scripts: Runs script steps, or `None` where they are not allowed.
+        scripting: Runs script steps.
     """
 
     def __init__(
@@ -177,12 +177,12 @@ class Functions:
         operations: Registry,
         scope: Scope,
         *,
-        scripts: ScriptRunner | None = None,
+        scripting: Scripting | None = None,
     ) -> None:
         self._spec = spec
         self._operations = operations
         self._scope = scope
-        self._scripts = scripts
+        self._scripting = scripting or Scripting()
         self._aggregates = {
             f"{namespace}.{function.name}": (namespace, function)
             for namespace, functions in spec.aggregates
@@ -438,9 +438,9 @@ class Functions:
             return lookup_step(
                 name, step.index, step.match, step.lookup_value, step.fields, injector
             )
-        if step.type == "script" and self._scripts is not None:
+        if step.type == "script":
             nodes = [(n, injector.compile(v)) for n, v in step.with_.items()]
-            script = self._scripts.prepare(step.script, step=name)
+            script = self._scripting.prepare(step.script, step=name)
             return ScriptStep(name, script, nodes, set(injector.names))
         raise CallError(
             f"step '{name}' has the unknown type '{shorten(step.type)}'",

@@ -382,6 +382,15 @@ class _Linker:
                     f" '{shorten(step.type)}'",
                     "a step is a call, a lookup or a script",
                 )
+            language = step.script.get("language")
+            if step.type == "script" and language in ("python", "groovy"):
+                self.found.add(
+                    "U-script-language",
+                    step.path,
+                    f"the script of step '{shorten(step.name)}' is written in"
+                    f" '{language}', which cannot be run safely here",
+                    "write it in javascript",
+                )
             if step.lookup_value.startswith("$."):
                 self._step_path(step.lookup_value, (*step.path, "lookupValue"))
             earlier.append(step.name)

@@ -1,24 +1,472 @@
-"""Script steps: JavaScript in a sandbox, governed by the control adapter (spec 8.5)."""
+"""Script steps: JavaScript in a sandbox, governed by the control adapter.
+
+Spec 8.5 and 5.2. The engine is QuickJS, embedded: it has no files, network, processes,
+timers or host objects, and memory, stack and time are limited. It cannot count
+statements, so the source is instrumented: a counter is called before each statement.
+This module must not know what a step is for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+import json
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
-JSON = Any
+from naftiko.body import ABSENT
+from naftiko.errors import CallError, shorten
+from naftiko.expressions import to_scalar
+
+if TYPE_CHECKING:
+    from naftiko.model import Exposes
+
+    JSON = Any
+
+ENVIRONMENT = "NAFTIKO_SCRIPTING"
+LANGUAGES = ("javascript", "python", "groovy")
+MAX_MEMORY = 64 * 1024 * 1024
+MAX_RESULT = 16 * 1024 * 1024
+_MAX_STACK = 512 * 1024
+_SEGMENT = re.compile(r"[a-zA-Z0-9._-]+")
 
 
-class Script(Protocol):
-    """One script, ready to run."""
-
-    def run(self, context: Mapping[str, JSON], *, step: str) -> JSON:
-        """Return the `result` of the script, or `ABSENT` when it set none."""
-        ...
+class ScriptError(CallError):
+    """A script step cannot run, or failed."""
 
 
-class ScriptRunner(Protocol):
-    """What prepares scripts."""
+class Settings(NamedTuple):
+    """What `management.scripting` of the control adapter says (spec 5.2).
+
+    Attributes:
+        enabled: `None` leaves it to the environment.
+        timeout: Milliseconds.
+        allowed_languages: Empty for all.
+    """
+
+    enabled: bool | None = None
+    default_location: str = ""
+    default_language: str = ""
+    timeout: int = 60_000
+    statement_limit: int = 100_000
+    allowed_languages: tuple[str, ...] = ()
+
+
+def read_settings(data: JSON) -> Settings:
+    """Read the `scripting` mapping of a control adapter; odd values are left out."""
+    given = data if isinstance(data, Mapping) else {}
+    settings = Settings()
+    found: dict[str, Any] = {}
+    if isinstance(given.get("enabled"), bool):
+        found["enabled"] = given["enabled"]
+    for key, name in (
+        ("defaultLocation", "default_location"),
+        ("defaultLanguage", "default_language"),
+    ):
+        if isinstance(given.get(key), str):
+            found[name] = given[key]
+    for key, name in (("timeout", "timeout"), ("statementLimit", "statement_limit")):
+        value = given.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            found[name] = value
+    languages = given.get("allowedLanguages")
+    if isinstance(languages, list):
+        found["allowed_languages"] = tuple(map(str, languages))
+    return settings._replace(**found)
+
+
+def scripting_of(exposes: Iterable[Exposes]) -> Scripting:
+    """Return what runs scripts, as the first control adapter that says so governs it."""
+    for entry in exposes:
+        if entry.type == "control":
+            management = entry.data.get("management")
+            if isinstance(management, Mapping) and "scripting" in management:
+                return Scripting(read_settings(management["scripting"]))
+    return Scripting()
+
+
+class Stats(NamedTuple):
+    """How often scripts ran; times in milliseconds and seconds since the epoch."""
+
+    executions: int = 0
+    errors: int = 0
+    total_ms: float = 0.0
+    last_at: float | None = None
+
+    @property
+    def average_ms(self) -> float:
+        """The mean duration of an execution."""
+        return self.total_ms / self.executions if self.executions else 0.0
+
+
+class Scripting:
+    """Runs the scripts of one capability; safe to share between threads.
+
+    Attributes:
+        settings: May be replaced while it runs.
+        stats: Counted only when a control adapter governs scripts.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.is_governed = settings is not None
+        self.stats = Stats()
+        self._lock = threading.Lock()
+        self._sources: dict[Path, tuple[int, int, str]] = {}
 
     def prepare(self, script: Mapping[str, JSON], *, step: str) -> Script:
-        """Return a script made ready."""
-        ...
+        """Return a script that can be run; what is wrong shows when it is."""
+        return Script(self, script, step)
+
+    def count(self, started: float, *, failed: bool) -> None:
+        """Count one execution."""
+        if self.is_governed:
+            took = (time.perf_counter() - started) * 1000
+            with self._lock:
+                old = self.stats
+                self.stats = Stats(
+                    old.executions + 1,
+                    old.errors + failed,
+                    old.total_ms + took,
+                    time.time(),
+                )
+
+    def source(self, path: Path) -> str:
+        """Return the instrumented source of a file, read again when it changed."""
+        about = path.stat()
+        known = self._sources.get(path)
+        if known is None or known[:2] != (about.st_mtime_ns, about.st_size):
+            text = instrumented(path.read_text("utf-8-sig"), path.name)
+            known = (about.st_mtime_ns, about.st_size, text)
+            self._sources[path] = known
+        return known[2]
+
+
+class Script:
+    """One script step, ready to run."""
+
+    def __init__(
+        self, scripting: Scripting, script: Mapping[str, JSON], step: str
+    ) -> None:
+        self._scripting = scripting
+        self._script = script
+        self._step = step
+
+    def run(self, context: Mapping[str, JSON]) -> JSON:
+        """Return the `result` of the script, or `ABSENT` when it set none.
+
+        Args:
+            context: What the script sees as `context`.
+
+        Raises:
+            ScriptError: It cannot run, or failed.
+        """
+        scripting, settings = self._scripting, self._scripting.settings
+        self._check_enabled(settings)
+        location, files = self._files(settings)
+        started = time.perf_counter()
+        failed = True
+        try:
+            sources = [self._read(location, file) for file in files]
+            result = self._evaluate(sources, context, settings)
+            failed = False
+            return result
+        except ImportError:
+            raise self._fail(
+                "needs an engine that is not installed",
+                "pip install 'naftiko[scripts]'",
+            ) from None
+        finally:
+            scripting.count(started, failed=failed)
+
+    def _fail(self, message: str, hint: str = "") -> ScriptError:
+        return ScriptError(f"Script step '{self._step}' {message}", hint=hint)
+
+    def _check_enabled(self, settings: Settings) -> None:
+        if settings.enabled is False:
+            raise self._fail(
+                "is disabled: management.scripting.enabled=false",
+                "enable it in the control adapter",
+            )
+        off = os.environ.get(ENVIRONMENT, "").strip().lower() == "false"
+        if settings.enabled is None and off:
+            raise self._fail(f"is disabled: {ENVIRONMENT}=false")
+
+    def _files(self, settings: Settings) -> tuple[Path, list[str]]:
+        """Return the folder and the files to evaluate, the main one last."""
+        script = self._script
+        location = script.get("location") or settings.default_location
+        if not location:
+            raise self._fail(
+                "has no 'location'",
+                "add it, or `management.scripting.defaultLocation` in the control"
+                " adapter",
+            )
+        file = script.get("file")
+        if not file:
+            raise self._fail("has no 'file'", "name the script: `file: x.js`")
+        language = str(script.get("language") or settings.default_language)
+        if not language:
+            raise self._fail(
+                "has no 'language'",
+                "add it, or `management.scripting.defaultLanguage` in the control"
+                " adapter",
+            )
+        allowed = settings.allowed_languages
+        if allowed and language not in allowed:
+            raise self._fail(
+                f"has the language '{shorten(language)}', which is not in the allowed"
+                f" languages: [{', '.join(allowed)}]"
+            )
+        if language != "javascript":
+            raise self._fail(
+                f"is written in '{shorten(language)}', which cannot be run safely here",
+                "write it in javascript",
+            )
+        dependencies = script.get("dependencies")
+        more = dependencies if isinstance(dependencies, list) else []
+        return _folder(str(location), self._fail), [*map(str, more), str(file)]
+
+    def _read(self, folder: Path, file: str) -> str:
+        for segment in file.split("/"):
+            if not _SEGMENT.fullmatch(segment) or segment in (".", ".."):
+                raise self._fail(
+                    f"names an unsafe file '{shorten(file)}'",
+                    "letters, digits, '.', '_' and '-', below its location",
+                )
+        unread = f"cannot read file '{file}' from location '{folder.as_uri()}'"
+        try:
+            path = (folder / file).resolve(strict=True)
+        except (OSError, RuntimeError):
+            raise self._fail(unread) from None
+        if not path.is_relative_to(folder.resolve()):
+            raise self._fail(f"names a file outside its location: '{shorten(file)}'")
+        try:
+            return self._scripting.source(path)
+        except (OSError, UnicodeDecodeError):
+            raise self._fail(unread) from None
+        except _Unparsable as error:
+            raise self._fail(f"failed: {error}") from None
+
+    def _evaluate(
+        self, sources: list[str], context: Mapping[str, JSON], settings: Settings
+    ) -> JSON:
+        import quickjs
+
+        given = json.dumps(context, default=_plain, allow_nan=False)
+        name = _COUNTER + secrets.token_hex(8)
+        # A context belongs to one thread; it is made, used and dropped in this call.
+        engine = quickjs.Context()
+        engine.set_memory_limit(MAX_MEMORY)
+        engine.set_max_stack_size(_MAX_STACK)
+        # Counts processor time; the counter watches the clock.
+        engine.set_time_limit(settings.timeout / 1000)
+        limits = f"{settings.statement_limit}, {settings.timeout}"
+        try:
+            engine.eval(f"const {name} = {_PRELUDE}({limits});")
+            engine.set("__context", given)
+            engine.eval(_TAKE_CONTEXT)
+            for source in sources:
+                # What the last statement gives may be nothing that Python has.
+                engine.eval(source.replace(_COUNTER_PLACE, name) + "\n;undefined")
+            text = engine.eval(_GIVE_RESULT)
+        except quickjs.StackOverflow:
+            raise self._fail("failed: it calls itself too deeply") from None
+        except quickjs.JSException as error:
+            raise self._failure(engine, name, str(error), settings) from None
+        if over := self._exceeded(engine, name, settings):
+            raise over
+        if text is None:
+            return ABSENT
+        if len(text) > MAX_RESULT:
+            raise self._fail(
+                f"failed: its result is larger than {MAX_RESULT >> 20} MiB"
+            )
+        return json.loads(text)
+
+    def _failure(
+        self, engine: Any, name: str, text: str, settings: Settings
+    ) -> ScriptError:
+        over = self._exceeded(engine, name, settings)
+        if over is not None:
+            return over
+        if "interrupted" in text:
+            return self._fail(f"exceeded the timeout limit ({settings.timeout} ms)")
+        if "out of memory" in text:
+            return self._fail(f"exceeded the memory limit ({MAX_MEMORY >> 20} MiB)")
+        return self._fail(f"failed: {shorten(text.partition(chr(10))[0], 200)}")
+
+    def _exceeded(
+        self, engine: Any, name: str, settings: Settings
+    ) -> ScriptError | None:
+        """Return the error for a limit that the counter met, even if it was caught."""
+        import quickjs
+
+        try:
+            engine.set_time_limit(1)
+            state = engine.eval(f"{name}.over()")
+        except (quickjs.JSException, quickjs.StackOverflow):
+            return None
+        if state == "statements":
+            return self._fail(
+                f"exceeded the statement limit ({settings.statement_limit})"
+            )
+        if state == "time":
+            return self._fail(f"exceeded the timeout limit ({settings.timeout} ms)")
+        return None
+
+
+def _folder(location: str, fail: Any) -> Path:
+    parts = urlsplit(location)
+    if parts.scheme != "file":
+        raise fail(f"has the location '{shorten(location)}', which is no file: URI")
+    return Path(unquote(parts.path))
+
+
+def _plain(value: Any) -> Any:
+    return (
+        value.decode("utf-8", "replace")
+        if isinstance(value, bytes)
+        else to_scalar(value)
+    )
+
+
+# --- inside the engine --------------------------------------------------------------
+
+_COUNTER = "__naftiko_"
+#: Stands for the counter in an instrumented source; no source holds it by accident.
+_COUNTER_PLACE = "\ue000tick\ue001"
+
+#: Takes away what makes code from text, which would run uncounted, and returns the
+#: counter. It keeps its own references: a script may replace any global.
+_PRELUDE = """((limit, milliseconds) => {
+  const now = Date.now, stop = now() + milliseconds, Failure = Error;
+  for (const make of [function () {}, async function () {}, function* () {},
+                      async function* () {}])
+    Object.defineProperty(Object.getPrototypeOf(make), 'constructor',
+                          {value: undefined, writable: false, configurable: false});
+  delete globalThis.eval; delete globalThis.Function;
+  let count = 0, over = '';
+  const tick = () => {
+    if (over === '') {
+      if (++count > limit) over = 'statements';
+      else if ((count & 255) === 0 && now() > stop) over = 'time';
+      else return;
+    }
+    throw new Failure('limit');
+  };
+  tick.over = () => over;
+  return Object.freeze(tick);
+})"""
+_TAKE_CONTEXT = """globalThis.context = JSON.parse(__context);
+delete globalThis.__context;
+globalThis.result = undefined;"""
+_GIVE_RESULT = "typeof result === 'undefined' ? undefined : JSON.stringify(result)"
+
+
+class _Unparsable(Exception):
+    """Where a source is not JavaScript."""
+
+
+#: What holds statements one after another, and what has a single one as its body.
+_BLOCKS = frozenset(("program", "statement_block", "switch_case", "switch_default"))
+_HOLDERS = frozenset(
+    (
+        "if_statement", "else_clause", "for_statement", "for_in_statement",
+        "while_statement", "do_statement", "with_statement",
+    )
+)  # fmt: skip
+
+
+def instrumented(source: str, name: str) -> str:
+    """Return JavaScript with a call of the counter before each statement.
+
+    Raises:
+        _Unparsable: The source is not JavaScript.
+    """
+    import tree_sitter
+    import tree_sitter_javascript
+
+    if _COUNTER_PLACE in source or _COUNTER in source:
+        raise _Unparsable(f"{name} uses a reserved name")
+    raw = source.encode()
+    language = tree_sitter.Language(tree_sitter_javascript.language())
+    root = tree_sitter.Parser(language).parse(raw).root_node
+    if root.has_error:
+        row, column = _first_error(root).start_point
+        raise _Unparsable(f"{name}:{row + 1}:{column + 1}: is not JavaScript")
+    pieces: list[bytes] = []
+    end = 0
+    for at, text in sorted(_insertions(root), key=lambda place: place[0]):
+        pieces += raw[end:at], text.encode()
+        end = at
+    return b"".join((*pieces, raw[end:])).decode()
+
+
+def _first_error(node: Any) -> Any:
+    while True:
+        inner = [
+            child
+            for child in node.children
+            if child.has_error or child.is_error or child.is_missing
+        ]
+        if node.is_error or node.is_missing or not inner:
+            return node
+        node = inner[0]
+
+
+def _insertions(root: Any) -> Iterator[tuple[int, str]]:
+    """Yield where text goes into a source, in any order of places."""
+    tick = f"{_COUNTER_PLACE}();"
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        pending += node.named_children
+        if node.type in _BLOCKS:
+            yield from _in_block(node, tick)
+        elif node.type in _HOLDERS:
+            for body in _bodies(node):
+                if body.type == "statement_block":
+                    # A loop without statements goes round all the same.
+                    yield body.start_byte + 1, tick
+                else:
+                    yield body.start_byte, "{" + tick
+                    yield body.end_byte, "}"
+        elif node.type == "arrow_function":
+            body = node.child_by_field_name("body")
+            if body is not None and body.type != "statement_block":
+                yield body.start_byte, f"({_COUNTER_PLACE}(),"
+                yield body.end_byte, ")"
+
+
+def _in_block(node: Any, tick: str) -> Iterator[tuple[int, str]]:
+    prologue = True
+    label = node.child_by_field_name("value") if node.type == "switch_case" else None
+    for child in node.named_children:
+        if child.type == "comment" or child == label:
+            continue
+        only_text = (
+            child.type == "expression_statement"
+            and len(child.named_children) == 1
+            and child.named_children[0].type == "string"
+        )
+        # "use strict" only counts as the first statement.
+        if prologue and only_text:
+            continue
+        prologue = False
+        yield child.start_byte, tick
+
+
+def _bodies(node: Any) -> Iterator[Any]:
+    names = ("consequence", "body")
+    found = [node.child_by_field_name(name) for name in names]
+    if node.type == "else_clause":
+        found = [child for child in node.named_children if child.type != "comment"][:1]
+    for body in found:
+        if body is not None and body.type != "else_clause":
+            yield body

@@ -225,7 +225,7 @@ class ScriptStep:
             value = node(context, look)
             if value is not ABSENT:
                 context[name] = value
-        return Work(lambda: self.script.run(context, step=self.name), self.name)
+        return Work(lambda: self.script.run(context), self.name)
 
     def keep(self, state: State, value: JSON) -> None:
         """Keep its `result`; nothing when it set none."""

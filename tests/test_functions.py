@@ -9,9 +9,9 @@ import json
 from typing import Any
 
 import pytest
+from casefiles import cases
 
 import naftiko
-from casefiles import cases
 
 CONSUMES = {
     "type": "http",
@@ -254,6 +254,40 @@ def naftiko_reply(loaded: naftiko.Capability, call: Any, value: Any) -> Any:
 
     body = json.dumps(value).encode()
     return Reply(loaded.request_for(call), naftiko.Response(200, {}, body))
+
+
+def test_a_script_between_calls(tmp_path: Any) -> None:
+    """A script sees arguments and outputs of steps; its result is seen like theirs."""
+    (tmp_path / "count.js").write_text(
+        "result = {n: context.users.length, of: context.who, x: context.extra}"
+    )
+    script = {"file": "count.js", "language": "javascript"}
+    loaded, sent = capability(
+        {
+            "inputParameters": [{"name": "who", "type": "string", "description": "d"}],
+            "steps": [
+                {"type": "call", "name": "users", "call": "api.list"},
+                {
+                    "type": "script",
+                    "name": "sum",
+                    "location": tmp_path.as_uri(),
+                    "with": {"extra": "{{who}}!"},
+                    **script,
+                },
+                {
+                    "type": "call",
+                    "name": "found",
+                    "call": "api.search",
+                    "with": {"limit": "{{sum.n}}"},
+                },
+            ],
+            "mappings": [{"targetName": "sum", "value": "$.sum"}],
+        },
+        {"GET /users": [1, 2, 3]},
+    )
+    value = loaded.invoke("t.unit", who="me")
+    assert value == {"sum": {"n": 3, "of": "me", "x": "me!"}}
+    assert sent == ["GET /users", "GET /search?limit=3"]
 
 
 def test_names() -> None:
