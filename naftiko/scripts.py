@@ -81,7 +81,7 @@ def read_settings(data: JSON) -> Settings:
 
 
 def scripting_of(exposes: Iterable[Exposes]) -> Scripting:
-    """Return what runs scripts, as the first control adapter that says so governs it."""
+    """Return what runs scripts, governed by the first control adapter that says so."""
     for entry in exposes:
         if entry.type == "control":
             management = entry.data.get("management")
