@@ -191,6 +191,27 @@ def _json(body: bytes, content_type: str, _schema: str = "") -> JSON:
     return documents[0] if documents else None
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def strict_json(body: bytes, content_type: str = "") -> JSON:
+    """Return the value of a body that is exactly one JSON document in UTF-8.
+
+    Raises:
+        ValueError: It is not, though `decode` may still read it.
+    """
+    if content_type and _promises_many(content_type):
+        raise ValueError("promises several documents")
+    try:
+        return _STRICT.decode(body.decode())
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def _promises_many(content_type: str) -> bool:
     kind = content_type.partition(";")[0].strip().lower()
     return kind in _MANY or kind.endswith("+json-seq")

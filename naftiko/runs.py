@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from naftiko.errors import CallError, OutputError
 from naftiko.exchange import status_error
+from naftiko.formats import strict_json
 
 if TYPE_CHECKING:
     from naftiko.exchange import Decoder
@@ -72,10 +73,11 @@ class Outcome:
         reply: What the last call sent and got, or `None` when nothing was called.
         is_shaped: `value` was made by the document; otherwise the response may be
             passed on as it came.
+        is_verbatim: The body of the response is the value, as strict JSON.
         status: The upstream status in simple mode, 200 otherwise.
     """
 
-    __slots__ = ("_decode", "_value", "is_shaped", "reply", "status")
+    __slots__ = ("_decode", "_value", "is_shaped", "is_verbatim", "reply", "status")
 
     def __init__(
         self,
@@ -83,6 +85,7 @@ class Outcome:
         *,
         reply: Reply | None = None,
         is_shaped: bool = True,
+        is_verbatim: bool = False,
         status: int = 200,
         decode: Callable[[], JSON] | None = None,
     ) -> None:
@@ -90,6 +93,7 @@ class Outcome:
         self._decode = decode
         self.reply = reply
         self.is_shaped = is_shaped
+        self.is_verbatim = is_verbatim
         self.status = status
 
     @property
@@ -161,6 +165,13 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
     status = response.status
     if not shape.is_declared or not response.body:
         return Outcome(reply=reply, is_shaped=False, status=status, decode=decode)
+    if shape.is_identity and decoder.operation.output_raw_format == "json":
+        try:
+            data = strict_json(response.body, response.content_type)
+        except ValueError:
+            pass  # `decode` is more patient, and says what is wrong
+        else:
+            return Outcome(data, reply=reply, is_verbatim=True, status=status)
     data = decode()
     value = data if shape.is_identity else shape.apply(data)
     if value is None and data is not None:
