@@ -13,6 +13,7 @@ from naftiko.errors import (
     ArgumentError,
     CallError,
     UnboundVariable,
+    UnresolvedCall,
     UnusableOperation,
     did_you_mean,
     names_of,
@@ -106,6 +107,7 @@ class Capability:
         self._auth = self._checked_auth(auth)
         self._headers = dict(headers or {})
         self._plans: dict[str, _Plan] = {}
+        self._forwards: dict[str, _Plan] = {}
         self._functions: Functions | None = None
         self.scripting = scripting_of(spec.exposes)
 
@@ -297,6 +299,43 @@ class Capability:
             overrides=call.overrides,
         )
 
+    def adapter_request(
+        self, namespace: str, variables: Variables | None = None
+    ) -> Request:
+        """Build what a consumed adapter adds to every request (spec 3.8).
+
+        That is its base URI, its own parameters and its credentials; method, path,
+        query and body are for the caller to add.
+
+        Args:
+            namespace: The adapter; one that the document forwards to.
+            variables: Replace those of the capability for this request.
+
+        Raises:
+            UnresolvedCall: The document consumes no such adapter.
+            UnusableOperation: Nothing can be sent to it.
+            UnboundVariable: A variable that it needs has no value.
+        """
+        plan = self._forwards.get(namespace)
+        if plan is None:
+            operation = self.operations.adapters.get(namespace)
+            if operation is None:
+                raise UnresolvedCall(
+                    f"no adapter has the namespace '{namespace}'",
+                    code="U-call-unresolved",
+                    hint=did_you_mean(namespace, self._namespaces)
+                    or f"the document consumes: {names_of(self._namespaces)}",
+                )
+            plan = self._forwards[namespace] = self._prepared(operation)
+        return build(
+            plan.blueprint,
+            {},
+            variables or self._variables,
+            plan.base,
+            signer=plan.signer,
+            headers=self._headers,
+        )
+
     # --- views ------------------------------------------------------------------------
 
     def using(
@@ -322,6 +361,7 @@ class Capability:
         view = object.__new__(Capability)
         view.__dict__.update(self.__dict__)
         view._plans = {}
+        view._forwards = {}
         view._variables = self._variables.using(variables)
         view._transport = _view_of(self._opened())
         if auth is not None:
@@ -363,7 +403,12 @@ class Capability:
 
     def _plan(self, ref: str, *, dry: bool = False) -> _Plan:
         """Return an operation made ready, made when it is first used."""
-        operation = self.operations.find(ref)
+        plan = self._prepared(self.operations.find(ref), dry=dry)
+        if not dry:
+            self._plans[ref] = plan
+        return plan
+
+    def _prepared(self, operation: Operation, *, dry: bool = False) -> _Plan:
         override = override_of(operation.namespace, self._base_uri)
         signer = self._auth.get(operation.namespace)
         authentication = operation.spec.consumes.authentication
@@ -382,15 +427,12 @@ class Capability:
         if refused:
             raise _unusable(operation, refused)
         text = override if override is not None else operation.base_uri
-        plan = _Plan(
+        return _Plan(
             Blueprint(operation, operation.layout),
             Decoder(operation),
             compile_base_uri(text, self._scope),
             signer,
         )
-        if not dry:
-            self._plans[ref] = plan
-        return plan
 
     def _opened(self) -> Transport:
         if self._transport is None:

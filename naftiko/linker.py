@@ -27,6 +27,7 @@ from naftiko.expressions import (
 )
 from naftiko.findings import pointer
 from naftiko.layout import compile_layout
+from naftiko.model import OperationSpec
 from naftiko.operation import Operation
 from naftiko.outputs import compile_path, is_plain, is_root, needs_length
 from naftiko.registry import Registry
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         DocumentPath,
         Exposes,
         Function,
-        OperationSpec,
     )
 
     JSON = Any
@@ -155,8 +155,52 @@ class _Linker:
                 f"{len(candidates)} operations are called '{name}'",
                 f"give each its own name; until then call {names_of(candidates, 8)}",
             )
-        self.registry = Registry(operations, ambiguous)
+        adapters = self._forwarded(noted, base_names)
+        self.registry = Registry(operations, ambiguous, adapters)
         return self.registry
+
+    def _forwarded(
+        self, noted: list[Problem], base_names: Mapping[DocumentPath, frozenset[str]]
+    ) -> dict[str, Operation]:
+        """Return the adapters that requests are forwarded to, as operations."""
+        targets = {
+            entry.namespace
+            for exposes in self.spec.exposes
+            for entry in exposes.links
+            if entry.kind == "forward"
+        }
+        adapters: dict[str, Operation] = {}
+        for consumes in self.spec.consumes:
+            namespace = consumes.namespace
+            if namespace not in targets or namespace in adapters:
+                continue
+            # A forwarded request has no arguments: only what has a value is placed.
+            placed = [
+                parameter._replace(required=False)
+                for parameter in consumes.parameters
+                if parameter.in_ in ("query", "header", "cookie", "environment")
+                and (
+                    parameter.value is not None
+                    or parameter.default
+                    or parameter.in_ == "environment"
+                )
+            ]
+            spec = OperationSpec(
+                consumes, "", "", "GET", "", parameters=tuple(placed),
+                path=(*consumes.path, "namespace"),
+            )  # fmt: skip
+            layout = compile_layout(spec, self.scope)
+            adapters[namespace] = Operation(
+                spec,
+                layout,
+                ref=namespace,
+                problems=tuple(p for p in noted if _concerns(p, spec)),
+                document=self.found.document,
+                base_names=base_names[consumes.path],
+            )
+            for name in layout.variables:
+                self._use(name, consumes.path)
+        return adapters
 
     def _decoding(self, operation: OperationSpec) -> Iterator[Problem]:
         """Yield what makes the response of an operation unreadable."""

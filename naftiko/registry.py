@@ -17,17 +17,23 @@ class Registry(Mapping[str, Operation]):
 
     A name that several operations of one namespace share is refused; each of them has
     a longer ref, `namespace.resource.operation` or `namespace.operation#2`.
+
+    Attributes:
+        adapters: Namespace → what an adapter adds to every request, as an operation of
+            its own, for those that requests are forwarded to (spec 3.8).
     """
 
-    __slots__ = ("_ambiguous", "_by_ref")
+    __slots__ = ("_ambiguous", "_by_ref", "adapters")
 
     def __init__(
         self,
         operations: Iterable[Operation] = (),
         ambiguous: Mapping[str, tuple[str, ...]] | None = None,
+        adapters: Mapping[str, Operation] | None = None,
     ) -> None:
         self._by_ref = {operation.ref: operation for operation in operations}
         self._ambiguous = dict(ambiguous or {})
+        self.adapters = dict(adapters or {})
 
     def __getitem__(self, ref: str) -> Operation:
         try:
