@@ -67,6 +67,11 @@ class Variables:
         view._binds, view._files = self._binds, self._files
         return view
 
+    @property
+    def declared(self) -> frozenset[str]:
+        """The variables that the document binds, or the user gives."""
+        return frozenset((*self._binds, *self._given))
+
     def lookup(self, name: str) -> str | None:
         """Return the value of a variable, or `None`.
 

@@ -7,6 +7,7 @@ The tree, which a test keeps equal to the classes below::
     │   ├── DocumentSyntaxError
     │   ├── ValidationError
     │   └── UnresolvedRef
+    ├── ServeError
     └── CallError
         ├── UnknownOperation
         ├── UnknownFunction
@@ -34,6 +35,7 @@ EXIT_OK = 0
 EXIT_CALL = 1
 EXIT_USAGE = 2
 EXIT_DOCUMENT = 3
+EXIT_SERVE = 4
 
 _SHORT = 80
 
@@ -139,6 +141,12 @@ class ValidationError(DocumentError):
 
 class UnresolvedRef(DocumentError):
     """A `call`, `ref` or import points nowhere."""
+
+
+class ServeError(NaftikoError):
+    """What the document exposes cannot be served."""
+
+    exit_code = EXIT_SERVE
 
 
 class CallError(NaftikoError):

@@ -1,0 +1,411 @@
+"""Who may call an exposed adapter: bearer, API key, Basic, Digest; OAuth2 in `oauth`.
+
+Spec 3.7; RFC 6750, 7617, 7616. Secrets are resolved when serving starts, and serving
+does not start when one is missing: a template never becomes the secret itself. They are
+compared in constant time. This module must not know what it protects.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from naftiko.errors import ServeError, shorten
+from naftiko.expressions import Scope, TemplateError, parse_credential, refs, render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from naftiko.bindings import Variables
+    from naftiko.model import Exposes
+    from naftiko.transport import AsyncTransport
+
+    JSON = Any
+    ASGIScope = Any
+    Receive = Callable[[], Awaitable[Any]]
+    Send = Callable[[Any], Awaitable[None]]
+    App = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
+
+REALM = "naftiko"
+#: Seconds that a digest nonce is good for.
+NONCE_AGE = 300
+
+
+class Refusal(NamedTuple):
+    """Why a request may not pass.
+
+    Attributes:
+        challenges: Values of `WWW-Authenticate`.
+        retry_after: Seconds; 0 where trying again does not help.
+    """
+
+    status: int
+    detail: str
+    challenges: tuple[str, ...] = ()
+    retry_after: int = 0
+
+
+#: Looks at the scope of a request; `None` lets it pass.
+Check = Callable[["ASGIScope"], Awaitable[Refusal | None]]
+
+
+class Guard:
+    """An ASGI application that lets pass what the document lets pass.
+
+    Args:
+        app: What is protected.
+        exposes: The adapter; one without `authentication` is open.
+        variables: Where secrets come from: the binds of the document.
+        transport: Asks the authorization server.
+        open_paths: What needs no credentials.
+
+    Raises:
+        ServeError: A secret is missing, or the type is not known.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        exposes: Exposes,
+        variables: Variables,
+        transport: AsyncTransport,
+        *,
+        open_paths: frozenset[str] = frozenset(),
+    ) -> None:
+        self._app = app
+        self._open_paths = open_paths
+        self._documents: Mapping[str, bytes] = {}
+        self._check: Check | None = None
+        data = exposes.authentication
+        if data is not None:
+            self._check, self._documents = _checker(data, exposes, variables, transport)
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if self._check is None or scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        if path in self._documents and scope["method"] in ("GET", "HEAD"):
+            await _send(send, 200, self._documents[path], scope["method"])
+            return
+        if path not in self._open_paths and not _is_preflight(scope):
+            refusal = await self._check(scope)
+            if refusal is not None:
+                await _refuse(send, refusal, scope["method"])
+                return
+        await self._app(scope, receive, send)
+
+
+def _is_preflight(scope: ASGIScope) -> bool:
+    """Tell whether a browser asks for leave, which it does without credentials."""
+    return (
+        scope["method"] == "OPTIONS"
+        and header(scope, b"origin") != ""
+        and header(scope, b"access-control-request-method") != ""
+    )
+
+
+def header(scope: ASGIScope, name: bytes) -> str:
+    """Return the first header of a name, given in lower case, or an empty text."""
+    for known, value in scope["headers"]:
+        if known == name:
+            return str(value.decode("latin-1"))
+    return ""
+
+
+async def _send(
+    send: Send,
+    status: int,
+    body: bytes,
+    method: str,
+    more: list[tuple[bytes, bytes]] | None = None,
+    kind: bytes = b"application/json",
+) -> None:
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *(more or ()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    content = b"" if method == "HEAD" else body
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _refuse(send: Send, refusal: Refusal, method: str) -> None:
+    import json
+
+    titles = {401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
+    problem = {
+        "type": "about:blank",
+        "title": titles.get(refusal.status, "Refused"),
+        "status": refusal.status,
+        "detail": refusal.detail,
+    }
+    more = [(b"www-authenticate", c.encode("latin-1")) for c in refusal.challenges]
+    if refusal.retry_after:
+        more.append((b"retry-after", str(refusal.retry_after).encode()))
+    body = json.dumps(problem).encode()
+    kind = b"application/problem+json"
+    await _send(send, refusal.status, body, method, more, kind)
+
+
+# --- what the document declares ------------------------------------------------------
+
+
+class Secrets:
+    """The values in an `authentication`, resolved from declared binds only."""
+
+    def __init__(
+        self, data: Mapping[str, JSON], exposes: Exposes, variables: Variables
+    ) -> None:
+        self._data = data
+        self._variables = variables
+        self.where = f"the {exposes.type} adapter '{exposes.namespace}'"
+
+    def get(self, key: str, *, empty: bool = False) -> str:
+        """Return the value of a key, its variables resolved.
+
+        Raises:
+            ServeError: It is missing or empty, or a variable of it has no value.
+        """
+        written = self._data.get(key)
+        text = "" if written is None else str(written)
+        scope = Scope(self._variables.declared)
+        try:
+            template = parse_credential(text, scope)
+        except TemplateError as error:
+            raise self._error(f"`{key}`: {error}") from None
+        for ref in refs(template):
+            if ref.name not in self._variables.declared:
+                raise self._error(
+                    f"`{key}` needs '{ref.name}', which no bind declares",
+                    f"binds: [{{namespace: env, keys: {{{ref.name}: {ref.name}}}}}]",
+                )
+            if not self._variables.lookup(ref.name):
+                raise self._error(
+                    f"`{key}` needs the variable '{ref.name}', which has no value",
+                    f"set {ref.name} before serving",
+                )
+        value = render(template, lambda ref: self._variables.get(ref.name))
+        if not value and not empty:
+            raise self._error(f"`{key}` is missing or empty", f"write `{key}:`")
+        return value
+
+    def _error(self, what: str, hint: str = "") -> ServeError:
+        return ServeError(
+            f"{self.where} cannot be served: its authentication: {what}",
+            hint=hint or "write `{{NAME}}` for a bound variable",
+        )
+
+
+def _checker(
+    data: JSON, exposes: Exposes, variables: Variables, transport: AsyncTransport
+) -> tuple[Check, Mapping[str, bytes]]:
+    """Return the check, and documents that are served without one."""
+    given = data if isinstance(data, dict) else {}
+    values = Secrets(given, exposes, variables)
+    kind = str(given.get("type") or "").lower()
+    if kind == "bearer":
+        return _bearer(values.get("token" if "token" in given else "value")), {}
+    if kind == "apikey":
+        return _api_key(given, values), {}
+    if kind in ("basic", "digest"):
+        username = values.get("username", empty=True)
+        password = values.get("password")
+        if kind == "basic":
+            return _basic(username, password), {}
+        return Digest(username, password).check, {}
+    if kind == "oauth2":
+        from naftiko.exposes.oauth import ResourceServer
+
+        server = ResourceServer(given, values, transport)
+        return server.check, server.documents
+    raise ServeError(
+        f"{values.where} cannot be served: authentication of type"
+        f" '{shorten(kind)}' is not known",
+        hint="use bearer, apikey, basic, digest or oauth2",
+    )
+
+
+def equal(given: str, expected: str) -> bool:
+    """Compare two texts in a time that says nothing about where they differ."""
+    return hmac.compare_digest(
+        hashlib.sha256(given.encode("utf-8", "surrogatepass")).digest(),
+        hashlib.sha256(expected.encode("utf-8", "surrogatepass")).digest(),
+    )
+
+
+def bearer_token(scope: ASGIScope) -> str:
+    """Return the token of a request (RFC 6750, 2.1), or an empty text."""
+    scheme, _, token = header(scope, b"authorization").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _bearer(expected: str) -> Check:
+    async def check(scope: ASGIScope) -> Refusal | None:
+        token = bearer_token(scope)
+        if not token:
+            return Refusal(
+                401, "a bearer token is needed", (f'Bearer realm="{REALM}"',)
+            )
+        if equal(token, expected):
+            return None
+        challenge = f'Bearer realm="{REALM}", error="invalid_token"'
+        return Refusal(401, "the bearer token is not valid", (challenge,))
+
+    return check
+
+
+def _api_key(data: Mapping[str, JSON], values: Secrets) -> Check:
+    # The published spelling, and that of OpenAPI: `name` and `in` (dialect 3.3).
+    name = values.get("key" if "key" in data else "name")
+    expected = values.get("value")
+    place = str(data.get("placement") or data.get("in") or "header").lower()
+    if place not in ("header", "query", "cookie"):
+        raise ServeError(
+            f"{values.where} cannot be served: an API key cannot stand in '{place}'",
+            hint="use placement: header, or query",
+        )
+
+    async def check(scope: ASGIScope) -> Refusal | None:
+        given = _key_in(scope, place, name)
+        if given is not None and equal(given, expected):
+            return None
+        what = "is not valid" if given is not None else f"is needed: {place} '{name}'"
+        return Refusal(401, f"the API key {what}", (f'ApiKey realm="{REALM}"',))
+
+    return check
+
+
+def _key_in(scope: ASGIScope, place: str, name: str) -> str | None:
+    if place == "header":
+        return header(scope, name.lower().encode("latin-1", "replace")) or None
+    if place == "query":
+        query = scope.get("query_string", b"").decode("latin-1")
+        pairs = parse_qsl(query, keep_blank_values=True)
+        return next((value for known, value in pairs if known == name), None)
+    for pair in header(scope, b"cookie").split(";"):
+        known, _, value = pair.strip().partition("=")
+        if known == name:
+            return value
+    return None
+
+
+def _basic(username: str, password: str) -> Check:
+    challenge = f'Basic realm="{REALM}", charset="UTF-8"'
+
+    async def check(scope: ASGIScope) -> Refusal | None:
+        scheme, _, text = header(scope, b"authorization").partition(" ")
+        if scheme.lower() != "basic":
+            return Refusal(401, "a user name and a password are needed", (challenge,))
+        try:
+            login = base64.b64decode(text.strip(), validate=True).decode("utf-8")
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            login = ""
+        name, _, secret = login.partition(":")
+        # Both are compared, whatever the first comparison says.
+        if equal(name, username) & equal(secret, password):
+            return None
+        return Refusal(401, "the user name or the password is wrong", (challenge,))
+
+    return check
+
+
+_HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
+
+
+class Digest:
+    """Digest authentication of one user (RFC 7616): SHA-256, and MD5 for old clients.
+
+    The key of the nonces comes from the password, so that servers which share the
+    document accept each other's nonces without a store. A nonce is good for
+    `NONCE_AGE` seconds; within them a recorded request could be sent again, which is
+    why Digest belongs behind TLS too.
+    """
+
+    _PART = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+
+    def __init__(self, username: str, password: str) -> None:
+        self._username = username
+        self._password = password
+        self._key = hashlib.sha256(f"nonce\0{username}\0{password}".encode()).digest()
+
+    async def check(self, scope: ASGIScope) -> Refusal | None:
+        """Check one request."""
+        scheme, _, text = header(scope, b"authorization").partition(" ")
+        if scheme.lower() != "digest":
+            return self._refusal("a user name and a password are needed")
+        given = {
+            found[1].lower(): re.sub(r"\\(.)", r"\1", found[2])
+            if found[2] is not None
+            else found[3]
+            for found in self._PART.finditer(text)
+        }
+        if not self._is_answer(scope, given):
+            return self._refusal("the user name or the password is wrong")
+        if not self._is_fresh(given["nonce"]):
+            return self._refusal("the nonce is too old", stale=True)
+        return None
+
+    def _is_answer(self, scope: ASGIScope, given: Mapping[str, str]) -> bool:
+        algorithm = given.get("algorithm", "MD5").upper()
+        needed = ("username", "realm", "nonce", "uri", "response", "nc", "cnonce")
+        if algorithm not in _HASHES or any(key not in given for key in needed):
+            return False
+        if given.get("qop") != "auth" or given["realm"] != REALM:
+            return False
+        # The target as it came: a proxy in front may have changed the prefix only.
+        query = scope.get("query_string", b"")
+        raw = scope.get("raw_path") or scope["path"].encode()
+        target = (raw.partition(b"?")[0] + (b"?" + query if query else b"")).decode()
+        if given["uri"] != target or not self._is_ours(given["nonce"]):
+            return False
+
+        def digest(*parts: str) -> str:
+            return _HASHES[algorithm](":".join(parts).encode()).hexdigest()
+
+        expected = digest(
+            digest(self._username, REALM, self._password),
+            given["nonce"],
+            given["nc"],
+            given["cnonce"],
+            "auth",
+            digest(scope["method"], given["uri"]),
+        )
+        is_user = equal(given["username"], self._username)
+        return is_user & equal(given["response"].lower(), expected)
+
+    def _nonce(self, moment: str, salt: str) -> str:
+        sign = hmac.new(self._key, f"{moment}.{salt}".encode(), "sha256").hexdigest()
+        return f"{moment}.{salt}.{sign[:32]}"
+
+    def _is_ours(self, nonce: str) -> bool:
+        moment, _, rest = nonce.partition(".")
+        return equal(nonce, self._nonce(moment, rest.partition(".")[0]))
+
+    def _is_fresh(self, nonce: str) -> bool:
+        moment = nonce.partition(".")[0]
+        return moment.isdecimal() and -5 <= time.time() - int(moment) <= NONCE_AGE
+
+    def _refusal(self, detail: str, *, stale: bool = False) -> Refusal:
+        nonce = self._nonce(str(int(time.time())), secrets.token_hex(8))
+        more = ", stale=true" if stale else ""
+        return Refusal(
+            401,
+            detail,
+            tuple(
+                f'Digest realm="{REALM}", qop="auth", algorithm={name},'
+                f' nonce="{nonce}"{more}'
+                for name in _HASHES
+            ),
+        )

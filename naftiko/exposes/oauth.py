@@ -1,0 +1,363 @@
+"""OAuth2 resource server: signed tokens by their keys, or introspection.
+
+Spec 3.7; RFC 6750, 7519, 7662, 8414, 9728. What the authorization server says is asked
+for when it is first needed, kept for a while, and asked for again after a failure. This
+module must not know which adapter it protects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from naftiko.errors import CallError, ServeError, shorten
+from naftiko.exposes.guard import Refusal, Secrets, bearer_token
+from naftiko.messages import Request
+
+if TYPE_CHECKING:
+    from naftiko.transport import AsyncTransport
+
+    JSON = Any
+    Claims = Mapping[str, JSON]
+
+#: Seconds that clocks may differ.
+LEEWAY = 30
+KEYS_AGE = 300
+#: Seconds between two looks for a key that is not known.
+REFRESH_PAUSE = 30
+RETRY_PAUSE = 2
+INTROSPECTION_AGE = 30
+_MOST_TOKENS = 10_000
+_TIMEOUT = 10.0
+_ALGORITHMS = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+    "EdDSA",
+]  # fmt: skip
+CLIENT_ID, CLIENT_SECRET = "NAFTIKO_OAUTH_CLIENT_ID", "NAFTIKO_OAUTH_CLIENT_SECRET"
+
+
+class _Invalid(Exception):
+    """The token is not valid; the text says why."""
+
+
+class _Unreachable(Exception):
+    """The authorization server gave no usable answer."""
+
+
+class ResourceServer:
+    """Check access tokens for one protected resource.
+
+    Attributes:
+        documents: Path → what is served there to everyone (RFC 9728).
+
+    Raises:
+        ServeError: The document does not say enough, or the library is missing.
+    """
+
+    def __init__(
+        self, data: Mapping[str, JSON], values: Secrets, transport: AsyncTransport
+    ) -> None:
+        try:
+            import jwt  # noqa: F401 - told now, not with the first request
+        except ImportError:
+            raise ServeError(
+                f"{values.where}: oauth2 needs a library that is not installed",
+                hint="pip install 'naftiko[serve]'",
+            ) from None
+        self._issuer = values.get("authorizationServerUri").rstrip("/")
+        self._resource = values.get("resource")
+        self._audience = values.get("audience", empty=True) or self._resource
+        scopes = data.get("scopes")
+        self._scopes = tuple(map(str, scopes)) if isinstance(scopes, list) else ()
+        self._introspects = data.get("tokenValidation") == "introspection"
+        self._server = _AuthorizationServer(self._issuer, transport)
+        parts = urlsplit(self._resource)
+        path = parts.path.rstrip("/")
+        self._metadata_path = "/.well-known/oauth-protected-resource" + path
+        self._metadata_uri = f"{parts.scheme}://{parts.netloc}{self._metadata_path}"
+        about: dict[str, JSON] = {
+            "resource": self._resource,
+            "authorization_servers": [values.get("authorizationServerUri")],
+            "bearer_methods_supported": ["header"],
+        }
+        if self._scopes:
+            about["scopes_supported"] = list(self._scopes)
+        self.documents = {self._metadata_path: json.dumps(about).encode()}
+        self._known: dict[bytes, tuple[float, Claims]] = {}
+
+    async def check(self, scope: Any) -> Refusal | None:
+        """Check the token of one request."""
+        token = bearer_token(scope)
+        if not token:
+            return self._refusal(401, "an access token is needed")
+        try:
+            if self._introspects:
+                claims = await self._introspected(token)
+            else:
+                claims = await self._decoded(token)
+        except _Invalid as error:
+            return self._refusal(401, str(error), "invalid_token")
+        except _Unreachable as error:
+            return Refusal(503, str(error), retry_after=RETRY_PAUSE)
+        held = _scopes_of(claims)
+        for wanted in self._scopes:
+            if wanted not in held:
+                return self._refusal(
+                    403,
+                    f"Required scope '{wanted}' not present in token",
+                    "insufficient_scope",
+                )
+        return None
+
+    def _refusal(self, status: int, detail: str, error: str = "") -> Refusal:
+        parts = [f'resource_metadata="{_escaped(self._metadata_uri)}"']
+        if error:
+            parts.insert(0, f'error="{error}"')
+            parts.insert(1, f'error_description="{_escaped(detail)}"')
+        if status == 403:
+            parts.append(f'scope="{_escaped(" ".join(self._scopes))}"')
+        return Refusal(status, detail, ("Bearer " + ", ".join(parts),))
+
+    # --- signed tokens ----------------------------------------------------------------
+
+    async def _decoded(self, token: str) -> Claims:
+        import jwt
+
+        try:
+            head = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError:
+            raise _Invalid("Malformed token") from None
+        key = await self._server.key(head.get("kid"), str(head.get("alg")))
+        try:
+            claims: Claims = jwt.decode(
+                token,
+                key,
+                algorithms=_ALGORITHMS,
+                leeway=LEEWAY,
+                audience=self._audience,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+        except jwt.MissingRequiredClaimError as error:
+            raise _Invalid(_MISSING.get(error.claim, "Malformed token")) from None
+        except jwt.ExpiredSignatureError:
+            raise _Invalid("Token expired") from None
+        except (jwt.ImmatureSignatureError, jwt.InvalidIssuedAtError):
+            raise _Invalid("Token not yet valid") from None
+        except jwt.InvalidAudienceError:
+            raise _Invalid("Invalid audience") from None
+        except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError, TypeError):
+            raise _Invalid("Invalid signature") from None
+        self._check_issuer(claims.get("iss"))
+        return claims
+
+    def _check_issuer(self, issuer: JSON) -> None:
+        if not isinstance(issuer, str) or issuer.rstrip("/") != self._issuer:
+            raise _Invalid("Invalid issuer")
+
+    # --- introspection ----------------------------------------------------------------
+
+    async def _introspected(self, token: str) -> Claims:
+        """Ask the authorization server (RFC 7662); keep a good answer for a moment."""
+        digest = hashlib.sha256(token.encode()).digest()
+        now = time.time()
+        kept = self._known.get(digest)
+        if kept is None or kept[0] < now:
+            claims = await self._server.introspect(token)
+            if claims.get("active") is not True:
+                raise _Invalid("Token is not active")
+            if len(self._known) >= _MOST_TOKENS:
+                self._known.clear()
+            kept = (now + INTROSPECTION_AGE, claims)
+            self._known[digest] = kept
+        claims = kept[1]
+        expires, begins = claims.get("exp"), claims.get("nbf")
+        if isinstance(expires, (int, float)) and expires + LEEWAY < now:
+            raise _Invalid("Token expired")
+        if isinstance(begins, (int, float)) and begins - LEEWAY > now:
+            raise _Invalid("Token not yet valid")
+        if "iss" in claims:
+            self._check_issuer(claims["iss"])
+        audience = claims.get("aud")
+        if audience is not None:
+            held = audience if isinstance(audience, list) else [audience]
+            if self._audience not in held:
+                raise _Invalid("Invalid audience")
+        return claims
+
+
+_MISSING = {
+    "exp": "Token without expiry",
+    "iss": "Invalid issuer",
+    "aud": "Invalid audience",
+}
+
+
+def _scopes_of(claims: Claims) -> frozenset[str]:
+    """Return the scopes of a token: `scope` or `scp`, a text or a list."""
+    held: set[str] = set()
+    for key in ("scope", "scp"):
+        value = claims.get(key)
+        if isinstance(value, str):
+            held.update(value.split())
+        elif isinstance(value, list):
+            held.update(item for item in value if isinstance(item, str))
+    return frozenset(held)
+
+
+def _escaped(text: str) -> str:
+    """Return a text for a quoted string of a header (RFC 9110, 5.6.4)."""
+    one_line = text.replace("\r", " ").replace("\n", " ")
+    return one_line.replace("\\", "\\\\").replace('"', '\\"')
+
+
+class _AuthorizationServer:
+    """What the authorization server says about itself, and its keys."""
+
+    def __init__(self, issuer: str, transport: AsyncTransport) -> None:
+        self._issuer = issuer
+        self._transport = transport
+        self._lock = asyncio.Lock()
+        self._metadata: Mapping[str, JSON] = {}
+        self._keys: dict[str, Any] = {}
+        self._read_at = 0.0
+        self._failed_at = 0.0
+
+    async def key(self, key_id: JSON, algorithm: str) -> Any:
+        """Return the key that a token says it is signed with.
+
+        A token that names none is checked with the only key there is.
+
+        Raises:
+            _Invalid: There is no such key.
+            _Unreachable: The keys cannot be had.
+        """
+        if algorithm not in _ALGORITHMS:
+            raise _Invalid("Invalid signature")
+        key = self._find(key_id)
+        age = time.monotonic() - self._read_at
+        if not self._keys or age > KEYS_AGE or (key is None and age > REFRESH_PAUSE):
+            async with self._lock:
+                # Another request may have read them meanwhile.
+                key = self._find(key_id)
+                age = time.monotonic() - self._read_at
+                is_old = not self._keys or age > KEYS_AGE
+                if is_old or (key is None and age > REFRESH_PAUSE):
+                    await self._read_keys()
+                    key = self._find(key_id)
+        if key is None:
+            raise _Invalid("Unknown signing key")
+        return key
+
+    def _find(self, key_id: JSON) -> Any:
+        if key_id is None:
+            only = list(self._keys.values())
+            return only[0] if len(only) == 1 else None
+        return self._keys.get(str(key_id))
+
+    async def _read_keys(self) -> None:
+        import jwt
+
+        self._check_pause()
+        try:
+            uri = (await self._described()).get("jwks_uri")
+            if not isinstance(uri, str):
+                raise _Unreachable("the authorization server names no keys")
+            document = await self._get(uri)
+            found: dict[str, Any] = {}
+            listed = document.get("keys")
+            for number, entry in enumerate(listed if isinstance(listed, list) else ()):
+                if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+                    continue
+                try:
+                    known = jwt.PyJWK(entry)
+                except (jwt.PyJWTError, ValueError, TypeError):
+                    continue  # of a kind that is not supported
+                if entry.get("kty") != "oct":
+                    found[str(entry.get("kid", f"#{number}"))] = known.key
+        except _Unreachable:
+            self._failed_at = time.monotonic()
+            # Keys that were good a moment ago are better than none.
+            if self._keys and time.monotonic() - self._read_at < 10 * KEYS_AGE:
+                return
+            raise
+        self._keys, self._read_at = found, time.monotonic()
+
+    def _check_pause(self) -> None:
+        if self._failed_at and time.monotonic() - self._failed_at < RETRY_PAUSE:
+            if self._keys:
+                return
+            raise _Unreachable("the authorization server cannot be reached")
+
+    async def introspect(self, token: str) -> Claims:
+        """Return what the authorization server knows about a token."""
+        self._check_pause()
+        try:
+            uri = (await self._described()).get("introspection_endpoint")
+            if not isinstance(uri, str):
+                raise _Unreachable("the authorization server has no introspection")
+            body = urlencode({"token": token, "token_type_hint": "access_token"})
+            headers = {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Accept": "application/json",
+            }
+            client = os.environ.get(CLIENT_ID), os.environ.get(CLIENT_SECRET)
+            if client[0]:
+                from base64 import b64encode
+
+                login = f"{client[0]}:{client[1] or ''}".encode()
+                headers["Authorization"] = f"Basic {b64encode(login).decode()}"
+            request = Request("POST", uri, headers, body.encode(), is_identified=True)
+            return await self._ask(request)
+        except _Unreachable:
+            self._failed_at = time.monotonic()
+            raise
+
+    async def _described(self) -> Mapping[str, JSON]:
+        """Return the metadata (RFC 8414), from either of its two places."""
+        if self._metadata:
+            return self._metadata
+        for name in ("oauth-authorization-server", "openid-configuration"):
+            for uri in _metadata_uris(self._issuer, name):
+                try:
+                    found = await self._get(uri)
+                except _Unreachable:
+                    continue
+                issuer = found.get("issuer")
+                if isinstance(issuer, str) and issuer.rstrip("/") != self._issuer:
+                    continue
+                self._metadata = found
+                return found
+        raise _Unreachable("the authorization server cannot be reached")
+
+    async def _get(self, uri: str) -> Mapping[str, JSON]:
+        headers = {"Accept": "application/json"}
+        return await self._ask(Request("GET", uri, headers, is_identified=True))
+
+    async def _ask(self, request: Request) -> Mapping[str, JSON]:
+        try:
+            response = await self._transport.send(request, timeout=_TIMEOUT)
+            data = response.json() if response.status == 200 else None
+        except (CallError, ValueError):
+            data = None
+        if not isinstance(data, dict):
+            host = urlsplit(request.url).netloc
+            raise _Unreachable(
+                f"the authorization server {shorten(host)} gave no usable answer"
+            )
+        return data
+
+
+def _metadata_uris(issuer: str, name: str) -> list[str]:
+    """Return where the metadata of an issuer may be, with a path before or after."""
+    parts = urlsplit(issuer)
+    appended = f"{issuer}/.well-known/{name}"
+    if not parts.path.strip("/"):
+        return [appended]
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return [appended, f"{origin}/.well-known/{name}{parts.path}"]
