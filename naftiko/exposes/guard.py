@@ -15,11 +15,11 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from naftiko.errors import ServeError, shorten
-from naftiko.expressions import Scope, TemplateError, parse_credential, refs, render
+from naftiko.exposes.credentials import Refusal, Secrets, bearer_token, equal, header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,20 +37,6 @@ if TYPE_CHECKING:
 REALM = "naftiko"
 #: Seconds that a digest nonce is good for.
 NONCE_AGE = 300
-
-
-class Refusal(NamedTuple):
-    """Why a request may not pass.
-
-    Attributes:
-        challenges: Values of `WWW-Authenticate`.
-        retry_after: Seconds; 0 where trying again does not help.
-    """
-
-    status: int
-    detail: str
-    challenges: tuple[str, ...] = ()
-    retry_after: int = 0
 
 
 #: Looks at the scope of a request; `None` lets it pass.
@@ -114,14 +100,6 @@ def _is_preflight(scope: ASGIScope) -> bool:
     )
 
 
-def header(scope: ASGIScope, name: bytes) -> str:
-    """Return the first header of a name, given in lower case, or an empty text."""
-    for known, value in scope["headers"]:
-        if known == name:
-            return str(value.decode("latin-1"))
-    return ""
-
-
 async def _send(
     send: Send,
     status: int,
@@ -162,52 +140,6 @@ async def _refuse(send: Send, refusal: Refusal, method: str) -> None:
 # --- what the document declares ------------------------------------------------------
 
 
-class Secrets:
-    """The values in an `authentication`, resolved from declared binds only."""
-
-    def __init__(
-        self, data: Mapping[str, JSON], exposes: Exposes, variables: Variables
-    ) -> None:
-        self._data = data
-        self._variables = variables
-        self.where = f"the {exposes.type} adapter '{exposes.namespace}'"
-
-    def get(self, key: str, *, empty: bool = False) -> str:
-        """Return the value of a key, its variables resolved.
-
-        Raises:
-            ServeError: It is missing or empty, or a variable of it has no value.
-        """
-        written = self._data.get(key)
-        text = "" if written is None else str(written)
-        scope = Scope(self._variables.declared)
-        try:
-            template = parse_credential(text, scope)
-        except TemplateError as error:
-            raise self._error(f"`{key}`: {error}") from None
-        for ref in refs(template):
-            if ref.name not in self._variables.declared:
-                raise self._error(
-                    f"`{key}` needs '{ref.name}', which no bind declares",
-                    f"binds: [{{namespace: env, keys: {{{ref.name}: {ref.name}}}}}]",
-                )
-            if not self._variables.lookup(ref.name):
-                raise self._error(
-                    f"`{key}` needs the variable '{ref.name}', which has no value",
-                    f"set {ref.name} before serving",
-                )
-        value = render(template, lambda ref: self._variables.get(ref.name))
-        if not value and not empty:
-            raise self._error(f"`{key}` is missing or empty", f"write `{key}:`")
-        return value
-
-    def _error(self, what: str, hint: str = "") -> ServeError:
-        return ServeError(
-            f"{self.where} cannot be served: its authentication: {what}",
-            hint=hint or "write `{{NAME}}` for a bound variable",
-        )
-
-
 def _checker(
     data: JSON, exposes: Exposes, variables: Variables, transport: AsyncTransport
 ) -> tuple[Check, Mapping[str, bytes]]:
@@ -235,20 +167,6 @@ def _checker(
         f" '{shorten(kind)}' is not known",
         hint="use bearer, apikey, basic, digest or oauth2",
     )
-
-
-def equal(given: str, expected: str) -> bool:
-    """Compare two texts in a time that says nothing about where they differ."""
-    return hmac.compare_digest(
-        hashlib.sha256(given.encode("utf-8", "surrogatepass")).digest(),
-        hashlib.sha256(expected.encode("utf-8", "surrogatepass")).digest(),
-    )
-
-
-def bearer_token(scope: ASGIScope) -> str:
-    """Return the token of a request (RFC 6750, 2.1), or an empty text."""
-    scheme, _, token = header(scope, b"authorization").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _bearer(expected: str) -> Check:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from naftiko.errors import CallError, ServeError, shorten
-from naftiko.exposes.guard import Refusal, Secrets, bearer_token
+from naftiko.exposes.credentials import Refusal, Secrets, bearer_token
 from naftiko.messages import Request
 
 if TYPE_CHECKING:
