@@ -56,6 +56,7 @@ class Engine:
         values: Mapping[str, Any],
         *,
         variables: Mapping[str, str | None] | None = None,
+        headers: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> Outcome:
         """Run a function.
@@ -68,6 +69,8 @@ class Engine:
             values: Argument → value, as `Plan.fit` returned them.
             variables: Bind variables of this caller → value, `None` for one that has
                 none; they stand before all others, for this run only.
+            headers: Sent with every call of this run, unless the document sets them:
+                the trace that the run belongs to.
             progress: Told how far an orchestrated function is.
 
         Raises:
@@ -83,7 +86,7 @@ class Engine:
             asked = next(run)
             done = 0
             while True:
-                answers = await self._answers(asked, known)
+                answers = await self._answers(asked, known, headers)
                 if progress is not None:
                     done += 1
                     steps = ", ".join(item.step for item in asked if item.step)
@@ -94,11 +97,17 @@ class Engine:
             return outcome
 
     async def _answers(
-        self, asked: tuple[Call | Work, ...], variables: Variables
+        self,
+        asked: tuple[Call | Work, ...],
+        variables: Variables,
+        headers: Mapping[str, str] | None,
     ) -> list[Any]:
         if len(asked) == 1:
-            return [await self._answer(asked[0], variables)]
-        tasks = [asyncio.ensure_future(self._answer(item, variables)) for item in asked]
+            return [await self._answer(asked[0], variables, headers)]
+        tasks = [
+            asyncio.ensure_future(self._answer(item, variables, headers))
+            for item in asked
+        ]
         try:
             await asyncio.wait(tasks)
         finally:
@@ -110,11 +119,19 @@ class Engine:
             raise failed[0]
         return [task.result() for task in tasks]
 
-    async def _answer(self, asked: Call | Work, variables: Variables) -> Any:
+    async def _answer(
+        self,
+        asked: Call | Work,
+        variables: Variables,
+        headers: Mapping[str, str] | None,
+    ) -> Any:
         if isinstance(asked, Work):
             return asked.run() if asked.is_quick else await asyncio.to_thread(asked.run)
         try:
             request = self.capability.request_for(asked, variables)
+            if headers:
+                for name, value in headers.items():
+                    request.headers.setdefault(name, value)
             response = await self.transport.send(request, timeout=self.timeout)
         except CallError as error:
             raise in_step(error, asked.step) from None
