@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket as sockets
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest
@@ -77,13 +76,6 @@ class _SocketConnection(_Connection):
             sock.close()
             raise
         self.sock = sock
-
-
-def target_of(url: str) -> str:
-    """Return what goes on the request line for a URL: its path and query."""
-    parts = urlsplit(url)
-    path = parts.path or "/"
-    return f"{path}?{parts.query}" if parts.query else path
 
 
 def shown_target(target: str) -> str:

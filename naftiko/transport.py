@@ -5,7 +5,7 @@ This module must not know which library sends requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from naftiko.formats import decode
@@ -99,6 +99,7 @@ class StreamedResponse:
     Attributes:
         status: The status code.
         headers: Names compare without case.
+        pairs: The headers as they came, those that came several times apart.
         request: What was sent.
     """
 
@@ -110,12 +111,14 @@ class StreamedResponse:
         chunks: Callable[[int], Iterator[_Bytes]],
         *,
         reason: str = "",
+        pairs: Sequence[tuple[str, str]] | None = None,
         close: Callable[[], None] | None = None,
     ) -> None:
         self.request = request
         self.status = status
         self.reason = reason
         self.headers = headers
+        self.pairs = tuple(headers.items()) if pairs is None else pairs
         self._chunks = chunks
         self._close = close
 

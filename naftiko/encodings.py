@@ -1,0 +1,177 @@
+"""`Content-Encoding`: how a body is unpacked, piece by piece and never by half.
+
+What comes out of one piece of input is bounded, so whoever reads can stop in time.
+This module must not know responses.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+#: The bytes that come out at once; `br` may give a few more.
+PIECE = 64 * 1024
+#: The most that go in at once: whatever follows a part of a body is copied.
+_SLICE = 16 * 1024
+
+
+class Damaged(ValueError):
+    """A body is not what its encoding says, or ends too early."""
+
+
+class _Unpacker(Protocol):
+    def feed(self, data: bytes) -> Iterator[bytes]: ...
+
+    def end(self) -> None: ...
+
+
+class Unpacker:
+    """Undo the encodings of one body.
+
+    Args:
+        names: The value of `Content-Encoding`, all of it known.
+    """
+
+    def __init__(self, names: str) -> None:
+        # The last one was applied last.
+        self._stages = [_UNPACKERS[name]() for name in reversed(_names(names))]
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what a piece of the body holds, about `PIECE` bytes at once.
+
+        Raises:
+            Damaged: It is not what the encoding says.
+        """
+        for begin in range(0, len(data), _SLICE):
+            yield from self._through(data[begin : begin + _SLICE], 0)
+
+    def _through(self, data: bytes, stage: int) -> Iterator[bytes]:
+        if stage == len(self._stages):
+            yield data
+            return
+        for piece in self._stages[stage].feed(data):
+            yield from self._through(piece, stage + 1)
+
+    def end(self) -> None:
+        """Say that the body has ended.
+
+        Raises:
+            Damaged: Something is missing.
+        """
+        for stage in self._stages:
+            stage.end()
+
+
+def unpacker_of(names: str | None) -> Unpacker | None:
+    """Return what undoes a `Content-Encoding`.
+
+    `None` where nothing has to be undone, or nothing can be: the body is then what it
+    is, and whoever decodes it says so.
+    """
+    if not names or not all(name in _UNPACKERS for name in _names(names)):
+        return None
+    unpacker = Unpacker(names)
+    return unpacker if unpacker._stages else None
+
+
+def _names(text: str) -> list[str]:
+    names = (name.strip().lower() for name in text.split(","))
+    return [name for name in names if name not in ("", "identity")]
+
+
+class _Zlib:
+    """`deflate`: a zlib stream, or, as some servers send it, one without its frame."""
+
+    _bits = zlib.MAX_WBITS
+    _joins = False
+
+    def __init__(self) -> None:
+        self._decoder: Any = None
+        self._is_over = False
+        self._is_first = True
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        is_full = False
+        while (data or is_full) and not self._is_over:
+            if self._decoder is None:
+                self._decoder = zlib.decompressobj(self._bits_of(data))
+            try:
+                piece = self._decoder.decompress(data, PIECE)
+            except zlib.error as error:
+                if self._is_first:
+                    raise Damaged(str(error)) from None
+                self._is_over = True  # what stands after the last part is no part
+                return
+            if piece:
+                yield piece
+            # After a full piece more may come out of what was taken in already.
+            is_full = len(piece) == PIECE
+            data = self._decoder.unconsumed_tail
+            if self._decoder.eof:
+                data, is_full = self._decoder.unused_data, False
+                self._decoder, self._is_first = None, False
+                self._is_over = not self._joins
+
+    def end(self) -> None:
+        if self._decoder is not None and not self._is_over:
+            raise Damaged("it ends too early")
+
+    def _bits_of(self, data: bytes) -> int:
+        # RFC 1950, 2.2: the method in the first byte is 8.
+        return self._bits if data[0] & 15 == 8 else -self._bits
+
+
+class _Gzip(_Zlib):
+    """`gzip`: one part or several."""
+
+    _bits = 16 + zlib.MAX_WBITS
+    _joins = True
+
+    def _bits_of(self, data: bytes) -> int:
+        return self._bits
+
+
+class _Brotli:
+    """`br`."""
+
+    def __init__(self) -> None:
+        try:
+            import brotli
+        except ImportError:
+            import brotlicffi as brotli
+
+        self._error: type[Exception] = brotli.error
+        self._decoder: Any = brotli.Decompressor()
+        self._is_empty = True
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._is_empty = self._is_empty and not data
+        while True:
+            try:
+                piece = self._decoder.process(data, output_buffer_limit=PIECE)
+            except self._error as error:
+                raise Damaged(str(error)) from None
+            if piece:
+                yield piece
+            elif self._decoder.can_accept_more_data():
+                return
+            data = b""
+
+    def end(self) -> None:
+        if not self._is_empty and not self._decoder.is_finished():
+            raise Damaged("it ends too early")
+
+
+def _unpackers() -> dict[str, type[_Unpacker]]:
+    from importlib.util import find_spec
+
+    found: dict[str, type[_Unpacker]] = {
+        "gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Zlib,
+    }  # fmt: skip
+    if find_spec("brotli") or find_spec("brotlicffi"):
+        found["br"] = _Brotli
+    return found
+
+
+_UNPACKERS = _unpackers()

@@ -1,0 +1,246 @@
+"""One request of an exchange: the first, or what a redirect makes of it.
+
+RFC 9110, 15.4: which method, headers and body go on, and what stays with its origin.
+It is the same for every sender; this module must not know how one sends.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from naftiko.errors import TransportError, shorten
+from naftiko.masking import mask
+from naftiko.model import BODY_METHODS
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
+    from naftiko.messages import Request
+
+MAX_REDIRECTS = 20
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+#: Headers that say nothing about the caller; all others stay with the origin.
+_IMPERSONAL = frozenset(("accept", "accept-encoding", "accept-language", "user-agent"))
+#: Headers that go where the body goes.
+_CONTENT_HEADERS = frozenset(
+    (
+        "content-type", "content-encoding", "content-language", "content-length",
+        "transfer-encoding",
+    )
+)  # fmt: skip
+#: What may stand in a URL; a percent sign only before two digits.
+_URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
+_LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_END_OF_ORIGIN = re.compile("[/?#]")
+
+
+class Hop:
+    """One request of an exchange.
+
+    Attributes:
+        origin: Scheme, host and port, the default port written out.
+        is_home: Whether its origin, and each before it, is the one the user chose.
+        content: The body as it is handed on once it is open: bytes, an open file, what
+            the caller gave, or `None`.
+        length: Bytes of the body once it is open, `None` when nobody knows.
+    """
+
+    __slots__ = (
+        "_file", "_number", "_offset", "auth", "body", "content", "headers", "is_home",
+        "length", "method", "origin", "request", "url",
+    )  # fmt: skip
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.method = request.method
+        self.url = request.url
+        try:
+            self.origin = origin_of(request.url)
+        except ValueError:
+            raise _failed(request, "the URL is malformed") from None
+        self.headers: Mapping[str, str] = request.headers
+        self.body = request.body
+        self.auth: AuthBase | None = request.auth
+        self.is_home = True
+        self.content: Any = None
+        self.length: int | None = None
+        self._number = 0
+        self._file: IO[bytes] | None = None
+        self._offset: int | None = None
+        if self.body is not None and hasattr(self.body, "tell"):
+            with suppress(OSError, ValueError):
+                self._offset = self.body.tell()
+
+    def next(self, status: int, location: str) -> Hop:
+        """Return what a redirect asks for.
+
+        Args:
+            status: One of `REDIRECTS`.
+            location: The header as it came, read as Latin-1.
+
+        Raises:
+            TransportError: It cannot be followed, or must not be.
+        """
+        hop = Hop(self.request)
+        hop._offset, hop._number = self._offset, self._number + 1
+        request = self.request
+        if hop._number > MAX_REDIRECTS:
+            raise _failed(request, f"over {MAX_REDIRECTS} redirects")
+        try:
+            hop.url = urljoin(self.url, _quoted(location))
+            hop.origin = origin_of(hop.url)
+        except ValueError:  # a malformed host or port
+            hop.origin = ""
+        if not hop.origin.startswith(("http://", "https://")):
+            raise _failed(
+                request,
+                f"redirected to '{request.mask(shorten(location))}', which is no HTTP"
+                " address",
+            )
+        hop.method, hop.body = self.method, self.body
+        to_get = status == 303 and self.method not in ("GET", "HEAD")
+        if to_get or (status in (301, 302) and self.method == "POST"):
+            hop.method, hop.body = "GET", None
+        if not hop.can_be_sent_again:
+            raise _failed(request, "redirected, and the body can be read only once")
+        hop.is_home = self.is_home and hop.origin == self.origin
+        hop.headers = {
+            name: value
+            for name, value in self.headers.items()
+            if (hop.is_home or name.lower() in _IMPERSONAL | _CONTENT_HEADERS)
+            and (hop.body is not None or name.lower() not in _CONTENT_HEADERS)
+        }
+        hop.auth = self.auth if hop.is_home else None
+        if not hop.is_home:
+            hop._check_body()
+        return hop
+
+    def _check_body(self) -> None:
+        """Refuse to carry a body that holds a secret to another origin."""
+        body, request = self.body, self.request
+        if isinstance(body, bytes) and request.secrets:
+            text = body.decode("utf-8", "replace")
+            if mask(text, request.secrets) != text:
+                raise _failed(
+                    request,
+                    f"redirected to another origin, {request.mask(self.origin)}, which"
+                    " must not get the credentials in the body",
+                )
+
+    @property
+    def target(self) -> str:
+        """What goes on the request line: path and query, exactly as they were built."""
+        url = self.url
+        begin = _END_OF_ORIGIN.search(url, url.find("//") + 2)
+        target = url[begin.start() :].partition("#")[0] if begin else ""
+        path, _, query = target.partition("?")
+        if not query:
+            return path or "/"
+        return target if path else f"/{target}"
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        """Whether the body, if there is one, can be read from its beginning again."""
+        body = self.body
+        return (
+            body is None or isinstance(body, (bytes, Path)) or self._offset is not None
+        )
+
+    def open(self) -> None:
+        """Open the body, at its beginning, and find out its length.
+
+        Raises:
+            TransportError: It is a file that cannot be read.
+        """
+        self.content, self.length = self._open_body()
+
+    def _open_body(self) -> tuple[Any, int | None]:
+        body = self.body
+        if body is None:
+            return None, 0 if self.method in BODY_METHODS else None
+        if isinstance(body, bytes):
+            return body, len(body)
+        if isinstance(body, Path):
+            try:
+                self._file = body.open("rb")
+            except OSError as error:
+                raise TransportError(
+                    f"the body '{body}' cannot be read: {error.strerror}",
+                    request=self.request,
+                ) from None
+            return self._file, os.fstat(self._file.fileno()).st_size
+        if self._offset is None:
+            return body, None
+        self.rewind()
+        try:
+            size = body.seek(0, os.SEEK_END) - self._offset
+            body.seek(self._offset)
+        except (OSError, ValueError, AttributeError):
+            return body, None
+        return body, size
+
+    def rewind(self) -> None:
+        """Go back to where the body began, for sending it again."""
+        target = self._file or self.body
+        if target is not None and hasattr(target, "seek"):
+            with suppress(OSError, ValueError):
+                target.seek(0 if self._file else self._offset or 0)
+
+    def close(self) -> None:
+        """Close the file that was opened for this hop."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def too_large(request: Request, limit: int) -> TransportError:
+    """Return the error for a response that goes beyond a limit."""
+    return _failed(
+        request,
+        f"the response is larger than {limit:,} bytes",
+        "stream it, or raise `max_response_bytes` of the transport",
+    )
+
+
+def damaged(request: Request) -> TransportError:
+    """Return the error for a response that is not what its encoding says."""
+    return _failed(request, "the response is damaged")
+
+
+def _failed(request: Request, what: str, hint: str = "") -> TransportError:
+    return TransportError(
+        f"{request.method} {request.shown_url}: {what}", request=request, hint=hint
+    )
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL, the default port written out.
+
+    Raises:
+        ValueError: The host or the port is malformed.
+    """
+    end = _END_OF_ORIGIN.search(url, url.find("//") + 2)
+    return _origin(url[: end.start()] if end else url)
+
+
+@lru_cache(1024)
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    port = parts.port or (443 if scheme == "https" else 80)
+    host = parts.hostname or ""
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _quoted(location: str) -> str:
+    """Return a `Location` with what may not stand in a URL percent-encoded."""
+    location = _LONE_PERCENT.sub("%25", location)
+    # Whatever encoding the server means, its bytes come back to it.
+    return quote(location.encode("latin-1", "replace"), safe=_URL_SAFE)

@@ -1,0 +1,103 @@
+"""How a body is unpacked: whole, in pieces, damaged, cut off, and far too large."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import zlib
+from collections.abc import Callable
+
+import brotli
+import pytest
+
+from naftiko.encodings import PIECE, Damaged, unpacker_of
+
+
+def _raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+PACKERS = [
+    pytest.param("gzip", gzip.compress, id="gzip"),
+    pytest.param("x-gzip", gzip.compress, id="x-gzip"),
+    pytest.param("deflate", zlib.compress, id="deflate"),
+    pytest.param("deflate", _raw_deflate, id="raw deflate"),
+    pytest.param("br", brotli.compress, id="br"),
+    pytest.param("gzip, br", lambda b: brotli.compress(gzip.compress(b)), id="two"),
+    pytest.param("Identity, GZIP", gzip.compress, id="spelling"),
+]
+BODIES = [
+    b"x",
+    b'{"a": [1, 2]}',
+    b"a" * PIECE,
+    b"ab" * PIECE,
+    b"x" * (2 * PIECE + 1),
+    random.Random(1).randbytes(100_000),
+    bytes(random.Random(2).choices(b"abc", k=300_000)),
+]
+
+
+def unpack(body: bytes, encoding: str, size: int = PIECE) -> bytes:
+    """Unpack a body that is fed in parts of `size` bytes."""
+    unpacker = unpacker_of(encoding)
+    assert unpacker is not None
+    pieces = []
+    for begin in range(0, len(body), size):
+        pieces += unpacker.feed(body[begin : begin + size])
+    unpacker.end()
+    assert all(0 < len(piece) <= 2 * PIECE for piece in pieces)
+    return b"".join(pieces)
+
+
+@pytest.mark.parametrize(("encoding", "pack"), PACKERS)
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+@pytest.mark.parametrize("size", [7, 1000, PIECE])
+def test_what_was_packed_comes_out(
+    encoding: str, pack: Callable[[bytes], bytes], body: bytes, size: int
+) -> None:
+    """However a body is cut on its way, it comes out whole, in bounded pieces."""
+    assert unpack(pack(body), encoding, size) == body
+
+
+@pytest.mark.parametrize(("encoding", "pack"), PACKERS)
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+@pytest.mark.parametrize("part", [0.01, 0.5, 0.99])
+def test_half_a_body_is_no_body(
+    encoding: str, pack: Callable[[bytes], bytes], body: bytes, part: float
+) -> None:
+    """A body that ends too early is damaged, wherever it was cut."""
+    packed = pack(body)
+    cut = packed[: max(1, min(int(len(packed) * part), len(packed) - 1))]
+    with pytest.raises(Damaged):
+        unpack(cut, encoding)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+def test_nothing_and_nonsense(encoding: str) -> None:
+    """No bytes at all are an empty body; other bytes are damaged."""
+    assert unpack(b"", encoding) == b""
+    with pytest.raises(Damaged):
+        unpack(b"\xff\xfe is not packed", encoding)
+
+
+def test_gzip_in_several_parts() -> None:
+    """Parts are joined; padding behind the last one is none."""
+    parts = gzip.compress(b"one, ") + gzip.compress(b"") + gzip.compress(b"two")
+    assert unpack(parts, "gzip") == b"one, two"
+    assert unpack(parts + b"\0" * 100, "gzip") == b"one, two"
+    assert unpack(zlib.compress(b"one") + b"more", "deflate") == b"one"
+
+
+def test_a_bomb_comes_out_in_pieces() -> None:
+    """Whoever reads can stop long before all of it is unpacked."""
+    unpacker = unpacker_of("gzip")
+    assert unpacker is not None
+    pieces = unpacker.feed(gzip.compress(b"\0" * 50_000_000))
+    assert sum(len(next(pieces)) for _ in range(3)) <= 3 * PIECE
+
+
+@pytest.mark.parametrize("encoding", [None, "", "identity", "zstd", "gzip, zstd"])
+def test_what_cannot_be_undone_is_left(encoding: str | None) -> None:
+    """An encoding that nobody asked for is not guessed at."""
+    assert unpacker_of(encoding) is None
