@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mimetypes
 import stat
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -106,11 +107,7 @@ class Folder:
     def files(self) -> Iterator[tuple[str, int]]:
         """Yield the relative path and the size of every file, sorted by path."""
         real = self.root.resolve()
-        found = 0
-        for path in sorted(_walk(self.root, real, set())):
-            found += 1
-            if found > MAX_FILES:
-                return
+        for path in sorted(islice(_walk(self.root, real, set()), MAX_FILES)):
             yield path.relative_to(self.root).as_posix(), path.stat().st_size
 
     def read(self, path: str = "") -> bytes:

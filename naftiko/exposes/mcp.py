@@ -1,0 +1,217 @@
+"""`McpApp`: an exposed adapter of type `mcp` as an ASGI application, and over stdio.
+
+Spec 4. Streamable HTTP is answered at `/mcp` and at `/`; transports, sessions and
+revisions are the SDK's. This module must not know sockets, authentication or what a
+request means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from naftiko.exposes.mcp_sdk import (
+    StreamableHTTPSessionManager,
+    TransportSecuritySettings,
+    stdio_server,
+)
+from naftiko.exposes.mcp_server import McpServer, Served
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from naftiko.exposes.engine import Engine
+    from naftiko.exposes.options import Options
+    from naftiko.model import Exposes
+
+    Scope = Any
+    Receive = Any
+    Send = Any
+
+log = logging.getLogger("naftiko.mcp")
+
+PATHS = ("/mcp", "/")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_EVERYWHERE = ("", "0.0.0.0", "::", "[::]")  # noqa: S104 - names no host of its own
+_SESSION = b"mcp-session-id"
+_PLAIN = (b"content-type", b"text/plain; charset=utf-8")
+#: What a browser has to be allowed to send, and to read.
+_CORS_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Last-Event-ID",
+    "Mcp-Method",
+    "Mcp-Name",
+    "Mcp-Protocol-Version",
+    "Mcp-Session-Id",
+)
+
+
+class McpApp:
+    """Serve one `mcp` adapter.
+
+    Args:
+        engine: Runs its functions.
+        exposes: The adapter.
+        options: What whoever serves it decides.
+
+    Attributes:
+        exposes: The adapter that is served.
+        server: The server of the SDK, for other transports.
+    """
+
+    def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
+        self.exposes = exposes
+        self.options = options
+        self.server = McpServer(Served(engine, exposes, options), options)
+        self._manager: StreamableHTTPSessionManager | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._app: Any = self._serve
+        if options.cors:
+            self._app = _with_cors(self._serve, options)
+
+    def replace(self, engine: Engine, exposes: Exposes) -> None:
+        """Serve another version; requests under way finish with the one they have.
+
+        Sessions stay open, and clients are told which of their lists have changed.
+        """
+        changed = self.server.replace(Served(engine, exposes, self.options))
+        self.exposes = exposes
+        loop = self._loop
+        if changed and loop is not None:
+            loop.call_soon_threadsafe(self._announce, changed)
+
+    def _announce(self, changed: list[str]) -> None:
+        task = asyncio.ensure_future(self.server.announce(changed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Keep the sessions of HTTP clients; entered once by whoever serves it."""
+        manager = StreamableHTTPSessionManager(
+            self.server,
+            stateless=not self.options.sessions,
+            security_settings=_security(self.exposes, self.options),
+            max_request_body_size=self.options.max_body_bytes,
+        )
+        async with self.attached(), manager.run():
+            self._manager = manager
+            try:
+                yield
+            finally:
+                self._manager = None
+
+    @asynccontextmanager
+    async def attached(self) -> AsyncIterator[None]:
+        """Announce changes on the event loop that runs now."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            yield
+        finally:
+            self._loop = None
+            self.drain()
+            for task in list(self._tasks):
+                task.cancel()
+
+    def drain(self) -> None:
+        """End the streams that would stay open for ever; requests go on.
+
+        To be called before a server waits for its connections to end.
+        """
+        self.server.end_subscriptions()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        manager = self._manager
+        if manager is None:
+            raise RuntimeError("an MCP adapter is served inside `lifespan()`")
+        if _path_of(scope) not in PATHS:
+            await _refuse(send, 404, "MCP is served at /mcp")
+        elif scope["method"] == "POST" or (
+            scope["method"] in ("GET", "DELETE")
+            and any(name == _SESSION for name, _ in scope["headers"])
+        ):
+            await manager.handle_request(scope, receive, send)
+        else:
+            # Without a session there is nothing to listen to or to end. The SDK would
+            # open one first and refuse then.
+            await _refuse(send, 405, "this is an MCP server: connect an MCP client")
+
+
+def _path_of(scope: Scope) -> str:
+    """Return the path below the one that the application is mounted at."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root):
+        path = path[len(root) :]
+    return path.rstrip("/") or "/"
+
+
+async def _refuse(send: Send, status: int, text: str) -> None:
+    headers = [_PLAIN, (b"allow", b"POST")] if status == 405 else [_PLAIN]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{text}\n".encode()})
+
+
+def _security(exposes: Exposes, options: Options) -> TransportSecuritySettings:
+    """Return which `Host` and `Origin` headers are believed.
+
+    A page of somewhere else can make its own name point at this machine; then the
+    browser sends that name. So only names that are known to be ours are answered:
+    those of the loopback, that of the document and those that the operator gives.
+    """
+    if "*" in options.allowed_hosts:
+        return TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    names = list(_LOOPBACK)
+    if exposes.address not in _EVERYWHERE:
+        names.append(exposes.address)
+    names += options.allowed_hosts
+    hosts = [host for name in names for host in _with_any_port(name)]
+    origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
+    if "*" in options.cors:
+        origins += ["http:*", "https:*", "null"]
+    return TransportSecuritySettings(
+        allowed_hosts=hosts, allowed_origins=[*origins, *options.cors]
+    )
+
+
+def _with_any_port(name: str) -> Iterator[str]:
+    """Yield a host as it stands in a header: alone, and with any port."""
+    if name.count(":") > 1 and not name.startswith("["):
+        name = f"[{name}]"
+    yield name
+    if name.rpartition("]")[2].count(":") == 0:
+        yield f"{name}:*"
+
+
+def _with_cors(app: Any, options: Options) -> Any:
+    from starlette.middleware.cors import CORSMiddleware
+
+    return CORSMiddleware(
+        app,
+        allow_origins=options.cors,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=(*_CORS_HEADERS, *options.variable_headers.values()),
+        expose_headers=("Mcp-Session-Id", "WWW-Authenticate"),
+    )
+
+
+async def serve_stdio(app: McpApp) -> None:
+    """Serve an adapter on standard input and output until the input ends.
+
+    While it does, file descriptor 1 leads to standard error, so that nothing but the
+    protocol is written to standard output.
+    """
+    server = app.server
+    async with app.attached(), stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())

@@ -1,0 +1,102 @@
+"""The official MCP SDK: the only module that imports it, and only its server half.
+
+`import mcp` also imports the client and the high-level server with all that they need
+(150 ms, 12 MB of 63). A process that only serves gets the two packages without running
+their `__init__`; who asks them for a name later gets all of it. This module must not
+know capabilities.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
+from typing import Any
+
+
+class _Unopened(ModuleType):
+    """A package whose `__init__` runs when a name of it is first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self.__class__ = ModuleType  # type: ignore[assignment] # opened from here on
+        self.__spec__.loader.exec_module(self)  # type: ignore[union-attr]
+        return getattr(self, name)
+
+
+def _leave_unopened(name: str) -> None:
+    if name not in sys.modules and (spec := find_spec(name)) is not None:
+        module = module_from_spec(spec)
+        module.__class__ = _Unopened
+        sys.modules[name] = module
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, module)
+
+
+_leave_unopened("mcp")
+_leave_unopened("mcp.server")
+
+# ruff: noqa: E402 - the packages have to be there before what is inside them
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.server import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
+from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.subscriptions import (
+    InMemorySubscriptionBus,
+    ListenHandler,
+    PromptsListChanged,
+    ResourcesListChanged,
+    ToolsListChanged,
+)
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    CallToolRequestParams,
+    CompleteRequestParams,
+    GetPromptRequestParams,
+    NotificationParams,
+    PaginatedRequestParams,
+    PromptReference,
+    ReadResourceRequestParams,
+    ServerCapabilities,
+)
+from pydantic import ValidationError
+
+#: What a handler is given.
+Context = ServerRequestContext[Any, Any]
+
+__all__ = [
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
+    "METHOD_NOT_FOUND",
+    "CallNext",
+    "CallToolRequestParams",
+    "CompleteRequestParams",
+    "Context",
+    "GetPromptRequestParams",
+    "HandlerResult",
+    "InMemorySubscriptionBus",
+    "InitializationOptions",
+    "ListenHandler",
+    "MCPError",
+    "NotificationOptions",
+    "NotificationParams",
+    "PaginatedRequestParams",
+    "PromptReference",
+    "PromptsListChanged",
+    "ReadResourceRequestParams",
+    "ResourcesListChanged",
+    "Server",
+    "ServerCapabilities",
+    "StreamableHTTPSessionManager",
+    "ToolsListChanged",
+    "TransportSecuritySettings",
+    "ValidationError",
+    "stdio_server",
+]

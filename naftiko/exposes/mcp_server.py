@@ -1,0 +1,448 @@
+"""The MCP protocol of one adapter: the SDK's low-level server, and what it answers.
+
+The SDK knows the revisions, the messages and the transports; here is what each request
+means for a capability. What is served is one immutable value, so that a reload changes
+all of it at once and a request that is under way keeps the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from naftiko.data import text_of
+from naftiko.errors import shorten
+from naftiko.exposes.callers import CallerVariables
+from naftiko.exposes.mcp_prompts import PromptError, Prompts
+from naftiko.exposes.mcp_resources import ResourceError, Resources, read_backed
+from naftiko.exposes.mcp_results import failure
+from naftiko.exposes.mcp_sdk import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    CallNext,
+    CallToolRequestParams,
+    CompleteRequestParams,
+    Context,
+    GetPromptRequestParams,
+    HandlerResult,
+    InitializationOptions,
+    InMemorySubscriptionBus,
+    ListenHandler,
+    MCPError,
+    NotificationOptions,
+    NotificationParams,
+    PaginatedRequestParams,
+    PromptReference,
+    PromptsListChanged,
+    ReadResourceRequestParams,
+    ResourcesListChanged,
+    Server,
+    ServerCapabilities,
+    ToolsListChanged,
+    ValidationError,
+)
+from naftiko.exposes.mcp_search import INSTRUCTIONS, SearchTools
+from naftiko.exposes.mcp_tools import Tools
+from naftiko.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from naftiko.exposes.engine import Engine, Progress
+    from naftiko.exposes.options import Options
+    from naftiko.model import Exposes
+
+    JSON = Any
+
+logger = logging.getLogger(__name__)
+
+#: Many clients never ask for a second page, and the largest published adapters have
+#: about a hundred tools: pages are for what no client can want at once.
+PAGE_SIZE = 250
+MAX_COMPLETIONS = 100
+#: Seconds after which a client that does not read is no longer told of a change.
+_ANNOUNCING = 5.0
+
+#: Method of a list → what the list is called in its result.
+_LISTS = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "prompts/list": "prompts",
+}
+_CHANGED: dict[str, ToolsListChanged | ResourcesListChanged | PromptsListChanged] = {
+    "tools": ToolsListChanged(),
+    "resources": ResourcesListChanged(),
+    "prompts": PromptsListChanged(),
+}
+
+
+class Served:
+    """What one version of a document serves; nothing in it changes.
+
+    Attributes:
+        name: How the server calls itself.
+        instructions: What it tells clients about itself, or `None`.
+    """
+
+    def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
+        self.engine = engine
+        self.name = exposes.namespace or "naftiko"
+        self.title = engine.capability.info.label
+        self.tools = Tools(engine, exposes)
+        self.search = SearchTools(self.tools) if options.tools == "search" else None
+        self.resources = Resources(engine, exposes)
+        self.prompts = Prompts(exposes, engine.capability.directory)
+        told = [exposes.description.strip()]
+        if self.search is not None:
+            told.append(INSTRUCTIONS.format(count=len(self.tools)))
+        self.instructions = " ".join(filter(None, told)) or None
+        self.envelope = _freshness(exposes)
+        #: (method, revision, cursor) → result as the SDK made it for the wire.
+        self.pages: dict[tuple[str, str, str | None], HandlerResult] = {}
+        self.revision = f"{id(self):x}"
+
+    def entries(self, name: str) -> list[dict[str, JSON]]:
+        """Return a whole list; that of resources reads folders."""
+        if name == "tools":
+            if self.search is not None:
+                return self.search.entries
+            return self.tools.entries()
+        if name == "prompts":
+            return self.prompts.entries()
+        if name == "resources":
+            return self.resources.entries()
+        return self.resources.templates
+
+    def said(self, kind: str) -> JSON:
+        """Return what clients are told of tools, resources or prompts."""
+        return self.resources.said if kind == "resources" else self.entries(kind)
+
+    def lasts(self, method: str) -> bool:
+        """Tell whether a list stays the same as long as this version is served."""
+        if method not in _LISTS:
+            return False
+        return method != "resources/list" or not self.resources.changes_by_itself
+
+
+def _freshness(exposes: Exposes) -> dict[str, JSON]:
+    """Return how long clients may keep a result, which newer revisions ask for."""
+    ttl = exposes.data.get("ttlMs")
+    is_ttl = isinstance(ttl, int) and not isinstance(ttl, bool) and ttl >= 0
+    scope = text_of(exposes.data.get("cacheScope"))
+    return {
+        "ttlMs": ttl if is_ttl else 0,
+        "cacheScope": scope if scope in ("public", "private") else "private",
+        "resultType": "complete",
+    }
+
+
+class McpServer(Server[dict[str, Any]]):
+    """The low-level server of the SDK, with the answers of one adapter.
+
+    Attributes:
+        served: What is served now.
+    """
+
+    def __init__(self, served: Served, options: Options) -> None:
+        self.served = served
+        self._callers = CallerVariables(options.variable_headers)
+        self._most = options.max_concurrency
+        self._running = 0
+        self._bus = InMemorySubscriptionBus()
+        self._listen = ListenHandler(self._bus)
+        self._connections: WeakSet[Any] = WeakSet()
+        super().__init__(
+            served.name,
+            version=__version__,
+            title=served.title or None,
+            instructions=served.instructions,
+            # Nothing here asks for `Mcp-Param-…` headers, so nothing is to be checked.
+            get_tool_input_schema=lambda _name: None,
+            on_subscriptions_listen=self._listen,
+        )
+        for method in _LISTS:
+            self.add_request_handler(method, PaginatedRequestParams, self._list)
+        add = self.add_request_handler
+        add("tools/call", CallToolRequestParams, self._call_tool)
+        add("resources/read", ReadResourceRequestParams, self._read_resource)
+        add("prompts/get", GetPromptRequestParams, self._get_prompt)
+        add("completion/complete", CompleteRequestParams, self._complete)
+        # Spans are made by `telemetry`, with the names of the specification.
+        self.middleware = [self._around]
+        self.add_notification_handler(
+            "notifications/initialized", NotificationParams, self._connected
+        )
+
+    # --- what it says of itself -------------------------------------------------------
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        """Promise word of changed lists, which the SDK leaves out by default."""
+        return super().create_initialization_options(
+            notification_options or NotificationOptions(True, True, True),
+            experimental_capabilities,
+            extensions,
+        )
+
+    def get_capabilities(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+        *,
+        protocol_version: str | None = None,
+    ) -> ServerCapabilities:
+        """Leave out what the document does not have (fact P02)."""
+        capabilities = super().get_capabilities(
+            notification_options,
+            experimental_capabilities,
+            extensions,
+            protocol_version=protocol_version,
+        )
+        if not self.served.resources:
+            capabilities.resources = None
+        if not self.served.prompts:
+            capabilities.prompts = None
+        if not self.served.prompts and not self.served.resources:
+            capabilities.completions = None
+        return capabilities
+
+    @property
+    def server_info_stamp(self) -> dict[str, Any]:
+        """Who answers; made anew because a reload may change it."""
+        return self.server_info.model_dump(
+            by_alias=True, mode="json", exclude_none=True
+        )
+
+    # --- reload -----------------------------------------------------------------------
+
+    def replace(self, served: Served) -> list[str]:
+        """Serve something else from now on; return the lists that changed."""
+        before, self.served = self.served, served
+        self.name = served.name
+        self.title = served.title or None
+        self.instructions = served.instructions
+        return [kind for kind in _CHANGED if before.said(kind) != served.said(kind)]
+
+    async def announce(self, kinds: list[str]) -> None:
+        """Tell every client that listens which lists have changed."""
+        for kind in kinds:
+            await self._bus.publish(_CHANGED[kind])
+        told = [
+            asyncio.wait_for(self._tell(connection, kinds), _ANNOUNCING)
+            for connection in list(self._connections)
+        ]
+        await asyncio.gather(*told, return_exceptions=True)
+
+    async def _tell(self, connection: Any, kinds: list[str]) -> None:
+        for kind in kinds:
+            await connection.notify(f"notifications/{kind}/list_changed", None)
+
+    def end_subscriptions(self) -> None:
+        """End the streams on which clients wait for changes."""
+        self._listen.close()
+
+    async def _connected(self, ctx: Context, params: NotificationParams) -> None:
+        # The session that a handler gets belongs to one request; the connection behind
+        # it, which has no public name, lives as long as the client does.
+        self._connections.add(ctx.session._connection)
+
+    # --- requests ---------------------------------------------------------------------
+
+    async def _around(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Answer lists that last from memory, and keep the inside of failures inside.
+
+        The SDK checks a list twice against its models, which costs four times as much
+        as all the rest; what it made of one is good until the next reload.
+        """
+        served = self.served
+        key = None
+        if served.lasts(ctx.method):
+            cursor = (ctx.params or {}).get("cursor")
+            if cursor is None or isinstance(cursor, str):
+                key = (ctx.method, ctx.protocol_version, cursor)
+                if (page := served.pages.get(key)) is not None:
+                    return page
+        try:
+            result = await call_next(ctx)
+        except (MCPError, ValidationError):
+            raise
+        except Exception:
+            logger.exception("%s failed", ctx.method)
+            raise MCPError(INTERNAL_ERROR, "Internal error") from None
+        if key is not None and served is self.served:
+            served.pages[key] = result
+        return result
+
+    async def _list(
+        self, ctx: Context, params: PaginatedRequestParams
+    ) -> dict[str, JSON]:
+        served = self.served
+        name = _LISTS[ctx.method]
+        self._require(served, ctx.method)
+        if served.lasts(ctx.method):
+            entries = served.entries(name)
+        else:
+            entries = await asyncio.to_thread(served.entries, name)
+        start = _start_of(params.cursor, served)
+        page = entries[start : start + PAGE_SIZE]
+        if start and not page:
+            raise MCPError(INVALID_PARAMS, "Invalid params: the cursor is not known")
+        result = {name: page, **served.envelope}
+        if start + PAGE_SIZE < len(entries):
+            result["nextCursor"] = f"{served.revision}.{start + PAGE_SIZE}"
+        return result
+
+    def _require(self, served: Served, method: str) -> None:
+        """Refuse a method of what the document does not have."""
+        kind = method.partition("/")[0]
+        if kind == "tools" or getattr(served, kind):
+            return
+        raise MCPError(METHOD_NOT_FOUND, "Method not found", method)
+
+    async def _call_tool(
+        self, ctx: Context, params: CallToolRequestParams
+    ) -> dict[str, JSON]:
+        served = self.served
+        name = params.name
+        arguments: Mapping[str, JSON] = params.arguments or {}
+        if served.search is not None:
+            answer = served.search.answer(name, arguments)
+            if answer is not None:
+                return answer
+            if name == "call":
+                target = served.search.target(arguments)
+                if isinstance(target, dict):
+                    return target
+                tool, arguments = target
+                name = tool.name
+        found = served.tools.get(name)
+        if found is None:
+            guess = served.tools.guess(name)
+            said = f"Invalid params: Unknown tool: {shorten(name)}"
+            raise MCPError(INVALID_PARAMS, f"{said}; {guess}" if guess else said)
+        if self._running >= self._most:
+            return failure(f"{name}: too many calls at once.\nhint: call again soon")
+        self._running += 1
+        try:
+            return await found.call(
+                served.engine,
+                arguments,
+                self._callers,
+                variables=self._variables(ctx),
+                progress=_progress(ctx),
+            )
+        finally:
+            self._running -= 1
+
+    def _variables(self, ctx: Context) -> dict[str, str | None] | None:
+        """Return the variables of this caller; over stdio the server's own count."""
+        if not self._callers or ctx.request is None:
+            return None
+        return self._callers.of(ctx.request.scope["headers"])
+
+    async def _read_resource(
+        self, ctx: Context, params: ReadResourceRequestParams
+    ) -> dict[str, JSON]:
+        served = self.served
+        self._require(served, ctx.method)
+        uri = str(params.uri)
+        backed = served.resources.backed(uri)
+        try:
+            if backed is None:
+                content = await asyncio.to_thread(served.resources.read_file, uri)
+            else:
+                content = await read_backed(
+                    served.engine,
+                    backed,
+                    uri,
+                    self._callers,
+                    variables=self._variables(ctx),
+                )
+        except ResourceError as error:
+            if error.is_callers:
+                code, said = INVALID_PARAMS, f"Invalid params: {error}"
+            else:
+                code, said = INTERNAL_ERROR, f"Internal error: {error}"
+            raise MCPError(code, said, {"uri": uri}) from None
+        return {"contents": [content], **served.envelope}
+
+    async def _get_prompt(
+        self, ctx: Context, params: GetPromptRequestParams
+    ) -> dict[str, JSON]:
+        served = self.served
+        self._require(served, ctx.method)
+        try:
+            prompt = served.prompts.get(params.name)
+            messages = prompt.messages(params.arguments or {})
+        except PromptError as error:
+            if error.is_callers:
+                raise MCPError(INVALID_PARAMS, f"Invalid params: {error}") from None
+            raise MCPError(INTERNAL_ERROR, f"Internal error: {error}") from None
+        result: dict[str, JSON] = {"messages": messages, "resultType": "complete"}
+        if description := prompt.entry.get("description"):
+            result["description"] = description
+        return result
+
+    async def _complete(
+        self, ctx: Context, params: CompleteRequestParams
+    ) -> dict[str, JSON]:
+        served = self.served
+        argument = params.argument
+        if isinstance(params.ref, PromptReference):
+            try:
+                prompt = served.prompts.get(params.ref.name)
+            except PromptError as error:
+                raise MCPError(INVALID_PARAMS, f"Invalid params: {error}") from None
+            values = prompt.complete(argument.name)
+            of = f"the prompt '{prompt.name}'"
+        else:
+            uri = params.ref.uri
+            values = await asyncio.to_thread(
+                served.resources.complete, uri, argument.name
+            )
+            of = f"the resource template {shorten(uri)}"
+        if values is None:
+            raise MCPError(
+                INVALID_PARAMS,
+                f"Invalid params: {of} has no argument '{shorten(argument.name)}'",
+            )
+        typed = argument.value.casefold()
+        fitting = [value for value in values if value.casefold().startswith(typed)]
+        return {
+            "completion": {
+                "values": fitting[:MAX_COMPLETIONS],
+                "total": len(fitting),
+                "hasMore": len(fitting) > MAX_COMPLETIONS,
+            },
+            "resultType": "complete",
+        }
+
+
+def _start_of(cursor: str | None, served: Served) -> int:
+    """Return where a page begins; a cursor of another version names none."""
+    if cursor is None:
+        return 0
+    revision, _, number = cursor.partition(".")
+    if revision != served.revision or not number.isdecimal():
+        raise MCPError(INVALID_PARAMS, "Invalid params: the cursor is not known")
+    return int(number)
+
+
+def _progress(ctx: Context) -> Progress | None:
+    """Return what tells a client how far a call is, when the client wants to know."""
+    if not ctx.meta or "progress_token" not in ctx.meta:
+        return None
+
+    async def report(done: int, total: int, steps: str) -> None:
+        await ctx.session.report_progress(done, total, steps or None)
+
+    return report
