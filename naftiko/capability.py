@@ -75,6 +75,7 @@ class Capability:
         exposes: The adapters that the document exposes.
         problems: What was found when the document was loaded; it works all the same.
         scripting: Runs its script steps.
+        files: What it was read from: its document, and those it imports from.
     """
 
     def __init__(
@@ -91,7 +92,9 @@ class Capability:
         auth: Mapping[str, AuthBase] | None = None,
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
+        files: tuple[Path, ...] = (),
     ) -> None:
+        self.files = files
         self.info: Info = spec.info
         self.operations = operations
         self.exposes: tuple[Exposes, ...] = spec.exposes

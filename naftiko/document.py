@@ -74,6 +74,7 @@ class Document:
         data: The plain data: mappings with text keys, lists, scalars.
         name: The file as it is to be shown in messages.
         directory: What relative locations in the document refer to, or `None`.
+        file: Where it was read from, or `None`.
         truncation: The publisher's notice, or `None` for a whole document.
     """
 
@@ -83,6 +84,7 @@ class Document:
         "_marks",
         "data",
         "directory",
+        "file",
         "name",
         "truncation",
     )
@@ -100,6 +102,7 @@ class Document:
         self.data = data
         self.name = name
         self.directory = directory
+        self.file: Path | None = None
         self.truncation = truncation
         self._marks = marks
         self._aliases = frozenset(aliases)
@@ -210,6 +213,7 @@ def _read_path(source: str | Path, name: str) -> Document:
             ) from None
     document = read_text(_decode(raw, shown), shown)
     document.directory = directory
+    document.file = None if str(source) == "-" else Path(source)
     return document
 
 

@@ -36,11 +36,13 @@ class Resolved(NamedTuple):
         binds: Entries of `binds` of the files that adapters came from; their locations
             are absolute.
         reasons: Place of an import that is not available → why.
+        files: The files that were read.
     """
 
     data: JSON
     binds: tuple[Mapping[str, JSON], ...] = ()
     reasons: Mapping[DocumentPath, str] = {}
+    files: tuple[Path, ...] = ()
 
 
 class _Unavailable(Exception):
@@ -77,6 +79,7 @@ def resolve_imports(document: Document) -> Resolved:
         {**data, "capability": resolved} if at else resolved,
         tuple(resolver.binds),
         reasons,
+        tuple(resolver.files),
     )
 
 
@@ -105,7 +108,7 @@ class _Resolver:
 
     def __init__(self) -> None:
         self.binds: list[Mapping[str, JSON]] = []
-        self._files: dict[Path, Document] = {}
+        self.files: dict[Path, Document] = {}
         self._used: set[Path] = set()
 
     def entry(
@@ -173,15 +176,15 @@ class _Resolver:
             yield from self._adapters(wanted, origin)
 
     def _read(self, path: Path, shown: str) -> Document:
-        if path not in self._files:
+        if path not in self.files:
             try:
-                self._files[path] = documents.read(path)
+                self.files[path] = documents.read(path)
             except DocumentError as error:
                 missing = f"there is no file {shown}"
                 raise _Unavailable(
                     f"{shown}: {error.message}" if path.is_file() else missing
                 ) from None
-        return self._files[path]
+        return self.files[path]
 
     def _keep_binds(self, path: Path, data: JSON) -> None:
         """Keep the variables of a file: its adapters refer to them."""

@@ -116,6 +116,7 @@ def load(
         base_uri=base_uri,
         auth=auth,
         problems=stages.problems(),
+        files=tuple(filter(None, (document.file, *stages.imported))),
     )
 
 
@@ -170,6 +171,7 @@ class _Stages:
 
     spec: CapabilitySpec
     scope: Scope
+    imported: tuple[Path, ...] = ()
 
     def __init__(
         self, document: Document, schema: str | None, *, strict: bool = False
@@ -210,6 +212,7 @@ class _Stages:
         append_unplaced: bool,
     ) -> Registry:
         resolved = resolve_imports(self.document)
+        self.imported = resolved.files
         self.spec = read_capability(
             resolved.data,
             self.found,

@@ -1,0 +1,105 @@
+"""Several adapters under one port, each below a prefix of its own.
+
+This module must not know what the adapters are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from html import escape
+from typing import Any
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Receive, Send], Awaitable[None]]
+
+
+class Prefixes:
+    """An ASGI application that hands each request to the one its path begins with.
+
+    Args:
+        apps: Prefix, such as `/docker-rest` → application.
+        kinds: Prefix → what is there, for the list at `/`.
+    """
+
+    def __init__(self, apps: Mapping[str, App], kinds: Mapping[str, str]) -> None:
+        self._apps = dict(apps)
+        self._kinds = dict(kinds)
+        self._depths = sorted({p.count("/") for p in apps}, reverse=True)
+
+    async def __call__(
+        self,
+        scope: Any,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        for depth in self._depths:
+            prefix = "/".join(path.split("/", depth + 1)[: depth + 1])
+            app = self._apps.get(prefix)
+            if app is not None:
+                await app(_below(scope, prefix), receive, send)
+                return
+        await self._list(scope, send)
+
+    async def _list(self, scope: Any, send: Send) -> None:
+        """Answer `/` with what is served; anything else with 404."""
+        found = scope["path"] in ("", "/")
+        wants_html = any(
+            name == b"accept" and b"text/html" in value
+            for name, value in scope["headers"]
+        )
+        if found and wants_html:
+            kind, body = b"text/html; charset=utf-8", self._html().encode()
+        else:
+            kind = b"application/json"
+            listed = [{"path": p, "type": k} for p, k in self._kinds.items()]
+            body = json.dumps(
+                {"adapters": listed}
+                if found
+                else {
+                    "type": "about:blank",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "the path begins with no adapter",
+                    "adapters": listed,
+                }
+            ).encode()
+            kind = kind if found else b"application/problem+json"
+        headers = [
+            (b"content-type", kind),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        status = 200 if found else 404
+        await send(
+            {"type": "http.response.start", "status": status, "headers": headers}
+        )
+        content = b"" if scope["method"] == "HEAD" else body
+        await send({"type": "http.response.body", "body": content})
+
+    def _html(self) -> str:
+        rows = "".join(
+            f'<li><a href="{escape(path)}/{"docs" if kind == "rest" else ""}">'
+            f"{escape(path)}</a> ({escape(kind)})</li>"
+            for path, kind in self._kinds.items()
+        )
+        return (
+            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            '<meta name="color-scheme" content="light dark">'
+            "<title>naftiko</title><h1>Served here</h1>"
+            f"<ul>{rows}</ul></html>"
+        )
+
+
+def _below(scope: Any, prefix: str) -> Any:
+    """Return the scope of a request as seen below a prefix."""
+    path = scope["path"].removeprefix(prefix) or "/"
+    raw = scope.get("raw_path")
+    below = {**scope, "path": path, "root_path": scope.get("root_path", "") + prefix}
+    if raw is not None:
+        below["raw_path"] = raw.removeprefix(prefix.encode()) or b"/"
+    return below

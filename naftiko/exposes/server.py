@@ -1,0 +1,378 @@
+"""Sockets, signals, start and drain: run sites until told to stop.
+
+One event loop serves every port. Stopping takes no new connections, lets requests under
+way finish, then ends streams: exit within `GRACE` seconds. This module must not know
+what is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naftiko.errors import NaftikoError, ServeError
+from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
+from naftiko.exposes.prefixes import Prefixes
+from naftiko.exposes.sites import Place, Served, Site, Source, check_names, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from naftiko.exposes.options import Options
+
+#: Seconds that requests under way have to finish; 10 are promised in all.
+GRACE = 7.0
+_LAST = 1.5
+_WATCH = 0.5
+_BACKLOG = 2048
+_log = logging.getLogger("naftiko.serve")
+
+
+class Plan(NamedTuple):
+    """What to serve and where, as the operator says.
+
+    Attributes:
+        ports: Name of an adapter → port; the empty name stands for the only adapter.
+        single_port: Serve everything there, each adapter below its namespace.
+        only: Names of adapters; empty for all.
+        watch: Reload when a document changes.
+    """
+
+    sources: Sequence[Source]
+    options: Options
+    host: str = ""
+    ports: Mapping[str, int] = {}
+    single_port: int | None = None
+    only: tuple[str, ...] = ()
+    allow_public: bool = False
+    watch: bool = False
+
+
+class Listener(NamedTuple):
+    """One socket and what is served on it."""
+
+    socket: socket.socket
+    served: tuple[Served, ...]
+    prefixes: tuple[str, ...] = ()
+
+    @property
+    def app(self) -> Any:
+        """The ASGI application."""
+        if not self.prefixes:
+            return self.served[0].logged
+        return Prefixes(
+            {p: s.logged for p, s in zip(self.prefixes, self.served, strict=True)},
+            {p: s.state.type for p, s in zip(self.prefixes, self.served, strict=True)},
+        )
+
+
+class Server:
+    """Everything that one process serves.
+
+    Args:
+        plan: What to serve and where.
+        host: Where its state is told.
+
+    Raises:
+        DocumentError: A document cannot be loaded.
+        ServeError: Something cannot be served.
+    """
+
+    def __init__(self, plan: Plan, host: Host | None = None) -> None:
+        from naftiko.aio_transport import AioTransport
+
+        self.plan = plan
+        self.host = host or Host()
+        self.transport = AioTransport()
+        self.sites = [
+            Site(source, self.transport, plan.options, self.host, only=plan.only)
+            for source in plan.sources
+        ]
+        check_names(plan.only, self.sites, "--adapter")
+        self.host.adapters = [s.state for site in self.sites for s in site.served]
+        self.host.reload = self.reload
+        self._reloading = asyncio.Lock()
+        self._stop = asyncio.Event()
+
+    @property
+    def served(self) -> list[Served]:
+        """Every adapter of every document."""
+        return [served for site in self.sites for served in site.served]
+
+    def listen(self, sockets: Sequence[socket.socket] = ()) -> list[Listener]:
+        """Bind every socket, before anything is served.
+
+        Args:
+            sockets: Bound by somebody else, in the order in which this would.
+
+        Raises:
+            ServeError: An address cannot be had.
+        """
+        places = self._places()
+        given = iter(sockets)
+        listeners: list[Listener] = []
+        try:
+            for place, served in places:
+                bound = next(given, None) or _bind(place, served)
+                port = bound.getsockname()[1]
+                prefixes = self._prefixes() if self.plan.single_port is not None else ()
+                for number, entry in enumerate(served):
+                    entry.state.port = port
+                    below = prefixes[number] if prefixes else ""
+                    entry.state.url = f"http://{_shown(place.host)}:{port}{below}"
+                listeners.append(Listener(bound, served, tuple(prefixes)))
+        except ServeError:
+            for listener in listeners:
+                listener.socket.close()
+            raise
+        return listeners
+
+    def _places(self) -> list[tuple[Place, tuple[Served, ...]]]:
+        plan, served = self.plan, self.served
+        named = [name for name in plan.ports if name]
+        check_names(named, self.sites, "--port")
+        if "" in plan.ports and len(served) != 1:
+            raise ServeError(
+                f"--port {plan.ports['']} does for one adapter, but there are"
+                f" {len(served)}",
+                hint="give --port NAME=PORT, --adapter NAME, or --single-port PORT",
+            )
+        if plan.single_port is not None:
+            places = [
+                place_of(
+                    entry.exposes,
+                    host=plan.host or "localhost",
+                    port=plan.single_port,
+                    allow_public=plan.allow_public,
+                )
+                for entry in served
+            ]
+            return [(places[0], tuple(served))] if served else []
+        found: list[tuple[Place, tuple[Served, ...]]] = []
+        taken: dict[int, str] = {}
+        for entry in served:
+            port = plan.ports.get(entry.name, plan.ports.get(""))
+            place = place_of(
+                entry.exposes, host=plan.host, port=port, allow_public=plan.allow_public
+            )
+            if place.port and place.port in taken:
+                raise ServeError(
+                    f"'{entry.name}' and '{taken[place.port]}' both want port"
+                    f" {place.port}",
+                    hint=f"give --port {entry.name}=PORT, or --single-port PORT",
+                )
+            taken[place.port] = entry.name
+            found.append((place, (entry,)))
+        return found
+
+    def _prefixes(self) -> list[str]:
+        """Return a prefix for each adapter: its name, after that of its document."""
+        names = [served.name for served in self.served]
+        return [
+            f"/{served.name}"
+            if names.count(served.name) == 1
+            else f"/{served.site.source.name}/{served.name}"
+            for served in self.served
+        ]
+
+    # --- running ----------------------------------------------------------------------
+
+    async def run(self, listeners: Sequence[Listener]) -> None:
+        """Serve until `stop` is called."""
+        import uvicorn
+
+        servers = [_uvicorn(uvicorn, listener) for listener in listeners]
+        stack = AsyncExitStack()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            for site in self.sites:
+                await site.start(stack)
+            for server, listener in zip(servers, listeners, strict=True):
+                serving = server.serve(sockets=[listener.socket])
+                tasks.append(asyncio.create_task(serving))
+            await _until_started(servers, tasks)
+            for served in self.served:
+                served.state.state = STARTED
+                _log.info(
+                    "%s '%s' at %s",
+                    served.state.type,
+                    served.name,
+                    served.state.url,
+                    extra={"url": served.state.url},
+                )
+            if self.plan.watch:
+                tasks.append(asyncio.create_task(self._watch()))
+            stopping = asyncio.create_task(self._stop.wait())
+            await asyncio.wait([stopping, *tasks], return_when="FIRST_COMPLETED")
+            stopping.cancel()
+        finally:
+            await self._drain(servers, tasks, stack)
+
+    def stop(self) -> None:
+        """Ask to stop; safe to call from a signal handler."""
+        self._stop.set()
+
+    async def _drain(
+        self, servers: Sequence[Any], tasks: Sequence[asyncio.Task[None]], stack: Any
+    ) -> None:
+        self.host.is_stopping = True
+        for server in servers:
+            server.should_exit = True
+        for served in self.served:
+            served.state.state = STOPPED
+        until = asyncio.get_running_loop().time() + GRACE
+        # uvicorn waits for every connection; event streams only end with their adapter.
+        while any(s.logged.open_requests for s in self.served):
+            if asyncio.get_running_loop().time() > until:
+                _log.warning("requests under way are cut off after %.0f s", GRACE)
+                break
+            await asyncio.sleep(0.02)
+        with suppress(asyncio.TimeoutError, Exception):
+            await asyncio.wait_for(stack.aclose(), _LAST)
+        for server in servers:
+            server.force_exit = True
+        for task in tasks:
+            if task.get_coro().__name__ == "_watch":  # type: ignore[union-attr]
+                task.cancel()
+        done, late = await asyncio.wait(tasks, timeout=_LAST) if tasks else ((), ())
+        for task in late:
+            task.cancel()
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                _log.error("a server failed: %s", error)
+        await self.transport.close()
+
+    # --- reloading --------------------------------------------------------------------
+
+    async def reload(self) -> Reloaded:
+        """Read every document again; what cannot be served leaves the old version."""
+        async with self._reloading:
+            try:
+                versions = [
+                    site.prepare(await asyncio.to_thread(site.source.load))
+                    for site in self.sites
+                ]
+            except NaftikoError as error:
+                _log.error("not reloaded, the old version is served: %s", error)
+                return Reloaded(False, (str(error),))
+            notes = [
+                note
+                for site, version in zip(self.sites, versions, strict=True)
+                for note in site.serve(version)
+            ]
+            for note in notes:
+                _log.warning("reloaded, but: %s", note)
+            _log.info("reloaded %s", ", ".join(s.source.file for s in self.sites))
+            return Reloaded(True, tuple(notes))
+
+    async def _watch(self) -> None:
+        known = self._stamps()
+        while True:
+            await asyncio.sleep(_WATCH)
+            now = self._stamps()
+            if now != known:
+                # An editor may still be writing.
+                await asyncio.sleep(_WATCH / 5)
+                known = self._stamps()
+                await self.reload()
+
+    def _stamps(self) -> list[tuple[str, int, int]]:
+        found = []
+        for site in self.sites:
+            for file in site.capability.files:
+                with suppress(OSError):
+                    about = os.stat(file)
+                    found.append((str(file), about.st_mtime_ns, about.st_size))
+        return found
+
+
+def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
+    config = uvicorn.Config(
+        listener.app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Bodies are limited by the adapters; heads here.
+        h11_max_incomplete_event_size=64 * 1024,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(GRACE + _LAST),
+        backlog=_BACKLOG,
+    )
+    server = uvicorn.Server(config)
+    # Signals are ours: there may be several servers, and one process.
+    server.capture_signals = _no_signals
+    return server
+
+
+@contextmanager
+def _no_signals() -> Iterator[None]:
+    yield
+
+
+async def _until_started(
+    servers: Sequence[Any], tasks: Sequence[asyncio.Task[None]]
+) -> None:
+    while not all(server.started for server in servers):
+        for task in tasks:
+            if task.done():
+                task.result()
+                raise ServeError("a server stopped before it was ready")
+        await asyncio.sleep(0.005)
+
+
+def _bind(place: Place, served: Sequence[Served]) -> socket.socket:
+    names = ", ".join(f"'{entry.name}'" for entry in served)
+    host = "127.0.0.1" if place.host == "localhost" else place.host
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, place.port))
+        bound.listen(_BACKLOG)
+        bound.set_inheritable(True)
+        return bound
+    except OSError as error:
+        bound.close()
+        name = served[0].name if len(served) == 1 else "NAME"
+        raise ServeError(
+            f"{names}: {host}:{place.port} cannot be had: {error.strerror or error}",
+            hint=f"give --port {name}=PORT, or stop what listens there",
+        ) from None
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def run(plan: Plan, host: Host) -> None:
+    """Serve in this process until SIGTERM or SIGINT.
+
+    Raises:
+        DocumentError: A document cannot be loaded.
+        ServeError: Something cannot be served.
+    """
+    asyncio.run(serve(plan, host))
+
+
+async def serve(plan: Plan, host: Host, sockets: Sequence[socket.socket] = ()) -> None:
+    """Serve until SIGTERM or SIGINT; see `run`."""
+    server = Server(plan, host)
+    try:
+        listeners = server.listen(sockets)
+    except ServeError:
+        await server.transport.close()
+        raise
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    with suppress(AttributeError, ValueError):
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: asyncio.ensure_future(server.reload())
+        )
+    await server.run(listeners)

@@ -1,0 +1,313 @@
+"""Documents → adapters ready to be served: which, where, and protected by what.
+
+One site is one document. Reloading builds everything anew beside the old, and swaps it
+only when all of it is good. This module must not know sockets.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naftiko.errors import ServeError, names_of
+from naftiko.exposes.engine import Engine
+from naftiko.exposes.guard import Guard
+from naftiko.exposes.host import Adapter
+from naftiko.exposes.logs import AccessLog
+from naftiko.loader import load
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from naftiko.capability import Capability
+    from naftiko.exposes.host import Host
+    from naftiko.exposes.options import Options
+    from naftiko.model import Exposes
+    from naftiko.transport import AsyncTransport
+
+_log = logging.getLogger("naftiko.serve")
+_APPS = {
+    "rest": ("rest", "RestApp"),
+    "mcp": ("mcp", "McpApp"),
+    "skill": ("skill", "SkillApp"),
+    "control": ("control", "ControlApp"),
+}
+#: What is open to everyone: a page that holds nothing of the document.
+_OPEN = {"rest": frozenset(("/docs",))}
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Source(NamedTuple):
+    """One document and how it is loaded.
+
+    Attributes:
+        settings: Keywords of `naftiko.load`.
+    """
+
+    file: str
+    settings: Mapping[str, Any] = {}
+
+    def load(self) -> Capability:
+        """Load it; raises what `naftiko.load` raises."""
+        return load(self.file, **self.settings)
+
+    @property
+    def name(self) -> str:
+        """What tells it from others in a path."""
+        return Path(self.file).stem
+
+
+class Place(NamedTuple):
+    """Where an adapter is to be served."""
+
+    host: str
+    port: int
+
+
+class Served:
+    """One adapter that is served: an ASGI application that survives reloading."""
+
+    def __init__(self, site: Site, app: Any, exposes: Exposes) -> None:
+        self.site = site
+        self.app = app
+        self.exposes = exposes
+        self.name = exposes.namespace or exposes.type
+        self.guarded = site.guard(app, exposes)
+        self.logged = AccessLog(self._answer, self.name)
+        self.state = Adapter(exposes.type, exposes.namespace, exposes.port)
+
+    async def _answer(
+        self,
+        scope: Any,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        # Asked for anew each time: reloading puts another guard here.
+        await self.guarded(scope, receive, send)
+
+
+class Site:
+    """One document being served.
+
+    Args:
+        source: The document.
+        transport: What sends upstream calls; shared, and kept over reloading.
+        options: How it is served.
+        host: What this process serves.
+        only: Namespaces of the adapters to serve; empty for all.
+
+    Raises:
+        DocumentError: It cannot be loaded.
+        ServeError: It exposes nothing, or something that cannot be served.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        transport: AsyncTransport,
+        options: Options,
+        host: Host,
+        *,
+        only: Iterable[str] = (),
+    ) -> None:
+        self.source = source
+        self.options = options
+        self._transport = transport
+        self._host = host
+        self._only = tuple(only)
+        self.capability = source.load()
+        self.engine = self._engine(self.capability)
+        self.served = [
+            Served(self, self._app(exposes), exposes)
+            for exposes in self._chosen(self.capability)
+        ]
+
+    def _engine(self, capability: Capability) -> Engine:
+        return Engine(capability, self._transport, timeout=self.options.timeout)
+
+    def _chosen(self, capability: Capability) -> list[Exposes]:
+        """Return the adapters to serve.
+
+        One that talks over standard input and output is served alone, by `--stdio`.
+        """
+        exposes = [e for e in capability.exposes if e.type in _APPS]
+        if not exposes:
+            raise ServeError(
+                f"{self.source.file}: Capability must expose at least one endpoint.",
+                hint="add `exposes:` with an adapter of type rest, mcp, skill or"
+                " control; its operations can be called without",
+            )
+        chosen = [
+            e
+            for e in exposes
+            if e.transport != "stdio"
+            and (not self._only or (e.namespace or e.type) in self._only)
+        ]
+        for entry in exposes:
+            if entry.transport == "stdio" and not self._only:
+                _log.info(
+                    "%s: '%s' talks over standard input and output: serve it with"
+                    " --stdio",
+                    self.source.file,
+                    entry.namespace,
+                )
+        return chosen
+
+    def names(self) -> list[str]:
+        """Return what `--adapter` may name here."""
+        return [e.namespace or e.type for e in self.capability.exposes]
+
+    def _app(self, exposes: Exposes) -> Any:
+        module, name = _APPS[exposes.type]
+        try:
+            kind = getattr(import_module(f"naftiko.exposes.{module}"), name)
+        except ImportError as error:
+            raise ServeError(
+                f"serving {exposes.type} needs '{error.name}', which is not installed",
+                hint="pip install 'naftiko[serve]'",
+            ) from None
+        if exposes.type == "control":
+            return kind(self.engine, exposes, self.options, self._host)
+        return kind(self.engine, exposes, self.options)
+
+    def guard(self, app: Any, exposes: Exposes, engine: Engine | None = None) -> Guard:
+        """Return an application behind what the document asks of callers."""
+        return Guard(
+            app,
+            exposes,
+            (engine or self.engine).capability.variables,
+            self._transport,
+            open_paths=_OPEN.get(exposes.type, frozenset()),
+        )
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Enter what every adapter needs while it is served."""
+        for served in self.served:
+            await stack.enter_async_context(served.app.lifespan())
+
+    def prepare(self, capability: Capability) -> Version:
+        """Make another version of the document ready, and change nothing yet.
+
+        Raises:
+            ServeError: The new version cannot be served.
+        """
+        chosen = {_key(e): e for e in self._chosen(capability)}
+        engine = self._engine(capability)
+        guards = {
+            key: self.guard(served.app, chosen[key], engine)
+            for served in self.served
+            if (key := _key(served.exposes)) in chosen
+        }
+        return Version(engine, chosen, guards)
+
+    def serve(self, version: Version) -> list[str]:
+        """Serve a version that was made ready; return what needs a restart."""
+        self.engine, self.capability = version.engine, version.engine.capability
+        new = dict(version.exposes)
+        notes = []
+        for served in self.served:
+            key = _key(served.exposes)
+            exposes = new.pop(key, None)
+            if exposes is None:
+                notes.append(f"'{served.name}' is gone; it is served until a restart")
+                continue
+            before = served.exposes
+            if (exposes.port, exposes.address) != (before.port, before.address):
+                notes.append(f"'{served.name}' moves when the server is restarted")
+            served.app.replace(self.engine, exposes)
+            served.exposes = exposes
+            served.guarded = version.guards[key]
+        return notes + [
+            f"'{e.namespace or e.type}' is new; it is served after a restart"
+            for e in new.values()
+        ]
+
+
+class Version(NamedTuple):
+    """A version of a document, ready to be served in the place of another."""
+
+    engine: Engine
+    exposes: Mapping[tuple[str, str], Exposes]
+    guards: Mapping[tuple[str, str], Guard]
+
+
+def _key(exposes: Exposes) -> tuple[str, str]:
+    return exposes.type, exposes.namespace
+
+
+# --- where --------------------------------------------------------------------------
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    return host in _LOOPBACK or host.startswith("127.")
+
+
+def place_of(
+    exposes: Exposes,
+    *,
+    host: str = "",
+    port: int | None = None,
+    allow_public: bool = False,
+) -> Place:
+    """Decide where to serve an adapter.
+
+    Without `--allow-public` an open adapter is only served to this machine: an address
+    of the document is replaced, one that was asked for is refused.
+
+    Args:
+        exposes: The adapter.
+        host: What the operator asks for; empty for the document's.
+        port: The same.
+        allow_public: The operator means it.
+
+    Raises:
+        ServeError: It has no port, or must not be open to everyone.
+    """
+    name = exposes.namespace or exposes.type
+    wanted = host or exposes.address or "localhost"
+    if not is_loopback(wanted) and exposes.authentication is None:
+        if allow_public:
+            _log.warning(
+                "'%s' is open to everyone who reaches %s: it has no authentication",
+                name,
+                wanted,
+            )
+        elif host:
+            raise ServeError(
+                f"'{name}' has no authentication and would be open at {wanted}",
+                hint="declare `authentication`, or confirm it with --allow-public",
+            )
+        else:
+            _log.warning(
+                "'%s' has no authentication, so it is not served at %s but to this"
+                " machine only; --allow-public confirms it [W-address-public]",
+                name,
+                wanted,
+            )
+            wanted = "localhost"
+    chosen = exposes.port if port is None else port
+    if chosen is None:
+        raise ServeError(
+            f"'{name}' has no port",
+            hint=f"add `port:`, or give --port {name}=8080",
+        )
+    return Place(wanted, chosen)
+
+
+def check_names(wanted: Iterable[str], sites: Iterable[Site], option: str) -> None:
+    """Refuse names of adapters that no document has.
+
+    Raises:
+        ServeError: One is unknown.
+    """
+    known = [name for site in sites for name in site.names()]
+    for name in wanted:
+        if name not in known:
+            raise ServeError(
+                f"{option}: no adapter is called '{name}'",
+                hint=f"exposed: {names_of(known)}",
+            )

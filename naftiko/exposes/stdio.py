@@ -1,0 +1,63 @@
+"""One MCP adapter on standard input and output, as desktop agents start it.
+
+Nothing but protocol is written to standard output. This module must not know MCP.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from naftiko.errors import ServeError, names_of
+from naftiko.exposes.engine import Engine
+
+if TYPE_CHECKING:
+    from naftiko.capability import Capability
+    from naftiko.exposes.server import Plan
+    from naftiko.model import Exposes
+
+
+async def serve_stdio(plan: Plan) -> None:
+    """Serve until standard input ends.
+
+    Raises:
+        DocumentError: The document cannot be loaded.
+        ServeError: It has no MCP adapter, or several and none is chosen.
+    """
+    from naftiko.aio_transport import AioTransport
+    from naftiko.exposes.mcp import McpApp
+    from naftiko.exposes.mcp import serve_stdio as speak
+
+    if len(plan.sources) != 1:
+        raise ServeError(
+            f"--stdio serves one document, not {len(plan.sources)}",
+            hint="start one server for each",
+        )
+    capability = plan.sources[0].load()
+    exposes = _chosen(capability, plan)
+    transport = AioTransport()
+    engine = Engine(capability, transport, timeout=plan.options.timeout)
+    app = McpApp(engine, exposes, plan.options)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(transport.close)
+        await speak(app)
+
+
+def _chosen(capability: Capability, plan: Plan) -> Exposes:
+    """Return the adapter to serve: the one named, else the one meant for it."""
+    found = [e for e in capability.exposes if e.type == "mcp"]
+    if plan.only:
+        found = [e for e in found if e.namespace in plan.only]
+    meant = [e for e in found if e.transport == "stdio"] or found
+    if not meant:
+        named = f" called {names_of(plan.only)}" if plan.only else ""
+        raise ServeError(
+            f"{plan.sources[0].file} has no MCP adapter{named}",
+            hint="add `exposes: [{type: mcp, transport: stdio, namespace: …}]`",
+        )
+    if len(meant) > 1:
+        raise ServeError(
+            f"{plan.sources[0].file} has {len(meant)} MCP adapters",
+            hint=f"choose one: --adapter {' or '.join(e.namespace for e in meant)}",
+        )
+    return meant[0]
