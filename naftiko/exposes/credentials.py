@@ -91,6 +91,13 @@ def header(scope: ASGIScope, name: bytes) -> str:
     return ""
 
 
+def path_of(scope: ASGIScope) -> str:
+    """Return the path of a request below where the application is mounted."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return (path.removeprefix(root) or "/") if root else path
+
+
 def bearer_token(scope: ASGIScope) -> str:
     """Return the token of a request (RFC 6750, 2.1), or an empty text."""
     scheme, _, token = header(scope, b"authorization").partition(" ")

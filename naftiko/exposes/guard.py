@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from naftiko.errors import ServeError, shorten
-from naftiko.exposes.credentials import Refusal, Secrets, bearer_token, equal, header
+from naftiko.exposes.credentials import (
+    Refusal,
+    Secrets,
+    bearer_token,
+    equal,
+    header,
+    path_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +86,7 @@ class Guard:
         if self._check is None or scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
+        path = path_of(scope)
         if path in self._documents and scope["method"] in ("GET", "HEAD"):
             await _send(send, 200, self._documents[path], scope["method"])
             return

@@ -96,10 +96,5 @@ class Prefixes:
 
 
 def _below(scope: Any, prefix: str) -> Any:
-    """Return the scope of a request as seen below a prefix."""
-    path = scope["path"].removeprefix(prefix) or "/"
-    raw = scope.get("raw_path")
-    below = {**scope, "path": path, "root_path": scope.get("root_path", "") + prefix}
-    if raw is not None:
-        below["raw_path"] = raw.removeprefix(prefix.encode()) or b"/"
-    return below
+    """Return the scope of a request as seen below a prefix: its path stays whole."""
+    return {**scope, "root_path": scope.get("root_path", "") + prefix}
