@@ -68,6 +68,7 @@ class McpApp:
         self.server = McpServer(Served(engine, exposes, options), options)
         self._manager: StreamableHTTPSessionManager | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._app: Any = self._serve
         if options.cors:
@@ -109,6 +110,7 @@ class McpApp:
     async def attached(self) -> AsyncIterator[None]:
         """Announce changes on the event loop that runs now."""
         self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
         try:
             yield
         finally:
@@ -120,8 +122,9 @@ class McpApp:
     def drain(self) -> None:
         """End the streams that would stay open for ever; requests go on.
 
-        To be called before a server waits for its connections to end.
+        To be called before a server waits for what is under way.
         """
+        self._ended.set()
         self.server.end_subscriptions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,17 +138,52 @@ class McpApp:
         manager = self._manager
         if manager is None:
             raise RuntimeError("an MCP adapter is served inside `lifespan()`")
+        method = scope["method"]
+        has_session = any(name == _SESSION for name, _ in scope["headers"])
         if _path_of(scope) not in PATHS:
             await _refuse(send, 404, "MCP is served at /mcp")
-        elif scope["method"] == "POST" or (
-            scope["method"] in ("GET", "DELETE")
-            and any(name == _SESSION for name, _ in scope["headers"])
-        ):
+        elif method == "GET" and has_session:
+            await self._stream(manager, scope, receive, send)
+        elif method == "POST" or (method == "DELETE" and has_session):
             await manager.handle_request(scope, receive, send)
         else:
             # Without a session there is nothing to listen to or to end. The SDK would
             # open one first and refuse then.
             await _refuse(send, 405, "this is an MCP server: connect an MCP client")
+
+    async def _stream(
+        self,
+        manager: StreamableHTTPSessionManager,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Serve the stream of a session until the client leaves or `drain` ends it."""
+        is_open = False
+        ended = self._ended
+
+        async def receive_or_end() -> Any:
+            waiting = [asyncio.ensure_future(receive())]
+            waiting.append(asyncio.ensure_future(ended.wait()))
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if waiting[0].done():
+                    return waiting[0].result()
+                return {"type": "http.disconnect"}
+            finally:
+                for task in waiting:
+                    task.cancel()
+
+        async def noting(message: Any) -> None:
+            nonlocal is_open
+            is_open = message["type"] == "http.response.start" or bool(
+                message.get("more_body")
+            )
+            await send(message)
+
+        await manager.handle_request(scope, receive_or_end, noting)
+        if is_open and ended.is_set():
+            await send({"type": "http.response.body", "body": b""})
 
 
 def _path_of(scope: Scope) -> str:

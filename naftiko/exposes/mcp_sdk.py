@@ -57,6 +57,7 @@ from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
+    SERVER_INFO_META_KEY,
     CallToolRequestParams,
     CompleteRequestParams,
     GetPromptRequestParams,
@@ -66,6 +67,7 @@ from mcp_types import (
     ReadResourceRequestParams,
     ServerCapabilities,
 )
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 #: What a handler is given.
@@ -75,6 +77,8 @@ __all__ = [
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
     "METHOD_NOT_FOUND",
+    "MODERN_PROTOCOL_VERSIONS",
+    "SERVER_INFO_META_KEY",
     "CallNext",
     "CallToolRequestParams",
     "CompleteRequestParams",
