@@ -330,6 +330,8 @@ class Capability:
                     or f"the document consumes: {names_of(self._namespaces)}",
                 )
             plan = self._forwards[namespace] = self._prepared(operation)
+            # Whoever forwards says what the caller accepts.
+            plan.blueprint.fixed = {}
         return build(
             plan.blueprint,
             {},

@@ -1,0 +1,220 @@
+"""What goes back to a caller over HTTP: answers, and in which media type.
+
+Spec 3.6 and RFC 9110. A value that the document shaped is JSON, or YAML for those who
+ask for it; what it did not shape goes back as it came. This module must not know how
+a value was made.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from json import JSONEncoder
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naftiko.document import write_yaml
+from naftiko.expressions import to_scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from naftiko.messages import Response
+    from naftiko.runs import Outcome
+
+    JSON = Any
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+JSON_TYPE = "application/json"
+#: RFC 9512, and what was written before it.
+_YAML_TYPES = (
+    "application/yaml",
+    "application/x-yaml",
+    "text/yaml",
+    "text/x-yaml",
+    "text/vnd.yaml",
+)
+MEDIA_TYPES = (JSON_TYPE, _YAML_TYPES[0])
+_BODILESS = frozenset((204, 205, 304))
+#: Nobody guesses: what an upstream API calls text stays text in a browser.
+_FIXED = ((b"x-content-type-options", b"nosniff"),)
+
+_JSON: dict[str, Any] = {
+    "separators": (",", ":"),
+    "allow_nan": False,
+    "default": to_scalar,
+}
+_encode = JSONEncoder(ensure_ascii=False, **_JSON).encode
+_encode_ascii = JSONEncoder(**_JSON).encode
+
+
+class Answer(NamedTuple):
+    """One HTTP response."""
+
+    status: int
+    content_type: str = ""
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+async def send_answer(
+    send: Send,
+    answer: Answer,
+    *,
+    is_head: bool = False,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """Send an answer over ASGI.
+
+    Args:
+        send: What ASGI gave.
+        answer: What to send.
+        is_head: Send the headers only.
+        headers: Sent as well.
+    """
+    status, content_type, body, more = answer
+    pairs = [*_FIXED, *headers]
+    if content_type:
+        pairs.append((b"content-type", content_type.encode("latin-1", "replace")))
+    for name, value in more:
+        pairs.append(written(name, value))
+    if status in _BODILESS:
+        body = b""
+    else:
+        pairs.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+
+def written(name: str, value: str) -> tuple[bytes, bytes]:
+    """Return a header as ASGI wants it."""
+    return name.lower().encode("latin-1"), value.encode("latin-1", "replace")
+
+
+def json_bytes(value: JSON) -> bytes:
+    """Return compact JSON.
+
+    Raises:
+        ValueError: It holds what JSON cannot, such as "not a number".
+    """
+    try:
+        return _encode(value).encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, which only an escape can stand for.
+        return _encode_ascii(value).encode()
+
+
+# --- content negotiation (RFC 9110, 12.5.1) -----------------------------------------
+
+
+@lru_cache(maxsize=256)
+def chosen(accept: str) -> str:
+    """Return the media type for a value, or an empty text when none is acceptable.
+
+    JSON, unless the caller likes YAML better: by its quality, or else by naming it
+    where JSON is only covered by a wildcard.
+    """
+    ranges = list(_ranges(accept))
+    if not ranges:
+        return JSON_TYPE
+    best = (0.0, 0, "")
+    # The first of equals stays: JSON.
+    for media_type in (JSON_TYPE, *_YAML_TYPES):
+        quality, exactness = _quality(media_type, ranges)
+        if quality and (quality, exactness) > best[:2]:
+            best = (quality, exactness, media_type)
+    return best[2]
+
+
+def _ranges(accept: str) -> Iterable[tuple[str, float]]:
+    for part in accept.split(","):
+        media_range, *parameters = (word.strip().lower() for word in part.split(";"))
+        if not media_range:
+            continue
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                quality = _number(parameter[2:])
+        yield media_range, quality
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return 1.0
+    return min(max(number, 0.0), 1.0) if number == number else 1.0
+
+
+def _quality(media_type: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
+    """Return how much a media type is wanted, and how exactly it was named."""
+    found = (0.0, -1)
+    kind = media_type.partition("/")[0] + "/*"
+    for media_range, quality in ranges:
+        exactness = {media_type: 2, kind: 1, "*/*": 0}.get(media_range, -1)
+        if exactness > found[1]:
+            found = (quality, exactness)
+    return found[0], max(found[1], 0)
+
+
+def value_answer(value: JSON, media_type: str, status: int = 200) -> Answer:
+    """Return the answer for a value.
+
+    Raises:
+        ValueError: It holds what JSON cannot, such as "not a number".
+    """
+    if media_type == JSON_TYPE:
+        return Answer(status, JSON_TYPE, json_bytes(value))
+    text = write_yaml(value) + "\n"
+    body = text.encode("utf-8", "replace")
+    charset = "; charset=utf-8" if media_type.startswith("text/") else ""
+    return Answer(status, media_type + charset, body)
+
+
+# --- outcomes -----------------------------------------------------------------------
+
+
+def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
+    """Return the answer for what a function gave.
+
+    Args:
+        outcome: What it gave.
+        media_type: What `chosen` returned; JSON where it returned nothing.
+
+    Raises:
+        OutputError: The upstream body is not what the document says it is.
+        ValueError: The value holds what JSON cannot.
+    """
+    if outcome.is_shaped:
+        reply = outcome.reply
+        if reply is not None and outcome.is_verbatim and media_type == JSON_TYPE:
+            return Answer(outcome.status, JSON_TYPE, reply.response.body)
+        return value_answer(outcome.value, media_type, outcome.status)
+    assert outcome.reply is not None
+    response = outcome.reply.response
+    if media_type != JSON_TYPE and response.body and _is_json(response.content_type):
+        return value_answer(outcome.value, media_type, outcome.status)
+    return raw_answer(response, outcome.status)
+
+
+def raw_answer(response: Response, status: int) -> Answer:
+    """Return an upstream response as it came: status, body and media type only."""
+    if not response.body:
+        return Answer(status)
+    return Answer(status, response.content_type, response.body)
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == JSON_TYPE or kind.endswith("+json")
+
+
+def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
+    """Return the headers of a request, those that stand several times joined."""
+    pairs = scope["headers"]
+    headers = dict(pairs)
+    if len(headers) != len(pairs):
+        headers = {}
+        for name, value in pairs:
+            known = headers.get(name)
+            joint = b"; " if name == b"cookie" else b", "
+            headers[name] = value if known is None else known + joint + value
+    return headers

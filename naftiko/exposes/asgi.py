@@ -1,0 +1,167 @@
+"""`naftiko.asgi()`: one exposed adapter as an ASGI application, for anyone's server.
+
+    app = Starlette(routes=[Mount("/ships", naftiko.asgi(capability, "ships-rest"))])
+
+This module must not know what an adapter serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from naftiko.errors import ServeError, names_of
+from naftiko.exposes.cors import with_cors
+from naftiko.exposes.engine import Engine
+from naftiko.exposes.guard import Guard
+from naftiko.exposes.options import Options
+
+if TYPE_CHECKING:
+    from naftiko.capability import Capability
+    from naftiko.model import Exposes
+    from naftiko.transport import AsyncTransport
+
+#: Adapters that need nothing but their document: type → module and class.
+_APPS = {
+    "rest": ("rest", "RestApp"),
+    "mcp": ("mcp", "McpApp"),
+    "skill": ("skill", "SkillApp"),
+}
+_OPEN_PATHS = {"rest": frozenset(("/docs",))}
+
+
+def asgi(
+    capability: Capability,
+    namespace: str | None = None,
+    *,
+    transport: AsyncTransport | None = None,
+    **options: Any,
+) -> AdapterApp:
+    """Return an exposed adapter as an ASGI application.
+
+    It answers behind the authentication that the document declares, sends upstream
+    calls over connections of its own, and starts with the first request or with the
+    `lifespan` of the server, whichever comes first.
+
+    Args:
+        capability: What `load` returned.
+        namespace: The adapter; not needed when there is only one.
+        transport: Sends upstream calls; by default an `AioTransport`.
+        **options: The attributes of `Options`: `cors`, `max_body_bytes`, `timeout` …
+
+    Raises:
+        ServeError: There is no such adapter, it cannot be served, or something that
+            serving needs is not installed.
+    """
+    cors = options.get("cors", ())
+    options["cors"] = (cors,) if isinstance(cors, str) else tuple(cors)
+    exposes = _chosen(capability, namespace)
+    module, name = _APPS[exposes.type]
+    settings = Options(**options)
+    try:
+        kind = getattr(import_module(f"naftiko.exposes.{module}"), name)
+        if transport is None:
+            from naftiko.aio_transport import AioTransport
+
+            transport = AioTransport()
+    except ImportError as error:
+        raise ServeError(
+            f"serving {exposes.type} needs '{error.name}', which is not installed",
+            hint="pip install 'naftiko[serve]'",
+        ) from None
+    engine = Engine(capability, transport, timeout=settings.timeout)
+    return AdapterApp(kind(engine, exposes, settings), engine, exposes, settings)
+
+
+def _chosen(capability: Capability, namespace: str | None) -> Exposes:
+    served = [e for e in capability.exposes if e.type in _APPS]
+    if namespace is None:
+        if len(served) == 1:
+            return served[0]
+        which = "no adapter" if not served else "several adapters"
+        raise ServeError(
+            f"the document exposes {which} that can be served",
+            hint=f"name one of: {names_of(e.namespace for e in served)}"
+            if served
+            else "add `exposes:` with an adapter of type rest, mcp or skill",
+        )
+    for exposes in served:
+        if exposes.namespace == namespace:
+            return exposes
+    raise ServeError(
+        f"no adapter is called '{namespace}'",
+        hint=f"it exposes: {names_of(e.namespace for e in served)}",
+    )
+
+
+class AdapterApp:
+    """An ASGI application for one adapter; made by `naftiko.asgi()`.
+
+    Attributes:
+        exposes: The adapter.
+    """
+
+    def __init__(
+        self, adapter: Any, engine: Engine, exposes: Exposes, options: Options
+    ) -> None:
+        self.exposes = exposes
+        self._adapter = adapter
+        self._engine = engine
+        guarded = Guard(
+            adapter,
+            exposes,
+            engine.capability.variables,
+            engine.transport,
+            open_paths=_OPEN_PATHS.get(exposes.type, frozenset()),
+        )
+        self._app = with_cors(guarded, options)
+        self._running: asyncio.Task[None] | None = None
+        self._is_ready = asyncio.Event()
+        self._is_over = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request, or follow the lifespan of the server."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        # A server that mounts this application keeps its lifespan to itself.
+        if not self._is_ready.is_set():
+            await self.start()
+        await self._app(scope, receive, send)
+
+    async def start(self) -> None:
+        """Make everything ready; the first request does it otherwise."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        waiting = asyncio.ensure_future(self._is_ready.wait())
+        await asyncio.wait(
+            (waiting, self._running), return_when=asyncio.FIRST_COMPLETED
+        )
+        waiting.cancel()
+        if self._running.done():
+            self._running.result()
+
+    async def close(self) -> None:
+        """Release everything; nothing can be asked afterwards."""
+        self._is_over.set()
+        if self._running is not None:
+            await self._running
+        await self._engine.close()
+
+    async def _run(self) -> None:
+        # One task enters and leaves: what an adapter needs may be bound to it.
+        async with self._adapter.lifespan():
+            self._is_ready.set()
+            await self._is_over.wait()
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return

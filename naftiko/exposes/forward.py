@@ -1,0 +1,323 @@
+"""Resources that hand every request on to a consumed adapter (spec 3.8).
+
+Method, rest of the path, query and body go on; of the headers only the trusted ones.
+Bodies are never held as a whole, in neither direction. What the adapter adds to its
+requests (parameters, credentials) stands before what the caller sends. This module must
+not know how the adapter builds a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, unquote_plus
+
+from naftiko.data import mappings_of, text_of
+from naftiko.errors import CallError, TransportError, UnboundVariable
+from naftiko.exposes.answers import written
+from naftiko.exposes.arguments import BadRequest
+from naftiko.exposes.connection import Gone, too_large, watched
+from naftiko.exposes.problems import HttpProblem, missing_header, problem_of, secrets_of
+from naftiko.exposes.routes import CATCH_ALL
+from naftiko.masking import mask
+from naftiko.request import USER_AGENT
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from naftiko.exposes.callers import CallerVariables
+    from naftiko.exposes.connection import Exchange
+    from naftiko.exposes.engine import Engine
+    from naftiko.exposes.options import Options
+    from naftiko.messages import Request
+    from naftiko.model import Exposes
+
+log = logging.getLogger("naftiko.rest")
+
+#: Of one connection, not of the message (RFC 9110, 7.6.1), and what frames it.
+_HOP_BY_HOP = frozenset(
+    (
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
+        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    )
+)  # fmt: skip
+_NEVER_SENT = _HOP_BY_HOP | {"content-length", "expect", "host"}
+#: Describe the body, so they go where it goes.
+_CONTENT = ("content-encoding", "content-language", "content-type")
+#: What the upstream says about its own origin or connection; here it would be said
+#: about this one. `Set-Cookie` goes back only to those whose cookies go there.
+_OF_ORIGIN = frozenset(
+    ("alt-svc", "clear-site-data", "date", "server", "strict-transport-security")
+)
+_CATCH_ALL_END = re.compile(r"/\{\{?\s*" + CATCH_ALL + r"\s*\}?\}$")
+_PATH_SAFE = "/:@!$&'()*+,;=~%"
+_QUERY_SAFE = "/?:@!$&'()*+,;=~%[]"
+
+
+def forwards_of(
+    exposes: Exposes, engine: Engine, options: Options, callers: CallerVariables
+) -> list[Forward]:
+    """Return the forwarded resources of an adapter."""
+    resources = mappings_of(exposes.data.get("resources"), ("resources",))
+    return [
+        Forward(text_of(entry.get("path")), entry["forward"], engine, options, callers)
+        for _, entry in resources
+        if isinstance(entry.get("forward"), dict)
+    ]
+
+
+class Forward:
+    """One forwarded resource.
+
+    Attributes:
+        path: Its path template.
+        stem: The template without a `{path}` at its end, which may be empty; or an
+            empty text.
+        namespace: The consumed adapter.
+        trusted: Names of the headers that go on.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        data: Mapping[str, Any],
+        engine: Engine,
+        options: Options,
+        callers: CallerVariables,
+    ) -> None:
+        self.path = path
+        stem = _CATCH_ALL_END.sub("", path)
+        self.stem = (stem or "/") if stem != path else ""
+        self.namespace = text_of(data.get("targetNamespace"))
+        listed = data.get("trustedHeaders")
+        self.trusted: tuple[str, ...] = (
+            tuple(map(text_of, listed)) if isinstance(listed, list) else ()
+        )
+        self._folded = frozenset(n.lower() for n in self.trusted) - _NEVER_SENT
+        self._engine = engine
+        self._callers = callers
+        self._limit = options.max_body_bytes
+
+    async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
+        """Forward one request and relay the response."""
+        rest = captures.get(CATCH_ALL, "")
+        if _leaves(rest):
+            await exchange.refuse(
+                HttpProblem(
+                    "malformed-request",
+                    "the path may not hold '.' or '..' as a segment",
+                    "it would name another resource than the one that is forwarded",
+                )
+            )
+            return
+        upload = _Upload(exchange, self._limit)
+        try:
+            await upload.open()
+            await watched(
+                self._relay(exchange, rest, upload), upload.wait_for_disconnect
+            )
+        except BadRequest as error:
+            await exchange.refuse(error.problem)
+        except CallError as error:
+            if upload.is_gone:
+                raise Gone from None
+            if upload.problem is not None and not exchange.is_started:
+                await exchange.refuse(upload.problem)
+                return
+            await self._fail(exchange, error)
+
+    async def _fail(self, exchange: Exchange, error: CallError) -> None:
+        request_id = exchange.request_id.decode()
+        header = ""
+        if isinstance(error, UnboundVariable):
+            header = self._callers.missing(error)
+        if header:
+            await exchange.refuse(missing_header(header))
+            return
+        problem = problem_of(error)
+        if problem.code != 501:
+            log.error("request %s: %s", request_id, error)
+        # After the head nothing can be said any more; the broken-off body says it.
+        if not exchange.is_started:
+            await exchange.refuse(problem)
+
+    # --- the request ------------------------------------------------------------------
+
+    def _request(self, exchange: Exchange, rest: str, upload: _Upload) -> Request:
+        headers = exchange.headers
+        variables = None
+        if self._callers:
+            given = self._callers.of(exchange.scope["headers"])
+            variables = self._engine.capability.variables.using(given)
+        request = self._engine.capability.adapter_request(self.namespace, variables)
+        request.method = exchange.method
+        url, _, own_query = request.url.partition("?")
+        if rest:
+            safe_rest = quote(rest.encode("latin-1"), safe=_PATH_SAFE)
+            url = f"{url.removesuffix('/')}/{safe_rest}"
+        query = _query(exchange.scope.get("query_string", b""), own_query)
+        request.url = f"{url}?{query}" if query else url
+        dropped = _connection_options(headers.get(b"connection", b"").decode("latin-1"))
+        for name in self._folded - dropped:
+            value = headers.get(name.encode("latin-1"))
+            if value is None:
+                continue
+            text = value.decode("latin-1")
+            if name == "cookie" and name in request.headers:
+                request.headers[name] = f"{request.headers[name]}; {text}"
+            else:
+                request.headers.setdefault(name, text)
+        if "authorization" in request.headers:
+            request.is_identified = True
+        if upload.body is not None:
+            for name in _CONTENT:
+                if (told := headers.get(name.encode())) is not None:
+                    request.headers.setdefault(name, told.decode("latin-1"))
+            request.body = upload.body
+            if upload.length is not None:
+                request.headers["Content-Length"] = str(upload.length)
+        for name, text in exchange.trace.items():
+            request.headers.setdefault(name, text)
+        request.headers.setdefault("Accept", "*/*")
+        request.headers.setdefault("Accept-Encoding", "identity")
+        request.headers.setdefault("User-Agent", USER_AGENT)
+        request.headers["Via"] = f"{exchange.scope.get('http_version', '1.1')} naftiko"
+        return request
+
+    # --- the response -----------------------------------------------------------------
+
+    async def _relay(self, exchange: Exchange, rest: str, upload: _Upload) -> None:
+        request = self._request(exchange, rest, upload)
+        transport: Any = self._engine.transport
+        opened = transport.stream(request, timeout=self._engine.timeout, decode=False)
+        async with opened as response:
+            await exchange.begin(response.status, self._headers(request, response))
+            try:
+                async for chunk in response:
+                    await exchange.send(
+                        {"type": "http.response.body", "body": chunk, "more_body": True}
+                    )
+            except TransportError:
+                if upload.is_gone:
+                    raise Gone from None
+                raise
+            await exchange.send({"type": "http.response.body", "body": b""})
+
+    def _headers(
+        self, request: Request, response: Any
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the headers of a response that go back to the caller."""
+        secrets = secrets_of(request)
+        options = _connection_options(response.headers.get("Connection", ""))
+        for name, value in response.pairs:
+            folded = name.lower()
+            if folded in _HOP_BY_HOP or folded in _OF_ORIGIN or folded in options:
+                continue
+            if folded == "set-cookie" and "cookie" not in self._folded:
+                continue
+            # Who may call from a browser is decided here, not by the upstream.
+            if folded.startswith("access-control-") or folded == "x-request-id":
+                continue
+            yield written(name, mask(value, secrets) if secrets else value)
+
+
+def _leaves(rest: str) -> bool:
+    """Tell whether some server might take a part of a path as `.` or `..`.
+
+    Encoded ones count, those between encoded or wrong slashes, and those with a path
+    parameter.
+    """
+    if "." not in rest and "%2" not in rest:
+        return False
+    for part in re.split(r"[/\\]", unquote(rest)):
+        if part.partition(";")[0].strip() in (".", ".."):
+            return True
+    return False
+
+
+def _query(given: bytes, own: str) -> str:
+    """Return the query of the caller and that of the adapter, which stands before."""
+    text = quote(given, safe=_QUERY_SAFE)
+    if not own:
+        return text
+    taken = {unquote_plus(pair.partition("=")[0]) for pair in own.split("&")}
+    kept = [
+        pair
+        for pair in filter(None, text.split("&"))
+        if unquote_plus(pair.partition("=")[0]) not in taken
+    ]
+    return "&".join([*kept, own])
+
+
+def _connection_options(value: str) -> frozenset[str]:
+    return frozenset(word.strip().lower() for word in value.split(",") if word.strip())
+
+
+class _Upload:
+    """The body of a request, handed on as it arrives.
+
+    Attributes:
+        body: `None`, bytes when it came at once, or an iterator of chunks.
+        length: Its length, where the caller told.
+        is_gone: Whether the caller hung up while sending it.
+        problem: Why it is not read to its end.
+    """
+
+    def __init__(self, exchange: Exchange, limit: int) -> None:
+        self._exchange = exchange
+        self._limit = limit
+        self._end = asyncio.Event()
+        self._first = b""
+        self.body: Any = None
+        self.length: int | None = None
+        self.is_gone = False
+        self.problem: HttpProblem | None = None
+
+    async def open(self) -> None:
+        """Read the first part.
+
+        Raises:
+            BadRequest: It is larger than the limit.
+            Gone: The caller hung up.
+        """
+        told = self._exchange.headers.get(b"content-length", b"")
+        length = int(told) if told.isdigit() else None
+        if length is not None and length > self._limit:
+            raise BadRequest(too_large(self._limit))
+        message = await self._exchange.receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        self._first = message.get("body", b"")
+        if len(self._first) > self._limit:
+            raise BadRequest(too_large(self._limit))
+        if message.get("more_body", False):
+            self.body, self.length = self._chunks(), length
+            return
+        self._end.set()
+        if self._first or length == 0 or self._exchange.method in ("POST", "PUT"):
+            self.body = self._first
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        chunk, size, more = self._first, len(self._first), True
+        while True:
+            if chunk:
+                yield chunk
+            if not more:
+                self._end.set()
+                return
+            message = await self._exchange.receive()
+            if message["type"] == "http.disconnect":
+                self.is_gone = True
+                raise TransportError("the caller hung up")
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            size += len(chunk)
+            if size > self._limit:
+                self.problem = too_large(self._limit)
+                raise TransportError("the request body is too large")
+
+    async def wait_for_disconnect(self) -> Any:
+        """Return the next message after the body."""
+        await self._end.wait()
+        return await self._exchange.receive()

@@ -1,0 +1,567 @@
+"""What a `rest` adapter serves, described as OpenAPI 3.1.
+
+Exactly what is served: the routes that win, the arguments and where they are read, the
+values that the outputs declare, every problem that can come back, and how callers
+identify themselves. This module must not know how a request is answered.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from naftiko.exposes.answers import MEDIA_TYPES
+from naftiko.exposes.arguments import BODY_TYPES, ArgumentReader, is_whole, place_of
+from naftiko.exposes.problems import KINDS, PROBLEM_TYPE
+from naftiko.expressions import TemplateError, parse_path
+from naftiko.inputs import property_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from naftiko.capability import Capability
+    from naftiko.exposes.forward import Forward
+    from naftiko.exposes.options import Options
+    from naftiko.functions import Plan
+    from naftiko.model import Exposes, Function, InputParameter
+
+    JSON = Any
+
+_ANY: dict[str, JSON] = {"*/*": {"schema": {}}}
+_FORWARDED = ("get", "head", "post", "put", "patch", "delete", "options")
+#: Described elsewhere in a description, so that OpenAPI ignores them as parameters.
+_NOT_PARAMETERS = frozenset(("accept", "authorization", "content-type"))
+_PLAIN_PATH = re.compile(r"\$(\.[^.\[\]*?()$\s]+)+")
+_SLUG = re.compile(r"[^A-Za-z0-9._-]+")
+_UPSTREAM_STATUSES = (500, 502, 503, 504)
+
+
+class Api:
+    """The description of one adapter, made when it is first asked for.
+
+    Args:
+        capability: What the adapter belongs to.
+        exposes: The adapter.
+        plans: Its operations, without those that an earlier one hides.
+        forwards: Its forwarded resources.
+        options: What whoever serves it decides.
+    """
+
+    def __init__(
+        self,
+        capability: Capability,
+        exposes: Exposes,
+        plans: Sequence[Plan],
+        forwards: Sequence[Forward],
+        options: Options,
+    ) -> None:
+        self._capability = capability
+        self._exposes = exposes
+        self._plans = plans
+        self._forwards = forwards
+        self._options = options
+        self._parts: tuple[str, str] | None = None
+
+    def document(self, root_path: str = "") -> bytes:
+        """Return the description as JSON.
+
+        Args:
+            root_path: Where the adapter is mounted.
+        """
+        if self._parts is None:
+            text = json.dumps(self.data("\0"), ensure_ascii=False)
+            before, _, after = text.partition(json.dumps("\0"))
+            self._parts = before, after
+        server = json.dumps(quote(root_path) or "/")
+        return server.join(self._parts).encode()
+
+    def data(self, root_path: str = "/") -> dict[str, JSON]:
+        """Return the description as plain data."""
+        return _Writer(self._capability, self._exposes, self._options).write(
+            self._plans, self._forwards, root_path
+        )
+
+
+class _Writer:
+    def __init__(
+        self, capability: Capability, exposes: Exposes, options: Options
+    ) -> None:
+        self.capability = capability
+        self.exposes = exposes
+        self.variables = options.variable_headers
+        self.paths: dict[str, dict[str, JSON]] = {}
+        #: Shape of a path → the path of the first template that has it, and its names.
+        self.shapes: dict[str, tuple[str, list[str]]] = {}
+        self.ids: set[str] = set()
+        self.statuses: set[int] = set()
+        self.schemes: dict[str, JSON] = {}
+        self.requirement = self._authentication()
+
+    def write(
+        self, plans: Sequence[Plan], forwards: Sequence[Forward], root_path: str
+    ) -> dict[str, JSON]:
+        for plan in plans:
+            self._operation(plan)
+        for forward in forwards:
+            self._forward(forward)
+        info = self.capability.info
+        components: dict[str, JSON] = {
+            "schemas": {"Problem": _PROBLEM},
+            "responses": {
+                f"Problem{status}": _problem_response(status)
+                for status in sorted(self.statuses)
+            },
+        }
+        if self.schemes:
+            components["securitySchemes"] = self.schemes
+        texts = (info.description, self.exposes.description)
+        description = "\n\n".join(text.strip() for text in texts if text.strip())
+        return {
+            "openapi": "3.1.0",
+            "info": {
+                "title": info.label or self.exposes.namespace or "API",
+                "version": info.modified or info.created or "1",
+                **({"description": description} if description else {}),
+            },
+            "servers": [{"url": root_path}],
+            "paths": self.paths,
+            "components": components,
+            **_tags(plans),
+        }
+
+    # --- paths ------------------------------------------------------------------------
+
+    def _item(self, template: str) -> tuple[dict[str, JSON], dict[str, str]]:
+        """Return the path item of a template, and placeholder → name in its path.
+
+        OpenAPI knows one name for each placeholder of a shape: that of the first.
+        """
+        written: list[str] = []
+        shape: list[str] = []
+        names: list[str] = []
+        own: list[str] = []
+        try:
+            parts = parse_path(template)
+        except TemplateError:
+            parts = (template,)
+        for part in parts:
+            if isinstance(part, str):
+                text = quote(part, safe="/:@!$&'()*+,;=~%?")
+                written.append(text)
+                shape.append(text)
+                continue
+            name = part.name
+            while name in names:
+                name += "-"
+            names.append(name)
+            own.append(part.name)
+            written.append(f"{{{name}}}")
+            shape.append("{}")
+        path = "/" + "".join(written).removeprefix("/")
+        known = self.shapes.setdefault("".join(shape), (path, names))
+        renamed = dict(zip(own, known[1], strict=True))
+        return self.paths.setdefault(known[0], {}), renamed
+
+    def _operation(self, plan: Plan) -> None:
+        function = plan.function
+        item, names = self._item(function.url_path)
+        name = plan.name or f"{function.method}-{function.url_path}"
+        described: dict[str, JSON] = {"operationId": self._id(name)}
+        if function.label:
+            described["summary"] = function.label
+        if plan.description:
+            described["description"] = plan.description
+        if function.resource:
+            described["tags"] = [function.resource]
+        if plan.problem is not None:
+            described["deprecated"] = True
+            described["responses"] = self._responses((501,))
+            item.setdefault(function.method.lower(), described)
+            self._placeholders(described, plan, names)
+            return
+        reader = ArgumentReader(plan)
+        parameters = [
+            _parameter(p, names)
+            for p in plan.arguments
+            if place_of(p) not in ("body", "environment")
+            and not (place_of(p) == "header" and p.name.lower() in _NOT_PARAMETERS)
+        ]
+        if parameters:
+            described["parameters"] = parameters
+        if body := _request_body(plan, reader):
+            described["requestBody"] = body
+        described["responses"] = self._outcomes(plan, reader)
+        if security := self._security(plan):
+            described["security"] = [security]
+        item.setdefault(function.method.lower(), described)
+
+    def _placeholders(
+        self, described: dict[str, JSON], plan: Plan, names: Mapping[str, str]
+    ) -> None:
+        """Describe the parameters that a path has to have, and no others."""
+        found = [_parameter(p, names) for p in plan.arguments if place_of(p) == "path"]
+        if found:
+            described["parameters"] = found
+
+    def _id(self, name: str) -> str:
+        slug = _SLUG.sub("-", name).strip("-") or "operation"
+        found, number = slug, 1
+        while found in self.ids:
+            number += 1
+            found = f"{slug}-{number}"
+        self.ids.add(found)
+        return found
+
+    def _forward(self, forward: Forward) -> None:
+        item, names = self._item(forward.path)
+        for method in _FORWARDED:
+            if method in item:
+                continue
+            described: dict[str, JSON] = {
+                "operationId": self._id(f"forward-{forward.namespace}-{method}"),
+                "description": f"Forwarded to the API `{forward.namespace}`, with the"
+                " query and the body. `path` may have several segments.",
+                "parameters": [
+                    *(
+                        {
+                            "name": name,
+                            "in": "path",
+                            "required": True,
+                            "schema": {"type": "string"},
+                        }
+                        for name in names.values()
+                    ),
+                    *(
+                        {"name": name, "in": "header", "schema": {"type": "string"}}
+                        for name in forward.trusted
+                        if name.lower() not in _NOT_PARAMETERS
+                    ),
+                ],
+                "responses": {
+                    "default": {
+                        "description": "What the API answers.",
+                        "content": _ANY,
+                    },
+                    **self._responses((400, 413, *_UPSTREAM_STATUSES)),
+                },
+            }
+            if method in ("post", "put", "patch", "delete"):
+                described["requestBody"] = {"content": _ANY}
+            if security := self._security_of(self._used((forward.namespace,), ())):
+                described["security"] = [security]
+            item[method] = described
+
+    # --- responses --------------------------------------------------------------------
+
+    def _responses(self, statuses: Iterable[int]) -> dict[str, JSON]:
+        statuses = list(statuses)
+        self.statuses.update(statuses)
+        return {
+            str(status): {"$ref": f"#/components/responses/Problem{status}"}
+            for status in statuses
+        }
+
+    def _outcomes(self, plan: Plan, reader: ArgumentReader) -> dict[str, JSON]:
+        function = plan.inner.function if plan.inner is not None else plan.function
+        calls = bool(function.call or function.steps)
+        outputs = function.outputs
+        if plan.inner is not None and not outputs:
+            outputs = plan.function.outputs
+        schema, is_sure = _outcome_schema(outputs, function)
+        shaped = {kind: {"schema": schema} for kind in MEDIA_TYPES}
+        if outputs and not is_sure:
+            shaped["*/*"] = {"schema": {}}
+        content = shaped if outputs or not calls or function.mappings else _ANY
+        found: dict[str, JSON] = {
+            "200": {"description": "Success.", "content": content}
+        }
+        statuses = [400, 503]
+        if content is not _ANY:
+            statuses.append(406)
+        if reader.reads_body:
+            statuses += [413, 415]
+        if self.requirement or self._used_by(plan):
+            statuses.append(401)
+        if calls:
+            found["2XX"] = {
+                "description": "Another success of the upstream API, with its status.",
+                "content": {**content, "*/*": {"schema": {}}},
+            }
+            found["4XX"] = {
+                "description": "The upstream API refused the request; its status, and"
+                " what it said.",
+                "content": {
+                    PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}},
+                    "*/*": {"schema": {}},
+                },
+            }
+            statuses += _UPSTREAM_STATUSES
+        else:
+            statuses.append(500)
+        problems = self._responses(sorted(set(statuses)))
+        if calls:
+            # The same status may come from the upstream API, with any content.
+            for status in ("400", "401", "406", "413", "415"):
+                if status in problems:
+                    problems[status] = _shared_response(int(status))
+        return {**found, **problems}
+
+    # --- security ---------------------------------------------------------------------
+
+    def _authentication(self) -> dict[str, JSON]:
+        """Return the requirement that the authentication of the adapter makes."""
+        data = self.exposes.authentication
+        if not isinstance(data, dict):
+            return {}
+        kind = str(data.get("type", ""))
+        scopes: list[str] = []
+        if kind in ("bearer", "basic", "digest"):
+            scheme: dict[str, JSON] = {"type": "http", "scheme": kind}
+        elif kind == "apikey":
+            in_ = "query" if data.get("placement") == "query" else "header"
+            scheme = {"type": "apiKey", "in": in_, "name": str(data.get("key", ""))}
+        elif kind == "oauth2":
+            server = str(data.get("authorizationServerUri", "")).rstrip("/")
+            scheme = {
+                "type": "openIdConnect",
+                "openIdConnectUrl": f"{server}/.well-known/openid-configuration",
+            }
+            listed = data.get("scopes")
+            scopes = [str(s) for s in listed] if isinstance(listed, list) else []
+        else:
+            return {}
+        self.schemes[kind] = scheme
+        return {kind: scopes}
+
+    def _security(self, plan: Plan) -> dict[str, JSON]:
+        return self._security_of(self._used_by(plan))
+
+    def _security_of(self, variables: Iterable[str]) -> dict[str, JSON]:
+        found = dict(self.requirement)
+        for variable in variables:
+            name = f"variable-{variable}"
+            self.schemes[name] = {
+                "type": "apiKey",
+                "in": "header",
+                "name": self.variables[variable],
+                "description": f"Your own value of `{variable}`, for this request"
+                " only.",
+            }
+            found[name] = []
+        return found
+
+    def _used_by(self, plan: Plan) -> list[str]:
+        """Return the variables of callers that an operation uses."""
+        if not self.variables:
+            return []
+        refs: list[str] = []
+        texts: list[JSON] = []
+        for function in _functions(plan):
+            refs += [function.call, *(step.call for step in function.steps)]
+            texts += [function.with_, *(step.with_ for step in function.steps)]
+        return self._used(filter(None, refs), texts)
+
+    def _used(self, refs: Iterable[str], texts: Iterable[JSON]) -> list[str]:
+        if not self.variables:
+            return []
+        used: set[str] = set()
+        operations = self.capability.operations
+        for ref in refs:
+            operation = operations.adapters.get(ref) or operations.resolve(ref)
+            if operation is not None:
+                used |= {*operation.layout.variables, *operation.base_names}
+        said = json.dumps([*texts], default=str)
+        return [
+            name
+            for name in self.variables
+            if name in used or re.search(rf"\b{re.escape(name)}\b", said)
+        ]
+
+
+def _functions(plan: Plan) -> Iterable[Function]:
+    yield plan.function
+    if plan.inner is not None:
+        yield from _functions(plan.inner)
+
+
+def _tags(plans: Sequence[Plan]) -> dict[str, JSON]:
+    names = dict.fromkeys(p.function.resource for p in plans if p.function.resource)
+    return {"tags": [{"name": name} for name in names]} if names else {}
+
+
+# --- arguments ----------------------------------------------------------------------
+
+
+def _parameter(parameter: InputParameter, names: Mapping[str, str]) -> dict[str, JSON]:
+    place = place_of(parameter)
+    schema = property_schema(parameter)
+    description = schema.pop("description", "")
+    if place == "path" and schema.get("type", "string") == "string":
+        schema.setdefault("minLength", 1)
+    name = names.get(parameter.name, parameter.name) if place == "path" else None
+    described: dict[str, JSON] = {
+        "name": name or parameter.name,
+        "in": place,
+        **({"description": description} if description else {}),
+        **({"required": True} if parameter.required or place == "path" else {}),
+    }
+    if schema.get("type") == "object":
+        # An object outside the body is JSON text.
+        described["content"] = {"application/json": {"schema": schema}}
+    else:
+        described["schema"] = schema
+    return described
+
+
+def _request_body(plan: Plan, reader: ArgumentReader) -> dict[str, JSON] | None:
+    if not reader.reads_body:
+        return None
+    bodied = [p for p in plan.arguments if place_of(p) == "body"]
+    whole = next((p for p in bodied if is_whole(p)), None)
+    fields = [p for p in bodied if not is_whole(p)]
+    required = any(p.required for p in bodied)
+    lone = fields[0] if len(bodied) == 1 and fields else None
+    if whole is not None:
+        schema = property_schema(whole)
+        content: dict[str, JSON] = {"application/json": {"schema": schema}, **_ANY}
+    elif lone is not None and lone.value is None and lone.type in ("array", "object"):
+        content = {"application/json": {"schema": property_schema(lone)}}
+    else:
+        schema = _fields_schema(fields)
+        content = {kind: {"schema": schema} for kind in BODY_TYPES}
+    return {**({"required": True} if required else {}), "content": content}
+
+
+def _fields_schema(fields: Iterable[InputParameter]) -> dict[str, JSON]:
+    """Return the schema of a body, an input such as `$.customer.name` nested in it."""
+    root: dict[str, JSON] = {"type": "object"}
+    for field in fields:
+        names = [field.name]
+        if field.value is not None:
+            path = str(field.value).strip()
+            if not _PLAIN_PATH.fullmatch(path):
+                continue
+            names = path.removeprefix("$.").split(".")
+        schema = root
+        for name in names[:-1]:
+            inner = schema.setdefault("properties", {})
+            _require(schema, name, required=field.required)
+            schema = inner.setdefault(name, {})
+            schema.setdefault("type", "object")
+        schema.setdefault("properties", {})[names[-1]] = property_schema(field)
+        _require(schema, names[-1], required=field.required)
+    return root
+
+
+def _require(schema: dict[str, JSON], name: str, *, required: bool) -> None:
+    if required and name not in schema.setdefault("required", []):
+        schema["required"].append(name)
+
+
+# --- values -------------------------------------------------------------------------
+
+
+def _outcome_schema(outputs: JSON, function: Function) -> tuple[dict[str, JSON], bool]:
+    """Return the schema of what a function gives, and whether it always gives it.
+
+    What finds nothing in a body makes way for the body itself (spec 3.6).
+    """
+    listed = outputs if isinstance(outputs, list) else [outputs]
+    entries = [entry for entry in listed if isinstance(entry, dict)]
+    if not entries:
+        return ({"type": "object"}, False) if function.mappings else ({}, False)
+    is_mock = not (function.call or function.steps)
+    names = [entry.get("name") for entry in entries]
+    named = all(isinstance(name, str) and name for name in names)
+    if is_mock or (named and (len(entries) > 1 or function.mappings)):
+        members = {
+            str(entry.get("name") or "value"): _schema(entry) for entry in entries
+        }
+        return {"type": "object", "properties": members}, is_mock or len(entries) > 1
+    if len(entries) > 1:
+        return {}, False
+    schema = _schema(entries[0])
+    if isinstance(entries[0].get("properties"), dict) and entries[0]["properties"]:
+        return {**schema, "type": "object"}, True
+    is_root = str(entries[0].get("mapping", "$")).strip() in ("$", "$.")
+    told = schema.keys() & {"properties", "additionalProperties", "items"}
+    return ({}, True) if is_root and not told else (schema, False)
+
+
+def _schema(entry: JSON) -> dict[str, JSON]:
+    """Return the schema of one output; every value may be missing, which is null."""
+    if not isinstance(entry, dict):
+        return {}
+    kind = entry.get("type")
+    schema: dict[str, JSON] = {}
+    properties, items = entry.get("properties"), entry.get("items")
+    if isinstance(entry.get("values"), dict):
+        schema = {"type": "object", "additionalProperties": _schema(entry["values"])}
+    elif isinstance(properties, dict) and properties:
+        members = {str(name): _schema(inner) for name, inner in properties.items()}
+        schema = {"type": "object", "properties": members}
+    elif kind == "array":
+        first = items[0] if isinstance(items, list) and items else items
+        is_told = isinstance(first, dict) and (
+            first.get("mapping") or first.get("properties") or first.get("values")
+        )
+        schema = {"type": "array", **({"items": _schema(first)} if is_told else {})}
+    elif kind in ("string", "number", "integer", "boolean"):
+        schema = {"type": kind}
+    if "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    text = entry.get("description")
+    if isinstance(text, str) and text.strip():
+        schema["description"] = " ".join(text.split())
+    return schema
+
+
+# --- problems -----------------------------------------------------------------------
+
+_PROBLEM: dict[str, JSON] = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457).",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string", "description": "What to do about it."},
+        "code": {"type": "string"},
+        "requestId": {"type": "string"},
+        "upstreamStatus": {"type": "integer"},
+        "errors": {
+            "type": "array",
+            "description": "Every argument that is wrong.",
+            "items": {
+                "type": "object",
+                "required": ["name", "detail"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "in": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def _problem_response(status: int) -> dict[str, JSON]:
+    titles = [title for code, title in KINDS.values() if code == status]
+    response: dict[str, JSON] = {
+        "description": ", or ".join(dict.fromkeys(titles)) + ".",
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if status == 503:
+        response["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+    return response
+
+
+def _shared_response(status: int) -> dict[str, JSON]:
+    response = _problem_response(status)
+    response["content"] = {**response["content"], "*/*": {"schema": {}}}
+    return response

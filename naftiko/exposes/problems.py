@@ -1,0 +1,283 @@
+"""What goes wrong → a problem document (RFC 9457): status, type, title, detail.
+
+The one place that knows which error is which status. A caller learns what to do
+differently; what only the operator can change (URLs, variables, files) goes to the
+log. This module must not know requests or routes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naftiko.errors import (
+    ArgumentError,
+    CallError,
+    OutputError,
+    RequestTimeout,
+    StatusError,
+    TransportError,
+    UnboundVariable,
+    UnknownFunction,
+    UnknownOperation,
+    UnresolvedCall,
+    UnusableOperation,
+    shorten,
+)
+from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes, raw_answer
+from naftiko.inputs import WrongArgument
+from naftiko.masking import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from naftiko.masking import Secret
+    from naftiko.messages import Request, Response
+
+    JSON = Any
+
+PROBLEM_TYPE = "application/problem+json"
+#: Before the kind of a problem in its `type`.
+TYPE_PREFIX = "urn:naftiko:problem:"
+#: Seconds after which it is worth trying again when too much is going on.
+RETRY_AFTER = 1
+
+#: Kind → status and title; `docs/serve.md` says what to do about each.
+KINDS: dict[str, tuple[int, str]] = {
+    "arguments": (400, "Arguments are missing or wrong"),
+    "malformed-request": (400, "The request is malformed"),
+    "caller-variable": (401, "A header with a credential of yours is missing"),
+    "not-found": (404, "Nothing is served at this path"),
+    "method-not-allowed": (405, "The path does not take this method"),
+    "not-acceptable": (406, "None of the media types of the value is acceptable"),
+    "too-large": (413, "The request body is too large"),
+    "unsupported-media-type": (415, "The media type of the request is not read here"),
+    "configuration": (500, "The server is not set up for this operation"),
+    "failed": (500, "The operation failed"),
+    "output": (500, "The upstream response is not what the document says"),
+    "unresolved-call": (501, "The operation calls what the document does not declare"),
+    "unusable-operation": (501, "The document describes the operation unusably"),
+    # With the status of the upstream response, 400 to 499.
+    "refused": (400, "The upstream API refused the request"),
+    "upstream": (502, "The upstream API failed"),
+    "unreachable": (502, "The upstream API gave no response"),
+    "busy": (503, "Too many requests at the same time"),
+    "timeout": (504, "The upstream API took too long"),
+}
+
+#: Error → kind; the nearest class in its line of ancestors counts.
+KIND_OF: dict[type[CallError], str] = {
+    CallError: "failed",
+    UnknownOperation: "unresolved-call",
+    UnknownFunction: "unresolved-call",
+    UnresolvedCall: "unresolved-call",
+    ArgumentError: "arguments",
+    UnboundVariable: "configuration",
+    UnusableOperation: "unusable-operation",
+    TransportError: "unreachable",
+    RequestTimeout: "timeout",
+    StatusError: "upstream",
+    OutputError: "output",
+}
+
+#: The operator's to mend, whatever the class of the error.
+_OF_OPERATOR = ("U-base-uri", "U-variable")
+_SETUP = "a variable that this operation needs has no usable value; the log names it"
+#: Shorter values of variables (a region, a version) stay in the errors of an API that
+#: are passed on: replacing them would tear words and numbers apart.
+_SECRET_LENGTH = 8
+
+
+class HttpProblem(NamedTuple):
+    """One problem, ready to be sent.
+
+    Attributes:
+        kind: A key of `KINDS`.
+        errors: Every argument that is wrong.
+        status: Stands before the status of the kind; 0 for that one.
+        members: Further members of the document.
+    """
+
+    kind: str
+    detail: str = ""
+    hint: str = ""
+    errors: tuple[WrongArgument, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    status: int = 0
+    members: Mapping[str, JSON] = {}
+
+    @property
+    def code(self) -> int:
+        """The HTTP status."""
+        return self.status or KINDS[self.kind][0]
+
+    def document(self, request_id: str = "") -> dict[str, JSON]:
+        """Return the problem document."""
+        document: dict[str, JSON] = {
+            "type": TYPE_PREFIX + self.kind,
+            "title": KINDS[self.kind][1],
+            "status": self.code,
+        }
+        if self.detail:
+            document["detail"] = self.detail
+        if self.hint:
+            document["hint"] = self.hint
+        if self.errors:
+            document["errors"] = [
+                {
+                    "name": wrong.name,
+                    **({"in": wrong.in_} if wrong.in_ else {}),
+                    "detail": wrong.reason,
+                }
+                for wrong in self.errors
+            ]
+        document.update(self.members)
+        if request_id:
+            document["requestId"] = request_id
+        return document
+
+    def answer(self, request_id: str = "") -> Answer:
+        """Return the response that carries it."""
+        body = json_bytes(self.document(request_id))
+        return Answer(self.code, PROBLEM_TYPE, body, self.headers)
+
+
+def wrong_arguments(wrong: Iterable[WrongArgument]) -> HttpProblem:
+    """Return the problem that names every wrong argument."""
+    wrong = tuple(wrong)
+    said = "; ".join(f"'{shorten(w.name)}' {w.reason}" for w in wrong)
+    return HttpProblem("arguments", said, errors=wrong)
+
+
+def missing_header(header: str) -> HttpProblem:
+    """Return the problem of a caller who has to bring a credential in a header."""
+    return HttpProblem(
+        "caller-variable",
+        f"the header '{header}' is missing",
+        f"send the credential that this operation needs as `{header}: …`",
+        headers=(("WWW-Authenticate", f'Header name="{header}"'),),
+    )
+
+
+def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
+    """Return the problem for an error of a run.
+
+    Args:
+        error: What was raised; a `StatusError` is taken to be an upstream failure, see
+            `status_answer`.
+        is_compiled: It was found when the document was read, so no request changes it.
+    """
+    kind = next(KIND_OF[c] for c in type(error).__mro__ if c in KIND_OF)
+    if error.code.startswith(_OF_OPERATOR) and kind in (
+        "arguments",
+        "failed",
+        "configuration",
+    ):
+        return HttpProblem("configuration", _SETUP)
+    if kind == "configuration":
+        return HttpProblem(kind, _SETUP)
+    if is_compiled and kind in ("failed", "arguments", "output"):
+        kind = "unusable-operation"
+    if isinstance(error, StatusError):
+        return _upstream(error)
+    if isinstance(error, TransportError):
+        return HttpProblem(kind, _without_target(error))
+    if isinstance(error, OutputError):
+        detail = f"Failed to map output parameters: {error.message}"
+        return HttpProblem(kind, detail, error.hint, members=_code(error))
+    errors: tuple[WrongArgument, ...] = ()
+    if isinstance(error, ArgumentError):
+        errors = (
+            *(WrongArgument(name, "", "is missing") for name in error.missing),
+            *(WrongArgument(name, "", "is not known") for name in error.unknown),
+        )
+    return HttpProblem(kind, error.message, error.hint, errors, members=_code(error))
+
+
+def _code(error: CallError) -> dict[str, JSON]:
+    return {"code": error.code} if error.code else {}
+
+
+def _without_target(error: TransportError) -> str:
+    """Return what went wrong without the URL, which is the operator's business."""
+    request: Request | None = error.request
+    text = error.message
+    if request is not None:
+        where = request.socket or request.shown_url
+        text = text.replace(f"{request.method} {where}: ", "")
+        text = request.mask(text)
+    return text
+
+
+def _upstream(error: StatusError) -> HttpProblem:
+    """Return the problem of an upstream failure, which names the upstream's status.
+
+    What the upstream said goes along only for what a caller can change: its 4xx.
+    """
+    status = error.status
+    where = error.message.split(f": {status}", 1)[0]
+    response: Response | None = error.response
+    if 400 <= status < 500 and status != 407:
+        return HttpProblem(
+            "refused",
+            error.message,
+            error.hint,
+            headers=_retry(response),
+            status=status,
+            members={"upstreamStatus": status},
+        )
+    reason = f" {response.reason}" if response is not None and response.reason else ""
+    said = f"{where} answered {status}{reason}"
+    if 300 <= status < 400:
+        said += ", a redirect that is not followed"
+    return HttpProblem(
+        "upstream",
+        said,
+        headers=_retry(response),
+        members={"upstreamStatus": status},
+    )
+
+
+def _retry(response: Response | None) -> tuple[tuple[str, str], ...]:
+    value = response.headers.get("Retry-After") if response is not None else None
+    fits = value and len(value) < 64 and value.isascii() and value.isprintable()
+    return (("Retry-After", str(value)),) if fits else ()
+
+
+def status_answer(error: StatusError, request_id: str = "") -> Answer:
+    """Return the answer for an upstream status outside 200 to 299.
+
+    A 4xx is passed on with its status: what the outputs of the function find in the
+    body, or else the body itself. A step that failed is named, which only a problem
+    document can do. Everything else is a failure of the upstream API.
+    """
+    status = error.status
+    response: Response | None = error.response
+    if status == 304:
+        return Answer(304)
+    passed_on = 400 <= status < 500 and status != 407 and not error.step
+    if not passed_on or response is None:
+        return problem_of(error).answer(request_id)
+    if error.value is not None:
+        answer = Answer(status, JSON_TYPE, json_bytes(error.value))
+    else:
+        answer = raw_answer(response, status)
+    if not answer.body:
+        # An empty body says nothing; a problem at least says who answered.
+        return problem_of(error).answer(request_id)
+    body = _masked(answer.body, error.request)
+    return answer._replace(body=body, headers=_retry(response))
+
+
+def secrets_of(request: Request | None) -> tuple[Secret, ...]:
+    """Return what must not be seen in what an API says about a request."""
+    secrets = request.secrets if request is not None else ()
+    return tuple(s for s in secrets if len(s.value) >= _SECRET_LENGTH)
+
+
+def _masked(body: bytes, request: Request | None) -> bytes:
+    """Return a body without the credentials that an API likes to repeat in errors."""
+    secrets = secrets_of(request)
+    if not secrets:
+        return body
+    text = body.decode("utf-8", "surrogateescape")
+    return mask(text, secrets).encode("utf-8", "surrogateescape")

@@ -1,0 +1,342 @@
+"""Which endpoint answers a path and a method: a tree of path segments.
+
+Spec 3.2 and dialect 7.2. A literal segment beats one with a placeholder inside, that
+one beats a lone placeholder, and a placeholder called `path` comes last: it takes all
+segments that are left. The order in the document decides nothing but duplicates, of
+which the first wins. What a lookup costs depends on the path, not on the number of
+routes. This module must not know what an endpoint does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from urllib.parse import parse_qs, unquote
+
+from naftiko.expressions import TemplateError, parse_path, refs
+
+if TYPE_CHECKING:
+    from naftiko.expressions import Template
+
+T = TypeVar("T")
+
+#: The placeholder that stands for several segments (spec 3.2).
+CATCH_ALL = "path"
+#: The method of an endpoint that takes every method.
+ANY_METHOD = "*"
+
+
+class BadPath(ValueError):
+    """The path of a request is not percent-encoded UTF-8."""
+
+
+class Tail(str):
+    """What the placeholder `path` took: segments as they came, still encoded."""
+
+    __slots__ = ()
+
+    @property
+    def segments(self) -> list[str]:
+        """The segments, decoded; a `%2F` stays inside its segment."""
+        return [_decoded(segment) for segment in self.split("/")]
+
+
+class Found(NamedTuple, Generic[T]):
+    """The endpoint of a request.
+
+    Attributes:
+        captures: Placeholder → its text, decoded; a `Tail` for `path`.
+    """
+
+    endpoint: T
+    captures: dict[str, str]
+
+
+class Missing(NamedTuple):
+    """No endpoint: `allowed` are the methods that the path has; empty for none."""
+
+    allowed: frozenset[str]
+
+
+class Router(Generic[T]):
+    """The routes of one adapter."""
+
+    def __init__(self) -> None:
+        self._root: _Node[T] = _Node()
+
+    def add(self, method: str, template: str, endpoint: T) -> bool:
+        """Add a route; return whether it is the first of its method and shape.
+
+        Args:
+            method: Upper case, or `ANY_METHOD`.
+            template: The path, with `{name}` or `{{name}}`. A query in it (`?Action=x`)
+                has to be in the query of the request.
+            endpoint: What answers.
+        """
+        path, names, conditions = _read(template)
+        node = self._root
+        for part in path:
+            node = node.child(part)
+        for at, part in enumerate(path):
+            if part is _REST:
+                self._note_depth(path, at)
+        entry = _Entry(endpoint, tuple(names), conditions)
+        return node.add(method, entry)
+
+    def _note_depth(self, path: list[_Part], at: int) -> None:
+        node = self._root
+        for part in path[: at + 1]:
+            node = node.child(part)
+        left = len(path) - at - 1
+        if left not in node.depths:
+            node.depths = tuple(sorted((*node.depths, left), reverse=True))
+
+    def find(self, path: str, method: str, query: str = "") -> Found[T] | Missing:
+        """Return the endpoint of a request.
+
+        A path that several templates match is answered by the most specific one that
+        has the method. `HEAD` is answered by `GET`.
+
+        Args:
+            path: The path of the request, still encoded.
+            method: Its method.
+            query: Its query, still encoded.
+
+        Raises:
+            BadPath: The path is not UTF-8.
+        """
+        raw = path.removeprefix("/").split("/")
+        segments = [_decoded(text) for text in raw] if "%" in path else raw
+        search: _Search[T] = _Search(raw, segments, method, query)
+        found = search.walk(self._root, 0, ())
+        if found is None:
+            return Missing(frozenset(search.allowed))
+        entry, captures = found
+        return Found(entry.endpoint, dict(zip(entry.names, captures, strict=True)))
+
+
+class _Search(Generic[T]):
+    """One lookup: the tree is walked best first, and back where a branch ends."""
+
+    __slots__ = ("_query", "allowed", "method", "query", "raw", "segments")
+
+    def __init__(
+        self, raw: list[str], segments: list[str], method: str, query: str
+    ) -> None:
+        self.raw = raw
+        self.segments = segments
+        self.method = method
+        self.query = query
+        self.allowed: set[str] = set()
+        self._query: dict[str, list[str]] | None = None
+
+    def walk(
+        self, node: _Node[T], at: int, captures: tuple[str, ...]
+    ) -> tuple[_Entry[T], tuple[str, ...]] | None:
+        if at == len(self.segments):
+            return self.choose(node, captures)
+        segment = self.segments[at]
+        child = node.literals.get(segment)
+        if child is not None and (found := self.walk(child, at + 1, captures)):
+            return found
+        if segment:
+            for mixed, child in node.mixed:
+                inner = mixed.match(segment)
+                if inner and (found := self.walk(child, at + 1, (*captures, *inner))):
+                    return found
+            if node.one is not None and (
+                found := self.walk(node.one, at + 1, (*captures, segment))
+            ):
+                return found
+        if node.rest is not None:
+            for depth in node.rest.depths:
+                end = len(self.segments) - depth
+                # The last of several segments may be empty: `/files/a/`.
+                if end > at and (segment or end > at + 1):
+                    tail = Tail("/".join(self.raw[at:end]))
+                    if found := self.walk(node.rest, end, (*captures, tail)):
+                        return found
+        return None
+
+    def choose(
+        self, node: _Node[T], captures: tuple[str, ...]
+    ) -> tuple[_Entry[T], tuple[str, ...]] | None:
+        entries = node.entries
+        if not entries:
+            return None
+        of_method = entries.get(self.method)
+        if of_method is None and self.method == "HEAD":
+            of_method = entries.get("GET")
+        if of_method is None:
+            of_method = entries.get(ANY_METHOD)
+        for entry in of_method or ():
+            if not entry.conditions:
+                return entry, captures
+            values = self.meets(entry)
+            if values is not None:
+                return entry, (*captures, *values)
+        self.allowed |= {
+            method
+            for method, known in entries.items()
+            if any(self.meets(entry) is not None for entry in known)
+        }
+        return None
+
+    def meets(self, entry: _Entry[T]) -> list[str] | None:
+        """Return the values of the placeholders in a query, `None` if it differs."""
+        if self._query is None:
+            self._query = (
+                parse_qs(self.query, keep_blank_values=True) if self.query else {}
+            )
+        values = []
+        for name, wanted in entry.conditions:
+            given = self._query.get(name)
+            if given is None or (wanted is not None and wanted not in given):
+                return None
+            if wanted is None:
+                values.append(given[0])
+        return values
+
+
+class _Entry(NamedTuple, Generic[T]):
+    """An endpoint, the names of its placeholders, and what its query has to hold."""
+
+    endpoint: T
+    names: tuple[str, ...]
+    conditions: tuple[tuple[str, str | None], ...]
+
+
+class _Mixed(NamedTuple):
+    """A segment of texts and placeholders: `{id}:verb`, `{a}.{b}`."""
+
+    prefix: str
+    between: tuple[str, ...]
+    suffix: str
+
+    def match(self, text: str) -> tuple[str, ...]:
+        """Return what the placeholders stand for; none may be empty.
+
+        Of several ways the first placeholder takes as much as it can. The search goes
+        from the right and takes time in proportion to the text.
+        """
+        if not (text.startswith(self.prefix) and text.endswith(self.suffix)):
+            return ()
+        begin, end = len(self.prefix), len(text) - len(self.suffix)
+        values = []
+        for literal in reversed(self.between):
+            at = text.rfind(literal, begin, end - 1)
+            if at <= begin:
+                return ()
+            values.append(text[at + len(literal) : end])
+            end = at
+        if end <= begin:
+            return ()
+        return (text[begin:end], *reversed(values))
+
+
+class _Kind:
+    """A part of a path that is neither a text nor mixed."""
+
+    __slots__ = ()
+
+
+_ONE, _REST = _Kind(), _Kind()
+_Part = str | _Mixed | _Kind
+
+
+class _Node(Generic[T]):
+    __slots__ = ("depths", "entries", "literals", "mixed", "one", "rest")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node[T]] = {}
+        self.mixed: list[tuple[_Mixed, _Node[T]]] = []
+        self.one: _Node[T] | None = None
+        self.rest: _Node[T] | None = None
+        #: Of a node below `path`: how many segments its templates have after it.
+        self.depths: tuple[int, ...] = ()
+        self.entries: dict[str, list[_Entry[T]]] = {}
+
+    def child(self, part: _Part) -> _Node[T]:
+        """Return the node for the next part, made when it is first asked for."""
+        if isinstance(part, str):
+            return self.literals.setdefault(part, _Node())
+        if part is _ONE:
+            self.one = self.one or _Node()
+            return self.one
+        if part is _REST:
+            self.rest = self.rest or _Node()
+            return self.rest
+        assert isinstance(part, _Mixed)
+        for known, node in self.mixed:
+            if known == part:
+                return node
+        node = _Node()
+        self.mixed.append((part, node))
+        # The more text a segment must hold, the more specific it is.
+        self.mixed.sort(key=lambda pair: -sum(map(len, _texts(pair[0]))))
+        return node
+
+    def add(self, method: str, entry: _Entry[T]) -> bool:
+        entries = self.entries.setdefault(method, [])
+        if any(known.conditions == entry.conditions for known in entries):
+            return False
+        entries.append(entry)
+        entries.sort(key=lambda known: -len(known.conditions))
+        return True
+
+
+def _texts(mixed: _Mixed) -> tuple[str, ...]:
+    return (mixed.prefix, *mixed.between, mixed.suffix)
+
+
+def _read(
+    template: str,
+) -> tuple[list[_Part], list[str], tuple[tuple[str, str | None], ...]]:
+    """Return the parts of a template, its names, and what its query asks for."""
+    text, _, query = template.partition("?")
+    names: list[str] = []
+    path: list[_Part] = []
+    for segment in text.removeprefix("/").split("/"):
+        parts = _template(segment)
+        inside = [ref.name for ref in refs(parts)]
+        names += inside
+        if not inside:
+            path.append(unquote(segment))
+        elif len(parts) > 1:
+            path.append(_mixed(parts))
+        else:
+            # A second `path` in one template is a placeholder like any other.
+            is_rest = inside[0] == CATCH_ALL and _REST not in path
+            path.append(_REST if is_rest else _ONE)
+    conditions: list[tuple[str, str | None]] = []
+    for pair in filter(None, query.split("&")):
+        name, _, value = pair.partition("=")
+        inside = [ref.name for ref in refs(_template(value))]
+        names += inside[:1]
+        conditions.append((unquote(name), None if inside else unquote(value)))
+    return path, names, tuple(conditions)
+
+
+def _template(text: str) -> Template:
+    try:
+        return parse_path(text)
+    except TemplateError:
+        return (text,)
+
+
+def _mixed(parts: Template) -> _Mixed:
+    texts = [""]
+    for part in parts:
+        if isinstance(part, str):
+            texts[-1] += unquote(part)
+        else:
+            texts.append("")
+    return _Mixed(texts[0], tuple(texts[1:-1]), texts[-1])
+
+
+def _decoded(text: str) -> str:
+    if "%" not in text:
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise BadPath(text) from None
