@@ -1,11 +1,17 @@
 """What went wrong on the way to a response, in words of ours.
 
+Every sender uses the same: `failure` knows what `requests` and `urllib3` raise, others
+say what happened themselves and call `failed`.
+
 This module must not know how a request is sent.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from errno import errorcode
+from ssl import SSLError
 from typing import TYPE_CHECKING
 
 import requests
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
     from naftiko.messages import Request
 
 _TIMEOUTS = (requests.exceptions.Timeout, pools.TimeoutError, TimeoutError)
-_TLS = (requests.exceptions.SSLError, pools.SSLError)
+TLS_REFUSED = "the TLS certificate or handshake was refused"
 
 #: What `requests` or `urllib3` raises → what happened, the most specific first.
 _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
@@ -28,8 +34,8 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.ReadTimeout, "no response within the timeout"),
     (pools.ReadTimeoutError, "no response within the timeout"),
     (requests.exceptions.Timeout, "timed out"),
-    (requests.exceptions.SSLError, "the TLS certificate or handshake was refused"),
-    (pools.SSLError, "the TLS certificate or handshake was refused"),
+    (requests.exceptions.SSLError, TLS_REFUSED),
+    (pools.SSLError, TLS_REFUSED),
     (requests.exceptions.ProxyError, "the proxy refused or is not there"),
     (pools.DecodeError, "the response is damaged"),
     (requests.exceptions.InvalidHeader, "a header cannot be sent"),
@@ -63,6 +69,26 @@ def failure(
     what = next(text for kind, text in _FAILURES if isinstance(error, kind))
     if timed_out and not isinstance(error, _TIMEOUTS[:2]):
         what = "no response within the timeout"
+    return failed(what, error, request, timed_out=timed_out, reading=reading)
+
+
+def failed(
+    what: str,
+    error: BaseException,
+    request: Request,
+    *,
+    timed_out: bool = False,
+    reading: bool = False,
+) -> TransportError:
+    """Return our error for what happened, with the reason that the system gives.
+
+    Args:
+        what: What happened, in the words of `_FAILURES`.
+        error: What was raised.
+        request: What was sent, or was to be sent.
+        timed_out: Whether it took too long.
+        reading: Whether the head of the response was there already.
+    """
     if what == "no connection" and reading:
         what = "the response broke off"
     elif what == "no connection" and is_dead(error):
@@ -73,8 +99,8 @@ def failure(
     hint = ""
     if isinstance(error, FileNotFoundError) and error.filename:
         what = f"there is no file '{error.filename}'"
-        hint = "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of HttpTransport"
-    elif isinstance(error, _TLS):
+        hint = "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of the transport"
+    elif what == TLS_REFUSED:
         hint = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
     elif what == "no connection":
         hint = "is the server running there? `base_uri` gives another address"
@@ -113,6 +139,10 @@ def _reason(error: BaseException) -> str:
     """Return the words of the operating system, which never hold a URL."""
     for inner in _chain(error):
         if isinstance(inner, OSError) and inner.strerror and not inner.filename:
+            # asyncio has words of its own, which hold addresses.
+            number = inner.errno or 0
+            if number in errorcode and not isinstance(inner, SSLError):
+                return os.strerror(number)
             return inner.strerror
     return ""
 

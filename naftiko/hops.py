@@ -64,7 +64,7 @@ class Hop:
         try:
             self.origin = origin_of(request.url)
         except ValueError:
-            raise _failed(request, "the URL is malformed") from None
+            raise refusal("the URL is malformed", request) from None
         self.headers: Mapping[str, str] = request.headers
         self.body = request.body
         self.auth: AuthBase | None = request.auth
@@ -92,24 +92,24 @@ class Hop:
         hop._offset, hop._number = self._offset, self._number + 1
         request = self.request
         if hop._number > MAX_REDIRECTS:
-            raise _failed(request, f"over {MAX_REDIRECTS} redirects")
+            raise refusal(f"over {MAX_REDIRECTS} redirects", request)
         try:
             hop.url = urljoin(self.url, _quoted(location))
             hop.origin = origin_of(hop.url)
         except ValueError:  # a malformed host or port
             hop.origin = ""
         if not hop.origin.startswith(("http://", "https://")):
-            raise _failed(
-                request,
+            raise refusal(
                 f"redirected to '{request.mask(shorten(location))}', which is no HTTP"
                 " address",
+                request,
             )
         hop.method, hop.body = self.method, self.body
         to_get = status == 303 and self.method not in ("GET", "HEAD")
         if to_get or (status in (301, 302) and self.method == "POST"):
             hop.method, hop.body = "GET", None
         if not hop.can_be_sent_again:
-            raise _failed(request, "redirected, and the body can be read only once")
+            raise refusal("redirected, and the body can be read only once", request)
         hop.is_home = self.is_home and hop.origin == self.origin
         hop.headers = {
             name: value
@@ -128,10 +128,10 @@ class Hop:
         if isinstance(body, bytes) and request.secrets:
             text = body.decode("utf-8", "replace")
             if mask(text, request.secrets) != text:
-                raise _failed(
-                    request,
+                raise refusal(
                     f"redirected to another origin, {request.mask(self.origin)}, which"
                     " must not get the credentials in the body",
+                    request,
                 )
 
     @property
@@ -162,7 +162,7 @@ class Hop:
         self.content, self.length = self._open_body()
 
     def _open_body(self) -> tuple[Any, int | None]:
-        body = self.body
+        body: Any = self.body
         if body is None:
             return None, 0 if self.method in BODY_METHODS else None
         if isinstance(body, bytes):
@@ -188,7 +188,7 @@ class Hop:
 
     def rewind(self) -> None:
         """Go back to where the body began, for sending it again."""
-        target = self._file or self.body
+        target: Any = self._file or self.body
         if target is not None and hasattr(target, "seek"):
             with suppress(OSError, ValueError):
                 target.seek(0 if self._file else self._offset or 0)
@@ -202,19 +202,20 @@ class Hop:
 
 def too_large(request: Request, limit: int) -> TransportError:
     """Return the error for a response that goes beyond a limit."""
-    return _failed(
-        request,
+    return refusal(
         f"the response is larger than {limit:,} bytes",
+        request,
         "stream it, or raise `max_response_bytes` of the transport",
     )
 
 
 def damaged(request: Request) -> TransportError:
     """Return the error for a response that is not what its encoding says."""
-    return _failed(request, "the response is damaged")
+    return refusal("the response is damaged", request)
 
 
-def _failed(request: Request, what: str, hint: str = "") -> TransportError:
+def refusal(what: str, request: Request, hint: str = "") -> TransportError:
+    """Return the error for what is not done, or not taken."""
     return TransportError(
         f"{request.method} {request.shown_url}: {what}", request=request, hint=hint
     )

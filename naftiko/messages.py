@@ -7,7 +7,7 @@ them. This module must not know how either is built or sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.curl import curl_command
@@ -15,6 +15,7 @@ from naftiko.errors import shorten
 from naftiko.masking import LOGIN, Secret, mask, plain
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
     from pathlib import Path
 
     from requests.auth import AuthBase
@@ -32,6 +33,17 @@ class Headers(MutableMapping[str, str]):
     ) -> None:
         self._items = {name.lower(): (name, value) for name, value in items.items()}
         self._secrets = secrets
+
+    @classmethod
+    def joined(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
+        """Return headers of names and values, those that come several times joined."""
+        headers = cls()
+        items = headers._items
+        for name, value in pairs:
+            folded = name.lower()
+            known = items.get(folded)
+            items[folded] = (name, f"{known[1]}, {value}" if known else value)
+        return headers
 
     def __getitem__(self, name: str) -> str:
         return self._items[name.lower()][1]
@@ -60,7 +72,8 @@ class Request:
         method: The HTTP method, upper case.
         url: The absolute URL; `http://localhost/…` for a Unix socket.
         headers: Without those that the connection adds (`Host`, `Content-Length`).
-        body: Bytes, a path or an open binary file that is read while sending, `None`.
+        body: Bytes, a path or an open binary file that is read while sending, `None`;
+            for a server also what gives bytes asynchronously.
         socket: Path of the Unix socket to connect to, or an empty text.
         auth: Answers a challenge or signs the request, or `None`.
         is_identified: Whether it carries credentials already, in any place.
@@ -78,7 +91,7 @@ class Request:
         method: str,
         url: str,
         headers: Mapping[str, str] = {},
-        body: bytes | IO[bytes] | Path | None = None,
+        body: bytes | IO[bytes] | Path | AsyncIterable[bytes] | None = None,
         *,
         socket: str = "",
         auth: AuthBase | None = None,

@@ -7,6 +7,7 @@ of ours or how one is sent.
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from errno import ENOENT
 from pathlib import Path
@@ -70,11 +71,24 @@ class Settings(NamedTuple):
         return Surroundings(verify, cert, proxies, _proxy(origin, proxies), login)
 
 
-def ca_bundle() -> str:
-    """Return the CA bundle that is used where none is named."""
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
-    return str(DEFAULT_CA_BUNDLE_PATH)
+def tls_context(
+    verify: bool | str, cert: str | tuple[str, str] | None
+) -> ssl.SSLContext:
+    """Return what TLS needs to know about an origin; reads files."""
+    bundle = _ca_bundle() if verify is True else verify or None
+    if bundle and os.path.isdir(bundle):
+        context = ssl.create_default_context(capath=bundle)
+    else:
+        context = ssl.create_default_context(cafile=bundle)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    if cert:
+        certificate, key = (cert, None) if isinstance(cert, str) else cert
+        # Without a password here one would be asked for in a terminal.
+        context.load_cert_chain(certificate, key, password="")
+    return context
 
 
 # Importing `requests` takes time that a server saves where nothing is set.
@@ -108,3 +122,9 @@ def _netrc_login(origin: str) -> tuple[str, str] | None:
 
 def _exists(file: str) -> bool:
     return Path(os.path.expanduser(file)).exists()
+
+
+def _ca_bundle() -> str:
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    return str(DEFAULT_CA_BUNDLE_PATH)

@@ -5,7 +5,7 @@ This module must not know which library sends requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from naftiko.formats import decode
@@ -88,6 +88,58 @@ class StubTransport:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+class AsyncStreamedResponse:
+    """A response whose body is read as it arrives, by a server that must not wait.
+
+    Iterate over it once, for chunks of bytes as soon as they are there.
+
+    Attributes:
+        status: The status code.
+        headers: Names compare without case.
+        pairs: The headers as they came, those that came several times apart.
+        request: What was sent.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        status: int,
+        headers: Mapping[str, str],
+        chunks: AsyncIterator[bytes],
+        *,
+        reason: str = "",
+        pairs: Sequence[tuple[str, str]] | None = None,
+    ) -> None:
+        self.request = request
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.pairs = tuple(headers.items()) if pairs is None else pairs
+        self._chunks = chunks
+
+    @property
+    def content_type(self) -> str:
+        """The `Content-Type` header, or an empty text."""
+        return self.headers.get("Content-Type", "")
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+    async def read(self, limit: int = MAX_RESPONSE_BYTES) -> bytes:
+        """Return what is left of the body, up to `limit` bytes."""
+        chunks, size = [], 0
+        async for chunk in self._chunks:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                break
+        return b"".join(chunks)[:limit]
+
+    def __repr__(self) -> str:
+        kind = self.content_type or "no content type"
+        return f"<AsyncStreamedResponse {self.status} {kind}>"
 
 
 class StreamedResponse:

@@ -1,0 +1,574 @@
+"""`AioTransport`: requests over pooled connections of `aiohttp`, for servers.
+
+The asynchronous sender beside `HttpTransport`: the same bytes on the wire, the same
+words when something fails. What a redirect asks for is decided in `hops`; what only
+`requests` can do (signers, proxies) is done by an `HttpTransport` in a thread. It must
+not know operations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from naftiko.encodings import Damaged, unpacker_of
+from naftiko.errors import TransportError
+from naftiko.hops import REDIRECTS, Hop, damaged, refusal, too_large
+from naftiko.messages import Headers, Request, Response
+from naftiko.model import BODY_METHODS
+from naftiko.surroundings import Settings, tls_context
+from naftiko.threaded_transport import ThreadedTransport
+from naftiko.transport import CHUNK, MAX_RESPONSE_BYTES, AsyncStreamedResponse
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+
+    from naftiko.transport import Timeout
+
+_log = logging.getLogger("naftiko")
+_MOST_ROUTES = 1024
+#: Seconds that an unused connection is kept.
+_IDLE = 60.0
+#: As long as `http.client` takes a line; the default of aiohttp is an eighth.
+_LONGEST_LINE = 65536
+#: Bytes that are unpacked before others get their turn.
+_TURN = 1024 * 1024
+
+#: What `aiohttp` raises → what happened, in the words of `failures`.
+_FAILURES: tuple[tuple[type[BaseException], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, "no connection within the timeout"),
+    (TimeoutError, "no response within the timeout"),
+    (ssl.SSLError, "the TLS certificate or handshake was refused"),
+    (aiohttp.ClientSSLError, "the TLS certificate or handshake was refused"),
+    (aiohttp.ClientPayloadError, "the response broke off"),
+    (aiohttp.InvalidURL, "the URL is malformed"),
+    (aiohttp.NonHttpUrlClientError, "the URL has a scheme that cannot be sent to"),
+    (
+        aiohttp.ServerDisconnectedError,
+        "the server closed the connection without a response",
+    ),
+    (aiohttp.ClientResponseError, "the response is damaged"),
+    (OSError, "no connection"),
+    (aiohttp.ClientError, "no connection"),
+    (ValueError, "a header cannot be sent"),
+)
+#: All of that; a `ValueError` is for what cannot be written.
+_ERRORS = (aiohttp.ClientError, OSError, ValueError)
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request with the headers that it was given, and none of aiohttp's own."""
+
+    #: Methods whose body gets a type that nobody gave.
+    POST_METHODS: set[str] = set()  # noqa: RUF012
+
+    def update_auto_headers(self, skip_auto_headers: Any) -> None:
+        """Add nothing: `User-Agent` and `Accept` are the caller's."""
+
+    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
+        """Take the body as it is; its length is among the headers already."""
+        self._body = body
+
+    def update_expect_continue(self, expect: bool = False) -> None:
+        """Do not wait for `100 Continue`: not every server says it, ever."""
+
+
+class _Upload(aiohttp.Payload):
+    """A body that is sent in parts, each of them within the timeout.
+
+    Attributes:
+        failure: What was raised while the body was read, if anything was.
+    """
+
+    # `Payload.__init__` makes headers that nobody sends.
+    def __init__(self, hop: Hop, length: int | None, patience: float | None) -> None:
+        self._hop = hop
+        self._length = length
+        self._patience = patience
+        self.failure: Exception | None = None
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Show nothing of the body."""
+        return ""
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send the body."""
+        body = self._hop.body
+        if isinstance(body, bytes) and len(body) <= CHUNK:
+            await writer.write(body)
+            return
+        # A connection that breaks must not be tried again with the rest of a stream.
+        self._consumed = not self._hop.can_be_sent_again
+        size = 0
+        async with aclosing(self._parts()) as parts:
+            async for part in parts:
+                size += len(part)
+                if self._length is not None and size > self._length:
+                    raise self._failed(f"is longer than {self._length:,} bytes")
+                async with asyncio.timeout(self._patience):
+                    await writer.write(part)
+        if self._length is not None and size < self._length:
+            raise self._failed(f"ends after {size:,} of {self._length:,} bytes")
+
+    async def _parts(self) -> AsyncGenerator[bytes, None]:
+        body: Any = self._hop.body
+        try:
+            if isinstance(body, bytes):
+                view = memoryview(body)
+                for begin in range(0, len(body), CHUNK):
+                    yield bytes(view[begin : begin + CHUNK])
+            elif hasattr(body, "__aiter__"):
+                async for part in body:
+                    yield part
+            else:
+                async with aclosing(self._file()) as parts:
+                    async for part in parts:
+                        yield part
+        except OSError as error:
+            raise self._failed(f"cannot be read: {error.strerror or error}") from None
+        except Exception as error:
+            self.failure = error
+            raise
+
+    async def _file(self) -> AsyncGenerator[bytes, None]:
+        hop = self._hop
+        await asyncio.to_thread(hop.open)
+        try:
+            while part := await asyncio.to_thread(hop.content.read, CHUNK):
+                yield part
+        finally:
+            hop.close()
+
+    def _failed(self, what: str) -> TransportError:
+        self.failure = error = refusal(f"the body {what}", self._hop.request)
+        return error
+
+
+class _Route(NamedTuple):
+    """What is known about an origin before any call; no session behind a proxy."""
+
+    session: aiohttp.ClientSession | None
+    scheme: str = ""
+    authority: str = ""
+    tls: ssl.SSLContext | bool = True
+    login: str = ""
+
+
+class _Answer(NamedTuple):
+    """A response before its body is read."""
+
+    hop: Hop
+    raw: aiohttp.ClientResponse
+    upload: _Upload | None
+
+
+class AioTransport:
+    """Requests over pooled connections, for one event loop: the one that first sends.
+
+    Nothing of one call reaches another: cookies live as long as the redirects of their
+    call. A request with `auth`, or behind a proxy, travels through an `HttpTransport`
+    in a thread.
+
+    Args:
+        verify: Check TLS certificates; a path names the CA bundle. By default the
+            bundle of `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`, or certifi's.
+        cert: Client certificate: a path, or (certificate, key).
+        proxies: Scheme → proxy URL; by default those of the environment.
+        trust_env: Read proxies, CA bundles and `.netrc` of the environment, once.
+        follow_redirects: Otherwise a redirect is the response.
+        max_response_bytes: Larger responses are refused, decompressed size counting.
+        pool_size: Connections per origin; further calls wait for one, as long as the
+            timeout for connecting allows.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: bool | str = True,
+        cert: str | tuple[str, str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+        trust_env: bool = True,
+        follow_redirects: bool = True,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        pool_size: int = 256,
+    ) -> None:
+        self._settings = Settings(verify, cert, dict(proxies or {}), trust_env)
+        self._follow_redirects = follow_redirects
+        self._max_bytes = max_response_bytes
+        self._pool_size = pool_size
+        self._routes: dict[tuple[bool, str, str], _Route] = {}
+        #: Path of a Unix socket, or an empty text for all others → its session.
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._contexts: dict[tuple[Any, Any], ssl.SSLContext] = {}
+        self._lock = asyncio.Lock()
+        self._is_closed = False
+        self._threaded = ThreadedTransport(
+            self._settings, follow_redirects, max_response_bytes
+        )
+
+    async def send(self, request: Request, *, timeout: Timeout) -> Response:
+        """Send a request and return the whole response; see `AsyncTransport.send`."""
+        started = time.perf_counter()
+        answer = await self._open(Hop(request), timeout)
+        if isinstance(answer, Hop):
+            return await self._threaded.send(answer, timeout=timeout)
+        body = await self._read(answer)
+        raw = answer.raw
+        if _log.isEnabledFor(logging.DEBUG):
+            took = (time.perf_counter() - started) * 1000
+            _log.debug(
+                "%s %s %d %.0f ms",
+                request.method, request.shown_url, raw.status, took,
+            )  # fmt: skip
+        return Response(
+            raw.status,
+            Headers.joined(_pairs_of(raw)),
+            body,
+            reason=raw.reason or "",
+            url=request.mask(answer.hop.url),
+        )
+
+    @asynccontextmanager
+    async def stream(
+        self, request: Request, *, timeout: Timeout, decode: bool = True
+    ) -> AsyncIterator[AsyncStreamedResponse]:
+        """Send a request and give the response before its body is read.
+
+        Leaving the context closes a connection that has something left to read. The
+        body of the request may be what gives bytes asynchronously; without a
+        `Content-Length` among its headers it is sent in chunks.
+
+        Args:
+            request: What to send.
+            timeout: Seconds, or (seconds to connect, seconds between two parts).
+            decode: Undo a `Content-Encoding`; otherwise the body is what was sent.
+
+        Raises:
+            TransportError: No usable response came back.
+        """
+        answer = await self._open(Hop(request), timeout)
+        if isinstance(answer, Hop):
+            through = self._threaded.stream(answer, timeout=timeout, decode=decode)
+            async with through as stream:
+                yield stream
+            return
+        raw = answer.raw
+        pairs = _pairs_of(raw)
+        try:
+            async with aclosing(self._chunks(answer, decode)) as chunks:
+                yield AsyncStreamedResponse(
+                    request,
+                    raw.status,
+                    Headers.joined(pairs),
+                    chunks,
+                    reason=raw.reason or "",
+                    pairs=pairs,
+                )
+        finally:
+            raw.close()  # what was read to its end has given its connection back
+
+    async def close(self) -> None:
+        """Close every connection; nothing can be sent afterwards."""
+        self._is_closed = True
+        for session in self._sessions.values():
+            await session.close()
+        self._threaded.close()
+
+    # --- one exchange, redirects included -------------------------------------------
+
+    async def _open(self, hop: Hop, timeout: Timeout) -> _Answer | Hop:
+        """Return the response, or the hop that only `requests` can send."""
+        jar: aiohttp.CookieJar | None = None
+        while True:
+            if self._is_closed:
+                raise refusal("the transport is closed", hop.request)
+            key = (hop.is_home, hop.request.socket if hop.is_home else "", hop.origin)
+            route = self._routes.get(key)
+            if route is None:
+                route = await self._new_route(key, hop.request)
+            if hop.auth is not None or route.session is None:
+                hop.headers = _with_cookies(hop, jar)
+                return hop
+            answer = await self._exchange(hop, route, jar, timeout)
+            raw = answer.raw
+            if raw.status not in REDIRECTS or not self._follow_redirects:
+                return answer
+            location = raw.headers.get("Location")
+            if not location:
+                return answer
+            jar = _kept(jar, hop, raw)
+            await _finish(raw)
+            hop = hop.next(raw.status, _as_latin(location))
+
+    async def _exchange(
+        self, hop: Hop, route: _Route, jar: aiohttp.CookieJar | None, timeout: Timeout
+    ) -> _Answer:
+        waits = _timeouts(timeout)
+        headers = _with_cookies(hop, jar) if jar is not None else hop.headers
+        if route.login and not hop.request.is_identified:
+            headers = {**headers, "Authorization": route.login}
+        upload = None
+        is_chunked = None
+        if hop.body is not None or hop.method in BODY_METHODS:
+            headers, length = await _framed(hop, headers)
+            if hop.body is not None:
+                upload = _Upload(hop, length, waits.sock_read)
+                is_chunked = True if length is None else None
+        # The target is a path with everything behind it: yarl must not look into it.
+        url = URL.build(
+            scheme=route.scheme,
+            authority=route.authority,
+            path=hop.target,
+            encoded=True,
+        )
+        assert route.session is not None
+        try:
+            raw = await route.session.request(
+                hop.method,
+                url,
+                headers=headers,
+                data=upload,
+                chunked=is_chunked,
+                allow_redirects=False,
+                timeout=waits,
+                ssl=route.tls,
+            )
+        except _ERRORS as error:
+            raise _failure(error, hop.request, upload) from None
+        return _Answer(hop, raw, upload)
+
+    async def _read(self, answer: _Answer) -> bytes:
+        """Return the body; its connection is free afterwards, or closed."""
+        hop, raw, upload = answer
+        limit = self._max_bytes
+        try:
+            declared = raw.headers.get("Content-Length", "")
+            if hop.method != "HEAD" and declared.isdigit() and int(declared) > limit:
+                raise too_large(hop.request, limit)
+            if "Content-Encoding" not in raw.headers:
+                content = raw.content
+                chunk = await content.readany()
+                if content.at_eof():
+                    return chunk
+                chunks, size = [chunk], len(chunk)
+                while size <= limit and (chunk := await content.readany()):
+                    chunks.append(chunk)
+                    size += len(chunk)
+            else:
+                chunks, size = await self._unpacked(answer)
+            if size > limit:
+                raise too_large(hop.request, limit)
+            return b"".join(chunks)
+        except _ERRORS as error:
+            raise _failure(error, hop.request, upload, reading=True) from None
+        finally:
+            raw.close()  # what was read to its end has given its connection back
+
+    async def _unpacked(self, answer: _Answer) -> tuple[list[bytes], int]:
+        chunks, size, turn = [], 0, _TURN
+        async with aclosing(self._chunks(answer, True)) as pieces:
+            async for piece in pieces:
+                chunks.append(piece)
+                size += len(piece)
+                if size > self._max_bytes:
+                    break
+                if size > turn:
+                    turn += _TURN
+                    await asyncio.sleep(0)
+        return chunks, size
+
+    async def _chunks(
+        self, answer: _Answer, decode: bool
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the body as it arrives."""
+        hop, raw, upload = answer
+        encoding = raw.headers.get("Content-Encoding") if decode else None
+        unpacker = unpacker_of(encoding)
+        try:
+            while chunk := await raw.content.readany():
+                if unpacker is None:
+                    yield chunk
+                else:
+                    for piece in unpacker.feed(chunk):
+                        yield piece
+            if unpacker is not None:
+                unpacker.end()
+        except Damaged:
+            raise damaged(hop.request) from None
+        except _ERRORS as error:
+            raise _failure(error, hop.request, upload, reading=True) from None
+
+    # --- origins ----------------------------------------------------------------------
+
+    async def _new_route(self, key: tuple[bool, str, str], request: Request) -> _Route:
+        async with self._lock:
+            route = self._routes.get(key)
+            if route is None:
+                if len(self._routes) >= _MOST_ROUTES:
+                    self._routes.clear()
+                try:
+                    route = self._routes[key] = await self._looked_up(*key)
+                except OSError as error:
+                    raise _failure(error, request) from None
+                except ValueError:
+                    raise refusal("the URL is malformed", request) from None
+        return route
+
+    async def _looked_up(self, is_home: bool, path: str, origin: str) -> _Route:
+        if path:
+            return _Route(self._session(path), "http", "localhost")
+        around = partial(self._settings.around, origin, is_home=is_home)
+        found = await asyncio.to_thread(around)
+        if found.proxy:
+            return _Route(None)
+        parts = urlsplit(origin)
+        tls: ssl.SSLContext | bool = True
+        if parts.scheme == "https":
+            tls = await self._context(found.verify, found.cert)
+        # yarl writes a host outside ASCII as the network wants it.
+        url = URL.build(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
+        login = _basic(*found.login) if found.login else ""
+        return _Route(self._session(""), parts.scheme, url.raw_authority, tls, login)
+
+    def _session(self, path: str) -> aiohttp.ClientSession:
+        session = self._sessions.get(path)
+        if session is None:
+            connector: aiohttp.BaseConnector
+            if path:
+                connector = aiohttp.UnixConnector(
+                    path, limit=self._pool_size, keepalive_timeout=_IDLE
+                )
+            else:
+                connector = aiohttp.TCPConnector(
+                    limit=0, limit_per_host=self._pool_size, keepalive_timeout=_IDLE
+                )
+            session = self._sessions[path] = aiohttp.ClientSession(
+                connector=connector,
+                request_class=_Request,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                read_bufsize=CHUNK,
+                max_line_size=_LONGEST_LINE,
+                max_field_size=_LONGEST_LINE,
+            )
+        return session
+
+    async def _context(self, verify: bool | str, cert: Any) -> ssl.SSLContext:
+        context = self._contexts.get((verify, cert))
+        if context is None:
+            context = await asyncio.to_thread(tls_context, verify, cert)
+            self._contexts[verify, cert] = context
+        return context
+
+
+def _failure(
+    error: BaseException,
+    request: Request,
+    upload: _Upload | None = None,
+    *,
+    reading: bool = False,
+) -> Exception:
+    """Return our error for one of `aiohttp`, or what stopped the body on its way."""
+    if upload is not None and upload.failure is not None:
+        return upload.failure
+    # Imported here: it knows `requests`, which takes time and may never be needed.
+    from naftiko.failures import failed
+
+    if isinstance(error.__cause__, ssl.SSLError):
+        error = error.__cause__
+    what = next(text for kind, text in _FAILURES if isinstance(error, kind))
+    timed_out = isinstance(error, TimeoutError)
+    return failed(what, error, request, timed_out=timed_out, reading=reading)
+
+
+async def _framed(
+    hop: Hop, headers: Mapping[str, str]
+) -> tuple[dict[str, str], int | None]:
+    """Return headers that say how long the body is, and its length if it is known."""
+    if hop.body is None or isinstance(hop.body, bytes):
+        hop.open()
+    else:
+        await asyncio.to_thread(hop.open)
+        hop.close()  # it is opened again each time that it is sent
+    length = hop.length
+    framed: dict[str, str] = {}
+    for name, value in headers.items():
+        folded = name.lower()
+        if folded == "content-length" and length is None and value.isdigit():
+            length = int(value)
+        elif folded not in ("content-length", "transfer-encoding"):
+            framed[name] = value
+    if length is not None:
+        framed["Content-Length"] = str(length)
+    return framed, length
+
+
+def _kept(
+    jar: aiohttp.CookieJar | None, hop: Hop, raw: aiohttp.ClientResponse
+) -> aiohttp.CookieJar | None:
+    """Keep what a server sets on the way; it belongs to this call and to no other."""
+    cookies = raw.headers.getall("Set-Cookie", ())
+    if not cookies or hop.request.socket:
+        return jar
+    jar = jar or aiohttp.CookieJar(unsafe=True, quote_cookie=False)
+    jar.update_cookies_from_headers(cookies, URL(hop.url, encoded=True))
+    return jar
+
+
+def _with_cookies(hop: Hop, jar: aiohttp.CookieJar | None) -> Mapping[str, str]:
+    """Return the headers of a hop with the cookies of its call."""
+    cookies = jar.filter_cookies(URL(hop.url, encoded=True)) if jar else None
+    if not cookies:
+        return hop.headers
+    headers = Headers(hop.headers)
+    pairs = [f"{name}={cookie.coded_value}" for name, cookie in cookies.items()]
+    headers["Cookie"] = "; ".join([*filter(None, [headers.get("Cookie", "")]), *pairs])
+    return headers
+
+
+async def _finish(raw: aiohttp.ClientResponse) -> None:
+    """Be done with a response; its connection is kept when little is left of it."""
+    try:
+        declared = raw.headers.get("Content-Length", "")
+        if declared.isdigit() and int(declared) <= CHUNK:
+            with suppress(*_ERRORS):
+                while await raw.content.readany():
+                    pass
+    finally:
+        raw.close()
+
+
+def _pairs_of(raw: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    """Return the headers of a response, read as Latin-1, as `http.client` does."""
+    return [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in raw.raw_headers
+    ]
+
+
+def _as_latin(value: str) -> str:
+    return value.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _basic(user: str, password: str) -> str:
+    login = f"{user}:{password}"
+    return "Basic " + base64.b64encode(login.encode("latin-1", "replace")).decode()
+
+
+@lru_cache(64)
+def _timeouts(timeout: Timeout) -> aiohttp.ClientTimeout:
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    return aiohttp.ClientTimeout(
+        total=None, connect=connect, sock_connect=connect, sock_read=read
+    )

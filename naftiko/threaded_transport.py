@@ -1,0 +1,190 @@
+"""`ThreadedTransport`: an `HttpTransport` whose waiting is done by threads.
+
+For what an asynchronous sender leaves to `requests`: signers that change a request or
+answer a challenge, and proxies. This module must not know which requests need that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager
+from contextvars import copy_context
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from naftiko.errors import RequestTimeout
+from naftiko.hops import Hop
+from naftiko.messages import Request
+from naftiko.transport import AsyncStreamedResponse
+
+if TYPE_CHECKING:
+    from naftiko.http_transport import HttpTransport
+    from naftiko.messages import Response
+    from naftiko.surroundings import Settings
+    from naftiko.transport import StreamedResponse, Timeout
+
+_T = TypeVar("_T")
+#: Calls at the same time; each takes a thread, further ones wait.
+_THREADS = 32
+#: Bytes of a body that are kept in memory, for sending it more than once.
+_KEPT = 1024 * 1024
+
+
+class ThreadedTransport:
+    """Hops sent by an `HttpTransport` in threads, each without cookies of another.
+
+    When nobody waits for a call any more its thread finishes it all the same; the
+    timeout says how long that may take.
+
+    Args:
+        settings: How to connect.
+        follow_redirects: Otherwise a redirect is the response.
+        max_response_bytes: Larger responses are refused.
+    """
+
+    def __init__(
+        self, settings: Settings, follow_redirects: bool, max_response_bytes: int
+    ) -> None:
+        self._settings = settings
+        self._follow_redirects = follow_redirects
+        self._max_bytes = max_response_bytes
+        self._http: HttpTransport | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._free = asyncio.Semaphore(_THREADS)
+        self._lock = asyncio.Lock()
+
+    async def send(self, hop: Hop, *, timeout: Timeout) -> Response:
+        """Send a hop and return the whole response; see `AsyncTransport.send`."""
+        async with _rereadable(hop) as again:
+            http = await self._view()
+            call = partial(http.send, again.request, timeout=timeout, hop=again)
+            return await self._wait_for(call, hop.request, timeout)
+
+    @asynccontextmanager
+    async def stream(
+        self, hop: Hop, *, timeout: Timeout, decode: bool
+    ) -> AsyncIterator[AsyncStreamedResponse]:
+        """Send a hop and give the response before its body is read."""
+        request = hop.request
+        async with _rereadable(hop) as again:
+            http = await self._view()
+            call = partial(
+                http.stream, again.request, timeout=timeout, hop=again, decode=decode
+            )
+            stream = await self._wait_for(call, request, timeout, undo=self._end)
+            try:
+                async with aclosing(self._chunks(stream, request, timeout)) as chunks:
+                    yield AsyncStreamedResponse(
+                        request,
+                        stream.status,
+                        stream.headers,
+                        chunks,
+                        reason=stream.reason,
+                        pairs=stream.pairs,
+                    )
+            finally:
+                self._end(stream)
+
+    def close(self) -> None:
+        """Close every connection; what waits for a thread is cancelled."""
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)
+        if self._http is not None:
+            self._http.close()
+
+    async def _chunks(
+        self, stream: StreamedResponse, request: Request, timeout: Timeout
+    ) -> AsyncGenerator[bytes, None]:
+        following = partial(next, stream.bytes(), b"")
+        while chunk := await self._wait_for(following, request, timeout):
+            yield chunk
+
+    def _end(self, stream: StreamedResponse) -> None:
+        # It waits for whoever reads right now.
+        if self._threads is not None:
+            self._threads.submit(stream.close)
+
+    async def _view(self) -> HttpTransport:
+        async with self._lock:
+            if self._http is None:
+                self._threads = ThreadPoolExecutor(_THREADS, "naftiko-requests")
+                self._http = await asyncio.to_thread(self._new_http_transport)
+        return self._http.view()
+
+    def _new_http_transport(self) -> HttpTransport:
+        # Imported here: `requests` takes time and may never be needed.
+        from naftiko.http_transport import HttpTransport
+
+        verify, cert, proxies, trust_env = self._settings
+        return HttpTransport(
+            verify=verify,
+            cert=cert,
+            proxies=proxies,
+            trust_env=trust_env,
+            follow_redirects=self._follow_redirects,
+            max_response_bytes=self._max_bytes,
+            pool_size=_THREADS,
+        )
+
+    async def _wait_for(
+        self,
+        call: Callable[[], _T],
+        request: Request,
+        timeout: Timeout,
+        *,
+        undo: Callable[[_T], None] | None = None,
+    ) -> _T:
+        """Do something that waits; `undo` it when nobody waits for it any more."""
+        try:
+            patience = timeout[0] if isinstance(timeout, tuple) else timeout
+            async with asyncio.timeout(patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise RequestTimeout(
+                f"{request.method} {request.shown_url}: no connection within the"
+                " timeout (too many calls at the same time)",
+                request=request,
+            ) from None
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._threads, copy_context().run, call)
+        future.add_done_callback(lambda _: self._free.release())
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if undo is not None:
+                future.add_done_callback(partial(_undone, undo))
+            raise
+
+
+def _undone(undo: Callable[[Any], None], future: asyncio.Future[Any]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        undo(future.result())
+
+
+@asynccontextmanager
+async def _rereadable(hop: Hop) -> AsyncIterator[Hop]:
+    """Give a hop whose body a thread can read, and more than once."""
+    if not isinstance(hop.body, AsyncIterable):
+        yield hop
+        return
+    with SpooledTemporaryFile(_KEPT) as file:
+        async for part in hop.body:
+            file.write(part)
+        file.seek(0)
+        request = hop.request
+        yield Hop(
+            Request(
+                request.method,
+                request.url,
+                request.headers,
+                file,
+                socket=request.socket,
+                auth=request.auth,
+                is_identified=request.is_identified,
+                secrets=request.secrets,
+            )
+        )
