@@ -199,7 +199,9 @@ def failure(text: str) -> dict[str, JSON]:
 
 def wrong_arguments(plan: Plan, wrong: Iterable[WrongArgument]) -> str:
     """Return what a model has to change in its arguments, all of it."""
-    said = "; ".join(f"'{w.name}' {w.reason}" for w in wrong)
+    # What it takes is said once, for all of them.
+    reasons = ((w.name, w.reason.partition("; it takes:")[0]) for w in wrong)
+    said = "; ".join(f"'{name}' {reason}" for name, reason in reasons)
     return f"{plan.name}: {with_stop(said)} Nothing was sent. {takes(plan.arguments)}"
 
 
