@@ -9,11 +9,9 @@ from typing import Any
 
 import mcp_types as types
 import pytest
+from asgi_client import AsyncStub
 from mcp import Client
 from mcp.shared.exceptions import MCPError
-
-import naftiko
-from asgi_client import AsyncStub
 from mcping import (
     HANDSHAKES,
     MODERN,
@@ -25,10 +23,12 @@ from mcping import (
     parts,
     wire,
 )
+from shared import CAPABILITIES
+
+import naftiko
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
 from naftiko.messages import Response
-from shared import CAPABILITIES
 
 CREW = {"name": "crew", "description": "The crew.", "call": "api.crew"}
 SHIP = {
@@ -379,7 +379,7 @@ def test_long_lists_come_in_pages(revision: str) -> None:
 
     pages = asyncio.run(run())
     assert [len(page) for page in pages] == [250, 250, 100]
-    assert sum(pages, []) == [tool["name"] for tool in tools]
+    assert [name for page in pages for name in page] == [tool["name"] for tool in tools]
 
 
 def test_a_list_is_made_once_for_each_revision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from casefiles import cases
 from mcping import MODERN, answering, asking, mcp_app
 
