@@ -251,6 +251,11 @@ class Capability:
         return self._functions
 
     @property
+    def version(self) -> str:
+        """The version of the specification that the document declares."""
+        return self._spec.version
+
+    @property
     def variables(self) -> Variables:
         """The variables that its calls use."""
         return self._variables

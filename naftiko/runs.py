@@ -52,11 +52,15 @@ class Work(NamedTuple):
     Attributes:
         run: Does it; what it returns is sent to the run in place of a reply.
         is_quick: It may be done where other work waits.
+        kind: `lookup` or `script`.
+        about: What of it a trace shows.
     """
 
     run: Callable[[], Any]
     step: str = ""
     is_quick: bool = False
+    kind: str = ""
+    about: Mapping[str, str] = {}
 
 
 class Reply(NamedTuple):

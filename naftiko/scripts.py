@@ -119,6 +119,13 @@ class Scripting:
         self._lock = threading.Lock()
         self._sources: dict[Path, tuple[int, int, str]] = {}
 
+    @property
+    def is_enabled(self) -> bool:
+        """Whether scripts run: as the settings say, or else the environment."""
+        if self.settings.enabled is not None:
+            return self.settings.enabled
+        return os.environ.get(ENVIRONMENT, "").strip().lower() != "false"
+
     def prepare(self, script: Mapping[str, JSON], *, step: str) -> Script:
         """Return a script that can be run; what is wrong shows when it is."""
         return Script(self, script, step)
@@ -157,6 +164,16 @@ class Script:
         self._script = script
         self._step = step
 
+    @property
+    def about(self) -> dict[str, str]:
+        """What of it a trace shows."""
+        settings = self._scripting.settings
+        language = self._script.get("language") or settings.default_language
+        return {
+            "naftiko.step.script.file": str(self._script.get("file") or ""),
+            "naftiko.step.script.language": str(language),
+        }
+
     def run(self, context: Mapping[str, JSON]) -> JSON:
         """Return the `result` of the script, or `ABSENT` when it set none.
 
@@ -193,8 +210,7 @@ class Script:
                 "is disabled: management.scripting.enabled=false",
                 "enable it in the control adapter",
             )
-        off = os.environ.get(ENVIRONMENT, "").strip().lower() == "false"
-        if settings.enabled is None and off:
+        if not self._scripting.is_enabled:
             raise self._fail(f"is disabled: {ENVIRONMENT}=false")
 
     def _files(self, settings: Settings) -> tuple[Path, list[str]]:

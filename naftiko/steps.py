@@ -160,7 +160,13 @@ class LookupStep:
         """Return the search; it needs nobody else."""
         find: Any = self.value
         value = find(state.outputs) if self.is_path else find(state.values, look)
-        return Work(lambda: self._search(state, value), self.name, is_quick=True)
+        return Work(
+            lambda: self._search(state, value),
+            self.name,
+            is_quick=True,
+            kind="lookup",
+            about={"naftiko.step.index": self.index, "naftiko.step.match": self.match},
+        )
 
     def _search(self, state: State, value: JSON) -> JSON:
         if self.index not in state.outputs:
@@ -225,7 +231,12 @@ class ScriptStep:
             value = node(context, look)
             if value is not ABSENT:
                 context[name] = value
-        return Work(lambda: self.script.run(context), self.name)
+        return Work(
+            lambda: self.script.run(context),
+            self.name,
+            kind="script",
+            about=self.script.about,
+        )
 
     def keep(self, state: State, value: JSON) -> None:
         """Keep its `result`; nothing when it set none."""

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from naftiko.bindings import Variables
     from naftiko.capability import Capability
+    from naftiko.exposes.telemetry import Telemetry
     from naftiko.functions import Functions, Plan
+    from naftiko.messages import Request, Response
     from naftiko.runs import Call, Outcome
     from naftiko.transport import AsyncTransport, Timeout
 
@@ -32,6 +34,7 @@ class Engine:
         capability: What is served.
         transport: What sends upstream calls.
         timeout: Seconds for each upstream call.
+        telemetry: Told about functions, steps and upstream calls; `None` for nobody.
     """
 
     def __init__(
@@ -40,10 +43,12 @@ class Engine:
         transport: AsyncTransport,
         *,
         timeout: Timeout = 30.0,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.capability = capability
         self.transport = transport
         self.timeout = timeout
+        self.telemetry = telemetry
 
     @property
     def functions(self) -> Functions:
@@ -81,6 +86,19 @@ class Engine:
         known = self.capability.variables
         if variables:
             known = known.using(variables)
+        if self.telemetry is None:
+            return await self._run(plan, values, known, headers, progress)
+        with self.telemetry.function(plan):
+            return await self._run(plan, values, known, headers, progress)
+
+    async def _run(
+        self,
+        plan: Plan,
+        values: Mapping[str, Any],
+        known: Variables,
+        headers: Mapping[str, str] | None,
+        progress: Progress | None,
+    ) -> Outcome:
         run = plan.run(values, known.get)
         try:
             asked = next(run)
@@ -125,6 +143,17 @@ class Engine:
         variables: Variables,
         headers: Mapping[str, str] | None,
     ) -> Any:
+        if self.telemetry is not None and asked.step:
+            with self.telemetry.step(asked):
+                return await self._done(asked, variables, headers)
+        return await self._done(asked, variables, headers)
+
+    async def _done(
+        self,
+        asked: Call | Work,
+        variables: Variables,
+        headers: Mapping[str, str] | None,
+    ) -> Any:
         if isinstance(asked, Work):
             return asked.run() if asked.is_quick else await asyncio.to_thread(asked.run)
         try:
@@ -132,10 +161,16 @@ class Engine:
             if headers:
                 for name, value in headers.items():
                     request.headers.setdefault(name, value)
-            response = await self.transport.send(request, timeout=self.timeout)
+            if self.telemetry is None:
+                response = await self.transport.send(request, timeout=self.timeout)
+            else:
+                response = await self.telemetry.call(request, self._send)
         except CallError as error:
             raise in_step(error, asked.step) from None
         return Reply(request, response)
+
+    async def _send(self, request: Request) -> Response:
+        return await self.transport.send(request, timeout=self.timeout)
 
     async def close(self) -> None:
         """Release the connections."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from naftiko.exposes.logs import LatestLines
+    from naftiko.exposes.telemetry import Telemetry
 
 STARTED, STOPPED = "started", "stopped"
 
@@ -62,6 +63,7 @@ class Host:
         started_at: Seconds since the epoch.
         is_stopping: It takes no new requests.
         logs: The latest log lines, or `None` where none are kept.
+        telemetry: Metrics and traces, or `None` where they are off.
         reload: Reads the documents again.
     """
 
@@ -70,6 +72,7 @@ class Host:
         self.started_at = time.time()
         self.is_stopping = False
         self.logs: LatestLines | None = None
+        self.telemetry: Telemetry | None = None
         self.reload: Callable[[], Awaitable[Reloaded]] = _cannot_reload
 
     @property

@@ -192,6 +192,8 @@ class Server:
         try:
             for site in self.sites:
                 await site.start(stack)
+                if self.host.telemetry is not None:
+                    self.host.telemetry.serving(site.capability.info.label, 1)
             for server, listener in zip(servers, listeners, strict=True):
                 serving = server.serve(sockets=[listener.socket])
                 tasks.append(asyncio.create_task(serving))
@@ -225,6 +227,10 @@ class Server:
             server.should_exit = True
         for served in self.served:
             served.state.state = STOPPED
+            # Streams that would stay open for ever are told to end.
+            drain = getattr(served.app, "drain", None)
+            if drain is not None:
+                drain()
         until = asyncio.get_running_loop().time() + GRACE
         # uvicorn waits for every connection; event streams only end with their adapter.
         while any(s.logged.open_requests for s in self.served):
@@ -246,6 +252,8 @@ class Server:
             if not task.cancelled() and (error := task.exception()) is not None:
                 _log.error("a server failed: %s", error)
         await self.transport.close()
+        if self.host.telemetry is not None:
+            await asyncio.to_thread(self.host.telemetry.close)
 
     # --- reloading --------------------------------------------------------------------
 

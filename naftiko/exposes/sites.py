@@ -17,6 +17,7 @@ from naftiko.exposes.engine import Engine
 from naftiko.exposes.guard import Guard
 from naftiko.exposes.host import Adapter
 from naftiko.exposes.logs import AccessLog
+from naftiko.exposes.telemetry import Traced, telemetry_of
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Served:
         self.exposes = exposes
         self.name = exposes.namespace or exposes.type
         self.guarded = site.guard(app, exposes)
-        self.logged = AccessLog(self._answer, self.name)
+        self.logged = AccessLog(site.traced(self._answer, exposes), self.name)
         self.state = Adapter(exposes.type, exposes.namespace, exposes.port)
 
     async def _answer(
@@ -119,6 +120,9 @@ class Site:
         self._host = host
         self._only = tuple(only)
         self.capability = source.load()
+        if host.telemetry is None:
+            # One for the process: the first document that asks for it decides.
+            host.telemetry = telemetry_of(self.capability)
         self.engine = self._engine(self.capability)
         self.served = [
             Served(self, self._app(exposes), exposes)
@@ -126,7 +130,12 @@ class Site:
         ]
 
     def _engine(self, capability: Capability) -> Engine:
-        return Engine(capability, self._transport, timeout=self.options.timeout)
+        return Engine(
+            capability,
+            self._transport,
+            timeout=self.options.timeout,
+            telemetry=self._host.telemetry,
+        )
 
     def _chosen(self, capability: Capability) -> list[Exposes]:
         """Return the adapters to serve.
@@ -182,6 +191,13 @@ class Site:
             self._transport,
             open_paths=_OPEN.get(exposes.type, frozenset()),
         )
+
+    def traced(self, app: Any, exposes: Exposes) -> Any:
+        """Return an application whose requests are traced, where anything is."""
+        telemetry = self._host.telemetry
+        if telemetry is None or exposes.type == "control":
+            return app
+        return Traced(app, exposes, telemetry)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Enter what every adapter needs while it is served."""

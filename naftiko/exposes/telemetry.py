@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import CallError
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from naftiko.capability import Capability
+    from naftiko.functions import Plan
     from naftiko.messages import Request, Response
     from naftiko.model import Exposes
+    from naftiko.runs import Call, Work
 
     JSON = Any
     Send = Callable[[Any], Awaitable[None]]
@@ -278,17 +280,34 @@ class Telemetry:
                 span.end()
 
     @contextmanager
-    def step(self, kind: str, attributes: Mapping[str, str]) -> Iterator[None]:
+    def function(self, plan: Plan) -> Iterator[None]:
+        """Put a tool, and the aggregate function it refers to, into spans."""
+        function = plan.function
+        with ExitStack() as stack:
+            if function.kind == "tool":
+                about = {"naftiko.operation.id": plan.name or "unknown"}
+                if plan.exposes is not None:
+                    about["naftiko.namespace"] = plan.exposes.namespace
+                stack.enter_context(self.span("mcp.tool", about))
+            if function.ref:
+                about = {"naftiko.aggregate.ref": function.ref}
+                stack.enter_context(self.span("aggregate.function", about))
+            yield
+
+    @contextmanager
+    def step(self, asked: Call | Work) -> Iterator[None]:
         """Put a step of a function into a span."""
         started = time.perf_counter()
+        labels = {"step.type": getattr(asked, "kind", "call")}
+        about = dict(getattr(asked, "about", {}))
+        operation = getattr(asked, "operation", None)
+        if operation is not None:
+            labels["namespace"] = about["naftiko.namespace"] = operation.namespace
+            about["naftiko.step.call"] = operation.ref
         try:
-            with self.span(f"step.{kind}", attributes):
+            with self.span(f"step.{labels['step.type']}", about):
                 yield
         finally:
-            labels = {
-                "step.type": kind,
-                "namespace": attributes.get("naftiko.namespace", ""),
-            }
             self._step_seconds.record(time.perf_counter() - started, labels)
 
     async def call(
@@ -326,9 +345,8 @@ class Telemetry:
             return response
         except BaseException as error:
             span.set_status(trace.StatusCode.ERROR)
-            is_ours = isinstance(error, CallError) and not isinstance(
-                error, StatusError
-            )
+            # Without a response it has no status; what exactly happened is in the log.
+            is_ours = isinstance(error, CallError)
             name = "transport" if is_ours else type(error).__name__
             span.set_attribute("error.type", name)
             labels["error.type"] = name
@@ -537,9 +555,7 @@ def _prometheus() -> tuple[Any, Any]:
     from prometheus_client import CollectorRegistry
 
     registry = CollectorRegistry()
-    return registry, PrometheusMetricReader(
-        registry=registry, scope_info_enabled=False
-    )
+    return registry, PrometheusMetricReader(registry=registry, scope_info_enabled=False)
 
 
 def _exporters(endpoint: str) -> tuple[Any, Any]:
