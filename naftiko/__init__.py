@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from naftiko.exchange import Exchange
+    from naftiko.exposes.asgi import asgi
     from naftiko.http_transport import HttpTransport
     from naftiko.loader import load, validate
     from naftiko.messages import Headers, Request, Response
@@ -72,6 +73,7 @@ _HOMES = {
         "ValidationError",
     ),
     "exchange": ("Exchange",),
+    "exposes.asgi": ("asgi",),
     "http_transport": ("HttpTransport",),
     "loader": ("load", "validate"),
     "messages": ("Headers", "Request", "Response"),
@@ -116,6 +118,7 @@ __all__ = [
     "UnusableOperation",
     "ValidationError",
     "__version__",
+    "asgi",
     "load",
     "validate",
 ]

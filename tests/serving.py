@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import naftiko
 from asgi_client import AsyncStub
+
+import naftiko
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest import RestApp
@@ -51,6 +52,20 @@ CONSUMES: dict[str, Any] = {
             "name": "log",
             "path": "/log",
             "operations": [{"name": "write", "method": "POST"}],
+        },
+        {
+            "name": "upload",
+            "path": "/upload",
+            "operations": [
+                {
+                    "name": "upload",
+                    "method": "POST",
+                    "body": {
+                        "type": "multipartForm",
+                        "data": {"title": "{{title}}", "file": "{{file}}"},
+                    },
+                }
+            ],
         },
         {
             "name": "table",

@@ -134,7 +134,8 @@ class ArgumentReader:
     def __init__(self, plan: Plan) -> None:
         declared = {p.name for p in plan.function.inputs if p.in_}
         bodied = [p for p in plan.arguments if place_of(p) == "body"]
-        lone = bodied[0] if len(bodied) == 1 else None
+        told = [p for p in bodied if p.name in declared]
+        lone = told[0] if len(told) == 1 else None
         self._getters: list[tuple[str, Getter]] = []
         self.reads_body = bool(bodied)
         self.reads_fields = self.takes_any = False
@@ -352,8 +353,13 @@ def _json(body: bytes) -> JSON:
 def _pairs(raw: bytes, what: str) -> dict[str, JSON]:
     """Return name → text, or a list of texts, of a query or a form."""
     try:
+        text = raw.decode()
+        if "%" not in text and "+" not in text and text.count("&") < _MAX_FIELDS:
+            # Nothing is encoded: a fifth of the time.
+            split = [part.partition("=") for part in text.split("&") if part]
+            return _collected([(name, value) for name, _, value in split])
         pairs = parse_qsl(
-            raw.decode("latin-1") if raw.isascii() else raw.decode(),
+            text,
             keep_blank_values=True,
             errors="strict",
             max_num_fields=_MAX_FIELDS,

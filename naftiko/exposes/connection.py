@@ -6,9 +6,9 @@ This module must not know what is asked for.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from naftiko.exposes.answers import Answer, send_answer
 from naftiko.exposes.arguments import BadRequest
@@ -65,7 +65,7 @@ class Exchange:
         self.is_head = self.method == "HEAD"
         given = headers.get(b"x-request-id")
         if given is None or not _REQUEST_ID.fullmatch(given):
-            given = uuid4().hex.encode()
+            given = os.urandom(16).hex().encode()
         self.request_id = given
         self.more: list[tuple[bytes, bytes]] = [(b"x-request-id", given)]
         self.is_started = False
