@@ -1,0 +1,196 @@
+"""Folders whose files are served: nothing outside of them can be read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naftiko.exposes import files
+from naftiko.exposes.files import (
+    FileMissing,
+    FileRefused,
+    Folder,
+    as_text,
+    local_path,
+    media_type,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Return a folder with a few files, and one beside it that must not be read."""
+    inside = tmp_path / "in"
+    (inside / "sub").mkdir(parents=True)
+    (inside / "a.txt").write_text("a")
+    (inside / "sub" / "b.txt").write_text("bb")
+    (inside / ".hidden").write_text("secret")
+    (inside / ".git").mkdir()
+    (inside / ".git" / "config").write_text("secret")
+    (tmp_path / "out.txt").write_text("secret")
+    return Folder(inside)
+
+
+def test_files_are_listed_with_their_sizes(folder: Folder) -> None:
+    """All of them, sorted, below folders too; hidden ones are left out."""
+    assert list(folder.files()) == [("a.txt", 1), ("sub/b.txt", 2)]
+
+
+def test_files_are_read(folder: Folder) -> None:
+    """A relative path names a file."""
+    assert folder.read("a.txt") == b"a"
+    assert folder.read("sub/b.txt") == b"bb"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../out.txt",
+        "sub/../../out.txt",
+        "..",
+        ".",
+        "./a.txt",
+        "/etc/passwd",
+        "sub//b.txt",
+        "a.txt/",
+        ".hidden",
+        ".git/config",
+        "..\\out.txt",
+        "a.txt\0",
+        "a\ntxt",
+        "sub",
+        "",
+        "a.txt/b.txt",
+        "x" * 5000,
+    ],
+)
+def test_paths_that_are_refused(folder: Folder, path: str) -> None:
+    """Each is refused with a reason that does not tell where the folder is."""
+    with pytest.raises(FileRefused) as caught:
+        folder.read(path)
+    assert str(folder.root) not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_what_is_missing(folder: Folder) -> None:
+    """A file that is not there is told from one that must not be read."""
+    with pytest.raises(FileMissing, match=r"there is no file 'c\.txt'"):
+        folder.read("c.txt")
+    with pytest.raises(FileMissing):
+        Folder(folder.root / "none").read("a.txt")
+    assert list(Folder(folder.root / "none").files()) == []
+
+
+def test_links_do_not_lead_out(folder: Folder) -> None:
+    """A link to somewhere else is neither listed nor read, file or folder."""
+    (folder.root / "file").symlink_to(folder.root.parent / "out.txt")
+    (folder.root / "up").symlink_to(folder.root.parent)
+    assert list(folder.files()) == [("a.txt", 1), ("sub/b.txt", 2)]
+    for path in ("file", "up/out.txt"):
+        with pytest.raises(FileRefused, match="leads out of the folder"):
+            folder.read(path)
+
+
+def test_links_inside_are_followed(folder: Folder) -> None:
+    """A link within the folder is as good as a file; a circle of them ends."""
+    (folder.root / "link.txt").symlink_to(folder.root / "a.txt")
+    (folder.root / "sub" / "circle").symlink_to(folder.root)
+    (folder.root / "self").symlink_to(folder.root / "self")
+    assert ("link.txt", 1) in list(folder.files())
+    assert folder.read("link.txt") == b"a"
+    with pytest.raises(FileRefused):
+        folder.read("self")
+
+
+def test_the_folder_itself_may_be_a_link(folder: Folder) -> None:
+    """What counts is where the folder really is."""
+    link = folder.root.parent / "link"
+    link.symlink_to(folder.root)
+    assert Folder(link).read("sub/b.txt") == b"bb"
+    assert [path for path, _ in Folder(link).files()] == ["a.txt", "sub/b.txt"]
+
+
+def test_only_regular_files(folder: Folder) -> None:
+    """A pipe would never end."""
+    os.mkfifo(folder.root / "pipe")
+    assert "pipe" not in dict(folder.files())
+    with pytest.raises(FileRefused, match="no regular file"):
+        folder.read("pipe")
+
+
+def test_large_files_are_refused(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is larger than a reply may be is not read."""
+    with (folder.root / "big").open("wb") as file:
+        file.truncate(files.MAX_FILE_BYTES + 1)
+    with pytest.raises(FileRefused, match="'big' is larger than 10 MiB"):
+        folder.read("big")
+
+
+@given(st.text(max_size=30))
+def test_no_path_leads_to_the_secret(
+    tmp_path_factory: pytest.TempPathFactory, path: str
+) -> None:
+    """Whatever is asked for, what is outside stays outside."""
+    base = tmp_path_factory.getbasetemp() / "fuzzed"
+    (base / "in").mkdir(parents=True, exist_ok=True)
+    (base / "out.txt").write_text("secret")
+    try:
+        found = Folder(base / "in").read(path)
+    except FileRefused:
+        return
+    assert found != b"secret"
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("file:///opt/docs", "/opt/docs"),
+        ("file:///opt/a%20b", "/opt/a b"),
+        ("file:///./docs", "/doc/./docs"),
+        ("file://./docs", "/doc/./docs"),
+        ("docs", "/doc/docs"),
+        ("/opt/docs", "/opt/docs"),
+    ],
+)
+def test_locations(location: str, expected: str) -> None:
+    """A `file:` URI or a path; relative ones begin at the document."""
+    assert str(local_path(location, Path("/doc"))) == os.path.normpath(
+        expected
+    ) or local_path(location, Path("/doc")) == Path(expected)
+
+
+def test_a_location_on_another_machine() -> None:
+    """Nothing is fetched."""
+    with pytest.raises(FileRefused, match="is no file: URI"):
+        local_path("https://example.com/docs", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.md", "text/markdown"),
+        ("A.JSON", "application/json"),
+        ("a.yaml", "application/yaml"),
+        ("a.yml", "application/yaml"),
+        ("a.xml", "application/xml"),
+        ("a.png", "image/png"),
+        ("a", "application/octet-stream"),
+        ("a.nosuchkind", "application/octet-stream"),
+    ],
+)
+def test_media_types(name: str, kind: str) -> None:
+    """The end of a name says what is in a file."""
+    assert media_type(name) == kind
+
+
+def test_what_is_text() -> None:
+    """UTF-8 without zeros is text; a byte order mark is no part of it."""
+    assert as_text("é".encode()) == "é"
+    assert as_text(b"\xef\xbb\xbfx") == "x"
+    assert as_text(b"\xff") is None
+    assert as_text(b"a\0b") is None
