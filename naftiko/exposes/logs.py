@@ -95,8 +95,9 @@ class AccessLog:
     """An ASGI application that logs each request of another, and counts open ones.
 
     Attributes:
-        open_requests: Requests that have no end yet, event streams aside: those end
-            when the server does.
+        open_requests: Requests that have no end yet. Event streams that a GET opened
+            stand aside: those end when the server does. What a POST answers as a
+            stream, as MCP does, has an end of its own.
     """
 
     def __init__(self, app: Any, name: str) -> None:
@@ -123,7 +124,7 @@ class AccessLog:
             nonlocal status, counted
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if counted and _is_stream(message):
+                if counted and scope["method"] == "GET" and _is_stream(message):
                     self.open_requests -= counted
                     counted = 0
             await send(message)

@@ -37,16 +37,6 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _EVERYWHERE = ("", "0.0.0.0", "::", "[::]")  # noqa: S104 - names no host of its own
 _SESSION = b"mcp-session-id"
 _PLAIN = (b"content-type", b"text/plain; charset=utf-8")
-#: What a browser has to be allowed to send, and to read.
-_CORS_HEADERS = (
-    "Authorization",
-    "Content-Type",
-    "Last-Event-ID",
-    "Mcp-Method",
-    "Mcp-Name",
-    "Mcp-Protocol-Version",
-    "Mcp-Session-Id",
-)
 
 
 class McpApp:
@@ -70,9 +60,6 @@ class McpApp:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._app: Any = self._serve
-        if options.cors:
-            self._app = _with_cors(self._serve, options)
 
     def replace(self, engine: Engine, exposes: Exposes) -> None:
         """Serve another version; requests under way finish with the one they have.
@@ -130,7 +117,7 @@ class McpApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
-            await self._app(scope, receive, send)
+            await self._serve(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
@@ -230,18 +217,6 @@ def _with_any_port(name: str) -> Iterator[str]:
     yield name
     if name.rpartition("]")[2].count(":") == 0:
         yield f"{name}:*"
-
-
-def _with_cors(app: Any, options: Options) -> Any:
-    from starlette.middleware.cors import CORSMiddleware
-
-    return CORSMiddleware(
-        app,
-        allow_origins=options.cors,
-        allow_methods=("GET", "POST", "DELETE"),
-        allow_headers=(*_CORS_HEADERS, *options.variable_headers.values()),
-        expose_headers=("Mcp-Session-Id", "WWW-Authenticate"),
-    )
 
 
 async def serve_stdio(app: McpApp) -> None:

@@ -15,6 +15,7 @@ import pytest
 from asgi_client import AsyncStub, Got, asked
 from mcping import MODERN, answering, document, mcp_app, parts
 
+from naftiko.exposes.cors import with_cors
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
 from naftiko.messages import Response
@@ -300,28 +301,29 @@ def test_a_wildcard_address_names_no_host() -> None:
 
 
 def test_browsers_of_allowed_origins() -> None:
-    """With `cors` a preflight is answered, and the session id can be read."""
-    options = Options(
-        cors=("https://a.example",), variable_headers={"API_KEY": "X-Api-Key"}
-    )
+    """A page of an allowed origin gets through to the adapter, and reads its session."""
+    options = Options(cors=("https://a.example",))
     app, _ = mcp_app(tools=[CREW], options=options)
-    asks = {
-        **HOST,
-        "origin": "https://a.example",
-        "access-control-request-method": "POST",
-        "access-control-request-headers": "mcp-protocol-version, x-api-key",
-    }
-    preflight = one(app, "OPTIONS", "/mcp", asks)
-    assert preflight.status == 200
-    assert preflight.headers["access-control-allow-origin"] == "https://a.example"
-    headers, body = modern("tools/list", headers={"origin": "https://a.example"})
-    got = one(app, "POST", "/mcp", headers, body)
-    assert got.headers["access-control-allow-origin"] == "https://a.example"
-    assert got.headers["access-control-expose-headers"] == (
-        "Mcp-Session-Id, WWW-Authenticate"
-    )
-    plain, _ = mcp_app(tools=[CREW])
-    assert one(plain, "OPTIONS", "/mcp", asks).status == 405
+    browsed = with_cors(app, options)
+
+    async def talk() -> list[Got]:
+        asks = {
+            **HOST,
+            "origin": "https://a.example",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "mcp-protocol-version",
+        }
+        headers = {**POST, "origin": "https://a.example"}
+        return [
+            await asked(browsed, "OPTIONS", "/mcp", asks),
+            await asked(browsed, "POST", "/mcp", headers, HELLO),
+        ]
+
+    preflight, hello = served(app, talk)
+    for got in (preflight, hello):
+        assert got.status == 200
+        assert got.headers["access-control-allow-origin"] == "https://a.example"
+    assert "Mcp-Session-Id" in hello.headers["access-control-expose-headers"]
 
 
 # --- credentials of callers ---------------------------------------------------------
