@@ -1,4 +1,4 @@
-"""What a caller brings along: bind variables out of the headers of one request.
+"""What a caller brings along: bind variables out of headers, and a trace.
 
 `Options.variable_headers` says which header fills which variable. A value serves the
 request that brought it and no other; it is kept nowhere and written nowhere.
@@ -6,12 +6,37 @@ request that brought it and no other; it is kept nowhere and written nowhere.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import UnboundVariable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+#: W3C Trace Context, 3.2: version, trace, parent, flags; neither id is all zeros.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+    r"(-[ -~]*)?"
+)
+_TRACESTATE_LENGTH = 512
+
+
+def trace_of(parent: str, state: str = "") -> dict[str, str]:
+    """Return the headers of a caller's trace, for the calls that it leads to.
+
+    Args:
+        parent: What the caller gave as `traceparent`.
+        state: What it gave as `tracestate`.
+    """
+    if not _TRACEPARENT.fullmatch(parent):
+        return {}
+    if parent[:2] == "00" and len(parent) != 55:
+        return {}
+    found = {"traceparent": parent}
+    if state and len(state) <= _TRACESTATE_LENGTH and state.isascii():
+        found["tracestate"] = state
+    return found
 
 
 class CallerVariables:

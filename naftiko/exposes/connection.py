@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.answers import Answer, send_answer
 from naftiko.exposes.arguments import BadRequest
+from naftiko.exposes.callers import trace_of
 from naftiko.exposes.problems import HttpProblem
 
 if TYPE_CHECKING:
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
 
 #: A caller's own request id, when it can stand in a header and a log line as it is.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-#: W3C Trace Context, 3.2: version, trace, parent, flags; neither id is all zeros.
-_TRACEPARENT = re.compile(
-    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
-    rb"(-[ -~]*)?"
-)
-_TRACESTATE_LENGTH = 512
 #: Seconds after which somebody looks whether the caller is still there. Most requests
 #: are answered before; watching costs a task.
 _WATCH_AFTER = 0.05
@@ -94,15 +89,10 @@ class Exchange:
     def trace(self) -> dict[str, str]:
         """The headers of the caller's trace, for the calls that it leads to."""
         parent = self.headers.get(b"traceparent")
-        if parent is None or not _TRACEPARENT.fullmatch(parent):
+        if parent is None:
             return {}
-        if parent[:2] == b"00" and len(parent) != 55:
-            return {}
-        found = {"traceparent": parent.decode()}
         state = self.headers.get(b"tracestate", b"")
-        if state and len(state) <= _TRACESTATE_LENGTH and state.isascii():
-            found["tracestate"] = state.decode()
-        return found
+        return trace_of(parent.decode("latin-1"), state.decode("latin-1"))
 
 
 async def read_body(

@@ -327,6 +327,7 @@ async def read_backed(
     callers: CallerVariables,
     *,
     variables: Mapping[str, str | None] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, JSON]:
     """Return the content of a resource behind a call.
 
@@ -341,7 +342,7 @@ async def read_backed(
     if wrong:
         raise ResourceError(wrong_arguments(plan, wrong))
     try:
-        outcome = await engine.run(plan, given, variables=variables)
+        outcome = await engine.run(plan, given, variables=variables, headers=headers)
         return _content(outcome, plan, uri)
     except CallError as error:
         # What the upstream does not have is not to be read here either.

@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from naftiko.data import text_of
 from naftiko.errors import shorten
-from naftiko.exposes.callers import CallerVariables
+from naftiko.exposes.callers import CallerVariables, trace_of
 from naftiko.exposes.mcp_prompts import PromptError, Prompts
 from naftiko.exposes.mcp_resources import ResourceError, Resources, read_backed
 from naftiko.exposes.mcp_results import failure
@@ -365,6 +365,7 @@ class McpServer(Server[dict[str, Any]]):
                 arguments,
                 self._callers,
                 variables=self._variables(ctx),
+                headers=_trace(ctx),
                 progress=_progress(ctx),
             )
         finally:
@@ -393,6 +394,7 @@ class McpServer(Server[dict[str, Any]]):
                     uri,
                     self._callers,
                     variables=self._variables(ctx),
+                    headers=_trace(ctx),
                 )
         except ResourceError as error:
             if error.is_callers:
@@ -470,6 +472,20 @@ def _start_of(cursor: str | None, served: Served) -> int:
     if revision != served.revision or not number.isdecimal():
         raise MCPError(INVALID_PARAMS, "Invalid params: the cursor is not known")
     return int(number)
+
+
+def _trace(ctx: Context) -> dict[str, str] | None:
+    """Return the trace that a request belongs to: that of its `_meta` comes first."""
+    parent = ctx.meta.get("traceparent") if ctx.meta else None
+    if isinstance(parent, str):
+        state = ctx.meta.get("tracestate") if ctx.meta else None
+        return trace_of(parent, state if isinstance(state, str) else "")
+    if ctx.request is None:
+        return None
+    parent = ctx.request.headers.get("traceparent")
+    if parent is None:
+        return None
+    return trace_of(parent, ctx.request.headers.get("tracestate", ""))
 
 
 def _progress(ctx: Context) -> Progress | None:

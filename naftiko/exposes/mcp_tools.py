@@ -55,6 +55,7 @@ class Tool:
         callers: CallerVariables,
         *,
         variables: Mapping[str, str | None] | None = None,
+        headers: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> dict[str, JSON]:
         """Call it and return its result, in the form of the wire.
@@ -64,6 +65,7 @@ class Tool:
             arguments: Argument → value.
             callers: Knows which header fills which variable.
             variables: The variables of this caller.
+            headers: The trace of this caller.
             progress: Told how far a function of several stages is.
         """
         plan = self.plan
@@ -74,7 +76,7 @@ class Tool:
             return failure(wrong_arguments(plan, wrong))
         try:
             outcome = await engine.run(
-                plan, values, variables=variables, progress=progress
+                plan, values, variables=variables, headers=headers, progress=progress
             )
             return result_of(outcome, plan, self._outputs)
         except CallError as error:

@@ -408,6 +408,37 @@ def test_resources_use_the_key_of_the_caller() -> None:
     assert _keys(upstream) == ["mine"]
 
 
+# --- traces -------------------------------------------------------------------------
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("headers", "meta", "expected"),
+    [
+        ({"traceparent": TRACE, "tracestate": "a=1"}, {}, (TRACE, "a=1")),
+        ({}, {"traceparent": TRACE, "tracestate": "b=2"}, (TRACE, "b=2")),
+        (
+            {"traceparent": TRACE},
+            {"traceparent": TRACE[:-1] + "0"},
+            (TRACE[:-1] + "0", None),
+        ),
+        ({"traceparent": "00-nonsense"}, {}, (None, None)),
+        ({}, {}, (None, None)),
+    ],
+)
+def test_the_trace_of_a_caller_goes_on(headers: Any, meta: Any, expected: Any) -> None:
+    """W3C trace context reaches the upstream: of `_meta` (spec 14.7), else of headers."""
+    app, upstream = mcp_app(tools=[CREW])
+    head, body = modern("tools/call", {"name": "crew"}, headers)
+    data = json.loads(body)
+    data["params"]["_meta"] = {**data["params"]["_meta"], **meta}
+    one(app, "POST", "/mcp", head, json.dumps(data).encode())
+    (request,) = upstream.requests
+    found = request.headers.get("traceparent"), request.headers.get("tracestate")
+    assert found == expected
+
+
 # --- streams ------------------------------------------------------------------------
 
 
