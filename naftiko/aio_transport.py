@@ -58,10 +58,10 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
         aiohttp.ServerDisconnectedError,
         "the server closed the connection without a response",
     ),
-    (aiohttp.ClientResponseError, "the response is damaged"),
+    (aiohttp.ClientResponseError, "the response cannot be read"),
     (OSError, "no connection"),
     (aiohttp.ClientError, "no connection"),
-    (ValueError, "a header cannot be sent"),
+    (ValueError, "it cannot be written as HTTP"),
 )
 #: All of that; a `ValueError` is for what cannot be written.
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)
@@ -108,8 +108,6 @@ class _Upload(aiohttp.Payload):
         if isinstance(body, bytes) and len(body) <= CHUNK:
             await writer.write(body)
             return
-        # A connection that breaks must not be tried again with the rest of a stream.
-        self._consumed = not self._hop.can_be_sent_again
         size = 0
         async with aclosing(self._parts()) as parts:
             async for part in parts:
@@ -129,10 +127,12 @@ class _Upload(aiohttp.Payload):
                 for begin in range(0, len(body), CHUNK):
                     yield bytes(view[begin : begin + CHUNK])
             elif hasattr(body, "__aiter__"):
+                # A connection that dies is not replaced: half of it may be gone.
+                self._consumed = True
                 async for part in body:
                     yield part
             else:
-                async with aclosing(self._file()) as parts:
+                async with aclosing(self._waiting_parts()) as parts:
                     async for part in parts:
                         yield part
         except OSError as error:
@@ -141,11 +141,19 @@ class _Upload(aiohttp.Payload):
             self.failure = error
             raise
 
-    async def _file(self) -> AsyncGenerator[bytes, None]:
+    async def _waiting_parts(self) -> AsyncGenerator[bytes, None]:
+        """Give the parts of what has to be waited for: of a file, of an iterator."""
         hop = self._hop
         await asyncio.to_thread(hop.open)
+        self._consumed = not await asyncio.to_thread(hop.rewind)
+        content = hop.content
+        parts = (
+            iter(partial(content.read, CHUNK), b"")
+            if hasattr(content, "read")
+            else iter(content)
+        )
         try:
-            while part := await asyncio.to_thread(hop.content.read, CHUNK):
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
                 yield part
         finally:
             hop.close()
@@ -289,7 +297,8 @@ class AioTransport:
 
     async def _open(self, hop: Hop, timeout: Timeout) -> _Answer | Hop:
         """Return the response, or the hop that only `requests` can send."""
-        jar: aiohttp.CookieJar | None = None
+        #: What servers set on the way, for each origin: it belongs to this call alone.
+        jars: dict[str, aiohttp.CookieJar] = {}
         while True:
             if self._is_closed:
                 raise refusal("the transport is closed", hop.request)
@@ -298,16 +307,16 @@ class AioTransport:
             if route is None:
                 route = await self._new_route(key, hop.request)
             if hop.auth is not None or route.session is None:
-                hop.headers = _with_cookies(hop, jar)
+                hop.headers = _with_cookies(hop, jars.get(hop.origin))
                 return hop
-            answer = await self._exchange(hop, route, jar, timeout)
+            answer = await self._exchange(hop, route, jars.get(hop.origin), timeout)
             raw = answer.raw
             if raw.status not in REDIRECTS or not self._follow_redirects:
                 return answer
             location = raw.headers.get("Location")
             if not location:
                 return answer
-            jar = _kept(jar, hop, raw)
+            _keep_cookies(jars, hop, raw)
             await _finish(raw)
             hop = hop.next(raw.status, _as_latin(location))
 
@@ -359,7 +368,7 @@ class AioTransport:
             if "Content-Encoding" not in raw.headers:
                 content = raw.content
                 chunk = await content.readany()
-                if content.at_eof():
+                if content.at_eof() and len(chunk) <= limit:
                     return chunk
                 chunks, size = [chunk], len(chunk)
                 while size <= limit and (chunk := await content.readany()):
@@ -404,8 +413,8 @@ class AioTransport:
                         yield piece
             if unpacker is not None:
                 unpacker.end()
-        except Damaged:
-            raise damaged(hop.request) from None
+        except Damaged as error:
+            raise damaged(error, hop.request) from None
         except _ERRORS as error:
             raise _failure(error, hop.request, upload, reading=True) from None
 
@@ -514,26 +523,29 @@ async def _framed(
     return framed, length
 
 
-def _kept(
-    jar: aiohttp.CookieJar | None, hop: Hop, raw: aiohttp.ClientResponse
-) -> aiohttp.CookieJar | None:
-    """Keep what a server sets on the way; it belongs to this call and to no other."""
+def _keep_cookies(
+    jars: dict[str, aiohttp.CookieJar], hop: Hop, raw: aiohttp.ClientResponse
+) -> None:
     cookies = raw.headers.getall("Set-Cookie", ())
-    if not cookies or hop.request.socket:
-        return jar
-    jar = jar or aiohttp.CookieJar(unsafe=True, quote_cookie=False)
-    jar.update_cookies_from_headers(cookies, URL(hop.url, encoded=True))
-    return jar
+    # A socket file is called `localhost`, which is somebody else.
+    if cookies and not hop.request.socket:
+        jar = jars.get(hop.origin)
+        if jar is None:
+            jar = jars[hop.origin] = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
+        jar.update_cookies_from_headers(cookies, URL(hop.url, encoded=True))
 
 
 def _with_cookies(hop: Hop, jar: aiohttp.CookieJar | None) -> Mapping[str, str]:
     """Return the headers of a hop with the cookies of its call."""
-    cookies = jar.filter_cookies(URL(hop.url, encoded=True)) if jar else None
-    if not cookies:
+    if jar is None:
         return hop.headers
+    cookies = jar.filter_cookies(URL(hop.url, encoded=True))
     headers = Headers(hop.headers)
     pairs = [f"{name}={cookie.coded_value}" for name, cookie in cookies.items()]
-    headers["Cookie"] = "; ".join([*filter(None, [headers.get("Cookie", "")]), *pairs])
+    if given := headers.get("Cookie"):
+        pairs.insert(0, given)
+    if pairs:
+        headers["Cookie"] = "; ".join(pairs)
     return headers
 
 

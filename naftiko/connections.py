@@ -7,7 +7,8 @@ know requests of ours, redirects or credentials.
 from __future__ import annotations
 
 import socket as sockets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from http.client import HTTPResponse, parse_headers
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -25,11 +26,13 @@ class WireHeaders(CaseInsensitiveDict[str]):
     """
 
     target: str = ""
+    #: What leaves no secret in a text.
+    mask: Callable[[str], str] = staticmethod(str)
 
     def copy(self) -> WireHeaders:
         """Return headers with the same target."""
         other = WireHeaders(self.items())
-        other.target = self.target
+        other.target, other.mask = self.target, self.mask
         return other
 
 
@@ -37,7 +40,20 @@ def _exactly(url: str, headers: Any) -> str:
     return getattr(headers, "target", "") or url
 
 
+class _Response(HTTPResponse):
+    """A response that early hints (RFC 8297) go before, which say nothing yet."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        while 100 < found[1] < 200 and found[1] != 101:
+            parse_headers(self.fp)
+            found = super()._read_status()  # type: ignore[misc]
+        return found
+
+
 class _Connection(HTTPConnection):
+    response_class = _Response
+
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any
     ) -> None:
@@ -46,6 +62,8 @@ class _Connection(HTTPConnection):
 
 
 class _TLSConnection(HTTPSConnection):
+    response_class = _Response
+
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any
     ) -> None:
@@ -78,9 +96,16 @@ class _SocketConnection(_Connection):
         self.sock = sock
 
 
-def shown_target(target: str) -> str:
-    """Return what urllib3 gets in place of a target: no query, which it would log."""
-    return target.partition("?")[0]
+def shown_target(headers: WireHeaders) -> str:
+    """Return what urllib3 gets in place of a target, which it would log.
+
+    That is a path without secrets, and no query.
+    """
+    # The host of a proxied request is needed as it is.
+    scheme, sign, rest = headers.target.partition("://")
+    host, slash, path = rest.partition("/") if sign else ("", "", headers.target)
+    path = headers.mask(path.partition("?")[0])
+    return f"{scheme}://{host}{slash}{path}" if sign else path
 
 
 class _SocketPool(HTTPConnectionPool):
@@ -121,7 +146,7 @@ class WebAdapter(HTTPAdapter):
         headers = request.headers
         if isinstance(headers, WireHeaders):
             headers.target = url
-            return shown_target(url)
+            return shown_target(headers)
         return url
 
 

@@ -17,7 +17,15 @@ _SLICE = 16 * 1024
 
 
 class Damaged(ValueError):
-    """A body is not what its encoding says, or ends too early."""
+    """A body is not what its encoding says."""
+
+
+class CutOff(Damaged):
+    """A body ends too early."""
+
+
+class Unknown(Damaged):
+    """A body is in an encoding that cannot be undone here."""
 
 
 class _Unpacker(Protocol):
@@ -30,18 +38,17 @@ class Unpacker:
     """Undo the encodings of one body.
 
     Args:
-        names: The value of `Content-Encoding`, all of it known.
+        names: Known encodings, in the order in which they were applied.
     """
 
-    def __init__(self, names: str) -> None:
-        # The last one was applied last.
-        self._stages = [_UNPACKERS[name]() for name in reversed(_names(names))]
+    def __init__(self, names: list[str]) -> None:
+        self._stages = [_UNPACKERS[name]() for name in reversed(names)]
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what a piece of the body holds, about `PIECE` bytes at once.
 
         Raises:
-            Damaged: It is not what the encoding says.
+            Damaged: It is not what the encoding says, or the encoding is unknown.
         """
         for begin in range(0, len(data), _SLICE):
             yield from self._through(data[begin : begin + _SLICE], 0)
@@ -57,27 +64,22 @@ class Unpacker:
         """Say that the body has ended.
 
         Raises:
-            Damaged: Something is missing.
+            CutOff: Something is missing.
         """
         for stage in self._stages:
             stage.end()
 
 
-def unpacker_of(names: str | None) -> Unpacker | None:
-    """Return what undoes a `Content-Encoding`.
+def unpacker_of(encoding: str | None) -> Unpacker | None:
+    """Return what undoes a `Content-Encoding`, or `None` when nothing has to be undone.
 
-    `None` where nothing has to be undone, or nothing can be: the body is then what it
-    is, and whoever decodes it says so.
+    Some servers write names there that change nothing, such as that of a charset.
     """
-    if not names or not all(name in _UNPACKERS for name in _names(names)):
+    if not encoding:
         return None
-    unpacker = Unpacker(names)
-    return unpacker if unpacker._stages else None
-
-
-def _names(text: str) -> list[str]:
-    names = (name.strip().lower() for name in text.split(","))
-    return [name for name in names if name not in ("", "identity")]
+    names = [name.strip().lower() for name in encoding.split(",")]
+    known = [name for name in names if name in _UNPACKERS]
+    return Unpacker(known) if known else None
 
 
 class _Zlib:
@@ -115,7 +117,7 @@ class _Zlib:
 
     def end(self) -> None:
         if self._decoder is not None and not self._is_over:
-            raise Damaged("it ends too early")
+            raise CutOff("it ends too early")
 
     def _bits_of(self, data: bytes) -> int:
         # RFC 1950, 2.2: the method in the first byte is 8.
@@ -160,14 +162,27 @@ class _Brotli:
 
     def end(self) -> None:
         if not self._is_empty and not self._decoder.is_finished():
-            raise Damaged("it ends too early")
+            raise CutOff("it ends too early")
+
+
+class _Unknown:
+    """What nobody asked for; a body without content is no body in it."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        if data:
+            raise Unknown("no library undoes it")
+        yield from ()
+
+    def end(self) -> None:
+        """Nothing came."""
 
 
 def _unpackers() -> dict[str, type[_Unpacker]]:
     from importlib.util import find_spec
 
     found: dict[str, type[_Unpacker]] = {
-        "gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Zlib,
+        "gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Zlib, "br": _Unknown,
+        "zstd": _Unknown, "compress": _Unknown, "x-compress": _Unknown,
     }  # fmt: skip
     if find_spec("brotli") or find_spec("brotlicffi"):
         found["br"] = _Brotli

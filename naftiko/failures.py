@@ -37,7 +37,6 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.SSLError, TLS_REFUSED),
     (pools.SSLError, TLS_REFUSED),
     (requests.exceptions.ProxyError, "the proxy refused or is not there"),
-    (pools.DecodeError, "the response is damaged"),
     (requests.exceptions.InvalidHeader, "a header cannot be sent"),
     (requests.exceptions.InvalidProxyURL, "the proxy URL is malformed"),
     (requests.exceptions.InvalidURL, "the URL is malformed"),
@@ -50,6 +49,8 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.RequestException, "not sent"),
     (pools.HTTPError, "no connection"),
     (OSError, "no connection"),
+    # What `http.client` says of a method, a target or a header with a line break.
+    (Exception, "it cannot be written as HTTP"),
 )  # fmt: skip
 
 
@@ -102,8 +103,10 @@ def failed(
         hint = "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of the transport"
     elif what == TLS_REFUSED:
         hint = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
+    elif timed_out:
+        hint = "timeout= or --timeout SECONDS waits longer"
     elif what == "no connection":
-        hint = "is the server running there? `base_uri` gives another address"
+        hint = "is the server running there? base_uri= or --base-uri leads elsewhere"
     return kind(
         f"{request.method} {where}: {what}{f' ({reason})' if reason else ''}",
         request=request,

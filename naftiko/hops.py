@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from naftiko.errors import TransportError, shorten
+from naftiko.encodings import CutOff, Unknown
+from naftiko.errors import ArgumentError, TransportError, shorten
 from naftiko.masking import mask
 from naftiko.model import BODY_METHODS
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
+    from naftiko.encodings import Damaged
     from naftiko.messages import Request
 
 MAX_REDIRECTS = 20
@@ -94,13 +96,13 @@ class Hop:
         if hop._number > MAX_REDIRECTS:
             raise refusal(f"over {MAX_REDIRECTS} redirects", request)
         try:
-            hop.url = urljoin(self.url, _quoted(location))
+            hop.url = _without_user(urljoin(self.url, _quoted(location)))
             hop.origin = origin_of(hop.url)
         except ValueError:  # a malformed host or port
             hop.origin = ""
         if not hop.origin.startswith(("http://", "https://")):
             raise refusal(
-                f"redirected to '{request.mask(shorten(location))}', which is no HTTP"
+                f"redirected to '{shorten(request.mask(location))}', which is no HTTP"
                 " address",
                 request,
             )
@@ -108,8 +110,6 @@ class Hop:
         to_get = status == 303 and self.method not in ("GET", "HEAD")
         if to_get or (status in (301, 302) and self.method == "POST"):
             hop.method, hop.body = "GET", None
-        if not hop.can_be_sent_again:
-            raise refusal("redirected, and the body can be read only once", request)
         hop.is_home = self.is_home and hop.origin == self.origin
         hop.headers = {
             name: value
@@ -119,19 +119,32 @@ class Hop:
         }
         hop.auth = self.auth if hop.is_home else None
         if not hop.is_home:
-            hop._check_body()
+            hop._check_credentials(self.url)
+        if not hop.rewind():
+            raise refusal(
+                f"redirected to {shorten(request.mask(hop.url))}, and the body can be"
+                " read once",
+                request,
+                "give the body as bytes, a path or a file that can be rewound",
+            )
         return hop
 
-    def _check_body(self) -> None:
-        """Refuse to carry a body that holds a secret to another origin."""
-        body, request = self.body, self.request
-        if isinstance(body, bytes) and request.secrets:
-            text = body.decode("utf-8", "replace")
-            if mask(text, request.secrets) != text:
+    def _check_credentials(self, url: str) -> None:
+        """Refuse to carry credentials in address or body to another origin."""
+        request = self.request
+        pieces = getattr(self.body, "pieces", (self.body,))
+        places = {
+            "body": b"".join(piece for piece in pieces if isinstance(piece, bytes)),
+            # A server that repeats our query would have us show it elsewhere.
+            "address": _query(self.url) if _holds(_query(url), request) else b"",
+        }
+        for place, content in places.items():
+            if _holds(content, request):
                 raise refusal(
                     f"redirected to another origin, {request.mask(self.origin)}, which"
-                    " must not get the credentials in the body",
+                    f" must not get the credentials in the {place}",
                     request,
+                    "if it can be trusted, give it as the base URI",
                 )
 
     @property
@@ -144,14 +157,6 @@ class Hop:
         if not query:
             return path or "/"
         return target if path else f"/{target}"
-
-    @property
-    def can_be_sent_again(self) -> bool:
-        """Whether the body, if there is one, can be read from its beginning again."""
-        body = self.body
-        return (
-            body is None or isinstance(body, (bytes, Path)) or self._offset is not None
-        )
 
     def open(self) -> None:
         """Open the body, at its beginning, and find out its length.
@@ -176,22 +181,28 @@ class Hop:
                     request=self.request,
                 ) from None
             return self._file, os.fstat(self._file.fileno()).st_size
-        if self._offset is None:
+        if not hasattr(body, "read"):
+            return body if hasattr(body, "__aiter__") else _checked(body), None
+        if not self.rewind():
             return body, None
-        self.rewind()
         try:
-            size = body.seek(0, os.SEEK_END) - self._offset
-            body.seek(self._offset)
+            begin = body.tell()
+            size = body.seek(0, os.SEEK_END) - begin
+            body.seek(begin)
         except (OSError, ValueError, AttributeError):
             return body, None
         return body, size
 
-    def rewind(self) -> None:
-        """Go back to where the body began, for sending it again."""
+    def rewind(self) -> bool:
+        """Go back to where the body began; tell whether it can be sent (again)."""
         target: Any = self._file or self.body
-        if target is not None and hasattr(target, "seek"):
-            with suppress(OSError, ValueError):
-                target.seek(0 if self._file else self._offset or 0)
+        if target is None or isinstance(target, (bytes, Path)):
+            return True
+        try:
+            target.seek(0 if self._file else self._offset)
+        except (AttributeError, OSError, TypeError, ValueError):
+            return False
+        return True
 
     def close(self) -> None:
         """Close the file that was opened for this hop."""
@@ -209,9 +220,14 @@ def too_large(request: Request, limit: int) -> TransportError:
     )
 
 
-def damaged(request: Request) -> TransportError:
+def damaged(error: Damaged, request: Request) -> TransportError:
     """Return the error for a response that is not what its encoding says."""
-    return refusal("the response is damaged", request)
+    if isinstance(error, CutOff):
+        return refusal("the response broke off", request)
+    hint = "`br` needs a library: pip install 'naftiko[formats]'"
+    return refusal(
+        "the response is damaged", request, hint if isinstance(error, Unknown) else ""
+    )
 
 
 def refusal(what: str, request: Request, hint: str = "") -> TransportError:
@@ -219,6 +235,35 @@ def refusal(what: str, request: Request, hint: str = "") -> TransportError:
     return TransportError(
         f"{request.method} {request.shown_url}: {what}", request=request, hint=hint
     )
+
+
+def _checked(parts: Iterator[Any]) -> Iterator[bytes]:
+    for part in parts:
+        if not isinstance(part, (bytes, bytearray, memoryview)):
+            raise ArgumentError(
+                f"the body gives a {type(part).__name__} where it should give bytes"
+            )
+        yield bytes(part)
+
+
+def _query(url: str) -> bytes:
+    return urlsplit(url).query.encode()
+
+
+def _holds(content: bytes, request: Request) -> bool:
+    """Tell whether a content holds a credential of a request, in any encoding."""
+    credentials = getattr(request, "credentials", request.secrets)
+    if not content or not credentials:
+        return False
+    text = content.decode("utf-8", "replace")
+    return mask(text, credentials) != text
+
+
+def _without_user(url: str) -> str:
+    """Return a URL without user and password: nobody asked for that login."""
+    parts = urlsplit(url)
+    _, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=host).geturl() if at else url
 
 
 def origin_of(url: str) -> str:

@@ -13,7 +13,8 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
@@ -30,6 +31,7 @@ from urllib3.util import Timeout as Timeouts
 
 from naftiko.connections import SocketAdapter, WebAdapter, WireHeaders, shown_target
 from naftiko.encodings import Damaged, unpacker_of
+from naftiko.errors import CallError, TransportError
 from naftiko.failures import failure, is_dead
 from naftiko.hops import REDIRECTS, Hop, damaged, too_large
 from naftiko.messages import Headers, Request, Response
@@ -101,13 +103,14 @@ class HttpTransport:
         self._sockets: dict[str, SocketAdapter] = {}
         self._routes: dict[tuple[bool, str, str], _Route] = {}
         self._lock = threading.Lock()
-        self._cookies = RequestsCookieJar()
+        #: One jar for each origin: cookies know no port, and are credentials.
+        self._cookies: dict[str, RequestsCookieJar] = {}
 
     def view(self) -> HttpTransport:
         """Return a transport over the same connections, with cookies of its own."""
         other = object.__new__(HttpTransport)
         other.__dict__.update(self.__dict__)
-        other._cookies = RequestsCookieJar()
+        other._cookies = {}
         return other
 
     def send(
@@ -167,10 +170,13 @@ class HttpTransport:
         )
 
     def close(self) -> None:
-        """Close every pooled connection."""
-        self._web.close()
-        for adapter in self._sockets.values():
-            adapter.close()
+        """Close every pooled connection; a request after that opens another."""
+        with self._lock:
+            self._routes.clear()
+            self._web.close()
+            for adapter in self._sockets.values():
+                adapter.close()
+            self._sockets.clear()
 
     # --- one exchange, redirects included -------------------------------------------
 
@@ -198,11 +204,12 @@ class HttpTransport:
                 return self._send(hop, route, timeout)
             except (HTTPError, OSError) as error:
                 # The server may have closed a pooled connection at this very moment.
-                if not _died_in_pool(error, hop):
+                if not _died_in_pool(error, hop) or not hop.rewind():
                     raise
-                hop.rewind()
                 return self._send(hop, route, timeout)
-        except (HTTPError, OSError) as error:
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            if isinstance(error, CallError):
+                raise
             raise failure(error, hop.request) from None
         finally:
             hop.close()
@@ -212,7 +219,7 @@ class HttpTransport:
         auth = hop.auth
         if auth is None and not hop.request.is_identified:
             auth = route.netrc
-        if auth is None and route.pool is not None and not len(self._cookies):
+        if auth is None and route.pool is not None and hop.origin not in self._cookies:
             return self._send_straight(hop, route.pool, timeout)
         return self._send_through_requests(hop, route, auth, timeout)
 
@@ -223,7 +230,7 @@ class HttpTransport:
         headers.target = hop.target
         raw = pool.urlopen(
             hop.method,
-            shown_target(headers.target),
+            shown_target(headers),
             hop.content,
             headers,
             retries=_NO_RETRIES,
@@ -250,10 +257,14 @@ class HttpTransport:
             "cert": route.cert,
             "proxies": route.proxies,
         }
-        response = route.adapter.send(prepared, **settings)
-        response = dispatch_hook(  # type: ignore[no-untyped-call]
-            "response", prepared.hooks, response, **settings
-        )
+        response: Any = route.adapter.send(prepared, **settings)
+        if prepared.hooks["response"]:
+            with ExitStack() as opened, _signing(hop, auth):
+                opened.callback(response.close)
+                response = dispatch_hook(  # type: ignore[no-untyped-call]
+                    "response", prepared.hooks, response, **settings
+                )
+                opened.pop_all()
         for answer in (*response.history, response):
             if "set-cookie" in answer.headers:
                 self._keep_cookies(hop, prepared, answer.raw)
@@ -263,27 +274,29 @@ class HttpTransport:
     def _keep_cookies(self, hop: Hop, prepared: PreparedRequest, raw: Any) -> None:
         # A socket file is called `localhost`, which is somebody else.
         if not hop.request.socket:
+            jar = self._cookies.setdefault(hop.origin, RequestsCookieJar())
             extract_cookies_to_jar(  # type: ignore[no-untyped-call]
-                self._cookies, prepared, raw
+                jar, prepared, raw
             )
 
     def _signed(self, hop: Hop, auth: Any) -> PreparedRequest:
         """Return a request with its cookies and what a signer adds."""
         prepared = _prepared(hop)
-        if len(self._cookies) and not hop.request.socket:
-            kept = prepared.headers.pop("Cookie", "")
-            jar = get_cookie_header(  # type: ignore[no-untyped-call]
-                self._cookies, prepared
+        jar = None if hop.request.socket else self._cookies.get(hop.origin)
+        if jar is not None:
+            given = prepared.headers.pop("Cookie", "")
+            kept = get_cookie_header(  # type: ignore[no-untyped-call]
+                jar, prepared
             )
-            if cookies := "; ".join(filter(None, (kept, jar))):
+            if cookies := "; ".join(filter(None, (given, kept))):
                 prepared.headers["Cookie"] = cookies
         if auth is not None:
-            if hasattr(auth, "afresh"):
-                auth = auth.afresh()
             # What `PreparedRequest.prepare_auth` does.
             prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
-            signed = auth(prepared)
-            prepared.__dict__.update(signed.__dict__)
+            with _signing(hop, auth):
+                prepared.__dict__.update(auth(prepared).__dict__)
+            if prepared.body is not hop.content:
+                prepared.prepare_content_length(prepared.body)
         return prepared
 
     def _route(self, hop: Hop) -> _Route:
@@ -311,26 +324,31 @@ class HttpTransport:
 
     def _read(self, request: Request, answer: _Answer) -> bytes:
         limit = self._max_bytes
-        raw = answer.raw
+        raw: Any = answer.raw
         try:
             if answer.body is not None:
+                if len(answer.body) > limit:
+                    raise too_large(request, limit)
                 return answer.body
             if request.method == "HEAD":
                 return bytes(raw.read())  # nothing, and the connection is free again
-            declared = raw.headers.get("Content-Length")
-            if declared and declared.isdigit() and int(declared) > limit:
-                raise too_large(request, limit)
-            if declared and "Content-Encoding" not in raw.headers:
-                return bytes(raw.read())
+            # What the headers say only counts when the connection goes by it.
+            length = raw.length_remaining
+            if length is not None:
+                if length > limit:
+                    raise too_large(request, limit)
+                if "Content-Encoding" not in raw.headers:
+                    return bytes(raw.read())
             chunks, size = [], 0
-            for chunk in _unpacked(raw, iter(lambda: raw.read(CHUNK), b"")):
+            arriving = iter(lambda: raw.read(CHUNK, decode_content=False), b"")
+            for chunk in _unpacked(raw, arriving):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
                     raise too_large(request, limit)
             return b"".join(chunks)
-        except Damaged:
-            raise damaged(request) from None
+        except Damaged as error:
+            raise damaged(error, request) from None
         except (HTTPError, OSError) as error:
             raise failure(error, request, reading=True) from None
         finally:
@@ -340,6 +358,7 @@ class HttpTransport:
 def _wire_headers(hop: Hop) -> WireHeaders:
     """Return the headers that go with the body of a hop that is open."""
     headers = WireHeaders(hop.headers)
+    headers.mask = hop.request.mask
     if hop.length is not None and "Transfer-Encoding" not in headers:
         headers["Content-Length"] = str(hop.length)
     return headers
@@ -369,26 +388,16 @@ def _chunks(
         if answer.body is not None:
             chunks: Iterator[bytes] = iter([answer.body])
         else:
-            chunks = _arriving(raw, size)
+            chunks = iter(lambda: raw.read1(size, decode_content=False), b"")
             if decode:
                 chunks = _unpacked(raw, chunks)
         for chunk in chunks:
             for begin in range(0, len(chunk), size):
                 yield chunk[begin : begin + size]
-    except Damaged:
-        raise damaged(request) from None
+    except Damaged as error:
+        raise damaged(error, request) from None
     except (HTTPError, OSError) as error:
         raise failure(error, request, reading=True) from None
-
-
-def _arriving(raw: Any, size: int) -> Iterator[bytes]:
-    if getattr(raw, "chunked", False):
-        yield from raw.read_chunked(size, decode_content=False)
-        return
-    while chunk := raw.read1(size, decode_content=False):
-        yield chunk
-    while chunk := raw.read(size, decode_content=False):
-        yield chunk
 
 
 def _unpacked(raw: BaseHTTPResponse, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -409,9 +418,25 @@ def _end(raw: BaseHTTPResponse) -> None:
 
 
 def _died_in_pool(error: BaseException, hop: Hop) -> bool:
-    return hop.method in IDEMPOTENT_METHODS and hop.can_be_sent_again and is_dead(error)
+    return hop.method in IDEMPOTENT_METHODS and is_dead(error)
 
 
-def _is_small(raw: BaseHTTPResponse) -> bool:
-    length = raw.headers.get("Content-Length", "")
-    return length.isdigit() and int(length) <= CHUNK
+def _is_small(raw: Any) -> bool:
+    length = raw.length_remaining
+    return length is not None and length <= CHUNK
+
+
+@contextmanager
+def _signing(hop: Hop, auth: Any) -> Iterator[None]:
+    """Say whose fault it is when a signer fails; it may be anybody's code."""
+    try:
+        yield
+    except (CallError, HTTPError, OSError):
+        raise
+    except Exception as error:
+        request = hop.request
+        raise TransportError(
+            f"{request.method} {request.shown_url}: the signer"
+            f" '{type(auth).__name__}' failed with {type(error).__name__}",
+            request=request,
+        ) from error

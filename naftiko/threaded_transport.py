@@ -11,18 +11,18 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from contextvars import copy_context
+from copy import copy
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from naftiko.errors import RequestTimeout
 from naftiko.hops import Hop
-from naftiko.messages import Request
 from naftiko.transport import AsyncStreamedResponse
 
 if TYPE_CHECKING:
     from naftiko.http_transport import HttpTransport
-    from naftiko.messages import Response
+    from naftiko.messages import Request, Response
     from naftiko.surroundings import Settings
     from naftiko.transport import StreamedResponse, Timeout
 
@@ -175,16 +175,6 @@ async def _rereadable(hop: Hop) -> AsyncIterator[Hop]:
         async for part in hop.body:
             file.write(part)
         file.seek(0)
-        request = hop.request
-        yield Hop(
-            Request(
-                request.method,
-                request.url,
-                request.headers,
-                file,
-                socket=request.socket,
-                auth=request.auth,
-                is_identified=request.is_identified,
-                secrets=request.secrets,
-            )
-        )
+        request = copy(hop.request)
+        request.body = file
+        yield Hop(request)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import naftiko
+
+#: Makes the transport of a capability that is given none; see `served/conftest.py`.
+default_transport: Callable[[], Any] | None = None
 
 
 def document(
@@ -43,6 +47,8 @@ def capability(
     """Load `document(...)`; keywords that `load` knows go there, all others do not."""
     taken = ("variables", "base_uri", "auth", "transport", "timeout", "paths")
     settings = {name: more.pop(name) for name in taken if name in more}
+    if default_transport is not None:
+        settings.setdefault("transport", default_transport())
     if "unplaced_path_parameters" in more:
         settings["unplaced_path_parameters"] = more.pop("unplaced_path_parameters")
     return naftiko.load(document(operation, **more), schema=None, **settings)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import brotli
 import pytest
 
-from naftiko.encodings import PIECE, Damaged, unpacker_of
+from naftiko.encodings import PIECE, CutOff, Damaged, Unknown, unpacker_of
 
 
 def _raw_deflate(body: bytes) -> bytes:
@@ -69,7 +69,7 @@ def test_half_a_body_is_no_body(
     """A body that ends too early is damaged, wherever it was cut."""
     packed = pack(body)
     cut = packed[: max(1, min(int(len(packed) * part), len(packed) - 1))]
-    with pytest.raises(Damaged):
+    with pytest.raises(CutOff):
         unpack(cut, encoding)
 
 
@@ -97,7 +97,16 @@ def test_a_bomb_comes_out_in_pieces() -> None:
     assert sum(len(next(pieces)) for _ in range(3)) <= 3 * PIECE
 
 
-@pytest.mark.parametrize("encoding", [None, "", "identity", "zstd", "gzip, zstd"])
-def test_what_cannot_be_undone_is_left(encoding: str | None) -> None:
-    """An encoding that nobody asked for is not guessed at."""
+@pytest.mark.parametrize("encoding", [None, "", "identity", "utf-8, aws-chunked"])
+def test_a_name_that_hides_nothing(encoding: str | None) -> None:
+    """Some servers name what is no encoding; nothing has to be undone then."""
     assert unpacker_of(encoding) is None
+    assert unpack(gzip.compress(b"x"), f"gzip, {encoding}") == b"x"
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "gzip, zstd", "compress"])
+def test_an_encoding_that_nobody_asked_for(encoding: str) -> None:
+    """What cannot be undone is an error, unless there is nothing."""
+    assert unpack(b"", encoding) == b""
+    with pytest.raises(Unknown):
+        unpack(b"x", encoding)

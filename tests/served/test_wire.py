@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import naftiko
+from building import capability
 from casefiles import cases
 from served.recorder import Recorder, response
-from served.senders import capability, sender, transport  # noqa: F401
 from test_request import check_raises, loaded
 
 
@@ -33,7 +33,7 @@ def test_case_on_the_wire(case: dict[str, Any], server: Recorder) -> None:
     base = case.get("consumes", {}).get("baseUri", "http://127.0.0.1:9")
     before = len(server.received)
     uri = server.url + base.removeprefix("http://127.0.0.1:9")
-    with loaded(case, base_uri=uri, transport=transport()) as api:
+    with loaded(case, base_uri=uri) as api:
         act = lambda: api.exchange(  # noqa: E731
             "api.op", case.get("arguments", {}), raise_for_status=False
         )

@@ -1,7 +1,4 @@
-"""Both senders behind one door: a test that uses `capability` runs once with each.
-
-Import `sender` and `capability` (and `transport`) from here.
-"""
+"""An `AioTransport` for tests that wait."""
 
 from __future__ import annotations
 
@@ -11,46 +8,11 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-import pytest
-
-import building
-import naftiko
 from naftiko.aio_transport import AioTransport
 from naftiko.messages import Request, Response
 from naftiko.transport import StreamedResponse
 
 T = TypeVar("T")
-#: For tests of what one of them does and the other does not.
-only_requests = pytest.mark.parametrize("sender", ["requests"], indirect=True)
-
-_chosen = "requests"
-_made: list[Any] = []
-
-
-@pytest.fixture(params=["requests", "aiohttp"], autouse=True)
-def sender(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Choose the sender of a test, and close what the test has left open."""
-    global _chosen
-    _chosen = request.param
-    yield _chosen
-    for made in _made:
-        made.close()
-    _made.clear()
-
-
-def transport(**settings: Any) -> Any:
-    """Return a transport of the chosen sender."""
-    kind = naftiko.HttpTransport if _chosen == "requests" else WaitingTransport
-    made = kind(**settings)
-    _made.append(made)
-    return made
-
-
-def capability(*args: Any, **more: Any) -> naftiko.Capability:
-    """Return what `building.capability` does, with the chosen sender."""
-    if "transport" not in more:
-        more["transport"] = transport()
-    return building.capability(*args, **more)
 
 
 class WaitingTransport:
