@@ -307,6 +307,14 @@ class Capability:
             overrides=call.overrides,
         )
 
+    def refusal(self, operation: Operation) -> UnusableOperation | None:
+        """Return why an operation cannot be called, or `None`."""
+        try:
+            self._plan(operation.ref)
+        except UnusableOperation as error:
+            return error
+        return None
+
     def adapter_request(
         self, namespace: str, variables: Variables | None = None
     ) -> Request:

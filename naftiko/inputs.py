@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.body import OPEN_ARGUMENT
 from naftiko.errors import did_you_mean, names_of, shorten
-from naftiko.expressions import TemplateError, parse_path, refs
+from naftiko.expressions import TemplateError, parse_path, refs, to_text
 from naftiko.model import BODY_METHODS, InputParameter
 
 if TYPE_CHECKING:
@@ -301,6 +301,11 @@ def _converted(parameter: InputParameter, value: JSON) -> tuple[JSON, str]:
     elif kind == "string" and isinstance(value, (dict, list)):
         # Published files call whole objects strings; only a pattern needs a text.
         reason = "is not a text" if not parameter.inferred else ""
+    elif (
+        kind == "string" and isinstance(value, (int, float)) and not parameter.inferred
+    ):
+        # Callers write `5` for "5": what is declared is what the upstream API gets.
+        value, reason = to_text(value), ""
     else:
         reason = ""
     if not reason and parameter.pattern:

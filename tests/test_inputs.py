@@ -53,6 +53,8 @@ PARAMETERS = (
     InputParameter("l", "query", "array"),
     InputParameter("o", "body", "object"),
     InputParameter("s", "query", "string", pattern="^[a-z]+$"),
+    InputParameter("t", "body", "string"),
+    InputParameter("j", "body", "string", inferred=True),
     InputParameter("i", "query", "integer", inferred=True),
 )
 
@@ -74,6 +76,9 @@ PARAMETERS = (
         ("l", "", []),
         ("o", '{"a": 1}', {"a": 1}),
         ("s", "abc", "abc"),
+        ("t", 5, "5"),
+        ("t", True, "true"),
+        ("j", 5, 5),
         ("i", "many", "many"),
         ("i", "3", 3),
     ],

@@ -7,6 +7,7 @@ a value was made.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from functools import lru_cache
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,10 +38,18 @@ _BODILESS = frozenset((204, 205, 304))
 #: Nobody guesses: what an upstream API calls text stays text in a browser.
 _FIXED = ((b"x-content-type-options", b"nosniff"),)
 
+
+def _plain(value: object) -> str:
+    """Return what JSON has no form for: bytes as base64, dates and the like as text."""
+    if isinstance(value, (bytes, bytearray)):
+        return b64encode(value).decode("ascii")
+    return to_scalar(value)
+
+
 _JSON: dict[str, Any] = {
     "separators": (",", ":"),
     "allow_nan": False,
-    "default": to_scalar,
+    "default": _plain,
 }
 _encode = JSONEncoder(ensure_ascii=False, **_JSON).encode
 _encode_ascii = JSONEncoder(**_JSON).encode
@@ -187,7 +196,11 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
         reply = outcome.reply
         if reply is not None and outcome.is_verbatim and media_type == JSON_TYPE:
             return Answer(outcome.status, JSON_TYPE, reply.response.body)
-        return value_answer(outcome.value, media_type, outcome.status)
+        value = outcome.value
+        if reply is not None and isinstance(value, bytes):
+            # `outputRawFormat: binary`, as a whole: what it is, its own type says.
+            return Answer(outcome.status, reply.response.content_type, value)
+        return value_answer(value, media_type, outcome.status)
     assert outcome.reply is not None
     response = outcome.reply.response
     if media_type != JSON_TYPE and response.body and _is_json(response.content_type):

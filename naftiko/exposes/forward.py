@@ -19,7 +19,13 @@ from naftiko.errors import CallError, TransportError, UnboundVariable
 from naftiko.exposes.answers import written
 from naftiko.exposes.arguments import BadRequest
 from naftiko.exposes.connection import Gone, too_large, watched
-from naftiko.exposes.problems import HttpProblem, missing_header, problem_of, secrets_of
+from naftiko.exposes.problems import (
+    HttpProblem,
+    missing_header,
+    one_line,
+    problem_of,
+    secrets_of,
+)
 from naftiko.exposes.routes import CATCH_ALL
 from naftiko.masking import mask
 from naftiko.request import USER_AGENT
@@ -44,6 +50,9 @@ _HOP_BY_HOP = frozenset(
     )
 )  # fmt: skip
 _NEVER_SENT = _HOP_BY_HOP | {"content-length", "expect", "host"}
+#: Their responses hold the request as it arrived, credentials included.
+_ECHOED = frozenset(("TRACE", "TRACK", "CONNECT"))
+_ALLOWED = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 #: Describe the body, so they go where it goes.
 _CONTENT = ("content-encoding", "content-language", "content-type")
 #: What the upstream says about its own origin or connection; here it would be said
@@ -102,6 +111,16 @@ class Forward:
 
     async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
         """Forward one request and relay the response."""
+        if exchange.method in _ECHOED:
+            await exchange.refuse(
+                HttpProblem(
+                    "method-not-allowed",
+                    f"{exchange.method} is not forwarded",
+                    "it would show what is added to the request",
+                    headers=(("Allow", _ALLOWED),),
+                )
+            )
+            return
         rest = captures.get(CATCH_ALL, "")
         if _leaves(rest):
             await exchange.refuse(
@@ -138,7 +157,7 @@ class Forward:
             return
         problem = problem_of(error)
         if problem.code != 501:
-            log.error("request %s: %s", request_id, error)
+            log.error("request %s: %s", request_id, one_line(error))
         # After the head nothing can be said any more; the broken-off body says it.
         if not exchange.is_started:
             await exchange.refuse(problem)

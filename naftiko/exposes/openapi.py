@@ -13,24 +13,31 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from naftiko.exposes.answers import MEDIA_TYPES
-from naftiko.exposes.arguments import BODY_TYPES, ArgumentReader, is_whole, place_of
+from naftiko.exposes.arguments import BODY_TYPES, is_whole, place_of
 from naftiko.exposes.problems import KINDS, PROBLEM_TYPE
 from naftiko.expressions import TemplateError, parse_path
 from naftiko.inputs import property_schema
+from naftiko.model import InputParameter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from naftiko.capability import Capability
+    from naftiko.exposes.arguments import ArgumentReader
+    from naftiko.exposes.endpoint import Endpoint
     from naftiko.exposes.forward import Forward
     from naftiko.exposes.options import Options
     from naftiko.functions import Plan
-    from naftiko.model import Exposes, Function, InputParameter
+    from naftiko.model import Exposes, Function
+    from naftiko.operation import Operation
 
     JSON = Any
+    #: Each placeholder of a template, and what it is called in the path.
+    Names = list[tuple[str, str]]
 
 _ANY: dict[str, JSON] = {"*/*": {"schema": {}}}
 _FORWARDED = ("get", "head", "post", "put", "patch", "delete", "options")
+_METHODS = (*_FORWARDED, "trace")
 #: Described elsewhere in a description, so that OpenAPI ignores them as parameters.
 _NOT_PARAMETERS = frozenset(("accept", "authorization", "content-type"))
 _PLAIN_PATH = re.compile(r"\$(\.[^.\[\]*?()$\s]+)+")
@@ -44,7 +51,7 @@ class Api:
     Args:
         capability: What the adapter belongs to.
         exposes: The adapter.
-        plans: Its operations, without those that an earlier one hides.
+        endpoints: Its operations, without those that an earlier one hides.
         forwards: Its forwarded resources.
         options: What whoever serves it decides.
     """
@@ -53,13 +60,13 @@ class Api:
         self,
         capability: Capability,
         exposes: Exposes,
-        plans: Sequence[Plan],
+        endpoints: Sequence[Endpoint],
         forwards: Sequence[Forward],
         options: Options,
     ) -> None:
         self._capability = capability
         self._exposes = exposes
-        self._plans = plans
+        self._endpoints = endpoints
         self._forwards = forwards
         self._options = options
         self._parts: tuple[str, str] | None = None
@@ -80,7 +87,7 @@ class Api:
     def data(self, root_path: str = "/") -> dict[str, JSON]:
         """Return the description as plain data."""
         return _Writer(self._capability, self._exposes, self._options).write(
-            self._plans, self._forwards, root_path
+            self._endpoints, self._forwards, root_path
         )
 
 
@@ -100,10 +107,10 @@ class _Writer:
         self.requirement = self._authentication()
 
     def write(
-        self, plans: Sequence[Plan], forwards: Sequence[Forward], root_path: str
+        self, endpoints: Sequence[Endpoint], forwards: Sequence[Forward], root_path: str
     ) -> dict[str, JSON]:
-        for plan in plans:
-            self._operation(plan)
+        for endpoint in endpoints:
+            self._operation(endpoint)
         for forward in forwards:
             self._forward(forward)
         info = self.capability.info
@@ -128,13 +135,13 @@ class _Writer:
             "servers": [{"url": root_path}],
             "paths": self.paths,
             "components": components,
-            **_tags(plans),
+            **_tags(endpoints),
         }
 
     # --- paths ------------------------------------------------------------------------
 
-    def _item(self, template: str) -> tuple[dict[str, JSON], dict[str, str]]:
-        """Return the path item of a template, and placeholder → name in its path.
+    def _item(self, template: str) -> tuple[dict[str, JSON], Names]:
+        """Return the path item of a template, and its placeholders.
 
         OpenAPI knows one name for each placeholder of a shape: that of the first.
         """
@@ -161,13 +168,18 @@ class _Writer:
             shape.append("{}")
         path = "/" + "".join(written).removeprefix("/")
         known = self.shapes.setdefault("".join(shape), (path, names))
-        renamed = dict(zip(own, known[1], strict=True))
-        return self.paths.setdefault(known[0], {}), renamed
+        return self.paths.setdefault(known[0], {}), list(
+            zip(own, known[1], strict=True)
+        )
 
-    def _operation(self, plan: Plan) -> None:
+    def _operation(self, endpoint: Endpoint) -> None:
+        plan, reader = endpoint.plan, endpoint.reader
         function = plan.function
+        method = function.method.lower() or "get"
+        if method not in _METHODS:
+            return  # OpenAPI has no place for it
         item, names = self._item(function.url_path)
-        name = plan.name or f"{function.method}-{function.url_path}"
+        name = plan.name or f"{function.method} {function.url_path.removeprefix('/')}"
         described: dict[str, JSON] = {"operationId": self._id(name)}
         if function.label:
             described["summary"] = function.label
@@ -175,35 +187,27 @@ class _Writer:
             described["description"] = plan.description
         if function.resource:
             described["tags"] = [function.resource]
-        if plan.problem is not None:
+        if endpoint.problem is not None:
             described["deprecated"] = True
             described["responses"] = self._responses((501,))
-            item.setdefault(function.method.lower(), described)
-            self._placeholders(described, plan, names)
+            if placeholders := _placeholders(plan, names):
+                described["parameters"] = placeholders
+            item.setdefault(method, described)
             return
-        reader = ArgumentReader(plan)
-        parameters = [
-            _parameter(p, names)
+        parameters = _placeholders(plan, names) + [
+            _parameter(p)
             for p in plan.arguments
-            if place_of(p) not in ("body", "environment")
-            and not (place_of(p) == "header" and p.name.lower() in _NOT_PARAMETERS)
+            if (place := place_of(p)) in ("query", "cookie")
+            or (place == "header" and p.name.lower() not in _NOT_PARAMETERS)
         ]
         if parameters:
             described["parameters"] = parameters
         if body := _request_body(plan, reader):
             described["requestBody"] = body
-        described["responses"] = self._outcomes(plan, reader)
+        described["responses"] = self._outcomes(endpoint)
         if security := self._security(plan):
             described["security"] = [security]
-        item.setdefault(function.method.lower(), described)
-
-    def _placeholders(
-        self, described: dict[str, JSON], plan: Plan, names: Mapping[str, str]
-    ) -> None:
-        """Describe the parameters that a path has to have, and no others."""
-        found = [_parameter(p, names) for p in plan.arguments if place_of(p) == "path"]
-        if found:
-            described["parameters"] = found
+        item.setdefault(method, described)
 
     def _id(self, name: str) -> str:
         slug = _SLUG.sub("-", name).strip("-") or "operation"
@@ -231,7 +235,7 @@ class _Writer:
                             "required": True,
                             "schema": {"type": "string"},
                         }
-                        for name in names.values()
+                        for _, name in names
                     ),
                     *(
                         {"name": name, "in": "header", "schema": {"type": "string"}}
@@ -249,7 +253,9 @@ class _Writer:
             }
             if method in ("post", "put", "patch", "delete"):
                 described["requestBody"] = {"content": _ANY}
-            if security := self._security_of(self._used((forward.namespace,), ())):
+            target = self.capability.operations.adapters.get(forward.namespace)
+            used = self._used((target,), ()) if target is not None else []
+            if security := self._security_of(used):
                 described["security"] = [security]
             item[method] = described
 
@@ -263,9 +269,10 @@ class _Writer:
             for status in statuses
         }
 
-    def _outcomes(self, plan: Plan, reader: ArgumentReader) -> dict[str, JSON]:
+    def _outcomes(self, endpoint: Endpoint) -> dict[str, JSON]:
+        plan = endpoint.plan
         function = plan.inner.function if plan.inner is not None else plan.function
-        calls = bool(function.call or function.steps)
+        calls = not endpoint.is_mock
         outputs = function.outputs
         if plan.inner is not None and not outputs:
             outputs = plan.function.outputs
@@ -273,14 +280,14 @@ class _Writer:
         shaped = {kind: {"schema": schema} for kind in MEDIA_TYPES}
         if outputs and not is_sure:
             shaped["*/*"] = {"schema": {}}
-        content = shaped if outputs or not calls or function.mappings else _ANY
+        content = shaped if endpoint.is_negotiated else _ANY
         found: dict[str, JSON] = {
             "200": {"description": "Success.", "content": content}
         }
         statuses = [400, 503]
-        if content is not _ANY:
+        if endpoint.is_negotiated:
             statuses.append(406)
-        if reader.reads_body:
+        if endpoint.reader.reads_body:
             statuses += [413, 415]
         if self.requirement or self._used_by(plan):
             statuses.append(401)
@@ -298,6 +305,8 @@ class _Writer:
                 },
             }
             statuses += _UPSTREAM_STATUSES
+            if any(self.capability.refusal(called) for called in self._called(plan)):
+                statuses.append(501)
         else:
             statuses.append(500)
         problems = self._responses(sorted(set(statuses)))
@@ -356,22 +365,25 @@ class _Writer:
         """Return the variables of callers that an operation uses."""
         if not self.variables:
             return []
-        refs: list[str] = []
         texts: list[JSON] = []
         for function in _functions(plan):
-            refs += [function.call, *(step.call for step in function.steps)]
             texts += [function.with_, *(step.with_ for step in function.steps)]
-        return self._used(filter(None, refs), texts)
+        return self._used(self._called(plan), texts)
 
-    def _used(self, refs: Iterable[str], texts: Iterable[JSON]) -> list[str]:
-        if not self.variables:
-            return []
+    def _called(self, plan: Plan) -> list[Operation]:
+        """Return the operations that a function calls."""
+        refs: list[str] = []
+        for function in _functions(plan):
+            refs += [function.call, *(step.call for step in function.steps)]
+        found = [self.capability.operations.resolve(ref) for ref in refs if ref]
+        return [operation for operation in found if operation is not None]
+
+    def _used(
+        self, operations: Iterable[Operation], texts: Iterable[JSON]
+    ) -> list[str]:
         used: set[str] = set()
-        operations = self.capability.operations
-        for ref in refs:
-            operation = operations.adapters.get(ref) or operations.resolve(ref)
-            if operation is not None:
-                used |= {*operation.layout.variables, *operation.base_names}
+        for operation in operations:
+            used |= {*operation.layout.variables, *operation.base_names}
         said = json.dumps([*texts], default=str)
         return [
             name
@@ -386,28 +398,39 @@ def _functions(plan: Plan) -> Iterable[Function]:
         yield from _functions(plan.inner)
 
 
-def _tags(plans: Sequence[Plan]) -> dict[str, JSON]:
-    names = dict.fromkeys(p.function.resource for p in plans if p.function.resource)
+def _tags(endpoints: Sequence[Endpoint]) -> dict[str, JSON]:
+    names = dict.fromkeys(e.plan.function.resource for e in endpoints)
+    names.pop("", None)
     return {"tags": [{"name": name} for name in names]} if names else {}
 
 
 # --- arguments ----------------------------------------------------------------------
 
 
-def _parameter(parameter: InputParameter, names: Mapping[str, str]) -> dict[str, JSON]:
-    place = place_of(parameter)
+def _placeholders(plan: Plan, names: Names) -> list[dict[str, JSON]]:
+    """Return the parameters of a path, under the names that they have there."""
+    by_name = {p.name: p for p in plan.arguments if place_of(p) == "path"}
+    found = []
+    for own, name in names:
+        # One that has a constant value still has a place in the path.
+        parameter = by_name.get(own) or InputParameter(own, "path", "string")
+        described = _parameter(parameter._replace(name=name, required=True))
+        if described["schema"].get("type", "string") == "string":
+            described["schema"].setdefault("minLength", 1)
+        found.append(described)
+    return found
+
+
+def _parameter(parameter: InputParameter) -> dict[str, JSON]:
     schema = property_schema(parameter)
     description = schema.pop("description", "")
-    if place == "path" and schema.get("type", "string") == "string":
-        schema.setdefault("minLength", 1)
-    name = names.get(parameter.name, parameter.name) if place == "path" else None
     described: dict[str, JSON] = {
-        "name": name or parameter.name,
-        "in": place,
+        "name": parameter.name,
+        "in": parameter.in_,
         **({"description": description} if description else {}),
-        **({"required": True} if parameter.required or place == "path" else {}),
+        **({"required": True} if parameter.required else {}),
     }
-    if schema.get("type") == "object":
+    if schema.get("type") == "object" and parameter.in_ != "path":
         # An object outside the body is JSON text.
         described["content"] = {"application/json": {"schema": schema}}
     else:

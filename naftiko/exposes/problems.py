@@ -158,6 +158,11 @@ def missing_header(header: str) -> HttpProblem:
     )
 
 
+def one_line(error: CallError) -> str:
+    """Return an error as one line of a log."""
+    return " ".join(str(error).split())
+
+
 def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
     """Return the problem for an error of a run.
 

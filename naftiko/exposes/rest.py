@@ -11,35 +11,14 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from naftiko.errors import CallError, StatusError, UnboundVariable
-from naftiko.exposes.answers import (
-    JSON_TYPE,
-    MEDIA_TYPES,
-    Answer,
-    chosen,
-    headers_of,
-    outcome_answer,
-)
-from naftiko.exposes.arguments import (
-    ArgumentReader,
-    BadRequest,
-    Incoming,
-    read_payload,
-    text_of,
-)
+from naftiko.exposes.answers import JSON_TYPE, Answer, headers_of
 from naftiko.exposes.callers import CallerVariables
-from naftiko.exposes.connection import Exchange, Gone, read_body, watched
+from naftiko.exposes.connection import Exchange, Gone
+from naftiko.exposes.endpoint import Endpoint
 from naftiko.exposes.explorer import SECURITY_POLICY, page
 from naftiko.exposes.forward import Forward, forwards_of
 from naftiko.exposes.openapi import Api
-from naftiko.exposes.problems import (
-    RETRY_AFTER,
-    HttpProblem,
-    missing_header,
-    problem_of,
-    status_answer,
-    wrong_arguments,
-)
+from naftiko.exposes.problems import RETRY_AFTER, HttpProblem
 from naftiko.exposes.routes import ANY_METHOD, BadPath, Missing, Router
 
 if TYPE_CHECKING:
@@ -47,7 +26,6 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
-    from naftiko.functions import Plan
     from naftiko.model import Exposes
 
     JSON = Any
@@ -130,14 +108,14 @@ class _Served:
         self.exposes = exposes
         self.options = options
         self.callers = callers
-        self.router: Router[_Endpoint | Forward | _Description | _Page] = Router()
-        plans = [plan for plan in engine.functions.of(exposes) if plan.function.method]
+        self.router: Router[Endpoint | Forward | _Description | _Page] = Router()
         served = []
-        for plan in plans:
+        for plan in engine.functions.of(exposes):
             function = plan.function
-            endpoint = _Endpoint(plan, engine, options, callers)
-            if self.router.add(function.method.upper(), function.url_path, endpoint):
-                served.append(plan)
+            endpoint = Endpoint(plan, engine, options, callers)
+            method = function.method.upper() or "GET"
+            if self.router.add(method, function.url_path, endpoint):
+                served.append(endpoint)
         forwards = forwards_of(exposes, engine, options, callers)
         for forward in forwards:
             self.router.add(ANY_METHOD, forward.path, forward)
@@ -234,134 +212,7 @@ def _path_of(scope: Scope) -> str:
     return path or "/"
 
 
-# --- operations ---------------------------------------------------------------------
-
-
-class _Endpoint:
-    """One operation of the adapter."""
-
-    def __init__(
-        self, plan: Plan, engine: Engine, options: Options, callers: CallerVariables
-    ) -> None:
-        self.plan = plan
-        self.engine = engine
-        self.callers = callers
-        self.limit = options.max_body_bytes
-        self.reader = ArgumentReader(plan)
-        self.is_mock = is_mock(plan)
-        self.is_negotiated = is_negotiated(plan)
-
-    async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
-        plan = self.plan
-        if plan.problem is not None:
-            await exchange.refuse(problem_of(plan.problem, is_compiled=True))
-            return
-        accept = exchange.headers.get(b"accept")
-        media_type = JSON_TYPE if accept is None else chosen(accept.decode("latin-1"))
-        if not media_type:
-            if self.is_negotiated:
-                # Before anything is called: a refusal must not have had an effect.
-                await exchange.refuse(
-                    HttpProblem(
-                        "not-acceptable",
-                        f"the value comes as {' or '.join(MEDIA_TYPES)}",
-                        "send an Accept header with one of them, or none",
-                    )
-                )
-                return
-            media_type = JSON_TYPE
-        try:
-            values = await self._values(exchange, captures)
-        except BadRequest as error:
-            await exchange.refuse(error.problem)
-            return
-        answer = await self._answer(exchange, values, media_type)
-        if self.callers:
-            # What one caller's credential gave must not be kept for another.
-            exchange.more.append((b"cache-control", b"no-store"))
-        if self.is_negotiated:
-            exchange.more.append((b"vary", b"Accept"))
-        await exchange.answer(answer)
-
-    async def _values(
-        self, exchange: Exchange, captures: Mapping[str, str]
-    ) -> dict[str, JSON]:
-        """Return the arguments in their types.
-
-        Raises:
-            BadRequest: Some are missing or wrong, or the request cannot be read.
-        """
-        reader = self.reader
-        incoming = Incoming(
-            captures, exchange.scope.get("query_string", b""), exchange.headers
-        )
-        unreadable: HttpProblem | None = None
-        if reader.reads_body:
-            body = await read_body(exchange.receive, exchange.headers, self.limit)
-            content_type = text_of(exchange.headers.get(b"content-type", b""))
-            try:
-                incoming.payload = await read_payload(
-                    body,
-                    content_type,
-                    reads_fields=reader.reads_fields,
-                    takes_any=reader.takes_any,
-                )
-            except BadRequest as error:
-                unreadable = error.problem
-        values, wrong = self.plan.fit(reader.given(incoming))
-        if unreadable is not None:
-            # The other places are read all the same, and what is wrong there is named.
-            others = [w for w in wrong if w.in_ not in ("", "body")]
-            errors = (*unreadable.errors, *others)
-            raise BadRequest(unreadable._replace(errors=errors))
-        if wrong:
-            raise BadRequest(wrong_arguments(wrong))
-        return values
-
-    async def _answer(
-        self, exchange: Exchange, values: dict[str, JSON], media_type: str
-    ) -> Answer:
-        request_id = exchange.request_id.decode()
-        variables = self.callers.of(exchange.scope["headers"]) if self.callers else None
-        try:
-            outcome = await watched(
-                self.engine.run(
-                    self.plan, values, variables=variables, headers=exchange.trace
-                ),
-                exchange.receive,
-            )
-            if self.is_mock and outcome.value == {}:
-                return Answer(204)
-            return outcome_answer(outcome, media_type)
-        except StatusError as error:
-            return status_answer(error, request_id)
-        except UnboundVariable as error:
-            if header := self.callers.missing(error):
-                return missing_header(header).answer(request_id)
-            log.error("request %s: %s", request_id, error)
-            return problem_of(error).answer(request_id)
-        except CallError as error:
-            problem = problem_of(error)
-            if problem.code >= 500:
-                log.error("request %s: %s", request_id, error)
-            return problem.answer(request_id)
-        except ValueError as error:
-            problem = HttpProblem("output", f"the value is not JSON: {error}")
-            return problem.answer(request_id)
-
-
-def is_mock(plan: Plan) -> bool:
-    """Tell whether a function answers without calling anything (spec 3.6)."""
-    function = plan.inner.function if plan.inner is not None else plan.function
-    return plan.problem is None and not (function.call or function.steps)
-
-
-def is_negotiated(plan: Plan) -> bool:
-    """Tell whether what comes back is always a value, in a media type of ours."""
-    function = plan.inner.function if plan.inner is not None else plan.function
-    if is_mock(plan) or function.mappings:
-        return True
-    return plan.shape is not None and plan.shape.is_declared
+# --- beside what the document declares ------------------------------------------------
 
 
 class _Page:

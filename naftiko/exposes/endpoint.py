@@ -1,0 +1,192 @@
+"""One operation of a `rest` adapter: a request in, an answer out.
+
+Spec 3.3 to 3.6. What the document decides is decided when the endpoint is made. This
+module must not know how a request finds its endpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from naftiko.errors import CallError, StatusError, UnboundVariable
+from naftiko.exposes.answers import (
+    JSON_TYPE,
+    MEDIA_TYPES,
+    Answer,
+    chosen,
+    outcome_answer,
+)
+from naftiko.exposes.arguments import (
+    ArgumentReader,
+    BadRequest,
+    Incoming,
+    read_payload,
+    text_of,
+)
+from naftiko.exposes.connection import read_body, watched
+from naftiko.exposes.problems import (
+    HttpProblem,
+    missing_header,
+    one_line,
+    problem_of,
+    status_answer,
+    wrong_arguments,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from naftiko.capability import Capability
+    from naftiko.exposes.callers import CallerVariables
+    from naftiko.exposes.connection import Exchange
+    from naftiko.exposes.engine import Engine
+    from naftiko.exposes.options import Options
+    from naftiko.functions import Plan
+
+    JSON = Any
+
+log = logging.getLogger("naftiko.rest")
+
+
+class Endpoint:
+    """One operation of the adapter.
+
+    Attributes:
+        plan: What it runs.
+        problem: Why it can never run, or `None`.
+        reader: Reads its arguments.
+        is_mock: It answers without calling anything (spec 3.6).
+        is_negotiated: It always answers a value, in a media type of ours.
+    """
+
+    def __init__(
+        self, plan: Plan, engine: Engine, options: Options, callers: CallerVariables
+    ) -> None:
+        self.plan = plan
+        self.problem = _unusable(plan, engine.capability)
+        self._engine = engine
+        self._callers = callers
+        self._limit = options.max_body_bytes
+        self.reader = ArgumentReader(plan)
+        self.is_mock = _is_mock(plan)
+        self.is_negotiated = _is_negotiated(plan)
+
+    async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
+        """Answer one request."""
+        if self.problem is not None:
+            await exchange.refuse(problem_of(self.problem, is_compiled=True))
+            return
+        accept = exchange.headers.get(b"accept")
+        media_type = JSON_TYPE if accept is None else chosen(accept.decode("latin-1"))
+        if not media_type:
+            if self.is_negotiated:
+                # Before anything is called: a refusal must not have had an effect.
+                await exchange.refuse(
+                    HttpProblem(
+                        "not-acceptable",
+                        f"the value comes as {' or '.join(MEDIA_TYPES)}",
+                        "send an Accept header with one of them, or none",
+                    )
+                )
+                return
+            media_type = JSON_TYPE
+        try:
+            values = await self._values(exchange, captures)
+        except BadRequest as error:
+            await exchange.refuse(error.problem)
+            return
+        answer = await self._answer(exchange, values, media_type)
+        if self._callers:
+            # What one caller's credential gave must not be kept for another.
+            exchange.more.append((b"cache-control", b"no-store"))
+        if self.is_negotiated:
+            exchange.more.append((b"vary", b"Accept"))
+        await exchange.answer(answer)
+
+    async def _values(
+        self, exchange: Exchange, captures: Mapping[str, str]
+    ) -> dict[str, JSON]:
+        """Return the arguments in their types.
+
+        Raises:
+            BadRequest: Some are missing or wrong, or the request cannot be read.
+        """
+        reader = self.reader
+        incoming = Incoming(
+            captures, exchange.scope.get("query_string", b""), exchange.headers
+        )
+        unreadable: HttpProblem | None = None
+        if reader.reads_body:
+            body = await read_body(exchange.receive, exchange.headers, self._limit)
+            content_type = text_of(exchange.headers.get(b"content-type", b""))
+            try:
+                incoming.payload = await read_payload(
+                    body,
+                    content_type,
+                    reads_fields=reader.reads_fields,
+                    takes_any=reader.takes_any,
+                )
+            except BadRequest as error:
+                unreadable = error.problem
+        values, wrong = self.plan.fit(reader.given(incoming))
+        if unreadable is not None:
+            # The other places are read all the same, and what is wrong there is named.
+            others = [w for w in wrong if w.in_ not in ("", "body")]
+            errors = (*unreadable.errors, *others)
+            raise BadRequest(unreadable._replace(errors=errors))
+        if wrong:
+            raise BadRequest(wrong_arguments(wrong))
+        return values
+
+    async def _answer(
+        self, exchange: Exchange, values: dict[str, JSON], media_type: str
+    ) -> Answer:
+        request_id = exchange.request_id.decode()
+        variables = (
+            self._callers.of(exchange.scope["headers"]) if self._callers else None
+        )
+        run = self._engine.run(
+            self.plan, values, variables=variables, headers=exchange.trace
+        )
+        try:
+            outcome = await watched(run, exchange.receive)
+            if self.is_mock and outcome.value == {}:
+                return Answer(204)
+            return outcome_answer(outcome, media_type)
+        except StatusError as error:
+            return status_answer(error, request_id)
+        except UnboundVariable as error:
+            if header := self._callers.missing(error):
+                return missing_header(header).answer(request_id)
+            log.error("request %s: %s", request_id, one_line(error))
+            return problem_of(error).answer(request_id)
+        except CallError as error:
+            problem = problem_of(error)
+            if problem.code >= 500 and problem.code != 501:
+                log.error("request %s: %s", request_id, one_line(error))
+            return problem.answer(request_id)
+        except ValueError as error:
+            problem = HttpProblem("output", f"the value is not JSON: {error}")
+            return problem.answer(request_id)
+
+
+def _unusable(plan: Plan, capability: Capability) -> CallError | None:
+    """Return why a function can never run, or `None`."""
+    if plan.problem is not None or plan.operation is None:
+        return plan.problem
+    return capability.refusal(plan.operation)
+
+
+def _is_mock(plan: Plan) -> bool:
+    """Tell whether a function answers without calling anything (spec 3.6)."""
+    function = plan.inner.function if plan.inner is not None else plan.function
+    return plan.problem is None and not (function.call or function.steps)
+
+
+def _is_negotiated(plan: Plan) -> bool:
+    """Tell whether what comes back is always a value, in a media type of ours."""
+    function = plan.inner.function if plan.inner is not None else plan.function
+    if _is_mock(plan) or function.mappings:
+        return True
+    return plan.shape is not None and plan.shape.is_declared
