@@ -42,6 +42,8 @@ _MOST_ROUTES = 1024
 _IDLE = 60.0
 #: As long as `http.client` takes a line; the default of aiohttp is an eighth.
 _LONGEST_LINE = 65536
+#: Bytes of a body that are written at once: no transport holds them up.
+_AT_ONCE = CHUNK // 2
 #: Bytes that are unpacked before others get their turn.
 _TURN = 1024 * 1024
 
@@ -67,6 +69,10 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)
 
 
+class _NotAscii(Exception):
+    """Headers are Latin-1, and aiohttp would write UTF-8."""
+
+
 class _Request(aiohttp.ClientRequest):
     """A request with the headers that it was given, and none of aiohttp's own."""
 
@@ -75,6 +81,12 @@ class _Request(aiohttp.ClientRequest):
 
     def update_auto_headers(self, skip_auto_headers: Any) -> None:
         """Add nothing: `User-Agent` and `Accept` are the caller's."""
+
+    def update_headers(self, headers: Any) -> None:
+        """Take the headers, unless aiohttp would write them in another encoding."""
+        super().update_headers(headers)
+        if not all(map(str.isascii, self.headers.values())):
+            raise _NotAscii
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
         """Take the body as it is; its length is among the headers already."""
@@ -96,6 +108,7 @@ class _Upload(aiohttp.Payload):
         self._hop = hop
         self._length = length
         self._patience = patience
+        self._connection: asyncio.WriteTransport | None = None
         self.failure: Exception | None = None
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -104,10 +117,23 @@ class _Upload(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send the body."""
+        self._connection = writer.transport
         body = self._hop.body
-        if isinstance(body, bytes) and len(body) <= CHUNK:
+        if isinstance(body, bytes) and len(body) <= _AT_ONCE:
             await writer.write(body)
             return
+        try:
+            await self._write(writer)
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """End the connection; closed, it would wait for a server that reads no more."""
+        if self._connection is not None:
+            self._connection.abort()
+
+    async def _write(self, writer: AbstractStreamWriter) -> None:
         size = 0
         async with aclosing(self._parts()) as parts:
             async for part in parts:
@@ -118,6 +144,8 @@ class _Upload(aiohttp.Payload):
                     await writer.write(part)
         if self._length is not None and size < self._length:
             raise self._failed(f"ends after {size:,} of {self._length:,} bytes")
+        async with asyncio.timeout(self._patience):
+            await writer.drain()
 
     async def _parts(self) -> AsyncGenerator[bytes, None]:
         body: Any = self._hop.body
@@ -220,6 +248,8 @@ class AioTransport:
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._contexts: dict[tuple[Any, Any], ssl.SSLContext] = {}
         self._lock = asyncio.Lock()
+        #: Responses that somebody reads: closing a session would leave them waiting.
+        self._under_way: set[aiohttp.ClientResponse] = set()
         self._is_closed = False
         self._threaded = ThreadedTransport(
             self._settings, follow_redirects, max_response_bytes
@@ -273,6 +303,7 @@ class AioTransport:
             return
         raw = answer.raw
         pairs = _pairs_of(raw)
+        self._under_way.add(raw)
         try:
             async with aclosing(self._chunks(answer, decode)) as chunks:
                 yield AsyncStreamedResponse(
@@ -284,11 +315,13 @@ class AioTransport:
                     pairs=pairs,
                 )
         finally:
-            raw.close()  # what was read to its end has given its connection back
+            self._end(raw)
 
     async def close(self) -> None:
         """Close every connection; nothing can be sent afterwards."""
         self._is_closed = True
+        for raw in self._under_way:
+            raw.close()
         for session in self._sessions.values():
             await session.close()
         self._threaded.close()
@@ -297,7 +330,7 @@ class AioTransport:
 
     async def _open(self, hop: Hop, timeout: Timeout) -> _Answer | Hop:
         """Return the response, or the hop that only `requests` can send."""
-        #: What servers set on the way, for each origin: it belongs to this call alone.
+        # What servers set on the way, for each origin: it belongs to this call alone.
         jars: dict[str, aiohttp.CookieJar] = {}
         while True:
             if self._is_closed:
@@ -306,10 +339,14 @@ class AioTransport:
             route = self._routes.get(key)
             if route is None:
                 route = await self._new_route(key, hop.request)
+            given = hop.headers
+            hop.headers = _with_cookies(hop, jars.get(hop.origin))
             if hop.auth is not None or route.session is None:
-                hop.headers = _with_cookies(hop, jars.get(hop.origin))
                 return hop
-            answer = await self._exchange(hop, route, jars.get(hop.origin), timeout)
+            try:
+                answer = await self._exchange(hop, route, timeout)
+            except _NotAscii:
+                return hop
             raw = answer.raw
             if raw.status not in REDIRECTS or not self._follow_redirects:
                 return answer
@@ -317,14 +354,13 @@ class AioTransport:
             if not location:
                 return answer
             _keep_cookies(jars, hop, raw)
-            await _finish(raw)
+            await self._finish(raw)
+            hop.headers = given
             hop = hop.next(raw.status, _as_latin(location))
 
-    async def _exchange(
-        self, hop: Hop, route: _Route, jar: aiohttp.CookieJar | None, timeout: Timeout
-    ) -> _Answer:
+    async def _exchange(self, hop: Hop, route: _Route, timeout: Timeout) -> _Answer:
         waits = _timeouts(timeout)
-        headers = _with_cookies(hop, jar) if jar is not None else hop.headers
+        headers = hop.headers
         if route.login and not hop.request.is_identified:
             headers = {**headers, "Authorization": route.login}
         upload = None
@@ -353,14 +389,19 @@ class AioTransport:
                 timeout=waits,
                 ssl=route.tls,
             )
-        except _ERRORS as error:
-            raise _failure(error, hop.request, upload) from None
+        except BaseException as error:
+            if upload is not None:
+                upload.abort()
+            if isinstance(error, _ERRORS):
+                raise _failure(error, hop.request, upload) from None
+            raise
         return _Answer(hop, raw, upload)
 
     async def _read(self, answer: _Answer) -> bytes:
         """Return the body; its connection is free afterwards, or closed."""
         hop, raw, upload = answer
         limit = self._max_bytes
+        self._under_way.add(raw)
         try:
             declared = raw.headers.get("Content-Length", "")
             if hop.method != "HEAD" and declared.isdigit() and int(declared) > limit:
@@ -382,7 +423,7 @@ class AioTransport:
         except _ERRORS as error:
             raise _failure(error, hop.request, upload, reading=True) from None
         finally:
-            raw.close()  # what was read to its end has given its connection back
+            self._end(raw)
 
     async def _unpacked(self, answer: _Answer) -> tuple[list[bytes], int]:
         chunks, size, turn = [], 0, _TURN
@@ -417,6 +458,22 @@ class AioTransport:
             raise damaged(error, hop.request) from None
         except _ERRORS as error:
             raise _failure(error, hop.request, upload, reading=True) from None
+
+    async def _finish(self, raw: aiohttp.ClientResponse) -> None:
+        """Be done with a redirect; its connection is kept when its body is small."""
+        self._under_way.add(raw)
+        try:
+            declared = raw.headers.get("Content-Length", "")
+            if declared.isdigit() and int(declared) <= CHUNK:
+                with suppress(*_ERRORS):
+                    while await raw.content.readany():
+                        pass
+        finally:
+            self._end(raw)
+
+    def _end(self, raw: aiohttp.ClientResponse) -> None:
+        self._under_way.discard(raw)
+        raw.close()  # what was read to its end has given its connection back
 
     # --- origins ----------------------------------------------------------------------
 
@@ -547,18 +604,6 @@ def _with_cookies(hop: Hop, jar: aiohttp.CookieJar | None) -> Mapping[str, str]:
     if pairs:
         headers["Cookie"] = "; ".join(pairs)
     return headers
-
-
-async def _finish(raw: aiohttp.ClientResponse) -> None:
-    """Be done with a response; its connection is kept when little is left of it."""
-    try:
-        declared = raw.headers.get("Content-Length", "")
-        if declared.isdigit() and int(declared) <= CHUNK:
-            with suppress(*_ERRORS):
-                while await raw.content.readany():
-                    pass
-    finally:
-        raw.close()
 
 
 def _pairs_of(raw: aiohttp.ClientResponse) -> list[tuple[str, str]]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from contextvars import copy_context
 from copy import copy
 from functools import partial
 from tempfile import SpooledTemporaryFile
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from naftiko.errors import RequestTimeout
@@ -52,7 +52,6 @@ class ThreadedTransport:
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
         self._http: HttpTransport | None = None
-        self._threads: ThreadPoolExecutor | None = None
         self._free = asyncio.Semaphore(_THREADS)
         self._lock = asyncio.Lock()
 
@@ -74,7 +73,7 @@ class ThreadedTransport:
             call = partial(
                 http.stream, again.request, timeout=timeout, hop=again, decode=decode
             )
-            stream = await self._wait_for(call, request, timeout, undo=self._end)
+            stream = await self._wait_for(call, request, timeout, undo=_end)
             try:
                 async with aclosing(self._chunks(stream, request, timeout)) as chunks:
                     yield AsyncStreamedResponse(
@@ -86,13 +85,10 @@ class ThreadedTransport:
                         pairs=stream.pairs,
                     )
             finally:
-                self._end(stream)
+                _end(stream)
 
     def close(self) -> None:
-        """Close every connection; what waits for a thread is cancelled."""
-        threads, self._threads = self._threads, None
-        if threads is not None:
-            threads.shutdown(wait=False, cancel_futures=True)
+        """Close every connection that is not in use."""
         if self._http is not None:
             self._http.close()
 
@@ -103,15 +99,9 @@ class ThreadedTransport:
         while chunk := await self._wait_for(following, request, timeout):
             yield chunk
 
-    def _end(self, stream: StreamedResponse) -> None:
-        # It waits for whoever reads right now.
-        if self._threads is not None:
-            self._threads.submit(stream.close)
-
     async def _view(self) -> HttpTransport:
         async with self._lock:
             if self._http is None:
-                self._threads = ThreadPoolExecutor(_THREADS, "naftiko-requests")
                 self._http = await asyncio.to_thread(self._new_http_transport)
         return self._http.view()
 
@@ -149,8 +139,7 @@ class ThreadedTransport:
                 " timeout (too many calls at the same time)",
                 request=request,
             ) from None
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._threads, copy_context().run, call)
+        future = _in_thread(call)
         future.add_done_callback(lambda _: self._free.release())
         try:
             return await asyncio.shield(future)
@@ -158,6 +147,35 @@ class ThreadedTransport:
             if undo is not None:
                 future.add_done_callback(partial(_undone, undo))
             raise
+
+
+def _in_thread(call: Callable[[], _T]) -> asyncio.Future[_T]:
+    """Begin something in a thread of its own, which nobody waits for at the end."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_T] = loop.create_future()
+
+    def settle(how: Callable[[Any], None], value: Any) -> None:
+        if not future.done():
+            how(value)
+
+    def work() -> None:
+        how: Callable[[Any], None] = future.set_result
+        value: Any = None
+        try:
+            value = context.run(call)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            how, value = future.set_exception, error
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, how, value)
+
+    context = copy_context()
+    Thread(target=work, name="naftiko-requests", daemon=True).start()
+    return future
+
+
+def _end(stream: StreamedResponse) -> None:
+    # It waits for whoever reads right now.
+    Thread(target=stream.close, name="naftiko-requests", daemon=True).start()
 
 
 def _undone(undo: Callable[[Any], None], future: asyncio.Future[Any]) -> None:

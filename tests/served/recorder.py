@@ -148,6 +148,13 @@ class Recorder:
         self.closed.set()
 
 
+def _more(connection: socket.socket) -> bytes:
+    chunk = connection.recv(65536)
+    if not chunk:
+        raise ConnectionError("the request broke off")
+    return chunk
+
+
 def _requests(connection: socket.socket, number: int) -> Iterator[Received]:
     rest = b""
     while True:
@@ -161,7 +168,7 @@ def _requests(connection: socket.socket, number: int) -> Iterator[Received]:
         body = b""
         if b"\r\ntransfer-encoding: chunked" in folded:
             while not rest.endswith(b"0\r\n\r\n"):
-                rest += connection.recv(65536)
+                rest += _more(connection)
             while rest:
                 size, _, rest = rest.partition(b"\r\n")
                 body += rest[: int(size, 16)]
@@ -169,7 +176,7 @@ def _requests(connection: socket.socket, number: int) -> Iterator[Received]:
         elif b"\r\ncontent-length:" in folded:
             length = int(folded.split(b"\r\ncontent-length:")[1].split(b"\r\n")[0])
             while len(rest) < length:
-                rest += connection.recv(65536)
+                rest += _more(connection)
             body, rest = rest[:length], rest[length:]
         line = head.split(b"\r\n")[0].decode("latin-1")
         yield Received(line, head, body, number)
