@@ -159,7 +159,13 @@ class AdapterApp:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await self.start()
+                try:
+                    await self.start()
+                except Exception as error:
+                    await send(
+                        {"type": "lifespan.startup.failed", "message": str(error)}
+                    )
+                    raise
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.close()

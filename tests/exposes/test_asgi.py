@@ -1,0 +1,216 @@
+"""`naftiko.asgi()`: an adapter in anyone's application, and CORS around it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgi_client import AsyncStub, Got, ask, asked
+from serving import document, operation
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+import naftiko
+from naftiko.errors import ServeError
+
+_ORIGIN = "https://page.test"
+
+
+def _load(**more: Any) -> naftiko.Capability:
+    return naftiko.load(
+        document(operation("/ships/{id}", call="api.get"), **more), schema=None
+    )
+
+
+def _app(*arguments: Any, **more: Any) -> tuple[Any, AsyncStub]:
+    upstream = AsyncStub()
+    return naftiko.asgi(_load(), *arguments, transport=upstream, **more), upstream
+
+
+def test_mounted_in_another_application() -> None:
+    """Mounted below a path it answers there, without a lifespan of its own."""
+    app, upstream = _app("front")
+    outer = Starlette(routes=[Mount("/sea", app)])
+    assert ask(outer, "GET", "/sea/ships/a%2Fb").status == 200
+    assert upstream.sent == ["GET /ships/a%2Fb"]
+    described = ask(outer, "GET", "/sea/openapi.json").json
+    assert described["servers"] == [{"url": "/sea"}]
+    assert ask(outer, "GET", "/elsewhere").status == 404
+
+
+def test_it_follows_the_lifespan_of_a_server() -> None:
+    """Startup makes it ready, shutdown releases its connections."""
+
+    async def scenario() -> list[str]:
+        app, upstream = _app()
+        closed = []
+
+        async def close() -> None:
+            closed.append("closed")
+
+        upstream.close = close  # type: ignore[method-assign]
+        coming = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+        sent = []
+
+        async def receive() -> Any:
+            return coming.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        await app({"type": "lifespan"}, receive, send)
+        return sent + closed
+
+    assert asyncio.run(scenario()) == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+        "closed",
+    ]
+
+
+def test_a_start_that_fails_is_told() -> None:
+    """What an adapter cannot begin stops the server, with the reason."""
+
+    async def scenario() -> list[Any]:
+        app, _ = _app()
+        sent = []
+
+        class Broken:
+            def lifespan(self) -> Any:
+                raise OSError("no room")
+
+        app._adapter = Broken()
+
+        async def receive() -> Any:
+            return {"type": "lifespan.startup"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        with pytest.raises(OSError, match="no room"):
+            await app({"type": "lifespan"}, receive, send)
+        return sent
+
+    assert asyncio.run(scenario()) == [
+        {"type": "lifespan.startup.failed", "message": "no room"}
+    ]
+
+
+def test_it_starts_once() -> None:
+    """Requests that come at the same time start it together."""
+
+    async def scenario() -> None:
+        app, _ = _app()
+        answers = await asyncio.gather(
+            *(asked(app, "GET", "/ships/1") for _ in range(5))
+        )
+        assert [got.status for got in answers] == [200] * 5
+        await app.close()
+
+    asyncio.run(scenario())
+
+
+def test_it_is_protected_as_the_document_says() -> None:
+    """R12: the authentication of the adapter holds wherever it is mounted."""
+    adapter = {"authentication": {"type": "bearer", "token": "{{NAFTIKO_TEST_IN}}"}}
+    capability = naftiko.load(
+        document(operation("/x", call="api.list"), adapter=adapter),
+        schema=None,
+        variables={"NAFTIKO_TEST_IN": "open-sesame"},
+    )
+    app = naftiko.asgi(capability, transport=AsyncStub())
+    assert ask(app, "GET", "/x").status == 401
+    for token, status in (("wrong", 401), ("open-sesame", 200)):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert ask(app, "GET", "/x", headers).status == status
+    assert ask(app, "GET", "/docs").status == 200
+    assert ask(app, "GET", "/openapi.json").status == 401
+
+
+def test_options_are_those_of_a_server() -> None:
+    """Every attribute of `Options` is a keyword."""
+    app, _ = _app(max_concurrency=0)
+    assert ask(app, "GET", "/ships/1").status == 503
+    with pytest.raises(TypeError):
+        _app(max_concurency=1)
+
+
+@pytest.mark.parametrize(
+    ("exposes", "namespace", "words"),
+    [
+        ([], None, "exposes no adapter that can be served"),
+        ([{"type": "control", "port": 1}], None, "exposes no adapter"),
+        ([{"type": "rest", "namespace": "a"}], "b", "no adapter is called 'b'"),
+        (
+            [{"type": "rest", "namespace": "a"}, {"type": "rest", "namespace": "b"}],
+            None,
+            "exposes several adapters",
+        ),
+    ],
+)
+def test_which_adapter(exposes: Any, namespace: Any, words: str) -> None:
+    """One that is not there, or not the only one, is refused with the names."""
+    capability = naftiko.load(
+        document([], capability={"exposes": exposes}), schema=None
+    )
+    with pytest.raises(ServeError, match=words):
+        naftiko.asgi(capability, namespace)
+
+
+# --- CORS ---------------------------------------------------------------------------
+
+
+def _preflight(app: Any, origin: str = _ORIGIN) -> Got:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "X-Token",
+    }
+    return ask(app, "OPTIONS", "/ships/1", headers)
+
+
+def _grants(got: Got) -> set[str]:
+    return {name for name in got.headers if name.startswith("access-control-")}
+
+
+def test_browsers_may_not_call_by_default() -> None:
+    """Without an option no answer grants anything to a page."""
+    app, upstream = _app()
+    assert _grants(_preflight(app)) == set()
+    assert upstream.requests == []
+    assert _grants(ask(app, "GET", "/ships/1", {"Origin": _ORIGIN})) == set()
+
+
+@pytest.mark.parametrize("cors", [_ORIGIN, [_ORIGIN], ["*"]])
+def test_browsers_may_call_where_the_operator_says(cors: Any) -> None:
+    """A page of an allowed origin gets its preflight and its answer."""
+    app, upstream = _app(cors=cors)
+    got = _preflight(app)
+    assert got.status == 200
+    assert upstream.requests == []
+    assert got.headers["access-control-allow-origin"] in (_ORIGIN, "*")
+    assert "x-token" in got.headers["access-control-allow-headers"].lower()
+    got = ask(app, "GET", "/ships/1", {"Origin": _ORIGIN})
+    assert got.headers["access-control-allow-origin"] in (_ORIGIN, "*")
+    assert "X-Request-Id" in got.headers["access-control-expose-headers"]
+
+
+def test_other_pages_may_not() -> None:
+    """A page of another origin is not granted anything."""
+    app, _ = _app(cors=_ORIGIN)
+    got = _preflight(app, "https://evil.test")
+    assert "access-control-allow-origin" not in got.headers
+
+
+def test_a_page_can_read_that_it_is_refused() -> None:
+    """CORS stands before authentication: a 401 is readable, a preflight open."""
+    adapter = {"authentication": {"type": "bearer", "token": "t"}}
+    capability = naftiko.load(
+        document(operation("/ships/{id}", call="api.get"), adapter=adapter), schema=None
+    )
+    app = naftiko.asgi(capability, transport=AsyncStub(), cors=_ORIGIN)
+    assert _preflight(app).status == 200
+    got = ask(app, "GET", "/ships/1", {"Origin": _ORIGIN})
+    assert got.status == 401
+    assert got.headers["access-control-allow-origin"] == _ORIGIN
