@@ -17,7 +17,8 @@ from naftiko.exposes.engine import Engine
 from naftiko.exposes.guard import Guard
 from naftiko.exposes.host import Adapter
 from naftiko.exposes.logs import AccessLog
-from naftiko.exposes.telemetry import Traced, telemetry_of
+from naftiko.exposes.observability import declared, is_observed
+from naftiko.exposes.telemetry import Traced
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ class Served:
         self.exposes = exposes
         self.name = exposes.namespace or exposes.type
         self.guarded = site.guard(app, exposes)
-        self.logged = AccessLog(site.traced(self._answer, exposes), self.name)
+        self.logged = AccessLog(self._answer, self.name)
+        #: What a server hands requests to.
+        self.front: Any = self.logged
         self.state = Adapter(exposes.type, exposes.namespace, exposes.port)
 
     async def _answer(
@@ -120,9 +123,7 @@ class Site:
         self._host = host
         self._only = tuple(only)
         self.capability = source.load()
-        if host.telemetry is None:
-            # One for the process: the first document that asks for it decides.
-            host.telemetry = telemetry_of(self.capability)
+        self._telemetry: Telemetry | None = None
         self.engine = self._engine(self.capability)
         self.served = [
             Served(self, self._app(exposes), exposes)
@@ -134,7 +135,7 @@ class Site:
             capability,
             self._transport,
             timeout=self.options.timeout,
-            telemetry=self._host.telemetry,
+            telemetry=self._telemetry,
         )
 
     def _chosen(self, capability: Capability) -> list[Exposes]:
@@ -192,12 +193,22 @@ class Site:
             open_paths=_OPEN.get(exposes.type, frozenset()),
         )
 
-    def traced(self, app: Any, exposes: Exposes) -> Any:
-        """Return an application whose requests are traced, where anything is."""
-        telemetry = self._host.telemetry
-        if telemetry is None or exposes.type == "control":
-            return app
-        return Traced(app, exposes, telemetry)
+    def observe(self, telemetry: Telemetry) -> None:
+        """Trace the requests to come, unless the document refuses it."""
+        if not is_observed(self.capability):
+            return
+        self._telemetry = self.engine.telemetry = telemetry
+        label = self.capability.info.label
+        for served in self.served:
+            if served.exposes.type != "control":
+                # Log lines of a request are to know its trace.
+                served.front = Traced(served.logged, served.exposes, telemetry, label)
+        telemetry.serving(label, 1)
+
+    def unobserve(self) -> None:
+        """Note that the document is served no more."""
+        if self._telemetry is not None:
+            self._telemetry.serving(self.capability.info.label, -1)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Enter what every adapter needs while it is served."""
