@@ -473,7 +473,9 @@ class AioTransport:
 
     def _end(self, raw: aiohttp.ClientResponse) -> None:
         self._under_way.discard(raw)
-        raw.close()  # what was read to its end has given its connection back
+        # What was read to its end has given its connection back.
+        if not raw.closed:
+            raw.close()
 
     # --- origins ----------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
+    from naftiko.exposes.logs import LatestLines
     from naftiko.exposes.options import Options
     from naftiko.exposes.server import Plan
 
@@ -32,7 +33,7 @@ def run_serve(arguments: Namespace) -> int:
         raise _missing(error) from None
     latest = logs.configure(arguments.log_format, arguments.log_level)
     if arguments.stdio:
-        return _run_stdio(plan)
+        return _run_stdio(plan, latest)
     try:
         from naftiko.exposes import server
     except ImportError as error:
@@ -122,13 +123,13 @@ def _base_uri(words: Sequence[str]) -> str | dict[str, str] | None:
     return base_uri_of(words)
 
 
-def _run_stdio(plan: Plan) -> int:
+def _run_stdio(plan: Plan, logs: LatestLines) -> int:
     """Serve one MCP adapter on standard input and output."""
     try:
         from naftiko.exposes.stdio import serve_stdio
     except ImportError as error:
         raise _missing(error) from None
-    asyncio.run(serve_stdio(plan))
+    asyncio.run(serve_stdio(plan, logs))
     return 0
 
 

@@ -22,7 +22,7 @@ from naftiko.errors import DocumentError
 from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes, send_answer
 from naftiko.exposes.credentials import path_of
 from naftiko.exposes.explorer import SECURITY_POLICY
-from naftiko.exposes.telemetry import read_settings
+from naftiko.exposes.observability import read_settings
 from naftiko.loader import validate
 from naftiko.scripts import LANGUAGES, Scripting, Settings
 from naftiko.version import __version__

@@ -54,6 +54,7 @@ class Endpoint:
 
     Attributes:
         plan: What it runs.
+        label: What telemetry calls it: path and method, as the document has them.
         problem: Why it can never run, or `None`.
         reader: Reads its arguments.
         is_mock: It answers without calling anything (spec 3.6).
@@ -64,6 +65,7 @@ class Endpoint:
         self, plan: Plan, engine: Engine, options: Options, callers: CallerVariables
     ) -> None:
         self.plan = plan
+        self.label = f"{plan.function.url_path} {plan.function.method.upper()}"
         self.problem = _unusable(plan, engine.capability)
         self._engine = engine
         self._callers = callers

@@ -75,7 +75,7 @@ class Engine:
             variables: Bind variables of this caller → value, `None` for one that has
                 none; they stand before all others, for this run only.
             headers: Sent with every call of this run, unless the document sets them:
-                the trace that the run belongs to.
+                the trace that the run belongs to. Telemetry tells it itself.
             progress: Told how far an orchestrated function is.
 
         Raises:
@@ -158,13 +158,15 @@ class Engine:
             return asked.run() if asked.is_quick else await asyncio.to_thread(asked.run)
         try:
             request = self.capability.request_for(asked, variables)
-            if headers:
-                for name, value in headers.items():
-                    request.headers.setdefault(name, value)
             if self.telemetry is None:
-                response = await self.transport.send(request, timeout=self.timeout)
+                for name, value in (headers or {}).items():
+                    request.headers.setdefault(name, value)
+                response = await self._send(request)
             else:
-                response = await self.telemetry.call(request, self._send)
+                # The call is a span of its own in the trace that the headers tell of.
+                with self.telemetry.call(request) as found:
+                    response = await self._send(request)
+                    found["status"] = response.status
         except CallError as error:
             raise in_step(error, asked.step) from None
         return Reply(request, response)

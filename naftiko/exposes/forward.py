@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -26,7 +27,7 @@ from naftiko.exposes.problems import (
     problem_of,
     secrets_of,
 )
-from naftiko.exposes.routes import CATCH_ALL
+from naftiko.exposes.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
 from naftiko.request import USER_AGENT
 
@@ -82,6 +83,7 @@ class Forward:
 
     Attributes:
         path: Its path template.
+        label: What telemetry calls it.
         stem: The template without a `{path}` at its end, which may be empty; or an
             empty text.
         namespace: The consumed adapter.
@@ -97,6 +99,7 @@ class Forward:
         callers: CallerVariables,
     ) -> None:
         self.path = path
+        self.label = f"{path} {ANY_METHOD}"
         stem = _CATCH_ALL_END.sub("", path)
         self.stem = (stem or "/") if stem != path else ""
         self.namespace = text_of(data.get("targetNamespace"))
@@ -197,8 +200,9 @@ class Forward:
             request.body = upload.body
             if upload.length is not None:
                 request.headers["Content-Length"] = str(upload.length)
-        for name, text in exchange.trace.items():
-            request.headers.setdefault(name, text)
+        if self._engine.telemetry is None:
+            for name, text in exchange.trace.items():
+                request.headers.setdefault(name, text)
         request.headers.setdefault("Accept", "*/*")
         request.headers.setdefault("Accept-Encoding", "identity")
         request.headers.setdefault("User-Agent", USER_AGENT)
@@ -209,9 +213,22 @@ class Forward:
 
     async def _relay(self, exchange: Exchange, rest: str, upload: _Upload) -> None:
         request = self._request(exchange, rest, upload)
+        telemetry = self._engine.telemetry
+        found: dict[str, Any] = {}
+        with telemetry.call(request) if telemetry else nullcontext(found) as found:
+            await self._relay_response(exchange, request, upload, found)
+
+    async def _relay_response(
+        self,
+        exchange: Exchange,
+        request: Request,
+        upload: _Upload,
+        found: dict[str, Any],
+    ) -> None:
         transport: Any = self._engine.transport
         opened = transport.stream(request, timeout=self._engine.timeout, decode=False)
         async with opened as response:
+            found["status"] = response.status
             await exchange.begin(response.status, self._headers(request, response))
             try:
                 async for chunk in response:

@@ -58,8 +58,9 @@ def as_dict(record: logging.LogRecord) -> dict[str, Any]:
 class LatestLines(logging.Handler):
     """Keep the latest records, and tell those who listen about new ones."""
 
-    def __init__(self, size: int = KEPT) -> None:
+    def __init__(self, size: int = KEPT, *beside: logging.Handler) -> None:
         super().__init__()
+        self._beside = beside
         self.lines: deque[dict[str, Any]] = deque(maxlen=size)
         self.listeners: set[Callable[[dict[str, Any]], None]] = set()
 
@@ -69,6 +70,11 @@ class LatestLines(logging.Handler):
         self.lines.append(line)
         for tell in tuple(self.listeners):
             tell(line)
+
+    def enrich(self, filter: logging.Filter) -> None:
+        """Let a filter add to every record, here and where else the process logs."""
+        for handler in (*self._beside, self):
+            handler.addFilter(filter)
 
 
 def configure(kind: str, level: str) -> LatestLines:
@@ -83,7 +89,7 @@ def configure(kind: str, level: str) -> LatestLines:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if kind == "json" else TextLines())
-    latest = LatestLines()
+    latest = LatestLines(KEPT, handler)
     root = logging.getLogger()
     root.handlers = [handler, latest]
     root.setLevel(logging.WARNING)

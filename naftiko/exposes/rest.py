@@ -20,6 +20,7 @@ from naftiko.exposes.forward import Forward, forwards_of
 from naftiko.exposes.openapi import Api
 from naftiko.exposes.problems import RETRY_AFTER, HttpProblem
 from naftiko.exposes.routes import ANY_METHOD, BadPath, Missing, Router
+from naftiko.exposes.telemetry import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -147,6 +148,7 @@ class _Served:
         if isinstance(found, Missing):
             await self._missing(exchange, path, found.allowed)
             return
+        exchange.scope[OPERATION] = found.endpoint.label
         try:
             await found.endpoint.serve(exchange, found.captures)
         except Gone:
@@ -218,6 +220,8 @@ def _path_of(scope: Scope) -> str:
 class _Page:
     """`GET /docs`: a page that reads the description; it holds nothing itself."""
 
+    label = f"{DOCS_PATH} GET"
+
     async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
         body = page("API", OPENAPI_PATH.removeprefix("/"))
         policy = (("Content-Security-Policy", SECURITY_POLICY),)
@@ -226,6 +230,8 @@ class _Page:
 
 class _Description:
     """`GET /openapi.json`."""
+
+    label = f"{OPENAPI_PATH} GET"
 
     def __init__(self, api: Api) -> None:
         self.api = api

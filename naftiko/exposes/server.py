@@ -19,6 +19,7 @@ from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
 from naftiko.exposes.prefixes import Prefixes
 from naftiko.exposes.sites import Place, Served, Site, Source, check_names, place_of
+from naftiko.exposes.telemetry import PATIENCE, InTrace, telemetry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 #: Seconds that requests under way have to finish; 10 are promised in all.
 GRACE = 7.0
-_LAST = 1.5
+_LAST = 1.0
+#: Seconds after which the process is to be over, whatever still goes on.
+_END = 9.0
 _WATCH = 0.5
 _BACKLOG = 2048
 _log = logging.getLogger("naftiko.serve")
@@ -64,9 +67,9 @@ class Listener(NamedTuple):
     def app(self) -> Any:
         """The ASGI application."""
         if not self.prefixes:
-            return self.served[0].logged
+            return self.served[0].front
         return Prefixes(
-            {p: s.logged for p, s in zip(self.prefixes, self.served, strict=True)},
+            {p: s.front for p, s in zip(self.prefixes, self.served, strict=True)},
             {p: s.state.type for p, s in zip(self.prefixes, self.served, strict=True)},
         )
 
@@ -186,14 +189,13 @@ class Server:
         """Serve until `stop` is called."""
         import uvicorn
 
+        self._observe()
         servers = [_uvicorn(uvicorn, listener) for listener in listeners]
         stack = AsyncExitStack()
         tasks: list[asyncio.Task[None]] = []
         try:
             for site in self.sites:
                 await site.start(stack)
-                if self.host.telemetry is not None:
-                    self.host.telemetry.serving(site.capability.info.label, 1)
             for server, listener in zip(servers, listeners, strict=True):
                 serving = server.serve(sockets=[listener.socket])
                 tasks.append(asyncio.create_task(serving))
@@ -215,6 +217,19 @@ class Server:
         finally:
             await self._drain(servers, tasks, stack)
 
+    def _observe(self) -> None:
+        """Turn telemetry on, if it is asked for: here, where no fork follows."""
+        telemetry = telemetry_of(
+            [site.capability for site in self.sites],
+            is_local=any(served.state.type == "control" for served in self.served),
+        )
+        self.host.telemetry = telemetry
+        if telemetry is not None:
+            for site in self.sites:
+                site.observe(telemetry)
+            if self.host.logs is not None:
+                self.host.logs.enrich(InTrace())
+
     def stop(self) -> None:
         """Ask to stop; safe to call from a signal handler."""
         self._stop.set()
@@ -231,10 +246,12 @@ class Server:
             drain = getattr(served.app, "drain", None)
             if drain is not None:
                 drain()
-        until = asyncio.get_running_loop().time() + GRACE
+        time = asyncio.get_running_loop().time
+        end = time() + _END
+        until = time() + GRACE
         # uvicorn waits for every connection; event streams only end with their adapter.
         while any(s.logged.open_requests for s in self.served):
-            if asyncio.get_running_loop().time() > until:
+            if time() > until:
                 _log.warning("requests under way are cut off after %.0f s", GRACE)
                 break
             await asyncio.sleep(0.02)
@@ -252,8 +269,11 @@ class Server:
             if not task.cancelled() and (error := task.exception()) is not None:
                 _log.error("a server failed: %s", error)
         await self.transport.close()
-        if self.host.telemetry is not None:
-            await asyncio.to_thread(self.host.telemetry.close)
+        if (telemetry := self.host.telemetry) is not None:
+            for site in self.sites:
+                site.unobserve()
+            patience = min(PATIENCE, max(0.2, end - time()))
+            await asyncio.to_thread(telemetry.close, patience)
 
     # --- reloading --------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import ServeError, names_of
+from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.guard import Guard
 from naftiko.exposes.host import Adapter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.host import Host
     from naftiko.exposes.options import Options
+    from naftiko.exposes.telemetry import Telemetry
     from naftiko.model import Exposes
     from naftiko.transport import AsyncTransport
 
@@ -78,7 +80,11 @@ class Served:
         self.exposes = exposes
         self.name = exposes.namespace or exposes.type
         self.guarded = site.guard(app, exposes)
-        self.logged = AccessLog(self._answer, self.name)
+        answer = self._answer
+        if exposes.type != "control":
+            # Web pages have no business at the control port.
+            answer = with_cors(answer, site.options)
+        self.logged = AccessLog(answer, self.name)
         #: What a server hands requests to.
         self.front: Any = self.logged
         self.state = Adapter(exposes.type, exposes.namespace, exposes.port)
@@ -232,9 +238,10 @@ class Site:
 
     def serve(self, version: Version) -> list[str]:
         """Serve a version that was made ready; return what needs a restart."""
+        before_reload = self.capability
         self.engine, self.capability = version.engine, version.engine.capability
         new = dict(version.exposes)
-        notes = []
+        notes = self._relabelled(before_reload)
         for served in self.served:
             key = _key(served.exposes)
             exposes = new.pop(key, None)
@@ -251,6 +258,19 @@ class Site:
             f"'{e.namespace or e.type}' is new; it is served after a restart"
             for e in new.values()
         ]
+
+
+    def _relabelled(self, before: Capability) -> list[str]:
+        """Let telemetry use the new label; return what it cannot change."""
+        if self._telemetry is not None:
+            self._telemetry.serving(before.info.label, -1)
+            self._telemetry.serving(self.capability.info.label, 1)
+            for served in self.served:
+                if isinstance(served.front, Traced):
+                    served.front.label = self.capability.info.label
+        if declared(before) == declared(self.capability):
+            return []
+        return ["`observability` changes when the server is restarted"]
 
 
 class Version(NamedTuple):

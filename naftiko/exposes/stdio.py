@@ -5,20 +5,27 @@ Nothing but protocol is written to standard output. This module must not know MC
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError, names_of
 from naftiko.exposes.engine import Engine
+from naftiko.exposes.telemetry import InTrace, telemetry_of
 
 if TYPE_CHECKING:
     from naftiko.capability import Capability
+    from naftiko.exposes.logs import LatestLines
     from naftiko.exposes.server import Plan
     from naftiko.model import Exposes
 
 
-async def serve_stdio(plan: Plan) -> None:
+async def serve_stdio(plan: Plan, logs: LatestLines | None = None) -> None:
     """Serve until standard input ends.
+
+    Args:
+        plan: What to serve.
+        logs: Where log lines go, which are told the trace that they belong to.
 
     Raises:
         DocumentError: The document cannot be loaded.
@@ -36,9 +43,18 @@ async def serve_stdio(plan: Plan) -> None:
     capability = plan.sources[0].load()
     exposes = _chosen(capability, plan)
     transport = AioTransport()
-    engine = Engine(capability, transport, timeout=plan.options.timeout)
+    # Nobody can read metrics here, so there are some where they are exported.
+    telemetry = telemetry_of([capability], is_local=False)
+    engine = Engine(
+        capability, transport, timeout=plan.options.timeout, telemetry=telemetry
+    )
     app = McpApp(engine, exposes, plan.options)
     async with AsyncExitStack() as stack:
+        if telemetry is not None:
+            if logs is not None:
+                logs.enrich(InTrace())
+            telemetry.serving(capability.info.label, 1)
+            stack.push_async_callback(asyncio.to_thread, telemetry.close)
         stack.push_async_callback(transport.close)
         await speak(app)
 

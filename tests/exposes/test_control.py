@@ -17,7 +17,8 @@ from naftiko.exposes.engine import Engine
 from naftiko.exposes.host import STARTED, STOPPED, Adapter, Host, Reloaded
 from naftiko.exposes.logs import LatestLines
 from naftiko.exposes.options import Options
-from naftiko.exposes.telemetry import Settings, Telemetry, read_settings
+from naftiko.exposes.observability import Settings, read_settings
+from naftiko.exposes.telemetry import Telemetry
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
 
@@ -152,7 +153,8 @@ def test_metrics_and_traces() -> None:
     code, headers, body = ask(control, "/metrics")
     assert code == 200
     assert headers["content-type"][0].startswith("text/plain")
-    assert b'naftiko_request_total{adapter="rest",operation="/orders GET"' in body
+    labels = b'adapter="rest",namespace="api",operation="/orders GET",status="ok"'
+    assert b"naftiko_request_total{" + labels + b"} 1.0" in body
     assert b"naftiko_request_duration_seconds_bucket" in body
     listed = get(control, "/traces")[1]
     assert (listed["bufferSize"], listed["bufferUsed"]) == (100, 2)

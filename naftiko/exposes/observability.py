@@ -1,0 +1,183 @@
+"""What a document and the environment say of metrics and traces (spec 5.3).
+
+`OTEL_*` variables stand before the document. This module must not know OpenTelemetry.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from naftiko.errors import CallError, shorten
+from naftiko.expressions import TemplateError, parse_credential, render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from naftiko.capability import Capability
+
+    JSON = Any
+
+_log = logging.getLogger("naftiko.telemetry")
+_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+#: Where collectors listen for gRPC, which is not spoken here.
+_GRPC_PORT = 4317
+
+
+class Settings(NamedTuple):
+    """What `observability` of a control adapter says.
+
+    Attributes:
+        metrics: They can be read here, at `/metrics`.
+        traces: The latest can be read here, at `/traces`.
+        endpoint: Base URI of an OTLP collector, or an empty text.
+    """
+
+    enabled: bool = True
+    metrics: bool = True
+    traces: bool = True
+    sampling: float = 1.0
+    propagation: str = "w3c"
+    buffer_size: int = 100
+    endpoint: str = ""
+
+
+def read_settings(data: JSON) -> Settings:
+    """Read an `observability` mapping; what it leaves out has its default."""
+    found = Settings()
+    if not isinstance(data, dict):
+        return found
+    metrics, traces = _inner(data, "metrics"), _inner(data, "traces")
+    sampling = traces.get("sampling")
+    size = _inner(traces, "local").get("buffer-size")
+    endpoint = _inner(_inner(data, "exporters"), "otlp").get("endpoint")
+    return Settings(
+        enabled=data.get("enabled") is not False,
+        metrics=_inner(metrics, "local").get("enabled") is not False,
+        traces=_inner(traces, "local").get("enabled") is not False,
+        sampling=float(sampling)
+        if isinstance(sampling, (int, float))
+        and not isinstance(sampling, bool)
+        and 0 <= sampling <= 1
+        else found.sampling,
+        propagation="b3" if traces.get("propagation") == "b3" else "w3c",
+        buffer_size=size
+        if isinstance(size, int) and not isinstance(size, bool) and size > 0
+        else found.buffer_size,
+        endpoint=endpoint.strip() if isinstance(endpoint, str) else "",
+    )
+
+
+def _inner(data: Mapping[str, JSON], key: str) -> Mapping[str, JSON]:
+    inner = data.get(key)
+    return inner if isinstance(inner, dict) else {}
+
+
+def declared(capability: Capability) -> Settings | None:
+    """Return what a document says, `None` for one without a control adapter."""
+    for exposes in capability.exposes:
+        if exposes.type == "control":
+            return read_settings(exposes.data.get("observability"))
+    return None
+
+
+def is_observed(capability: Capability) -> bool:
+    """Tell whether a document lets itself be observed: all do that do not refuse."""
+    settings = declared(capability)
+    return settings is None or settings.enabled
+
+
+class Export(NamedTuple):
+    """Where one signal is sent.
+
+    Attributes:
+        url: An empty text leaves it to the exporter, which asks the environment.
+    """
+
+    url: str = ""
+
+
+def exports(endpoint: str, signal: str) -> Export | None:
+    """Return where a signal is sent, `None` for nowhere.
+
+    Args:
+        endpoint: What the document says.
+        signal: `traces` or `metrics`.
+    """
+    name = signal.upper()
+    by_environment = bool(
+        os.environ.get(_ENDPOINT) or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT")
+    )
+    chosen = os.environ.get(f"OTEL_{name}_EXPORTER", "").strip().lower()
+    if chosen:
+        names = {word.strip() for word in chosen.split(",")}
+        for other in sorted(names - {"otlp", "none", "prometheus"}):
+            _log.warning("OTEL_%s_EXPORTER: '%s' is not known here", name, other)
+        if "otlp" not in names:
+            return None
+    elif not endpoint and not by_environment:
+        return None
+    if by_environment or not endpoint:
+        return Export()
+    return Export(f"{endpoint.rstrip('/')}/v1/{signal}")
+
+
+def wanted(capabilities: list[Capability], *, is_local: bool) -> Settings | None:
+    """Return how a process is observed that serves some documents, `None` for not.
+
+    The first document that has something to say decides.
+
+    Args:
+        capabilities: The documents.
+        is_local: A control port is served, where metrics and traces can be read.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return None
+    observed = [c for c in capabilities if is_observed(c)]
+    if not observed:
+        return None
+    first = next((c for c in observed if declared(c) is not None), observed[0])
+    settings = declared(first)
+    if settings is None or not is_local:
+        settings = (settings or Settings())._replace(metrics=False, traces=False)
+    settings = settings._replace(endpoint=_endpoint(settings.endpoint, first))
+    sent = [exports(settings.endpoint, signal) for signal in ("traces", "metrics")]
+    if not settings.metrics and not settings.traces and not any(
+        export is not None for export in sent
+    ):
+        return None
+    return settings
+
+
+def _endpoint(text: str, capability: Capability) -> str:
+    """Return the endpoint of a document with its variables, if one can send there."""
+    if not text:
+        return ""
+    where = "observability.exporters.otlp.endpoint"
+    written = text
+    try:
+        if "{{" in text:
+            look = capability.variables.get
+            text = render(parse_credential(text), lambda ref: look(ref.name)).strip()
+        parts = urlsplit(text)
+        port = parts.port
+    except (CallError, TemplateError, ValueError) as error:
+        _log.warning("%s: %s; nothing is exported", where, error)
+        return ""
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        _log.warning(
+            "%s: '%s' is no URI to export to; write http://HOST:4318",
+            where,
+            shorten(written),
+        )
+        return ""
+    if port == _GRPC_PORT:
+        _log.warning(
+            "%s: collectors speak gRPC at port %d; what is sent is HTTP, for which"
+            " they have 4318",
+            where,
+            _GRPC_PORT,
+        )
+    return text
