@@ -276,12 +276,24 @@ def write_yaml(value: JSON) -> str:
     from io import StringIO
 
     from ruamel.yaml import YAML
+    from ruamel.yaml.representer import SafeRepresenter
 
+    class Plain(SafeRepresenter):
+        """Ours alone: a representer is registered for a class, whoever uses it."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True  # what stands twice is written twice
+
+        def represent_dict(self, data: Any) -> Any:
+            # As pairs: mappings are sorted, and not every version can be told not to.
+            return self.represent_mapping(f"{_CORE}map", list(data.items()))
+
+    Plain.add_representer(str, _represent_text)
+    Plain.add_representer(dict, Plain.represent_dict)
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = Plain
     yaml.default_flow_style = False
     yaml.allow_unicode = True
-    yaml.representer.add_representer(str, _represent_text)
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     out = StringIO()
     yaml.dump(value, out)
     return out.getvalue().removesuffix("...\n").rstrip("\n")
