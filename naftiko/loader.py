@@ -173,6 +173,12 @@ class _Stages:
     def __init__(
         self, document: Document, schema: str | None, *, strict: bool = False
     ) -> None:
+        if document.truncation is not None:
+            from copy import copy, deepcopy
+
+            # What is left half-written gets dropped, but not for its next reader.
+            document = copy(document)
+            document.data = deepcopy(document.data)
         self.document = document
         self.schema = schema
         self.strict = strict

@@ -44,13 +44,13 @@ def note_truncation(found: Findings, *, severity: str = "") -> None:
     cut = found.document.truncation
     if cut is None:
         return
-    source = f"; the whole file: {cut.source}" if cut.source else ""
+    source = cut.source.removeprefix("Full source:").strip()
     found.add(
         "E-source-truncated" if severity == "reject" else "W-source-truncated",
         (),
         f"the publisher cut this file off at {cut.kept_kb} of {cut.total_kb} KB:"
         " what follows is missing",
-        f"get the whole file{source}",
+        f"get the whole file: {source}" if source else "get the whole file",
         severity="error" if severity else "warning",
     )
 

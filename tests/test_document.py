@@ -228,6 +228,15 @@ def test_truncation_notice() -> None:
     assert read("a: 1\n# --- truncated ---\n").truncation is None
 
 
+@pytest.mark.parametrize("cut", ["", "  ", "  k", "  key: valu"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_truncation_drops_one_line(cut: str, end: str) -> None:
+    """The line that was cut is dropped, be it blank, and no line before it."""
+    notice = "# --- truncated at 32 KB (109 KB total) ---"
+    lines = ["a: 1", "b:", "  whole: 1", cut, "", notice, ""]
+    assert read(end.join(lines)).data == {"a": 1, "b": {"whole": 1}}
+
+
 def test_writing_reads_back() -> None:
     """What is written as YAML reads back as the same data."""
     value = {"a": ["1", 1, None, True, "yes", "é\n"], "b": {"c": []}}
