@@ -126,7 +126,7 @@ class _Linker:
                     problems.append(problem)
             problems += self._decoding(operation)
             for name in layout.variables:
-                self._use(name, operation.path)
+                self._use(name, self._place(name, operation))
             linked = Operation(
                 operation,
                 layout,
@@ -177,6 +177,16 @@ class _Linker:
             except OutputError as error:
                 return self.found.add("U-output-path", path, error.message, error.hint)
         return None
+
+    def _place(self, name: str, operation: OperationSpec) -> DocumentPath:
+        """Return the part of an operation that refers to a variable."""
+        for parameter in operation.parameters:
+            if name in _variables_in(parameter.value, self.scope):
+                return (*parameter.path, "value")
+        body = operation.body
+        if body is not None and name in _variables_in(body.data, self.scope):
+            return body.path
+        return operation.path
 
     def _use(self, name: str, path: DocumentPath) -> None:
         self.used.setdefault(name, path)
