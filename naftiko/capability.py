@@ -5,6 +5,7 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
+from _thread import allocate_lock  # `threading` takes a millisecond to import
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,25 @@ class _Plan:
         self.signer = signer
 
 
+class _Connections:
+    """The transport that a capability shares with its views, opened when needed."""
+
+    __slots__ = ("lock", "transport")
+
+    def __init__(self, transport: Transport | None) -> None:
+        self.transport = transport
+        self.lock = allocate_lock()
+
+    def opened(self) -> Transport:
+        """Return the transport; the caller holds the lock."""
+        if self.transport is None:
+            # A dry run, or a list of operations, never gets here.
+            from naftiko.http_transport import HttpTransport
+
+            self.transport = HttpTransport()
+        return self.transport
+
+
 class Capability:
     """A loaded capability; a context manager, safe to share between threads.
 
@@ -92,7 +112,9 @@ class Capability:
         self._name = name
         self._scope = scope
         self._variables = variables
+        self._connections = _Connections(transport)
         self._transport = transport
+        self._is_view = False
         self._timeout = checked_timeout(timeout)
         self._namespaces = tuple(dict.fromkeys(c.namespace for c in spec.consumes))
         self._base_uri = self._checked_keys("base_uri", base_uri)
@@ -231,8 +253,9 @@ class Capability:
         view = object.__new__(Capability)
         view.__dict__.update(self.__dict__)
         view._plans = {}
+        view._is_view = True
         view._variables = self._variables.using(variables)
-        view._transport = _view_of(self._opened())
+        view._transport = None
         if auth is not None:
             view._auth = {**self._auth, **self._checked_auth(auth)}
         if base_uri is not None:
@@ -245,8 +268,9 @@ class Capability:
 
     def close(self) -> None:
         """Release the connections, those of all views included."""
-        if self._transport is not None:
-            self._transport.close()
+        with self._connections.lock:
+            if self._connections.transport is not None:
+                self._connections.transport.close()
 
     def __enter__(self) -> Capability:
         return self
@@ -303,9 +327,12 @@ class Capability:
 
     def _opened(self) -> Transport:
         if self._transport is None:
-            from naftiko.http_transport import HttpTransport
-
-            self._transport = HttpTransport()
+            with self._connections.lock:
+                if self._transport is None:
+                    transport = self._connections.opened()
+                    self._transport = (
+                        _view_of(transport) if self._is_view else transport
+                    )
         return self._transport
 
     def _checked_keys(self, what: str, given: Any) -> Any:
