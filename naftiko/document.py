@@ -14,6 +14,7 @@ import sys
 from array import array
 from collections.abc import Mapping
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,6 +32,7 @@ MAX_DEPTH = 100
 MAX_ALIASED = 100_000
 
 _CORE = "tag:yaml.org,2002:"
+_SCALAR_TAGS = {"null": type(None), "bool": bool, "int": int, "float": float}
 _CONSTANTS: dict[str, JSON] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -42,10 +44,10 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 _NAN = frozenset((".nan", ".NaN", ".NAN"))
 
-# The publisher puts two line breaks before it; others belong to the text.
+_NOTICE_BEGIN = "# --- truncated at "
 _NOTICE = re.compile(
-    r"(?:\r?\n){1,2}# --- truncated at (\d+) KB \((\d+) KB total\) ---[ \t]*"
-    r"(?:\n#[ \t]*([^\n]*))?\s*\Z"
+    _NOTICE_BEGIN + r"(\d+) KB \((\d+) KB total\) ---[ \t]*"
+    r"(?:\r?\n#[ \t]*([^\r\n]*))?\s*"
 )
 _JSON_TOKEN = re.compile(
     r'[ \t\r\n]+|("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+)', re.DOTALL
@@ -56,6 +58,12 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
 _ODD_BREAK = re.compile("[\r\x85\u2028\u2029\ufeff]")
+# Line breaks of YAML 1.1 that are none in YAML 1.2 (5.4); both parsers are of 1.1.
+_OLD_BREAKS = "\x85\u2028\u2029"
+_OLD_BREAK = re.compile(f"[{_OLD_BREAKS}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: Digits of a number; Python refuses to convert longer ones, and nothing needs them.
+_MAX_DIGITS = 3000
 
 
 class Truncation:
@@ -172,7 +180,9 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
         return source
     if isinstance(source, bytes):
         return read_text(_decode(source, name or "<bytes>"), name or "<bytes>")
-    if isinstance(source, str) and ("\n" in source or source.lstrip()[:1] == "{"):
+    if isinstance(source, str) and (
+        "\n" in source or "\r" in source or source.lstrip()[:1] == "{"
+    ):
         return read_text(source, name or "<text>")
     if isinstance(source, (str, Path)):
         return _read_path(source, name)
@@ -181,6 +191,8 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
 
 def _plain(value: Any, name: str, depth: int = 0) -> JSON:
     """Return Python data as a reader of its text would have given it."""
+    if isinstance(value, int) and value.bit_length() > 3 * _MAX_DIGITS:
+        _refuse(name, 1, 1, "E-yaml-syntax", "a number has too many digits")
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if depth > MAX_DEPTH:
@@ -218,8 +230,10 @@ def _read_path(source: str | Path, name: str) -> Document:
 def _decode(raw: bytes, name: str) -> str:
     if len(raw) > MAX_BYTES:
         _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
-    if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
-        _refuse(name, 1, 1, "E-yaml-encoding", "UTF-16 text", "save the file as UTF-8")
+    # Without a mark at its start, wide text still has zeros there (YAML 1.2, 5.2).
+    if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)) or 0 in raw[:2]:
+        what = "UTF-16 or UTF-32, not UTF-8"
+        _refuse(name, 1, 1, "E-yaml-encoding", what, "save the file as UTF-8")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -234,12 +248,7 @@ def read_text(text: str, name: str = "<text>") -> Document:
     if len(text) > MAX_BYTES:
         _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
     text = text.removeprefix("\ufeff")
-    truncation = None
-    if "# --- truncated at " in text[-600:] and (found := _NOTICE.search(text)):
-        truncation = Truncation(int(found[1]), int(found[2]), (found[3] or "").strip())
-        # The last line may be cut in the middle of a key or a value.
-        kept = text[: found.start()]
-        text = kept[: kept.rfind("\n") + 1]
+    text, truncation = _without_notice(text)
     builder = _Builder(name)
     data = builder.build_json(text) if text.lstrip()[:1] in ("{", "[") else _ABSENT
     if data is _ABSENT:
@@ -262,6 +271,22 @@ def read_text(text: str, name: str = "<text>") -> Document:
         aliases=builder.aliases,
         truncation=truncation,
     )
+
+
+def _without_notice(text: str) -> tuple[str, Truncation | None]:
+    """Return a text without its publisher's notice, and what the notice says."""
+    begin = text.rfind(_NOTICE_BEGIN)
+    found = _NOTICE.fullmatch(text, begin) if begin >= 0 else None
+    if found is None or text[begin - 1 : begin] != "\n":
+        return text, None
+    # The publisher puts two line breaks before it; others belong to the text. What is
+    # before them may be cut in the middle of a key or a value, and may be blank.
+    end = begin
+    for _ in range(2):
+        if text[end - 1 : end] == "\n":
+            end -= 2 if text[end - 2 : end] == "\r\n" else 1
+    kept = text[: text.rfind("\n", 0, end) + 1]
+    return kept, Truncation(int(found[1]), int(found[2]), (found[3] or "").strip())
 
 
 def parse_value(text: str) -> JSON:
@@ -324,12 +349,13 @@ def resolve_plain(text: str) -> JSON:
 
 def _number(text: str) -> JSON:
     if _INTEGER.fullmatch(text):
+        if len(text) > _MAX_DIGITS:
+            return text
         if text.startswith("0x"):
             return int(text[2:], 16)
         if text.startswith("0o"):
             return int(text[2:], 8)
-        # Python refuses to convert very long runs of digits; nothing here needs them.
-        return int(text) if len(text) < 4000 else text
+        return int(text)
     if _FLOAT.fullmatch(text):
         return float(text)
     if found := _INFINITE.fullmatch(text):
@@ -348,13 +374,50 @@ def _c_parser() -> Any:
 
 
 def _events(text: str) -> Iterator[Any]:
-    from ruamel.yaml import YAML
+    if _OLD_BREAK.search(text):
+        yield from _events_around(text, _OLD_BREAKS)
+    elif parser := _c_parser():
+        yield from iter(parser(text).get_event, None)
+    else:
+        yield from _pure_events(text)
 
-    if parser := _c_parser():
-        next_event = parser(text).get_event
-        return iter(next_event, None)
+
+def _pure_events(text: str) -> Iterator[Any]:
+    """Yield the events of the pure parser, which is made to read as the other does."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.scanner import Scanner
+
+    class TabScanner(Scanner):
+        """Takes a tab between tokens for a blank (YAML 1.2, 6.2)."""
+
+        def scan_to_next_token(self) -> None:
+            while True:
+                Scanner.scan_to_next_token(self)
+                inside_line = self.flow_level or not self.allow_simple_key
+                if self.reader.peek() != "\t" or not inside_line:
+                    return
+                self.reader.forward()
+
     yaml = YAML(typ="safe", pure=True)
-    return iter(yaml.parse(text))
+    yaml.Scanner = TabScanner
+    for event in yaml.parse(text):
+        value = getattr(event, "value", "")
+        if value and _SURROGATE.search(value):
+            what = "found invalid Unicode character escape code"
+            raise MarkedYAMLError(problem=what, problem_mark=event.start_mark)
+        yield event
+
+
+def _events_around(text: str, odd: str) -> Iterator[Any]:
+    """Yield events, with characters of the text kept from the parser's eyes."""
+    private = (chr(code) for code in range(0xE000, 0xF900))
+    stand_ins = [c for c in islice(private, 1000) if c not in text][: len(odd)]
+    back = str.maketrans(dict(zip(stand_ins, odd, strict=True)))
+    for event in _events(text.translate(str.maketrans(odd, "".join(stand_ins)))):
+        if getattr(event, "value", None):
+            event.value = event.value.translate(back)
+        yield event
 
 
 _ABSENT: Any = object()
@@ -448,7 +511,7 @@ class _Builder:
             elif kind is alias:
                 start = event.start_mark
                 at = start.line, start.column
-                value = self._alias(event.anchor, anchors, at)
+                value = self._alias(event.anchor, anchors, at, stack)
                 mark(at)
                 if container.__class__ is dict and key is _ABSENT:
                     if isinstance(value, (dict, list)):
@@ -462,13 +525,7 @@ class _Builder:
                     if first_only:
                         return root
                     where = event.start_mark
-                    self._refuse(
-                        where.line + 1,
-                        where.column + 1,
-                        "E-yaml-multiple",
-                        "a second document begins here",
-                        "keep one capability per file",
-                    )
+                    self._second_document(where.line + 1, where.column + 1)
                 continue
             if container is None:
                 root = value
@@ -488,7 +545,8 @@ class _Builder:
         import json
 
         try:
-            data = json.loads(text, object_pairs_hook=list)
+            # Python also takes NaN and Infinity, which JSON does not have.
+            data = json.loads(text, object_pairs_hook=list, parse_constant=int)
         except ValueError:
             return _ABSENT
         except RecursionError:
@@ -524,6 +582,14 @@ class _Builder:
             else:
                 self.marks.extend(at)
                 value = json.loads(string or word)
+                if string and "\\u" in string and _SURROGATE.search(value):
+                    self._refuse(
+                        at[0] + 1,
+                        at[1] + 1,
+                        "E-yaml-encoding",
+                        "half of a surrogate pair is no character",
+                        "write the character itself, or both halves",
+                    )
                 if stack and isinstance(stack[-1], dict) and keys[-1] is _ABSENT:
                     if value in stack[-1]:
                         self._duplicate(value, stack[-1], begins[-1], at)
@@ -546,21 +612,27 @@ class _Builder:
             return value
         if value is not None and tag.startswith(_CORE):
             found = resolve_plain(value)
-            kinds = {"null": type(None), "bool": bool, "int": int, "float": float}
-            if short == "float" and isinstance(found, int):
+            if short == "float" and type(found) is int:
                 found = float(found)
-            if short in kinds and type(found) is kinds[short]:
+            if type(found) is _SCALAR_TAGS.get(short):
                 return found
+        shown = shorten(tag.replace(_CORE, "!!"))
         self._refuse(
             where.line + 1,
             where.column + 1,
             "E-yaml-tag",
-            f"the tag '{tag.replace(_CORE, '!!')}' has no meaning here",
+            f"the tag '{shown}' does not fit '{shorten(value)}'"
+            if value is not None and tag.startswith(_CORE) and short in _SCALAR_TAGS
+            else f"the tag '{shown}' has no meaning here",
             "write the value plainly, or quote it to make it a text",
         )
 
     def _alias(
-        self, anchor: str, anchors: dict[str, JSON], at: tuple[int, int]
+        self,
+        anchor: str,
+        anchors: dict[str, JSON],
+        at: tuple[int, int],
+        stack: list[tuple[JSON, JSON, str | None, int]],
     ) -> JSON:
         value = anchors.get(anchor, _ABSENT)
         line, column = at[0] + 1, at[1] + 1
@@ -578,8 +650,9 @@ class _Builder:
                 "write the values out",
             )
         # What is nested in an anchored node counts again where that node is used.
-        for name in [n for n, v in anchors.items() if v is _ABSENT]:
-            self._sizes[name] += size
+        for _, _, name, _ in stack:
+            if name:
+                self._sizes[name] += size
         self.aliases.append(len(self.marks) // 2)
         return value
 
@@ -606,6 +679,15 @@ class _Builder:
             'quote a template: "{{NAME}}"',
         )
 
+    def _second_document(self, line: int, column: int) -> NoReturn:
+        self._refuse(
+            line,
+            column,
+            "E-yaml-multiple",
+            "a second document begins here",
+            "keep one capability per file",
+        )
+
     def _too_deep(self, line: int, column: int) -> NoReturn:
         self._refuse(
             line, column, "E-yaml-depth", f"nested deeper than {MAX_DEPTH} levels"
@@ -621,6 +703,8 @@ class _Builder:
         if context:
             message += f" {context}"
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if mark and "<document start>" in what and _begins_another(text, mark.index):
+            self._second_document(line, column)
         source = text.split("\n")
         shown = source[line - 1] if line <= len(source) else ""
         if "\t" in shown[: len(shown) - len(shown.lstrip())]:
@@ -643,6 +727,12 @@ def _refuse(
     raise DocumentSyntaxError(
         message, hint=hint, code=code, location=Location(name, line, column)
     ) from None
+
+
+def _begins_another(text: str, offset: int) -> bool:
+    """Tell whether what follows the end of a document is a document, not a mistake."""
+    before = text[:offset].rstrip().rpartition("\n")[2]
+    return before.startswith("...") or text[offset : offset + 1] in ("{", "[")
 
 
 def _line_column(text: str, offset: int) -> tuple[int, int]:
