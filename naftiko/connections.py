@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket as sockets
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest
@@ -78,6 +79,18 @@ class _SocketConnection(_Connection):
         self.sock = sock
 
 
+def target_of(url: str) -> str:
+    """Return what goes on the request line for a URL: its path and query."""
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def shown_target(target: str) -> str:
+    """Return what urllib3 gets in place of a target: no query, which it would log."""
+    return target.partition("?")[0]
+
+
 class _SocketPool(HTTPConnectionPool):
     def __init__(self, path: str, **more: Any) -> None:
         super().__init__("localhost", **more)
@@ -88,9 +101,19 @@ class _SocketPool(HTTPConnectionPool):
 class WebAdapter(HTTPAdapter):
     """`requests`' adapter over the connections above."""
 
-    def __init__(self, maxsize: int) -> None:
-        super().__init__(pool_connections=32, pool_maxsize=maxsize)
+    def __init__(self, pools: int, maxsize: int) -> None:
+        super().__init__(pool_connections=pools, pool_maxsize=maxsize)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def pool(
+        self, origin: str, verify: bool | str, cert: str | tuple[str, str] | None
+    ) -> HTTPConnectionPool:
+        """Return the pool that requests to an origin use, ready to be used directly."""
+        prepared = PreparedRequest()
+        prepared.url = origin
+        pool: Any = self.get_connection_with_tls_context(prepared, verify, cert=cert)
+        self.cert_verify(pool, origin, verify, cert)  # type: ignore[no-untyped-call]
+        return pool  # type: ignore[no-any-return]
 
     def proxy_manager_for(self, *args: Any, **more: Any) -> Any:
         """Return a manager whose pools send the exact target."""
@@ -106,7 +129,7 @@ class WebAdapter(HTTPAdapter):
         headers = request.headers
         if isinstance(headers, WireHeaders):
             headers.target = url
-            return url.partition("?")[0] if "?" in url else url
+            return shown_target(url)
         return url
 
 
@@ -114,17 +137,17 @@ class SocketAdapter(WebAdapter):
     """`requests`' adapter for one Unix socket."""
 
     def __init__(self, path: str, maxsize: int) -> None:
-        super().__init__(maxsize)
-        self._pool = _SocketPool(path, maxsize=maxsize)
+        super().__init__(1, maxsize)
+        self.socket_pool = _SocketPool(path, maxsize=maxsize)
 
     def get_connection_with_tls_context(self, *args: Any, **more: Any) -> Any:
         """Return the pool of the socket, whatever the URL says."""
-        return self._pool
+        return self.socket_pool
 
     def cert_verify(self, *args: Any, **more: Any) -> None:
         """There is no TLS on a socket file."""
 
     def close(self) -> None:
         """Close the connections to the socket."""
-        self._pool.close()
+        self.socket_pool.close()
         super().close()

@@ -9,53 +9,72 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import requests
-from urllib3.exceptions import HTTPError, NewConnectionError
-from urllib3.exceptions import TimeoutError as PoolTimeout
+from urllib3 import exceptions as pools
 
 from naftiko.errors import RequestTimeout, TransportError
 
 if TYPE_CHECKING:
     from naftiko.messages import Request
 
-#: What `requests` raises → what happened, the most specific first.
+_TIMEOUTS = (requests.exceptions.Timeout, pools.TimeoutError, TimeoutError)
+_TLS = (requests.exceptions.SSLError, pools.SSLError)
+
+#: What `requests` or `urllib3` raises → what happened, the most specific first.
 _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
+    # urllib3 makes every refused connection a kind of timeout.
+    (pools.NewConnectionError, "no connection"),
     (requests.exceptions.ConnectTimeout, "no connection within the timeout"),
+    (pools.ConnectTimeoutError, "no connection within the timeout"),
     (requests.exceptions.ReadTimeout, "no response within the timeout"),
+    (pools.ReadTimeoutError, "no response within the timeout"),
     (requests.exceptions.Timeout, "timed out"),
     (requests.exceptions.SSLError, "the TLS certificate or handshake was refused"),
+    (pools.SSLError, "the TLS certificate or handshake was refused"),
     (requests.exceptions.ProxyError, "the proxy refused or is not there"),
-    (requests.exceptions.ChunkedEncodingError, "the response broke off"),
-    (requests.exceptions.ContentDecodingError, "the response is damaged"),
+    (pools.DecodeError, "the response is damaged"),
     (requests.exceptions.InvalidHeader, "a header cannot be sent"),
     (requests.exceptions.InvalidProxyURL, "the proxy URL is malformed"),
     (requests.exceptions.InvalidURL, "the URL is malformed"),
+    (pools.LocationValueError, "the URL is malformed"),
     (requests.exceptions.InvalidSchema, "the URL has a scheme that cannot be sent to"),
     (requests.exceptions.MissingSchema, "the URL has no scheme"),
     (requests.exceptions.TooManyRedirects, "too many redirects"),
     (requests.exceptions.RetryError, "too many retries"),
     (requests.exceptions.ConnectionError, "no connection"),
     (requests.exceptions.RequestException, "not sent"),
-    (HTTPError, "the response cannot be read"),
+    (pools.HTTPError, "no connection"),
     (OSError, "no connection"),
 )  # fmt: skip
 
 
-def failure(error: BaseException, request: Request) -> TransportError:
+def failure(
+    error: BaseException, request: Request, *, reading: bool = False
+) -> TransportError:
     """Return our error for one of `requests`, `urllib3` or the operating system.
 
     Its text is ours: theirs holds the URL, and the URL may hold a credential.
+
+    Args:
+        error: What was raised.
+        request: What was sent, or was to be sent.
+        reading: Whether the head of the response was there already.
     """
     timed_out = _timed_out(error)
     what = next(text for kind, text in _FAILURES if isinstance(error, kind))
-    if timed_out and not isinstance(error, requests.exceptions.Timeout):
+    if timed_out and not isinstance(error, _TIMEOUTS[:2]):
         what = "no response within the timeout"
-    if what == "no connection" and is_dead(error):
+    if what == "no connection" and reading:
+        what = "the response broke off"
+    elif what == "no connection" and is_dead(error):
         what = "the server closed the connection without a response"
     reason = _reason(error)
     kind = RequestTimeout if timed_out else TransportError
     where = request.socket or request.shown_url
     hint = ""
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, FileNotFoundError) and error.filename:
+        what = f"there is no file '{error.filename}'"
+        hint = "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of HttpTransport"
+    elif isinstance(error, _TLS):
         hint = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
     elif what == "no connection":
         hint = "is the server running there? `base_uri` gives another address"
@@ -84,10 +103,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _timed_out(error: BaseException) -> bool:
-    kinds = (requests.exceptions.Timeout, PoolTimeout, TimeoutError)
     return any(
-        # urllib3 makes every refused connection a kind of timeout.
-        isinstance(inner, kinds) and not isinstance(inner, NewConnectionError)
+        isinstance(inner, _TIMEOUTS) and not isinstance(inner, pools.NewConnectionError)
         for inner in _chain(error)
     )
 

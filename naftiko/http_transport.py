@@ -1,8 +1,10 @@
 """`HttpTransport`: requests over pooled connections of `requests`.
 
 What `requests` works out again for every call (proxies, netrc, TLS settings, headers)
-is worked out once per origin; redirects (RFC 9110, 15.4), cookies and retries of a
-connection that died in the pool are handled here. It must not know operations.
+is worked out once per origin. Then there are two ways: straight to the pool that the
+adapter of `requests` gives, or through `requests`, for what only it can do: signers,
+proxies, cookies. Redirects (RFC 9110, 15.4) and retries of a connection that died in
+the pool are handled here. It must not know operations.
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from errno import ENOENT
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.cookies import (
     RequestsCookieJar,
     extract_cookies_to_jar,
@@ -26,23 +28,35 @@ from requests.cookies import (
 )
 from requests.hooks import dispatch_hook
 from requests.models import PreparedRequest
-from requests.utils import get_environ_proxies, get_netrc_auth
+from requests.utils import get_environ_proxies, get_netrc_auth, select_proxy
 from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
+from urllib3.util import Timeout as Timeouts
 
-from naftiko.connections import SocketAdapter, WebAdapter, WireHeaders
+from naftiko.connections import (
+    SocketAdapter,
+    WebAdapter,
+    WireHeaders,
+    shown_target,
+    target_of,
+)
 from naftiko.errors import TransportError, shorten
 from naftiko.failures import failure, is_dead
 from naftiko.masking import mask
-from naftiko.messages import Request, Response
+from naftiko.messages import Headers, Request, Response
 from naftiko.model import IDEMPOTENT_METHODS
 from naftiko.transport import CHUNK, MAX_RESPONSE_BYTES, StreamedResponse
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
     from naftiko.transport import Timeout
 
 MAX_REDIRECTS = 20
+#: As many pools as `urllib3` keeps: it closes those that go beyond.
+_MOST_ROUTES = 32
+_NO_RETRIES = Retry(False, redirect=False)
 _log = logging.getLogger("naftiko")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 #: Headers that say nothing about the caller; all others stay with the origin.
@@ -51,12 +65,22 @@ _CONTENT_HEADERS = frozenset(("content-type", "content-encoding", "content-langu
 
 
 class _Route(NamedTuple):
-    """What is known about an origin before any call."""
+    """What is known about an origin before any call; no pool when behind a proxy."""
 
-    adapter: HTTPAdapter
+    adapter: WebAdapter
+    pool: HTTPConnectionPool | None
     verify: bool | str
+    cert: str | tuple[str, str] | None
     proxies: dict[str, str]
-    netrc: tuple[str, str] | None
+    netrc: AuthBase | None
+
+
+class _Answer(NamedTuple):
+    """A response before its body is read; `body` is what a signer has read of it."""
+
+    raw: BaseHTTPResponse
+    url: str
+    body: bytes | None = None
 
 
 class HttpTransport:
@@ -91,9 +115,9 @@ class HttpTransport:
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
         self._pool_size = pool_size
-        self._web = WebAdapter(pool_size)
-        self._sockets: dict[str, HTTPAdapter] = {}
-        self._routes: dict[tuple[str, str], _Route] = {}
+        self._web = WebAdapter(_MOST_ROUTES, pool_size)
+        self._sockets: dict[str, SocketAdapter] = {}
+        self._routes: dict[tuple[bool, str, str], _Route] = {}
         self._lock = threading.Lock()
         self._cookies = RequestsCookieJar()
 
@@ -107,37 +131,34 @@ class HttpTransport:
     def send(self, request: Request, *, timeout: Timeout) -> Response:
         """Send a request and return the whole response; see `Transport.send`."""
         started = time.perf_counter()
-        response = self._open(request, timeout)
-        body = self._read(request, response)
+        answer = self._open(request, timeout)
+        body = self._read(request, answer)
+        raw = answer.raw
         if _log.isEnabledFor(logging.DEBUG):
             took = (time.perf_counter() - started) * 1000
             _log.debug(
                 "%s %s %d %.0f ms",
-                request.method, request.shown_url, response.status_code, took,
+                request.method, request.shown_url, raw.status, took,
             )  # fmt: skip
         return Response(
-            response.status_code,
-            response.headers,
+            raw.status,
+            _headers_of(raw),
             body,
-            reason=response.reason or "",
-            url=request.mask(response.url or ""),
+            reason=raw.reason or "",
+            url=request.mask(answer.url),
         )
 
     def stream(self, request: Request, *, timeout: Timeout) -> StreamedResponse:
         """Send a request and return the response before its body is read."""
-        response = self._open(request, timeout)
-
-        def close() -> None:
-            response.raw.close()
-            response.close()
-
+        answer = self._open(request, timeout)
+        raw = answer.raw
         return StreamedResponse(
             request,
-            response.status_code,
-            response.headers,
-            lambda size: _chunks(response, request, size),
-            reason=response.reason or "",
-            close=close,
+            raw.status,
+            _headers_of(raw),
+            lambda size: _chunks(answer, request, size),
+            reason=raw.reason or "",
+            close=lambda: _end(raw),
         )
 
     def close(self) -> None:
@@ -148,78 +169,114 @@ class HttpTransport:
 
     # --- one exchange, redirects included -------------------------------------------
 
-    def _open(self, request: Request, timeout: Timeout) -> requests.Response:
+    def _open(self, request: Request, timeout: Timeout) -> _Answer:
         hop = _Hop(request)
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._exchange(hop, timeout)
-            if response.status_code not in _REDIRECTS or not self._follow_redirects:
-                return response
-            location = response.headers.get("Location")
+            answer = self._exchange(hop, timeout)
+            raw = answer.raw
+            if raw.status not in _REDIRECTS or not self._follow_redirects:
+                return answer
+            location = raw.headers.get("Location")
             if not location:
-                return response
-            with suppress(requests.RequestException, HTTPError, OSError):
-                _ = response.content if _is_small(response) else None
-            response.close()
-            hop = hop.next(response, location)
+                return answer
+            # The connection can be used again once a small body is read.
+            with suppress(HTTPError, OSError):
+                _ = raw.read() if _is_small(raw) else None
+            _end(raw)
+            hop = hop.next(raw.status, location)
         raise TransportError(
             f"{request.method} {request.shown_url}: over {MAX_REDIRECTS} redirects",
             request=request,
         )
 
-    def _exchange(self, hop: _Hop, timeout: Timeout) -> requests.Response:
-        route = self._route(hop)
-        prepared = self._prepare(hop, route)
-        settings = {
-            "stream": True,
-            "timeout": timeout,
-            "verify": route.verify,
-            "cert": self._cert if hop.is_home else None,
-            "proxies": route.proxies,
-        }
+    def _exchange(self, hop: _Hop, timeout: Timeout) -> _Answer:
+        # What `requests` raises is an `OSError`.
         try:
+            route = self._route(hop)
+            hop.open()
             try:
-                response = route.adapter.send(prepared, **settings)  # type: ignore[arg-type]
-            except requests.ConnectionError as error:
+                return self._send(hop, route, timeout)
+            except (HTTPError, OSError) as error:
                 # The server may have closed a pooled connection at this very moment.
                 if not _died_in_pool(error, hop):
                     raise
                 hop.rewind()
-                response = route.adapter.send(prepared, **settings)  # type: ignore[arg-type]
-            if prepared.hooks["response"]:
-                response = dispatch_hook(  # type: ignore[no-untyped-call]
-                    "response", prepared.hooks, response, **settings
-                )
-        except (requests.RequestException, HTTPError, OSError) as error:
+                return self._send(hop, route, timeout)
+        except (HTTPError, OSError) as error:
             raise failure(error, hop.request) from None
         finally:
             hop.close()
-        if "set-cookie" in response.headers or response.history:
-            for answer in (*response.history, response):
-                extract_cookies_to_jar(  # type: ignore[no-untyped-call]
-                    self._cookies, prepared, answer.raw
-                )
-        return response
 
-    def _prepare(self, hop: _Hop, route: _Route) -> PreparedRequest:
-        prepared = PreparedRequest()
-        prepared.method = hop.method
-        prepared.url = hop.url
-        headers = prepared.headers = WireHeaders(hop.headers)
-        body, length = hop.open_body()
-        prepared.body = body
-        if length is not None and "Transfer-Encoding" not in headers:
-            headers["Content-Length"] = str(length)
+    def _send(self, hop: _Hop, route: _Route, timeout: Timeout) -> _Answer:
+        """Send a request straight, unless it needs what only `requests` can do."""
+        auth = hop.auth
+        if auth is None and not hop.request.is_identified:
+            auth = route.netrc
+        if auth is None and route.pool is not None and not len(self._cookies):
+            return self._send_straight(hop, route.pool, timeout)
+        return self._send_through_requests(hop, route, auth, timeout)
+
+    def _send_straight(
+        self, hop: _Hop, pool: HTTPConnectionPool, timeout: Timeout
+    ) -> _Answer:
+        headers = hop.wire_headers()
+        headers.target = target_of(hop.url)
+        raw = pool.urlopen(
+            hop.method,
+            shown_target(headers.target),
+            hop.content,
+            headers,
+            retries=_NO_RETRIES,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeouts(*timeout) if isinstance(timeout, tuple) else timeout,
+            preload_content=False,
+            decode_content=False,
+            # A body whose length nobody knows.
+            chunked=hop.content is not None and "Content-Length" not in headers,
+        )
+        if "set-cookie" in raw.headers:
+            self._keep_cookies(hop, hop.prepared(), raw)
+        return _Answer(raw, hop.url)
+
+    def _send_through_requests(
+        self, hop: _Hop, route: _Route, auth: Any, timeout: Timeout
+    ) -> _Answer:
+        prepared = self._signed(hop, auth)
+        settings: Any = {
+            "stream": True,
+            "timeout": timeout,
+            "verify": route.verify,
+            "cert": route.cert,
+            "proxies": route.proxies,
+        }
+        response = route.adapter.send(prepared, **settings)
+        response = dispatch_hook(  # type: ignore[no-untyped-call]
+            "response", prepared.hooks, response, **settings
+        )
+        for answer in (*response.history, response):
+            if "set-cookie" in answer.headers:
+                self._keep_cookies(hop, prepared, answer.raw)
+        body = response.content if response._content_consumed else None
+        return _Answer(response.raw, response.url, body)
+
+    def _keep_cookies(self, hop: _Hop, prepared: PreparedRequest, raw: Any) -> None:
+        # A socket file is called `localhost`, which is somebody else.
+        if not hop.request.socket:
+            extract_cookies_to_jar(  # type: ignore[no-untyped-call]
+                self._cookies, prepared, raw
+            )
+
+    def _signed(self, hop: _Hop, auth: Any) -> PreparedRequest:
+        """Return a request with its cookies and what a signer adds."""
+        prepared = hop.prepared()
         if len(self._cookies) and not hop.request.socket:
-            kept = headers.pop("Cookie", "")
+            kept = prepared.headers.pop("Cookie", "")
             jar = get_cookie_header(  # type: ignore[no-untyped-call]
                 self._cookies, prepared
             )
-            cookies = "; ".join(filter(None, (kept, jar)))
-            if cookies:
-                headers["Cookie"] = cookies
-        auth: Any = hop.auth
-        if auth is None and route.netrc and not hop.request.is_identified:
-            auth = requests.auth.HTTPBasicAuth(*route.netrc)
+            if cookies := "; ".join(filter(None, (kept, jar))):
+                prepared.headers["Cookie"] = cookies
         if auth is not None:
             if hasattr(auth, "afresh"):
                 auth = auth.afresh()
@@ -230,19 +287,21 @@ class HttpTransport:
         return prepared
 
     def _route(self, hop: _Hop) -> _Route:
-        key = (hop.request.socket if hop.is_home else "", hop.origin)
+        key = (hop.is_home, hop.request.socket if hop.is_home else "", hop.origin)
         route = self._routes.get(key)
         if route is None:
             with self._lock:
-                route = self._routes[key] = self._new_route(*key, hop)
+                if len(self._routes) >= _MOST_ROUTES:
+                    self._routes.clear()
+                route = self._routes[key] = self._new_route(*key)
         return route
 
-    def _new_route(self, path: str, origin: str, hop: _Hop) -> _Route:
+    def _new_route(self, is_home: bool, path: str, origin: str) -> _Route:
         if path:
             adapter = self._sockets.setdefault(
                 path, SocketAdapter(path, self._pool_size)
             )
-            return _Route(adapter, False, {}, None)
+            return _Route(adapter, adapter.socket_pool, False, None, {}, None)
         verify: bool | str = self._verify
         proxies = self._proxies
         netrc = None
@@ -254,19 +313,30 @@ class HttpTransport:
                 verify = bundle or True
             proxies = {**get_environ_proxies(origin), **proxies}
             # An origin reached by a redirect was never chosen by the user.
-            netrc = get_netrc_auth(origin) if hop.is_home else None
-        return _Route(self._web, verify, proxies, netrc)
+            netrc = get_netrc_auth(origin) if is_home else None
+        # For the same reason a client certificate is shown to the first origin alone.
+        cert = self._cert if is_home else None
+        for path in (verify, *((cert,) if isinstance(cert, str) else cert or ())):
+            if isinstance(path, str) and not os.path.exists(path):
+                raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
+        pool = None
+        if not select_proxy(origin, proxies):
+            pool = self._web.pool(origin, verify, cert)
+        login = requests.auth.HTTPBasicAuth(*netrc) if netrc else None
+        return _Route(self._web, pool, verify, cert, proxies, login)
 
-    def _read(self, request: Request, response: requests.Response) -> bytes:
+    def _read(self, request: Request, answer: _Answer) -> bytes:
         limit = self._max_bytes
+        raw = answer.raw
         try:
-            declared = response.headers.get("Content-Length")
+            if answer.body is not None:
+                return answer.body
+            if request.method == "HEAD":
+                return bytes(raw.read())  # nothing, and the connection is free again
+            declared = raw.headers.get("Content-Length")
             if declared and declared.isdigit() and int(declared) > limit:
                 raise _too_large(request, limit)
-            if request.method == "HEAD":
-                return b""
-            raw = response.raw
-            if declared and "Content-Encoding" not in response.headers:
+            if declared and "Content-Encoding" not in raw.headers:
                 return bytes(raw.read())
             first = raw.read(CHUNK, decode_content=True)
             if len(first) < CHUNK and raw.length_remaining == 0:
@@ -278,20 +348,18 @@ class HttpTransport:
                 if size > limit:
                     raise _too_large(request, limit)
             return b"".join(chunks)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise failure(error, request) from None
+        except (HTTPError, OSError) as error:
+            raise failure(error, request, reading=True) from None
         finally:
-            response.raw.release_conn() if response.raw.length_remaining == 0 else (
-                response.close()
-            )
+            _end(raw)
 
 
 class _Hop:
     """One request of an exchange: the first, or what a redirect asks for."""
 
     __slots__ = (
-        "_file", "_offset", "auth", "body", "headers", "is_home", "method", "origin",
-        "request", "url",
+        "_file", "_length", "_offset", "auth", "body", "content", "headers", "is_home",
+        "method", "origin", "request", "url",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -303,17 +371,19 @@ class _Hop:
         self.body = request.body
         self.auth: AuthBase | None = request.auth
         self.is_home = True
+        #: The body as it is handed on: bytes, an open file, or `None`.
+        self.content: Any = None
         self._file: IO[bytes] | None = None
+        self._length: int | None = None
         self._offset: int | None = None
         if self.body is not None and hasattr(self.body, "tell"):
             with suppress(OSError, ValueError):
                 self._offset = self.body.tell()
 
-    def next(self, response: requests.Response, location: str) -> _Hop:
+    def next(self, status: int, location: str) -> _Hop:
         """Return what a redirect asks for (RFC 9110, 15.4)."""
         hop = _Hop(self.request)
         hop._offset = self._offset
-        status = response.status_code
         request = self.request
         try:
             hop.url = urljoin(self.url, _quoted(location))
@@ -355,7 +425,27 @@ class _Hop:
                     request=request,
                 )
 
-    def open_body(self) -> tuple[Any, int | None]:
+    def open(self) -> None:
+        """Open the body, and find out its length."""
+        self.content, self._length = self._open_body()
+
+    def wire_headers(self) -> WireHeaders:
+        """Return the headers that go with the body."""
+        headers = WireHeaders(self.headers)
+        if self._length is not None and "Transfer-Encoding" not in headers:
+            headers["Content-Length"] = str(self._length)
+        return headers
+
+    def prepared(self) -> PreparedRequest:
+        """Return the request as `requests` wants it."""
+        prepared = PreparedRequest()
+        prepared.method = self.method
+        prepared.url = self.url
+        prepared.headers = self.wire_headers()
+        prepared.body = self.content
+        return prepared
+
+    def _open_body(self) -> tuple[Any, int | None]:
         """Return the body and its length in bytes, `None` when it is not known."""
         body = self.body
         if body is None:
@@ -394,11 +484,18 @@ class _Hop:
             self._file = None
 
 
-def _chunks(
-    response: requests.Response, request: Request, size: int
-) -> Iterator[bytes]:
+def _headers_of(raw: BaseHTTPResponse) -> Headers:
+    """Return headers, those that came several times joined."""
+    return Headers({name: raw.headers[name] for name in raw.headers})
+
+
+def _chunks(answer: _Answer, request: Request, size: int) -> Iterator[bytes]:
     """Yield the body of a response as it arrives."""
-    raw = response.raw
+    raw: Any = answer.raw
+    if answer.body is not None:
+        for begin in range(0, len(answer.body), size):
+            yield answer.body[begin : begin + size]
+        return
     try:
         if getattr(raw, "chunked", False):
             yield from raw.read_chunked(size, decode_content=True)
@@ -407,8 +504,14 @@ def _chunks(
             yield chunk
         while chunk := raw.read(size, decode_content=True):
             yield chunk
-    except (requests.RequestException, HTTPError, OSError) as error:
-        raise failure(error, request) from None
+    except (HTTPError, OSError) as error:
+        raise failure(error, request, reading=True) from None
+
+
+def _end(raw: BaseHTTPResponse) -> None:
+    """Give the connection back; one with something left to read is closed."""
+    raw.close()
+    raw.release_conn()
 
 
 def _died_in_pool(error: BaseException, hop: _Hop) -> bool:
@@ -424,8 +527,8 @@ def _too_large(request: Request, limit: int) -> TransportError:
     )
 
 
-def _is_small(response: requests.Response) -> bool:
-    length = response.headers.get("Content-Length", "")
+def _is_small(raw: BaseHTTPResponse) -> bool:
+    length = raw.headers.get("Content-Length", "")
     return length.isdigit() and int(length) <= CHUNK
 
 

@@ -214,6 +214,32 @@ def test_a_secret_in_the_body_is_not_carried_over() -> None:
         assert foreign.received == []
 
 
+class _Reader(requests.auth.AuthBase):
+    """A signer that looks at every response, as those that log or verify do."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.register_hook("response", self.look)
+        return request
+
+    def look(self, response: requests.Response, **_: object) -> requests.Response:
+        self.seen.append(response.content)
+        return response
+
+
+def test_a_signer_may_read_the_response() -> None:
+    """What a signer has read is still the result."""
+    with Recorder(response("[1, 2]")) as server:
+        signer = _Reader()
+        with capability(base_uri=server.url, auth={"api": signer}) as api:
+            assert api.call("api.op") == [1, 2]
+            with api.stream("api.op") as stream:
+                assert stream.read() == b"[1, 2]"
+        assert signer.seen == [b"[1, 2]", b"[1, 2]"]
+
+
 # --- challenges and netrc -----------------------------------------------------------
 
 
@@ -243,7 +269,7 @@ def test_digest_is_answered() -> None:
         text = server.received[1].headers["authorization"]
         given = dict(re.findall(r'(\w+)="?([^",]*)"?', text))
         assert given["uri"] == "/x?q=a+b"
-        md5 = lambda t: hashlib.md5(t.encode()).hexdigest()  # noqa: E731, S324
+        md5 = lambda t: hashlib.md5(t.encode()).hexdigest()  # noqa: E731
         expected = md5(
             f"{md5(f'ann:r:{SECRET}')}:n1:{given['nc']}:{given['cnonce']}:auth:"
             f"{md5('GET:/x?q=a+b')}"
@@ -344,6 +370,19 @@ def test_a_connection_that_died_in_the_pool_is_replaced(method: str) -> None:
         server.drop_connections()
         assert api.call("api.op") == {}
         assert server.connections == 2
+
+
+def test_head_has_no_body_and_keeps_its_connection() -> None:
+    """The length that HEAD tells is neither waited for nor a reason to refuse."""
+    large = 1 << 40
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {large}\r\nX-Kind: big\r\n\r\n"
+    with Recorder(head.encode()) as server:
+        with capability({"method": "HEAD"}, base_uri=server.url) as api:
+            for _ in range(3):
+                exchange = api.exchange("api.op")
+                assert exchange.response.headers["x-kind"] == "big"
+                assert exchange.result is None
+        assert len({r.connection for r in server.received}) == 1
 
 
 def test_a_post_is_not_sent_twice() -> None:
@@ -546,6 +585,18 @@ def test_certificates_are_checked(
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
         with capability(base_uri=server.url) as api:
             assert api.call("api.op") == [1]
+
+
+@pytest.mark.parametrize("option", ["verify", "cert"])
+def test_a_missing_certificate_file_is_named(option: str, tmp_path: Path) -> None:
+    """A wrong path says so, not that nobody listens."""
+    transport = HttpTransport(**{option: str(tmp_path / "nowhere.pem")})  # type: ignore[arg-type]
+    with capability(base_uri="https://localhost:9", transport=transport) as api:
+        with pytest.raises(naftiko.TransportError) as caught:
+            api.call("api.op")
+    assert "there is no file" in str(caught.value)
+    assert "nowhere.pem" in str(caught.value)
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
 
 
 def test_client_certificates(authority: trustme.CA, tmp_path: Path) -> None:
