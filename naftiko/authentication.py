@@ -82,7 +82,7 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
     data, path, found = reading.data, reading.path, reading.found
     if "headers" in data:
         reading.odd("declare each as an adapter-level `inputParameters`, `in: header`")
-        yield from _several(data["headers"], "header", "key")
+        yield from _several(reading, data["headers"], "header", "key")
         return
     place = str(data.get("placement") or data.get("in") or "header").lower()
     if "header" in data:
@@ -126,11 +126,7 @@ def _header(reading: _Reading) -> Iterator[Credential]:
 
 def _query(reading: _Reading) -> Iterator[Credential]:
     reading.odd("declare each as an adapter-level `inputParameters`, `in: query`")
-    parameters = reading.data.get("parameters")
-    if not parameters:
-        _incomplete(reading.found, reading.path, "query", "`parameters`")
-        return
-    yield from _several(parameters, "query", "name")
+    yield from _several(reading, reading.data.get("parameters"), "query", "name")
 
 
 _READERS = {
@@ -141,16 +137,26 @@ _READERS = {
 }
 
 
-def _several(data: Any, place: str, key: str) -> Iterator[Credential]:
+def _several(
+    reading: _Reading, data: Any, place: str, key: str
+) -> Iterator[Credential]:
+    """Read a mapping name → value, or a list of such pairs."""
+    pairs: list[tuple[Any, Any]] = []
     if isinstance(data, dict):
-        for name, value in data.items():
-            yield Credential(place, str(name), _text(value))
+        pairs += data.items()
     elif isinstance(data, list):
-        for entry in data:
-            if isinstance(entry, dict):
-                name = _first(entry, key, "name", "key")
-                if name is not None:
-                    yield Credential(place, str(name), _text(entry.get("value")))
+        pairs += [
+            (_first(entry, key, "name", "key"), entry.get("value"))
+            for entry in data
+            if isinstance(entry, dict)
+        ]
+    if not pairs or any(name is None or value is None for name, value in pairs):
+        # One that is missing is as bad as none: the server would refuse.
+        missing = "`headers`" if place == "header" else "`parameters`"
+        _incomplete(reading.found, reading.path, reading.written, missing)
+        return
+    for name, value in pairs:
+        yield Credential(place, str(name), _text(value))
 
 
 def _incomplete(found: Findings, path: DocumentPath, kind: str, missing: str) -> None:

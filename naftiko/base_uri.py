@@ -9,28 +9,45 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from naftiko.errors import ArgumentError, CallError, shorten
-from naftiko.expressions import Ref, Scope, TemplateError, is_upper, parse_base_uri
+from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
+from naftiko.expressions import (
+    Ref,
+    Scope,
+    TemplateError,
+    is_upper,
+    parse_base_uri,
+    to_text,
+)
+from naftiko.masking import has_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from naftiko.expressions import Template
     from naftiko.findings import Findings
     from naftiko.model import DocumentPath
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_WEB = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
+#: A whole origin, and a path; no user, query or fragment (RFC 3986, 3).
+_WEB = re.compile(
+    r"https?://(?:[^/?#\s@:\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:/[^?#\s]*)?",
+    re.IGNORECASE,
+)
 _PLACEHOLDER_HOST = re.compile(
     r"https?://(?:[^/]*\.)?(?:example\.(?:com|org|net)|your-[^/]*)(?:[:/]|$)",
     re.IGNORECASE,
 )
+_REFERENCE = re.compile(r"\$?\{\{?[^{}]*\}\}?")
 _SCHEMES = ("http", "https", "unix", "http+unix")
 #: What a host label, a port or a whole host may be made of (RFC 3986, 3.2).
-_HOST_VALUE = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]+)?")
+_HOST_VALUE = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+#: Would name another resource; also encoded, as some servers decode first.
+_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _SAFE_PATH = "/:@!$&'()*+,;=~%"
 ENVIRONMENT = "NAFTIKO_BASE_URI_"
 
@@ -66,6 +83,15 @@ def read_base_uri(value: Any, at: DocumentPath, found: Findings) -> str:
             path,
             f"the base URI '{shorten(text)}' has {what}: not an HTTP API",
             "write `https://…`, or give one: base_uri='https://…'",
+        )
+        return ""
+    if not re.search(r"[{}\[\]]", text) and "unix:" not in text and not _is_web(text):
+        found.add(
+            "U-base-uri-not-http",
+            path,
+            f"the base URI '{shorten(_without_user(text))}' is malformed: it may hold a"
+            " host, a port and a path",
+            "credentials go to `authentication`, a constant query to the paths",
         )
         return ""
     if _PLACEHOLDER_HOST.match(text):
@@ -127,8 +153,10 @@ def compile_base_uri(text: str, scope: Scope) -> BaseUri:
         template = parse_base_uri(text, scope)
     except TemplateError:
         return BaseUri("")
-    names = tuple(part.name for part in template if isinstance(part, Ref))
-    return BaseUri(text, template if names else (), names)
+    found = [part for part in template if isinstance(part, Ref)]
+    # A variable of the document is never taken from the arguments of a call.
+    names = tuple(ref.name for ref in found if not ref.is_variable)
+    return BaseUri(text, template if found else (), names)
 
 
 def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | None:
@@ -142,27 +170,42 @@ def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | 
     Raises:
         ArgumentError: It is not an `http`, `https`, `unix` or `http+unix` URI.
     """
-    uri = given if isinstance(given, str) else (given or {}).get(namespace)
+    uri = given.get(namespace) if isinstance(given, Mapping) else given
     if uri is None:
         uri = os.environ.get(ENVIRONMENT + _upper(namespace)) or None
     return None if uri is None else checked_uri(uri)
 
 
-def checked_uri(uri: str) -> str:
-    """Return a base URI given by a user without its trailing slash."""
-    text = uri.strip()
-    scheme = text.partition(":")[0].lower()
-    if scheme in ("unix", "http+unix") or _WEB.match(text):
-        if "@" in text.partition("://")[2].partition("/")[0]:
-            raise ArgumentError(
-                "a base URI may not hold credentials",
-                hint="declare `authentication`, or pass `auth`",
-            )
+def checked_uri(uri: Any) -> str:
+    """Return a base URI given by a user without its trailing slash.
+
+    It may be a template, as in a document: `https://{region}.example.com`.
+    """
+    text = uri.strip() if isinstance(uri, str) else ""
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() in ("unix", "http+unix"):
+        if rest.strip("/"):
+            return text.removesuffix("/")
+    elif re.match(r"https?://[^/?#]*@", text, re.IGNORECASE):
+        raise ArgumentError(
+            "a base URI may not hold credentials",
+            hint="declare `authentication`, or pass `auth`",
+        )
+    elif _is_web(_REFERENCE.sub("1", text)):
         return text.removesuffix("/")
     raise ArgumentError(
         f"'{shorten(uri)}' is not a base URI",
-        hint="write http://…, https://… or unix:///path/of.sock",
+        hint="write http://…, https://… or unix:///path/of.sock, without ? and #",
     )
+
+
+def _without_user(text: str) -> str:
+    return re.sub(r"//[^/?#]*@", "//…@", text)
+
+
+def _is_web(text: str) -> bool:
+    found = _WEB.fullmatch(text)
+    return found is not None and int(found["port"] or 1) in range(1, 65536)
 
 
 def fill(
@@ -185,30 +228,49 @@ def fill(
             written.append(part)
             continue
         value = lookup(part.name)
-        if value is None and part.name in arguments:
-            value = str(arguments[part.name])
-        if value is None:
-            raise CallError(
-                f"the base URI '{base.text}' needs a value for '{part.name}'",
-                code="U-base-uri-unresolved",
-                hint=f"give variables={{'{part.name}': …}} or base_uri='https://…'",
-            )
+        if value is None and part.name in base.names and part.name in arguments:
+            value = to_text(arguments[part.name])
+        if not value:
+            raise _without(base, part)
         written.append(_placed(part, value, "".join(written), base))
-    return "".join(written).removesuffix("/")
+    text = "".join(written)
+    if _DOTS.search(text.partition("://")[2].partition("/")[2]):
+        names = names_of(f"'{p.name}'" for p in base.template if isinstance(p, Ref))
+        raise ArgumentError(
+            f"the base URI would hold a dot segment (argument {names})",
+            hint="it would name another resource",
+            code="U-base-uri-unresolved",
+        )
+    return text.removesuffix("/")
+
+
+def _without(base: BaseUri, ref: Ref) -> CallError:
+    text = f"the base URI '{base.text}' needs a value for '{ref.name}'"
+    code = "U-base-uri-unresolved"
+    hint = f"give variables={{'{ref.name}': …}} or base_uri='https://…'"
+    if ref.is_variable:
+        return UnboundVariable(text, name=ref.name, code=code, hint=hint)
+    return CallError(text, code=code, hint=hint)
 
 
 def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
     # A value is a secret until proven otherwise: no message shows it.
+    if has_marker(value):  # the place of a variable in a preview
+        return value
     if not before:
         if base.text.startswith(ref.written + ":") and value in ("http", "https"):
             return value
-        if not _WEB.match(value) and not value.startswith(("unix:", "http+unix:")):
+        if not _is_web(value) and not value.startswith(("unix:", "http+unix:")):
             raise ArgumentError(
                 f"'{ref.name}' stands for a whole origin, but is no http(s) URL",
-                hint="write it with its scheme: https://…",
+                hint="write it with its scheme, without a user, ? and #: https://…",
                 code="U-base-uri-unresolved",
             )
-        return value.removesuffix("/")
+        value = value.removesuffix("/")
+        if value.startswith("unix:") and ":/" not in value.removeprefix("unix:"):
+            # What follows is the path on the server, not that of the socket.
+            value += "" if base.text == ref.written else ":"
+        return value
     host_ended = "/" in before.partition("://")[2]
     if host_ended:
         return quote(value, safe="")
@@ -238,8 +300,8 @@ def split_origin(uri: str) -> Origin:
     scheme, _, rest = uri.partition(":")
     scheme = scheme.lower()
     if scheme == "unix":
-        socket, _, path = rest.removeprefix("//").partition(":")
-        return Origin("http://localhost", quote_path(path), socket)
+        socket, colon, path = rest.removeprefix("//").partition(":/")
+        return Origin("http://localhost", quote_path(colon[1:] + path), socket)
     rest = rest.removeprefix("//")
     host, slash, path = rest.partition("/")
     if scheme == "http+unix":

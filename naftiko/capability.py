@@ -6,6 +6,7 @@ This module must not know how a document is read or checked.
 from __future__ import annotations
 
 from _thread import allocate_lock  # `threading` takes a millisecond to import
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from naftiko.request import Blueprint, build, preview
 from naftiko.signers import find_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from requests.auth import AuthBase
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 30.0
 _ERROR_BODY = 64 * 1024
+#: Seconds, some 31 years: what the operating system takes everywhere.
+_LONGEST = 1e9
 
 
 class _Plan:
@@ -188,7 +191,7 @@ class Capability:
         variable like that. See `call` for the arguments and errors.
         """
         plan = self._plan(ref, dry=True)
-        given = {**(arguments or {}), **more}
+        given = _joined(arguments, more) if arguments else more
         settings: Any = {"signer": plan.signer, "headers": self._headers}
         shown = preview(plan.blueprint, given, self._variables, plan.base, **settings)
         try:
@@ -267,7 +270,12 @@ class Capability:
         return view
 
     def close(self) -> None:
-        """Release the connections, those of all views included."""
+        """Release the connections, those of all views included.
+
+        A view leaves them to the capability that it is of.
+        """
+        if self._is_view:
+            return
         with self._connections.lock:
             if self._connections.transport is not None:
                 self._connections.transport.close()
@@ -283,11 +291,9 @@ class Capability:
     def _build(
         self, plan: _Plan, arguments: Mapping[str, Any] | None, more: dict[str, Any]
     ) -> Request:
-        if arguments:
-            more = {**arguments, **more}
         return build(
             plan.blueprint,
-            more,
+            _joined(arguments, more) if arguments else more,
             self._variables,
             plan.base,
             signer=plan.signer,
@@ -337,7 +343,7 @@ class Capability:
 
     def _checked_keys(self, what: str, given: Any) -> Any:
         """Return what was given by namespace, its namespaces checked."""
-        if given is None or isinstance(given, str):
+        if not isinstance(given, Mapping):
             if given is not None:
                 override_of("", given)
             return given
@@ -353,6 +359,13 @@ class Capability:
         return dict(given)
 
     def _checked_auth(self, auth: Mapping[str, AuthBase] | None) -> dict[str, Any]:
+        if auth is not None and not isinstance(auth, Mapping):
+            raise ArgumentError(
+                f"auth: a {type(auth).__name__} is no mapping",
+                hint=f"give namespace → signer: auth={{'{self._namespaces[0]}': …}}"
+                if self._namespaces
+                else "",
+            )
         checked: dict[str, Any] = self._checked_keys("auth", auth or {})
         for namespace, signer in checked.items():
             if not callable(signer):
@@ -387,6 +400,15 @@ class Capability:
         )
 
 
+def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(arguments, Mapping):
+        raise ArgumentError(
+            f"the arguments are a {type(arguments).__name__}",
+            hint="give a mapping name → value, or keywords",
+        )
+    return {**arguments, **more}
+
+
 def checked_timeout(timeout: Any) -> Any:
     """Return a timeout that is one.
 
@@ -395,7 +417,9 @@ def checked_timeout(timeout: Any) -> Any:
     """
     parts = timeout if isinstance(timeout, tuple) else (timeout,)
     good = all(
-        isinstance(part, (int, float)) and not isinstance(part, bool) and part > 0
+        isinstance(part, (int, float))
+        and not isinstance(part, bool)
+        and 0 < part <= _LONGEST
         for part in parts
     )
     if not good or len(parts) > 2 or not parts:

@@ -294,7 +294,8 @@ class ConsumesReader:
             if fields:
                 return Body("json", "application/json", fields=fields, path=where)
             if method in BODY_METHODS:
-                return Body("json", "application/json", is_open=True, path=where)
+                # Not even its type is known: the value that is given decides.
+                return Body("json", "", is_open=True, path=where)
             return None
         if not isinstance(data, dict):
             # The fifth published shape: the text itself, sent as JSON.

@@ -102,7 +102,7 @@ class Exchange:
 class Decoder:
     """How the response of one operation becomes a result, decided once."""
 
-    __slots__ = ("_decode", "_is_whole", "_outputs", "operation")
+    __slots__ = ("_decode", "_is_whole", "_outputs", "operation", "refusal")
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
@@ -111,8 +111,13 @@ class Decoder:
         self._is_whole = not outputs or (
             len(outputs) == 1 and is_root(outputs[0].value)
         )
-        # Most responses are JSON; the standard library's reader is asked first.
         self._decode = formats.decode
+        #: Why no body can be decoded; known before anything is sent.
+        self.refusal: OutputError | None = None
+        try:
+            formats.check(operation.output_raw_format)
+        except OutputError as error:
+            self.refusal = error
 
     def read(self, request: Request, response: Response, elapsed: float) -> Exchange:
         """Return the exchange for a response that succeeded.
@@ -181,6 +186,16 @@ def send(
         StatusError: The response has a status outside 200 to 299.
         OutputError: The body is not what the document says it is.
     """
+    if refusal := decoder.refusal:
+        # Otherwise the call would have its effect, and only its result be lost.
+        operation = decoder.operation
+        raise OutputError(
+            f"{operation.ref}: {refusal.message}",
+            hint=f"{refusal.hint}; `stream` gives the bytes",
+            code=refusal.code,
+            location=operation.location,
+            request=request,
+        )
     started = time.perf_counter()
     response = transport.send(request, timeout=timeout)
     elapsed = time.perf_counter() - started

@@ -58,6 +58,19 @@ def decode(
     return decoder(body, content_type, schema)
 
 
+def check(format: str) -> None:
+    """Raise what `decode` would raise for any body: it is asked before one is sent for.
+
+    Raises:
+        OutputError: The format is unknown, not built in, or needs a missing library.
+    """
+    name = (format or "json").strip().lower()
+    if name not in _DECODERS:
+        _refuse_format(format)
+    for library in _LIBRARIES.get(name, ()):
+        _library(library, name)
+
+
 def is_supported(format: str) -> bool:
     """Tell whether `decode` reads a format; the case of letters does not count."""
     return (format or "json").strip().lower() in _DECODERS
@@ -740,6 +753,8 @@ _DECODERS: dict[str, Decoder] = {
     "text": _plain_text,
     "binary": _binary,
 }
+#: What `decode` needs for some of them.
+_LIBRARIES = {"html": ("bs4", "soupsieve"), "markdown": ("markdown_it",)}
 #: The formats `decode` reads.
 SUPPORTED = frozenset(_DECODERS)
 #: All formats a document may name.

@@ -8,6 +8,7 @@ module must not know values.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, quote_plus
 
 from naftiko.body import OPEN_ARGUMENT, BodyPlan, compile_body
 from naftiko.errors import names_of
@@ -20,6 +21,7 @@ from naftiko.expressions import (
     parse_credential,
     parse_path,
     refs,
+    splice,
     to_text,
 )
 from naftiko.model import InputParameter
@@ -66,6 +68,8 @@ class Layout(NamedTuple):
         required: Names of the arguments that must be given.
         takes: Names of all arguments.
         places: Name and place of all arguments, for those given by place.
+        takes_body: Whether the argument `body` is the whole body, and `Content-Type`
+            its media type.
         variables: Names of the variables that it uses.
     """
 
@@ -82,6 +86,7 @@ class Layout(NamedTuple):
     required: frozenset[str]
     takes: frozenset[str]
     places: frozenset[tuple[str, str]]
+    takes_body: bool
     variables: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -115,7 +120,7 @@ def _unusable(spec: OperationSpec, finding: Finding) -> Layout:
     takes = frozenset(p.name for p in arguments)
     return Layout(
         (), (), (), (), (), (), (), None, None, arguments, frozenset(), takes,
-        frozenset(), (), (finding,),
+        frozenset(), False, (), (finding,),
     )  # fmt: skip
 
 
@@ -143,7 +148,7 @@ class _Compiler:
         for parameter in spec.parameters:
             in_ = self._place(parameter, placeholders, in_path)
             if parameter.value is not None and in_ != "body":
-                slot = self._valued(parameter)
+                slot = self._valued(parameter, in_)
                 if in_ in places:
                     places[in_].append(slot)
                 continue
@@ -156,8 +161,9 @@ class _Compiler:
                 environment.append(parameter.name)
             if in_ != "body":
                 self._argument(parameter._replace(in_=in_))
-        path = self._substituted(path)
-        query_head = self._substituted(query_head)
+        # What stands for a placeholder is a value: it cannot add a segment either.
+        path = splice(path, self.settings, literal=lambda text: quote(text, safe=""))
+        query_head = splice(query_head, self.settings, literal=quote_plus)
         for ref in refs((*path, *query_head)):
             self._placeholder(ref)
         if unplaced and append_unplaced:
@@ -170,7 +176,9 @@ class _Compiler:
         credentials, login = self._authentication()
         required = {name for name, p in self.arguments.items() if p.required}
         takes = set(self.arguments)
-        if body and body.is_open:
+        # A declared parameter of that name keeps its own meaning.
+        takes_body = bool(body and body.is_open and OPEN_ARGUMENT not in takes)
+        if takes_body:
             takes |= {OPEN_ARGUMENT, "Content-Type"}
         filled = {
             (slot.argument, in_)
@@ -194,6 +202,7 @@ class _Compiler:
             frozenset(required),
             frozenset(takes),
             frozenset(filled),
+            takes_body,
             tuple(self.variables),
             tuple(self.findings),
         )
@@ -225,10 +234,10 @@ class _Compiler:
         elif parameter.required and not known.required:
             self.arguments[parameter.name] = known._replace(required=True)
 
-    def _valued(self, parameter: InputParameter) -> Slot:
+    def _valued(self, parameter: InputParameter, in_: str) -> Slot:
         template = self._value(parameter)
         for ref in refs(template):
-            self._refer(ref, parameter.required)
+            self._refer(ref, parameter, in_)
         self.settings[parameter.name] = template
         return Slot(parameter.name, template=template, required=parameter.required)
 
@@ -236,22 +245,7 @@ class _Compiler:
         if not isinstance(parameter.value, str):
             return (to_text(parameter.value),)
         template = parse(parameter.value, self.scope, self.declared - {parameter.name})
-        return self._substituted(template, parameter.name)
-
-    def _substituted(self, template: Template, own: str = "") -> Template:
-        if not self.settings:
-            return template
-        filled: list[str | Ref] = []
-        for part in template:
-            if (
-                isinstance(part, Ref)
-                and part.name != own
-                and part.name in self.settings
-            ):
-                filled += self.settings[part.name]
-            else:
-                filled.append(part)
-        return tuple(filled)
+        return splice(template, self.settings, own=parameter.name)
 
     def _path(self, text: str) -> Template:
         template = parse_path(text, self.scope, self.declared)
@@ -287,14 +281,17 @@ class _Compiler:
                 name, "path", "string", True, inferred=True, path=self.spec.path
             )
 
-    def _refer(self, ref: Ref, required: bool) -> None:
+    def _refer(self, ref: Ref, parameter: InputParameter, in_: str) -> None:
+        """Note what the value of a parameter refers to."""
         if ref.is_variable:
             self.variables[ref.name] = None
+        elif ref.name == parameter.name:
+            self._argument(parameter._replace(in_=in_, value=None, inferred=True))
         else:
             self._argument(
                 InputParameter(
-                    ref.name, "body", "string", required, inferred=True,
-                    path=self.spec.path,
+                    ref.name, in_, "string", parameter.required, inferred=True,
+                    path=parameter.path,
                 )
             )  # fmt: skip
 

@@ -65,12 +65,14 @@ class Request:
         auth: Answers a challenge or signs the request, or `None`.
         is_identified: Whether it carries credentials already, in any place.
         secrets: The values that no representation of the request shows.
+        credentials: Those of them that identify the caller, and that no other origin
+            may get; a variable in the host or the path does not.
         preview: The same request with `$NAME` for every variable, or `None`.
     """
 
     __slots__ = (
-        "auth", "body", "headers", "is_identified", "method", "preview", "secrets",
-        "socket", "url",
+        "auth", "body", "credentials", "headers", "is_identified", "method", "preview",
+        "secrets", "socket", "url",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +86,7 @@ class Request:
         auth: AuthBase | None = None,
         is_identified: bool = False,
         secrets: tuple[Secret, ...] = (),
+        credentials: tuple[Secret, ...] = (),
         preview: Request | None = None,
     ) -> None:
         self.method = method
@@ -96,6 +99,7 @@ class Request:
         self.auth = auth
         self.is_identified = is_identified
         self.secrets = secrets
+        self.credentials = credentials
         self.preview = preview
 
     def mask(self, text: str) -> str:

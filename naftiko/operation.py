@@ -60,7 +60,7 @@ class Operation:
         self.description = spec.description
         self.parameters: tuple[InputParameter, ...] = layout.arguments
         self.body = describe(spec.body)
-        self.takes_body = layout.body is not None and layout.body.is_open
+        self.takes_body = layout.takes_body
         authentication = spec.consumes.authentication
         self.auth = authentication.type if authentication else ""
         self.base_uri = spec.consumes.base_uri

@@ -5,6 +5,7 @@ This module must not know how an operation was read or how it is called.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
@@ -73,7 +74,7 @@ class Registry(Mapping[str, Operation]):
     def _longer(self, ref: str) -> Operation | None:
         """Resolve `namespace.resource.operation` and `namespace.operation#n`."""
         head, sign, number = ref.rpartition("#")
-        if sign and number.isdigit():
+        if sign and re.fullmatch("[0-9]{1,6}", number):
             named = [op for op in self.values() if f"{op.namespace}.{op.name}" == head]
             return named[int(number) - 1] if 0 < int(number) <= len(named) else None
         long = [
