@@ -121,10 +121,13 @@ class Report:
 def _verdict(row: Mapping[str, Any]) -> str:
     if row["within"] is None:
         return ""
-    word, bar = ("at most", row["most"])
-    if bar is None:
-        word, bar = ("at least", row["least"])
-    return f"  ({word} {bar}{'' if row['within'] else ': MISSED'})"
+    return f"  ({' '.join(_bar(row))}{'' if row['within'] else ': MISSED'})"
+
+
+def _bar(row: Mapping[str, Any]) -> tuple[str, str]:
+    if row["most"] is not None:
+        return "at most", str(row["most"])
+    return "at least", str(row["least"])
 
 
 def _duration(seconds: float) -> str:
@@ -174,3 +177,16 @@ def corpus() -> tuple[Path, Path] | None:
 
 
 NO_CORPUS = "NAFTIKO_CORPUS names no folder with corpus/open and spec/schemas"
+
+
+def main(paths: list[str]) -> None:
+    """Print the rows of the table in `README.md` from files written with `--json`."""
+    for path in paths:
+        for row in json.loads(Path(path).read_text())["ratios"]:
+            if row["within"] is not None:
+                word, bar = _bar(row)
+                print(f"| {row['what']} | {word} {bar} | {row['ratio']:.2f} |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
