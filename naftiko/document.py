@@ -13,6 +13,7 @@ import re
 import sys
 from array import array
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -21,10 +22,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from naftiko.errors import DocumentError, DocumentSyntaxError, Location, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     JSON = Any
     Key = str | int
+    Events = Callable[[str], Iterator[Any]]
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 100
@@ -373,13 +375,8 @@ def _c_parser() -> Any:
     return CParser
 
 
-def _events(text: str) -> Iterator[Any]:
-    if _OLD_BREAK.search(text):
-        yield from _events_around(text, _OLD_BREAKS)
-    elif parser := _c_parser():
-        yield from iter(parser(text).get_event, None)
-    else:
-        yield from _pure_events(text)
+def _c_events(text: str) -> Iterator[Any]:
+    return iter(_c_parser()(text).get_event, None)
 
 
 def _pure_events(text: str) -> Iterator[Any]:
@@ -389,7 +386,7 @@ def _pure_events(text: str) -> Iterator[Any]:
     from ruamel.yaml.scanner import Scanner
 
     class TabScanner(Scanner):
-        """Takes a tab between tokens for a blank (YAML 1.2, 6.2)."""
+        """Takes tabs between tokens and between words for blanks (YAML 1.2, 6.2)."""
 
         def scan_to_next_token(self) -> None:
             while True:
@@ -398,6 +395,16 @@ def _pure_events(text: str) -> Iterator[Any]:
                 if self.reader.peek() != "\t" or not inside_line:
                     return
                 self.reader.forward()
+
+        def scan_plain_spaces(self, indent: Any, start_mark: Any) -> Any:
+            length = 0
+            while self.reader.peek(length) in " \t":
+                length += 1
+            blanks = self.reader.prefix(length)
+            self.reader.forward(length)
+            if self.reader.peek() in "\r\n":
+                return Scanner.scan_plain_spaces(self, indent, start_mark)
+            return [blanks] if blanks else []
 
     yaml = YAML(typ="safe", pure=True)
     yaml.Scanner = TabScanner
@@ -409,12 +416,12 @@ def _pure_events(text: str) -> Iterator[Any]:
         yield event
 
 
-def _events_around(text: str, odd: str) -> Iterator[Any]:
-    """Yield events, with characters of the text kept from the parser's eyes."""
+def _around_old_breaks(events: Events, text: str) -> Iterator[Any]:
+    """Yield the events of a text whose old line breaks the parser does not see."""
     private = (chr(code) for code in range(0xE000, 0xF900))
-    stand_ins = [c for c in islice(private, 1000) if c not in text][: len(odd)]
-    back = str.maketrans(dict(zip(stand_ins, odd, strict=True)))
-    for event in _events(text.translate(str.maketrans(odd, "".join(stand_ins)))):
+    stand_ins = "".join(islice((c for c in private if c not in text), 3))
+    back = str.maketrans(stand_ins, _OLD_BREAKS)
+    for event in events(text.translate(str.maketrans(_OLD_BREAKS, stand_ins))):
         if getattr(event, "value", None):
             event.value = event.value.translate(back)
         yield event
@@ -428,6 +435,9 @@ class _Builder:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._reset()
+
+    def _reset(self) -> None:
         self.marks: array[int] = array("I")
         self.aliases: list[int] = []
         self._sizes: dict[str, int] = {}
@@ -436,14 +446,20 @@ class _Builder:
     def build_yaml(self, text: str, *, first_only: bool = False) -> JSON:
         from ruamel.yaml.error import YAMLError
 
+        if _c_parser():
+            # What the C parser does not understand may still be YAML 1.2, such as a
+            # plain URL in a flow mapping; and if not, the other words are better.
+            with suppress(YAMLError):
+                return self._walk(_c_events, text, first_only=first_only)
+            self._reset()
         try:
-            return self._walk(text, first_only=first_only)
+            return self._walk(_pure_events, text, first_only=first_only)
         except YAMLError as error:
             self._syntax_error(error, text)
         except RecursionError:
             self._too_deep(1, 1)
 
-    def _walk(self, text: str, *, first_only: bool) -> JSON:
+    def _walk(self, events: Events, text: str, *, first_only: bool) -> JSON:
         """Walk the events once; long, because every call would cost per node."""
         from ruamel.yaml import events as kinds
 
@@ -457,7 +473,12 @@ class _Builder:
         container: JSON = None
         key: JSON = _ABSENT
         stack: list[tuple[JSON, JSON, str | None, int]] = []
-        for event in _events(text):
+        stream = (
+            _around_old_breaks(events, text)
+            if _OLD_BREAK.search(text)
+            else events(text)
+        )
+        for event in stream:
             kind = event.__class__
             if kind is scalar:
                 start = event.start_mark

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from casefiles import cases
-from shared import CAPABILITIES, corpus_files, needs_corpus
 
+from casefiles import cases
 from naftiko import document
 from naftiko.document import MAX_ALIASED, MAX_BYTES, MAX_DEPTH, read, read_text
 from naftiko.errors import DocumentError, DocumentSyntaxError
+from shared import CAPABILITIES, corpus_files, needs_corpus
 
 needs_c = pytest.mark.skipif(
     not document.has_c_parser(), reason="ruamel.yaml.clib is not installed"
@@ -166,9 +166,27 @@ def test_json() -> None:
 @pytest.mark.usefixtures("parser")
 def test_tabs_between_tokens() -> None:
     """A tab may separate, though not indent (YAML 1.2, 6.1 and 6.2)."""
-    text = "a:\t1\t# note\nb:\t\n  - x\t\nc:\t{d:\t2,\t'e':\t3}\nf: |\n  g\th\n"
-    data = {"a": 1, "b": ["x"], "c": {"d": 2, "e": 3}, "f": "g\th\n"}
+    text = "a:\t1\t# note\nb:\t\n  - x\t\nh: i\tj\t\n  k\nc:\t{d:\t2,\t'e':\t3}\nf: |\n  g\th\n"
+    data = {"a": 1, "b": ["x"], "h": "i\tj k", "c": {"d": 2, "e": 3}, "f": "g\th\n"}
     assert read(text).data == data
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("{url: https://a.test/b:c, d: [e:f]}\n", {"url": "https://a.test/b:c", "d": ["e:f"]}),
+        ("%UNKNOWN x\n---\na: 1\n", {"a": 1}),
+        ("a: |\n  \tb\n", {"a": "\tb\n"}),
+        (": b\n", {"": "b"}),
+    ],
+)  # fmt: skip
+def test_what_only_one_parser_understands(text: str, data: Any) -> None:
+    """YAML 1.2 that the C parser refuses is read all the same."""
+    got = read_text(text)
+    assert got.data == data
+    key = next(iter(data))
+    assert got.locate([key]).line == text.count("\n", 0, text.index(key + ":")) + 1
 
 
 @pytest.mark.usefixtures("parser")
