@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     JSON = Any
 
 _EXCERPT = 500
+#: What is looked at for an excerpt: it is masked first, and cut then.
+_READ = 64 * 1024
 
 
 class Exchange:
@@ -136,15 +138,39 @@ class Decoder:
                     schema=operation.output_schema,
                 )
             except OutputError as error:
+                error = self._without_secrets(error, request, response)
                 raise OutputError(
                     f"{operation.ref}: {request.mask(error.message)}",
-                    hint=error.hint,
+                    hint=request.mask(error.hint),
                     code=error.code,
                     location=operation.location,
                     request=request,
                     response=response,
                 ) from None
         return self._exchange(request, response, data, elapsed)
+
+    def _without_secrets(
+        self, error: OutputError, request: Request, response: Response
+    ) -> OutputError:
+        """Return the error for a body in which the server repeats no secret.
+
+        A message quotes the body around a fault, and may cut a secret in half.
+        """
+        text = response.body.decode("utf-8", "surrogateescape")
+        masked = request.mask(text)
+        if masked == text:
+            return error
+        format = self.operation.output_raw_format
+        try:
+            self._decode(
+                format,
+                masked.encode("utf-8", "surrogateescape"),
+                content_type=response.content_type,
+                schema=self.operation.output_schema,
+            )
+        except OutputError as other:
+            return other
+        return OutputError(f"the body is not usable {format}", code=error.code)
 
     def read_failed(
         self, request: Request, response: Response, elapsed: float
@@ -214,15 +240,16 @@ def status_error(
     Its text holds the error message that the body carries, or else the beginning of
     the body; secrets that the server repeats are masked.
     """
-    detail = formats.message_of(error_body(operation, response))
-    excerpt = detail or response.text[:_EXCERPT]
-    excerpt = shorten(request.mask(excerpt), _EXCERPT)
+    body = _masked(error_body(operation, response), request)
+    detail = request.mask(formats.message_of(body))
+    excerpt = detail or request.mask(response.text[:_READ])
+    excerpt = shorten(excerpt, _EXCERPT)
     said = f": {excerpt}" if excerpt else ""
-    reason = f" {response.reason}" if response.reason else ""
+    reason = f" {request.mask(response.reason)}" if response.reason else ""
     return StatusError(
         f"{operation.ref}: {response.status}{reason}{said}",
         status=response.status,
-        detail=request.mask(detail),
+        detail=detail,
         hint=_HINTS.get(response.status, "").format(auth=operation.auth or "none"),
         request=request,
         response=response,
@@ -236,6 +263,19 @@ _HINTS = {
     407: "the proxy wants credentials: see HTTP_PROXY and HTTPS_PROXY",
     429: "too many requests; wait as long as the Retry-After header says",
 }
+
+
+def _masked(value: JSON, request: Request) -> JSON:
+    """Return a decoded body with every secret in its texts masked."""
+    if not request.secrets:
+        return value
+    if isinstance(value, str):
+        return request.mask(value)
+    if isinstance(value, list):
+        return [_masked(item, request) for item in value]
+    if isinstance(value, dict):
+        return {key: _masked(item, request) for key, item in value.items()}
+    return value
 
 
 def error_body(operation: Operation, response: Response) -> JSON:
