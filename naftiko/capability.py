@@ -422,7 +422,7 @@ def checked_timeout(timeout: Any) -> Any:
         and 0 < part <= _LONGEST
         for part in parts
     )
-    if not good or len(parts) > 2 or not parts:
+    if not good or (isinstance(timeout, tuple) and len(parts) != 2):
         raise ArgumentError(
             f"'{timeout}' is not a timeout",
             hint="give seconds, or (seconds to connect, seconds between two parts)",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket as sockets
 from collections.abc import Mapping
+from http.client import HTTPResponse, parse_headers
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +39,20 @@ def _exactly(url: str, headers: Any) -> str:
     return getattr(headers, "target", "") or url
 
 
+class _Response(HTTPResponse):
+    """A response that early hints (RFC 8297) go before, which say nothing yet."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        while 100 < found[1] < 200 and found[1] != 101:
+            parse_headers(self.fp)
+            found = super()._read_status()  # type: ignore[misc]
+        return found
+
+
 class _Connection(HTTPConnection):
+    response_class = _Response
+
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any
     ) -> None:
@@ -47,6 +61,8 @@ class _Connection(HTTPConnection):
 
 
 class _TLSConnection(HTTPSConnection):
+    response_class = _Response
+
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any
     ) -> None:

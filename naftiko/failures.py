@@ -44,6 +44,8 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.RequestException, "not sent"),
     (pools.HTTPError, "no connection"),
     (OSError, "no connection"),
+    # What `http.client` says of a method, a target or a header with a line break.
+    (Exception, "it cannot be written as HTTP"),
 )  # fmt: skip
 
 
@@ -74,6 +76,8 @@ def failure(
     if isinstance(error, FileNotFoundError) and error.filename:
         what = f"there is no file '{error.filename}'"
         hint = "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of HttpTransport"
+    elif isinstance(error, pools.DecodeError):
+        hint = "`br` needs a library: pip install 'naftiko[formats]'"
     elif isinstance(error, _TLS):
         hint = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
     elif what == "no connection":

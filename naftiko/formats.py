@@ -92,6 +92,17 @@ def _refuse_format(format: str) -> NoReturn:
 # --- characters -------------------------------------------------------------------
 
 
+def charset_of(content_type: str) -> str:
+    """Return the character encoding that a `Content-Type` names, UTF-8 by default."""
+    found = _CHARSET.search(content_type)
+    try:
+        name = codecs.lookup(found.group(1)).name if found else "utf-8"
+        "".encode(name)  # not every codec is one of text
+    except (LookupError, ValueError):
+        return "utf-8"
+    return name
+
+
 def _charset(body: bytes, content_type: str) -> str:
     """Return the character encoding: of the mark, else of the header, else empty."""
     for mark, name in _BOMS:
@@ -162,9 +173,11 @@ def _refuse_depth(format: str) -> NoReturn:
 
 # --- json -------------------------------------------------------------------------
 
+_NDJSON = "application/x-ndjson"
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MANY = frozenset(
     (
-        "application/x-ndjson",
+        _NDJSON,
         "application/ndjson",
         "application/jsonl",
         "application/x-jsonlines",
@@ -237,6 +250,44 @@ def _documents(text: str, *, promised: bool) -> Iterator[JSON]:
         apart = promised or text[end - 1] in "}]" or _BREAKS & set(text[end:at])
         if at < len(text) and not apart:
             raise json.JSONDecodeError("Extra data", text, at)
+
+
+def documents(lines: Iterable[str]) -> Iterator[JSON]:
+    """Yield the JSON documents in lines of text, each as soon as it is complete.
+
+    There may be one to a line, several on a line, or one on many lines.
+
+    Raises:
+        OutputError: A document is not JSON.
+    """
+    held: list[str] = []
+    depth = 0
+    for line in lines:
+        if not held:
+            try:
+                yield from list(_documents(line, promised=True))
+                continue
+            except (ValueError, RecursionError):
+                pass
+        held.append(line)
+        depth += _depth(line)
+        if depth <= 0:
+            yield from _held(held)
+            held, depth = [], 0
+    if held:
+        yield from _held(held)
+
+
+def _held(lines: list[str]) -> list[JSON]:
+    found: list[JSON] = _json("\n".join(lines).encode("utf-8", "replace"), _NDJSON)
+    return found
+
+
+def _depth(line: str) -> int:
+    """Return how many more brackets a line opens than it closes, outside of texts."""
+    plain = _JSON_STRING.sub("", line)
+    opened = plain.count("{") + plain.count("[")
+    return opened - plain.count("}") - plain.count("]")
 
 
 def _after_gap(text: str, at: int) -> int:

@@ -14,8 +14,9 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from errno import ENOENT
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
@@ -29,7 +30,7 @@ from requests.cookies import (
 from requests.hooks import dispatch_hook
 from requests.models import PreparedRequest
 from requests.utils import get_environ_proxies, get_netrc_auth, select_proxy
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead
 from urllib3.util import Retry
 from urllib3.util import Timeout as Timeouts
 
@@ -40,7 +41,7 @@ from naftiko.connections import (
     shown_target,
     target_of,
 )
-from naftiko.errors import TransportError, shorten
+from naftiko.errors import ArgumentError, CallError, TransportError, shorten
 from naftiko.failures import failure, is_dead
 from naftiko.masking import mask
 from naftiko.messages import Headers, Request, Response
@@ -61,6 +62,8 @@ _log = logging.getLogger("naftiko")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 #: Headers that say nothing about the caller; all others stay with the origin.
 _IMPERSONAL = frozenset(("accept", "accept-encoding", "accept-language", "user-agent"))
+#: Encodings that hide the content when the library for them is not there.
+_PACKED = ("br", "zstd", "compress", "x-compress")
 _CONTENT_HEADERS = frozenset(("content-type", "content-encoding", "content-language"))
 
 
@@ -119,13 +122,14 @@ class HttpTransport:
         self._sockets: dict[str, SocketAdapter] = {}
         self._routes: dict[tuple[bool, str, str], _Route] = {}
         self._lock = threading.Lock()
-        self._cookies = RequestsCookieJar()
+        #: One jar for each origin: cookies know no port, and are credentials.
+        self._cookies: dict[str, RequestsCookieJar] = {}
 
     def view(self) -> HttpTransport:
         """Return a transport over the same connections, with cookies of its own."""
         other = object.__new__(HttpTransport)
         other.__dict__.update(self.__dict__)
-        other._cookies = RequestsCookieJar()
+        other._cookies = {}
         return other
 
     def send(self, request: Request, *, timeout: Timeout) -> Response:
@@ -162,15 +166,24 @@ class HttpTransport:
         )
 
     def close(self) -> None:
-        """Close every pooled connection."""
-        self._web.close()
-        for adapter in self._sockets.values():
-            adapter.close()
+        """Close every pooled connection; a request after that opens another."""
+        with self._lock:
+            self._routes.clear()
+            self._web.close()
+            for adapter in self._sockets.values():
+                adapter.close()
+            self._sockets.clear()
 
     # --- one exchange, redirects included -------------------------------------------
 
     def _open(self, request: Request, timeout: Timeout) -> _Answer:
-        hop = _Hop(request)
+        try:
+            hop = _Hop(request)
+        except ValueError:
+            raise TransportError(
+                f"{request.method} {request.shown_url}: the URL is malformed",
+                request=request,
+            ) from None
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._exchange(hop, timeout)
             raw = answer.raw
@@ -198,11 +211,12 @@ class HttpTransport:
                 return self._send(hop, route, timeout)
             except (HTTPError, OSError) as error:
                 # The server may have closed a pooled connection at this very moment.
-                if not _died_in_pool(error, hop):
+                if not _died_in_pool(error, hop) or not hop.rewind():
                     raise
-                hop.rewind()
                 return self._send(hop, route, timeout)
-        except (HTTPError, OSError) as error:
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            if isinstance(error, CallError):
+                raise
             raise failure(error, hop.request) from None
         finally:
             hop.close()
@@ -212,7 +226,7 @@ class HttpTransport:
         auth = hop.auth
         if auth is None and not hop.request.is_identified:
             auth = route.netrc
-        if auth is None and route.pool is not None and not len(self._cookies):
+        if auth is None and route.pool is not None and hop.origin not in self._cookies:
             return self._send_straight(hop, route.pool, timeout)
         return self._send_through_requests(hop, route, auth, timeout)
 
@@ -250,10 +264,14 @@ class HttpTransport:
             "cert": route.cert,
             "proxies": route.proxies,
         }
-        response = route.adapter.send(prepared, **settings)
-        response = dispatch_hook(  # type: ignore[no-untyped-call]
-            "response", prepared.hooks, response, **settings
-        )
+        response: Any = route.adapter.send(prepared, **settings)
+        if prepared.hooks["response"]:
+            with ExitStack() as opened, _signing(hop, auth):
+                opened.callback(response.close)
+                response = dispatch_hook(  # type: ignore[no-untyped-call]
+                    "response", prepared.hooks, response, **settings
+                )
+                opened.pop_all()
         for answer in (*response.history, response):
             if "set-cookie" in answer.headers:
                 self._keep_cookies(hop, prepared, answer.raw)
@@ -263,27 +281,29 @@ class HttpTransport:
     def _keep_cookies(self, hop: _Hop, prepared: PreparedRequest, raw: Any) -> None:
         # A socket file is called `localhost`, which is somebody else.
         if not hop.request.socket:
+            jar = self._cookies.setdefault(hop.origin, RequestsCookieJar())
             extract_cookies_to_jar(  # type: ignore[no-untyped-call]
-                self._cookies, prepared, raw
+                jar, prepared, raw
             )
 
     def _signed(self, hop: _Hop, auth: Any) -> PreparedRequest:
         """Return a request with its cookies and what a signer adds."""
         prepared = hop.prepared()
-        if len(self._cookies) and not hop.request.socket:
-            kept = prepared.headers.pop("Cookie", "")
-            jar = get_cookie_header(  # type: ignore[no-untyped-call]
-                self._cookies, prepared
+        jar = None if hop.request.socket else self._cookies.get(hop.origin)
+        if jar is not None:
+            given = prepared.headers.pop("Cookie", "")
+            kept = get_cookie_header(  # type: ignore[no-untyped-call]
+                jar, prepared
             )
-            if cookies := "; ".join(filter(None, (kept, jar))):
+            if cookies := "; ".join(filter(None, (given, kept))):
                 prepared.headers["Cookie"] = cookies
         if auth is not None:
-            if hasattr(auth, "afresh"):
-                auth = auth.afresh()
             # What `PreparedRequest.prepare_auth` does.
             prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
-            signed = auth(prepared)
-            prepared.__dict__.update(signed.__dict__)
+            with _signing(hop, auth):
+                prepared.__dict__.update(auth(prepared).__dict__)
+            if prepared.body is not hop.content:
+                prepared.prepare_content_length(prepared.body)
         return prepared
 
     def _route(self, hop: _Hop) -> _Route:
@@ -327,26 +347,28 @@ class HttpTransport:
 
     def _read(self, request: Request, answer: _Answer) -> bytes:
         limit = self._max_bytes
-        raw = answer.raw
+        raw: Any = answer.raw
         try:
             if answer.body is not None:
+                if len(answer.body) > limit:
+                    raise _too_large(request, limit)
                 return answer.body
             if request.method == "HEAD":
                 return bytes(raw.read())  # nothing, and the connection is free again
-            declared = raw.headers.get("Content-Length")
-            if declared and declared.isdigit() and int(declared) > limit:
-                raise _too_large(request, limit)
-            if declared and "Content-Encoding" not in raw.headers:
-                return bytes(raw.read())
-            first = raw.read(CHUNK, decode_content=True)
-            if len(first) < CHUNK and raw.length_remaining == 0:
-                return bytes(first)
-            chunks, size = [first], len(first)
+            # What the headers say only counts when the connection goes by it.
+            length = raw.length_remaining
+            if length is not None:
+                if length > limit:
+                    raise _too_large(request, limit)
+                if "Content-Encoding" not in raw.headers:
+                    return bytes(raw.read())
+            chunks, size = [], 0
             while chunk := raw.read(CHUNK, decode_content=True):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
                     raise _too_large(request, limit)
+            _check_encoding(raw)
             return b"".join(chunks)
         except (HTTPError, OSError) as error:
             raise failure(error, request, reading=True) from None
@@ -386,7 +408,7 @@ class _Hop:
         hop._offset = self._offset
         request = self.request
         try:
-            hop.url = urljoin(self.url, _quoted(location))
+            hop.url = _without_user(urljoin(self.url, _quoted(location)))
             hop.origin = _origin(hop.url)
         except ValueError:  # a malformed host or port
             hop.origin = ""
@@ -409,20 +431,33 @@ class _Hop:
         }
         if not hop.is_home:
             hop.auth = None
-            hop._check_body()
+            hop._check_credentials(self.url)
+        if hop.body is not None and not hop.rewind():
+            raise TransportError(
+                f"{request.method} {request.shown_url}: redirected to"
+                f" {request.mask(shorten(hop.url))}, and the body can be read once",
+                request=request,
+                hint="give the body as bytes, a path or a file that can be rewound",
+            )
         return hop
 
-    def _check_body(self) -> None:
-        """Refuse to carry a body that holds a secret to another origin."""
-        body, request = self.body, self.request
-        if isinstance(body, bytes) and request.secrets:
-            text = body.decode("utf-8", "replace")
-            if mask(text, request.secrets) != text:
+    def _check_credentials(self, url: str) -> None:
+        """Refuse to carry credentials in address or body to another origin."""
+        request = self.request
+        pieces = getattr(self.body, "pieces", (self.body,))
+        places = {
+            "body": b"".join(piece for piece in pieces if isinstance(piece, bytes)),
+            # A server that repeats our query would have us show it elsewhere.
+            "address": _query(self.url) if _holds(_query(url), request) else b"",
+        }
+        for place, content in places.items():
+            if _holds(content, request):
                 raise TransportError(
                     f"{request.method} {request.shown_url}: redirected to another"
                     f" origin, {request.mask(self.origin)}, which must not get the"
-                    " credentials in the body",
+                    f" credentials in the {place}",
                     request=request,
+                    hint="if it can be trusted, give it as the base URI",
                 )
 
     def open(self) -> None:
@@ -461,6 +496,8 @@ class _Hop:
                     request=self.request,
                 ) from None
             return self._file, os.fstat(self._file.fileno()).st_size
+        if not hasattr(body, "read"):
+            return _checked_parts(body), None
         self.rewind()
         try:
             begin = body.tell()
@@ -470,12 +507,16 @@ class _Hop:
             return body, None
         return body, size
 
-    def rewind(self) -> None:
-        """Go back to where the body began, for sending it again."""
-        target = self._file or self.body
-        if target is not None and hasattr(target, "seek"):
-            with suppress(OSError, ValueError):
-                target.seek(0 if self._file else self._offset or 0)
+    def rewind(self) -> bool:
+        """Go back to where the body began; tell whether it can be sent (again)."""
+        target: Any = self._file or self.body
+        if target is None or isinstance(target, (bytes, Path)):
+            return True
+        try:
+            target.seek(0 if self._file else self._offset)
+        except (AttributeError, OSError, TypeError, ValueError):
+            return False
+        return True
 
     def close(self) -> None:
         """Close the file that was opened for this hop."""
@@ -497,13 +538,9 @@ def _chunks(answer: _Answer, request: Request, size: int) -> Iterator[bytes]:
             yield answer.body[begin : begin + size]
         return
     try:
-        if getattr(raw, "chunked", False):
-            yield from raw.read_chunked(size, decode_content=True)
-            return
         while chunk := raw.read1(size, decode_content=True):
             yield chunk
-        while chunk := raw.read(size, decode_content=True):
-            yield chunk
+        _check_encoding(raw)
     except (HTTPError, OSError) as error:
         raise failure(error, request, reading=True) from None
 
@@ -527,9 +564,77 @@ def _too_large(request: Request, limit: int) -> TransportError:
     )
 
 
-def _is_small(raw: BaseHTTPResponse) -> bool:
-    length = raw.headers.get("Content-Length", "")
-    return length.isdigit() and int(length) <= CHUNK
+def _is_small(raw: Any) -> bool:
+    length = raw.length_remaining
+    return length is not None and length <= CHUNK
+
+
+def _check_encoding(raw: Any) -> None:
+    """Refuse a compressed body that ends too early, or that was never unpacked.
+
+    urllib3 gives what it could unpack and says nothing.
+    """
+    names = raw.headers.get("Content-Encoding", "").lower()
+    if not names or not raw.tell():
+        return
+    decoder = getattr(raw, "_decoder", None)
+    if decoder is None:
+        if any(name.strip() in _PACKED for name in names.split(",")):
+            raise DecodeError(names)
+        return
+    for one in getattr(decoder, "_decoders", (decoder,)):
+        packer: Any = getattr(one, "_obj", None)
+        # What follows the end of a gzip stream is skipped by urllib3, as by others.
+        skipped = getattr(getattr(one, "_state", None), "__index__", int)() == 2
+        ended = getattr(packer, "eof", None)
+        if ended is None and hasattr(packer, "is_finished"):
+            ended = packer.is_finished()
+        if ended is False and not skipped:
+            raise IncompleteRead(raw.tell(), 0)
+
+
+def _checked_parts(parts: Iterator[Any]) -> Iterator[bytes]:
+    for part in parts:
+        if not isinstance(part, (bytes, bytearray, memoryview)):
+            raise ArgumentError(
+                f"the body gives a {type(part).__name__} where it should give bytes"
+            )
+        yield bytes(part)
+
+
+@contextmanager
+def _signing(hop: _Hop, auth: Any) -> Iterator[None]:
+    """Say whose fault it is when a signer fails; it may be anybody's code."""
+    try:
+        yield
+    except (CallError, HTTPError, OSError):
+        raise
+    except Exception as error:
+        request = hop.request
+        raise TransportError(
+            f"{request.method} {request.shown_url}: the signer"
+            f" '{type(auth).__name__}' failed with {type(error).__name__}",
+            request=request,
+        ) from error
+
+
+def _query(url: str) -> bytes:
+    return urlsplit(url).query.encode()
+
+
+def _holds(content: bytes, request: Request) -> bool:
+    """Tell whether a content holds a credential of a request, in any encoding."""
+    if not content or not request.credentials:
+        return False
+    text = content.decode("utf-8", "replace")
+    return mask(text, request.credentials) != text
+
+
+def _without_user(url: str) -> str:
+    """Return a URL without user and password: nobody asked for that login."""
+    parts = urlsplit(url)
+    _, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=host).geturl() if at else url
 
 
 def _origin(url: str) -> str:

@@ -7,11 +7,12 @@ module must not know values.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from naftiko.body import OPEN_ARGUMENT, BodyPlan, compile_body
-from naftiko.errors import names_of
+from naftiko.errors import names_of, shorten
 from naftiko.expressions import (
     Ref,
     Scope,
@@ -28,6 +29,9 @@ from naftiko.model import InputParameter
 
 if TYPE_CHECKING:
     from naftiko.model import DocumentPath, OperationSpec
+
+
+_METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 
 
 class Slot(NamedTuple):
@@ -137,6 +141,13 @@ class _Compiler:
 
     def compile(self, text: str, append_unplaced: bool) -> Layout:
         spec = self.spec
+        if not _METHOD.fullmatch(spec.method):
+            self._find(
+                "U-method",
+                (*spec.path, "method"),
+                f"'{shorten(spec.method)}' is no HTTP method (RFC 9110, 9.1)",
+                "use GET, POST, PUT, PATCH or DELETE",
+            )
         path_text, _, query_text = text.partition("?")
         path = self._path(path_text)
         query_head = self._path(query_text)
