@@ -72,7 +72,10 @@ def _body_words(request: Sendable) -> tuple[str, list[str]]:
         return "", []
     if not isinstance(body, bytes):
         name = getattr(body, "name", None) if hasattr(body, "read") else str(body)
-        return "", ["--data-binary", shell_word(f"@{name or '-'}")]
+        # An open file may have no name, a number for one, or `<stdin>`.
+        if not isinstance(name, str) or not name or name[0] == "<":
+            name = "-"
+        return "", ["--data-binary", shell_word(f"@{name}")]
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
