@@ -126,6 +126,16 @@ def test_readme_has_the_commands_of_the_gate(name: str) -> None:
     assert "\n" not in found[1]
 
 
+def test_readme_begins_with_what_a_newcomer_needs() -> None:
+    """What this is, the two commands and ten lines of Python fit one screen."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    first = text.partition("\n## ")[0].splitlines()
+    assert len(first) <= 45
+    (code,) = _blocks(ROOT / "README.md", "python")
+    assert "\n".join(first).endswith(f"```python\n{code}```\n")
+    assert len(code.splitlines()) == 10
+
+
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
 def test_readme_shell_examples_are_understood(tmp_path: Path) -> None:
     """Every `naftiko` line of the README is a command with options that exist."""
