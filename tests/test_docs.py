@@ -132,7 +132,7 @@ def test_readme_begins_with_what_a_newcomer_needs() -> None:
     first = text.partition("\n## ")[0].splitlines()
     assert len(first) <= 45
     (code,) = _blocks(ROOT / "README.md", "python")
-    assert "\n".join(first).endswith(f"```python\n{code}```\n")
+    assert "\n".join(first).rstrip().endswith(f"```python\n{code}```")
     assert len(code.splitlines()) == 10
 
 
