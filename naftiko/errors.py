@@ -235,8 +235,15 @@ class OutputError(_Exchanged):
 
 
 def shorten(value: object, limit: int = _SHORT) -> str:
-    """Return a value as one line of at most `limit` characters, for a message."""
+    """Return a value as one line of at most `limit` characters, for a message.
+
+    What would move a cursor or change colours, as texts of servers may, is replaced.
+    """
     text = " ".join(str(value).split())
+    if not text.isprintable():
+        text = "".join(
+            c if c.isprintable() or ord(c) > 0x9F else "\ufffd" for c in text
+        )
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     JSON = Any
 
 _EXCERPT = 500
+_NO_CONTENT = frozenset((204, 205))
 #: What is looked at for an excerpt: it is masked first, and cut then.
 _READ = 64 * 1024
 
@@ -91,7 +92,10 @@ class Exchange:
         import json
 
         shown = self.request.as_dict()
-        text = json.dumps(self.result, indent=2, ensure_ascii=False, default=str)
+        if len(self.response.body) <= 16 * _READ:
+            text = json.dumps(self.result, indent=2, ensure_ascii=False, default=str)
+        else:
+            text = self.response.text[:_READ]
         text = self.request.mask(text)
         cut = text if len(text) <= 5000 else text[:5000] + "\n…"
         return (
@@ -129,7 +133,9 @@ class Decoder:
         """
         operation = self.operation
         data: JSON = None
-        if response.body and request.method != "HEAD":
+        # An empty text is a text, and a table without rows is one, too.
+        has_content = response.status not in _NO_CONTENT and request.method != "HEAD"
+        if response.body or has_content:
             try:
                 data = self._decode(
                     operation.output_raw_format,
@@ -138,9 +144,8 @@ class Decoder:
                     schema=operation.output_schema,
                 )
             except OutputError as error:
-                error = self._without_secrets(error, request, response)
                 raise OutputError(
-                    f"{operation.ref}: {request.mask(error.message)}",
+                    f"{operation.ref}: {formats.message_without(request.mask, error)}",
                     hint=request.mask(error.hint),
                     code=error.code,
                     location=operation.location,
@@ -148,29 +153,6 @@ class Decoder:
                     response=response,
                 ) from None
         return self._exchange(request, response, data, elapsed)
-
-    def _without_secrets(
-        self, error: OutputError, request: Request, response: Response
-    ) -> OutputError:
-        """Return the error for a body in which the server repeats no secret.
-
-        A message quotes the body around a fault, and may cut a secret in half.
-        """
-        text = response.body.decode("utf-8", "surrogateescape")
-        masked = request.mask(text)
-        if masked == text:
-            return error
-        format = self.operation.output_raw_format
-        try:
-            self._decode(
-                format,
-                masked.encode("utf-8", "surrogateescape"),
-                content_type=response.content_type,
-                schema=self.operation.output_schema,
-            )
-        except OutputError as other:
-            return other
-        return OutputError(f"the body is not usable {format}", code=error.code)
 
     def read_failed(
         self, request: Request, response: Response, elapsed: float
@@ -245,7 +227,7 @@ def status_error(
     excerpt = detail or request.mask(response.text[:_READ])
     excerpt = shorten(excerpt, _EXCERPT)
     said = f": {excerpt}" if excerpt else ""
-    reason = f" {request.mask(response.reason)}" if response.reason else ""
+    reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
     return StatusError(
         f"{operation.ref}: {response.status}{reason}{said}",
         status=response.status,

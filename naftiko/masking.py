@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MASK = "$"
 
@@ -29,13 +32,24 @@ def mask(text: str, secrets: tuple[Secret, ...]) -> str:
 
     Mask before cutting: a part of a secret is not recognised.
     """
+    return _replaced(text, secrets, lambda name: _MASK + name)
+
+
+def mark(text: str, secrets: tuple[Secret, ...]) -> str:
+    """Return a text with a marker for every secret; see `mask`."""
+    return _replaced(text, secrets, marker)
+
+
+def _replaced(
+    text: str, secrets: tuple[Secret, ...], shown: Callable[[str], str]
+) -> str:
     if not secrets or not text:
         return text
     pattern, names = _pattern(secrets)
     if pattern is None:
         return text
     # In one pass: a secret may be what another one is called.
-    return pattern.sub(lambda found: _MASK + names[(found.lastindex or 1) - 1], text)
+    return pattern.sub(lambda found: shown(names[(found.lastindex or 1) - 1]), text)
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.curl import curl_command
 from naftiko.errors import shorten
-from naftiko.masking import LOGIN, Secret, mask, plain
+from naftiko.masking import LOGIN, Secret, mark, mask, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +105,10 @@ class Request:
     def mask(self, text: str) -> str:
         """Return a text with every secret of this request replaced by `$NAME`."""
         return mask(text, self.secrets)
+
+    def mark(self, text: str) -> str:
+        """Return a text with what a shell can fill in for every secret."""
+        return mark(text, self.secrets)
 
     def without_markers(self) -> Request:
         """Return a preview with `$NAME` as plain text for every variable."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
-from naftiko.errors import UnknownOperation, names_of, nearest
+from naftiko.errors import UnknownOperation, names_of, nearest, shorten
 from naftiko.operation import Operation
 
 
@@ -117,7 +117,7 @@ class Registry(Mapping[str, Operation]):
         rows = "".join(
             f"<tr><td><code>{escape(op.ref)}</code></td><td>{escape(op.method)}</td>"
             f"<td><code>{escape(op.path)}</code></td>"
-            f"<td>{escape(op.description)}</td></tr>"
+            f"<td>{escape(shorten(op.description, 120))}</td></tr>"
             for op in self.values()
         )
         return (
