@@ -139,7 +139,7 @@ def test_a_missing_library_is_named_before_sending(
         (b"<e><message>boom</message></e>", "application/xml", "boom"),
         (b'"boom"', "application/json", "boom"),
         (b"boom", "text/plain", "boom"),
-        (b'{"message": "a\\nb \\u001b[31mred"}', "application/json", "a b \ufffd[31mred"),
+        (b'{"message": "a\\nb \\u001b[31mred"}', "application/json", "a b \\x1b[31mred"),
         (b"<html>page</html>", "text/html", ""),
         (b"", "", ""),
     ],
@@ -150,7 +150,7 @@ def test_the_message_of_a_failure(body: bytes, kind: str, detail: str) -> None:
         answered(body, 500, kind, "Oops\x1b[1m").call("api.op")
     error = caught.value
     assert (error.status, error.detail) == (500, detail)
-    assert str(error).startswith(f"api.op: 500 Oops\ufffd[1m{': ' if body else ''}{detail}")
+    assert str(error).startswith(f"api.op: 500 Oops\\x1b[1m{': ' if body else ''}{detail}")
     assert error.response.body == body
     assert error.request.method == "GET"
 

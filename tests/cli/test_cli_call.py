@@ -367,6 +367,12 @@ def test_mistakes(
         assert not recorder.received
 
 
+def test_standard_input_is_one_thing(capsys: pytest.CaptureFixture[str]) -> None:
+    """It cannot be the document and the body, of which one would be empty."""
+    assert main(["call", "-", "api.op", "--body", "-"]) == 2
+    assert "cannot be the document and the body" in capsys.readouterr().err
+
+
 def test_described_body_takes_no_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -406,7 +412,7 @@ def test_raw_needs_no_decoding(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "printed"), [(b"a\n", "a\n"), (b"a", "a\n"), (b"", "null\n")]
+    ("body", "printed"), [(b"a\n", "a\n"), (b"a", "a\n"), (b"", "\n")]
 )
 def test_text_ends_in_one_line_break(
     body: bytes, printed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

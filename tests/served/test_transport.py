@@ -920,7 +920,7 @@ def test_a_compressed_response_that_ends_too_early(
         with Recorder(raw) as server:
             with capability({"outputRawFormat": "binary"}, base_uri=server.url) as api:
                 if works:
-                    assert api.call("api.op") in (bytes(range(256)) * 100, None)
+                    assert api.call("api.op") in (bytes(range(256)) * 100, b"")
                     continue
                 with pytest.raises(naftiko.TransportError, match="broke off"):
                     api.call("api.op")
