@@ -80,8 +80,10 @@ def failure(
         hint = "`br` needs a library: pip install 'naftiko[formats]'"
     elif isinstance(error, _TLS):
         hint = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
+    elif timed_out:
+        hint = "timeout= or --timeout SECONDS waits longer"
     elif what == "no connection":
-        hint = "is the server running there? `base_uri` gives another address"
+        hint = "is the server running there? base_uri= or --base-uri leads elsewhere"
     return kind(
         f"{request.method} {where}: {what}{f' ({reason})' if reason else ''}",
         request=request,

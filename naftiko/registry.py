@@ -58,7 +58,9 @@ class Registry(Mapping[str, Operation]):
                 hint=f"use one of: {names_of(self._ambiguous[ref])}",
             )
         near = self.nearest(ref)
-        hint = f"nearest: {', '.join(near)}" if near else "see `capability.operations`"
+        hint = "`capability.operations` and `naftiko list FILE` show all"
+        if near:
+            hint = f"nearest: {', '.join(near)}"
         return UnknownOperation(f"no operation is called '{ref}'", hint=hint)
 
     def nearest(self, ref: str) -> list[str]:

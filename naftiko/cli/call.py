@@ -98,6 +98,8 @@ def _check_options(arguments: Namespace) -> None:
         "--select": arguments.select is not None,
         output: arguments.output is not None,
     }
+    if arguments.file == "-" and arguments.body == "-":
+        raise UsageError("standard input cannot be the document and the body at once")
     for option, others in _EXCLUDED.items():
         for other in others:
             if given.get(option) and given.get(other):
