@@ -195,9 +195,10 @@ def _parse(path: Path, text: str) -> Any:
     if path.suffix in (".yaml", ".yml"):
         from naftiko.document import parse_value
 
-        return parse_value(text)
+        return parse_value(text, as_written=True)
     if path.suffix == ".json" or text.lstrip().startswith("{"):
-        return json.loads(text)
+        # A number is a text that looks like one: `1.50` stays what it is.
+        return json.loads(text, parse_float=str, parse_int=str)
     return {found["name"]: _dotenv_value(found) for found in _DOTENV.finditer(text)}
 
 

@@ -291,13 +291,21 @@ def _without_notice(text: str) -> tuple[str, Truncation | None]:
     return kept, Truncation(int(found[1]), int(found[2]), (found[3] or "").strip())
 
 
-def parse_value(text: str) -> JSON:
+def parse_value(text: str, *, as_written: bool = False) -> JSON:
     """Return the data of the first document in a YAML text.
+
+    Args:
+        text: The document.
+        as_written: Leave every scalar but a null the text that it is: `0123`, `1.50`.
 
     Raises:
         DocumentSyntaxError: The text is not well-formed.
     """
-    return _Builder("<yaml>").build_yaml(text.removeprefix("\ufeff"), first_only=True)
+    builder = _Builder("<yaml>")
+    if as_written:
+        nothing = [text for text, value in _CONSTANTS.items() if value is None]
+        builder.constants, builder.numeric = dict.fromkeys(nothing), frozenset()
+    return builder.build_yaml(text.removeprefix("\ufeff"), first_only=True)
 
 
 def write_yaml(value: JSON) -> str:
@@ -435,6 +443,8 @@ class _Builder:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.constants: dict[str, JSON] = _CONSTANTS
+        self.numeric = _NUMERIC_START
         self._reset()
 
     def _reset(self) -> None:
@@ -467,7 +477,7 @@ class _Builder:
         mapping, sequence = kinds.MappingStartEvent, kinds.SequenceStartEvent
         ends = (kinds.MappingEndEvent, kinds.SequenceEndEvent)
         mark = self.marks.extend
-        constants, numeric = _CONSTANTS, _NUMERIC_START
+        constants, numeric = self.constants, self.numeric
         anchors: dict[str, JSON] = {}
         root: JSON = _ABSENT
         container: JSON = None
