@@ -42,6 +42,8 @@ _PLACEHOLDER_HOST = re.compile(
     r"https?://(?:[^/]*\.)?(?:example\.(?:com|org|net)|your-[^/]*)(?:[:/]|$)",
     re.IGNORECASE,
 )
+#: A path, or a scheme before one: what nothing can be sent to.
+_HOSTLESS = re.compile(r"/(?!/).*|(?:https?:)?/{2,3}(?:[?#].*|/.*)?|https?:", re.DOTALL)
 _REFERENCE = re.compile(r"\$?\{\{?[^{}]*\}\}?")
 _SCHEMES = ("http", "https", "unix", "http+unix")
 #: What a host label, a port or a whole host may be made of (RFC 3986, 3.2).
@@ -49,21 +51,32 @@ _HOST_VALUE = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})
 #: Would name another resource; also encoded, as some servers decode first.
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _SAFE_PATH = "/:@!$&'()*+,;=~%"
+_TOO_MUCH = {"@": "credentials", "?": "a query", "#": "a fragment"}
 ENVIRONMENT = "NAFTIKO_BASE_URI_"
 
 
-def read_base_uri(value: Any, at: DocumentPath, found: Findings) -> str:
+def read_base_uri(
+    value: Any, at: DocumentPath, found: Findings, *, written: bool = True
+) -> str:
     """Return a base URI as it will be used, without its trailing slash.
 
     An empty text is returned for one that nothing can be sent to, with a finding.
+
+    Args:
+        value: What the document says.
+        at: The place of the adapter.
+        found: Where findings go.
+        written: Whether the document says anything at all.
     """
     text = "" if value is None else str(value).strip()
-    path = (*at, "baseUri") if value is not None else at
-    if not text or (text.startswith("/") and not text.startswith("//")):
+    path = (*at, "baseUri")
+    if not text or _HOSTLESS.fullmatch(text):
         found.add(
             "U-base-uri-missing",
-            path,
-            f"the base URI '{shorten(text)}' names no host",
+            path if written else at,
+            f"the base URI '{shorten(text)}' names no host"
+            if text
+            else "there is no base URI",
             "give one: base_uri='https://…' or --base-uri https://…",
         )
         return ""
@@ -76,6 +89,8 @@ def read_base_uri(value: Any, at: DocumentPath, found: Findings) -> str:
         )
         text = "https:" + text
     scheme = _SCHEME.match(text)
+    if scheme and re.match(r"\d+(?:/|$)", text[scheme.end() :]):
+        scheme = None  # a host and its port
     if text[0] not in "{$[" and (not scheme or scheme[1].lower() not in _SCHEMES):
         what = f"scheme '{scheme[1]}'" if scheme else "no scheme"
         found.add(
@@ -86,11 +101,12 @@ def read_base_uri(value: Any, at: DocumentPath, found: Findings) -> str:
         )
         return ""
     if not re.search(r"[{}\[\]]", text) and "unix:" not in text and not _is_web(text):
+        more = [what for mark, what in _TOO_MUCH.items() if mark in text]
         found.add(
             "U-base-uri-not-http",
             path,
-            f"the base URI '{shorten(_without_user(text))}' is malformed: it may hold a"
-            " host, a port and a path",
+            f"the base URI '{shorten(_without_user(text))}' is not a host, a port and a"
+            f" path{' alone: it holds ' + names_of(more) if more else ''}",
             "credentials go to `authentication`, a constant query to the paths",
         )
         return ""
@@ -110,7 +126,7 @@ def note_templates(
     """Note references in a base URI that are not plain `{{BOUND}}` variables.
 
     Returns:
-        The upper-case variables that it uses in the `{{NAME}}` form.
+        The variables that it uses.
     """
     path = (*at, "baseUri")
     try:
@@ -119,18 +135,37 @@ def note_templates(
         found.add("U-template", path, str(error), "write `{{NAME}}`")
         return []
     used: list[str] = []
+    odd: list[Ref] = []
     for ref in (part for part in template if isinstance(part, Ref)):
+        variable = _bound(ref.name, scope)
         if ref.written.startswith("{{") and (ref.is_variable or is_upper(ref.name)):
             used.append(ref.name)
             continue
+        used += [variable] if variable else []
+        odd.append(ref)
+    if odd:
+        bound = [f"'{{{{{v}}}}}'" for ref in odd if (v := _bound(ref.name, scope))]
         found.add(
             "W-base-uri-templated",
             path,
-            f"'{ref.written}' in the base URI needs a value for every call",
-            f"bind a variable and write `{{{{{_upper(ref.name)}}}}}`, or give"
-            f" variables={{'{ref.name}': …}}",
+            f"{names_of(dict.fromkeys(ref.written for ref in odd))} in the base URI"
+            " needs a value for every call",
+            f"write {names_of(dict.fromkeys(bound))}"
+            if len(bound) == len(odd)
+            else f"bind variables and write `{{{{NAME}}}}`, or give"
+            f" variables={{'{odd[0].name}': …}}",
         )
     return used
+
+
+def _bound(name: str, scope: Scope) -> str:
+    """Return the bound variable that a name in a base URI stands for, if any."""
+    upper = name.upper().replace("-", "_")  # as `Variables.find` looks it up
+    for known in (name, upper):
+        if known in scope.variables:
+            return known
+    ends = [known for known in scope.variables if known.endswith(f"_{upper}")]
+    return ends[0] if len(ends) == 1 else ""
 
 
 class BaseUri(NamedTuple):

@@ -137,6 +137,13 @@ class Document:
         line, column = self._marks[2 * number], self._marks[2 * number + 1]
         return Location(self.name, line + 1, column + 1)
 
+    def merges(self) -> Iterator[tuple[Key, ...]]:
+        """Yield the places of `<<` keys that were meant to merge an alias."""
+        if self._aliases:
+            for path, _ in self._positions():
+                if path and path[-1] == "<<":
+                    yield path
+
     def stored(self) -> tuple[JSON, bytes, list[int], tuple[int, int, str] | None]:
         """Return, as plain data, what the constructor needs to make this again."""
         cut = self.truncation

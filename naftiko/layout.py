@@ -115,7 +115,7 @@ def compile_layout(
         return compiler.compile(path or spec.url_path, append_unplaced)
     except TemplateError as error:
         hint = "write a plain reference: '{{name}}'"
-        finding = Finding("U-template", spec.path, str(error), hint)
+        finding = Finding("U-template", compiler.at, str(error), hint)
         return _unusable(spec, finding)
 
 
@@ -132,6 +132,8 @@ class _Compiler:
     def __init__(self, spec: OperationSpec, scope: Scope) -> None:
         self.spec = spec
         self.scope = scope
+        #: The place of the template that is being read.
+        self.at = spec.url_path_at or spec.path
         self.declared = frozenset(p.name for p in spec.parameters)
         self.findings: list[Finding] = []
         self.arguments: dict[str, InputParameter] = {}
@@ -149,8 +151,8 @@ class _Compiler:
                 "use GET, POST, PUT, PATCH or DELETE",
             )
         path_text, _, query_text = text.partition("?")
-        path = self._path(path_text)
-        query_head = self._path(query_text)
+        path = parse_path(path_text, self.scope, self.declared)
+        query_head = parse_path(query_text, self.scope, self.declared)
         placeholders = {ref.name: ref for ref in refs((*path, *query_head))}
         places: dict[str, list[Slot]] = {"query": [], "header": [], "cookie": []}
         environment: list[str] = []
@@ -162,6 +164,8 @@ class _Compiler:
                 slot = self._valued(parameter, in_)
                 if in_ in places:
                     places[in_].append(slot)
+                elif in_ == "path" and parameter.name not in placeholders:
+                    unplaced.append(parameter)
                 continue
             if in_ == "path" and parameter.name not in placeholders:
                 unplaced.append(parameter)
@@ -173,14 +177,15 @@ class _Compiler:
             if in_ != "body":
                 self._argument(parameter._replace(in_=in_))
         # What stands for a placeholder is a value: it cannot add a segment either.
-        path = splice(path, self.settings, literal=lambda text: quote(text, safe=""))
+        path = splice(path, self.settings, literal=_segment)
         query_head = splice(query_head, self.settings, literal=quote_plus)
         for ref in refs((*path, *query_head)):
             self._placeholder(ref)
         if unplaced and append_unplaced:
             for parameter in unplaced:
                 ref = Ref(parameter.name, False, f"{{{parameter.name}}}")
-                path = (*path, "/", ref) if _open_end(path) else (*path, ref)
+                last = splice((ref,), self.settings, literal=_segment)
+                path = (*path, "/", *last) if _open_end(path) else (*path, *last)
         elif unplaced:
             self._note_unplaced(unplaced)
         body = self._body()
@@ -253,21 +258,11 @@ class _Compiler:
         return Slot(parameter.name, template=template, required=parameter.required)
 
     def _value(self, parameter: InputParameter) -> Template:
+        self.at = (*parameter.path, "value")
         if not isinstance(parameter.value, str):
             return (to_text(parameter.value),)
         template = parse(parameter.value, self.scope, self.declared - {parameter.name})
         return splice(template, self.settings, own=parameter.name)
-
-    def _path(self, text: str) -> Template:
-        template = parse_path(text, self.scope, self.declared)
-        bound = self.scope.variables
-        return tuple(
-            # An unbound `{{UPPER}}` in a path is an argument like any placeholder.
-            part._replace(is_variable=part.name in bound or "env." in part.written)
-            if isinstance(part, Ref)
-            else part
-            for part in template
-        )
 
     def _placeholder(self, ref: Ref) -> None:
         name = ref.name
@@ -322,6 +317,7 @@ class _Compiler:
         body = self.spec.body
         if body is None or body.kind == "unknown":
             return None
+        self.at = body.path
         plan = compile_body(body, self.scope, self.declared, self.settings)
         by_name = {field.name: field for field in body.fields}
         declared_body = {p.name: p for p in self.spec.parameters if p.in_ == "body"}
@@ -345,6 +341,7 @@ class _Compiler:
         authentication = self.spec.consumes.authentication
         if authentication is None:
             return (), None
+        self.at = authentication.path
         credentials = tuple(
             (c.in_, c.name, parse_credential(c.value, self.scope))
             for c in authentication.credentials
@@ -362,6 +359,10 @@ class _Compiler:
 
     def _find(self, code: str, path: DocumentPath, message: str, hint: str) -> None:
         self.findings.append(Finding(code, path, message, hint))
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _open_end(path: Template) -> bool:
