@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -38,6 +39,7 @@ class Terminal:
     ) -> None:
         self.shown = ""
         self.code: int | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._process, self._terminal = pty.fork()
         if self._process == 0:  # pragma: no cover - another process
             try:
@@ -77,7 +79,8 @@ class Terminal:
             data = os.read(self._terminal, 65536)
         except OSError:  # Linux says so when the process has ended
             data = b""
-        self.shown += data.decode("utf-8", "replace").replace("\r\n", "\n")
+        # A character, or the end of a line, may come in two parts.
+        self.shown = (self.shown + self._decoder.decode(data)).replace("\r\n", "\n")
         return bool(data)
 
     def __enter__(self) -> Terminal:
