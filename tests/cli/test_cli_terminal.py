@@ -118,18 +118,25 @@ def test_progress_bar_of_a_download(tmp_path: Path) -> None:
 
 
 def test_progress_bar_of_a_long_check(tmp_path: Path) -> None:
-    """Checking many files shows how far it is, in a terminal alone."""
-    text = Path(DOCKER).read_bytes()
-    for number in range(40):
-        (tmp_path / f"{number:02}.yaml").write_bytes(text)
-    shown, code = _run("validate", str(tmp_path), columns=50, NAFTIKO_CACHE="off")
-    assert code == 0
-    bars = shown.split("\r\x1b[K")
-    assert "/40 files" in bars[1]
-    assert max(map(len, bars[:-1])) < 50
-    assert bars[-1].startswith("\x1b[1m40 files, 40 valid")
-    quiet, _ = _run("validate", str(tmp_path / "00.yaml"), "--quiet")
-    assert quiet == ""
+    """Checking for long shows how far it is, in a terminal, unless told not to."""
+    pipe = tmp_path / "slow.yaml"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("wb") as file:  # waits for the reader
+            time.sleep(0.8)
+            file.write(Path(BOOKSHOP).read_bytes())
+
+    for more, bars in (([], 1), (["--quiet"], 0)):
+        threading.Thread(target=write, daemon=True).start()
+        paths = [BOOKSHOP, str(pipe)]
+        shown, code = _run("validate", *paths, *more, columns=50)
+        assert code == 0
+        drawn = shown.split("\r\x1b[K")
+        assert [text for text in drawn if "/2 files" in text] == drawn[1 : 1 + bars]
+        assert max(map(len, drawn)) < 50
+        last = "" if more else "\x1b[1m2 files, 2 valid, 0 errors, 0 warnings\x1b[0m\n"
+        assert drawn[-1] == last
 
 
 def test_message_begins_a_line_of_its_own() -> None:
