@@ -153,6 +153,17 @@ class _Compiler:
         path_text, _, query_text = text.partition("?")
         path = parse_path(path_text, self.scope, self.declared)
         query_head = parse_path(query_text, self.scope, self.declared)
+        if any(
+            "{" in part or "}" in part
+            for part in (*path, *query_head)
+            if isinstance(part, str)
+        ):
+            self._find(
+                "U-template",
+                spec.path,
+                f"a brace in the path '{shorten(text)}' belongs to no placeholder",
+                "write `{name}`, or `%7B` and `%7D` for the characters themselves",
+            )
         placeholders = {ref.name: ref for ref in refs((*path, *query_head))}
         places: dict[str, list[Slot]] = {"query": [], "header": [], "cookie": []}
         environment: list[str] = []
@@ -259,9 +270,9 @@ class _Compiler:
 
     def _value(self, parameter: InputParameter) -> Template:
         self.at = (*parameter.path, "value")
-        if not isinstance(parameter.value, str):
-            return (to_text(parameter.value),)
-        template = parse(parameter.value, self.scope, self.declared - {parameter.name})
+        # Of what is structured the texts are rendered, and its JSON is sent.
+        text = to_text(parameter.value)
+        template = parse(text, self.scope, self.declared - {parameter.name})
         return splice(template, self.settings, own=parameter.name)
 
     def _placeholder(self, ref: Ref) -> None:

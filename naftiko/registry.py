@@ -44,13 +44,14 @@ class Registry(Mapping[str, Operation]):
         """
         operation = self._by_ref.get(ref)
         if operation is None:
-            operation = self._longer(ref)
+            operation = self._longer(str(ref))
         if operation is None:
             raise self.explain(ref)
         return operation
 
     def explain(self, ref: str) -> UnknownOperation:
         """Return the error for a ref that names no single operation."""
+        ref = str(ref)
         if ref in self._ambiguous:
             return UnknownOperation(
                 f"several operations are called '{ref}'",
@@ -135,3 +136,7 @@ class _NoSuchKey(UnknownOperation, KeyError):
         super().__init__(error.message, hint=error.hint, code=error.code)
 
     __str__ = UnknownOperation.__str__
+
+
+# What a traceback prints is the name that documents and `except` know.
+_NoSuchKey.__name__ = _NoSuchKey.__qualname__ = UnknownOperation.__name__
