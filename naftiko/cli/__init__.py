@@ -117,4 +117,5 @@ def _say_unwritten(error: OSError) -> None:
     from naftiko.cli.console import fail
 
     with suppress(OSError):  # the messages may go to the same full disk
-        fail(f"the output cannot be written: {error.strerror or error}")
+        what = f"'{error.filename}'" if error.filename else "the output"
+        fail(f"{what} cannot be written: {error.strerror or error}")

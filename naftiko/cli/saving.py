@@ -33,15 +33,15 @@ def opened(name: str) -> Iterator[IO[bytes]]:
         return
     # A link keeps leading to the file that it leads to.
     target = Path(os.path.realpath(name))
-    if target.is_dir():
+    if os.path.isdir(target):
         raise UsageError(f"-O: '{name}' is a folder", hint="name a file in it")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise UsageError(
             f"-O: the folder of '{name}' is not there", hint="make it first"
         )
     with _reported(name):
         mode = _mode_of(target)
-        handle, aside = mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+        handle, aside = mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
