@@ -7,7 +7,7 @@ know requests of ours, redirects or credentials.
 from __future__ import annotations
 
 import socket as sockets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPResponse, parse_headers
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,11 +27,13 @@ class WireHeaders(CaseInsensitiveDict[str]):
     """
 
     target: str = ""
+    #: What leaves no secret in a text.
+    mask: Callable[[str], str] = staticmethod(str)
 
     def copy(self) -> WireHeaders:
         """Return headers with the same target."""
         other = WireHeaders(self.items())
-        other.target = self.target
+        other.target, other.mask = self.target, self.mask
         return other
 
 
@@ -102,9 +104,16 @@ def target_of(url: str) -> str:
     return f"{path}?{parts.query}" if parts.query else path
 
 
-def shown_target(target: str) -> str:
-    """Return what urllib3 gets in place of a target: no query, which it would log."""
-    return target.partition("?")[0]
+def shown_target(headers: WireHeaders) -> str:
+    """Return what urllib3 gets in place of a target, which it would log.
+
+    That is a path without secrets, and no query.
+    """
+    # The host of a proxied request is needed as it is.
+    scheme, sign, rest = headers.target.partition("://")
+    host, slash, path = rest.partition("/") if sign else ("", "", headers.target)
+    path = headers.mask(path.partition("?")[0])
+    return f"{scheme}://{host}{slash}{path}" if sign else path
 
 
 class _SocketPool(HTTPConnectionPool):
@@ -145,7 +154,7 @@ class WebAdapter(HTTPAdapter):
         headers = request.headers
         if isinstance(headers, WireHeaders):
             headers.target = url
-            return shown_target(url)
+            return shown_target(headers)
         return url
 
 

@@ -33,6 +33,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: What is masked left and right of a fault before a few characters are quoted.
+_AROUND = 64 * 1024
 _EXCERPT = 200
 
 
@@ -151,11 +153,34 @@ def _refuse(format: str, wrong: str, text: str, place: int = 0) -> NoReturn:
             break
     line = text.count("\n", 0, place) + 1
     column = place - text.rfind("\n", 0, place)
-    raise OutputError(
-        f"the body is not {format}: {wrong} at line {line}, column {column}:"
-        f" {_excerpt(text[max(0, place - 30) :])}",
-        hint=hint,
-    ) from None
+    # Some of the standard library's messages go on with "at" as well.
+    wrong = wrong.removesuffix(" at")
+    told = f"the body is not {format}: {wrong} at line {line}, column {column}"
+    raise BodyError(told, text, place, hint=hint) from None
+
+
+class BodyError(OutputError):
+    """A body that is not in its format; its message quotes the place of the fault."""
+
+    def __init__(self, told: str, text: str, place: int, *, hint: str) -> None:
+        begin = max(0, place - _AROUND)
+        self._told = told
+        self._text = text[begin : place + _AROUND]
+        self._place = place - begin
+        super().__init__(self.quoting(str), hint=hint)
+
+    def quoting(self, mask: Callable[[str], str]) -> str:
+        """Return the message with what is quoted masked first, and cut then."""
+        shown = mask(self._text)
+        begin = len(mask(self._text[: self._place])) - 30
+        return f"{self._told}: {_excerpt(shown[max(0, begin) :])}"
+
+
+def message_without(mask: Callable[[str], str], error: OutputError) -> str:
+    """Return the message of an error of `decode` with the secrets in it masked."""
+    if isinstance(error, BodyError):
+        return error.quoting(mask)
+    return mask(error.message)
 
 
 def _place(text: str, line: int, column: int) -> int:

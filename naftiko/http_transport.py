@@ -237,7 +237,7 @@ class HttpTransport:
         headers.target = target_of(hop.url)
         raw = pool.urlopen(
             hop.method,
-            shown_target(headers.target),
+            shown_target(headers),
             hop.content,
             headers,
             retries=_NO_RETRIES,
@@ -415,7 +415,7 @@ class _Hop:
         if not hop.origin.startswith(("http://", "https://")):
             raise TransportError(
                 f"{request.method} {request.shown_url}: redirected to"
-                f" '{request.mask(shorten(location))}', which is no HTTP address",
+                f" '{shorten(request.mask(location))}', which is no HTTP address",
                 request=request,
             )
         hop.method, hop.body = self.method, self.body
@@ -467,6 +467,7 @@ class _Hop:
     def wire_headers(self) -> WireHeaders:
         """Return the headers that go with the body."""
         headers = WireHeaders(self.headers)
+        headers.mask = self.request.mask
         if self._length is not None and "Transfer-Encoding" not in headers:
             headers["Content-Length"] = str(self._length)
         return headers

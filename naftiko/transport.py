@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from naftiko.errors import OutputError
-from naftiko.formats import charset_of, documents
+from naftiko.formats import charset_of, documents, message_without
 from naftiko.messages import Request, Response
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ class StreamedResponse:
         except OutputError as error:
             request = self.request
             raise OutputError(
-                f"{request.method} {request.shown_url}: {request.mask(error.message)}",
+                f"{request.method} {request.shown_url}:"
+                f" {message_without(request.mask, error)}",
                 hint="`lines()` and `bytes()` give it as it is",
                 request=request,
             ) from None
