@@ -35,7 +35,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 #: A whole origin, and a path; no user, query or fragment (RFC 3986, 3).
 _WEB = re.compile(
     r"https?://(?:[^/?#\s@:\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:/[^?#\s]*)?",
+    r"(?:/[^?#\x00-\x1f]*)?",
     re.IGNORECASE,
 )
 _PLACEHOLDER_HOST = re.compile(
