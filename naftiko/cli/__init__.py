@@ -32,9 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
-        if argv is None:
-            _die_of_interrupt()
-        return EXIT_INTERRUPTED
+        pass
     except BrokenPipeError:
         _forget_output()
         return EXIT_CLOSED_PIPE
@@ -42,6 +40,10 @@ def main(argv: list[str] | None = None) -> int:
         _forget_output()
         _say_unwritten(error)
         return EXIT_UNWRITTEN
+    # Here, behind the exception, everything that it held has been cleaned up.
+    if argv is None:
+        _die_of_interrupt()
+    return EXIT_INTERRUPTED
 
 
 def _run(words: list[str], is_process: bool) -> int:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from errno import EACCES
 from pathlib import Path
 from stat import S_IMODE
-from tempfile import mkstemp
 from typing import IO, TYPE_CHECKING
 
 from naftiko.cli.words import UsageError
@@ -41,14 +40,20 @@ def opened(name: str) -> Iterator[IO[bytes]]:
         )
     with _reported(name):
         mode = _mode_of(target)
-        handle, aside = mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
+        # The name is known before the file is there: an interrupt between the two
+        # leaves nothing behind.
+        aside = target.with_name(f".{target.name[:50]}.{os.urandom(6).hex()}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(aside, "xb", opener=_private) as file:
                 yield file
-            os.chmod(aside, mode)
-            os.replace(aside, target)
+            aside.chmod(mode)
+            aside.replace(target)
         finally:
-            Path(aside).unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 @contextmanager
