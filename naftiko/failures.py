@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import requests
 from urllib3 import exceptions as pools
 
-from naftiko.errors import RequestTimeout, TransportError
+from naftiko.errors import RequestTimeout, TransportError, shorten
 
 if TYPE_CHECKING:
     from naftiko.messages import Request
@@ -50,7 +50,7 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def failure(
-    error: BaseException, request: Request, *, reading: bool = False
+    error: BaseException, request: Request, *, url: str = "", reading: bool = False
 ) -> TransportError:
     """Return our error for one of `requests`, `urllib3` or the operating system.
 
@@ -59,6 +59,7 @@ def failure(
     Args:
         error: What was raised.
         request: What was sent, or was to be sent.
+        url: Where it was to be sent to, when that is the end of a redirect.
         reading: Whether the head of the response was there already.
     """
     timed_out = _timed_out(error)
@@ -71,7 +72,9 @@ def failure(
         what = "the server closed the connection without a response"
     reason = _reason(error)
     kind = RequestTimeout if timed_out else TransportError
-    where = request.socket or request.shown_url
+    where = request.mask(request.socket) or request.shown_url
+    if url and url != request.url:
+        where += f", redirected to {shorten(request.mask(url))}"
     hint = ""
     if isinstance(error, FileNotFoundError) and error.filename:
         what = f"there is no file '{error.filename}'"

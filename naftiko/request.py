@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -280,9 +280,10 @@ def _request(
     secrets = credentials
     if beside:
         secrets += tuple(
-            Secret(name, value)
+            Secret(name, part)
             for name, value in beside.items()
             if name not in call.secrets
+            for part in _parts(value)
         )
     return Request(
         call.operation.method,
@@ -295,6 +296,16 @@ def _request(
         secrets=secrets,
         credentials=credentials,
     )
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield a value of the base URI, and what of it goes its own way."""
+    yield value
+    scheme, sign, rest = value.partition("://")
+    path = rest if "unix" in scheme else "/" + rest.partition("/")[2]
+    # A path may be a secret, as that of a web hook is; `/api/v1` is none.
+    if sign and len(path) > 8:
+        yield path
 
 
 def _origin(call: _Call, base: BaseUri) -> Origin:
@@ -637,9 +648,13 @@ def _body(call: _Call, layout: Layout, items: dict[str, str]) -> Any:
         _set(items, "Content-Type", _field_value(call, "Content-Type", str(given)))
     if encoded.data is None:
         return None
-    if encoded.content_type and not _has(items, "content-type"):
-        kind = encoded.content_type
-        items["Content-Type"] = _field_value(call, "Content-Type", kind)
+    kind, said = encoded.content_type, _get(items, "content-type")
+    if kind and not said:
+        _set(items, "Content-Type", _field_value(call, "Content-Type", kind))
+    elif said.startswith("multipart/") and "boundary=" not in said:
+        # Documents declare the type alone; without the boundary nobody can read it.
+        _, boundary, text = kind.partition("; boundary=")
+        _set(items, "Content-Type", said + boundary + text)
     return encoded.data
 
 
@@ -664,8 +679,15 @@ def _sign_in(
 ) -> Any:
     """Place the credentials; return what answers a challenge, or `None`."""
     for in_, name, template in layout.credentials:
-        if in_ == "header" and _is_given(layout, items, name):
-            continue  # an argument of the caller wins
+        # An argument of the caller wins.
+        if in_ == "header":
+            if _is_given(layout, items, name):
+                continue
+        else:
+            given = query if in_ == "query" else cookies
+            written = quote(name, safe=_NAME_SAFE) if in_ == "query" else name
+            if any(pair.partition("=")[0] == written for pair in given):
+                continue
         text = render(template, call.value_of)
         if in_ == "header":
             if not _FIELD_NAME.fullmatch(name):

@@ -233,6 +233,23 @@ def test_names_and_types_of_parts_are_one_line(tmp_path: Path) -> None:
         api.request("api.op", v="x", t="text/x\r\nX-Evil: 1")
 
 
+def test_a_declared_type_of_a_form_gets_its_boundary() -> None:
+    """A document may say `multipart/form-data` alone; the boundary is added."""
+    parameter = {"name": "Content-Type", "in": "header", "value": "multipart/form-data"}
+    api = capability(
+        {
+            "method": "POST",
+            "inputParameters": [parameter],
+            "body": {"type": "multipart", "data": {"a": "1"}},
+        }
+    )
+    request = api.request("api.op")
+    kind, _, boundary = request.headers["Content-Type"].partition("; boundary=")
+    assert kind == "multipart/form-data"
+    assert request.content is not None
+    assert request.content.startswith(b"--" + boundary.encode() + b"\r\n")
+
+
 def test_parts_of_many_kinds(tmp_path: Path) -> None:
     """A list is several parts; `Content` says a type; what is absent is left out."""
     api = capability(

@@ -151,6 +151,16 @@ def test_redirect_to_what_is_no_http_address(location: str) -> None:
             api.call("api.op")
 
 
+def test_a_redirect_to_nowhere_names_both_addresses() -> None:
+    """It is not the first server that is not there."""
+    with Recorder() as gone:
+        url = gone.url
+    with Recorder(redirect(f"{url}/y")) as server, capability(base_uri=server.url) as api:
+        with pytest.raises(naftiko.TransportError) as caught:
+            api.call("api.op")
+    assert f"{server.url}/x, redirected to {url}/y: no connection" in str(caught.value)
+
+
 AUTHS: list[dict[str, Any]] = [
     {"type": "bearer", "token": "{{TOKEN}}"},
     {"type": "basic", "username": "ann", "password": "{{TOKEN}}"},
