@@ -63,6 +63,7 @@ _FISH = """\
 function __naftiko_complete
     set -l words (commandline -opc)
     set -l command (string replace -r '^~' $HOME -- $words[1])
+    type -q $command; or return
     set -e words[1]
     set -l last (commandline -ct)
     set -l found ($command __complete fish $words -- "$last" 2>/dev/null)
