@@ -561,7 +561,7 @@ def _too_large(request: Request, limit: int) -> TransportError:
         f"{request.method} {request.shown_url}: the response is larger than"
         f" {limit:,} bytes",
         request=request,
-        hint="stream it, or raise HttpTransport(max_response_bytes=…)",
+        hint="stream it (--stream or -O), or raise HttpTransport(max_response_bytes=…)",
     )
 
 
