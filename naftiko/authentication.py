@@ -181,7 +181,7 @@ def _several(
         ]
     if not pairs or not all(_text(part) for pair in pairs for part in pair):
         # One that is missing is as bad as none: the server would refuse.
-        missing = "`headers`" if place == "header" else "`parameters`"
+        missing = f"{place} names and values"
         _incomplete(reading.found, reading.path, reading.written, missing)
         return
     for name, value in pairs:
@@ -193,7 +193,7 @@ def _incomplete(found: Findings, path: DocumentPath, kind: str, missing: str) ->
         "U-auth-incomplete",
         path,
         f"authentication of type '{kind}' lacks {missing}",
-        f'add {missing}, with a variable such as "{{{{NAME}}}}"',
+        'add it, with a variable as the value: "{{NAME}}"',
     )
 
 

@@ -145,11 +145,12 @@ def note_templates(
         odd.append(ref)
     if odd:
         bound = [f"'{{{{{v}}}}}'" for ref in odd if (v := _bound(ref.name, scope))]
+        names = list(dict.fromkeys(ref.written for ref in odd))
         found.add(
             "W-base-uri-templated",
             path,
-            f"{names_of(dict.fromkeys(ref.written for ref in odd))} in the base URI"
-            " needs a value for every call",
+            f"{names_of(names)} in the base URI need{'s' * (len(names) == 1)} a value"
+            " for every call",
             f"write {names_of(dict.fromkeys(bound))}"
             if len(bound) == len(odd)
             else f"bind variables and write `{{{{NAME}}}}`, or give"
@@ -229,13 +230,14 @@ def checked_uri(uri: Any) -> str:
     elif _is_web(_REFERENCE.sub("1", text)):
         return text.removesuffix("/")
     raise ArgumentError(
-        f"'{shorten(uri)}' is not a base URI",
+        f"'{shorten(_without_user(str(uri)))}' is not a base URI",
         hint="write http://…, https://… or unix:///path/of.sock, without ? and #",
     )
 
 
 def _without_user(text: str) -> str:
-    return re.sub(r"//[^/?#]*@", "//…@", text)
+    """Return a text without what may be a user name and a password."""
+    return re.sub(r"^([a-z+.-]+:/+)?.*@", r"\1…@", text, flags=re.S | re.I)
 
 
 def _is_web(text: str) -> bool:

@@ -111,11 +111,11 @@ class ConsumesReader:
                     copies.add(at)
                 seen.add(content)
             alike = " identical" if len(seen) == 1 else ""
+            shown = shorten(namespace)
             self.found.add(
                 "W-namespace-duplicate",
                 (*group[1][0], "namespace"),
-                f"the namespace '{shorten(namespace)}' is that of {len(group)}{alike}"
-                " adapters",
+                f"{len(group)}{alike} adapters have the namespace '{shown}'",
                 "keep one of them" if alike else "give each adapter its own name",
             )
         return copies
@@ -155,9 +155,7 @@ class ConsumesReader:
         )
         consumes = Consumes(
             namespace,
-            read_base_uri(
-                entry.get("baseUri"), at, found, written="baseUri" in entry
-            ),
+            read_base_uri(entry.get("baseUri"), at, found, written="baseUri" in entry),
             text_of(entry.get("description")),
             authentication,
             tuple(
@@ -209,11 +207,13 @@ class ConsumesReader:
     def _resource(self, entry: Mapping[str, JSON], at: DocumentPath) -> _Resource:
         name = text_of(entry.get("name"))
         if not _KEBAB.fullmatch(name) or _DATE.fullmatch(name):
+            what = "is not letters, digits and '-'"
+            if _DATE.fullmatch(name):
+                what = "is a date"
             self.found.add(
                 "W-resource-name",
                 (*at, "name") if "name" in entry else at,
-                f"the resource name '{shorten(name)}' is not a name of letters, digits"
-                " and '-'"
+                f"the resource name '{shorten(name)}' {what}"
                 if name
                 else "a resource without a name",
                 "rename it; nothing refers to it" if name else "add `name:`",
@@ -369,7 +369,7 @@ class ConsumesReader:
             self.found.unknown(
                 "U-body-type",
                 (*where, "type"),
-                "the body type",
+                f"the body type '{shorten(written)}' is not known",
                 written,
                 _PUBLISHED_BODIES,
             )
@@ -458,13 +458,21 @@ def _read_inputs(
             )
             continue
         if in_ and in_ not in _PLACES:
-            what = f"the place of the parameter '{shorten(name)}',"
-            found.unknown("U-parameter-place", (*at, "in"), what, in_, _PLACES)
-        value = entry.get("value")
+            found.unknown(
+                "U-parameter-place",
+                (*at, "in"),
+                f"the parameter '{shorten(name)}' has an unknown place,"
+                f" '{shorten(in_)}'",
+                in_,
+                _PLACES,
+            )
+        # `template` is the older word (spec 2.3).
+        value_key = "template" if entry.get("value") is None else "value"
+        value = entry.get(value_key)
         if isinstance(value, (dict, list)):
             found.add(
                 "W-parameter-value",
-                (*at, "value"),
+                (*at, value_key),
                 f"the value of '{shorten(name)}' is {a_kind_of(value)}; its texts are"
                 " rendered",
                 "describe it under `body.data`",

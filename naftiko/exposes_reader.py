@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from naftiko.data import a_kind_of, join_path, mappings_of, text_of
-from naftiko.errors import did_you_mean, names_of, shorten
+from naftiko.errors import shorten
 from naftiko.model import Exposes, Function, InputParameter, Link, Step
 
 if TYPE_CHECKING:
@@ -48,13 +48,14 @@ def read_exposes(
     for at, entry in found.mappings(data, path):
         kind = text_of(entry.get("type"))
         if kind not in readers:
-            found.add(
+            found.unknown(
                 "U-expose-type",
                 (*at, "type") if "type" in entry else at,
                 f"an adapter of type '{shorten(kind)}' cannot be served"
                 if kind
                 else "an adapter without a type cannot be served",
-                did_you_mean(kind, readers) or f"use one of {names_of(readers)}",
+                kind,
+                readers,
             )
             continue
         namespace = text_of(entry.get("namespace"))
@@ -325,7 +326,7 @@ def _has_static(outputs: JSON) -> bool:
         return any(_has_static(entry) for entry in outputs)
     if not isinstance(outputs, dict):
         return False
-    value = outputs.get("value", outputs.get("const"))
+    value = outputs.get("value")
     if value is not None:
         # A named value that begins with `$` is a mapping (spec 2.7).
         is_path = isinstance(value, str) and value.lstrip().startswith("$")

@@ -12,7 +12,7 @@ from naftiko.data import a_kind_of
 from naftiko.errors import Problem, did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from naftiko.document import Document
     from naftiko.model import DocumentPath
@@ -68,11 +68,16 @@ class Findings:
         self.add("W-incomplete-dropped", path, message, hint, key=key)
 
     def unknown(
-        self, code: str, path: DocumentPath, what: str, value: str, known: Sequence[str]
+        self,
+        code: str,
+        path: DocumentPath,
+        message: str,
+        value: str,
+        known: Iterable[str],
     ) -> None:
         """Note a value that is not one of those known, and the one it is most like."""
         hint = did_you_mean(value, known) or f"use one of {names_of(known)}"
-        self.add(code, path, f"{what} '{shorten(value)}' is not known", hint)
+        self.add(code, path, message, hint)
 
     def mappings(
         self, data: JSON, path: DocumentPath

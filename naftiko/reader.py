@@ -48,7 +48,12 @@ def refusal(data: JSON, found: Findings) -> bool:
         found.add(
             "E-not-a-capability",
             (),
-            _what_it_is(data, "no `naftiko` version"),
+            _what_it_is(
+                data,
+                f"`naftiko` is {a_kind_of(version)}"
+                if "naftiko" in data
+                else "no `naftiko` version",
+            ),
             _how_to_begin(data, version),
         )
         return True
@@ -98,7 +103,7 @@ def refusal(data: JSON, found: Findings) -> bool:
 
 def _what_it_is(data: Mapping[str, JSON], lacking: str) -> str:
     keys = names_of([f"`{shorten(key, 40)}`" for key in data], 6)
-    return f"not a capability document: {lacking}, but {keys}"
+    return f"not a capability document: {lacking}; it holds {keys}"
 
 
 def _how_to_begin(data: Mapping[str, JSON], version: JSON) -> str:
