@@ -68,7 +68,10 @@ class _Reading:
     ) -> None:
         self.data = data
         shown = shorten(namespace)
-        self.signer = f"pass a signer: load(..., auth={{'{shown}': signer}})"
+        self.signer = (
+            f"pass a signer: load(..., auth={{'{shown}': signer}}), or in a shell"
+            " --header 'Authorization: …'"
+        )
         self.path = path
         self.found = found
         self.written = written

@@ -284,7 +284,10 @@ def fill(
 def _without(base: BaseUri, ref: Ref) -> CallError:
     text = f"the base URI '{base.text}' needs a value for '{ref.name}'"
     code = "U-base-uri-unresolved"
-    hint = f"give variables={{'{ref.name}': …}} or base_uri='https://…'"
+    hint = (
+        f"set {ref.name} in the environment, or give variables={{'{ref.name}': …}},"
+        " base_uri= or --base-uri"
+    )
     if ref.is_variable:
         return UnboundVariable(text, name=ref.name, code=code, hint=hint)
     return CallError(text, code=code, hint=hint)
