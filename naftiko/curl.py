@@ -63,7 +63,8 @@ def curl_command(request: Sendable) -> str:
     if login is not None:
         words += ["--user", shell_word(login)]
     elif type(request.auth).__name__ == "DigestLogin":
-        words += ["--digest", "--user", shell_word(request.mark(str(request.auth)))]
+        login = f"{request.auth.username}:{request.auth.password}"
+        words += ["--digest", "--user", shell_word(request.mark(login))]
     before, body = _body_words(request)
     if request.body is None and request.method not in _BODILESS:
         words += ["--header", "'Content-Length: 0'"]

@@ -173,7 +173,7 @@ class Request:
                 for name, value in preview.headers.items()
             },
             "body": plain(preview.shown_body()) or None,
-            **({"unix_socket": self.socket} if self.socket else {}),
+            **({"unix_socket": self.mask(self.socket)} if self.socket else {}),
         }
 
     def __repr__(self) -> str:
@@ -184,7 +184,7 @@ class Request:
         if shown["body"]:
             parts.append(f"body={shorten(shown['body'])!r}")
         if self.socket:
-            parts.append(f"socket={self.socket!r}")
+            parts.append(f"socket={self.mask(self.socket)!r}")
         return f"Request({', '.join(parts)})"
 
 

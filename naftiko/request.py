@@ -330,9 +330,9 @@ def _previewed(call: _Preview, base: BaseUri) -> Origin:
     if not unbound:
         # The values are checked, and may name a socket.
         origin = split_origin(fill(base, partial(_Call.find, call), call.arguments))
-        call.secrets.clear()
         if origin.socket:
             return origin
+        call.secrets.clear()
 
     def place(name: str) -> str | None:
         return marker(name) if name in unbound else call.find(name)
