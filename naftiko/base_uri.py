@@ -284,10 +284,9 @@ def fill(
 def _without(base: BaseUri, ref: Ref) -> CallError:
     text = f"the base URI '{base.text}' needs a value for '{ref.name}'"
     code = "U-base-uri-unresolved"
-    hint = (
-        f"set {ref.name} in the environment, or give variables={{'{ref.name}': …}},"
-        " base_uri= or --base-uri"
-    )
+    hint = f"give variables={{'{ref.name}': …}}, base_uri= or --base-uri"
+    if ref.is_variable:
+        hint = f"set {ref.name} in the environment, or {hint}"
     if ref.is_variable:
         return UnboundVariable(text, name=ref.name, code=code, hint=hint)
     return CallError(text, code=code, hint=hint)
