@@ -12,7 +12,7 @@ from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _DESCRIPTION = "Run Naftiko capability files: check one, list it, call its operations."
 _ITEMS = """\
@@ -51,7 +51,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(words: list[str]) -> argparse.Namespace:
     """Return what the words mean; options may stand anywhere among arguments."""
-    parser = build_parser()
+    # Building every command takes as long as reading a cached document.
+    named = words[:1] if words and words[0] in COMMANDS else COMMANDS
+    parser = build_parser(named)
     if not words:
         parser.print_help(sys.stderr)
         raise SystemExit(EXIT_USAGE)
@@ -109,8 +111,8 @@ def options_of(command: _Parser) -> dict[str, argparse.Action]:
     return {text: a for a in command._actions for text in a.option_strings}
 
 
-def build_parser() -> _Parser:
-    """Return the parser of all commands."""
+def build_parser(names: Iterable[str] | None = None) -> _Parser:
+    """Return the parser of all commands, or of those that are named."""
     parser = _Parser("naftiko", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument(
         "-V", "--version", action="version", version=f"naftiko {__version__}"
@@ -118,7 +120,8 @@ def build_parser() -> _Parser:
     commands = parser.add_subparsers(
         metavar="COMMAND", dest="command", title="commands", parser_class=_Parser
     )
-    for name, (text, add) in COMMANDS.items():
+    for name in COMMANDS if names is None else names:
+        text, add = COMMANDS[name]
         command = commands.add_parser(
             name,
             help=text,
