@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import glob
 import os
 import sys
@@ -172,6 +173,8 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[_Chec
     kinds = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in kinds else None)
     _check_one_ahead(options)
+    # What is there now stays shared: the collector would touch it in each process.
+    gc.freeze()
     with context.Pool(count, _ignore_interrupts) as pool:
         yield from pool.imap(
             _check, tasks, chunksize=max(1, min(32, len(files) // (count * 8)))
