@@ -115,13 +115,15 @@ def pointer(path: DocumentPath) -> str:
 def best_first(problems: list[Problem]) -> tuple[Problem, ...]:
     """Return errors before warnings before notes, each in the order of the text.
 
-    Before all others stands what concerns the document as a whole.
+    Among the errors, those that make the whole document useless come first.
     """
     unique = dict.fromkeys(problems)
 
-    def rank(problem: Problem) -> tuple[int, bool, int, int, str]:
+    def rank(problem: Problem) -> tuple[int, int, int, int, str]:
+        kind = 2 if problem.code[0] in "UW" else 1
+        if problem.code[0] == "E" and not problem.code.startswith("E-schema"):
+            kind = 0
         weight = _RANK[problem.severity]
-        is_part = problem.code[0] != "E"
-        return weight, is_part, problem.line, problem.column, problem.code
+        return weight, kind, problem.line, problem.column, problem.code
 
     return tuple(sorted(unique, key=rank))

@@ -393,7 +393,14 @@ class _Linker:
     def _steps(self, function: Function) -> None:
         earlier: list[str] = []
         for step in function.steps:
-            if step.type == "call":
+            if step.type == "call" and not step.call:
+                self.found.add(
+                    "U-call-unresolved",
+                    step.path,
+                    f"the step '{shorten(step.name)}' calls nothing",
+                    "add `call: namespace.operation`",
+                )
+            elif step.type == "call":
                 called = self._call(step.call, (*step.path, "call"))
                 if called is not None:
                     for name in step.with_:
@@ -401,7 +408,7 @@ class _Linker:
             elif step.type == "lookup" and step.index not in earlier:
                 self.found.add(
                     "U-call-unresolved",
-                    (*step.path, "index"),
+                    (*step.path, "index") if step.index else step.path,
                     f"the lookup names no earlier step '{shorten(step.index)}'",
                     did_you_mean(step.index, earlier)
                     or f"earlier: {names_of(earlier)}",
