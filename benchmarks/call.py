@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -94,26 +96,48 @@ def measure_docker(report: Report, rounds: int) -> None:
 
 def _measure_docker(report: Report, rounds: int, peer: Any, path: str) -> None:
     with naftiko.load(DOCKER, base_uri=f"unix://{path}") as ours:
-        cases: dict[str, tuple[Case, Case, float | None]] = {
+        cases: dict[str, tuple[str, Case, Case, float | None]] = {
             "containers": (
+                "/containers/json?all=true&limit=100",
                 lambda: peer.containers(all=True, limit=100),
                 lambda: ours.call("docker.containerlist", all=True, limit=100),
                 0.75,
             ),
-            "ping": (peer.ping, lambda: ours.call("docker.systemping"), 0.75),
+            "ping": ("/_ping", peer.ping, lambda: ours.call("docker.systemping"), 0.75),
             # The engine itself takes milliseconds for this one; no client changes that.
             "version": (
+                "/version",
                 lambda: peer.version(api_version=False),
                 lambda: ours.call("docker.systemversion"),
                 None,
             ),
         }
-        for name, (theirs, mine, bar) in cases.items():
+        for name, (target, theirs, mine, bar) in cases.items():
             peer_name, our_name = f"docker-py, {name}", f"call, docker {name}"
-            samples = take({peer_name: theirs, our_name: mine}, rounds, 100)
+            bare_name = f"http.client, {name}"
+            with _bare(path, target) as bare:
+                named = {peer_name: theirs, our_name: mine, bare_name: bare}
+                samples = take(named, rounds, 100)
             report.add(samples)
             what = f"call ÷ docker-py, {name}"
             report.ratio(what, samples[our_name], samples[peer_name], most=bar)
+            what = f"http.client, nothing decoded ÷ docker-py, {name}"
+            report.ratio(what, samples[bare_name], samples[peer_name])
+
+
+@contextmanager
+def _bare(path: str, target: str) -> Iterator[Case]:
+    """Give what the engine and the standard library cost without any client."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(path)
+
+    def get() -> bytes:
+        connection.request("GET", target)
+        return connection.getresponse().read()
+
+    yield get
+    connection.close()
 
 
 class NoEngine(Exception):
