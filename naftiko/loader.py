@@ -7,9 +7,11 @@ This module must not know what any of the stages does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from naftiko import document as documents
+from naftiko.base_uri import override_of
 from naftiko.bindings import Variables, scope_of
 from naftiko.capability import DEFAULT_TIMEOUT, Capability
 from naftiko.errors import (
@@ -20,13 +22,12 @@ from naftiko.errors import (
     ValidationError,
     did_you_mean,
 )
-from naftiko.findings import Findings, best_first
+from naftiko.findings import Findings, best_first, pointer
 from naftiko.linker import link
 from naftiko.reader import read_capability, refusal
 from naftiko.truncation import drop_incomplete, note_truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from requests.auth import AuthBase
@@ -114,7 +115,7 @@ def load(
         timeout=timeout,
         base_uri=base_uri,
         auth=auth,
-        problems=stages.problems(),
+        problems=_unsettled(stages.problems(), spec, base_uri, auth),
     )
 
 
@@ -135,7 +136,8 @@ def validate(
         truncated: `"report"` a cut-off file as an error, or `"accept"` it.
 
     Returns:
-        The problems, best first: errors before warnings, in the order of the text.
+        The problems, best first: errors before warnings, what makes the document
+        useless before what concerns a part of it, in the order of the text.
 
     Raises:
         DocumentError: The file cannot be read.
@@ -251,6 +253,30 @@ def _refused(
         hint=first.hint,
         code=first.code,
         location=first.location,
+    )
+
+
+def _unsettled(
+    problems: tuple[Problem, ...],
+    spec: CapabilitySpec,
+    base_uri: str | Mapping[str, str] | None,
+    auth: Mapping[str, AuthBase] | None,
+) -> tuple[Problem, ...]:
+    """Return the findings but those that the caller has made up for."""
+    settled: list[tuple[str, str]] = []
+    for consumes in spec.consumes:
+        at = pointer(consumes.path)
+        if override_of(consumes.namespace, base_uri) is not None:
+            settled.append((at, "-base-uri-"))
+        if isinstance(auth, Mapping) and consumes.namespace in auth:
+            settled.append((at, "U-auth-"))
+    return tuple(
+        problem
+        for problem in problems
+        if not any(
+            word in problem.code and f"{problem.path}/".startswith(f"{at}/")
+            for at, word in settled
+        )
     )
 
 
