@@ -66,6 +66,17 @@ def _steps(draw: st.DrawFn, *, library: bool = False) -> tuple[str, str]:
     return ours, theirs
 
 
+#: Anything anywhere, for paths that lead nowhere.
+ANY = st.recursive(
+    SCALAR,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "c_1"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
 def _found(theirs: str, data: Any) -> list[Any]:
     return [match.value for match in parse(theirs).find(data)]
 
@@ -80,6 +91,26 @@ def test_plain_paths(paths: tuple[str, str], data: dict[str, Any]) -> None:
         assert compile_path(ours)(data) == (found[0] if found else None)
     else:
         assert compile_path(ours)(data) == found
+
+
+@given(
+    steps=st.lists(st.sampled_from([".a", "['b']", ".c_1", "[0]", "[1]"]), max_size=4),
+    data=ANY,
+)
+def test_definite_paths_in_any_data(steps: list[str], data: Any) -> None:
+    """Where a path meets what it does not fit, it finds nothing."""
+    path = "$" + "".join(steps)
+    found: Any = data
+    for step in steps:
+        key = int(step[1]) if step[1].isdigit() else step.strip("[].'")
+        # The library takes a letter of a text for an item, so this is our own walk.
+        kind = list if isinstance(key, int) else dict
+        fits = isinstance(found, kind) and (
+            key < len(found) if kind is list else key in found
+        )
+        found = found[key] if fits else None
+    assert compile_path(path)(data) == found
+    assert isinstance(compile_path(f"{path}[*]")(data), list)
 
 
 @given(paths=_steps(library=True), data=DATA)
