@@ -115,6 +115,11 @@ class Capability:
         self._name = name
         self._scope = scope
         self._variables = variables
+        if transport is not None and not hasattr(transport, "send"):
+            raise ArgumentError(
+                f"transport: a {type(transport).__name__} cannot send",
+                hint="pass an HttpTransport, a StubTransport, or what has `send`",
+            )
         self._connections = _Connections(transport)
         self._transport = transport
         self._is_view = False
@@ -122,7 +127,7 @@ class Capability:
         self._namespaces = tuple(dict.fromkeys(c.namespace for c in spec.consumes))
         self._base_uri = self._checked_keys("base_uri", base_uri)
         self._auth = self._checked_auth(auth)
-        self._headers = dict(headers or {})
+        self._headers = checked_names("headers", headers)
         self._plans: dict[str, _Plan] = {}
 
     # --- calling ----------------------------------------------------------------------
@@ -257,7 +262,7 @@ class Capability:
         view.__dict__.update(self.__dict__)
         view._plans = {}
         view._is_view = True
-        view._variables = self._variables.using(variables)
+        view._variables = self._variables.using(checked_names("variables", variables))
         view._transport = None
         if auth is not None:
             view._auth = {**self._auth, **self._checked_auth(auth)}
@@ -266,7 +271,7 @@ class Capability:
         if timeout is not None:
             view._timeout = checked_timeout(timeout)
         if headers is not None:
-            view._headers = {**self._headers, **headers}
+            view._headers = {**self._headers, **checked_names("headers", headers)}
         return view
 
     def close(self) -> None:
@@ -407,6 +412,25 @@ def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
             hint="give a mapping name → value, or keywords",
         )
     return {**arguments, **more}
+
+
+def checked_names(what: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a mapping from names that an option gives.
+
+    Raises:
+        ArgumentError: It is no mapping, or something in it is no name.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ArgumentError(
+            f"{what}: a {type(given).__name__} is no mapping",
+            hint=f"give name → value: {what}={{'NAME': …}}",
+        )
+    for name in given:
+        if not isinstance(name, str):
+            raise ArgumentError(f"{what}: '{name}' is no text", hint="names are texts")
+    return dict(given)
 
 
 def checked_timeout(timeout: Any) -> Any:

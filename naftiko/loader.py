@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from naftiko import document as documents
 from naftiko.base_uri import override_of
 from naftiko.bindings import Variables, scope_of
-from naftiko.capability import DEFAULT_TIMEOUT, Capability
+from naftiko.capability import DEFAULT_TIMEOUT, Capability, checked_names
 from naftiko.errors import (
     ArgumentError,
     DocumentSyntaxError,
@@ -86,6 +86,11 @@ def load(
     _choice("schema", schema, (*SCHEMAS, None))
     _choice("truncated", truncated, _TRUNCATED)
     _choice("unplaced_path_parameters", unplaced_path_parameters, _UNPLACED)
+    variables = checked_names("variables", variables)
+    paths = checked_names("paths", paths)
+    for ref, path in paths.items():
+        if not isinstance(path, str):
+            raise ArgumentError(f"paths: the path of '{ref}' is no text")
     document = documents.read(source)
     stages = _Stages(document, schema)
     if truncated == "reject":
@@ -99,11 +104,12 @@ def load(
     registry = stages.read_and_link(
         variables, paths, append_unplaced=unplaced_path_parameters == "append"
     )
-    if unknown := [ref for ref in paths or () if ref not in registry]:
-        raise ArgumentError(
-            f"paths: no operation is called '{unknown[0]}'",
-            hint=did_you_mean(unknown[0], registry),
-        )
+    for ref in paths:
+        if ref not in registry:
+            raise ArgumentError(
+                f"paths: no operation is called '{ref}'",
+                hint=did_you_mean(ref, registry),
+            )
     spec, scope = stages.spec, stages.scope
     return Capability(
         spec,
