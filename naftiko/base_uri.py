@@ -266,7 +266,7 @@ def fill(
             continue
         value = lookup(part.name)
         if value is None and part.name in base.names and part.name in arguments:
-            value = to_text(arguments[part.name])
+            value = _argument(part, arguments[part.name])
         if not value:
             raise _without(base, part)
         written.append(_placed(part, value, "".join(written), base))
@@ -279,6 +279,16 @@ def fill(
             code="U-base-uri-unresolved",
         )
     return text.removesuffix("/")
+
+
+def _argument(ref: Ref, value: Any) -> str:
+    try:
+        return to_text(value)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"argument '{ref.name}' cannot stand in the base URI: {error}",
+            code="U-base-uri-unresolved",
+        ) from None
 
 
 def _without(base: BaseUri, ref: Ref) -> CallError:

@@ -317,8 +317,9 @@ class _Compiler:
         """Compile multipart data: a list of parts, or a mapping name → value."""
         if isinstance(data, dict):
             data = _named(data)
-        entries = [part for part in data or () if isinstance(part, dict)]
-        return self.tree([{"name": "", **part} for part in entries])
+        if isinstance(data, list):
+            data = [part for part in data if isinstance(part, dict)]
+        return self.tree(data)
 
     def _parse(
         self,
@@ -370,16 +371,17 @@ def encode(plan: BodyPlan, given: Any, value_of: ValueOf) -> Encoded:
     Raises:
         ArgumentError: A value cannot be written in this kind of body.
     """
-    if given is ABSENT:
-        value = plan.build(value_of)
-        if value is ABSENT:
-            return Encoded(None)
-    elif plan.kind in _BY_NAME and isinstance(given, Mapping):
-        value = _named(given) if plan.kind == "multipartForm" else given
-    else:
+    if given is not ABSENT and not (
+        plan.kind in _BY_NAME and isinstance(given, Mapping)
+    ):
         return encode_content(given, plan.content_type)
     try:
+        value = plan.build(value_of) if given is ABSENT else given
+        if value is ABSENT:
+            return Encoded(None)
         return _ENCODERS[plan.kind](value, plan.content_type)
+    except ArgumentError:
+        raise
     except (TypeError, ValueError) as error:
         raise ArgumentError(
             f"the body cannot be written as {plan.content_type}: {error}"
@@ -478,9 +480,14 @@ def _multipart(value: Any, content_type: str) -> Encoded:
 
     boundary = choose_boundary()
     pieces: list[bytes | Path | IO[bytes]] = []
-    for part in value:
-        if "value" not in part:
+    parts = _named(value) if isinstance(value, Mapping) else value
+    if not isinstance(parts, list) or not all(isinstance(p, Mapping) for p in parts):
+        raise ValueError("it is no mapping name → value")
+    for part in parts:
+        if part.get("value") is None:
             continue
+        if not part.get("name"):
+            raise ValueError("a part has no name")
         given = part["value"]
         for item in given if isinstance(given, list) else [given]:
             content, head = _part(part, item)

@@ -117,6 +117,9 @@ def compile_layout(
         hint = "write a plain reference: '{{name}}'"
         finding = Finding("U-template", compiler.at, str(error), hint)
         return _unusable(spec, finding)
+    except UnicodeEncodeError:
+        told = "a text holds half a character, which UTF-8 cannot carry"
+        return _unusable(spec, Finding("U-template", compiler.at, told))
 
 
 def _unusable(spec: OperationSpec, finding: Finding) -> Layout:

@@ -220,8 +220,8 @@ def _checked(
                     call, name.partition("\0")[0], "is not text that UTF-8 can hold"
                 ) from None
         raise CallError(
-            f"{call.operation.ref}: the value of a variable is not text that UTF-8"
-            " can hold",
+            f"{call.operation.ref}: a text of the document or the value of a variable"
+            " is not text that UTF-8 can hold",
             location=call.operation.location,
         ) from None
 
@@ -352,11 +352,9 @@ def _given(blueprint: Blueprint, arguments: Mapping[str, Any]) -> dict[str, Any]
     given = {name: value for name, value in arguments.items() if value is not None}
     unknown = given.keys() - layout.takes
     if unknown:
-        given = _unfold(given, layout)
+        given = _unfold({str(name): value for name, value in given.items()}, layout)
         known = layout.takes | blueprint.operation.base_names
-        unknown = {
-            name for name in map(str, given) if name.partition("\0")[0] not in known
-        }
+        unknown = {name for name in given if name.partition("\0")[0] not in known}
     missing = [
         name
         for name in layout.required
@@ -434,7 +432,10 @@ def _slot_value(call: _Call, slot: Slot, place: str) -> Any:
         for part in slot.template
     ):
         return ABSENT
-    return render(slot.template, call.value_of)
+    try:
+        return render(slot.template, call.value_of)
+    except (TypeError, ValueError) as error:
+        raise _unwritable(call, slot.name, error) from None
 
 
 def _unplaceable(call: _Call, name: str, why: str, hint: str = "") -> ArgumentError:
@@ -443,6 +444,12 @@ def _unplaceable(call: _Call, name: str, why: str, hint: str = "") -> ArgumentEr
         location=call.operation.location,
         hint=hint,
     )
+
+
+def _unwritable(call: _Call, name: str, error: Exception) -> Exception:
+    if isinstance(error, (CallError, UnicodeEncodeError)):
+        return error  # said already, or said better by `_checked`
+    return _unplaceable(call, name, f"cannot be written: {error}")
 
 
 def _all_text(value: Any) -> str:
@@ -458,7 +465,7 @@ def _texts(call: _Call, name: str, value: Any) -> list[str]:
     try:
         return list(texts_of(value))
     except (TypeError, ValueError) as error:
-        raise _unplaceable(call, name, f"cannot be written: {error}") from None
+        raise _unwritable(call, name, error) from None
 
 
 # --- path and query ----------------------------------------------------------------
@@ -533,14 +540,19 @@ def _query_head(call: _Call, template: Template) -> str:
     return "".join(
         quote(part, safe=_NAME_SAFE + "=&+%")
         if isinstance(part, str)
-        else quote_plus(to_text(_path_query_value(call, part)))
+        else quote_plus(_path_query_text(call, part))
         for part in template
     )
 
 
-def _path_query_value(call: _Call, ref: Ref) -> Any:
+def _path_query_text(call: _Call, ref: Ref) -> str:
     value = _argument(call, ref.name, "path")
-    return call.variable(ref.name) if value is ABSENT and ref.is_variable else value
+    if value is ABSENT and ref.is_variable:
+        value = call.variable(ref.name)
+    try:
+        return to_text(value)
+    except (TypeError, ValueError) as error:
+        raise _unwritable(call, ref.name, error) from None
 
 
 # --- headers and cookies -----------------------------------------------------------
@@ -689,6 +701,12 @@ def _sign_in(
             if any(pair.partition("=")[0] == written for pair in given):
                 continue
         text = render(template, call.value_of)
+        if not text.removeprefix("Bearer ").strip():
+            raise CallError(
+                f"{call.operation.ref}: the credential for '{name}' is empty",
+                location=call.operation.location,
+                hint="give its variable a value",
+            )
         if in_ == "header":
             if not _FIELD_NAME.fullmatch(name):
                 raise CallError(f"{call.operation.ref}: '{name}' is not a header name")

@@ -133,7 +133,7 @@ def test_half_a_character_in_a_variable_is_refused_without_being_shown() -> None
         consumes={"authentication": {"type": "basic", "username": "{{A}}"}},
         variables={"A": "s3cret\udcff"},
     )
-    with pytest.raises(naftiko.CallError, match="the value of a variable") as caught:
+    with pytest.raises(naftiko.CallError, match="the value of a variable is not text") as caught:
         api.call("api.op")
     assert "s3cret" not in str(caught.value)
 
