@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from naftiko.data import text_of as _text
+from naftiko.errors import did_you_mean, nearest, shorten
 from naftiko.model import Authentication, Credential
 
 if TYPE_CHECKING:
@@ -20,24 +22,36 @@ _PLACES = ("header", "query", "cookie")
 
 
 def read_authentication(
-    data: Any, path: DocumentPath, found: Findings
+    data: Any, namespace: str, path: DocumentPath, found: Findings
 ) -> Authentication | None:
-    """Return the record, or `None` when the document declares nothing usable."""
+    """Return the record, or `None` when the adapter declares none."""
     if not isinstance(data, dict):
         return None
     written = str(data.get("type") or "")
     kind = written.lower()
     fields = {str(key): value for key, value in data.items()}
+    reading = _Reading(data, namespace, path, found, written)
     if kind in ("bearer", "header", "query", "apikey"):
-        credentials = tuple(_READERS[kind](_Reading(data, path, found, written)))
+        credentials = tuple(_READERS[kind](reading))
         kind = "bearer" if kind == "bearer" else "apikey"
         return Authentication(kind, credentials, fields=fields, path=path)
     if kind in ("basic", "digest"):
+        if written != kind:
+            reading.odd(f"write `type: {kind}`")
         username, password = _text(data.get("username")), _text(data.get("password"))
         if "username" not in data and "password" not in data:
             _incomplete(found, path, kind, "`username` and `password`")
         return Authentication(kind, (), username, password, fields, path)
     # A missing type cannot be guessed: it is as unsupported as an unknown one.
+    near = f"{did_you_mean(kind, SUPPORTED)} Or " if nearest(kind, SUPPORTED) else ""
+    found.add(
+        "U-auth-unsupported",
+        (*path, "type") if written else path,
+        f"authentication of type '{shorten(written)}' is not built in"
+        if written
+        else "the authentication has no `type`",
+        near + reading.signer,
+    )
     return Authentication(written or "(none)", fields=fields, path=path)
 
 
@@ -45,9 +59,19 @@ class _Reading:
     """One authentication object being read."""
 
     def __init__(
-        self, data: Mapping[str, Any], path: DocumentPath, found: Findings, written: str
+        self,
+        data: Mapping[str, Any],
+        namespace: str,
+        path: DocumentPath,
+        found: Findings,
+        written: str,
     ) -> None:
         self.data = data
+        shown = shorten(namespace)
+        self.signer = (
+            f"pass a signer: load(..., auth={{'{shown}': signer}}), or in a shell"
+            " --header 'Authorization: …'"
+        )
         self.path = path
         self.found = found
         self.written = written
@@ -69,10 +93,12 @@ def _bearer(reading: _Reading) -> Iterator[Credential]:
     if token is None and data.get("value") is not None:
         token = data["value"]
         reading.odd('write `token: "{{NAME}}"`')
-    if token is None:
-        _incomplete(reading.found, reading.path, "bearer", "`token`")
-        return
+    elif reading.written != "bearer":
+        reading.odd("write `type: bearer`")
     text = _text(token)
+    if not text:
+        _incomplete(reading.found, reading.path, reading.written, "`token`")
+        return
     # 'Bearer {{X}}' under `token` says the scheme twice; it is sent once.
     scheme = "" if text.lower().startswith("bearer ") else "Bearer "
     yield Credential("header", "Authorization", scheme + text)
@@ -82,7 +108,7 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
     data, path, found = reading.data, reading.path, reading.found
     if "headers" in data:
         reading.odd("declare each as an adapter-level `inputParameters`, `in: header`")
-        yield from _several(data["headers"], "header", "key")
+        yield from _several(reading, data["headers"], "header", "key")
         return
     place = str(data.get("placement") or data.get("in") or "header").lower()
     if "header" in data:
@@ -99,38 +125,40 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
     if place not in _PLACES:
         found.add(
             "U-auth-placement",
-            path,
+            (*path, "placement" if data.get("placement") else "in"),
             f"an API key cannot be placed in '{place}'",
             "use `placement: header` or `placement: query`",
         )
         return
-    if name is None or value is None:
-        missing = "`key`" if name is None else "`value`"
+    text = _text(value)
+    if not _text(name) or not text:
+        missing = "`value`" if _text(name) else "`key`"
         _incomplete(found, path, reading.written, missing)
         return
-    text = _text(value)
     if text.startswith("AWS4-HMAC-SHA256"):
-        reading.odd("a signature differs for every request: pass a signer in `auth`")
-    yield Credential(place, str(name), text)
+        where = [key for key in ("value", "token", "key") if data.get(key) == value]
+        found.add(
+            "W-auth-shape",
+            (*path, where[0]),
+            "a signature of one request is never right for another one",
+            reading.signer,
+        )
+    yield Credential(place, _text(name), text)
 
 
 def _header(reading: _Reading) -> Iterator[Credential]:
     reading.odd('write `type: apikey`, `key: <header>`, `value: "{{NAME}}"`')
     name = _first(reading.data, "header", "name", "key")
     value = _first(reading.data, "value", "token")
-    if name is None or value is None:
+    if not _text(name) or not _text(value):
         _incomplete(reading.found, reading.path, "header", "`header` and `value`")
         return
-    yield Credential("header", str(name), _text(value))
+    yield Credential("header", _text(name), _text(value))
 
 
 def _query(reading: _Reading) -> Iterator[Credential]:
     reading.odd("declare each as an adapter-level `inputParameters`, `in: query`")
-    parameters = reading.data.get("parameters")
-    if not parameters:
-        _incomplete(reading.found, reading.path, "query", "`parameters`")
-        return
-    yield from _several(parameters, "query", "name")
+    yield from _several(reading, reading.data.get("parameters"), "query", "name")
 
 
 _READERS = {
@@ -141,16 +169,26 @@ _READERS = {
 }
 
 
-def _several(data: Any, place: str, key: str) -> Iterator[Credential]:
+def _several(
+    reading: _Reading, data: Any, place: str, key: str
+) -> Iterator[Credential]:
+    """Read a mapping name → value, or a list of such pairs."""
+    pairs: list[tuple[Any, Any]] = []
     if isinstance(data, dict):
-        for name, value in data.items():
-            yield Credential(place, str(name), _text(value))
+        pairs += data.items()
     elif isinstance(data, list):
-        for entry in data:
-            if isinstance(entry, dict):
-                name = _first(entry, key, "name", "key")
-                if name is not None:
-                    yield Credential(place, str(name), _text(entry.get("value")))
+        pairs += [
+            (_first(entry, key, "name", "key"), entry.get("value"))
+            for entry in data
+            if isinstance(entry, dict)
+        ]
+    if not pairs or not all(_text(part) for pair in pairs for part in pair):
+        # One that is missing is as bad as none: the server would refuse.
+        missing = f"{place} names and values"
+        _incomplete(reading.found, reading.path, reading.written, missing)
+        return
+    for name, value in pairs:
+        yield Credential(place, _text(name), _text(value))
 
 
 def _incomplete(found: Findings, path: DocumentPath, kind: str, missing: str) -> None:
@@ -158,7 +196,7 @@ def _incomplete(found: Findings, path: DocumentPath, kind: str, missing: str) ->
         "U-auth-incomplete",
         path,
         f"authentication of type '{kind}' lacks {missing}",
-        f'add {missing}, with a variable such as "{{{{NAME}}}}"',
+        'add it, with a variable as the value: "{{NAME}}"',
     )
 
 
@@ -167,7 +205,3 @@ def _first(data: Mapping[str, Any], *keys: str) -> Any:
         if data.get(key) is not None:
             return data[key]
     return None
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

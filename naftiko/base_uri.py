@@ -9,44 +9,74 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from naftiko.errors import ArgumentError, CallError, shorten
-from naftiko.expressions import Ref, Scope, TemplateError, is_upper, parse_base_uri
+from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
+from naftiko.expressions import (
+    Ref,
+    Scope,
+    TemplateError,
+    is_upper,
+    parse_base_uri,
+    to_text,
+)
+from naftiko.masking import has_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from naftiko.expressions import Template
     from naftiko.findings import Findings
     from naftiko.model import DocumentPath
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_WEB = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
+#: A whole origin, and a path; no user, query or fragment (RFC 3986, 3).
+_WEB = re.compile(
+    r"https?://(?:[^/?#\s@:\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:/[^?#\x00-\x1f]*)?",
+    re.IGNORECASE,
+)
 _PLACEHOLDER_HOST = re.compile(
     r"https?://(?:[^/]*\.)?(?:example\.(?:com|org|net)|your-[^/]*)(?:[:/]|$)",
     re.IGNORECASE,
 )
+#: A path, or a scheme before one: what nothing can be sent to.
+_HOSTLESS = re.compile(r"/(?!/).*|(?:https?:)?/{2,3}(?:[?#].*|/.*)?|https?:", re.DOTALL)
+_REFERENCE = re.compile(r"\$?\{\{?[^{}]*\}\}?")
 _SCHEMES = ("http", "https", "unix", "http+unix")
 #: What a host label, a port or a whole host may be made of (RFC 3986, 3.2).
-_HOST_VALUE = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]+)?")
+_HOST_VALUE = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+#: Would name another resource; also encoded, as some servers decode first.
+_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _SAFE_PATH = "/:@!$&'()*+,;=~%"
+_TOO_MUCH = {"@": "credentials", "?": "a query", "#": "a fragment"}
 ENVIRONMENT = "NAFTIKO_BASE_URI_"
 
 
-def read_base_uri(value: Any, at: DocumentPath, found: Findings) -> str:
+def read_base_uri(
+    value: Any, at: DocumentPath, found: Findings, *, written: bool = True
+) -> str:
     """Return a base URI as it will be used, without its trailing slash.
 
     An empty text is returned for one that nothing can be sent to, with a finding.
+
+    Args:
+        value: What the document says.
+        at: The place of the adapter.
+        found: Where findings go.
+        written: Whether the document says anything at all.
     """
     text = "" if value is None else str(value).strip()
-    path = (*at, "baseUri") if value is not None else at
-    if not text or (text.startswith("/") and not text.startswith("//")):
+    path = (*at, "baseUri")
+    if not text or _HOSTLESS.fullmatch(text):
         found.add(
             "U-base-uri-missing",
-            path,
-            f"the base URI '{shorten(text)}' names no host",
+            path if written else at,
+            f"the base URI '{shorten(text)}' names no host"
+            if text
+            else "there is no base URI",
             "give one: base_uri='https://…' or --base-uri https://…",
         )
         return ""
@@ -59,6 +89,8 @@ def read_base_uri(value: Any, at: DocumentPath, found: Findings) -> str:
         )
         text = "https:" + text
     scheme = _SCHEME.match(text)
+    if scheme and re.match(r"\d+(?:/|$)", text[scheme.end() :]):
+        scheme = None  # a host and its port
     if text[0] not in "{$[" and (not scheme or scheme[1].lower() not in _SCHEMES):
         what = f"scheme '{scheme[1]}'" if scheme else "no scheme"
         found.add(
@@ -66,6 +98,16 @@ def read_base_uri(value: Any, at: DocumentPath, found: Findings) -> str:
             path,
             f"the base URI '{shorten(text)}' has {what}: not an HTTP API",
             "write `https://…`, or give one: base_uri='https://…'",
+        )
+        return ""
+    if not re.search(r"[{}\[\]]", text) and "unix:" not in text and not _is_web(text):
+        more = [what for mark, what in _TOO_MUCH.items() if mark in text]
+        found.add(
+            "U-base-uri-not-http",
+            path,
+            f"the base URI '{shorten(_without_user(text))}' is not a host, a port and a"
+            f" path{' alone: it holds ' + names_of(more) if more else ''}",
+            "credentials go to `authentication`, a constant query to the paths",
         )
         return ""
     if _PLACEHOLDER_HOST.match(text):
@@ -84,7 +126,7 @@ def note_templates(
     """Note references in a base URI that are not plain `{{BOUND}}` variables.
 
     Returns:
-        The upper-case variables that it uses in the `{{NAME}}` form.
+        The variables that it uses.
     """
     path = (*at, "baseUri")
     try:
@@ -93,18 +135,38 @@ def note_templates(
         found.add("U-template", path, str(error), "write `{{NAME}}`")
         return []
     used: list[str] = []
+    odd: list[Ref] = []
     for ref in (part for part in template if isinstance(part, Ref)):
+        variable = _bound(ref.name, scope)
         if ref.written.startswith("{{") and (ref.is_variable or is_upper(ref.name)):
             used.append(ref.name)
             continue
+        used += [variable] if variable else []
+        odd.append(ref)
+    if odd:
+        bound = [f"'{{{{{v}}}}}'" for ref in odd if (v := _bound(ref.name, scope))]
+        names = list(dict.fromkeys(ref.written for ref in odd))
         found.add(
             "W-base-uri-templated",
             path,
-            f"'{ref.written}' in the base URI needs a value for every call",
-            f"bind a variable and write `{{{{{_upper(ref.name)}}}}}`, or give"
-            f" variables={{'{ref.name}': …}}",
+            f"{names_of(names)} in the base URI need{'s' * (len(names) == 1)} a value"
+            " for every call",
+            f"write {names_of(dict.fromkeys(bound))}"
+            if len(bound) == len(odd)
+            else f"bind variables and write `{{{{NAME}}}}`, or give"
+            f" variables={{'{odd[0].name}': …}}",
         )
     return used
+
+
+def _bound(name: str, scope: Scope) -> str:
+    """Return the bound variable that a name in a base URI stands for, if any."""
+    upper = name.upper().replace("-", "_")  # as `Variables.find` looks it up
+    for known in (name, upper):
+        if known in scope.variables:
+            return known
+    ends = [known for known in scope.variables if known.endswith(f"_{upper}")]
+    return ends[0] if len(ends) == 1 else ""
 
 
 class BaseUri(NamedTuple):
@@ -127,8 +189,10 @@ def compile_base_uri(text: str, scope: Scope) -> BaseUri:
         template = parse_base_uri(text, scope)
     except TemplateError:
         return BaseUri("")
-    names = tuple(part.name for part in template if isinstance(part, Ref))
-    return BaseUri(text, template if names else (), names)
+    found = [part for part in template if isinstance(part, Ref)]
+    # A variable of the document is never taken from the arguments of a call.
+    names = tuple(ref.name for ref in found if not ref.is_variable)
+    return BaseUri(text, template if found else (), names)
 
 
 def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | None:
@@ -142,27 +206,43 @@ def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | 
     Raises:
         ArgumentError: It is not an `http`, `https`, `unix` or `http+unix` URI.
     """
-    uri = given if isinstance(given, str) else (given or {}).get(namespace)
+    uri = given.get(namespace) if isinstance(given, Mapping) else given
     if uri is None:
         uri = os.environ.get(ENVIRONMENT + _upper(namespace)) or None
     return None if uri is None else checked_uri(uri)
 
 
-def checked_uri(uri: str) -> str:
-    """Return a base URI given by a user without its trailing slash."""
-    text = uri.strip()
-    scheme = text.partition(":")[0].lower()
-    if scheme in ("unix", "http+unix") or _WEB.match(text):
-        if "@" in text.partition("://")[2].partition("/")[0]:
-            raise ArgumentError(
-                "a base URI may not hold credentials",
-                hint="declare `authentication`, or pass `auth`",
-            )
+def checked_uri(uri: Any) -> str:
+    """Return a base URI given by a user without its trailing slash.
+
+    It may be a template, as in a document: `https://{region}.example.com`.
+    """
+    text = uri.strip() if isinstance(uri, str) else ""
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() in ("unix", "http+unix"):
+        if rest.strip("/"):
+            return text.removesuffix("/")
+    elif re.match(r"https?://[^/?#]*@", text, re.IGNORECASE):
+        raise ArgumentError(
+            "a base URI may not hold credentials",
+            hint="declare `authentication`, or pass `auth`",
+        )
+    elif _is_web(_REFERENCE.sub("1", text)):
         return text.removesuffix("/")
     raise ArgumentError(
-        f"'{shorten(uri)}' is not a base URI",
-        hint="write http://…, https://… or unix:///path/of.sock",
+        f"'{shorten(_without_user(str(uri)))}' is not a base URI",
+        hint="write http://…, https://… or unix:///path/of.sock, without ? and #",
     )
+
+
+def _without_user(text: str) -> str:
+    """Return a text without what may be a user name and a password."""
+    return re.sub(r"^([a-z+.-]+:/+)?.*@", r"\1…@", text, flags=re.S | re.I)
+
+
+def _is_web(text: str) -> bool:
+    found = _WEB.fullmatch(text)
+    return found is not None and int(found["port"] or 1) in range(1, 65536)
 
 
 def fill(
@@ -185,30 +265,61 @@ def fill(
             written.append(part)
             continue
         value = lookup(part.name)
-        if value is None and part.name in arguments:
-            value = str(arguments[part.name])
-        if value is None:
-            raise CallError(
-                f"the base URI '{base.text}' needs a value for '{part.name}'",
-                code="U-base-uri-unresolved",
-                hint=f"give variables={{'{part.name}': …}} or base_uri='https://…'",
-            )
+        if value is None and part.name in base.names and part.name in arguments:
+            value = _argument(part, arguments[part.name])
+        if not value:
+            raise _without(base, part)
         written.append(_placed(part, value, "".join(written), base))
-    return "".join(written).removesuffix("/")
+    text = "".join(written)
+    if _DOTS.search(text.partition("://")[2].partition("/")[2]):
+        names = names_of(f"'{p.name}'" for p in base.template if isinstance(p, Ref))
+        raise ArgumentError(
+            f"the base URI would hold a dot segment (argument {names})",
+            hint="it would name another resource",
+            code="U-base-uri-unresolved",
+        )
+    return text.removesuffix("/")
+
+
+def _argument(ref: Ref, value: Any) -> str:
+    try:
+        return to_text(value)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"argument '{ref.name}' cannot stand in the base URI: {error}",
+            code="U-base-uri-unresolved",
+        ) from None
+
+
+def _without(base: BaseUri, ref: Ref) -> CallError:
+    text = f"the base URI '{base.text}' needs a value for '{ref.name}'"
+    code = "U-base-uri-unresolved"
+    hint = f"give variables={{'{ref.name}': …}}, base_uri= or --base-uri"
+    if ref.is_variable:
+        hint = f"set {ref.name} in the environment, or {hint}"
+    if ref.is_variable:
+        return UnboundVariable(text, name=ref.name, code=code, hint=hint)
+    return CallError(text, code=code, hint=hint)
 
 
 def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
     # A value is a secret until proven otherwise: no message shows it.
+    if has_marker(value):  # the place of a variable in a preview
+        return value
     if not before:
         if base.text.startswith(ref.written + ":") and value in ("http", "https"):
             return value
-        if not _WEB.match(value) and not value.startswith(("unix:", "http+unix:")):
+        if not _is_web(value) and not value.startswith(("unix:", "http+unix:")):
             raise ArgumentError(
                 f"'{ref.name}' stands for a whole origin, but is no http(s) URL",
-                hint="write it with its scheme: https://…",
+                hint="write it with its scheme, without a user, ? and #: https://…",
                 code="U-base-uri-unresolved",
             )
-        return value.removesuffix("/")
+        value = value.removesuffix("/")
+        if value.startswith("unix:") and ":/" not in value.removeprefix("unix:"):
+            # What follows is the path on the server, not that of the socket.
+            value += "" if base.text == ref.written else ":"
+        return value
     host_ended = "/" in before.partition("://")[2]
     if host_ended:
         return quote(value, safe="")
@@ -238,8 +349,8 @@ def split_origin(uri: str) -> Origin:
     scheme, _, rest = uri.partition(":")
     scheme = scheme.lower()
     if scheme == "unix":
-        socket, _, path = rest.removeprefix("//").partition(":")
-        return Origin("http://localhost", quote_path(path), socket)
+        socket, colon, path = rest.removeprefix("//").partition(":/")
+        return Origin("http://localhost", quote_path(colon[1:] + path), socket)
     rest = rest.removeprefix("//")
     host, slash, path = rest.partition("/")
     if scheme == "http+unix":

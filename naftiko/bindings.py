@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean
-from naftiko.expressions import Scope, is_upper
+from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean, shorten
+from naftiko.expressions import Scope, is_upper, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from naftiko.model import Binding
 
@@ -38,7 +38,7 @@ class Variables:
     once.
     """
 
-    __slots__ = ("_binds", "_directory", "_files", "_given")
+    __slots__ = ("_binds", "_directory", "_files", "_given", "_withheld")
 
     def __init__(
         self,
@@ -55,17 +55,34 @@ class Variables:
         self._given = dict(given or {})
         self._directory = directory
         self._files = {} if files is None else files
+        self._withheld: frozenset[str] = frozenset()
 
     @property
     def directory(self) -> Path | None:
         """The folder of the document, where relative locations start."""
         return self._directory
 
-    def using(self, given: Mapping[str, Any] | None) -> Variables:
-        """Return these variables with others standing before them."""
+    def using(
+        self, given: Mapping[str, Any] | None, *, withheld: Iterable[str] = ()
+    ) -> Variables:
+        """Return these variables with others standing before them.
+
+        Args:
+            given: Name → value, or a function that returns it.
+            withheld: Names that have no value in the view, wherever they have one.
+        """
         view = Variables((), {**self._given, **(given or {})}, self._directory)
         view._binds, view._files = self._binds, self._files
+        view._withheld = self._withheld | frozenset(withheld)
         return view
+
+    def of_caller(self, values: Mapping[str, str | None]) -> Variables:
+        """Return these variables with those of one caller standing before them.
+
+        What is `None` the caller did not bring: nobody else's value stands in.
+        """
+        given = {name: value for name, value in values.items() if value is not None}
+        return self.using(given, withheld=values.keys() - given.keys())
 
     @property
     def declared(self) -> frozenset[str]:
@@ -78,34 +95,35 @@ class Variables:
         Raises:
             UnboundVariable: The file of its bind cannot be read.
         """
-        if name in self._given:
-            value = self._given[name]
-            if callable(value):
-                value = value()
-            return None if value is None else _as_text(value)
+        if name in self._withheld:
+            return None
+        value = self._given.get(name)
+        if callable(value):
+            value = value()
+        if value is not None:  # `None` means not given, as it does for arguments
+            return _as_text(name, value)
         if name in self._binds:
             bind, entry = self._binds[name]
             if not bind.location:
                 return os.environ.get(entry)
             value = self._file(bind, name).get(entry)
-            return None if value is None else _as_text(value)
+            return None if value is None else _as_text(name, value)
         # Published files forget binds; the environment is asked all the same.
         return os.environ.get(name) if is_upper(name) else None
 
-    def find(self, name: str) -> str | None:
-        """Return what a name in a base URI stands for.
+    def find(self, name: str) -> tuple[str, str] | None:
+        """Return the variable that a name in a base URI stands for, and its value.
 
         That is the variable of that name, or else the only bound variable whose name
         ends in it: `{region}` and `AWS_REGION`.
         """
-        value = self.lookup(name)
-        if value is not None:
-            return value
         upper = name.upper().replace("-", "_")
-        if upper in self._binds and (value := self.lookup(upper)) is not None:
-            return value
         ends = [known for known in self._binds if known.endswith("_" + upper)]
-        return self.lookup(ends[0]) if len(ends) == 1 else None
+        for known in (name, *({upper} & self._binds.keys()), *ends[: len(ends) == 1]):
+            value = self.lookup(known)
+            if value is not None:
+                return known, value
+        return None
 
     def get(self, name: str) -> str:
         """Return the value of a variable.
@@ -148,10 +166,14 @@ class Variables:
                 hint=hint or f"give variables={{'{name}': …}}",
             )
 
-        scheme, _, rest = location.partition("://")
-        if scheme != "file":
-            raise refuse(f"providers of type '{scheme}' are not built in")
-        path = Path(unquote(rest.removeprefix("/") if rest.startswith("/.") else rest))
+        scheme, _, rest = location.partition(":")
+        if scheme.lower() != "file":
+            raise refuse(f"providers of type '{shorten(scheme)}' are not built in")
+        # `file:///./x` is how a path relative to the document looks as a URI.
+        rest = rest.removeprefix("//").removeprefix("localhost")
+        if rest.startswith(("/./", "/../")):
+            rest = rest.removeprefix("/")
+        path = Path(unquote(rest))
         if not path.is_absolute():
             path = (self._directory or Path()) / path
         try:
@@ -185,17 +207,27 @@ def scope_of(binds: Sequence[Binding], given: Mapping[str, Any] | None = None) -
     return Scope(frozenset(names | set(given or ())), tuple(qualified))
 
 
-def _as_text(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+def _as_text(name: str, value: Any) -> str:
+    try:
+        return to_text(value)
+    except (TypeError, ValueError):
+        raise UnboundVariable(
+            f"the value of the variable '{name}' is no text: it is of type"
+            f" '{type(value).__name__}'",
+            name=name,
+            code="U-variable-unbound",
+            hint="give a text, or a function that returns one",
+        ) from None
 
 
 def _parse(path: Path, text: str) -> Any:
     if path.suffix in (".yaml", ".yml"):
         from naftiko.document import parse_value
 
-        return parse_value(text)
+        return parse_value(text, as_written=True)
     if path.suffix == ".json" or text.lstrip().startswith("{"):
-        return json.loads(text)
+        # A number is a text that looks like one: `1.50` stays what it is.
+        return json.loads(text, parse_float=str, parse_int=str)
     return {found["name"]: _dotenv_value(found) for found in _DOTENV.finditer(text)}
 
 

@@ -5,6 +5,8 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
+from _thread import allocate_lock  # `threading` takes a millisecond to import
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,7 @@ from naftiko.scripts import scripting_of
 from naftiko.signers import find_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from requests.auth import AuthBase
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 30.0
 _ERROR_BODY = 64 * 1024
+#: Seconds, some 31 years: what the operating system takes everywhere.
+_LONGEST = 1e9
 
 
 class _Plan:
@@ -62,6 +66,25 @@ class _Plan:
         self.decoder = decoder
         self.base = base
         self.signer = signer
+
+
+class _Connections:
+    """The transport that a capability shares with its views, opened when needed."""
+
+    __slots__ = ("lock", "transport")
+
+    def __init__(self, transport: Transport | None) -> None:
+        self.transport = transport
+        self.lock = allocate_lock()
+
+    def opened(self) -> Transport:
+        """Return the transport; the caller holds the lock."""
+        if self.transport is None:
+            # A dry run, or a list of operations, never gets here.
+            from naftiko.http_transport import HttpTransport
+
+            self.transport = HttpTransport()
+        return self.transport
 
 
 class Capability:
@@ -103,12 +126,19 @@ class Capability:
         self._name = name
         self._scope = scope
         self._variables = variables
+        if transport is not None and not hasattr(transport, "send"):
+            raise ArgumentError(
+                f"transport: a {type(transport).__name__} cannot send",
+                hint="pass an HttpTransport, a StubTransport, or what has `send`",
+            )
+        self._connections = _Connections(transport)
         self._transport = transport
+        self._is_view = False
         self._timeout = checked_timeout(timeout)
         self._namespaces = tuple(dict.fromkeys(c.namespace for c in spec.consumes))
         self._base_uri = self._checked_keys("base_uri", base_uri)
         self._auth = self._checked_auth(auth)
-        self._headers = dict(headers or {})
+        self._headers = checked_names("headers", headers)
         self._plans: dict[str, _Plan] = {}
         self._forwards: dict[str, _Plan] = {}
         self._functions: Functions | None = None
@@ -180,7 +210,7 @@ class Capability:
         variable like that. See `call` for the arguments and errors.
         """
         plan = self._plan(ref, dry=True)
-        given = {**(arguments or {}), **more}
+        given = _joined(arguments, more) if arguments else more
         settings: Any = {"signer": plan.signer, "headers": self._headers}
         shown = preview(plan.blueprint, given, self._variables, plan.base, **settings)
         try:
@@ -249,6 +279,11 @@ class Capability:
                 self._spec, self.operations, self._scope, scripting=self.scripting
             )
         return self._functions
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that the document consumes."""
+        return self._namespaces
 
     @property
     def version(self) -> str:
@@ -380,8 +415,9 @@ class Capability:
         view.__dict__.update(self.__dict__)
         view._plans = {}
         view._forwards = {}
-        view._variables = self._variables.using(variables)
-        view._transport = _view_of(self._opened())
+        view._is_view = True
+        view._variables = self._variables.using(checked_names("variables", variables))
+        view._transport = None
         if auth is not None:
             view._auth = {**self._auth, **self._checked_auth(auth)}
         if base_uri is not None:
@@ -389,13 +425,19 @@ class Capability:
         if timeout is not None:
             view._timeout = checked_timeout(timeout)
         if headers is not None:
-            view._headers = {**self._headers, **headers}
+            view._headers = {**self._headers, **checked_names("headers", headers)}
         return view
 
     def close(self) -> None:
-        """Release the connections, those of all views included."""
-        if self._transport is not None:
-            self._transport.close()
+        """Release the connections, those of all views included.
+
+        A view leaves them to the capability that it is of.
+        """
+        if self._is_view:
+            return
+        with self._connections.lock:
+            if self._connections.transport is not None:
+                self._connections.transport.close()
 
     def __enter__(self) -> Capability:
         return self
@@ -408,11 +450,9 @@ class Capability:
     def _build(
         self, plan: _Plan, arguments: Mapping[str, Any] | None, more: dict[str, Any]
     ) -> Request:
-        if arguments:
-            more = {**arguments, **more}
         return build(
             plan.blueprint,
-            more,
+            _joined(arguments, more) if arguments else more,
             self._variables,
             plan.base,
             signer=plan.signer,
@@ -454,14 +494,17 @@ class Capability:
 
     def _opened(self) -> Transport:
         if self._transport is None:
-            from naftiko.http_transport import HttpTransport
-
-            self._transport = HttpTransport()
+            with self._connections.lock:
+                if self._transport is None:
+                    transport = self._connections.opened()
+                    self._transport = (
+                        _view_of(transport) if self._is_view else transport
+                    )
         return self._transport
 
     def _checked_keys(self, what: str, given: Any) -> Any:
         """Return what was given by namespace, its namespaces checked."""
-        if given is None or isinstance(given, str):
+        if not isinstance(given, Mapping):
             if given is not None:
                 override_of("", given)
             return given
@@ -477,6 +520,13 @@ class Capability:
         return dict(given)
 
     def _checked_auth(self, auth: Mapping[str, AuthBase] | None) -> dict[str, Any]:
+        if auth is not None and not isinstance(auth, Mapping):
+            raise ArgumentError(
+                f"auth: a {type(auth).__name__} is no mapping",
+                hint=f"give namespace → signer: auth={{'{self._namespaces[0]}': …}}"
+                if self._namespaces
+                else "",
+            )
         checked: dict[str, Any] = self._checked_keys("auth", auth or {})
         for namespace, signer in checked.items():
             if not callable(signer):
@@ -511,6 +561,34 @@ class Capability:
         )
 
 
+def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(arguments, Mapping):
+        raise ArgumentError(
+            f"the arguments are a {type(arguments).__name__}",
+            hint="give a mapping name → value, or keywords",
+        )
+    return {**arguments, **more}
+
+
+def checked_names(what: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a mapping from names that an option gives.
+
+    Raises:
+        ArgumentError: It is no mapping, or something in it is no name.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ArgumentError(
+            f"{what}: a {type(given).__name__} is no mapping",
+            hint=f"give name → value: {what}={{'NAME': …}}",
+        )
+    for name in given:
+        if not isinstance(name, str):
+            raise ArgumentError(f"{what}: '{name}' is no text", hint="names are texts")
+    return dict(given)
+
+
 def checked_timeout(timeout: Any) -> Any:
     """Return a timeout that is one.
 
@@ -519,10 +597,12 @@ def checked_timeout(timeout: Any) -> Any:
     """
     parts = timeout if isinstance(timeout, tuple) else (timeout,)
     good = all(
-        isinstance(part, (int, float)) and not isinstance(part, bool) and part > 0
+        isinstance(part, (int, float))
+        and not isinstance(part, bool)
+        and 0 < part <= _LONGEST
         for part in parts
     )
-    if not good or len(parts) > 2 or not parts:
+    if not good or (isinstance(timeout, tuple) and len(parts) != 2):
         raise ArgumentError(
             f"'{timeout}' is not a timeout",
             hint="give seconds, or (seconds to connect, seconds between two parts)",

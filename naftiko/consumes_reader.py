@@ -7,15 +7,17 @@ linking.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.authentication import SUPPORTED, read_authentication
+from naftiko.authentication import read_authentication
 from naftiko.base_uri import read_base_uri
 from naftiko.data import a_kind_of, join_path, mappings_of, text_of
-from naftiko.errors import shorten
+from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.model import (
     BODY_METHODS,
+    PUBLISHED_METHODS,
     Body,
     Consumes,
     Import,
@@ -31,22 +33,34 @@ if TYPE_CHECKING:
     from naftiko.model import DocumentPath
 
     JSON = Any
+    _Placed = tuple[DocumentPath, Mapping[str, JSON]]
 
 _KEBAB = re.compile(r"[a-zA-Z0-9-]+")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+#: What a base URI begins with: an origin, or a template that stands for one.
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[{$\[][^/]*")
 _PLACES = ("query", "header", "path", "cookie", "body", "environment")
+_PUBLISHED_BODIES = (
+    "json",
+    "text",
+    "xml",
+    "sparql",
+    "formUrlEncoded",
+    "multipartForm",
+)
+#: Type in any spelling → kind of body, and its media type.
 _BODY_KINDS = {
-    # type as written → (kind, content type, is a published spelling)
-    "json": ("json", "application/json", True),
-    "text": ("text", "text/plain; charset=utf-8", True),
-    "xml": ("text", "application/xml", True),
-    "sparql": ("text", "application/sparql-query", True),
-    "yaml": ("text", "application/yaml", False),
-    "formurlencoded": ("formUrlEncoded", "application/x-www-form-urlencoded", True),
-    "form": ("formUrlEncoded", "application/x-www-form-urlencoded", False),
-    "multipartform": ("multipartForm", "multipart/form-data", True),
-    "multipart": ("multipartForm", "multipart/form-data", False),
-    "binary": ("binary", "application/octet-stream", False),
-    "octet-stream": ("binary", "application/octet-stream", False),
+    "json": ("json", "application/json"),
+    "text": ("text", "text/plain; charset=utf-8"),
+    "xml": ("text", "application/xml"),
+    "sparql": ("text", "application/sparql-query"),
+    "yaml": ("text", "application/yaml"),
+    "formurlencoded": ("formUrlEncoded", "application/x-www-form-urlencoded"),
+    "form": ("formUrlEncoded", "application/x-www-form-urlencoded"),
+    "multipartform": ("multipartForm", "multipart/form-data"),
+    "multipart": ("multipartForm", "multipart/form-data"),
+    "binary": ("binary", "application/octet-stream"),
+    "octet-stream": ("binary", "application/octet-stream"),
 }
 
 
@@ -70,6 +84,14 @@ def read_import(entry: Mapping[str, JSON], at: DocumentPath) -> Import:
     return Import(text_of(local or name), text_of(location), text_of(name), at, kind)
 
 
+class _Resource(NamedTuple):
+    """What a resource gives to its operations."""
+
+    name: str
+    path: str
+    inputs: tuple[InputParameter, ...]
+
+
 class ConsumesReader:
     """Read the consumed adapters of one document, in order."""
 
@@ -78,24 +100,53 @@ class ConsumesReader:
         self.consumes: list[Consumes] = []
         self.operations: list[OperationSpec] = []
         self.imports: list[Import] = []
-        self._seen: dict[str, JSON] = {}
 
     def read(self, data: JSON, path: DocumentPath) -> None:
         """Read the entries of `consumes`: adapters and imports."""
-        for at, entry in mappings_of(data, path):
+        adapters: list[_Placed] = []
+        for at, entry in self.found.mappings(data, path):
             if is_import(entry):
                 self._import(entry, at)
             else:
+                adapters.append((at, entry))
+        copies = self._copies(adapters)
+        for at, entry in adapters:
+            if at not in copies:
                 self._adapter(entry, at)
+
+    def _copies(self, adapters: list[_Placed]) -> set[DocumentPath]:
+        """Note namespaces that are declared twice; return what is only a copy."""
+        by_name: dict[str, list[_Placed]] = {}
+        for at, entry in adapters:
+            by_name.setdefault(text_of(entry.get("namespace")), []).append((at, entry))
+        copies: set[DocumentPath] = set()
+        for namespace, group in by_name.items():
+            if len(group) == 1 or not namespace:
+                continue
+            seen: set[str] = set()
+            for at, entry in group:
+                content = json.dumps(entry, sort_keys=True)
+                if content in seen:
+                    copies.add(at)
+                seen.add(content)
+            alike = " identical" if len(seen) == 1 else ""
+            shown = shorten(namespace)
+            self.found.add(
+                "W-namespace-duplicate",
+                (*group[1][0], "namespace"),
+                f"{len(group)}{alike} adapters have the namespace '{shown}'",
+                "keep one of them" if alike else "give each adapter its own name",
+            )
+        return copies
 
     def read_root_imports(self, data: JSON, path: DocumentPath) -> None:
         """Read imports written outside `consumes`, as some published files do."""
-        if isinstance(data, list):
-            for index, entry in enumerate(data):
-                at = (*path, index)
-                self._import(
-                    entry if isinstance(entry, dict) else {"location": entry}, at
-                )
+        if data is None:
+            return
+        entries = data if isinstance(data, list) else [data]
+        for index, entry in enumerate(entries):
+            at = (*path, index) if entries is data else path
+            self._import(entry if isinstance(entry, dict) else {"location": entry}, at)
 
     def _import(self, entry: JSON, at: DocumentPath) -> None:
         self.imports.append(read_import(entry, at))
@@ -110,30 +161,13 @@ class ConsumesReader:
                 f"the namespace '{shorten(namespace)}' is not letters, digits and '-'",
                 "rename it, here and in every `call`",
             )
-        if namespace in self._seen:
-            identical = self._seen[namespace] == entry
-            found.add(
-                "W-namespace-duplicate",
-                (*at, "namespace") if "namespace" in entry else at,
-                f"the namespace '{shorten(namespace)}' is declared twice"
-                + ("; the adapters are identical" if identical else ""),
-                "keep one of them" if identical else "give each adapter its own name",
-            )
-            if identical:
-                return
-        self._seen.setdefault(namespace, entry)
-        key = "authentication" if "authentication" in entry else "auth"
-        authentication = read_authentication(entry.get(key), (*at, key), found)
-        if authentication and authentication.type not in SUPPORTED:
-            found.add(
-                "U-auth-unsupported",
-                (*at, key, "type"),
-                f"authentication of type '{authentication.type}' is not built in",
-                f"pass a signer: load(..., auth={{'{namespace}': signer}})",
-            )
+        key = "auth" if entry.get("authentication") is None else "authentication"
+        authentication = read_authentication(
+            entry.get(key), namespace, (*at, key), found
+        )
         consumes = Consumes(
             namespace,
-            read_base_uri(entry.get("baseUri"), at, found),
+            read_base_uri(entry.get("baseUri"), at, found, written="baseUri" in entry),
             text_of(entry.get("description")),
             authentication,
             tuple(
@@ -147,98 +181,108 @@ class ConsumesReader:
         self._resources(entry.get("resources"), (*at, "resources"), consumes)
 
     def _resources(self, data: JSON, path: DocumentPath, consumes: Consumes) -> None:
-        resources = list(mappings_of(data, path))
+        found = self.found
+        resources = list(found.mappings(data, path))
         absolute = _is_absolute(resources)
-        noted_path = noted_base = False
+        base_path = _ORIGIN.sub("", consumes.base_uri).rstrip("/")
+        noted: set[str] = set()
         for at, entry in resources:
-            name = entry.get("name")
-            if not isinstance(name, str) or not _KEBAB.fullmatch(name):
-                self.found.add(
-                    "W-resource-name",
-                    (*at, "name"),
-                    f"the resource name '{shorten(name or '')}' is not letters, digits"
-                    " and '-'",
-                    "rename it; nothing refers to it",
-                )
-            path_text = text_of(entry.get("path"))
-            inputs = tuple(
-                _read_inputs(
-                    entry.get("inputParameters"), (*at, "inputParameters"), self.found
-                )
-            )
-            base_path = re.sub(r"^[a-z]+://[^/]*", "", consumes.base_uri).rstrip("/")
-            if base_path and not noted_base and _begins(path_text, base_path):
-                noted_base = True
-                self.found.add(
-                    "W-path-repeats-base",
-                    (*at, "path"),
-                    f"the path repeats '{shorten(base_path)}' of the base URI",
-                    "remove it from one of them; it is sent twice",
-                )
-            if not isinstance(entry.get("operations"), list):
-                self.found.add(
-                    "W-incomplete-dropped",
-                    at,
-                    f"the resource '{shorten(name or '')}' has no operations",
-                    "add `operations:` or remove the resource",
-                )
-            for where, operation in mappings_of(
+            resource = self._resource(entry, at)
+            for where, operation in found.mappings(
                 entry.get("operations"), (*at, "operations")
             ):
                 own = text_of(operation.get("path"))
-                if own and not noted_path:
-                    noted_path = True
-                    self.found.add(
+                path_at = (*where, "path") if own else (*at, "path")
+                if own and "W-operation-path" not in noted:
+                    noted.add("W-operation-path")
+                    how = (
+                        "the whole" if absolute else "a continuation of the resource's"
+                    )
+                    found.add(
                         "W-operation-path",
-                        (*where, "path"),
-                        "operations carry a `path`, read here as "
-                        + (
-                            "the whole path"
-                            if absolute
-                            else "a continuation of the resource's"
-                        ),
+                        path_at,
+                        f"operations carry a `path`, read here as {how} path",
                         "make each path a resource of its own",
                     )
-                full = own if own and absolute else join_path(path_text, own)
-                self._operation(operation, where, consumes, text_of(name), full, inputs)
+                full = own if own and absolute else join_path(resource.path, own)
+                repeats = base_path and _begins("/" + full.lstrip("/"), base_path)
+                if repeats and "W-path-repeats-base" not in noted:
+                    noted.add("W-path-repeats-base")
+                    found.add(
+                        "W-path-repeats-base",
+                        path_at,
+                        f"the path repeats '{shorten(base_path)}' of the base URI",
+                        "remove it from one of them; it is sent twice",
+                    )
+                self._operation(operation, where, consumes, resource, full, path_at)
+
+    def _resource(self, entry: Mapping[str, JSON], at: DocumentPath) -> _Resource:
+        name = text_of(entry.get("name"))
+        if not _KEBAB.fullmatch(name) or _DATE.fullmatch(name):
+            what = "is not letters, digits and '-'"
+            if _DATE.fullmatch(name):
+                what = "is a date"
+            self.found.add(
+                "W-resource-name",
+                (*at, "name") if "name" in entry else at,
+                f"the resource name '{shorten(name)}' {what}"
+                if name
+                else "a resource without a name",
+                "rename it; nothing refers to it" if name else "add `name:`",
+            )
+        if not entry.get("operations"):
+            self.found.dropped(
+                at,
+                f"the resource '{shorten(name)}' has no operations",
+                "add `operations:` or remove the resource",
+            )
+        inputs = _read_inputs(
+            entry.get("inputParameters"), (*at, "inputParameters"), self.found
+        )
+        return _Resource(name, text_of(entry.get("path")), tuple(inputs))
 
     def _operation(
         self,
         entry: Mapping[str, JSON],
         at: DocumentPath,
         consumes: Consumes,
-        resource: str,
+        resource: _Resource,
         url_path: str,
-        inherited: tuple[InputParameter, ...],
+        path_at: DocumentPath,
     ) -> None:
         found = self.found
-        named = entry.get("name")
-        name = text_of(entry.get("id") if named is None else named)
+        name_key = "name" if text_of(entry.get("name")) else "id"
+        name = text_of(entry.get(name_key))
         if not name:
-            found.add(
-                "W-incomplete-dropped",
-                at,
-                "an operation without a name is left out",
-                "add `name:`",
-            )
+            found.dropped(at, "an operation without a name is left out", "add `name:`")
             return
         if not _KEBAB.fullmatch(name):
-            found.add("S-name", at, f"the operation name '{name}' is not kebab-case")
+            found.add(
+                "S-name",
+                (*at, name_key),
+                f"the operation name '{shorten(name)}' is not letters, digits and '-'",
+                "rename it, here and in every `call`",
+            )
         method = text_of(entry.get("method"))
         if not method:
-            found.add(
-                "W-incomplete-dropped",
+            found.dropped(
                 at,
-                f"the operation '{name}' has no method and is left out",
+                f"the operation '{shorten(name)}' has no method and is left out",
                 "add `method: GET` or another",
             )
             return
-        if method == "HEAD":
-            found.add("S-method", (*at, "method"), "HEAD is not in the published rules")
+        if method not in PUBLISHED_METHODS:
+            found.add(
+                "S-method",
+                (*at, "method"),
+                f"the method '{shorten(method)}' is not in the published rules",
+                did_you_mean(method, PUBLISHED_METHODS)
+                or f"use one of {names_of(PUBLISHED_METHODS)}",
+            )
         own = tuple(
             _read_inputs(entry.get("inputParameters"), (*at, "inputParameters"), found)
         )
-        parameters = _merge((consumes.parameters, inherited, own))
+        parameters = _merge((consumes.parameters, resource.inputs, own))
         raw_format = text_of(entry.get("outputRawFormat")) or "json"
         if raw_format.lower() in ("text", "binary"):
             found.add(
@@ -249,12 +293,14 @@ class ConsumesReader:
             )
         url_path, _, fragment = url_path.partition("#")
         if fragment:
-            parameters = self._fragment(fragment, parameters, at)
+            parameters = self._fragment(fragment, parameters, path_at)
+        self._note_objects(parameters, url_path)
+        outputs = entry.get("outputParameters")
         self.operations.append(
             OperationSpec(
                 consumes,
                 name,
-                resource,
+                resource.name,
                 method.upper(),
                 url_path,
                 text_of(entry.get("description")),
@@ -262,27 +308,41 @@ class ConsumesReader:
                 self._body(entry, at, method.upper(), parameters),
                 raw_format,
                 text_of(entry.get("outputSchema")),
-                tuple(
-                    _read_outputs(
-                        entry.get("outputParameters"), (*at, "outputParameters")
-                    )
-                ),
+                tuple(_read_outputs(outputs, (*at, "outputParameters"), found)),
                 at,
+                path_at,
             )
         )
+
+    def _note_objects(
+        self, parameters: tuple[InputParameter, ...], url_path: str
+    ) -> None:
+        """Note objects in the query: there is no convention for them."""
+        for parameter in parameters:
+            placed = f"{{{parameter.name}}}" in url_path
+            if (parameter.in_, parameter.type) == ("query", "object") and not placed:
+                self.found.add(
+                    "W-parameter-value",
+                    (*parameter.path, "type"),
+                    f"'{shorten(parameter.name)}' is an object in the query; it is sent"
+                    " as compact JSON",
+                    "give what the API expects as a text: `type: string`",
+                )
 
     def _fragment(
         self, fragment: str, parameters: tuple[InputParameter, ...], at: DocumentPath
     ) -> tuple[InputParameter, ...]:
         """Note a fragment; `#X-Amz-Target=Service.Op` stands for a header."""
+        name, sign, value = fragment.partition("=")
+        is_header = bool(sign) and name.lower() == "x-amz-target"
         self.found.add(
             "W-path-fragment",
             at,
-            f"'#{shorten(fragment)}' in the path is not part of a URL and is not sent",
+            f"'#{shorten(fragment)}' in the path is no part of a URL and "
+            + (f"sent as the header {name}: {value}" if is_header else "not sent"),
             "declare what tells the operation apart as a header or query parameter",
         )
-        name, sign, value = fragment.partition("=")
-        if not sign or name.lower() != "x-amz-target":
+        if not is_header:
             return parameters
         rest = tuple(
             p for p in parameters if (p.in_, p.name.lower()) != ("header", name.lower())
@@ -306,22 +366,24 @@ class ConsumesReader:
             if fields:
                 return Body("json", "application/json", fields=fields, path=where)
             if method in BODY_METHODS:
-                return Body("json", "application/json", is_open=True, path=where)
+                # Not even its type is known: the value that is given decides.
+                return Body("json", "", is_open=True, path=where)
             return None
         if not isinstance(data, dict):
             # The fifth published shape: the text itself, sent as JSON.
             return Body("json", "application/json", data, path=where)
         written = text_of(data.get("type")) or "json"
-        kind, content_type, published = _BODY_KINDS.get(
-            written.lower(),
-            ("binary", written, False) if "/" in written else ("", "", False),
+        kind, content_type = _BODY_KINDS.get(
+            written.lower(), ("binary", written) if "/" in written else ("", "")
         )
+        published = written in _PUBLISHED_BODIES
         if not kind:
-            self.found.add(
+            self.found.unknown(
                 "U-body-type",
                 (*where, "type"),
-                f"a body of type '{shorten(written)}' is not known",
-                "use json, text, xml, sparql, formUrlEncoded or multipartForm",
+                f"the body type '{shorten(written)}' is not known",
+                written,
+                _PUBLISHED_BODIES,
             )
             return Body("unknown", "", None, path=where)
         if not published:
@@ -329,11 +391,18 @@ class ConsumesReader:
                 "W-body-type",
                 (*where, "type"),
                 f"the body type '{shorten(written)}' is read as {content_type}",
-                "use json, text, xml, sparql, formUrlEncoded or multipartForm",
+                f"use one of {names_of(_PUBLISHED_BODIES)}",
             )
         template = data.get("data")
         if kind in ("text", "binary") and isinstance(template, dict):
-            if published:
+            if len(template) > 1:
+                self.found.add(
+                    "U-body-type",
+                    (*where, "data"),
+                    f"a {shorten(written)} body is one text, not {len(template)}",
+                    "write `data` as a text",
+                )
+            elif published:
                 self.found.add(
                     "W-body-data",
                     (*where, "data"),
@@ -369,20 +438,25 @@ def _merge(
     levels: tuple[tuple[InputParameter, ...], ...],
 ) -> tuple[InputParameter, ...]:
     """Return the parameters of all levels; a lower level replaces a higher one's."""
-    merged: dict[tuple[str, str], InputParameter] = {}
+    merged: dict[tuple[str | int, ...], InputParameter] = {}
     for level in levels:
+        own: dict[tuple[str | int, ...], InputParameter] = {}
         for parameter in level:
             name = parameter.name
             if parameter.in_ == "header":
                 name = name.lower()
-            merged[parameter.in_, name] = parameter
+            key: tuple[str | int, ...] = (parameter.in_, name)
+            if key in own and parameter.value is not None:
+                key = (*key, len(own))  # constants of one name are all sent
+            own[key] = parameter
+        merged |= own
     return tuple(merged.values())
 
 
 def _read_inputs(
     data: JSON, path: DocumentPath, found: Findings
 ) -> Iterator[InputParameter]:
-    for at, entry in mappings_of(data, path):
+    for at, entry in found.mappings(data, path):
         name = text_of(entry.get("name"))
         in_ = text_of(entry.get("in"))
         required = entry.get("required") is True or in_ == "path"
@@ -396,17 +470,21 @@ def _read_inputs(
             )
             continue
         if in_ and in_ not in _PLACES:
-            found.add(
+            found.unknown(
                 "U-parameter-place",
                 (*at, "in"),
-                f"the parameter '{shorten(name)}' has no place '{shorten(in_)}'",
-                f"use one of {', '.join(_PLACES)}",
+                f"the parameter '{shorten(name)}' has an unknown place,"
+                f" '{shorten(in_)}'",
+                in_,
+                _PLACES,
             )
-        value = entry.get("value")
+        # `template` is the older word (spec 2.3).
+        value_key = "template" if entry.get("value") is None else "value"
+        value = entry.get(value_key)
         if isinstance(value, (dict, list)):
             found.add(
                 "W-parameter-value",
-                (*at, "value"),
+                (*at, value_key),
                 f"the value of '{shorten(name)}' is {a_kind_of(value)}; its texts are"
                 " rendered",
                 "describe it under `body.data`",
@@ -422,12 +500,19 @@ def _read_inputs(
         )
 
 
-def _read_outputs(data: JSON, path: DocumentPath) -> Iterator[OutputParameter]:
-    for at, entry in mappings_of(data, path):
+def _read_outputs(
+    data: JSON, path: DocumentPath, found: Findings
+) -> Iterator[OutputParameter]:
+    for at, entry in found.mappings(data, path):
+        name, type_ = text_of(entry.get("name")), text_of(entry.get("type"))
         value = entry.get("value", entry.get("mapping"))
-        yield OutputParameter(
-            text_of(entry.get("name")),
-            text_of(entry.get("type")),
-            text_of(value) if value is not None else "$",
-            at,
-        )
+        if value is None or not type_:
+            lacking = "type" if value is not None else "value"
+            found.dropped(
+                at,
+                f"the output '{shorten(name)}' has no `{lacking}` and is left out",
+                f"add `{lacking}:`, such as "
+                + ("`type: object`" if lacking == "type" else "`value: $`"),
+            )
+            continue
+        yield OutputParameter(name, type_, text_of(value), at)

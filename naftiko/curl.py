@@ -6,7 +6,7 @@ import re
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
-from naftiko.masking import LOGIN, plain, split_markers
+from naftiko.masking import LOGIN, has_marker, split_markers
 
 
 class Sendable(Protocol):
@@ -19,13 +19,16 @@ class Sendable(Protocol):
     socket: str
     auth: Any
 
-    def mask(self, text: str) -> str:
-        """Return a text without secrets."""
+    def mark(self, text: str) -> str:
+        """Return a text with a marker for every secret."""
         ...
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=@%+,-]+")
+_SPECIAL = re.compile(r"""[\\"$`!]""")
 _HIDDEN = ("user-agent", "accept-encoding")
+#: Methods that say nothing when they have no body; others say that it is empty.
+_BODILESS = ("GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT")
 
 
 def curl_command(request: Sendable) -> str:
@@ -34,12 +37,12 @@ def curl_command(request: Sendable) -> str:
     if request.method == "HEAD":
         words.append("--head")
     elif request.method != ("GET" if request.body is None else "POST"):
-        words += ["--request", request.method]
+        words += ["--request", shell_word(request.method)]
     if request.socket:
         words += ["--unix-socket", shell_word(request.socket)]
-    url, secret_query = _without_variables(request.mask(request.url))
+    url, secret_query = _without_variables(request.mark(request.url))
     # curl reads `[` and `{` in a URL as ranges unless told otherwise.
-    if re.search(r"[\[\]{}]", url):
+    if has_marker(url) or re.search(r"[\[\]{}]", url):
         words.append("--globoff")
     # curl would drop `.` and `..` of a path before sending.
     if "/." in url:
@@ -55,13 +58,16 @@ def curl_command(request: Sendable) -> str:
             login = value.removeprefix(LOGIN)
             continue
         # `Name;` is how curl sends a header without a value.
-        text = f"{name}: {request.mask(value)}" if value else f"{name};"
+        text = f"{name}: {request.mark(value)}" if value else f"{name};"
         words += ["--header", shell_word(text)]
     if login is not None:
         words += ["--user", shell_word(login)]
     elif type(request.auth).__name__ == "DigestLogin":
-        words += ["--digest", "--user", shell_word(str(request.auth))]
+        login = f"{request.auth.username}:{request.auth.password}"
+        words += ["--digest", "--user", shell_word(request.mark(login))]
     before, body = _body_words(request)
+    if request.body is None and request.method not in _BODILESS:
+        words += ["--header", "'Content-Length: 0'"]
     return before + " ".join(words + body)
 
 
@@ -70,19 +76,45 @@ def _body_words(request: Sendable) -> tuple[str, list[str]]:
     body = request.body
     if body is None:
         return "", []
-    if not isinstance(body, bytes):
-        name = getattr(body, "name", None) if hasattr(body, "read") else str(body)
-        return "", ["--data-binary", shell_word(f"@{name or '-'}")]
+    if isinstance(body, bytes):
+        text = _as_text(body)
+        if text is not None:
+            # Not `--data-binary`, which would read a file where a value begins with @.
+            return "", ["--data-raw", shell_word(request.mark(text))]
+        return f"{_printed(body, request)} | ", ["--data-binary", "@-"]
+    if hasattr(body, "pieces"):
+        given = "; ".join(_printed(piece, request) for piece in body.pieces)
+        return f"{{ {given}; }} | ", ["--data-binary", "@-"]
+    return "", ["--data-binary", shell_word(f"@{_file_name(body)}")]
+
+
+def _printed(piece: Any, request: Sendable) -> str:
+    """Return a command that prints a piece of a body."""
+    if not isinstance(piece, bytes):
+        return f"cat {shell_word(_file_name(piece))}"
+    text = _as_text(piece)
+    if text is not None:
+        return f"printf %s {shell_word(request.mark(text))}"
+    # No word of a command can hold these bytes.
+    return "printf '" + "".join(f"\\{byte:03o}" for byte in piece) + "'"
+
+
+def _as_text(data: bytes) -> str | None:
+    """Return bytes as a text that a word of a command can hold, or `None`."""
     try:
-        text = body.decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        # No word of a command can hold these bytes.
-        octal = "".join(f"\\{byte:03o}" for byte in body)
-        return f"printf '{octal}' | ", ["--data-binary", "@-"]
-    flag = "--data-raw" if text.startswith("@") else "--data-binary"
-    return "", [flag, shell_word(request.mask(text))]
+        return None
+    return None if "\0" in text else text
+
+
+def _file_name(body: Any) -> str:
+    """Return the name of a file, or `-` for what has none."""
+    name = getattr(body, "name", None) if hasattr(body, "read") else str(body)
+    # An open file may have no name, a number for one, or `<stdin>`.
+    if not isinstance(name, str) or not name or name[0] == "<":
+        return "-"
+    return f"./{name}" if name[0] == "-" else name
 
 
 def _without_variables(url: str) -> tuple[str, list[str]]:
@@ -102,16 +134,28 @@ def _without_variables(url: str) -> tuple[str, list[str]]:
 
 
 def shell_word(text: str) -> str:
-    """Quote a text for a POSIX shell; a marker becomes `"$NAME"`, which it expands."""
+    """Quote a text for a POSIX shell, which fills in `"${NAME}"` for a marker."""
     if not text:
         return "''"
     parts = split_markers(text)
-    if len(parts) == 1 and not parts[0][1] and _PLAIN.fullmatch(text):
-        return text
-    if not any(is_variable for _, is_variable in parts):
-        return "'" + plain(text).replace("'", "'\\''") + "'"
-    quoted = "".join(
-        f"${{{part}}}" if is_variable else re.sub(r'([\\"$`!])', r"\\\1", part)
-        for part, is_variable in parts
-    )
-    return f'"{quoted}"'
+    literals = [part for part, is_variable in parts if not is_variable]
+    if len(literals) == len(parts):
+        return text if _PLAIN.fullmatch(text) else _quoted(text)
+    if any(_SPECIAL.search(part) for part in literals):
+        # Inside double quotes a `!` cannot be had in every shell.
+        return "".join(
+            f'"{_expanded(part)}"' if is_variable else _quoted(part)
+            for part, is_variable in parts
+        )
+    inner = (_expanded(part) if variable else part for part, variable in parts)
+    return f'"{"".join(inner)}"'
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _expanded(name: str) -> str:
+    """Return what the shell replaces; a name with other characters has `_` there."""
+    name = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return f"${{_{name}}}" if name[0].isdigit() else f"${{{name}}}"

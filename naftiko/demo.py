@@ -7,6 +7,7 @@ authentication, errors with a message. This module knows nothing of the package.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -161,7 +162,7 @@ class _Shop:
 
 def _number(query: dict[str, str], name: str, default: int) -> int:
     text = query.get(name, str(default))
-    if not text.isdigit() or not 0 < int(text) <= _MOST:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _MOST:
         raise _Failure(400, "bad_page", f"{name}: a number from 1 to {_MOST}")
     return int(text)
 
@@ -228,12 +229,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep quiet: the demo prints what it does itself."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away; anything else is a mistake here."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serve() -> Iterator[str]:
     """Serve the API on a free loopback port while the context is open; give its URL."""
     kind = type("_ShopHandler", (_Handler,), {"shop": _Shop()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), kind) as server:
         thread = threading.Thread(
             target=server.serve_forever, args=(0.05,), daemon=True
         )

@@ -42,10 +42,6 @@ class DigestLogin:
     def __repr__(self) -> str:
         return "<DigestLogin>"
 
-    def __str__(self) -> str:
-        # What `curl --user` takes; only a preview, without values, prints it.
-        return f"{self.username}:{self.password}"
-
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Answer the challenge that the request may get."""
         begin = _position(request.body)

@@ -13,17 +13,20 @@ import re
 import sys
 from array import array
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.errors import DocumentError, DocumentSyntaxError, Location, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     JSON = Any
     Key = str | int
+    Events = Callable[[str], Iterator[Any]]
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 100
@@ -31,6 +34,7 @@ MAX_DEPTH = 100
 MAX_ALIASED = 100_000
 
 _CORE = "tag:yaml.org,2002:"
+_SCALAR_TAGS = {"null": type(None), "bool": bool, "int": int, "float": float}
 _CONSTANTS: dict[str, JSON] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -42,18 +46,26 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 _NAN = frozenset((".nan", ".NaN", ".NAN"))
 
+_NOTICE_BEGIN = "# --- truncated at "
 _NOTICE = re.compile(
-    r"\s*\n# --- truncated at (\d+) KB \((\d+) KB total\) ---[ \t]*"
-    r"(?:\n#[ \t]*([^\n]*))?\s*\Z"
+    _NOTICE_BEGIN + r"(\d+) KB \((\d+) KB total\) ---[ \t]*"
+    r"(?:\r?\n#[ \t]*([^\r\n]*))?\s*"
 )
 _JSON_TOKEN = re.compile(
     r'[ \t\r\n]+|("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+)', re.DOTALL
 )
-# What YAML 1.2 calls printable (section 5.1), turned round.
+# What YAML 1.2 does not call printable (section 5.1). Its complement, which the
+# specification gives, takes ten times as long to compile.
 _UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
 _ODD_BREAK = re.compile("[\r\x85\u2028\u2029\ufeff]")
+# Line breaks of YAML 1.1 that are none in YAML 1.2 (5.4); both parsers are of 1.1.
+_OLD_BREAKS = "\x85\u2028\u2029"
+_OLD_BREAK = re.compile(f"[{_OLD_BREAKS}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: Digits of a number; Python refuses to convert longer ones, and nothing needs them.
+_MAX_DIGITS = 3000
 
 
 class Truncation:
@@ -128,6 +140,13 @@ class Document:
         line, column = self._marks[2 * number], self._marks[2 * number + 1]
         return Location(self.name, line + 1, column + 1)
 
+    def merges(self) -> Iterator[tuple[Key, ...]]:
+        """Yield the places of `<<` keys that were meant to merge an alias."""
+        if self._aliases:
+            for path, _ in self._positions():
+                if path and path[-1] == "<<":
+                    yield path
+
     def stored(self) -> tuple[JSON, bytes, list[int], tuple[int, int, str] | None]:
         """Return, as plain data, what the constructor needs to make this again."""
         cut = self.truncation
@@ -173,7 +192,9 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
         return source
     if isinstance(source, bytes):
         return read_text(_decode(source, name or "<bytes>"), name or "<bytes>")
-    if isinstance(source, str) and ("\n" in source or source.lstrip()[:1] == "{"):
+    if isinstance(source, str) and (
+        "\n" in source or "\r" in source or source.lstrip()[:1] == "{"
+    ):
         return read_text(source, name or "<text>")
     if isinstance(source, (str, Path)):
         return _read_path(source, name)
@@ -182,6 +203,8 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
 
 def _plain(value: Any, name: str, depth: int = 0) -> JSON:
     """Return Python data as a reader of its text would have given it."""
+    if isinstance(value, int) and value.bit_length() > 3 * _MAX_DIGITS:
+        _refuse(name, 1, 1, "E-yaml-syntax", "a number has too many digits")
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if depth > MAX_DEPTH:
@@ -220,8 +243,10 @@ def _read_path(source: str | Path, name: str) -> Document:
 def _decode(raw: bytes, name: str) -> str:
     if len(raw) > MAX_BYTES:
         _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
-    if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
-        _refuse(name, 1, 1, "E-yaml-encoding", "UTF-16 text", "save the file as UTF-8")
+    # Without a mark at its start, wide text still has zeros there (YAML 1.2, 5.2).
+    if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)) or 0 in raw[:2]:
+        what = "UTF-16 or UTF-32, not UTF-8"
+        _refuse(name, 1, 1, "E-yaml-encoding", what, "save the file as UTF-8")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -236,12 +261,7 @@ def read_text(text: str, name: str = "<text>") -> Document:
     if len(text) > MAX_BYTES:
         _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
     text = text.removeprefix("\ufeff")
-    truncation = None
-    if "# --- truncated at " in text[-600:] and (found := _NOTICE.search(text)):
-        truncation = Truncation(int(found[1]), int(found[2]), (found[3] or "").strip())
-        # The last line may be cut in the middle of a key or a value.
-        kept = text[: found.start()]
-        text = kept[: kept.rfind("\n") + 1]
+    text, truncation = _without_notice(text)
     builder = _Builder(name)
     data = builder.build_json(text) if text.lstrip()[:1] in ("{", "[") else _ABSENT
     if data is _ABSENT:
@@ -266,13 +286,37 @@ def read_text(text: str, name: str = "<text>") -> Document:
     )
 
 
-def parse_value(text: str) -> JSON:
+def _without_notice(text: str) -> tuple[str, Truncation | None]:
+    """Return a text without its publisher's notice, and what the notice says."""
+    begin = text.rfind(_NOTICE_BEGIN)
+    found = _NOTICE.fullmatch(text, begin) if begin >= 0 else None
+    if found is None or text[begin - 1 : begin] != "\n":
+        return text, None
+    # The publisher puts two line breaks before it; others belong to the text. What is
+    # before them may be cut in the middle of a key or a value, and may be blank.
+    end = begin
+    for _ in range(2):
+        if text[end - 1 : end] == "\n":
+            end -= 2 if text[end - 2 : end] == "\r\n" else 1
+    kept = text[: text.rfind("\n", 0, end) + 1]
+    return kept, Truncation(int(found[1]), int(found[2]), (found[3] or "").strip())
+
+
+def parse_value(text: str, *, as_written: bool = False) -> JSON:
     """Return the data of the first document in a YAML text.
+
+    Args:
+        text: The document.
+        as_written: Leave every scalar but a null the text that it is: `0123`, `1.50`.
 
     Raises:
         DocumentSyntaxError: The text is not well-formed.
     """
-    return _Builder("<yaml>").build_yaml(text.removeprefix("\ufeff"), first_only=True)
+    builder = _Builder("<yaml>")
+    if as_written:
+        nothing = [text for text, value in _CONSTANTS.items() if value is None]
+        builder.constants, builder.numeric = dict.fromkeys(nothing), frozenset()
+    return builder.build_yaml(text.removeprefix("\ufeff"), first_only=True)
 
 
 def write_yaml(value: JSON) -> str:
@@ -280,12 +324,24 @@ def write_yaml(value: JSON) -> str:
     from io import StringIO
 
     from ruamel.yaml import YAML
+    from ruamel.yaml.representer import SafeRepresenter
 
+    class Plain(SafeRepresenter):
+        """Ours alone: a representer is registered for a class, whoever uses it."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True  # what stands twice is written twice
+
+        def represent_dict(self, data: Any) -> Any:
+            # As pairs: mappings are sorted, and not every version can be told not to.
+            return self.represent_mapping(f"{_CORE}map", list(data.items()))
+
+    Plain.add_representer(str, _represent_text)
+    Plain.add_representer(dict, Plain.represent_dict)
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = Plain
     yaml.default_flow_style = False
     yaml.allow_unicode = True
-    yaml.representer.add_representer(str, _represent_text)
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     out = StringIO()
     yaml.dump(value, out)
     return out.getvalue().removesuffix("...\n").rstrip("\n")
@@ -314,12 +370,13 @@ def resolve_plain(text: str) -> JSON:
 
 def _number(text: str) -> JSON:
     if _INTEGER.fullmatch(text):
+        if len(text) > _MAX_DIGITS:
+            return text
         if text.startswith("0x"):
             return int(text[2:], 16)
         if text.startswith("0o"):
             return int(text[2:], 8)
-        # Python refuses to convert very long runs of digits; nothing here needs them.
-        return int(text) if len(text) < 4000 else text
+        return int(text)
     if _FLOAT.fullmatch(text):
         return float(text)
     if found := _INFINITE.fullmatch(text):
@@ -337,14 +394,56 @@ def _c_parser() -> Any:
     return CParser
 
 
-def _events(text: str) -> Iterator[Any]:
-    from ruamel.yaml import YAML
+def _c_events(text: str) -> Iterator[Any]:
+    return iter(_c_parser()(text).get_event, None)
 
-    if parser := _c_parser():
-        next_event = parser(text).get_event
-        return iter(next_event, None)
+
+def _pure_events(text: str) -> Iterator[Any]:
+    """Yield the events of the pure parser, which is made to read as the other does."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.scanner import Scanner
+
+    class TabScanner(Scanner):
+        """Takes tabs between tokens and between words for blanks (YAML 1.2, 6.2)."""
+
+        def scan_to_next_token(self) -> None:
+            while True:
+                Scanner.scan_to_next_token(self)
+                inside_line = self.flow_level or not self.allow_simple_key
+                if self.reader.peek() != "\t" or not inside_line:
+                    return
+                self.reader.forward()
+
+        def scan_plain_spaces(self, indent: Any, start_mark: Any) -> Any:
+            length = 0
+            while self.reader.peek(length) in " \t":
+                length += 1
+            blanks = self.reader.prefix(length)
+            self.reader.forward(length)
+            if self.reader.peek() in "\r\n":
+                return Scanner.scan_plain_spaces(self, indent, start_mark)
+            return [blanks] if blanks else []
+
     yaml = YAML(typ="safe", pure=True)
-    return iter(yaml.parse(text))
+    yaml.Scanner = TabScanner
+    for event in yaml.parse(text):
+        value = getattr(event, "value", "")
+        if value and _SURROGATE.search(value):
+            what = "found invalid Unicode character escape code"
+            raise MarkedYAMLError(problem=what, problem_mark=event.start_mark)
+        yield event
+
+
+def _around_old_breaks(events: Events, text: str) -> Iterator[Any]:
+    """Yield the events of a text whose old line breaks the parser does not see."""
+    private = (chr(code) for code in range(0xE000, 0xF900))
+    stand_ins = "".join(islice((c for c in private if c not in text), 3))
+    back = str.maketrans(stand_ins, _OLD_BREAKS)
+    for event in events(text.translate(str.maketrans(_OLD_BREAKS, stand_ins))):
+        if getattr(event, "value", None):
+            event.value = event.value.translate(back)
+        yield event
 
 
 _ABSENT: Any = object()
@@ -355,6 +454,11 @@ class _Builder:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.constants: dict[str, JSON] = _CONSTANTS
+        self.numeric = _NUMERIC_START
+        self._reset()
+
+    def _reset(self) -> None:
         self.marks: array[int] = array("I")
         self.aliases: list[int] = []
         self._sizes: dict[str, int] = {}
@@ -363,14 +467,20 @@ class _Builder:
     def build_yaml(self, text: str, *, first_only: bool = False) -> JSON:
         from ruamel.yaml.error import YAMLError
 
+        if _c_parser():
+            # What the C parser does not understand may still be YAML 1.2, such as a
+            # plain URL in a flow mapping; and if not, the other words are better.
+            with suppress(YAMLError):
+                return self._walk(_c_events, text, first_only=first_only)
+            self._reset()
         try:
-            return self._walk(text, first_only=first_only)
+            return self._walk(_pure_events, text, first_only=first_only)
         except YAMLError as error:
             self._syntax_error(error, text)
         except RecursionError:
             self._too_deep(1, 1)
 
-    def _walk(self, text: str, *, first_only: bool) -> JSON:
+    def _walk(self, events: Events, text: str, *, first_only: bool) -> JSON:
         """Walk the events once; long, because every call would cost per node."""
         from ruamel.yaml import events as kinds
 
@@ -378,13 +488,18 @@ class _Builder:
         mapping, sequence = kinds.MappingStartEvent, kinds.SequenceStartEvent
         ends = (kinds.MappingEndEvent, kinds.SequenceEndEvent)
         mark = self.marks.extend
-        constants, numeric = _CONSTANTS, _NUMERIC_START
+        constants, numeric = self.constants, self.numeric
         anchors: dict[str, JSON] = {}
         root: JSON = _ABSENT
         container: JSON = None
         key: JSON = _ABSENT
         stack: list[tuple[JSON, JSON, str | None, int]] = []
-        for event in _events(text):
+        stream = (
+            _around_old_breaks(events, text)
+            if _OLD_BREAK.search(text)
+            else events(text)
+        )
+        for event in stream:
             kind = event.__class__
             if kind is scalar:
                 start = event.start_mark
@@ -438,7 +553,7 @@ class _Builder:
             elif kind is alias:
                 start = event.start_mark
                 at = start.line, start.column
-                value = self._alias(event.anchor, anchors, at)
+                value = self._alias(event.anchor, anchors, at, stack)
                 mark(at)
                 if container.__class__ is dict and key is _ABSENT:
                     if isinstance(value, (dict, list)):
@@ -452,13 +567,7 @@ class _Builder:
                     if first_only:
                         return root
                     where = event.start_mark
-                    self._refuse(
-                        where.line + 1,
-                        where.column + 1,
-                        "E-yaml-multiple",
-                        "a second document begins here",
-                        "keep one capability per file",
-                    )
+                    self._second_document(where.line + 1, where.column + 1)
                 continue
             if container is None:
                 root = value
@@ -478,7 +587,8 @@ class _Builder:
         import json
 
         try:
-            data = json.loads(text, object_pairs_hook=list)
+            # Python also takes NaN and Infinity, which JSON does not have.
+            data = json.loads(text, object_pairs_hook=list, parse_constant=int)
         except ValueError:
             return _ABSENT
         except RecursionError:
@@ -514,6 +624,14 @@ class _Builder:
             else:
                 self.marks.extend(at)
                 value = json.loads(string or word)
+                if string and "\\u" in string and _SURROGATE.search(value):
+                    self._refuse(
+                        at[0] + 1,
+                        at[1] + 1,
+                        "E-yaml-encoding",
+                        "half of a surrogate pair is no character",
+                        "write the character itself, or both halves",
+                    )
                 if stack and isinstance(stack[-1], dict) and keys[-1] is _ABSENT:
                     if value in stack[-1]:
                         self._duplicate(value, stack[-1], begins[-1], at)
@@ -536,21 +654,27 @@ class _Builder:
             return value
         if value is not None and tag.startswith(_CORE):
             found = resolve_plain(value)
-            kinds = {"null": type(None), "bool": bool, "int": int, "float": float}
-            if short == "float" and isinstance(found, int):
+            if short == "float" and type(found) is int:
                 found = float(found)
-            if short in kinds and type(found) is kinds[short]:
+            if type(found) is _SCALAR_TAGS.get(short):
                 return found
+        shown = shorten(tag.replace(_CORE, "!!"))
         self._refuse(
             where.line + 1,
             where.column + 1,
             "E-yaml-tag",
-            f"the tag '{tag.replace(_CORE, '!!')}' has no meaning here",
+            f"the tag '{shown}' does not fit '{shorten(value)}'"
+            if value is not None and tag.startswith(_CORE) and short in _SCALAR_TAGS
+            else f"the tag '{shown}' has no meaning here",
             "write the value plainly, or quote it to make it a text",
         )
 
     def _alias(
-        self, anchor: str, anchors: dict[str, JSON], at: tuple[int, int]
+        self,
+        anchor: str,
+        anchors: dict[str, JSON],
+        at: tuple[int, int],
+        stack: list[tuple[JSON, JSON, str | None, int]],
     ) -> JSON:
         value = anchors.get(anchor, _ABSENT)
         line, column = at[0] + 1, at[1] + 1
@@ -568,8 +692,9 @@ class _Builder:
                 "write the values out",
             )
         # What is nested in an anchored node counts again where that node is used.
-        for name in [n for n, v in anchors.items() if v is _ABSENT]:
-            self._sizes[name] += size
+        for _, _, name, _ in stack:
+            if name:
+                self._sizes[name] += size
         self.aliases.append(len(self.marks) // 2)
         return value
 
@@ -596,6 +721,15 @@ class _Builder:
             'quote a template: "{{NAME}}"',
         )
 
+    def _second_document(self, line: int, column: int) -> NoReturn:
+        self._refuse(
+            line,
+            column,
+            "E-yaml-multiple",
+            "a second document begins here",
+            "keep one capability per file",
+        )
+
     def _too_deep(self, line: int, column: int) -> NoReturn:
         self._refuse(
             line, column, "E-yaml-depth", f"nested deeper than {MAX_DEPTH} levels"
@@ -611,6 +745,8 @@ class _Builder:
         if context:
             message += f" {context}"
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if mark and "<document start>" in what and _begins_another(text, mark.index):
+            self._second_document(line, column)
         source = text.split("\n")
         shown = source[line - 1] if line <= len(source) else ""
         if "\t" in shown[: len(shown) - len(shown.lstrip())]:
@@ -633,6 +769,12 @@ def _refuse(
     raise DocumentSyntaxError(
         message, hint=hint, code=code, location=Location(name, line, column)
     ) from None
+
+
+def _begins_another(text: str, offset: int) -> bool:
+    """Tell whether what follows the end of a document is a document, not a mistake."""
+    before = text[:offset].rstrip().rpartition("\n")[2]
+    return before.startswith("...") or text[offset : offset + 1] in ("{", "[")
 
 
 def _line_column(text: str, offset: int) -> tuple[int, int]:

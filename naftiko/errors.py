@@ -262,8 +262,15 @@ class OutputError(_Exchanged):
 
 
 def shorten(value: object, limit: int = _SHORT) -> str:
-    """Return a value as one line of at most `limit` characters, for a message."""
+    """Return a value as one line of at most `limit` characters, for a message.
+
+    What would move a cursor or change colours, as texts of servers may, is escaped.
+    """
     text = " ".join(str(value).split())
+    if not text.isprintable():
+        text = "".join(
+            c if c.isprintable() or ord(c) > 0x9F else f"\\x{ord(c):02x}" for c in text
+        )
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     JSON = Any
 
 _EXCERPT = 500
+_NO_CONTENT = frozenset((204, 205))
+#: What is looked at for an excerpt: it is masked first, and cut then.
+_READ = 64 * 1024
 
 
 class Exchange:
@@ -89,7 +92,10 @@ class Exchange:
         import json
 
         shown = self.request.as_dict()
-        text = json.dumps(self.result, indent=2, ensure_ascii=False, default=str)
+        if len(self.response.body) <= 16 * _READ:
+            text = json.dumps(self.result, indent=2, ensure_ascii=False, default=str)
+        else:
+            text = self.response.text[:_READ]
         text = self.request.mask(text)
         cut = text if len(text) <= 5000 else text[:5000] + "\n…"
         return (
@@ -102,7 +108,7 @@ class Exchange:
 class Decoder:
     """How the response of one operation becomes a result, decided once."""
 
-    __slots__ = ("_decode", "_is_whole", "_outputs", "operation")
+    __slots__ = ("_decode", "_is_whole", "_outputs", "operation", "refusal")
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
@@ -111,8 +117,13 @@ class Decoder:
         self._is_whole = not outputs or (
             len(outputs) == 1 and is_root(outputs[0].value)
         )
-        # Most responses are JSON; the standard library's reader is asked first.
         self._decode = formats.decode
+        #: Why no body can be decoded; known before anything is sent.
+        self.refusal: OutputError | None = None
+        try:
+            formats.check(operation.output_raw_format)
+        except OutputError as error:
+            self.refusal = error
 
     def read(self, request: Request, response: Response, elapsed: float) -> Exchange:
         """Return the exchange for a response that succeeded.
@@ -122,7 +133,9 @@ class Decoder:
         """
         operation = self.operation
         data: JSON = None
-        if response.body and request.method != "HEAD":
+        # An empty text is a text, and a table without rows is one, too.
+        has_content = response.status not in _NO_CONTENT and request.method != "HEAD"
+        if response.body or has_content:
             try:
                 data = self._decode(
                     operation.output_raw_format,
@@ -132,8 +145,8 @@ class Decoder:
                 )
             except OutputError as error:
                 raise OutputError(
-                    f"{operation.ref}: {request.mask(error.message)}",
-                    hint=error.hint,
+                    f"{operation.ref}: {formats.message_without(request.mask, error)}",
+                    hint=request.mask(error.hint),
                     code=error.code,
                     location=operation.location,
                     request=request,
@@ -203,6 +216,16 @@ def send(
         StatusError: The response has a status outside 200 to 299.
         OutputError: The body is not what the document says it is.
     """
+    if refusal := decoder.refusal:
+        # Otherwise the call would have its effect, and only its result be lost.
+        operation = decoder.operation
+        raise OutputError(
+            f"{operation.ref}: {refusal.message}",
+            hint=f"{refusal.hint}; `stream` gives the bytes",
+            code=refusal.code,
+            location=operation.location,
+            request=request,
+        )
     started = time.perf_counter()
     response = transport.send(request, timeout=timeout)
     elapsed = time.perf_counter() - started
@@ -221,15 +244,16 @@ def status_error(
     Its text holds the error message that the body carries, or else the beginning of
     the body; secrets that the server repeats are masked.
     """
-    detail = formats.message_of(error_body(operation, response))
-    excerpt = detail or response.text[:_EXCERPT]
-    excerpt = shorten(request.mask(excerpt), _EXCERPT)
+    body = _masked(error_body(operation, response), request)
+    detail = request.mask(formats.message_of(body))
+    excerpt = detail or request.mask(response.text[:_READ])
+    excerpt = shorten(excerpt, _EXCERPT)
     said = f": {excerpt}" if excerpt else ""
-    reason = f" {response.reason}" if response.reason else ""
+    reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
     return StatusError(
         f"{operation.ref}: {response.status}{reason}{said}",
         status=response.status,
-        detail=request.mask(detail),
+        detail=detail,
         hint=_HINTS.get(response.status, "").format(auth=operation.auth or "none"),
         request=request,
         response=response,
@@ -243,6 +267,19 @@ _HINTS = {
     407: "the proxy wants credentials: see HTTP_PROXY and HTTPS_PROXY",
     429: "too many requests; wait as long as the Retry-After header says",
 }
+
+
+def _masked(value: JSON, request: Request) -> JSON:
+    """Return a decoded body with every secret in its texts masked."""
+    if not request.secrets:
+        return value
+    if isinstance(value, str):
+        return request.mask(value)
+    if isinstance(value, list):
+        return [_masked(item, request) for item in value]
+    if isinstance(value, dict):
+        return {key: _masked(item, request) for key, item in value.items()}
+    return value
 
 
 def error_body(operation: Operation, response: Response) -> JSON:

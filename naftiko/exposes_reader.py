@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naftiko.data import join_path, mappings_of, text_of
+from naftiko.data import a_kind_of, join_path, mappings_of, text_of
 from naftiko.errors import shorten
 from naftiko.model import Exposes, Function, InputParameter, Link, Step, StepMapping
 
@@ -20,38 +20,46 @@ if TYPE_CHECKING:
     JSON = Any
 
 
-def read_exposes(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Exposes]:
-    """Read the exposing adapters that have a type which can be served."""
-    for at, entry in mappings_of(data, path):
+#: What an adapter of a type cannot be without; the first is what it usually has.
+_CONTENT = {
+    "rest": ("resources",),
+    "mcp": ("tools", "resources", "prompts"),
+    "skill": ("skills", "tools"),
+}
+
+
+def read_exposes(
+    data: JSON, path: DocumentPath, found: Findings, *, strays: bool = False
+) -> Iterator[Exposes]:
+    """Read the exposing adapters that have a type which can be served.
+
+    Args:
+        data: The list of adapters.
+        path: Its place.
+        found: Where findings go.
+        strays: Whether tools stand beside the adapters instead of in one.
+    """
+    readers = {
+        "rest": _rest_functions,
+        "mcp": _mcp_functions,
+        "skill": _skill_functions,
+        "control": _no_functions,
+    }
+    for at, entry in found.mappings(data, path):
         kind = text_of(entry.get("type"))
-        readers = {
-            "rest": _rest_functions,
-            "mcp": _mcp_functions,
-            "skill": _skill_functions,
-            "control": _no_functions,
-        }
         if kind not in readers:
-            found.add(
+            found.unknown(
                 "U-expose-type",
                 (*at, "type") if "type" in entry else at,
-                f"an adapter of type '{shorten(kind)}' cannot be served",
-                f"use one of {', '.join(readers)}",
+                f"an adapter of type '{shorten(kind)}' cannot be served"
+                if kind
+                else "an adapter without a type cannot be served",
+                kind,
+                readers,
             )
             continue
         namespace = text_of(entry.get("namespace"))
-        content = {"rest": "resources", "mcp": "tools", "skill": "skills"}.get(kind)
-        holds = entry.get(content) if content else True
-        offered = (
-            holds or entry.get("prompts") or (kind == "mcp" and entry.get("resources"))
-        )
-        if content and (not offered or not namespace):
-            what = f"no `{content}`" if not offered else "no `namespace`"
-            found.add(
-                "W-expose-empty",
-                at,
-                f"the {kind} adapter has {what}",
-                "add it, or remove the adapter",
-            )
+        _note_empty(kind, namespace, entry, at, found, strays)
         port = entry.get("port")
         transport = text_of(entry.get("transport"))
         if port is None and transport != "stdio":
@@ -76,14 +84,38 @@ def read_exposes(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Ex
         )
 
 
+def _note_empty(
+    kind: str,
+    namespace: str,
+    entry: Mapping[str, JSON],
+    at: DocumentPath,
+    found: Findings,
+    strays: bool,
+) -> None:
+    content = _CONTENT.get(kind)
+    if content is None:
+        return
+    empty = not any(entry.get(key) for key in content)
+    if not empty and namespace:
+        return
+    lacking = f"`{content[0]}`" if empty else "`namespace`"
+    hint = f"add {lacking}, or remove the adapter"
+    if empty and strays and kind == "mcp":
+        hint = "move `capability.tools` below it, with a `call` for each tool"
+    found.add("W-expose-empty", at, f"the {kind} adapter has no {lacking}", hint)
+
+
 def _links(entry: Mapping[str, JSON], at: DocumentPath) -> Iterator[Link]:
     for where, resource in mappings_of(entry.get("resources"), (*at, "resources")):
         forward = resource.get("forward")
         if isinstance(forward, dict):
             target = text_of(forward.get("targetNamespace"))
             yield Link("forward", target, path=(*where, "forward"))
-    for where, skill in mappings_of(entry.get("skills"), (*at, "skills")):
-        for here, tool in mappings_of(skill.get("tools"), (*where, "tools")):
+    holders = [*mappings_of(entry.get("skills"), (*at, "skills"))]
+    if entry.get("type") == "skill":
+        holders.insert(0, (at, entry))
+    for where, holder in holders:
+        for here, tool in mappings_of(holder.get("tools"), (*where, "tools")):
             source = tool.get("from")
             if isinstance(source, dict):
                 yield Link(
@@ -103,24 +135,17 @@ def _no_functions(
 def _rest_functions(
     entry: Mapping[str, JSON], at: DocumentPath, found: Findings
 ) -> Iterator[Function]:
-    shared = tuple(
-        _exposed_inputs(entry.get("inputParameters"), (*at, "inputParameters"))
-    )
-    for where, resource in mappings_of(entry.get("resources"), (*at, "resources")):
+    shared = tuple(_inputs(entry, at, found))
+    for where, resource in found.mappings(entry.get("resources"), (*at, "resources")):
         path = text_of(resource.get("path"))
-        inputs = shared + tuple(
-            _exposed_inputs(
-                resource.get("inputParameters"), (*where, "inputParameters")
-            )
-        )
-        if "operations" not in resource and "forward" not in resource:
-            found.add(
-                "W-incomplete-dropped",
+        inputs = (*shared, *_inputs(resource, where, found))
+        if not resource.get("operations") and "forward" not in resource:
+            found.dropped(
                 where,
                 f"the resource '{shorten(path)}' has no operations",
                 "add `operations:` or `forward:`, or remove the resource",
             )
-        for here, unit in mappings_of(
+        for here, unit in found.mappings(
             resource.get("operations"), (*where, "operations")
         ):
             own = text_of(unit.get("path"))
@@ -131,11 +156,11 @@ def _rest_functions(
                     "the `path` of a REST operation continues the resource's",
                     "make it a resource of its own",
                 )
-            function = _function("rest", unit, here)
+            function = _function("rest", unit, here, found)
             yield function._replace(
                 method=text_of(unit.get("method")),
                 url_path=join_path(path, own),
-                inputs=_overridden(inputs + function.inputs),
+                inputs=_overridden((*inputs, *function.inputs)),
                 resource=text_of(resource.get("name")),
             )
 
@@ -144,54 +169,63 @@ def _mcp_functions(
     entry: Mapping[str, JSON], at: DocumentPath, found: Findings
 ) -> Iterator[Function]:
     for key, kind in (("tools", "tool"), ("resources", "resource")):
-        for where, unit in mappings_of(entry.get(key), (*at, key)):
+        for where, unit in found.mappings(entry.get(key), (*at, key)):
             if kind == "resource" and "location" in unit:
                 continue
-            yield _function(kind, unit, where)
+            yield _function(kind, unit, where, found)
 
 
 def _skill_functions(
     entry: Mapping[str, JSON], at: DocumentPath, found: Findings
 ) -> Iterator[Function]:
-    skills = list(mappings_of(entry.get("skills"), (*at, "skills")))
-    holders = [(at, entry), *skills]
-    for where, holder in holders:
-        units = list(mappings_of(holder.get("tools"), (*where, "tools")))
-        called = [(here, unit) for here, unit in units if "call" in unit]
+    skills = found.mappings(entry.get("skills"), (*at, "skills"))
+    for where, holder in [(at, entry), *skills]:
         if holder is not entry and "call" in holder:
-            called.insert(0, (where, holder))
-        for here, unit in called:
-            found.add(
-                "W-skill-shape",
-                here,
-                f"the skill tool '{shorten(text_of(unit.get('name')))}' has a `call` of"
-                " its own",
-                "declare an MCP tool and refer to it with `from`",
-            )
-            yield _function("skill", unit, here)
+            _note_shape("the skill", holder, where, found)
+            yield _function("skill", holder, where, found)
+        for here, unit in found.mappings(holder.get("tools"), (*where, "tools")):
+            if holder is entry or "call" in unit:
+                _note_shape("the skill tool", unit, here, found)
+            if not isinstance(unit.get("from"), dict) and "instruction" not in unit:
+                yield _function("skill", unit, here, found)
 
 
-def _function(kind: str, unit: Mapping[str, JSON], at: DocumentPath) -> Function:
-    with_ = unit.get("with")
+def _note_shape(
+    what: str, unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+) -> None:
+    has = "has a `call` of its own" if "call" in unit else "belongs to no skill"
+    found.add(
+        "W-skill-shape",
+        at,
+        f"{what} '{shorten(text_of(unit.get('name')))}' {has}",
+        "declare an MCP tool, and refer to it with `from` in the tools of a skill",
+    )
+
+
+def _function(
+    kind: str, unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+) -> Function:
+    outputs = unit.get("outputParameters")
+    if outputs is not None:
+        places = found.mappings(outputs, (*at, "outputParameters"))
+        outputs = [entry for _, entry in places]
     return Function(
         kind,
         text_of(unit.get("name")),
         description=text_of(unit.get("description")),
         call=text_of(unit.get("call")),
         ref=text_of(unit.get("ref")),
-        with_=with_ if isinstance(with_, dict) else None,
-        steps=tuple(_read_steps(unit.get("steps"), (*at, "steps"))),
-        inputs=tuple(
-            _exposed_inputs(unit.get("inputParameters"), (*at, "inputParameters"))
-        ),
-        outputs=unit.get("outputParameters"),
-        hints=unit["hints"] if isinstance(unit.get("hints"), dict) else {},
-        is_mock=_has_static(unit.get("outputParameters")),
+        with_=_with(unit, at, found),
+        steps=tuple(_read_steps(unit.get("steps"), (*at, "steps"), found)),
+        inputs=tuple(_inputs(unit, at, found)),
+        outputs=outputs,
+        hints={} if kind == "rest" else _hints(unit, at, found),
+        is_mock=_has_static(outputs),
         path=at,
         label=text_of(unit.get("label")),
         uri=text_of(unit.get("uri")),
         mime_type=text_of(unit.get("mimeType")),
-        mappings=tuple(_read_mappings(unit.get("mappings"), (*at, "mappings"))),
+        mappings=tuple(_read_mappings(unit.get("mappings"), (*at, "mappings"), found)),
         semantics=(
             unit["semantics"] if isinstance(unit.get("semantics"), dict) else {}
         ),
@@ -203,32 +237,89 @@ def _overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...
     return tuple({parameter.name: parameter for parameter in inputs}.values())
 
 
-def _exposed_inputs(data: JSON, path: DocumentPath) -> Iterator[InputParameter]:
-    for at, entry in mappings_of(data, path):
-        if name := text_of(entry.get("name")):
-            yield InputParameter(
-                name,
-                text_of(entry.get("in")),
-                text_of(entry.get("type")),
-                entry.get("required") is True,
-                text_of(entry.get("description")),
-                entry.get("value"),
-                path=at,
-                pattern=text_of(entry.get("pattern")),
-                mapping=text_of(entry.get("mapping")),
-                is_optional=entry.get("required") is False,
+def _with(
+    unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+) -> dict[str, JSON] | None:
+    with_ = unit.get("with")
+    path = (*at, "with")
+    if not isinstance(with_, dict):
+        if "with" in unit:
+            found.dropped(
+                path,
+                f"`with` is {a_kind_of(with_)}, not a mapping, and is left out",
+                "write a mapping: parameter → value, or remove it",
             )
+        return None
+    for name in [name for name, value in with_.items() if value is None]:
+        found.dropped(
+            (*path, name),
+            f"the `with` entry '{shorten(name)}' has no value and is left out",
+            "give it a value, or remove it",
+        )
+    return {name: value for name, value in with_.items() if value is not None}
 
 
-def _read_steps(data: JSON, path: DocumentPath) -> Iterator[Step]:
-    for at, entry in mappings_of(data, path):
-        with_ = entry.get("with")
+def _hints(
+    unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+) -> dict[str, JSON]:
+    hints = unit.get("hints")
+    path = (*at, "hints")
+    if not isinstance(hints, dict):
+        if "hints" in unit:
+            found.dropped(
+                path,
+                f"`hints` is {a_kind_of(hints)}, not a mapping, and is left out",
+                "write `hints: {readOnly: true}`, or remove it",
+            )
+        return {}
+    for name, value in hints.items():
+        if not isinstance(value, bool):
+            found.dropped(
+                (*path, name),
+                f"the hint '{shorten(name)}' is {a_kind_of(value)}, not true or false,"
+                " and is left out",
+                "write true or false",
+            )
+    return {name: value for name, value in hints.items() if isinstance(value, bool)}
+
+
+def _inputs(
+    holder: Mapping[str, JSON], at: DocumentPath, found: Findings
+) -> Iterator[InputParameter]:
+    data = holder.get("inputParameters")
+    for where, entry in found.mappings(data, (*at, "inputParameters")):
+        name = text_of(entry.get("name"))
+        if not name:
+            found.add(
+                "U-parameter-nameless",
+                where,
+                "a parameter without a name is left out",
+                "add `name:`",
+                severity="warning",
+            )
+            continue
+        yield InputParameter(
+            name,
+            text_of(entry.get("in")),
+            text_of(entry.get("type")),
+            entry.get("required") is True,
+            text_of(entry.get("description")),
+            entry.get("value"),
+            path=where,
+            pattern=text_of(entry.get("pattern")),
+            mapping=text_of(entry.get("mapping")),
+            is_optional=entry.get("required") is False,
+        )
+
+
+def _read_steps(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Step]:
+    for at, entry in found.mappings(data, path):
         fields = entry.get("outputParameters")
         yield Step(
             text_of(entry.get("type")) or ("call" if "call" in entry else ""),
             text_of(entry.get("name")),
             text_of(entry.get("call")),
-            with_ if isinstance(with_, dict) else {},
+            _with(entry, at, found) or {},
             text_of(entry.get("index")),
             text_of(entry.get("match")),
             text_of(entry.get("lookupValue")),
@@ -241,22 +332,26 @@ def _read_steps(data: JSON, path: DocumentPath) -> Iterator[Step]:
 _SCRIPT_KEYS = ("file", "language", "location", "dependencies")
 
 
-def _read_mappings(data: JSON, path: DocumentPath) -> Iterator[StepMapping]:
-    for at, entry in mappings_of(data, path):
+def _read_mappings(
+    data: JSON, path: DocumentPath, found: Findings
+) -> Iterator[StepMapping]:
+    for at, entry in found.mappings(data, path):
         target = text_of(entry.get("targetName"))
         if target:
             yield StepMapping(target, text_of(entry.get("value")), at)
 
 
 def read_aggregates(
-    data: JSON, path: DocumentPath
+    data: JSON, path: DocumentPath, found: Findings
 ) -> Iterator[tuple[str, tuple[Function, ...]]]:
     """Read aggregates: namespace and functions of each."""
-    for at, entry in mappings_of(data, path):
-        functions = mappings_of(entry.get("functions"), (*at, "functions"))
+    for at, entry in found.mappings(data, path):
+        functions = found.mappings(entry.get("functions"), (*at, "functions"))
         yield (
             text_of(entry.get("namespace")),
-            tuple(_function("aggregate", unit, where) for where, unit in functions),
+            tuple(
+                _function("aggregate", unit, where, found) for where, unit in functions
+            ),
         )
 
 
@@ -265,8 +360,11 @@ def _has_static(outputs: JSON) -> bool:
         return any(_has_static(entry) for entry in outputs)
     if not isinstance(outputs, dict):
         return False
-    if "value" in outputs or "const" in outputs:
-        return True
+    value = outputs.get("value")
+    if value is not None:
+        # A named value that begins with `$` is a mapping (spec 2.7).
+        is_path = isinstance(value, str) and value.lstrip().startswith("$")
+        return not (is_path and "name" in outputs)
     properties = outputs.get("properties")
     inner = list(properties.values()) if isinstance(properties, dict) else []
     return _has_static([*inner, outputs.get("items")])

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator
 
 #: Inner blanks are allowed; `{{{x}}}` and `{{&x}}` mean the same (spec 8.1).
 #: A third brace belongs to the reference only on both sides: `{"n": {{n}}}` is JSON.
@@ -26,6 +28,8 @@ _BASE_TEMPLATE = re.compile(
     + r"|\$\{(?P<shell>[^{}]+)\}|\{(?P<single>[^{}]+)\}|\[(?P<square>[A-Za-z_]\w*)\]"
 )
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]*")
+_JSON_LIKE = re.compile(r"\s*(?:\[|\{(?!\{)|\{\{\{\{)")
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 
 #: Fixed words for the arguments of a unit in published files; not namespaces.
 ARGUMENT_WORDS = ("tools.", "rest.")
@@ -38,7 +42,7 @@ class Ref(NamedTuple):
         name: The name of the argument or variable.
         is_variable: Whether it is a variable; otherwise it is an argument.
         written: The reference as the document writes it, braces included.
-        quoted: Whether it stands inside a double-quoted text of the template.
+        quoted: Whether it stands inside the double quotes of a JSON-like template.
     """
 
     name: str
@@ -113,15 +117,35 @@ def is_step_path(text: str) -> bool:
     return _STEP_PATH.fullmatch(text.strip()) is not None
 
 
-def parse(text: str, scope: Scope = Scope(), declared: Container[str] = ()) -> Template:
+def parse(
+    text: str,
+    scope: Scope = Scope(),
+    declared: Container[str] = (),
+    *,
+    quotes: bool | None = None,
+) -> Template:
     """Split a template into its texts and references.
+
+    Args:
+        text: The template.
+        scope: The names that the document declares.
+        declared: Argument names that the operation declares.
+        quotes: Whether `"` and a backslash mean what they mean in JSON; by default
+            where the template is an object or a list.
 
     Raises:
         TemplateError: It holds a section, a partial or a comment.
     """
     if "{{" not in text:
         return (text,) if text else ()
-    return tuple(_split(text, _TEMPLATE, scope, declared))
+    if quotes is None:
+        quotes = is_json_like(text)
+    return tuple(_split(text, _TEMPLATE, scope, declared, quotes))
+
+
+def is_json_like(template: str) -> bool:
+    """Tell whether a template will be a JSON object or list, and no reference."""
+    return _JSON_LIKE.match(template) is not None
 
 
 def parse_path(
@@ -130,24 +154,28 @@ def parse_path(
     """Split a path at `{name}` and `{{name}}`; see `parse`."""
     if "{" not in text:
         return (text,) if text else ()
-    return tuple(_split(text, _PATH_TEMPLATE, scope, declared))
+    return tuple(_split(text, _PATH_TEMPLATE, scope, declared, False))
 
 
 def parse_base_uri(text: str, scope: Scope = Scope()) -> Template:
     """Split a base URI at `{{X}}`, `${X}`, `{x}` and `[x]`; see `parse`."""
-    return tuple(_split(text, _BASE_TEMPLATE, scope, ()))
+    return tuple(_split(text, _BASE_TEMPLATE, scope, (), False))
 
 
 def parse_credential(text: str, scope: Scope = Scope()) -> Template:
     """Split a credential, where every reference is a variable; see `parse`."""
     return tuple(
         part if isinstance(part, str) else part._replace(is_variable=True)
-        for part in parse(text, scope)
+        for part in parse(text, scope, quotes=False)
     )
 
 
 def _split(
-    text: str, pattern: re.Pattern[str], scope: Scope, declared: Container[str]
+    text: str,
+    pattern: re.Pattern[str],
+    scope: Scope,
+    declared: Container[str],
+    quotes: bool,
 ) -> Iterator[str | Ref]:
     end = 0
     quoted = False
@@ -155,7 +183,8 @@ def _split(
         before = text[end : found.start()]
         if before:
             yield before
-        quoted ^= before.replace('\\"', "").count('"') % 2 == 1
+        if quotes:
+            quoted ^= _ESCAPED.sub("", before).count('"') % 2 == 1
         end = found.end()
         name = found[found.lastgroup or "mustache"].strip()
         mustache = found.lastgroup in ("mustache", "triple")
@@ -213,23 +242,60 @@ def render(
     return "".join(written)
 
 
+def splice(
+    template: Template,
+    settings: Mapping[str, Template],
+    *,
+    own: str = "",
+    literal: Callable[[str], str] = str,
+) -> Template:
+    """Return a template with references to other templates replaced by these.
+
+    Args:
+        template: The template.
+        settings: Name → what stands for it.
+        own: A name that is left alone.
+        literal: Writes the texts of what is put in.
+    """
+    filled: list[str | Ref] = []
+    for part in template:
+        if isinstance(part, str) or part.name == own or part.name not in settings:
+            filled.append(part)
+            continue
+        for inner in settings[part.name]:
+            if not isinstance(inner, str):
+                filled.append(inner._replace(quoted=part.quoted or inner.quoted))
+            elif part.quoted:
+                filled.append(json.dumps(inner, ensure_ascii=False)[1:-1])
+            else:
+                filled.append(literal(inner))
+    return tuple(filled)
+
+
 def to_text(value: Any) -> str:
     """Return a value as text: `true`, `42`, compact JSON for what is structured.
 
     Raises:
         TypeError: The value has no text form that a server could read.
+        ValueError: Bytes that are not UTF-8, or a number that JSON lacks.
     """
-    if value.__class__ is str:
-        return str(value)
     if value is True:
         return "true"
     if value is False:
         return "false"
-    if isinstance(value, (str, int, float)):
-        return str(value)
+    # The text of an enumeration's member is its name, unless the plain type is asked.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return float.__repr__(value)
     if isinstance(value, (bytes, bytearray)):
-        return bytes(value).decode("utf-8")
-    if isinstance(value, (dict, list, tuple)):
+        try:
+            return bytes(value).decode("utf-8")
+        except UnicodeDecodeError:
+            raise ValueError("its bytes are not UTF-8") from None
+    if isinstance(value, (Mapping, list, tuple)):
         return compact_json(value)
     return to_scalar(value)
 
@@ -238,7 +304,7 @@ def to_scalar(value: Any) -> str:
     """Return dates as ISO 8601, and enumerations, decimals, UUIDs and paths as text."""
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    if hasattr(value, "value") and hasattr(value, "name"):
+    if isinstance(value, Enum):
         return to_text(value.value)
     if type(value).__module__ in (
         "decimal",
@@ -248,22 +314,40 @@ def to_scalar(value: Any) -> str:
         "ipaddress",
     ):
         return str(value)
+    if hasattr(value, "__index__"):  # the integers of numerical libraries
+        return str(value.__index__())
     if value is None:
         return ""
-    raise TypeError(f"a {type(value).__name__} cannot be sent")
+    raise TypeError(f"a value of type '{type(value).__name__}' cannot be sent")
 
 
 def compact_json(value: Any) -> str:
-    """Return compact JSON text; dates and the like are written as `to_scalar` does."""
-    return json.dumps(
-        value,
-        ensure_ascii=False,
-        separators=(",", ":"),
-        allow_nan=False,
-        default=to_scalar,
-    )
+    """Return compact JSON text; dates and the like are written as `to_scalar` does.
+
+    Raises:
+        TypeError: Something in it has no JSON form.
+        ValueError: It holds itself, is nested too deeply, or has no number in JSON.
+    """
+    try:
+        return json.dumps(
+            value,
+            ensure_ascii=False,
+            separators=(",", ":"),
+            allow_nan=False,
+            default=_plain,
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
-def unquoted_refs(template: Sequence[str | Ref]) -> list[Ref]:
-    """Return the references outside double quotes."""
-    return [part for part in template if isinstance(part, Ref) and not part.quoted]
+def _plain(value: Any) -> Any:
+    """Return what `json` cannot write as something that it can."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    if hasattr(value, "__index__"):
+        return value.__index__()
+    return to_scalar(value)

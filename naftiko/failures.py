@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import requests
 from urllib3 import exceptions as pools
 
-from naftiko.errors import RequestTimeout, TransportError
+from naftiko.errors import RequestTimeout, TransportError, shorten
 
 if TYPE_CHECKING:
     from naftiko.messages import Request
@@ -55,7 +55,7 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def failure(
-    error: BaseException, request: Request, *, reading: bool = False
+    error: BaseException, request: Request, *, url: str = "", reading: bool = False
 ) -> TransportError:
     """Return our error for one of `requests`, `urllib3` or the operating system.
 
@@ -64,13 +64,16 @@ def failure(
     Args:
         error: What was raised.
         request: What was sent, or was to be sent.
+        url: Where it was to be sent to, when that is the end of a redirect.
         reading: Whether the head of the response was there already.
     """
     timed_out = _timed_out(error)
     what = next(text for kind, text in _FAILURES if isinstance(error, kind))
     if timed_out and not isinstance(error, _TIMEOUTS[:2]):
         what = "no response within the timeout"
-    return failed(what, error, request, timed_out=timed_out, reading=reading)
+    return failed(
+        what, error, request, url=url, timed_out=timed_out, reading=reading
+    )
 
 
 def failed(
@@ -78,6 +81,7 @@ def failed(
     error: BaseException,
     request: Request,
     *,
+    url: str = "",
     timed_out: bool = False,
     reading: bool = False,
 ) -> TransportError:
@@ -87,6 +91,7 @@ def failed(
         what: What happened, in the words of `_FAILURES`.
         error: What was raised.
         request: What was sent, or was to be sent.
+        url: Where it was to be sent to, when that is the end of a redirect.
         timed_out: Whether it took too long.
         reading: Whether the head of the response was there already.
     """
@@ -96,7 +101,9 @@ def failed(
         what = "the server closed the connection without a response"
     reason = _reason(error)
     kind = RequestTimeout if timed_out else TransportError
-    where = request.socket or request.shown_url
+    where = request.mask(request.socket) or request.shown_url
+    if url and url != request.url:
+        where += f", redirected to {shorten(request.mask(url))}"
     hint = ""
     if isinstance(error, FileNotFoundError) and error.filename:
         what = f"there is no file '{error.filename}'"

@@ -6,13 +6,18 @@ and `S` is only noted by a strict check. This module must not know any rule.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from naftiko.errors import Problem
+from naftiko.data import a_kind_of
+from naftiko.errors import Problem, did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from naftiko.document import Document
     from naftiko.model import DocumentPath
+
+    JSON = Any
 
 SEVERITY = {"E": "error", "U": "error", "W": "warning", "S": "info"}
 _RANK = {"error": 0, "warning": 1, "info": 2}
@@ -57,6 +62,48 @@ class Findings:
             self.problems.append(problem)
         return problem
 
+    def dropped(self, path: DocumentPath, message: str, hint: str) -> None:
+        """Note what cannot be read and is left out, at its key if it has one."""
+        key = bool(path) and isinstance(path[-1], str)
+        self.add("W-incomplete-dropped", path, message, hint, key=key)
+
+    def unknown(
+        self,
+        code: str,
+        path: DocumentPath,
+        message: str,
+        value: str,
+        known: Iterable[str],
+    ) -> None:
+        """Note a value that is not one of those known, and the one it is most like."""
+        hint = did_you_mean(value, known) or f"use one of {names_of(known)}"
+        self.add(code, path, message, hint)
+
+    def mappings(
+        self, data: JSON, path: DocumentPath
+    ) -> Iterator[tuple[DocumentPath, Mapping[str, JSON]]]:
+        """Yield the mappings of a list with their places, and note all else."""
+        if isinstance(data, list):
+            for index, entry in enumerate(data):
+                if isinstance(entry, dict):
+                    yield (*path, index), entry
+                else:
+                    self._misplaced(entry, (*path, index), "an entry of ", "mapping")
+        elif data is not None:
+            self._misplaced(data, path, "", "list")
+
+    def _misplaced(
+        self, value: JSON, path: DocumentPath, prefix: str, wanted: str
+    ) -> None:
+        key = next(part for part in reversed(path) if isinstance(part, str))
+        shown = f" ('{shorten(value, 40)}')" if isinstance(value, str) else ""
+        self.dropped(
+            path,
+            f"{prefix}`{key}` is {a_kind_of(value)}{shown}, not a {wanted}, and is left"
+            " out",
+            f"write a {wanted}, or remove it",
+        )
+
 
 def pointer(path: DocumentPath) -> str:
     """Return a path as a JSON Pointer (RFC 6901)."""
@@ -66,8 +113,17 @@ def pointer(path: DocumentPath) -> str:
 
 
 def best_first(problems: list[Problem]) -> tuple[Problem, ...]:
-    """Return errors before warnings before notes, each in the order of the text."""
+    """Return errors before warnings before notes, each in the order of the text.
+
+    Among the errors, those that make the whole document useless come first.
+    """
     unique = dict.fromkeys(problems)
-    return tuple(
-        sorted(unique, key=lambda p: (_RANK[p.severity], p.line, p.column, p.code))
-    )
+
+    def rank(problem: Problem) -> tuple[int, int, int, int, str]:
+        kind = 2 if problem.code[0] in "UW" else 1
+        if problem.code[0] == "E" and not problem.code.startswith("E-schema"):
+            kind = 0
+        weight = _RANK[problem.severity]
+        return weight, kind, problem.line, problem.column, problem.code
+
+    return tuple(sorted(unique, key=rank))

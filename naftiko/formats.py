@@ -33,6 +33,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: What is masked left and right of a fault before a few characters are quoted.
+_AROUND = 64 * 1024
 _EXCERPT = 200
 
 
@@ -58,6 +60,19 @@ def decode(
     return decoder(body, content_type, schema)
 
 
+def check(format: str) -> None:
+    """Raise what `decode` would raise for any body: it is asked before one is sent for.
+
+    Raises:
+        OutputError: The format is unknown, not built in, or needs a missing library.
+    """
+    name = (format or "json").strip().lower()
+    if name not in _DECODERS:
+        _refuse_format(format)
+    for library in _LIBRARIES.get(name, ()):
+        _library(library, name)
+
+
 def is_supported(format: str) -> bool:
     """Tell whether `decode` reads a format; the case of letters does not count."""
     return (format or "json").strip().lower() in _DECODERS
@@ -77,6 +92,17 @@ def _refuse_format(format: str) -> NoReturn:
 
 
 # --- characters -------------------------------------------------------------------
+
+
+def charset_of(content_type: str) -> str:
+    """Return the character encoding that a `Content-Type` names, UTF-8 by default."""
+    found = _CHARSET.search(content_type)
+    try:
+        name = codecs.lookup(found.group(1)).name if found else "utf-8"
+        "".encode(name)  # not every codec is one of text
+    except (LookupError, ValueError):
+        return "utf-8"
+    return name
 
 
 def _charset(body: bytes, content_type: str) -> str:
@@ -127,11 +153,34 @@ def _refuse(format: str, wrong: str, text: str, place: int = 0) -> NoReturn:
             break
     line = text.count("\n", 0, place) + 1
     column = place - text.rfind("\n", 0, place)
-    raise OutputError(
-        f"the body is not {format}: {wrong} at line {line}, column {column}:"
-        f" {_excerpt(text[max(0, place - 30) :])}",
-        hint=hint,
-    ) from None
+    # Some of the standard library's messages go on with "at" as well.
+    wrong = wrong.removesuffix(" at")
+    told = f"the body is not {format}: {wrong} at line {line}, column {column}"
+    raise BodyError(told, text, place, hint=hint) from None
+
+
+class BodyError(OutputError):
+    """A body that is not in its format; its message quotes the place of the fault."""
+
+    def __init__(self, told: str, text: str, place: int, *, hint: str) -> None:
+        begin = max(0, place - _AROUND)
+        self._told = told
+        self._text = text[begin : place + _AROUND]
+        self._place = place - begin
+        super().__init__(self.quoting(str), hint=hint)
+
+    def quoting(self, mask: Callable[[str], str]) -> str:
+        """Return the message with what is quoted masked first, and cut then."""
+        shown = mask(self._text)
+        begin = len(mask(self._text[: self._place])) - 30
+        return f"{self._told}: {_excerpt(shown[max(0, begin) :])}"
+
+
+def message_without(mask: Callable[[str], str], error: OutputError) -> str:
+    """Return the message of an error of `decode` with the secrets in it masked."""
+    if isinstance(error, BodyError):
+        return error.quoting(mask)
+    return mask(error.message)
 
 
 def _place(text: str, line: int, column: int) -> int:
@@ -149,9 +198,11 @@ def _refuse_depth(format: str) -> NoReturn:
 
 # --- json -------------------------------------------------------------------------
 
+_NDJSON = "application/x-ndjson"
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MANY = frozenset(
     (
-        "application/x-ndjson",
+        _NDJSON,
         "application/ndjson",
         "application/jsonl",
         "application/x-jsonlines",
@@ -245,6 +296,44 @@ def _documents(text: str, *, promised: bool) -> Iterator[JSON]:
         apart = promised or text[end - 1] in "}]" or _BREAKS & set(text[end:at])
         if at < len(text) and not apart:
             raise json.JSONDecodeError("Extra data", text, at)
+
+
+def documents(lines: Iterable[str]) -> Iterator[JSON]:
+    """Yield the JSON documents in lines of text, each as soon as it is complete.
+
+    There may be one to a line, several on a line, or one on many lines.
+
+    Raises:
+        OutputError: A document is not JSON.
+    """
+    held: list[str] = []
+    depth = 0
+    for line in lines:
+        if not held:
+            try:
+                yield from list(_documents(line, promised=True))
+                continue
+            except (ValueError, RecursionError):
+                pass
+        held.append(line)
+        depth += _depth(line)
+        if depth <= 0:
+            yield from _held(held)
+            held, depth = [], 0
+    if held:
+        yield from _held(held)
+
+
+def _held(lines: list[str]) -> list[JSON]:
+    found: list[JSON] = _json("\n".join(lines).encode("utf-8", "replace"), _NDJSON)
+    return found
+
+
+def _depth(line: str) -> int:
+    """Return how many more brackets a line opens than it closes, outside of texts."""
+    plain = _JSON_STRING.sub("", line)
+    opened = plain.count("{") + plain.count("[")
+    return opened - plain.count("}") - plain.count("]")
 
 
 def _after_gap(text: str, at: int) -> int:
@@ -761,6 +850,8 @@ _DECODERS: dict[str, Decoder] = {
     "text": _plain_text,
     "binary": _binary,
 }
+#: What `decode` needs for some of them.
+_LIBRARIES = {"html": ("bs4", "soupsieve"), "markdown": ("markdown_it",)}
 #: The formats `decode` reads.
 SUPPORTED = frozenset(_DECODERS)
 #: All formats a document may name.

@@ -210,7 +210,7 @@ class HttpTransport:
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             if isinstance(error, CallError):
                 raise
-            raise failure(error, hop.request) from None
+            raise failure(error, hop.request, url=hop.url) from None
         finally:
             hop.close()
 

@@ -7,10 +7,12 @@ module must not know values.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, quote_plus
 
 from naftiko.body import OPEN_ARGUMENT, BodyPlan, compile_body
-from naftiko.errors import names_of
+from naftiko.errors import names_of, shorten
 from naftiko.expressions import (
     Ref,
     Scope,
@@ -20,12 +22,16 @@ from naftiko.expressions import (
     parse_credential,
     parse_path,
     refs,
+    splice,
     to_text,
 )
 from naftiko.model import InputParameter
 
 if TYPE_CHECKING:
     from naftiko.model import DocumentPath, OperationSpec
+
+
+_METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 
 
 class Slot(NamedTuple):
@@ -66,6 +72,8 @@ class Layout(NamedTuple):
         required: Names of the arguments that must be given.
         takes: Names of all arguments.
         places: Name and place of all arguments, for those given by place.
+        takes_body: Whether the argument `body` is the whole body, and `Content-Type`
+            its media type.
         variables: Names of the variables that it uses.
     """
 
@@ -82,6 +90,7 @@ class Layout(NamedTuple):
     required: frozenset[str]
     takes: frozenset[str]
     places: frozenset[tuple[str, str]]
+    takes_body: bool
     variables: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -106,8 +115,11 @@ def compile_layout(
         return compiler.compile(path or spec.url_path, append_unplaced)
     except TemplateError as error:
         hint = "write a plain reference: '{{name}}'"
-        finding = Finding("U-template", spec.path, str(error), hint)
+        finding = Finding("U-template", compiler.at, str(error), hint)
         return _unusable(spec, finding)
+    except UnicodeEncodeError:
+        told = "a text holds half a character, which UTF-8 cannot carry"
+        return _unusable(spec, Finding("U-template", compiler.at, told))
 
 
 def _unusable(spec: OperationSpec, finding: Finding) -> Layout:
@@ -115,7 +127,7 @@ def _unusable(spec: OperationSpec, finding: Finding) -> Layout:
     takes = frozenset(p.name for p in arguments)
     return Layout(
         (), (), (), (), (), (), (), None, None, arguments, frozenset(), takes,
-        frozenset(), (), (finding,),
+        frozenset(), False, (), (finding,),
     )  # fmt: skip
 
 
@@ -123,6 +135,8 @@ class _Compiler:
     def __init__(self, spec: OperationSpec, scope: Scope) -> None:
         self.spec = spec
         self.scope = scope
+        #: The place of the template that is being read.
+        self.at = spec.url_path_at or spec.path
         self.declared = frozenset(p.name for p in spec.parameters)
         self.findings: list[Finding] = []
         self.arguments: dict[str, InputParameter] = {}
@@ -132,9 +146,27 @@ class _Compiler:
 
     def compile(self, text: str, append_unplaced: bool) -> Layout:
         spec = self.spec
+        if not _METHOD.fullmatch(spec.method):
+            self._find(
+                "U-method",
+                (*spec.path, "method"),
+                f"'{shorten(spec.method)}' is no HTTP method (RFC 9110, 9.1)",
+                "use GET, POST, PUT, PATCH or DELETE",
+            )
         path_text, _, query_text = text.partition("?")
-        path = self._path(path_text)
-        query_head = self._path(query_text)
+        path = parse_path(path_text, self.scope, self.declared)
+        query_head = parse_path(query_text, self.scope, self.declared)
+        if any(
+            "{" in part or "}" in part
+            for part in (*path, *query_head)
+            if isinstance(part, str)
+        ):
+            self._find(
+                "U-template",
+                spec.path,
+                f"a brace in the path '{shorten(text)}' belongs to no placeholder",
+                "write `{name}`, or `%7B` and `%7D` for the characters themselves",
+            )
         placeholders = {ref.name: ref for ref in refs((*path, *query_head))}
         places: dict[str, list[Slot]] = {"query": [], "header": [], "cookie": []}
         environment: list[str] = []
@@ -143,9 +175,11 @@ class _Compiler:
         for parameter in spec.parameters:
             in_ = self._place(parameter, placeholders, in_path)
             if parameter.value is not None and in_ != "body":
-                slot = self._valued(parameter)
+                slot = self._valued(parameter, in_)
                 if in_ in places:
                     places[in_].append(slot)
+                elif in_ == "path" and parameter.name not in placeholders:
+                    unplaced.append(parameter)
                 continue
             if in_ == "path" and parameter.name not in placeholders:
                 unplaced.append(parameter)
@@ -156,21 +190,25 @@ class _Compiler:
                 environment.append(parameter.name)
             if in_ != "body":
                 self._argument(parameter._replace(in_=in_))
-        path = self._substituted(path)
-        query_head = self._substituted(query_head)
+        # What stands for a placeholder is a value: it cannot add a segment either.
+        path = splice(path, self.settings, literal=_segment)
+        query_head = splice(query_head, self.settings, literal=quote_plus)
         for ref in refs((*path, *query_head)):
             self._placeholder(ref)
         if unplaced and append_unplaced:
             for parameter in unplaced:
                 ref = Ref(parameter.name, False, f"{{{parameter.name}}}")
-                path = (*path, "/", ref) if _open_end(path) else (*path, ref)
+                last = splice((ref,), self.settings, literal=_segment)
+                path = (*path, "/", *last) if _open_end(path) else (*path, *last)
         elif unplaced:
             self._note_unplaced(unplaced)
         body = self._body()
         credentials, login = self._authentication()
         required = {name for name, p in self.arguments.items() if p.required}
         takes = set(self.arguments)
-        if body and body.is_open:
+        # A declared parameter of that name keeps its own meaning.
+        takes_body = bool(body and body.is_open and OPEN_ARGUMENT not in takes)
+        if takes_body:
             takes |= {OPEN_ARGUMENT, "Content-Type"}
         filled = {
             (slot.argument, in_)
@@ -194,6 +232,7 @@ class _Compiler:
             frozenset(required),
             frozenset(takes),
             frozenset(filled),
+            takes_body,
             tuple(self.variables),
             tuple(self.findings),
         )
@@ -225,44 +264,19 @@ class _Compiler:
         elif parameter.required and not known.required:
             self.arguments[parameter.name] = known._replace(required=True)
 
-    def _valued(self, parameter: InputParameter) -> Slot:
+    def _valued(self, parameter: InputParameter, in_: str) -> Slot:
         template = self._value(parameter)
         for ref in refs(template):
-            self._refer(ref, parameter.required)
+            self._refer(ref, parameter, in_)
         self.settings[parameter.name] = template
         return Slot(parameter.name, template=template, required=parameter.required)
 
     def _value(self, parameter: InputParameter) -> Template:
-        if not isinstance(parameter.value, str):
-            return (to_text(parameter.value),)
-        template = parse(parameter.value, self.scope, self.declared - {parameter.name})
-        return self._substituted(template, parameter.name)
-
-    def _substituted(self, template: Template, own: str = "") -> Template:
-        if not self.settings:
-            return template
-        filled: list[str | Ref] = []
-        for part in template:
-            if (
-                isinstance(part, Ref)
-                and part.name != own
-                and part.name in self.settings
-            ):
-                filled += self.settings[part.name]
-            else:
-                filled.append(part)
-        return tuple(filled)
-
-    def _path(self, text: str) -> Template:
-        template = parse_path(text, self.scope, self.declared)
-        bound = self.scope.variables
-        return tuple(
-            # An unbound `{{UPPER}}` in a path is an argument like any placeholder.
-            part._replace(is_variable=part.name in bound or "env." in part.written)
-            if isinstance(part, Ref)
-            else part
-            for part in template
-        )
+        self.at = (*parameter.path, "value")
+        # Of what is structured the texts are rendered, and its JSON is sent.
+        text = to_text(parameter.value)
+        template = parse(text, self.scope, self.declared - {parameter.name})
+        return splice(template, self.settings, own=parameter.name)
 
     def _placeholder(self, ref: Ref) -> None:
         name = ref.name
@@ -287,14 +301,17 @@ class _Compiler:
                 name, "path", "string", True, inferred=True, path=self.spec.path
             )
 
-    def _refer(self, ref: Ref, required: bool) -> None:
+    def _refer(self, ref: Ref, parameter: InputParameter, in_: str) -> None:
+        """Note what the value of a parameter refers to."""
         if ref.is_variable:
             self.variables[ref.name] = None
+        elif ref.name == parameter.name:
+            self._argument(parameter._replace(in_=in_, value=None, inferred=True))
         else:
             self._argument(
                 InputParameter(
-                    ref.name, "body", "string", required, inferred=True,
-                    path=self.spec.path,
+                    ref.name, in_, "string", parameter.required, inferred=True,
+                    path=parameter.path,
                 )
             )  # fmt: skip
 
@@ -314,6 +331,7 @@ class _Compiler:
         body = self.spec.body
         if body is None or body.kind == "unknown":
             return None
+        self.at = body.path
         plan = compile_body(body, self.scope, self.declared, self.settings)
         by_name = {field.name: field for field in body.fields}
         declared_body = {p.name: p for p in self.spec.parameters if p.in_ == "body"}
@@ -337,6 +355,7 @@ class _Compiler:
         authentication = self.spec.consumes.authentication
         if authentication is None:
             return (), None
+        self.at = authentication.path
         credentials = tuple(
             (c.in_, c.name, parse_credential(c.value, self.scope))
             for c in authentication.credentials
@@ -354,6 +373,10 @@ class _Compiler:
 
     def _find(self, code: str, path: DocumentPath, message: str, hint: str) -> None:
         self.findings.append(Finding(code, path, message, hint))
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _open_end(path: Template) -> bool:

@@ -33,7 +33,7 @@ from naftiko.outputs import compile_path, is_plain, is_root, needs_length
 from naftiko.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from naftiko.errors import Problem
     from naftiko.findings import Findings
@@ -71,11 +71,12 @@ def link(
     registry = linker.operations(paths or {}, append_unplaced)
     for entry in spec.imports:
         where = f" ({shorten(entry.location)})" if entry.location else ""
+        name = f" '{shorten(entry.namespace)}'" if entry.namespace else ""
         why = f": {entry.reason}" if entry.reason else ""
         found.add(
             "U-import-unresolved",
             entry.path,
-            f"the import '{shorten(entry.namespace)}'{where} is not available{why}",
+            f"the import{name}{where} is not available{why}",
             "put the file there, or copy the adapter into this document",
         )
     for exposes in spec.exposes:
@@ -115,7 +116,7 @@ class _Linker:
                 self._use(name, (*where, "baseUri"))
             if consumes.authentication:
                 fields = dict(consumes.authentication.fields)
-                self._credentials(fields, consumes.authentication.path)
+                self._uses(fields, consumes.authentication.path)
             base = compile_base_uri(consumes.base_uri, self.scope)
             base_names[where] = frozenset(base.names)
         noted = [
@@ -132,12 +133,16 @@ class _Linker:
             )
             problems = [p for p in noted if _concerns(p, operation)]
             for finding in layout.findings:
+                if finding.code == "U-template":
+                    at = self._leaf(finding.path, _is_no_template) or finding.path
+                    finding = finding._replace(path=at)
                 problem = found.add(*finding)
                 if finding.code[0] == "U":
                     problems.append(problem)
             problems += self._decoding(operation)
             for name in layout.variables:
-                self._use(name, operation.path)
+                if name not in self.used:
+                    self._use(name, self._place(name, operation))
             linked = Operation(
                 operation,
                 layout,
@@ -153,7 +158,7 @@ class _Linker:
                 "U-operation-ambiguous",
                 self.by_name[name][1].spec.path,
                 f"{len(candidates)} operations are called '{name}'",
-                f"give each its own name; until then call {names_of(candidates, 8)}",
+                f"give each its own name; until then call {names_of(candidates, 4)}",
             )
         adapters = self._forwarded(noted, base_names)
         self.registry = Registry(operations, ambiguous, adapters)
@@ -213,7 +218,8 @@ class _Linker:
                 f"use one of {names_of(formats.FORMATS)}",
             )
         for output in operation.outputs:
-            if problem := self._expression(output.value, output.path):
+            key = "value" if "value" in self._node(output.path) else "mapping"
+            if problem := self._expression(output.value, (*output.path, key)):
                 yield problem
 
     def _expression(self, expression: str, path: DocumentPath) -> Problem | None:
@@ -233,8 +239,40 @@ class _Linker:
                 return self.found.add("U-output-path", path, error.message, error.hint)
         return None
 
+    def _place(self, name: str, operation: OperationSpec) -> DocumentPath:
+        """Return the text of an operation that refers to a variable."""
+        if name in self.scope.variables:
+            return operation.path  # it is not reported, so it is not looked for
+        values = [(*parameter.path, "value") for parameter in operation.parameters]
+        for place in (operation.url_path_at, *values, (*operation.path, "body")):
+            found = self._leaf(place, lambda text: name in _names_in(text, self.scope))
+            if found:
+                return found
+        return operation.path
+
     def _use(self, name: str, path: DocumentPath) -> None:
         self.used.setdefault(name, path)
+
+    def _uses(self, data: JSON, path: DocumentPath) -> None:
+        """Note the variables that the texts in a value refer to."""
+        for place, text in _texts(data, path):
+            for name in _names_in(text, self.scope):
+                self._use(name, place)
+
+    def _node(self, path: DocumentPath) -> JSON:
+        """Return what stands at a place of the document, or `None`."""
+        node = self.found.document.data
+        for key in path:
+            try:
+                node = node[key]
+            except (LookupError, TypeError):
+                return None
+        return node
+
+    def _leaf(self, path: DocumentPath, is_it: Callable[[str], bool]) -> DocumentPath:
+        """Return the place of the first such text at or below a place, if any."""
+        texts = _texts(self._node(path), path)
+        return next((place for place, text in texts if is_it(text)), ())
 
     def variables(self) -> None:
         """Note variables that no bind declares, and binds that nothing uses."""
@@ -245,6 +283,7 @@ class _Linker:
                         "W-variable-undeclared",
                         path,
                         f"the variable '{shorten(name)}' is in no bind",
+                        "the environment is asked all the same; add it: "
                         f"binds: [{{namespace: env, keys: {{{name}: {name}}}}}]",
                     )
         for bind in self.spec.binds:
@@ -264,10 +303,8 @@ class _Linker:
         tools: dict[str, Function] = {}
         for function in exposes.functions:
             if function.kind == "rest":
-                key = (
-                    function.method,
-                    re.sub(r"\{\{?[^{}]*\}\}?", "{}", function.url_path),
-                )
+                shape = re.sub(r"\{\{?[^{}]*\}\}?", "{}", function.url_path)
+                key = function.method, "/" + shape.removeprefix("/")
                 if key in routes:
                     self.found.add(
                         "W-route-duplicate",
@@ -288,13 +325,9 @@ class _Linker:
                     )
                 tools.setdefault(function.name, function)
             self.function(function, exposes.namespace)
-        self._credentials(exposes.authentication, (*exposes.path, "authentication"))
+        self._uses(exposes.authentication, (*exposes.path, "authentication"))
         for entry in exposes.links:
             self._adapter_link(entry.kind, entry.namespace, entry.action, entry.path)
-
-    def _credentials(self, data: JSON, path: DocumentPath) -> None:
-        for name in _variables_in(data, self.scope):
-            self._use(name, path)
 
     def _adapter_link(
         self, kind: str, namespace: str, action: str, path: DocumentPath
@@ -341,11 +374,15 @@ class _Linker:
                     or f"declared: {names_of(self.aggregates)}",
                 )
         elif not function.steps and not function.is_mock:
+            unit = self._node(function.path)
+            others = [key for key in ("calls", "operation") if key in unit]
             self.found.add(
                 "U-unit-without-call",
                 function.path,
-                f"the {function.kind} '{shorten(function.name)}' calls nothing",
-                "add `call: namespace.operation`",
+                f"{_label(function)} calls nothing",
+                f"write `call` instead of `{others[0]}`: `call: namespace.operation`"
+                if others
+                else "add `call: namespace.operation`",
             )
         if called is not None:
             self._with(function, called, namespace)
@@ -382,6 +419,12 @@ class _Linker:
             elsewhere = [op.ref for op in self.registry.values() if op.name == name]
             near = nearest(namespace, self.namespaces, 1)
             hint = f"did you mean '{elsewhere[0]}'?" if elsewhere else ""
+            imported = [i for i in self.spec.imports if i.namespace == namespace]
+            if imported:
+                source = shorten(imported[0].location)
+                hint = (
+                    f"'{namespace}' is imported from {source}, which is not available"
+                )
             if not hint and near:
                 hint = f"did you mean the namespace '{near[0]}'?"
             self.found.add(
@@ -405,7 +448,14 @@ class _Linker:
     def _steps(self, function: Function) -> None:
         earlier: list[str] = []
         for step in function.steps:
-            if step.type == "call":
+            if step.type == "call" and not step.call:
+                self.found.add(
+                    "U-call-unresolved",
+                    step.path,
+                    f"the step '{shorten(step.name)}' calls nothing",
+                    "add `call: namespace.operation`",
+                )
+            elif step.type == "call":
                 called = self._call(step.call, (*step.path, "call"))
                 if called is not None:
                     for name in step.with_:
@@ -413,7 +463,7 @@ class _Linker:
             elif step.type == "lookup" and step.index not in earlier:
                 self.found.add(
                     "U-call-unresolved",
-                    (*step.path, "index"),
+                    (*step.path, "index") if step.index else step.path,
                     f"the lookup names no earlier step '{shorten(step.index)}'",
                     did_you_mean(step.index, earlier)
                     or f"earlier: {names_of(earlier)}",
@@ -459,17 +509,18 @@ class _Linker:
         for name, value in function.with_.items():
             path = (*function.path, "with", name)
             self._target(name, called, path)
-            if isinstance(value, (dict, list)) or (
-                isinstance(value, str) and _BARE_ENV.fullmatch(value)
-            ):
+            is_bare = isinstance(value, str) and _BARE_ENV.fullmatch(value)
+            if is_bare or isinstance(value, (dict, list)):
                 self.found.add(
                     "W-with-value",
                     path,
                     f"the value of '{shorten(name)}' is not a plain reference or text",
-                    "write `tools.<argument>` or `{{VARIABLE}}`",
+                    f"write '{{{{{value.removeprefix('env.')}}}}}'"
+                    if is_bare
+                    else "its texts are resolved; describe it in the body of the"
+                    " operation instead",
                 )
-            for variable in _variables_in(value, self.scope):
-                self._use(variable, path)
+            self._uses(value, path)
             source = source_of(value, namespace)
             if (
                 source
@@ -480,8 +531,7 @@ class _Linker:
                 self.found.add(
                     "W-with-source",
                     path,
-                    f"the tool '{shorten(function.name)}' declares no argument"
-                    f" '{shorten(source)}'",
+                    f"{_label(function)} declares no argument '{shorten(source)}'",
                     did_you_mean(source, declared)
                     or "add it to `inputParameters`; it is inferred",
                 )
@@ -573,27 +623,54 @@ def _concerns(problem: Problem, operation: OperationSpec) -> bool:
         (
             f"{adapter}/baseUri",
             f"{adapter}/auth",
+            f"{adapter}/inputParameters/",
+            f"{pointer(operation.path[:-2])}/inputParameters/",
             f"{own}/",
-            f"{adapter}/inputParameters",
         )
     )
 
 
-def _variables_in(value: JSON, scope: Scope) -> Iterator[str]:
-    """Yield the variables that the texts in a value refer to."""
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from _variables_in(item, scope)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _variables_in(item, scope)
-    elif isinstance(value, str) and "{{" in value:
-        try:
-            template = parse(value, scope)
-        except TemplateError:
-            return
-        for ref in refs(template):
-            if ref.is_variable and (is_upper(ref.name) or ref.name in scope.variables):
-                yield ref.name
-    elif isinstance(value, str) and _BARE_ENV.fullmatch(value):
-        yield value.removeprefix("env.")
+def _label(function: Function) -> str:
+    """Return what a unit is called in a message."""
+    kinds = {
+        "rest": "the REST operation",
+        "tool": "the tool",
+        "resource": "the MCP resource",
+        "skill": "the skill tool",
+        "aggregate": "the function",
+    }
+    name = function.name or f"{function.method} {function.url_path}".strip()
+    return f"{kinds[function.kind]} '{shorten(name)}'"
+
+
+def _texts(value: JSON, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
+    """Yield the texts in a value with their places."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _texts(item, (*path, key))
+
+
+def _is_no_template(text: str) -> bool:
+    try:
+        parse(text)
+    except TemplateError:
+        return True
+    return False
+
+
+def _names_in(text: str, scope: Scope) -> list[str]:
+    """Return the variables that a text refers to."""
+    if "{{" not in text:
+        return [text.removeprefix("env.")] if _BARE_ENV.fullmatch(text) else []
+    try:
+        found = refs(parse(text, scope))
+    except TemplateError:
+        return []
+    return [
+        ref.name
+        for ref in found
+        if ref.is_variable and (is_upper(ref.name) or ref.name in scope.variables)
+    ]

@@ -7,11 +7,13 @@ This module must not know what any of the stages does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from naftiko import document as documents
+from naftiko.base_uri import override_of
 from naftiko.bindings import Variables, scope_of
-from naftiko.capability import DEFAULT_TIMEOUT, Capability
+from naftiko.capability import DEFAULT_TIMEOUT, Capability, checked_names
 from naftiko.errors import (
     ArgumentError,
     DocumentSyntaxError,
@@ -20,14 +22,13 @@ from naftiko.errors import (
     ValidationError,
     did_you_mean,
 )
-from naftiko.findings import Findings, best_first
+from naftiko.findings import Findings, best_first, pointer
 from naftiko.imports import resolve_imports
 from naftiko.linker import link
 from naftiko.reader import read_capability, refusal
 from naftiko.truncation import drop_incomplete, note_truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from requests.auth import AuthBase
@@ -86,6 +87,11 @@ def load(
     _choice("schema", schema, (*SCHEMAS, None))
     _choice("truncated", truncated, _TRUNCATED)
     _choice("unplaced_path_parameters", unplaced_path_parameters, _UNPLACED)
+    variables = checked_names("variables", variables)
+    paths = checked_names("paths", paths)
+    for ref, path in paths.items():
+        if not isinstance(path, str):
+            raise ArgumentError(f"paths: the path of '{ref}' is no text")
     document = documents.read(source)
     stages = _Stages(document, schema)
     if truncated == "reject":
@@ -99,11 +105,12 @@ def load(
     registry = stages.read_and_link(
         variables, paths, append_unplaced=unplaced_path_parameters == "append"
     )
-    if unknown := [ref for ref in paths or () if ref not in registry]:
-        raise ArgumentError(
-            f"paths: no operation is called '{unknown[0]}'",
-            hint=did_you_mean(unknown[0], registry),
-        )
+    for ref in paths:
+        if ref not in registry:
+            raise ArgumentError(
+                f"paths: no operation is called '{ref}'",
+                hint=did_you_mean(ref, registry),
+            )
     spec, scope = stages.spec, stages.scope
     return Capability(
         spec,
@@ -115,7 +122,7 @@ def load(
         timeout=timeout,
         base_uri=base_uri,
         auth=auth,
-        problems=stages.problems(),
+        problems=_unsettled(stages.problems(), spec, base_uri, auth),
         files=tuple(filter(None, (document.file, *stages.imported))),
     )
 
@@ -137,7 +144,8 @@ def validate(
         truncated: `"report"` a cut-off file as an error, or `"accept"` it.
 
     Returns:
-        The problems, best first: errors before warnings, in the order of the text.
+        The problems, best first: errors before warnings, what makes the document
+        useless before what concerns a part of it, in the order of the text.
 
     Raises:
         DocumentError: The file cannot be read.
@@ -176,6 +184,12 @@ class _Stages:
     def __init__(
         self, document: Document, schema: str | None, *, strict: bool = False
     ) -> None:
+        if document.truncation is not None:
+            from copy import copy, deepcopy
+
+            # What is left half-written gets dropped, but not for its next reader.
+            document = copy(document)
+            document.data = deepcopy(document.data)
         self.document = document
         self.schema = schema
         self.strict = strict
@@ -255,6 +269,30 @@ def _refused(
         hint=first.hint,
         code=first.code,
         location=first.location,
+    )
+
+
+def _unsettled(
+    problems: tuple[Problem, ...],
+    spec: CapabilitySpec,
+    base_uri: str | Mapping[str, str] | None,
+    auth: Mapping[str, AuthBase] | None,
+) -> tuple[Problem, ...]:
+    """Return the findings but those that the caller has made up for."""
+    settled: list[tuple[str, str]] = []
+    for consumes in spec.consumes:
+        at = pointer(consumes.path)
+        if override_of(consumes.namespace, base_uri) is not None:
+            settled.append((at, "-base-uri-"))
+        if isinstance(auth, Mapping) and consumes.namespace in auth:
+            settled.append((at, "U-auth-"))
+    return tuple(
+        problem
+        for problem in problems
+        if not any(
+            word in problem.code and f"{problem.path}/".startswith(f"{at}/")
+            for at, word in settled
+        )
     )
 
 

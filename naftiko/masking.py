@@ -6,10 +6,13 @@ with the name of its variable. This module must not know requests.
 
 from __future__ import annotations
 
-import json
 import re
-from typing import NamedTuple
-from urllib.parse import quote, quote_plus
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MASK = "$"
 
@@ -20,30 +23,96 @@ class Secret(NamedTuple):
     name: str
     value: str
 
+    def __repr__(self) -> str:
+        return f"Secret({self.name!r})"
+
 
 def mask(text: str, secrets: tuple[Secret, ...]) -> str:
-    """Return a text with every secret replaced by `$NAME`, however it is encoded."""
-    # The longest first: one secret may be a part of another.
-    for secret in sorted(secrets, key=lambda s: -len(s.value)):
-        for form in _forms(secret.value):
-            if form and form in text:
-                text = text.replace(form, _MASK + secret.name)
-    return text
+    """Return a text with every secret replaced by `$NAME`, however it is encoded.
+
+    Mask before cutting: a part of a secret is not recognised.
+    """
+    return _replaced(text, secrets, lambda name: _MASK + name)
 
 
-def _forms(value: str) -> tuple[str, ...]:
-    escaped = json.dumps(value)[1:-1]
-    return tuple(
-        dict.fromkeys(
-            (
-                value,
-                quote(value, safe=""),
-                quote_plus(value),
-                escaped,
-                json.dumps(value, ensure_ascii=False)[1:-1],
-                repr(value)[1:-1],
-            )
-        )
+def mark(text: str, secrets: tuple[Secret, ...]) -> str:
+    """Return a text with a marker for every secret; see `mask`."""
+    return _replaced(text, secrets, marker)
+
+
+def _replaced(
+    text: str, secrets: tuple[Secret, ...], shown: Callable[[str], str]
+) -> str:
+    if not secrets or not text:
+        return text
+    pattern, names = _pattern(secrets)
+    if pattern is None:
+        return text
+    # In one pass: a secret may be what another one is called.
+    return pattern.sub(lambda found: shown(names[(found.lastindex or 1) - 1]), text)
+
+
+@lru_cache(maxsize=256)
+def _pattern(
+    secrets: tuple[Secret, ...],
+) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
+    """Return what finds the secrets, and the names of its groups."""
+    # Blanks around a value are not sent. The longest first: one secret may be a part
+    # of another.
+    known = {secret.value.strip(): secret.name for secret in reversed(secrets)}
+    known.pop("", None)
+    values = sorted(known, key=len, reverse=True)
+    if not values:
+        return None, ()
+    groups = (f"({''.join(map(_written, _CHARS.findall(value)))})" for value in values)
+    return re.compile("|".join(groups)), tuple(known[value] for value in values)
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]")
+_CHARS = re.compile(r"\\+|[^\\]")
+#: What a backslash puts before what, in JSON and in a `repr`.
+_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+_ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+
+
+def _written(char: str) -> str:
+    """Return a pattern for one character, as URLs, JSON, Python and HTML write it."""
+    if _PLAIN.fullmatch(char):
+        return re.escape(char)
+    if char[0] == "\\":
+        # A run of them as one: each is written as one, two or four, and if every one
+        # had its choice, a text with many of them would take for ever.
+        count = len(char)
+        return rf"(?:\\{{{count},{4 * count}}}|(?:%(?:25)*5[cC]){{{count}}})"
+    code = ord(char)
+    bytes_ = char.encode("utf-8", "surrogatepass")
+    units = char.encode("utf-16-be", "surrogatepass")
+    forms = [
+        re.escape(char),
+        # What is encoded twice has `%25` for each `%`.
+        "".join(f"%(?:25)*{_hexadecimal(byte, 2)}" for byte in bytes_),
+        "".join(
+            rf"\\{{1,4}}u{_hexadecimal(units[at] << 8 | units[at + 1], 4)}"
+            for at in range(0, len(units), 2)
+        ),
+        rf"\\{{1,4}}{re.escape(_ESCAPES.get(char, char))}",
+        rf"\\{{0,4}}&(?:amp;)*(?:#0*{code}|#[xX]0*{_hexadecimal(code, 1)}"
+        + (f"|{_ENTITIES[char]}" if char in _ENTITIES else "")
+        + ");",
+    ]
+    if code < 0x100:
+        forms.append(rf"\\{{1,4}}x{_hexadecimal(code, 2)}")
+    elif code > 0xFFFF:
+        forms.append(rf"\\{{1,4}}U{_hexadecimal(code, 8)}")
+    if char == " ":
+        forms.append(r"\+")
+    return f"(?:{'|'.join(forms)})"
+
+
+def _hexadecimal(number: int, digits: int) -> str:
+    return "".join(
+        digit if digit.isdigit() else f"[{digit}{digit.upper()}]"
+        for digit in f"{number:0{digits}x}"
     )
 
 

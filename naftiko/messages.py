@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.curl import curl_command
 from naftiko.errors import shorten
-from naftiko.masking import LOGIN, Secret, mask, plain
+from naftiko.masking import LOGIN, Secret, mark, mask, plain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
@@ -78,12 +78,14 @@ class Request:
         auth: Answers a challenge or signs the request, or `None`.
         is_identified: Whether it carries credentials already, in any place.
         secrets: The values that no representation of the request shows.
+        credentials: Those of them that identify the caller, and that no other origin
+            may get; a variable in the host or the path does not.
         preview: The same request with `$NAME` for every variable, or `None`.
     """
 
     __slots__ = (
-        "auth", "body", "headers", "is_identified", "method", "preview", "secrets",
-        "socket", "url",
+        "auth", "body", "credentials", "headers", "is_identified", "method", "preview",
+        "secrets", "socket", "url",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +99,7 @@ class Request:
         auth: AuthBase | None = None,
         is_identified: bool = False,
         secrets: tuple[Secret, ...] = (),
+        credentials: tuple[Secret, ...] = (),
         preview: Request | None = None,
     ) -> None:
         self.method = method
@@ -109,11 +112,16 @@ class Request:
         self.auth = auth
         self.is_identified = is_identified
         self.secrets = secrets
+        self.credentials = credentials
         self.preview = preview
 
     def mask(self, text: str) -> str:
         """Return a text with every secret of this request replaced by `$NAME`."""
         return mask(text, self.secrets)
+
+    def mark(self, text: str) -> str:
+        """Return a text with what a shell can fill in for every secret."""
+        return mark(text, self.secrets)
 
     def without_markers(self) -> Request:
         """Return a preview with `$NAME` as plain text for every variable."""
@@ -178,7 +186,7 @@ class Request:
                 for name, value in preview.headers.items()
             },
             "body": plain(preview.shown_body()) or None,
-            **({"unix_socket": self.socket} if self.socket else {}),
+            **({"unix_socket": self.mask(self.socket)} if self.socket else {}),
         }
 
     def __repr__(self) -> str:
@@ -189,7 +197,7 @@ class Request:
         if shown["body"]:
             parts.append(f"body={shorten(shown['body'])!r}")
         if self.socket:
-            parts.append(f"socket={self.socket!r}")
+            parts.append(f"socket={self.mask(self.socket)!r}")
         return f"Request({', '.join(parts)})"
 
 

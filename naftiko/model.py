@@ -16,6 +16,7 @@ DocumentPath = tuple["str | int", ...]
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
+PUBLISHED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BODY_METHODS = frozenset(("POST", "PUT", "PATCH"))
 
 
@@ -163,6 +164,7 @@ class OperationSpec(NamedTuple):
     Attributes:
         url_path: The full path template, resource and operation joined.
         parameters: Adapter-, resource- and operation-level inputs, merged.
+        url_path_at: The place of the path, in the resource or in the operation.
     """
 
     consumes: Consumes
@@ -177,6 +179,7 @@ class OperationSpec(NamedTuple):
     output_schema: str = ""
     outputs: tuple[OutputParameter, ...] = ()
     path: DocumentPath = ()
+    url_path_at: DocumentPath = ()
 
 
 class Step(NamedTuple):

@@ -12,6 +12,8 @@ from naftiko.body import describe
 from naftiko.model import IDEMPOTENT_METHODS, SAFE_METHODS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from naftiko.document import Document
     from naftiko.errors import Location, Problem
     from naftiko.layout import Layout
@@ -60,7 +62,7 @@ class Operation:
         self.description = spec.description
         self.parameters: tuple[InputParameter, ...] = layout.arguments
         self.body = describe(spec.body)
-        self.takes_body = layout.body is not None and layout.body.is_open
+        self.takes_body = layout.takes_body
         authentication = spec.consumes.authentication
         self.auth = authentication.type if authentication else ""
         self.base_uri = spec.consumes.base_uri
@@ -108,6 +110,24 @@ class Operation:
             ],
         }
 
+    def _notes(self) -> Iterator[str]:
+        """Yield what else there is to know, for people."""
+        if self.is_safe:
+            yield "safe"
+        elif self.is_idempotent:
+            yield "can be repeated"
+        if self.auth:
+            yield f"authentication: {self.auth}"
+        if self.body:
+            yield f"body: {self.body}"
+        if self.output_parameters:
+            outputs = (
+                f"{o.name or 'result'} ({o.value})" for o in self.output_parameters
+            )
+            yield f"outputs: {', '.join(outputs)}"
+        if self.problems:
+            yield f"cannot be called: {self.problems[0].message}"
+
     def __repr__(self) -> str:
         return f"<Operation {self.ref}: {self.method} {self.path}>"
 
@@ -121,7 +141,8 @@ class Operation:
         )
         return (
             f"<p><b>{escape(self.ref)}</b> <code>{escape(self.method)}"
-            f" {escape(self.path)}</code><br>{escape(self.description)}</p>"
+            f" {escape(self.path)}</code><br>{escape(self.description)}<br>"
+            f"{'; '.join(map(escape, self._notes()))}</p>"
             "<table><tr><th>argument</th><th>in</th><th>type</th><th>required</th>"
             f"<th>description</th></tr>{rows}</table>"
         )

@@ -225,7 +225,7 @@ class _Reader:
         self.at = found.end()
         if self.text[self.at : self.at + 1] != "(":
             return _member(name, start)
-        if self.text[self.at :] != "()" or name not in _FUNCTIONS:
+        if self.text[self.at : self.at + 2] != "()" or name not in _FUNCTIONS:
             self._refuse(f"'{name}(' is no function of a path", start, _functions(name))
         self.at += 2
         return _Segment(_FUNCTION, name, "", start)

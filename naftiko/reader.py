@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes_reader import ConsumesReader
-from naftiko.data import a_kind_of, kind_of, mappings_of, text_of
+from naftiko.data import a_kind_of, kind_of, text_of
 from naftiko.errors import names_of, shorten
 from naftiko.exposes_reader import read_aggregates, read_exposes
 from naftiko.model import Binding, CapabilitySpec, Info
@@ -46,14 +46,22 @@ def refusal(data: JSON, found: Findings) -> bool:
     capability, shared = data.get("capability"), data.get("consumes")
     if not isinstance(version, (str, int, float)) and "ikanos" not in data:
         found.add(
-            "E-not-a-capability", (), _what_it_is(data), _how_to_begin(data, version)
+            "E-not-a-capability",
+            (),
+            _what_it_is(
+                data,
+                f"`naftiko` is {a_kind_of(version)}"
+                if "naftiko" in data
+                else "no `naftiko` version",
+            ),
+            _how_to_begin(data, version),
         )
         return True
     if "capability" not in data and "consumes" not in data:
         found.add(
             "E-not-a-capability",
             (),
-            _what_it_is(data),
+            _what_it_is(data, "neither `capability` nor `consumes`"),
             "a capability has a `capability` mapping with `consumes` or `exposes`",
         )
         return True
@@ -93,9 +101,9 @@ def refusal(data: JSON, found: Findings) -> bool:
     return False
 
 
-def _what_it_is(data: Mapping[str, JSON]) -> str:
-    keys = names_of([f"`{key}`" for key in data], 6)
-    return f"not a capability document: it holds {keys}"
+def _what_it_is(data: Mapping[str, JSON], lacking: str) -> str:
+    keys = names_of([f"`{shorten(key, 40)}`" for key in data], 6)
+    return f"not a capability document: {lacking}; it holds {keys}"
 
 
 def _how_to_begin(data: Mapping[str, JSON], version: JSON) -> str:
@@ -107,6 +115,8 @@ def _how_to_begin(data: Mapping[str, JSON], version: JSON) -> str:
     refers = f" that refers to {shorten(reference, 60)}" if reference else ""
     if isinstance(version, dict):
         return f"write the version as a text: `naftiko: {VERSION}`"
+    if "tools" in data and {"expose", "adapters"} & set(data):
+        return f"it looks like a list of tools over imported names{refers}"
     if {"workflow", "workflows", "operations", "imports"} & set(data):
         return f"it looks like a workflow description{refers}"
     if {"tools", "mcp_tools", "actions"} & set(data):
@@ -157,6 +167,14 @@ def read_capability(
             f"version '{version}' is read as {VERSION}",
             f"write `naftiko: {VERSION}`",
         )
+    for place in found.document.merges():
+        found.add(
+            "W-yaml-merge",
+            place,
+            "`<<` merges nothing: YAML 1.2 has no merge keys",
+            "write the keys out",
+            key=True,
+        )
     at: DocumentPath = ("capability",) if "capability" in data else ()
     holder = data["capability"] if at else data
     reader = ConsumesReader(found)
@@ -166,7 +184,12 @@ def read_capability(
             reader.read_root_imports(
                 (data if not where else holder).get(key), (*where, key)
             )
-    if at and "tools" in holder:
+    strays = bool(at) and bool(holder.get("tools"))
+    exposes = tuple(
+        read_exposes(holder.get("exposes"), (*at, "exposes"), found, strays=strays)
+    )
+    empty = [e for e in exposes if e.type == "mcp" and not e.functions]
+    if strays and not empty:
         found.add(
             "W-expose-empty",
             (*at, "tools"),
@@ -178,9 +201,11 @@ def read_capability(
         version=version,
         info=_read_info(data.get("info"), found),
         # Among binds of one variable the last wins: those of the document itself.
-        binds=tuple(_read_binds(list(imported_binds), at))
-        + tuple(_read_binds(data.get("binds"), ("binds",)))
-        + tuple(_read_binds(holder.get("binds") if at else None, (*at, "binds"))),
+        binds=(
+            *_read_binds(list(imported_binds), at, found),
+            *_read_binds(data.get("binds"), ("binds",), found),
+            *_read_binds(holder.get("binds") if at else None, (*at, "binds"), found),
+        ),
         operations=tuple(reader.operations),
         consumes=tuple(reader.consumes),
         imports=tuple(
@@ -188,9 +213,9 @@ def read_capability(
             for entry in reader.imports
             if unavailable is None or entry.path in unavailable
         ),
-        exposes=tuple(read_exposes(holder.get("exposes"), (*at, "exposes"), found)),
+        exposes=exposes,
         aggregates=tuple(
-            read_aggregates(holder.get("aggregates"), (*at, "aggregates"))
+            read_aggregates(holder.get("aggregates"), (*at, "aggregates"), found)
         ),
     )
 
@@ -202,9 +227,10 @@ def _read_info(data: JSON, found: Findings) -> Info:
     if label is None and data.get("title") is None and data.get("name") is not None:
         found.add(
             "W-info-label",
-            ("info",),
+            ("info", "name"),
             "`info.name` is read as the label",
             "write `label`",
+            key=True,
         )
     for key in ("title", "name"):
         label = data.get(key) if label is None else label
@@ -218,13 +244,13 @@ def _read_info(data: JSON, found: Findings) -> Info:
     )
 
 
-def _read_binds(data: JSON, path: DocumentPath) -> Iterator[Binding]:
-    for at, entry in mappings_of(data, path):
+def _read_binds(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Binding]:
+    for at, entry in found.mappings(data, path):
         keys = entry.get("keys")
         if isinstance(keys, dict):
             yield Binding(
                 text_of(entry.get("namespace")),
-                {str(name): text_of(value) for name, value in keys.items()},
+                {str(name): text_of(value) or name for name, value in keys.items()},
                 text_of(entry.get("location")),
                 at,
             )

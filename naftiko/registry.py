@@ -5,10 +5,11 @@ This module must not know how an operation was read or how it is called.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
-from naftiko.errors import UnknownOperation, names_of, nearest
+from naftiko.errors import UnknownOperation, names_of, nearest, shorten
 from naftiko.operation import Operation
 
 
@@ -49,7 +50,7 @@ class Registry(Mapping[str, Operation]):
         """
         operation = self._by_ref.get(ref)
         if operation is None:
-            operation = self._longer(ref)
+            operation = self._longer(str(ref))
         if operation is None:
             raise self.explain(ref)
         return operation
@@ -75,6 +76,7 @@ class Registry(Mapping[str, Operation]):
 
     def explain(self, ref: str) -> UnknownOperation:
         """Return the error for a ref that names no single operation."""
+        ref = str(ref)
         if ref in self._ambiguous:
             return UnknownOperation(
                 f"several operations are called '{ref}'",
@@ -82,7 +84,9 @@ class Registry(Mapping[str, Operation]):
                 hint=f"use one of: {names_of(self._ambiguous[ref])}",
             )
         near = self.nearest(ref)
-        hint = f"nearest: {', '.join(near)}" if near else "see `capability.operations`"
+        hint = "`capability.operations` and `naftiko list FILE` show all"
+        if near:
+            hint = f"nearest: {', '.join(near)}"
         return UnknownOperation(f"no operation is called '{ref}'", hint=hint)
 
     def nearest(self, ref: str) -> list[str]:
@@ -98,7 +102,7 @@ class Registry(Mapping[str, Operation]):
     def _longer(self, ref: str) -> Operation | None:
         """Resolve `namespace.resource.operation` and `namespace.operation#n`."""
         head, sign, number = ref.rpartition("#")
-        if sign and number.isdigit():
+        if sign and re.fullmatch("[0-9]{1,6}", number):
             named = [op for op in self.values() if f"{op.namespace}.{op.name}" == head]
             return named[int(number) - 1] if 0 < int(number) <= len(named) else None
         long = [
@@ -141,7 +145,7 @@ class Registry(Mapping[str, Operation]):
         rows = "".join(
             f"<tr><td><code>{escape(op.ref)}</code></td><td>{escape(op.method)}</td>"
             f"<td><code>{escape(op.path)}</code></td>"
-            f"<td>{escape(op.description)}</td></tr>"
+            f"<td>{escape(shorten(op.description, 120))}</td></tr>"
             for op in self.values()
         )
         return (
@@ -157,3 +161,7 @@ class _NoSuchKey(UnknownOperation, KeyError):
         super().__init__(error.message, hint=error.hint, code=error.code)
 
     __str__ = UnknownOperation.__str__
+
+
+# What a traceback prints is the name that documents and `except` know.
+_NoSuchKey.__name__ = _NoSuchKey.__qualname__ = UnknownOperation.__name__

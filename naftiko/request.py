@@ -10,14 +10,22 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from naftiko.base_uri import Origin, fill, quote_path, split_origin
 from naftiko.body import ABSENT, OPEN_ARGUMENT, encode, texts_of
-from naftiko.errors import ArgumentError, CallError, did_you_mean, names_of, shorten
-from naftiko.expressions import Ref, compact_json, render, to_text
+from naftiko.errors import (
+    ArgumentError,
+    CallError,
+    UnboundVariable,
+    did_you_mean,
+    names_of,
+    shorten,
+)
+from naftiko.expressions import Ref, render, to_text
 from naftiko.masking import LOGIN, Secret, has_marker, marker
 from naftiko.messages import Headers, Request
 from naftiko.signers import RegisteredSigner
@@ -36,6 +44,8 @@ _NAME_SAFE = "$[]:@!*'(),;/?~"
 _COOKIE_SAFE = "!#$&'()*+-./:<=>?@[]^_`{|}~%"
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+#: urllib3, proxies and servers resolve such segments, the encoded ones too.
+_DOTS = re.compile(r"(?:^|/)((?:\.|%2e){1,2})(?=/|$)", re.IGNORECASE)
 #: What may stand unencoded in an extended value (RFC 8187, 3.2.1).
 _ATTR_SAFE = "!#$&+-.^_`|~"
 
@@ -111,15 +121,26 @@ class _Call:
         self.overrides = overrides
 
     def variable(self, name: str) -> str:
-        value = self.variables.get(name)
+        try:
+            value = self.variables.get(name)
+        except UnboundVariable as error:
+            error.location = error.location or self.operation.location
+            raise
+        self.secrets[name] = value
+        return value
+
+    def environment(self, name: str, value: str) -> str:
+        """Note what the environment gives for a parameter."""
         self.secrets[name] = value
         return value
 
     def find(self, name: str) -> str | None:
-        value = self.variables.find(name)
-        if value is not None:
-            self.secrets[name] = value
-        return value
+        """Return what a name in the base URI stands for, or `None`."""
+        found = self.variables.find(name)
+        if found is None:
+            return None
+        self.secrets[found[0]] = found[1]
+        return found[1]
 
     def value_of(self, ref: Ref) -> Any:
         """Return the value of a reference, or `ABSENT` for an argument not given."""
@@ -134,6 +155,14 @@ class _Preview(_Call):
     __slots__ = ()
 
     def variable(self, name: str) -> str:
+        return marker(name)
+
+    def find(self, name: str) -> str | None:
+        # A preview holds no value, so that nothing in it has to be masked.
+        found = self.variables.find(name)
+        return None if found is None else marker(found[0])
+
+    def environment(self, name: str, value: str) -> str:
         return marker(name)
 
 
@@ -166,7 +195,7 @@ def build(
     """
     given = _given(blueprint, arguments)
     call = _Call(blueprint.operation, given, variables, secrets, overrides)
-    return _request(call, blueprint, base, signer, headers)
+    return _checked(call, blueprint, base, signer, headers)
 
 
 def preview(
@@ -181,7 +210,30 @@ def preview(
     """Return the request with a marker for every variable; see `build`."""
     given = _given(blueprint, arguments)
     call = _Preview(blueprint.operation, given, variables)
-    return _request(call, blueprint, base, signer, headers)
+    return _checked(call, blueprint, base, signer, headers)
+
+
+def _checked(
+    call: _Call,
+    blueprint: Blueprint,
+    base: BaseUri,
+    signer: Any,
+    extra: Mapping[str, str] | None,
+) -> Request:
+    try:
+        return _request(call, blueprint, base, signer, extra)
+    except UnicodeEncodeError:
+        # A lone surrogate: half a character, or a byte that was no UTF-8.
+        for name, value in call.arguments.items():
+            if any("\ud800" <= char <= "\udfff" for char in _all_text(value)):
+                raise _unplaceable(
+                    call, name.partition("\0")[0], "is not text that UTF-8 can hold"
+                ) from None
+        raise CallError(
+            f"{call.operation.ref}: a text of the document or the value of a variable"
+            " is not text that UTF-8 can hold",
+            location=call.operation.location,
+        ) from None
 
 
 def _request(
@@ -192,12 +244,15 @@ def _request(
     extra: Mapping[str, str] | None,
 ) -> Request:
     layout = blueprint.layout
+    origin = _origin(call, base)
+    path = _path(call, layout.path)
+    # What follows identifies the caller, and stays with the origin.
+    beside, call.secrets = call.secrets, {}
     for name in layout.environment:
         value = os.environ.get(name)
         if value is not None and name not in call.arguments:
+            value = call.environment(name, value)
             call.arguments = {**call.arguments, name: value}
-    origin = _origin(call, base)
-    path = _path(call, layout.path)
     if origin.path or path[:1] != "/":
         # Exactly one slash between base and path.
         joined = f"/{path.removeprefix('/')}" if path else ""
@@ -221,12 +276,25 @@ def _request(
         or _has(items, "authorization")
     )
     if cookies:
-        items["Cookie"] = "; ".join(cookies)
+        if given := _get(items, "cookie"):
+            cookies.insert(0, given)
+        _set(items, "Cookie", "; ".join(cookies))
     for name, value in (extra or {}).items():
+        _check_field_name(call, name)
         _set(items, name, _field_value(call, name, str(value)))
+    if layout.headers or extra:
+        _check_framing(call, items, body)
     if query:
         url += "?" + "&".join(query)
-    secrets = tuple(Secret(name, value) for name, value in call.secrets.items())
+    credentials = tuple(Secret(name, value) for name, value in call.secrets.items())
+    secrets = credentials
+    if beside:
+        secrets += tuple(
+            Secret(name, part)
+            for name, value in beside.items()
+            if name not in call.secrets
+            for part in _parts(value)
+        )
     return Request(
         call.operation.method,
         url,
@@ -236,24 +304,50 @@ def _request(
         auth=auth,
         is_identified=is_identified,
         secrets=secrets,
+        credentials=credentials,
     )
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield a value of the base URI, and what of it goes its own way."""
+    yield value
+    scheme, sign, rest = value.partition("://")
+    path = rest if "unix" in scheme else "/" + rest.partition("/")[2]
+    # A path may be a secret, as that of a web hook is; `/api/v1` is none.
+    if sign and len(path) > 8:
+        yield path
 
 
 def _origin(call: _Call, base: BaseUri) -> Origin:
     if not base.template:
         return split_origin(base.text)
-    origin = split_origin(fill(base, call.find, call.arguments))
-    if not isinstance(call, _Preview) or origin.socket:
-        return origin
-    # A preview shows `$NAME` wherever a variable stands, the origin included.
-    text = "".join(
-        part
-        if isinstance(part, str)
-        else marker(part.name)
-        if call.variables.find(part.name) is not None
-        else str(call.arguments[part.name])
+    try:
+        if isinstance(call, _Preview):
+            return _previewed(call, base)
+        return split_origin(fill(base, call.find, call.arguments))
+    except CallError as error:
+        error.location = error.location or call.operation.location
+        raise
+
+
+def _previewed(call: _Preview, base: BaseUri) -> Origin:
+    """Return the origin with `$NAME` wherever a variable stands."""
+    unbound = {
+        part.name
         for part in base.template
-    )
+        if isinstance(part, Ref) and part.is_variable and call.find(part.name) is None
+    }
+    if not unbound:
+        # The values are checked, and may name a socket.
+        origin = split_origin(fill(base, partial(_Call.find, call), call.arguments))
+        if origin.socket:
+            return origin
+        call.secrets.clear()
+
+    def place(name: str) -> str | None:
+        return marker(name) if name in unbound else call.find(name)
+
+    text = fill(base, place, call.arguments)
     scheme, sign, rest = text.partition("://")
     host, slash, path = (rest if sign else text).partition("/")
     return Origin(scheme + sign + host if sign else host, quote_path(slash + path))
@@ -268,21 +362,19 @@ def _given(blueprint: Blueprint, arguments: Mapping[str, Any]) -> dict[str, Any]
     given = {name: value for name, value in arguments.items() if value is not None}
     unknown = given.keys() - layout.takes
     if unknown:
-        given = _unfold(given, layout)
-        known = layout.takes | _base_names(blueprint)
+        given = _unfold({str(name): value for name, value in given.items()}, layout)
+        known = layout.takes | blueprint.operation.base_names
         unknown = {name for name in given if name.partition("\0")[0] not in known}
     missing = [
         name
         for name in layout.required
-        if name not in given and not any(k.startswith(name + "\0") for k in given)
+        if name not in given
+        and not any(known.startswith(name + "\0") for known in given)
+        and not (name in layout.environment and name in os.environ)
     ]
     if unknown or missing:
         _refuse(blueprint, layout, sorted(unknown), missing)
     return given
-
-
-def _base_names(blueprint: Blueprint) -> frozenset[str]:
-    return blueprint.operation.base_names
 
 
 def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
@@ -310,7 +402,7 @@ def _refuse(
 ) -> None:
     operation = blueprint.operation
     order = [parameter.name for parameter in operation.parameters]
-    takes = [*order, *sorted(layout.takes - set(order))]
+    takes = [*order, *sorted((layout.takes | operation.base_names) - set(order))]
     missing = [name for name in takes if name in missing]
     texts = []
     if missing:
@@ -350,7 +442,10 @@ def _slot_value(call: _Call, slot: Slot, place: str) -> Any:
         for part in slot.template
     ):
         return ABSENT
-    return render(slot.template, call.value_of)
+    try:
+        return render(slot.template, call.value_of)
+    except (TypeError, ValueError) as error:
+        raise _unwritable(call, slot.name, error) from None
 
 
 def _unplaceable(call: _Call, name: str, why: str, hint: str = "") -> ArgumentError:
@@ -361,11 +456,26 @@ def _unplaceable(call: _Call, name: str, why: str, hint: str = "") -> ArgumentEr
     )
 
 
+def _unwritable(call: _Call, name: str, error: Exception) -> Exception:
+    if isinstance(error, (CallError, UnicodeEncodeError)):
+        return error  # said already, or said better by `_checked`
+    return _unplaceable(call, name, f"cannot be written: {error}")
+
+
+def _all_text(value: Any) -> str:
+    """Return all texts in a value in one."""
+    if isinstance(value, Mapping):
+        value = [*value, *value.values()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return "".join(map(_all_text, value))
+    return str(value)
+
+
 def _texts(call: _Call, name: str, value: Any) -> list[str]:
     try:
         return list(texts_of(value))
     except (TypeError, ValueError) as error:
-        raise _unplaceable(call, name, f"cannot be written: {error}") from None
+        raise _unwritable(call, name, error) from None
 
 
 # --- path and query ----------------------------------------------------------------
@@ -381,17 +491,14 @@ def _path(call: _Call, template: Template) -> str:
             written.append(_path_value(call, part))
             has_values = True
     path = "".join(written)
-    # urllib3, proxies and servers resolve dot segments: another resource is reached.
-    if has_values and ("/." in path or path[:1] == "."):
-        for segment in path.split("/"):
-            if segment in (".", ".."):
-                names = names_of(f"'{p.name}'" for p in template if isinstance(p, Ref))
-                raise ArgumentError(
-                    f"{call.operation.ref}: '{segment}' cannot be a path segment"
-                    f" (argument {names})",
-                    location=call.operation.location,
-                    hint="it would name another resource",
-                )
+    if has_values and (found := _DOTS.search(path)):
+        names = names_of(f"'{p.name}'" for p in template if isinstance(p, Ref))
+        raise ArgumentError(
+            f"{call.operation.ref}: '{found[1]}' cannot be a path segment"
+            f" (argument {names})",
+            location=call.operation.location,
+            hint="it would name another resource",
+        )
     return path
 
 
@@ -403,6 +510,8 @@ def _path_value(call: _Call, ref: Ref) -> str:
         raise _unplaceable(call, ref.name, "is missing")
     if value.__class__ is str:
         text = quote(value, safe="")
+    elif isinstance(value, (bytes, bytearray)):
+        text = quote(bytes(value), safe="")
     elif isinstance(value, RawPath):
         text = quote(value, safe="/:@!$&'()*+,;=~")
     elif isinstance(value, Mapping):
@@ -441,14 +550,19 @@ def _query_head(call: _Call, template: Template) -> str:
     return "".join(
         quote(part, safe=_NAME_SAFE + "=&+%")
         if isinstance(part, str)
-        else quote_plus(to_text(_path_query_value(call, part)))
+        else quote_plus(_path_query_text(call, part))
         for part in template
     )
 
 
-def _path_query_value(call: _Call, ref: Ref) -> Any:
+def _path_query_text(call: _Call, ref: Ref) -> str:
     value = _argument(call, ref.name, "path")
-    return call.variable(ref.name) if value is ABSENT and ref.is_variable else value
+    if value is ABSENT and ref.is_variable:
+        value = call.variable(ref.name)
+    try:
+        return to_text(value)
+    except (TypeError, ValueError) as error:
+        raise _unwritable(call, ref.name, error) from None
 
 
 # --- headers and cookies -----------------------------------------------------------
@@ -468,13 +582,35 @@ def _header(call: _Call, slot: Slot, items: dict[str, str]) -> None:
     value = _slot_value(call, slot, "header")
     if value is ABSENT:
         return
-    if not _FIELD_NAME.fullmatch(slot.name):
-        raise _unplaceable(call, slot.name, "is not a header name (RFC 9110, 5.1)")
-    if isinstance(value, Mapping):
-        text = compact_json(value)
-    else:
-        text = ", ".join(_texts(call, slot.name, value))
-    _set(items, slot.name, _field_value(call, slot.name, text))
+    _check_field_name(call, slot.name)
+    texts = _texts(call, slot.name, value)
+    if texts:  # an empty list is nothing, as in a query
+        _set(items, slot.name, _field_value(call, slot.name, ", ".join(texts)))
+
+
+def _check_field_name(call: _Call, name: str) -> None:
+    if not _FIELD_NAME.fullmatch(name):
+        raise _unplaceable(call, name, "is not a header name (RFC 9110, 5.1)")
+
+
+def _check_framing(call: _Call, items: Mapping[str, str], body: Any) -> None:
+    """Refuse headers that would tell the server another end of the request."""
+    if _get(items, "transfer-encoding"):
+        raise _unplaceable(
+            call,
+            "Transfer-Encoding",
+            "cannot be given",
+            "a stream without a length is sent in chunks by itself",
+        )
+    length = _get(items, "content-length")
+    known = len(body or b"") if body is None or isinstance(body, bytes) else None
+    if length and (not length.isdecimal() or known not in (None, int(length))):
+        raise _unplaceable(
+            call,
+            "Content-Length",
+            f"is {shorten(length, 20)}, and the body has {known or 0} bytes",
+            "leave it out: it is counted",
+        )
 
 
 def _field_value(call: _Call, name: str, text: str) -> str:
@@ -512,7 +648,7 @@ def _body(call: _Call, layout: Layout, items: dict[str, str]) -> Any:
     plan = layout.body
     if plan is None:
         return None
-    whole = _argument(call, OPEN_ARGUMENT, "body") if plan.is_open else ABSENT
+    whole = _argument(call, OPEN_ARGUMENT, "body") if layout.takes_body else ABSENT
 
     def value_of(ref: Ref) -> Any:
         if ref.is_variable:
@@ -528,19 +664,29 @@ def _body(call: _Call, layout: Layout, items: dict[str, str]) -> Any:
             location=call.operation.location,
         ) from None
     if (
-        plan.is_open
+        layout.takes_body
         and (given := _argument(call, "Content-Type", "header")) is not ABSENT
     ):
         _set(items, "Content-Type", _field_value(call, "Content-Type", str(given)))
     if encoded.data is None:
         return None
-    if encoded.content_type and not _has(items, "content-type"):
-        items["Content-Type"] = encoded.content_type
+    kind, said = encoded.content_type, _get(items, "content-type")
+    if kind and not said:
+        _set(items, "Content-Type", _field_value(call, "Content-Type", kind))
+    elif said.startswith("multipart/") and "boundary=" not in said:
+        # Documents declare the type alone; without the boundary nobody can read it.
+        _, boundary, text = kind.partition("; boundary=")
+        _set(items, "Content-Type", said + boundary + text)
     return encoded.data
 
 
 def _has(items: Mapping[str, str], folded: str) -> bool:
     return any(name.lower() == folded for name in items)
+
+
+def _get(items: Mapping[str, str], folded: str) -> str:
+    """Return the value of a header, or an empty text."""
+    return next((v for name, v in items.items() if name.lower() == folded), "")
 
 
 # --- authentication ----------------------------------------------------------------
@@ -555,24 +701,47 @@ def _sign_in(
 ) -> Any:
     """Place the credentials; return what answers a challenge, or `None`."""
     for in_, name, template in layout.credentials:
-        if in_ == "header" and _has(items, name.lower()):
-            continue  # an argument of the caller wins
+        # An argument of the caller wins.
+        if in_ == "header":
+            if _is_given(layout, items, name):
+                continue
+        else:
+            given = query if in_ == "query" else cookies
+            written = quote(name, safe=_NAME_SAFE) if in_ == "query" else name
+            if any(pair.partition("=")[0] == written for pair in given):
+                continue
         text = render(template, call.value_of)
+        if not text.removeprefix("Bearer ").strip():
+            raise CallError(
+                f"{call.operation.ref}: the credential for '{name}' is empty",
+                location=call.operation.location,
+                hint="give its variable a value",
+            )
         if in_ == "header":
             if not _FIELD_NAME.fullmatch(name):
                 raise CallError(f"{call.operation.ref}: '{name}' is not a header name")
-            items[name] = _secret_field(call, name, text)
+            _set(items, name, _secret_field(call, name, text))
         elif in_ == "query":
             query.append(f"{quote(name, safe=_NAME_SAFE)}={quote_plus(text)}")
+        elif not _FIELD_NAME.fullmatch(name):
+            raise CallError(f"{call.operation.ref}: '{name}' is not a cookie name")
         else:
             cookies.append(_cookie_pair(name, text))
     if layout.login is None or _has(items, "authorization"):
         return None
     username, password = (render(part, call.value_of) for part in layout.login)
+    _check_secret(call, "the user name", username)
+    _check_secret(call, "the password", password)
     if call.operation.auth == "digest":
         from naftiko.digest import DigestLogin
 
         return DigestLogin(username, password)
+    if ":" in username:
+        raise CallError(
+            f"{call.operation.ref}: the user name holds a ':', which Basic"
+            " authentication cannot carry (RFC 7617, 2)",
+            location=call.operation.location,
+        )
     if isinstance(call, _Preview):
         items["Authorization"] = f"{LOGIN}{username}:{password}"
         return None
@@ -582,11 +751,32 @@ def _sign_in(
     return None
 
 
+def _is_given(layout: Layout, items: Mapping[str, str], name: str) -> bool:
+    """Tell whether the caller or the document gave a header; a default does not."""
+    folded = name.lower()
+    if folded == "content-type":
+        return _has(items, folded)
+    return _has(items, folded) and any(s.name.lower() == folded for s in layout.headers)
+
+
 def _secret_field(call: _Call, name: str, text: str) -> str:
+    _check_secret(call, f"the credential for '{name}'", text)
+    if text.isascii() or (isinstance(call, _Preview) and has_marker(text)):
+        return text
+    if name.lower() == "authorization":
+        raise CallError(
+            f"{call.operation.ref}: the credential for '{name}' holds characters"
+            " outside ASCII, which that header cannot carry (RFC 9110, 11.4)",
+            location=call.operation.location,
+        )
+    return _field_value(call, name, text)
+
+
+def _check_secret(call: _Call, what: str, text: str) -> None:
     if _CONTROL.search(text):
         raise CallError(
-            f"{call.operation.ref}: the credential for '{name}' holds a line break or"
-            " another control character",
+            f"{call.operation.ref}: {what} holds a line break or another control"
+            " character",
+            location=call.operation.location,
             hint="check the value of its variable for a trailing line break",
         )
-    return text if text.isascii() else _field_value(call, name, text)

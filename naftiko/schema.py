@@ -281,7 +281,11 @@ def _properties(
                     (value is None or kind is str) and value in passes
                 ):
                     continue
-            yield from validator.descend(value, part, path=name, schema_path=name)
+            for error in validator.descend(value, part, path=name, schema_path=name):
+                if part is False:  # jsonschema does not say where it forbids
+                    error.relative_path.appendleft(name)
+                    error.relative_schema_path.appendleft(name)
+                yield error
 
 
 # --- From a broken rule to words ----------------------------------------------------
@@ -514,7 +518,7 @@ def _owner(data: JSON, finding: _Finding) -> str:
             depth -= 1
     shown = _human(path[:depth]) or "the document"
     node = nodes[depth]
-    if isinstance(node, dict) and depth:
+    if isinstance(node, dict) and depth and _IN_AUTHENTICATION.isdisjoint(path[:depth]):
         for key in ("name", "namespace", "id"):
             if isinstance(node.get(key), str) and node[key]:
                 return f"{shown} '{shorten(node[key], 40)}'"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import CallError
-from naftiko.expressions import Scope, Template, parse_credential, render
+from naftiko.expressions import Scope, parse_credential, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,12 +29,12 @@ class RegisteredSigner(NamedTuple):
     Attributes:
         type: The authentication type it was registered for.
         factory: Takes field → value, returns what signs.
-        fields: What the document declares; texts are templates.
+        fields: What the document declares; its texts are templates.
     """
 
     type: str
     factory: Callable[[Mapping[str, Any]], AuthBase]
-    fields: Mapping[str, Template | Any]
+    fields: Mapping[str, Any]
 
     def signer(self, value_of: Callable[[Any], Any]) -> AuthBase:
         """Return what signs one call.
@@ -42,13 +42,10 @@ class RegisteredSigner(NamedTuple):
         Raises:
             CallError: The factory refuses the fields.
         """
-        values = {
-            name: render(field, value_of) if isinstance(field, tuple) else field
-            for name, field in self.fields.items()
-        }
+        values = _filled(self.fields, value_of)
         try:
             return self.factory(values)
-        except (TypeError, ValueError, KeyError, LookupError):
+        except Exception:  # noqa: BLE001 - it is anybody's code
             # Its text may quote a secret.
             raise CallError(
                 f"the signer registered for '{self.type}' refuses what the document"
@@ -67,11 +64,36 @@ def find_signer(
 
     for entry in entry_points(group=GROUP):
         if entry.name.lower() == authentication.type.lower():
-            fields = {
-                name: parse_credential(value, scope)
-                if isinstance(value, str)
-                else value
-                for name, value in authentication.fields.items()
-            }
-            return RegisteredSigner(authentication.type, entry.load(), fields)
+            try:
+                factory = entry.load()
+            except Exception as error:
+                raise CallError(
+                    f"the signer for '{entry.name}' cannot be loaded:"
+                    f" {type(error).__name__}",
+                    code="U-auth-unsupported",
+                    hint=f"it is the entry point {entry.value}",
+                ) from error
+            fields = _compiled(dict(authentication.fields), scope)
+            return RegisteredSigner(authentication.type, factory, fields)
     return None
+
+
+def _compiled(value: Any, scope: Scope) -> Any:
+    """Return a value with a template for every text in it."""
+    if isinstance(value, str):
+        return parse_credential(value, scope)
+    if isinstance(value, dict):
+        return {name: _compiled(item, scope) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_compiled(item, scope) for item in value]
+    return value
+
+
+def _filled(value: Any, value_of: Callable[[Any], Any]) -> Any:
+    if isinstance(value, tuple):
+        return render(value, value_of)
+    if isinstance(value, dict):
+        return {name: _filled(item, value_of) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, value_of) for item in value]
+    return value

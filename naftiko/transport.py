@@ -5,10 +5,12 @@ This module must not know which library sends requests.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from naftiko.formats import decode
+from naftiko.errors import OutputError
+from naftiko.formats import charset_of, documents, message_without
 from naftiko.messages import Request, Response
 
 if TYPE_CHECKING:
@@ -185,28 +187,40 @@ class StreamedResponse:
 
     def lines(self) -> Iterator[str]:
         """Yield lines of text, without their ends."""
-        for line in self._lines():
-            yield line.decode("utf-8", "replace")
-
-    def _lines(self) -> Iterator[_Bytes]:
-        rest: _Bytes = b""
+        charset = charset_of(self.content_type)
+        # A mark at the beginning is no character of the text.
+        charset = "utf-8-sig" if charset == "utf-8" else charset
+        decoder = codecs.getincrementaldecoder(charset)("replace")
+        # Texts since the last line break: a line may come in very many chunks.
+        pending: list[str] = []
         for chunk in self.bytes():
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield line.removesuffix(b"\r")
-        if rest:
-            yield rest
+            first, *more = decoder.decode(chunk).split("\n")
+            pending.append(first)
+            for text in more:
+                yield "".join(pending).removesuffix("\r")
+                pending = [text]
+        pending.append(decoder.decode(b"", final=True))
+        if last := "".join(pending):
+            yield last.removesuffix("\r")
 
     def values(self) -> Iterator[Any]:
-        """Yield the values of newline-delimited JSON.
+        """Yield JSON values, each as soon as it is complete.
+
+        There may be one to a line, several on a line, or one on many lines.
 
         Raises:
-            OutputError: A line is not JSON.
+            OutputError: One of them is not JSON.
         """
-        for line in self._lines():
-            text = line.strip(b"\x1e \t\r")
-            if text:
-                yield decode("json", text)
+        try:
+            yield from documents(self.lines())
+        except OutputError as error:
+            request = self.request
+            raise OutputError(
+                f"{request.method} {request.shown_url}:"
+                f" {message_without(request.mask, error)}",
+                hint="`lines()` and `bytes()` give it as it is",
+                request=request,
+            ) from None
 
     def __iter__(self) -> Iterator[Any]:
         kind = self.content_type.partition(";")[0].strip().lower()

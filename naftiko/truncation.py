@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from naftiko.model import DocumentPath
 
     JSON = Any
+    _Dropped = tuple[DocumentPath, str]
 
 #: The key that holds a list → what each of its elements cannot be without, when the
 #: path to it begins with `capability`, `consumes` or `exposes` as given.
 _NEEDED = {
+    ("consumes", "consumes"): ("namespace", "baseUri"),
     ("consumes", "operations"): ("method", "name"),
     ("consumes", "inputParameters"): ("in", "name"),
     ("consumes", "outputParameters"): ("value",),
     ("consumes", "resources"): ("operations",),
+    ("exposes", "exposes"): ("type", "resources"),
     ("exposes", "operations"): ("call", "method"),
     ("exposes", "tools"): ("call", "name"),
     ("exposes", "resources"): ("operations",),
@@ -33,9 +36,18 @@ _NEEDED = {
 #: What stands in for the needed key: other ways to say what an element does.
 _INSTEAD = {
     "call": ("steps", "ref", "from", "outputParameters"),
+    "baseUri": ("location", "ref", "openapi"),
+    "namespace": ("import", "openapi"),
     "operations": ("forward", "call", "location", "uri"),
+    "resources": ("tools", "skills", "prompts", "management"),
     "value": ("mapping",),
     "name": ("id", "title"),
+}
+_WORDS = {
+    "consumes": "adapter",
+    "exposes": "adapter",
+    "inputParameters": "parameter",
+    "outputParameters": "output",
 }
 
 
@@ -44,41 +56,53 @@ def note_truncation(found: Findings, *, severity: str = "") -> None:
     cut = found.document.truncation
     if cut is None:
         return
-    source = f"; the whole file: {cut.source}" if cut.source else ""
+    source = cut.source.removeprefix("Full source:").strip()
     found.add(
         "E-source-truncated" if severity == "reject" else "W-source-truncated",
         (),
         f"the publisher cut this file off at {cut.kept_kb} of {cut.total_kb} KB:"
         " what follows is missing",
-        f"get the whole file{source}",
+        f"get the whole file: {source}" if source else "get the whole file",
         severity="error" if severity else "warning",
     )
 
 
 def drop_incomplete(data: JSON, found: Findings) -> None:
-    """Remove what the cut left half-written from the data, noting each removal."""
-    _complete(data, (), found)
+    """Remove what the cut left half-written from the data, and note what."""
+    _, dropped = _complete(data, ())
+    for path, what in dropped:
+        found.dropped(
+            path,
+            f"{what} where the file was cut off, and is left out",
+            "get the whole file",
+        )
 
 
-def _complete(node: JSON, path: DocumentPath, found: Findings) -> bool:
-    """Complete the last element of a node; return whether the node can stay."""
+def _complete(node: JSON, path: DocumentPath) -> tuple[bool, list[_Dropped]]:
+    """Complete the last element of a node.
+
+    Returns:
+        Whether the node can stay, and what was dropped from it; something dropped as
+        a whole stands for all that it held.
+    """
+    dropped: list[_Dropped] = []
     if isinstance(node, dict) and node:
         key = next(reversed(node))
         at = (*path, key)
-        if node[key] is None or not _complete(node[key], at, found):
-            _note(found, at, f"the key '{shorten(key)}' has no value")
+        stays, dropped = _complete(node[key], at)
+        if node[key] is None or not stays:
+            dropped = [(at, f"the key '{shorten(key)}' has no value")]
             del node[key]
     elif isinstance(node, list) and node:
         at = (*path, len(node) - 1)
         last = node[-1]
-        if isinstance(last, (dict, list)):
-            _complete(last, at, found)
+        _, dropped = _complete(last, at)
         if lacking := _lacking(last, path):
-            _note(found, at, f"{_name(last, path)} has no {lacking}")
+            dropped = [(at, f"{_name(last, path)} has no {lacking}")]
             node.pop()
         # An empty list says nothing that its absence does not.
-        return bool(node)
-    return True
+        return bool(node), dropped
+    return True, dropped
 
 
 def _lacking(element: JSON, path: DocumentPath) -> str:
@@ -96,15 +120,6 @@ def _lacking(element: JSON, path: DocumentPath) -> str:
 
 
 def _name(element: JSON, path: DocumentPath) -> str:
-    kind = str(path[-1]).removesuffix("s") if path else "element"
+    kind = _WORDS.get(str(path[-1]), str(path[-1]).removesuffix("s"))
     name = element.get("name") if isinstance(element, dict) else None
     return f"the last {kind} ('{shorten(name)}')" if name else f"the last {kind}"
-
-
-def _note(found: Findings, path: DocumentPath, what: str) -> None:
-    found.add(
-        "W-incomplete-dropped",
-        path,
-        f"{what} where the file was cut off, and is left out",
-        "get the whole file",
-    )

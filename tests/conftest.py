@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines that are busy take longer; what takes too long for ever shows otherwise.
+settings.register_profile("naftiko", deadline=None)
+settings.load_profile("naftiko")
 
 _STEERING = ("NAFTIKO_BASE_URI_", "NAFTIKO_TEST_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

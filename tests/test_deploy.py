@@ -67,11 +67,9 @@ def test_labels_fit() -> None:
 )
 def test_options_exist(file: str) -> None:
     """Every option that a file gives to `naftiko serve` is one."""
-    from naftiko.cli.parser import build_parser
+    from naftiko.cli.parser import build_parser, command_parsers, options_of
 
-    parser = build_parser()
-    commands: Any = next(a for a in parser._actions if a.dest == "==SUPPRESS==")
-    known = set(commands.choices["serve"]._option_string_actions)
+    known = set(options_of(command_parsers(build_parser())["serve"]))
     text = (DEPLOY / file).read_text("utf-8")
     used = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", text))
     others = {"--no-cache-dir", "--system", "--uid", "--no-create-home", "--from"}

@@ -107,7 +107,7 @@ def test_codes_are_documented() -> None:
         given |= set(
             re.findall(r"\"([EUWS]-[a-z]+(?:-[a-z]+)*)\"", path.read_text("utf-8"))
         )
-    assert documented == given - {"U-auth", "U-base-uri"}
+    assert documented == given - {"E-schema", "U-auth", "U-base-uri"}
 
 
 def test_links_lead_somewhere() -> None:
@@ -124,6 +124,16 @@ def test_readme_has_the_commands_of_the_gate(name: str) -> None:
     found = re.search(rf"<!-- command: {name} -->\n```sh\n(.+)\n```", text)
     assert found
     assert "\n" not in found[1]
+
+
+def test_readme_begins_with_what_a_newcomer_needs() -> None:
+    """What this is, the two commands and ten lines of Python fit one screen."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    first = text.partition("\n## ")[0].splitlines()
+    assert len(first) <= 45
+    (code,) = _blocks(ROOT / "README.md", "python")
+    assert "\n".join(first).rstrip().endswith(f"```python\n{code}```")
+    assert len(code.splitlines()) == 10
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")

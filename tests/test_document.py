@@ -77,8 +77,7 @@ def test_refused(case: dict[str, Any]) -> None:
 def test_alias_bomb() -> None:
     """Nine levels of nine aliases stand for 387 million nodes; they are refused."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
-    for n in range(1, 9):
-        lines.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]")
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     with pytest.raises(DocumentSyntaxError, match=f"more than {MAX_ALIASED:,} nodes"):
         read_text("\n".join(lines))
 
@@ -165,6 +164,65 @@ def test_json() -> None:
 
 
 @pytest.mark.usefixtures("parser")
+def test_tabs_between_tokens() -> None:
+    """A tab may separate, though not indent (YAML 1.2, 6.1 and 6.2)."""
+    text = "a:\t1\t# note\nb:\t\n  - x\t\nh: i\tj\t\n  k\nc:\t{d:\t2,\t'e':\t3}\nf: |\n  g\th\n"
+    data = {"a": 1, "b": ["x"], "h": "i\tj k", "c": {"d": 2, "e": 3}, "f": "g\th\n"}
+    assert read(text).data == data
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("{url: https://a.test/b:c, d: [e:f]}\n", {"url": "https://a.test/b:c", "d": ["e:f"]}),
+        ("%UNKNOWN x\n---\na: 1\n", {"a": 1}),
+        ("a: |\n  \tb\n", {"a": "\tb\n"}),
+        (": b\n", {"": "b"}),
+    ],
+)  # fmt: skip
+def test_what_only_one_parser_understands(text: str, data: Any) -> None:
+    """YAML 1.2 that the C parser refuses is read all the same."""
+    got = read_text(text)
+    assert got.data == data
+    key = next(iter(data))
+    assert got.locate([key]).line == text.count("\n", 0, text.index(key + ":")) + 1
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029"])
+def test_old_line_breaks_are_text(odd: str) -> None:
+    """What only YAML 1.1 takes for line breaks breaks no line (YAML 1.2, 5.4)."""
+    got = read(f"a: x{odd}y\nb: 'z{odd}'\n{odd}c: |\n  d{odd}e\n")
+    assert got.data == {"a": f"x{odd}y", "b": f"z{odd}", f"{odd}c": f"d{odd}e\n"}
+    assert got.locate(["b"])[1:] == (2, 4)
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("text", ["9" * 5000, "0x" + "f" * 5000, "-" + "7" * 5000])
+def test_numbers_nobody_can_write(text: str) -> None:
+    """More digits than Python converts stay text, in YAML and in JSON."""
+    assert read(f"a: {text}\n").data == {"a": text}
+    assert read(f'{{"a": {text}}}').data == {"a": text}
+    with pytest.raises(DocumentError, match="too many digits"):
+        read({"a": 16**5000})
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_words_that_only_python_takes_for_numbers(word: str) -> None:
+    """JSON has no such numbers, so the text is read as YAML, where they are words."""
+    assert read(f'{{"a": {word}}}').data == {"a": word}
+
+
+@pytest.mark.usefixtures("parser")
+def test_many_anchors_and_aliases() -> None:
+    """Aliases cost the same however many anchors there are."""
+    lines = [f"- &a{n} x" for n in range(30_000)] + ["- *a0"] * 30_000
+    assert read("\n".join(lines)).data == ["x"] * 60_000
+
+
+@pytest.mark.usefixtures("parser")
 def test_flow_yaml_that_is_not_json() -> None:
     """A flow mapping may be the whole document."""
     assert read("{a: 1, b: [x, 'y']} # note\n").data == {"a": 1, "b": ["x", "y"]}
@@ -214,18 +272,44 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (got.data, got.name, got.directory) == ({"a": "ü"}, "<stdin>", Path())
 
 
-def test_truncation_notice() -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_truncation_notice(end: str) -> None:
     """The notice and the line that was cut are dropped."""
     text = (
         "a: 1\nb:\n- x\n- half a li\n\n# --- truncated at 32 KB (109 KB total) ---\n"
         "# Full source: https://example.com/whole.yaml\n"
     )
-    got = read(text)
+    got = read(text.replace("\n", end))
     assert got.data == {"a": 1, "b": ["x"]}
     assert got.truncation is not None
     assert (got.truncation.kept_kb, got.truncation.total_kb) == (32, 109)
     assert got.truncation.source == "Full source: https://example.com/whole.yaml"
-    assert read("a: 1\n# --- truncated ---\n").truncation is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\n\n# --- truncated ---\n",
+        "a: 1\n\n# --- truncated at 32 KB (109 KB total) ---\nb: 2\n",
+        "a: 1\n\n# --- truncated at 32 KB (109 KB total) ---\n# one\n# two\n",
+        "a: 1 # --- truncated at 32 KB (109 KB total) ---\n",
+        "a: 1\n\n  # --- truncated at 32 KB (109 KB total) ---\n",
+    ],
+)
+def test_other_comments_are_no_notice(text: str) -> None:
+    """Only the publisher's own comment, at the very end, says that a file was cut."""
+    got = read(text)
+    assert got.truncation is None
+    assert got.data["a"] == 1
+
+
+@pytest.mark.parametrize("cut", ["", "  ", "  k", "  key: valu"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_truncation_drops_one_line(cut: str, end: str) -> None:
+    """The line that was cut is dropped, be it blank, and no line before it."""
+    notice = "# --- truncated at 32 KB (109 KB total) ---"
+    lines = ["a: 1", "b:", "  whole: 1", cut, "", notice, ""]
+    assert read(end.join(lines)).data == {"a": 1, "b": {"whole": 1}}
 
 
 def test_writing_reads_back() -> None:

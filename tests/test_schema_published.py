@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+import naftiko
+from casefiles import cases
 from mutations import mutated
 from naftiko import document, schema
 from naftiko.errors import DocumentError
@@ -52,7 +54,9 @@ def valid_documents() -> list[Any]:
     shipped.remove(docker)
     adapter = docker["capability"]["consumes"][0]
     small = json.loads(json.dumps(docker))
-    small["capability"]["consumes"] = [{**adapter, "resources": adapter["resources"][:4]}]
+    small["capability"]["consumes"] = [
+        {**adapter, "resources": adapter["resources"][:4]}
+    ]
     for exposes in small["capability"]["exposes"]:
         for key in ("resources", "tools"):
             if key in exposes:
@@ -66,7 +70,9 @@ def examples() -> list[Any]:
         return []
     found = []
     for file in sorted(PUBLISHED.parent.glob("*.md")):
-        for text in re.findall(r"```ya?ml\n(.*?)```", file.read_text("utf-8"), re.DOTALL):
+        for text in re.findall(
+            r"```ya?ml\n(.*?)```", file.read_text("utf-8"), re.DOTALL
+        ):
             try:
                 data = document.read_text(text).data
             except DocumentError:
@@ -74,6 +80,18 @@ def examples() -> list[Any]:
             if isinstance(data, dict):
                 found.append(data)
     return found
+
+
+@pytest.mark.parametrize("case", cases("published"))
+def test_findings(case: dict[str, Any]) -> None:
+    """What breaks the rules is an error at its cause, all else a warning."""
+    problems = naftiko.validate(case["text"], schema="published")
+    for severity in ("error", "warning"):
+        found = [[p.code, p.line, p.path] for p in problems if p.severity == severity]
+        assert found == case.get(f"{severity}s", [])
+    said = "\n".join(f"{problem.message}\n{problem.hint}" for problem in problems)
+    assert all(words in said for words in case.get("says", ()))
+    assert not any(words in said for words in case.get("silent", ()))
 
 
 @needs_spec

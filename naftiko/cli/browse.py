@@ -6,21 +6,24 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.cache import read_cached
-from naftiko.cli.console import columns, json_text, note, paint, width
+from naftiko.cli.console import clean, columns, json_text, note, paint, width
 from naftiko.loader import load
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from naftiko.capability import Capability
     from naftiko.operation import Operation
 
 
 def run_list(arguments: Namespace) -> int:
     """Print the operations of a capability."""
-    operations = load(read_cached(arguments.file), schema=None).operations
+    capability = load(read_cached(arguments.file), schema=None)
+    operations = capability.operations
     chosen = list(operations.values())
     if arguments.search:
         chosen = list(operations.search(arguments.search))
+    _note_losses(capability, arguments.file)
     if arguments.format == "json":
         print(json_text([operation.as_dict() for operation in chosen]))
         return 0
@@ -33,6 +36,16 @@ def run_list(arguments: Namespace) -> int:
         what = f"holds '{arguments.search}'" if arguments.search else "is declared"
         note(f"no operation {what}")
     return 0
+
+
+def _note_losses(capability: Capability, file: str) -> None:
+    """Say that something of the document is not listed, or refuses to run."""
+    lost = [p for p in capability.problems if p.code == "W-incomplete-dropped"]
+    unusable = [op for op in capability if op.problems]
+    counts = (("incomplete and left out", lost), ("not callable", unusable))
+    parts = [f"{len(found)} {what}" for what, found in counts if found]
+    if parts:
+        note(f"{', '.join(parts)}: see `naftiko validate {clean(file)}`")
 
 
 def run_describe(arguments: Namespace) -> int:
@@ -76,7 +89,7 @@ def _describe(operation: Operation) -> list[str]:
         f"  {operation.method} {operation.base_uri}{operation.path}  ({nature})",
     ]
     if operation.description:
-        lines += [f"  {' '.join(operation.description.split())}"]
+        lines += _wrapped(operation.description)
     lines += ["", strong("arguments")]
     rows = [
         [
@@ -97,6 +110,18 @@ def _describe(operation: Operation) -> list[str]:
     if operation.problems:
         lines += ["", strong("cannot be called")]
         lines += [
-            f"  {problem}".replace("\n", "\n  ") for problem in operation.problems
+            f"  {clean(str(problem))}".replace("\n", "\n  ")
+            for problem in operation.problems
         ]
     return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return a text as lines as wide as the terminal; one line elsewhere."""
+    text = " ".join(clean(text).split())
+    limit = width()
+    if limit is None:
+        return [f"  {text}"]
+    from textwrap import wrap
+
+    return wrap(text, max(limit, 20), initial_indent="  ", subsequent_indent="  ")

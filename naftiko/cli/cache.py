@@ -34,21 +34,22 @@ def read_cached(source: str) -> Document:
     Raises:
         DocumentError: As `naftiko.document.read` does.
     """
-    folder = _folder()
-    if folder is None or source == "-":
+    if source == "-":
         return read(source)
     try:
         with open(source, "rb") as file:
             raw = file.read(MAX_BYTES + 1)
-    except OSError:
-        raw = b""
-    if len(raw) < _SMALLEST:
-        return read(source)
-    entry = folder / _key(raw)
-    document = _stored(entry, source)
-    if document is None:
+    except (OSError, ValueError):
+        return read(Path(source), name=source)  # which says what is wrong
+    folder = _folder()
+    if folder is None or len(raw) < _SMALLEST:
         document = read(raw, name=source)
-        _store(entry, document)
+    else:
+        entry = folder / _key(raw)
+        kept = _stored(entry, source)
+        document = kept or read(raw, name=source)
+        if kept is None:
+            _store(entry, document)
     document.directory = Path(source).parent
     return document
 

@@ -2,196 +2,140 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from naftiko.body import OPEN_ARGUMENT, Content
 from naftiko.cli.cache import read_cached
 from naftiko.cli.console import (
     Progress,
+    clean,
     csv_text,
-    fail,
-    has_colour,
     json_text,
     paint,
     table_text,
 )
+from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
 from naftiko.document import write_yaml
-from naftiko.errors import EXIT_USAGE, ArgumentError, CallError, OutputError
+from naftiko.errors import (
+    ArgumentError,
+    CallError,
+    OutputError,
+    StatusError,
+)
 from naftiko.loader import load
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from naftiko.capability import Capability
     from naftiko.exchange import Exchange
     from naftiko.messages import Request, Response
-    from naftiko.operation import Operation
     from naftiko.transport import StreamedResponse
 
-_ITEM = re.compile(r"(?P<name>[^=]+?)(?P<sign>:=|=@|=)(?P<value>.*)", re.DOTALL)
-_FIELD = re.compile(r"\s*([^:\s]+)\s*:\s*(.*)", re.DOTALL)
-#: Body kinds that can carry a file as it is.
-_FILE_KINDS = frozenset(("multipartForm", "binary"))
-
-
-class _Usage(ArgumentError):
-    """The words do not make a call."""
-
-    exit_code = EXIT_USAGE
+_RESULT_OPTIONS = ("--select", "--output", "--output raw")
 
 
 def run_call(arguments: Namespace) -> int:
     """Call an operation and print its result."""
     _check_options(arguments)
     select = _selector(arguments.select)
+    is_raw = arguments.raw or arguments.output == "raw"
     with load(read_cached(arguments.file), schema=None) as loaded:
-        operation = loaded.operations.find(arguments.ref)
-        capability = loaded.using(
-            base_uri=_base_uri(arguments.base_uri),
-            headers=_headers(arguments.header),
-            timeout=arguments.timeout,
-        )
-        given = _arguments(arguments, operation)
+        operation = loaded.operations.find(text_of(arguments.ref, "the operation"))
+        capability = _view(loaded, arguments)
+        given = call_arguments(arguments.items, arguments.body, operation)
         if arguments.curl or arguments.dry_run:
             _show_request(capability.request(arguments.ref, given), arguments)
-        elif arguments.save is not None:
-            _save(capability, arguments, given)
-        elif arguments.stream:
-            with capability.stream(arguments.ref, given) as stream:
-                _show_stream(stream, arguments)
-        else:
-            exchange = capability.exchange(arguments.ref, given)
+            return 0
+        try:
+            if arguments.save is not None:
+                _save(capability, arguments, given)
+            elif arguments.stream or is_raw:
+                # What came is shown whether or not it is what the document says.
+                with capability.stream(arguments.ref, given) as stream:
+                    _show_stream(stream, arguments)
+            else:
+                exchange = capability.exchange(arguments.ref, given)
+                if arguments.include:
+                    _show_head(exchange.response)
+                _show_result(exchange, select, arguments)
+        except StatusError as error:
+            # What failed is worth a look, for those who asked to see what came.
             if arguments.include:
-                _show_head(exchange.response)
-            _show_result(exchange, select, arguments)
+                _show_head(error.response)
+            if is_raw:
+                _write(error.response.body)
+            raise
+        except OutputError as error:
+            error.hint = f"{error.hint}; --raw prints what came".removeprefix("; ")
+            raise
     return 0
 
 
+#: Option → those that would do nothing, or something else, beside it.
+_EXCLUDED = {
+    "--dry-run": (
+        "--curl", "--stream", "-O", "--raw", "--include", "--select", "--output raw",
+    ),
+    "--curl": ("--stream", "-O", "--raw", "--include", *_RESULT_OPTIONS),
+    "--stream": ("-O", "--select", "--output"),
+    "-O": ("--select", "--output"),
+    "--raw": ("--select", "--output"),
+    "--output raw": ("--select",),
+}  # fmt: skip
+
+
 def _check_options(arguments: Namespace) -> None:
-    ways = {
+    output = "--output raw" if arguments.output == "raw" else "--output"
+    given = {
         "--dry-run": arguments.dry_run,
         "--curl": arguments.curl,
         "--stream": arguments.stream,
         "-O": arguments.save is not None,
+        "--raw": arguments.raw,
+        "--include": arguments.include,
+        "--select": arguments.select is not None,
+        output: arguments.output is not None,
     }
-    chosen = [name for name, given in ways.items() if given]
-    if len(chosen) > 1:
-        raise _Usage(f"{chosen[0]} and {chosen[1]} exclude each other")
-    shaped = arguments.select or arguments.output not in (None, "raw")
-    if shaped and (arguments.raw or arguments.stream or arguments.save is not None):
-        raise _Usage(
-            "--select and --output shape a decoded result",
-            hint="leave out --raw, --stream and -O",
-        )
+    if arguments.file == "-" and arguments.body == "-":
+        raise UsageError("standard input cannot be the document and the body at once")
+    for option, others in _EXCLUDED.items():
+        for other in others:
+            if given.get(option) and given.get(other):
+                raise UsageError(
+                    f"{option} and {other} exclude each other",
+                    hint="leave one of them out",
+                )
 
 
 # --- what is sent -----------------------------------------------------------------
 
 
-def _arguments(arguments: Namespace, operation: Operation) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    for item in arguments.items:
-        found = _ITEM.fullmatch(item)
-        if not found:
-            raise _Usage(
-                f"'{item}' is not an argument",
-                hint="write name=value, name:=JSON or name=@file",
-            )
-        name = found["name"]
-        value = _value(found, operation)
-        if name in given:
-            known = given[name]
-            value = [*known, value] if isinstance(known, _Several) else [known, value]
-            value = _Several(value)
-        given[name] = value
-    given = {
-        name: list(value) if isinstance(value, _Several) else value
-        for name, value in given.items()
-    }
-    if arguments.body is not None:
-        if OPEN_ARGUMENT in given:
-            raise _Usage("the body is given twice", hint="leave out body= or --body")
-        given[OPEN_ARGUMENT] = _body(arguments.body)
-    return given
-
-
-class _Several(list[Any]):
-    """Values of one name that was given several times."""
-
-
-def _value(found: re.Match[str], operation: Operation) -> Any:
-    name, text = found["name"], found["value"]
-    if found["sign"] == "=":
-        return text
-    if found["sign"] == ":=":
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise _Usage(
-                f"the value of '{name}' is not JSON: {error}",
-                hint=f"write {name}='…' to give a text",
-            ) from None
-    path = _file(text, f"the file of '{name}'")
-    body = operation.spec.body
-    as_it_is = name == OPEN_ARGUMENT and operation.takes_body
-    if as_it_is or (body is not None and body.kind in _FILE_KINDS):
-        return path
+def _view(loaded: Capability, arguments: Namespace) -> Capability:
+    """Return the capability with what the options say about every request."""
+    namespaces = list(dict.fromkeys(operation.namespace for operation in loaded))
+    named = headers(arguments.header)
+    uris = base_uris(arguments.base_uri, namespaces)
+    auth: Any = None
+    if any(name.lower() == "authorization" for name in named):
+        # The caller signs in: what the document would write there is not asked for.
+        others = {op.namespace for op in loaded if op.auth in ("", "apikey")}
+        auth = dict.fromkeys(set(namespaces) - others, _signed_by_hand)
     try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError:
-        return path.read_bytes()
+        return loaded.using(
+            base_uri=uris,
+            headers=named,
+            timeout=arguments.timeout,
+            auth=auth,
+        )
+    except ArgumentError as error:
+        text = error.message.removeprefix("base_uri: ")
+        raise UsageError(f"--base-uri: {text}", hint=error.hint) from None
 
 
-def _file(text: str, what: str) -> Path:
-    path = Path(text).expanduser()
-    if not path.is_file():
-        raise _Usage(f"{what}, '{text}', is not there")
-    if not os.access(path, os.R_OK):
-        raise _Usage(f"{what}, '{text}', cannot be read")
-    return path
-
-
-def _body(text: str) -> Any:
-    if text == "-":
-        return sys.stdin.buffer
-    if text.startswith("@"):
-        return _file(text[1:], "the file of --body")
-    try:
-        json.loads(text)
-    except ValueError:
-        return text
-    return Content(text.encode(), "application/json")
-
-
-def _base_uri(given: list[str]) -> str | dict[str, str] | None:
-    by_namespace: dict[str, str] = {}
-    for text in given:
-        name, sign, uri = text.partition("=")
-        if not sign or "/" in name or ":" in name:
-            if len(given) > 1:
-                raise _Usage(
-                    "--base-uri is given twice",
-                    hint="write --base-uri NAMESPACE=URI for each",
-                )
-            return text
-        by_namespace[name] = uri
-    return by_namespace or None
-
-
-def _headers(given: list[str]) -> dict[str, str]:
-    headers = {}
-    for text in given:
-        found = _FIELD.fullmatch(text)
-        if not found:
-            raise _Usage(f"'{text}' is not a header", hint="write 'Name: value'")
-        headers[found[1]] = found[2].strip()
-    return headers
+def _signed_by_hand(request: Any) -> Any:
+    return request
 
 
 # --- what is shown ----------------------------------------------------------------
@@ -202,14 +146,13 @@ def _show_request(request: Request, arguments: Namespace) -> None:
         print(request.as_curl())
         return
     shown = request.as_dict()
-    if arguments.output == "json":
-        print(json_text(shown))
+    if arguments.output is not None:
+        print(_WRITERS[arguments.output](shown))
         return
     print(f"{shown['method']} {shown['url']}")
     if request.socket:
         print(f"(over {request.socket})")
-    for name, value in shown["headers"].items():
-        print(f"{name}: {value}")
+    _show_headers(shown["headers"])
     if shown["body"]:
         print(f"\n{shown['body']}")
 
@@ -220,36 +163,35 @@ def _selector(path: str | None) -> Callable[[Any], Any] | None:
     from naftiko.outputs import compile_path
 
     try:
-        return compile_path(path)
+        if not path.strip():
+            raise OutputError("a path is missing", hint="write one such as '$.items'")
+        return compile_path(text_of(path, "--select"))
     except OutputError as error:
-        raise _Usage(f"--select: {error.message}", hint=error.hint) from None
+        raise UsageError(f"--select: {error.message}", hint=error.hint) from None
 
 
 def _show_head(response: Response | StreamedResponse) -> None:
-    print(
-        paint(
-            f"HTTP {response.status} {response.reason}".rstrip(), "strong", sys.stdout
-        )
-    )
-    for name, value in response.headers.items():
-        print(f"{name}: {value}")
+    line = f"HTTP {response.status} {clean(response.reason)}".rstrip()
+    print(paint(line, "strong", sys.stdout))
+    _show_headers(response.headers)
     print()
+
+
+def _show_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        print(clean(f"{name}: {value}"))
 
 
 def _show_result(
     exchange: Exchange, select: Callable[[Any], Any] | None, arguments: Namespace
 ) -> None:
-    if arguments.raw or arguments.output == "raw":
-        _write(exchange.response.body)
-        return
     result = exchange.result if select is None else select(exchange.result)
     if isinstance(result, (bytes, bytearray)) and arguments.output is None:
         _write(bytes(result))
-        return
-    if isinstance(result, str) and arguments.output is None:
-        print(result)
-        return
-    print(_WRITERS[arguments.output or "json"](result))
+    elif isinstance(result, str) and arguments.output is None:
+        print(result, end="" if result.endswith("\n") else "\n")
+    else:
+        print(_WRITERS[arguments.output or "json"](result))
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
@@ -261,12 +203,16 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
 
 
 def _write(data: bytes) -> None:
-    if b"\0" in data[:1024] and has_colour(sys.stdout):
-        fail(
-            f"the result is {len(data):,} bytes that are no text",
-            "save it with -O FILE, or redirect the output",
+    """Write bytes to the output.
+
+    Raises:
+        CallError: They are no text, and the output is a terminal.
+    """
+    if b"\0" in data[:1024] and sys.stdout.isatty():
+        raise CallError(
+            "the response is bytes that are no text",
+            hint="save it with -O FILE, or redirect the output",
         )
-        return
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
@@ -275,47 +221,37 @@ def _write(data: bytes) -> None:
 def _show_stream(stream: StreamedResponse, arguments: Namespace) -> None:
     if arguments.include:
         _show_head(stream)
-    sys.stdout.flush()
-    for chunk in stream.bytes():
-        sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
+    last = b"\n"
+    try:
+        for chunk in stream.bytes():
+            _write(chunk)
+            last = chunk[-1:] or last
+    except CallError:
+        if last != b"\n" and sys.stdout.isatty():
+            print(flush=True)  # the message begins a line of its own
+        raise
+
+
+# --- what is saved ----------------------------------------------------------------
 
 
 def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -> None:
     """Write the body to a file, which is there only when it is whole."""
-    target = Path(arguments.save)
-    if target.is_dir() or not target.parent.is_dir():
-        raise _Usage(
-            f"-O: '{target}' is not the name of a file in a folder that exists"
-        )
-    import tempfile
+    from naftiko.cli.saving import opened
 
-    with capability.stream(arguments.ref, given) as stream:
+    with (
+        opened(arguments.save) as file,
+        capability.stream(arguments.ref, given) as stream,
+    ):
         if arguments.include:
             _show_head(stream)
         length = stream.headers.get("Content-Length", "")
-        progress = Progress(int(length) if length.isdigit() else 0, "bytes")
+        # What is counted is decompressed; the length is not.
+        is_known = length.isdigit() and "Content-Encoding" not in stream.headers
+        progress = Progress(int(length) if is_known else 0, "bytes")
         try:
-            handle, name = tempfile.mkstemp(
-                dir=target.parent, prefix=f".{target.name}."
-            )
-        except OSError as error:
-            raise CallError(f"'{target}' cannot be written: {error.strerror}") from None
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in stream.bytes():
-                    file.write(chunk)
-                    progress.add(len(chunk))
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, target)
-        except OSError as error:
-            raise CallError(f"'{target}' cannot be written: {error.strerror}") from None
+            for chunk in stream.bytes():
+                file.write(chunk)
+                progress.add(len(chunk))
         finally:
             progress.end()
-            Path(name).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,42 +1,40 @@
 """`naftiko completion`: scripts for shells, and the words that they ask for.
 
-A script hands every word of the line to `naftiko __complete`, the last being the one
-under the cursor; it prints what can stand there, one to a line.
+A script hands the line up to the cursor to `naftiko __complete SHELL`, which prints
+what can stand there, one to a line; `:files` leaves it to the shell to name files, and
+nothing means that nothing can.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.errors import NaftikoError
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import Action, Namespace
 
     from naftiko.operation import Operation
 
 _BASH = """\
 _naftiko() {
-    local line cur prev words cword
-    # `=` and `:` end words for bash, not for us.
-    if declare -F _get_comp_words_by_ref >/dev/null; then
-        _get_comp_words_by_ref -n =: cur prev words cword
-    else
-        words=("${COMP_WORDS[@]}") cword=$COMP_CWORD cur=${COMP_WORDS[COMP_CWORD]}
+    local line
+    local -a command=("${1/#\\~/$HOME}")
+    if (( BASH_VERSINFO[0] >= 4 )) && [[ -n ${BASH_ALIASES[$1]} ]]; then
+        command=(${BASH_ALIASES[$1]})
     fi
     COMPREPLY=()
     while IFS= read -r line; do
         COMPREPLY+=("$line")
-    done < <(naftiko __complete "${words[@]:1:cword}" 2>/dev/null)
-    if [[ ${#COMPREPLY[@]} -eq 0 ]]; then
-        COMPREPLY=($(compgen -f -- "$cur"))
-        compopt -o filenames 2>/dev/null
-    fi
-    if [[ ${COMPREPLY[0]} == *= ]]; then
+    done < <("${command[@]}" __complete bash \\
+        "${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null)
+    if [[ ${COMPREPLY[0]} == :files ]]; then
+        COMPREPLY=()
+        compopt -o default 2>/dev/null
+    elif [[ ${COMPREPLY[0]} == *[=/] ]]; then
         compopt -o nospace 2>/dev/null
-    fi
-    if declare -F __ltrim_colon_completions >/dev/null; then
-        __ltrim_colon_completions "$cur"
     fi
 }
 complete -F _naftiko naftiko
@@ -44,17 +42,16 @@ complete -F _naftiko naftiko
 _ZSH = """\
 #compdef naftiko
 _naftiko() {
-    local -a found plain open
-    found=("${(@f)$(naftiko __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    local -a found
+    found=("${(@f)$("${words[1]/#\\~/$HOME}" __complete zsh \\
+        "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}")
     found=("${(@)found:#}")
-    if (( ${#found} == 0 )); then
+    if [[ ${found[1]} == :files ]]; then
         _files
         return
     fi
-    open=("${(@M)found:#*=}")
-    plain=("${(@)found:#*=}")
-    (( ${#plain} )) && compadd -- "${plain[@]}"
-    (( ${#open} )) && compadd -S '' -- "${open[@]}"
+    compadd -S '' -- "${(@M)found:#*[=/]}"
+    compadd -- "${(@)found:#*[=/]}"
 }
 if [[ ${funcstack[1]} == _naftiko ]]; then
     _naftiko "$@"
@@ -63,14 +60,23 @@ else
 fi
 """
 _FISH = """\
-function __naftiko_words
-    set -l words (commandline -opc) (commandline -ct)
-    naftiko __complete $words[2..-1] 2>/dev/null
+function __naftiko_complete
+    set -l words (commandline -opc)
+    set -l command (string replace -r '^~' $HOME -- $words[1])
+    type -q $command; or return
+    set -e words[1]
+    set -l last (commandline -ct)
+    set -l found ($command __complete fish $words -- "$last" 2>/dev/null)
+    if test "$found[1]" = :files
+        __fish_complete_path "$last"
+    else
+        printf '%s\\n' $found
+    end
 end
-complete -c naftiko -a '(__naftiko_words)'
+complete -c naftiko -f -a '(__naftiko_complete)'
 """
 _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
-_SHELLS = ("bash", "zsh", "fish")
+FILES = ":files"
 
 
 def run_completion(arguments: Namespace) -> int:
@@ -79,89 +85,231 @@ def run_completion(arguments: Namespace) -> int:
     return 0
 
 
+def answer(words: list[str]) -> str:
+    """Return what a script of ours gets, as lines.
+
+    Args:
+        words: The shell, and then for bash the line up to the cursor and the
+            characters that end words; for zsh the words of the line without their
+            quotes; for fish the same, but the last as it stands, behind a `--`.
+    """
+    shell, *rest = words or [""]
+    if shell == "bash" and len(rest) == 2:
+        found = _for_bash(*rest)
+    elif shell == "zsh":
+        found = complete(rest)
+    elif shell == "fish" and rest[-2:-1] == ["--"]:
+        last = _split(rest[-1] or "''")[-1].text
+        found = complete([*rest[:-2], last])
+    else:
+        found = []
+    return "".join(f"{word}\n" for word in found if "\n" not in word)
+
+
+# --- what can stand there ---------------------------------------------------------
+
+
 def complete(words: list[str]) -> list[str]:
-    """Return what can stand for the last word; nothing means a file name."""
-    if not words:
-        words = [""]
-    *before, last = words
-    return [word for word in _candidates(before, last) if word.startswith(last)]
+    """Return what can stand for the last word, or `:files`."""
+    *before, last = words or [""]
+    found = _candidates(before, last)
+    return [word for word in found if word.startswith(last) or word == FILES]
 
 
 def _candidates(before: list[str], last: str) -> list[str]:
-    from naftiko.cli.parser import COMMANDS, build_parser
+    from naftiko.cli.parser import COMMANDS, build_parser, command_parsers, options_of
 
     if not before:
         return [*COMMANDS, "--help", "--version"]
     command = before[0]
     if command not in COMMANDS:
         return []
-    parser = _parser_of(build_parser(), command)
-    actions = {
-        option: action for action in parser._actions for option in action.option_strings
-    }
-    previous = before[-1]
-    if previous in actions and len(before) > 1 and actions[previous].nargs != 0:
-        return [str(choice) for choice in actions[previous].choices or ()]
-    if last.startswith("-"):
-        return [option for option in actions if option.startswith("--")]
+    options = options_of(command_parsers(build_parser())[command])
+    given, waiting, is_ended = _given(before[1:], options)
+    if waiting is not None:
+        return _values(waiting, last)
+    if last.startswith("-") and not is_ended:
+        name, sign, value = last.partition("=")
+        if sign:
+            found = _values(options[name], value) if name in options else []
+            return [f"{name}={word}" for word in found if word != FILES]
+        return list(dict.fromkeys(a.option_strings[-1] for a in options.values()))
+    if command == "validate":
+        return [FILES]
+    if command in ("list", "describe", "call"):
+        found = _from_file(command, given, last) if given else [FILES]
+        return found if is_ended else [w for w in found if not w.startswith("-")]
+    if given or command == "demo":
+        return []
     if command == "completion":
-        return list(_SHELLS)
-    if command == "schema":
-        from naftiko.schema import versions
+        return list(_SCRIPTS)
+    from naftiko.schema import versions
 
-        return list(versions())
-    if command in ("call", "describe"):
-        return _from_file(command, _positional(before[1:], actions), last)
+    return list(versions())
+
+
+def _given(
+    words: list[str], options: dict[str, Action]
+) -> tuple[list[str], Action | None, bool]:
+    """Return the arguments, the option that waits for a value, and if `--` stood."""
+    arguments: list[str] = []
+    waiting: Action | None = None
+    for index, word in enumerate(words):
+        if waiting is not None:
+            waiting = None
+        elif word == "--":
+            return arguments + words[index + 1 :], None, True
+        elif word in options:
+            waiting = options[word] if options[word].nargs != 0 else None
+        elif word == "-" or not word.startswith("-"):
+            arguments.append(word)
+    return arguments, waiting, False
+
+
+def _values(option: Action, text: str) -> list[str]:
+    """Return the values that an option can have."""
+    if option.choices:
+        return [str(choice) for choice in option.choices]
+    if option.dest == "save":
+        return [FILES]
+    if option.dest == "body" and text.startswith("@"):
+        return _paths("@", text[1:])
     return []
 
 
-def _parser_of(parser: Any, command: str) -> Any:
-    for action in parser._actions:
-        if action.choices and command in action.choices:
-            return action.choices[command]
-    raise LookupError(command)
-
-
-def _positional(words: list[str], actions: dict[str, object]) -> list[str]:
+def _paths(prefix: str, text: str) -> list[str]:
+    """Return files whose names begin with a text, behind a prefix."""
+    folder, name = os.path.split(text)
     found = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in actions:
-            skip = getattr(actions[word], "nargs", None) != 0
-        elif not word.startswith("-"):
-            found.append(word)
-    return found
-
-
-def _from_file(command: str, positional: list[str], last: str) -> list[str]:
-    """Return refs, or names of arguments, of the file that the line names."""
-    if not positional:
+    try:
+        with os.scandir(os.path.expanduser(folder) or ".") as entries:
+            for entry in entries:
+                is_shown = name[:1] == "." or entry.name[0] != "."
+                if is_shown and entry.name.startswith(name):
+                    end = "/" if entry.is_dir() else ""
+                    found.append(prefix + os.path.join(folder, entry.name) + end)
+    except OSError:
         return []
+    return sorted(found)
+
+
+def _from_file(command: str, given: list[str], last: str) -> list[str]:
+    """Return refs, or names of arguments, of the file that the line names."""
     from naftiko.cli.cache import read_cached
     from naftiko.loader import load
 
+    file = os.path.expandvars(os.path.expanduser(given[0]))
+    # Anything else would be read to its end, or be waited for.
+    if command == "list" or not os.path.isfile(file):
+        return []
     try:
-        operations = load(read_cached(positional[0]), schema=None).operations
-        if len(positional) == 1:
+        operations = load(read_cached(file), schema=None).operations
+        if len(given) == 1:
             return list(operations)
-        operation = operations.find(positional[1])
+        operation = operations.find(given[1])
     except NaftikoError:
         return []
-    if command == "describe":
-        return []
-    return _names(operation, {item.partition("=")[0] for item in positional[2:]}, last)
+    return _items(operation, given[2:], last) if command == "call" else []
 
 
-def _names(operation: Operation, used: set[str], last: str) -> list[str]:
-    name = last.partition("=")[0].removesuffix(":")
-    if "=" in last:
-        parameters = [p for p in operation.parameters if p.name == name]
-        if parameters and parameters[0].type == "boolean":
-            return [f"{name}=true", f"{name}=false"]
-        return []
-    names = [p.name for p in operation.parameters]
+def _items(operation: Operation, given: list[str], last: str) -> list[str]:
+    """Return names of arguments, or values where the name is there already."""
+    from naftiko.cli.words import split_item
+
+    types = {parameter.name: parameter.type for parameter in operation.parameters}
     if operation.takes_body:
-        names.append("body")
-    return [f"{name}=" for name in names if name not in used]
+        types.setdefault("body", "")
+    used = {item.partition("=")[0].removesuffix(":") for item in given}
+    names = [n for n, kind in types.items() if n not in used or kind == "array"]
+    found = [f"{name}=" for name in names]
+    try:
+        name, sign, text = split_item(last, types)
+    except NaftikoError:
+        return found
+    if sign == "=@":
+        return found + _paths(f"{name}=@", text)
+    if types.get(name) == "boolean":
+        return [*found, f"{name}{sign}true", f"{name}{sign}false"]
+    return found
+
+
+# --- quotes -----------------------------------------------------------------------
+
+
+class _Word(NamedTuple):
+    """A word of a line of a shell.
+
+    Attributes:
+        text: Without quotes and escapes.
+        quote: The quotation mark that is still open, or an empty text.
+        kept: How much of `text` stands before the part that a shell replaces.
+    """
+
+    text: str
+    quote: str = ""
+    kept: int = 0
+
+
+_PLAIN = re.compile(r"[^\w./:=@%+,^~-]")
+_IN_QUOTES = re.compile(r"[\\\\\"$`]")
+
+
+def _split(line: str, breaks: str = "") -> list[_Word]:
+    """Return the words of a line up to the cursor; the last may be empty.
+
+    `<` and `>` are words of their own.
+    """
+    words: list[_Word] = []
+    text, quote, kept = "", "", 0
+    is_open = False
+    characters = iter(line)
+    for character in characters:
+        if character == "\\" and quote != "'":
+            following = next(characters, "")
+            # Between double quotes a backslash escapes only these.
+            keeps = quote and following not in _IN_QUOTES.pattern
+            text += character + following if keeps else following
+            is_open = True
+        elif quote:
+            if character == quote:
+                quote = ""
+            else:
+                text += character
+        elif character in "'\"":
+            quote, is_open = character, True
+            kept = len(text)
+        elif character.isspace() or character in "<>":
+            if is_open:
+                words.append(_Word(text))
+            if character in "<>":
+                words.append(_Word(character))
+            text, kept, is_open = "", 0, False
+        else:
+            text += character
+            is_open = True
+            if character in breaks:
+                # For bash a word begins behind its breaks, but with an `@`.
+                kept = len(text) - (character == "@")
+    return [*words, _Word(text, quote, kept)]
+
+
+def _for_bash(line: str, breaks: str) -> list[str]:
+    """Return the words for bash, which replaces only what stands behind a break."""
+    *before, last = _split(line, breaks)
+    words: list[str] = []
+    for word in before:
+        if words and words[-1] in ("<", ">"):
+            words[-1:] = []  # a redirection is not for the command
+        elif words or not re.match(r"\w+=", word.text):
+            words.append(word.text)
+    if words[-1:] in (["<"], [">"]):
+        return [FILES]
+    found = complete([*words[1:], last.text])
+    return [w if w == FILES else _quoted(w[last.kept :], last.quote) for w in found]
+
+
+def _quoted(text: str, quote: str) -> str:
+    if quote == "'":
+        return text.replace("'", "'\\''")
+    pattern = _IN_QUOTES if quote else _PLAIN
+    return pattern.sub(lambda found: "\\" + found[0], text)

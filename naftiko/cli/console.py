@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,25 @@ if TYPE_CHECKING:
 
     from naftiko.errors import NaftikoError
 
+# All control characters but the line break and the tab.
+_CONTROL = re.compile(
+    r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 _COLOURS = {"error": "31", "warning": "33", "info": "36", "hint": "2", "strong": "1"}
 
 
 def has_colour(stream: TextIO) -> bool:
-    """Tell whether colour may be written: a terminal, and no `NO_COLOR`."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    """Tell whether colour may be written.
+
+    `NO_COLOR` forbids it, `CLICOLOR_FORCE` asks for it everywhere; otherwise it takes a
+    terminal that is not dumb, and no `CLICOLOR=0`.
+    """
+    setting = os.environ.get
+    if setting("NO_COLOR"):
+        return False
+    if setting("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    if setting("TERM") == "dumb" or setting("CLICOLOR") == "0":
         return False
     return stream.isatty()
 
@@ -30,6 +44,14 @@ def paint(text: str, style: str, stream: TextIO) -> str:
     return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m"
 
 
+def clean(text: str) -> str:
+    """Return a text without characters that would steer a terminal.
+
+    Names of files, words of a document and answers of a server stand in messages.
+    """
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
 def show_error(error: NaftikoError) -> None:
     """Print an error of ours to standard error."""
     text, _, hint = str(error).partition("\n  hint: ")
@@ -39,9 +61,9 @@ def show_error(error: NaftikoError) -> None:
 def fail(text: str, hint: str = "") -> None:
     """Print an error message to standard error."""
     label = paint("error:", "error", sys.stderr)
-    note(f"{label} {text}")
+    note(f"{label} {clean(text)}")
     if hint:
-        note(paint(f"  hint: {hint}", "hint", sys.stderr))
+        note(paint(f"  hint: {clean(hint)}", "hint", sys.stderr))
 
 
 def note(text: str) -> None:
@@ -49,24 +71,68 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def width() -> int | None:
-    """Return the columns of the terminal that gets the output, or `None`."""
-    if not sys.stdout.isatty():
+def width(stream: TextIO | None = None) -> int | None:
+    """Return the columns of the terminal that gets a stream, or `None`."""
+    stream = stream or sys.stdout
+    if not stream.isatty():
         return None
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns
+    try:
+        columns = int(os.environ.get("COLUMNS", "0"))
+    except ValueError:
+        columns = 0
+    if columns <= 0:
+        try:
+            columns = os.get_terminal_size(stream.fileno()).columns
+        except OSError:
+            columns = 0
+    return columns or 80
 
 
 def columns(rows: Sequence[Sequence[str]], limit: int | None = None) -> Iterator[str]:
-    """Yield rows as lines with aligned columns, cut at `limit` characters."""
+    """Yield rows as lines with aligned columns, cut at `limit` places.
+
+    The first column is never cut: it holds the name that the reader wants.
+    """
     if not rows:
         return
-    sizes = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    rows = [[clean(cell) for cell in row] for row in rows]
+    sizes = [max(_size(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
-        cells = [cell.ljust(size) for cell, size in zip(row, sizes, strict=False)]
+        cells = [
+            cell + " " * (size - _size(cell))
+            for cell, size in zip(row, sizes, strict=False)
+        ]
         line = "  ".join([*cells, row[-1]]).rstrip()
-        yield line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
+        if limit is not None and _size(line) > limit:
+            line = max(_cut(line, limit), row[0], key=len)
+        yield line
+
+
+def _size(text: str) -> int:
+    """Return how many places of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_places, text))
+
+
+def _places(character: str) -> int:
+    from unicodedata import combining, east_asian_width
+
+    if combining(character) or character in "\u200b\u200d\ufe0f":
+        return 0
+    return 2 if east_asian_width(character) in "WF" else 1
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return the beginning of a text that takes more places than there are."""
+    room = limit - 1
+    kept = 0
+    for character in text:
+        room -= _places(character)
+        if room < 0:
+            break
+        kept += 1
+    return text[:kept] + "…"
 
 
 class Progress:
@@ -89,15 +155,18 @@ class Progress:
             self._draw(now)
 
     def _draw(self, now: float) -> None:
-        rate = self.done / (now - self._started)
+        room = (width(sys.stderr) or 80) - 1
+        text = f"{self.done:,} {self.unit}"
         if self.total:
-            filled = min(30, 30 * self.done // self.total)
-            bar = "█" * filled + "░" * (30 - filled)
-            left = (self.total - self.done) / rate if rate else 0
-            text = f"{bar} {self.done:,}/{self.total:,} {self.unit} {left:.0f} s left"
-        else:
-            text = f"{self.done:,} {self.unit}"
-        sys.stderr.write(f"\r\x1b[K{text}")
+            rate = self.done / (now - self._started)
+            left = f"{(self.total - self.done) / rate:.0f} s left" if rate else ""
+            text = f"{self.done:,}/{self.total:,} {self.unit}  {left}"
+            size = min(30, room - len(text) - 1)
+            if size > 3:
+                full, empty = "█░" if _is_unicode(sys.stderr) else "#-"
+                filled = min(size, size * self.done // self.total)
+                text = f"{full * filled}{empty * (size - filled)} {text}"
+        sys.stderr.write(f"\r\x1b[K{text[:room]}")
         sys.stderr.flush()
         self._drawn = True
 
@@ -112,10 +181,16 @@ class Progress:
 
 
 def json_text(value: Any) -> str:
-    """Return indented JSON, non-ASCII characters as they are."""
+    """Return indented JSON; characters as they are where the output is UTF-8."""
     import json
 
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    escaped = not _is_unicode(sys.stdout)
+    return json.dumps(value, indent=2, ensure_ascii=escaped, default=_plain)
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    """Tell whether a stream can carry every character."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def _plain(value: Any) -> Any:
@@ -156,6 +231,8 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, (bytes, bytearray)):
+        return str(_plain(value))
     if isinstance(value, list) and all(isinstance(v, (str, int, float)) for v in value):
         return ", ".join(map(cell, value))
     if isinstance(value, (dict, list, bool)):

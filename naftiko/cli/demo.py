@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from shutil import which
 from typing import TYPE_CHECKING
 
 from naftiko.cli.console import columns, json_text, note, paint
@@ -28,7 +30,10 @@ def run_demo(arguments: Namespace) -> int:
     file = str(capability_file())
     with serve() as url:
         if arguments.serve:
-            print(f"naftiko call {file} bookshop.list-books --base-uri {url}")
+            print(
+                f"{_program()} call {_near(file)} bookshop.list-books --base-uri {url}",
+                flush=True,
+            )
             note(f"export BOOKSHOP_TOKEN={TOKEN}   (Ctrl-C ends the demo API)")
             while True:
                 time.sleep(3600)
@@ -37,20 +42,31 @@ def run_demo(arguments: Namespace) -> int:
 
 
 def _show(file: str, url: str) -> None:
+    from naftiko.http_transport import HttpTransport
     from naftiko.loader import load, validate
 
     started = time.perf_counter()
     _step(f"a bookshop API, served by this process at {url}")
-    _step(f"naftiko validate {file}")
+    _step(f"{_program()} validate {_near(file)}")
     problems = validate(file)
     print("\n".join(map(str, problems)) or "no problems")
-    _step(f"naftiko list {file}")
-    with load(file, base_uri=url, variables={"BOOKSHOP_TOKEN": TOKEN}) as bookshop:
+    _step(f"{_program()} list {_near(file)}")
+    bookshop = load(
+        file,
+        base_uri=url,
+        variables={"BOOKSHOP_TOKEN": TOKEN},
+        # The API is on this computer: no proxy of the environment leads there.
+        transport=HttpTransport(trust_env=False),
+    )
+    with bookshop:
         rows = [[op.ref, op.method, op.path, op.description] for op in bookshop]
         print("\n".join(columns(rows)))
         for ref, arguments in _CALLS:
             _step(f"bookshop.call({ref!r}, {arguments!r})")
-            print(json_text(bookshop.call(ref, arguments)))
+            exchange = bookshop.exchange(ref, arguments)
+            print(json_text(exchange.result))
+            if "Link" in exchange.response.headers:
+                print(f"the next page: {exchange.response.headers['Link']}")
         _step("what a call would send, the secret left to the shell")
         print(bookshop.request(*_CALLS[0]).as_curl())
         _step("an error of the API, as Python sees it")
@@ -59,7 +75,21 @@ def _show(file: str, url: str) -> None:
         except StatusError as error:
             print(f"{type(error).__name__}: {error}")
     took = time.perf_counter() - started
-    _step(f"done in {took:.2f} s; next: naftiko list capabilities/docker.yaml")
+    docker = _near(str(capability_file("docker")))
+    _step(f"done in {took:.2f} s; next: {_program()} list {docker}")
+
+
+def _program() -> str:
+    """Return how the reader can write this command."""
+    if which("naftiko") or not sys.argv[0].endswith("naftiko"):
+        return "naftiko"
+    return _near(sys.argv[0])
+
+
+def _near(path: str) -> str:
+    """Return a path as seen from here, when it is below."""
+    below = os.path.relpath(path)
+    return path if below.startswith(os.pardir) else below
 
 
 def _step(text: str) -> None:

@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.cli.console import fail
-from naftiko.errors import EXIT_USAGE, did_you_mean
+from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _DESCRIPTION = "Run Naftiko capability files: check one, list it, call its operations."
 _ITEMS = """\
@@ -28,41 +28,100 @@ the environment.
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and where help is."""
-        if message.endswith("required: COMMAND"):
-            self.print_help(sys.stderr)
-            raise SystemExit(EXIT_USAGE)
         hint = f"see `{self.prog} --help`"
-        if "invalid choice: '" in message:
-            word = message.split("invalid choice: '", 1)[1].split("'", 1)[0]
-            message = message.replace("argument COMMAND: ", "")
-            hint = f"{did_you_mean(word, COMMANDS)} {hint}".strip()
+        message = message.removeprefix("argument ")
+        what, _, text = message.partition(": ")
+        if text == "expected one argument":
+            option = what.split("/")[-1]
+            message = f"{option} needs a value"
+            if option.startswith("--"):
+                hint = f"write {option}=VALUE for one that begins with '-'; {hint}"
+        elif what == "unrecognized arguments":
+            first = text.removeprefix("-- ").partition(" ")[0]
+            message = f"'{first}' is one argument too many"
+        elif text.startswith("ignored explicit argument"):
+            message = f"{what.split('/')[-1]} takes no value"
+        self.refuse(message, hint)
+
+    def refuse(self, message: str, hint: str) -> NoReturn:
+        """Print an error message and end with the exit code for wrong usage."""
         fail(f"{self.prog}: {message}", hint)
         raise SystemExit(EXIT_USAGE)
 
 
 def parse(words: list[str]) -> argparse.Namespace:
     """Return what the words mean; options may stand anywhere among arguments."""
-    parser = build_parser()
-    arguments, rest = parser.parse_known_args(words)
-    # argparse ends a list of arguments at the first option behind it.
-    more = getattr(arguments, "items", getattr(arguments, "paths", None))
-    if rest and (more is None or any(word.startswith("-") for word in rest)):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if more is not None:
-        more += rest
+    # Building every command takes as long as reading a cached document.
+    named = words[:1] if words and words[0] in COMMANDS else COMMANDS
+    parser = build_parser(named)
+    if not words:
+        parser.print_help(sys.stderr)
+        raise SystemExit(EXIT_USAGE)
+    command = command_parsers(parser).get(words[0])
+    if command is None:
+        if words[0] in ("-h", "--help"):
+            parser.print_help()
+            raise SystemExit(EXIT_OK)
+        _refuse_command(parser, words[0])
+    # argparse reads arguments on both sides of an option as two lists, and fills only
+    # one: so the options are read first, and then what is left, as arguments alone.
+    end = words.index("--") if "--" in words else len(words)
+    before, after = words[1:end], words[end + 1 :]
+    if "-h" in before or "--help" in before:
+        command.print_help()
+        raise SystemExit(EXIT_OK)
+    options = _Parser(command.prog, add_help=False, allow_abbrev=False)
+    known = options_of(command)
+    for action in dict.fromkeys(known.values()):
+        options._add_action(action)
+    arguments, rest = options.parse_known_args(before)
+    for word in rest:
+        if word.startswith("-") and word != "-":
+            _refuse_option(command, word, list(known))
+    rest += after
+    command.parse_args(["--", *rest] if rest else [], arguments)
     return arguments
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def _refuse_command(parser: _Parser, word: str) -> NoReturn:
+    see = "see `naftiko --help`"
+    if word.startswith("-"):
+        near = did_you_mean(word, ("--help", "--version"))
+        hint = near or "options of a command stand behind it;"
+        parser.refuse(f"unknown option '{word}'", f"{hint} {see}")
+    near = did_you_mean(word, COMMANDS)
+    parser.refuse(f"there is no command '{word}'", f"{near} {see}".strip())
+
+
+def _refuse_option(command: _Parser, word: str, known: list[str]) -> NoReturn:
+    name = word.partition("=")[0]
+    near = did_you_mean(name, known)
+    hint = near or "an argument that begins with '-' stands behind `--`;"
+    command.refuse(f"unknown option '{name}'", f"{hint} see `{command.prog} --help`")
+
+
+def command_parsers(parser: _Parser) -> dict[str, _Parser]:
+    """Return command → its parser."""
+    (found,) = (a.choices for a in parser._actions if a.dest == "command")
+    return dict(found)  # type: ignore[arg-type]
+
+
+def options_of(command: _Parser) -> dict[str, argparse.Action]:
+    """Return every way to write an option of a command → the option."""
+    return {text: a for a in command._actions for text in a.option_strings}
+
+
+def build_parser(names: Iterable[str] | None = None) -> _Parser:
+    """Return the parser of all commands, or of those that are named."""
     parser = _Parser("naftiko", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument(
         "-V", "--version", action="version", version=f"naftiko {__version__}"
     )
     commands = parser.add_subparsers(
-        metavar="COMMAND", required=True, title="commands", parser_class=_Parser
+        metavar="COMMAND", dest="command", title="commands", parser_class=_Parser
     )
-    for name, (text, add) in COMMANDS.items():
+    for name in COMMANDS if names is None else names:
+        text, add = COMMANDS[name]
         command = commands.add_parser(
             name,
             help=text,
@@ -73,6 +132,20 @@ def build_parser() -> argparse.ArgumentParser:
         add(command)
         command.set_defaults(run=_runner(name))
     return parser
+
+
+def _choice(command: Any, option: str, known: tuple[str, ...], **more: Any) -> None:
+    """Add an option that takes one of a few words, and names the nearest."""
+
+    def word(text: str) -> str:
+        if text not in known:
+            near = did_you_mean(text, known)
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is not one of {', '.join(known)}{near and ': ' + near}"
+            )
+        return text
+
+    command.add_argument(option, choices=known, type=word, **more)
 
 
 def _runner(name: str) -> Callable[[argparse.Namespace], int]:
@@ -88,24 +161,27 @@ def _validate(command: Any) -> None:
     command.add_argument(
         "paths", nargs="+", metavar="PATH", help="file, folder, glob or - for stdin"
     )
-    command.add_argument(
+    _choice(
+        command,
         "--schema",
-        choices=("observed", "published"),
+        ("observed", "published"),
         default="observed",
         help="what real documents do (default), or the specification to the letter",
     )
-    command.add_argument(
+    _choice(
+        command,
         "--format",
-        choices=("text", "json", "github", "sarif"),
+        ("text", "json", "github", "sarif"),
         default="text",
         help="how problems are written (default: text)",
     )
     command.add_argument(
         "--strict", action="store_true", help="make every warning an error"
     )
-    command.add_argument(
+    _choice(
+        command,
         "--truncated",
-        choices=("report", "accept"),
+        ("report", "accept"),
         default="report",
         help="whether a file that its publisher cut off is an error (default: report)",
     )
@@ -124,13 +200,25 @@ def _validate(command: Any) -> None:
 def _list(command: Any) -> None:
     command.add_argument("file", metavar="FILE", help="capability file, or -")
     command.add_argument("--search", metavar="TEXT", help="only what holds every word")
-    command.add_argument("--format", choices=("table", "json"), default="table")
+    _choice(
+        command,
+        "--format",
+        ("table", "json"),
+        default="table",
+        help="how operations are written (default: table)",
+    )
 
 
 def _describe(command: Any) -> None:
     command.add_argument("file", metavar="FILE", help="capability file, or -")
     command.add_argument("ref", metavar="REF", help="namespace.operation")
-    command.add_argument("--format", choices=("text", "json"), default="text")
+    _choice(
+        command,
+        "--format",
+        ("text", "json"),
+        default="text",
+        help="how it is written (default: text)",
+    )
 
 
 def _call(command: Any) -> None:
@@ -138,7 +226,7 @@ def _call(command: Any) -> None:
     add = command.add_argument
     add("file", metavar="FILE", help="capability file, or -")
     add("ref", metavar="REF", help="namespace.operation")
-    add("items", nargs="*", metavar="NAME=VALUE", help="arguments, see below")
+    add("items", nargs="*", default=[], metavar="NAME=VALUE", help="see below")
     add("--body", metavar="TEXT|@FILE|-", help="the whole request body")
     add(
         "--base-uri",
@@ -159,12 +247,18 @@ def _call(command: Any) -> None:
     add("--raw", action="store_true", help="print the body as it came")
     add("--include", action="store_true", help="print status and headers first")
     add("--select", metavar="JSONPATH", help="print only this part of the result")
-    add(
+    _choice(
+        command,
         "--output",
-        choices=("json", "yaml", "table", "csv", "raw"),
+        ("json", "yaml", "table", "csv", "raw"),
         help="how the result is written",
     )
-    add("--timeout", type=_seconds, default=None, metavar="SECONDS")
+    add(
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="to connect, and between two parts of the response (default: 30)",
+    )
     add("--stream", action="store_true", help="print the response as it arrives")
     add("-O", dest="save", metavar="FILE", help="save the body to a file")
 
@@ -186,36 +280,71 @@ def _demo(command: Any) -> None:
 
 
 def _completion(command: Any) -> None:
-    command.add_argument("shell", choices=("bash", "zsh", "fish"))
+    _choice(
+        command,
+        "shell",
+        ("bash", "zsh", "fish"),
+        metavar="SHELL",
+        help="bash, zsh or fish",
+    )
+
+
+def _serve(command: Any) -> None:
+    from naftiko.cli.serve_options import add_serve
+
+    add_serve(command)
+
+
+def _client(name: str) -> Callable[[Any], None]:
+    def add(command: Any) -> None:
+        from naftiko.cli.serve_options import add_client
+
+        add_client(name, command)
+
+    return add
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
-
-
-_count.__name__ = "number of processes"
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a number of processes, such as 2, or 0 for one per core"
+        )
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e9:
-        raise ValueError
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a number of seconds above 0, such as 2.5"
+        )
     return number
 
-
-_seconds.__name__ = "number of seconds"
 
 COMMANDS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "validate": ("check capability files", _validate),
     "list": ("list the operations of a capability", _list),
     "describe": ("show what an operation takes and gives", _describe),
     "call": ("call an operation and print its result", _call),
+    "serve": ("serve what a capability exposes: REST, MCP, skills, control", _serve),
     "schema": ("print the JSON Schema, for editors", _schema),
     "demo": ("show what this does, against an API of its own", _demo),
     "completion": ("print the completion script of a shell", _completion),
+    "health": ("ask a server whether it is up, by its control port", _client("health")),
+    "status": ("show what a server serves", _client("status")),
+    "traces": ("show the latest traces of a server", _client("traces")),
+    "metrics": ("print the metrics of a server", _client("metrics")),
+    "scripting": ("show or change how a server runs scripts", _client("scripting")),
+    "reload": ("make a server read its documents again", _client("reload")),
 }
 #: Command → module, where they differ.
-_HOMES = {"list": "browse", "describe": "browse"}
+_HOMES = {
+    "list": "browse",
+    "describe": "browse",
+    **dict.fromkeys(
+        ("health", "status", "traces", "metrics", "scripting", "reload"), "control"
+    ),
+}

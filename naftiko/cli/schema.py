@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from naftiko.schema import schema_text
+from naftiko.cli.console import fail
+from naftiko.errors import EXIT_USAGE, did_you_mean
+from naftiko.schema import schema_text, versions
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -12,5 +14,13 @@ if TYPE_CHECKING:
 
 def run_schema(arguments: Namespace) -> int:
     """Print a JSON Schema."""
+    known = versions()
+    if arguments.version not in (*known, "published"):
+        near = did_you_mean(arguments.version, known)
+        fail(
+            f"naftiko schema: there are no rules of version '{arguments.version}'",
+            f"{near} known: {', '.join(known)}".strip(),
+        )
+        return EXIT_USAGE
     print(schema_text(arguments.version).rstrip("\n"))
     return 0

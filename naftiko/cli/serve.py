@@ -69,16 +69,13 @@ def _plan(arguments: Namespace) -> Plan:
         # A request may reach any worker, or any replica.
         sessions=arguments.workers == 1 and not arguments.stateless,
     )
-    base_uri = _base_uri(arguments.base_uri)
-    settings: dict[str, Any] = {"schema": "observed"}
-    if base_uri is not None:
-        settings["base_uri"] = base_uri
+    base_uris = _base_uris(arguments.base_uri)
     if arguments.single_port is not None and arguments.port:
         raise _Usage("--port and --single-port exclude each other")
     if arguments.stdio and (arguments.port or arguments.single_port is not None):
         raise _Usage("--stdio listens on no port", hint="leave out --port")
     return Plan(
-        [Source(file, settings) for file in arguments.files],
+        [Source(file, base_uris) for file in arguments.files],
         options,
         host=arguments.host or "",
         ports=_ports(arguments.port),
@@ -117,10 +114,11 @@ def _ports(words: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _base_uri(words: Sequence[str]) -> str | dict[str, str] | None:
-    from naftiko.cli.words import base_uri_of
+def _base_uris(words: list[str]) -> dict[str, str]:
+    """Return namespace → URI; the empty namespace stands for all others."""
+    from naftiko.cli.words import base_uris
 
-    return base_uri_of(words)
+    return base_uris(words, [""]) or {}
 
 
 def _run_stdio(plan: Plan, logs: LatestLines) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import glob
 import os
 import sys
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
-from naftiko.cli.console import Progress, fail, json_text, note, paint
+from naftiko.cli.console import Progress, clean, fail, json_text, note, paint
 from naftiko.errors import EXIT_CALL, EXIT_OK, EXIT_USAGE, DocumentError, Problem
 from naftiko.version import __version__
 
@@ -19,15 +23,20 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 class _Checked(NamedTuple):
-    """One file: its problems, or why it cannot be read."""
+    """One file and its problems; one that cannot be read has only that."""
 
     file: str
     problems: tuple[Problem, ...]
-    unreadable: str = ""
+    is_readable: bool = True
 
     @property
     def is_valid(self) -> bool:
-        return not self.unreadable and all(p.severity != "error" for p in self.problems)
+        return all(problem.severity != "error" for problem in self.problems)
+
+
+def _unreadable(file: str, message: str) -> _Checked:
+    problem = Problem("E-unreadable", "error", message, file=file)
+    return _Checked(file, (problem,), is_readable=False)
 
 
 class _Options(NamedTuple):
@@ -41,20 +50,12 @@ class _Options(NamedTuple):
 def run_validate(arguments: Namespace) -> int:
     """Check files and print what is wrong with them."""
     files, missing = _expand(arguments.paths)
-    for path in missing:
-        fail(f"{path}: no such file, and no file matches it")
     options = _Options(arguments.schema, arguments.strict, arguments.truncated)
-    progress = Progress(len(files), "files", shown=not arguments.quiet)
+    progress = Progress(len(files) + len(missing), "files", shown=not arguments.quiet)
     report = _REPORTS[arguments.format]()
     totals = dict.fromkeys(("files", "valid", "errors", "warnings"), 0)
-    unreadable = len(missing)
-    for checked in _check_all(files, options, arguments.jobs):
-        progress.add()
-        if checked.unreadable:
-            unreadable += 1
-            progress.end()
-            fail(checked.unreadable)
-            continue
+    unreadable = 0
+    for checked in chain(missing, _check_all(files, options, arguments.jobs)):
         totals["files"] += 1
         totals["valid"] += checked.is_valid
         for problem in checked.problems:
@@ -63,7 +64,11 @@ def run_validate(arguments: Namespace) -> int:
                 totals[kind] += 1
         if checked.problems:
             progress.end()
+        if not checked.is_readable:
+            unreadable += 1
+            fail(f"{checked.file}: {checked.problems[0].message}")
         report.add(checked)
+        progress.add()
     progress.end()
     report.end(totals)
     sys.stdout.flush()
@@ -82,44 +87,78 @@ def _summarize(totals: dict[str, int], unreadable: int) -> None:
         _several(totals["errors"], "error"),
         _several(totals["warnings"], "warning"),
     ]
+    text = ", ".join(parts)
     if unreadable:
-        parts.append(f"{unreadable:,} unreadable")
-    style = "error" if wrong or unreadable else "strong"
-    note(paint(", ".join(parts), style, sys.stderr))
+        text += f" ({unreadable:,} unreadable)"
+    note(paint(text, "error" if wrong else "strong", sys.stderr))
 
 
 def _several(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _expand(paths: list[str]) -> tuple[list[str], list[str]]:
-    """Return the files that the paths stand for, and the paths that stand for none."""
-    files: dict[str, None] = {}
-    missing = []
+def _expand(paths: list[str]) -> tuple[list[str], list[_Checked]]:
+    """Return the files that the paths stand for, and what cannot be looked at."""
+    files: dict[str, str] = {}
+    missing: list[_Checked] = []
     for path in paths:
-        if path == "-" or os.path.isfile(path):
-            found = [path]
-        elif os.path.isdir(path):
-            found = list(_files_below(path))
-        else:
-            matched = sorted(glob.glob(path, recursive=True))
-            found = [
-                file
-                for match in matched
-                for file in (_files_below(match) if os.path.isdir(match) else (match,))
-            ]
-        if not found:
-            missing.append(path)
-        files.update(dict.fromkeys(found))
-    return list(files), missing
+        found = []
+        for match in _matches(path, missing):
+            if os.path.isdir(match):
+                found += _files_below(match, missing)
+            else:
+                found.append(match)
+        for file in found:
+            # One file may be reached in several ways: it is checked once.
+            files.setdefault(os.path.normpath(file), file)
+    return list(files.values()), missing
 
 
-def _files_below(folder: str) -> Iterator[str]:
-    for where, folders, names in os.walk(folder):
+def _matches(path: str, missing: list[_Checked]) -> list[str]:
+    """Return the files and folders that a path of the command line stands for."""
+    try:
+        if path != "-":
+            os.stat(path)
+        return [path]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        is_missing = isinstance(error, FileNotFoundError)
+    if not is_missing:
+        missing.append(_unreadable(path, f"cannot be read: {reason}"))
+        return []
+    found = sorted(glob.glob(path, recursive=True))
+    if not found:
+        what = (
+            "no file matches" if glob.has_magic(path) else f"cannot be read: {reason}"
+        )
+        missing.append(_unreadable(path, what))
+    return found
+
+
+def _files_below(folder: str, missing: list[_Checked]) -> list[str]:
+    """Return the files of the known kinds in a folder and those below it."""
+    found = []
+    known = len(missing)
+
+    def note_unreadable(error: OSError) -> None:
+        message = f"cannot be read: {error.strerror}"
+        missing.append(_unreadable(error.filename, message))
+
+    for where, folders, names in os.walk(folder, onerror=note_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(_SUFFIXES) and not name.startswith("."):
-                yield os.path.join(where, name)
+            path = os.path.join(where, name)
+            # A pipe or a socket would be waited for.
+            if (
+                name.lower().endswith(_SUFFIXES)
+                and not name.startswith(".")
+                and (os.path.isfile(path) or os.path.islink(path))
+            ):
+                found.append(path)
+    if not found and len(missing) == known:
+        kinds = ", ".join(_SUFFIXES)
+        missing.append(_unreadable(folder, f"no file in this folder ends in {kinds}"))
+    return found
 
 
 def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[_Checked]:
@@ -134,6 +173,8 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[_Chec
     kinds = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in kinds else None)
     _check_one_ahead(options)
+    # What is there now stays shared: the collector would touch it in each process.
+    gc.freeze()
     with context.Pool(count, _ignore_interrupts) as pool:
         yield from pool.imap(
             _check, tasks, chunksize=max(1, min(32, len(files) // (count * 8)))
@@ -143,7 +184,9 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[_Chec
 def _ignore_interrupts() -> None:
     import signal
 
+    # The first process hears of Ctrl-C too, and ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _check_one_ahead(options: _Options) -> None:
@@ -159,16 +202,18 @@ def _check(task: tuple[str, _Options]) -> _Checked:
     from naftiko.loader import validate
 
     file, options = task
+    shown = "<stdin>" if file == "-" else file
     try:
         problems = validate(
-            file,
+            # As a text, an odd name might be taken for a document.
+            file if file == "-" else Path(file),
             schema=options.schema,
             strict=options.strict,
             truncated=options.truncated,
         )
     except DocumentError as error:
-        return _Checked(file, (), error.message)
-    return _Checked("<stdin>" if file == "-" else file, problems)
+        return _unreadable(shown, error.message.removeprefix(f"{Path(file)}: "))
+    return _Checked(shown, tuple(p._replace(file=shown) for p in problems))
 
 
 # --- reports ----------------------------------------------------------------------
@@ -176,8 +221,10 @@ def _check(task: tuple[str, _Options]) -> _Checked:
 
 class _Text:
     def add(self, checked: _Checked) -> None:
-        for problem in checked.problems:
-            text = str(problem)
+        # That a file cannot be read is said already, to the one who asked for it.
+        for problem in checked.problems if checked.is_readable else ():
+            file = clean(problem.file).replace("\n", "\\n")
+            text = clean(str(problem._replace(file=file)))
             word = f" {problem.severity}: "
             shown = f" {paint(problem.severity, problem.severity, sys.stdout)}: "
             first, _, hint = text.partition("\n")
@@ -261,7 +308,13 @@ class _Sarif:
                 {
                     "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
                     "version": "2.1.0",
-                    "runs": [{"tool": {"driver": driver}, "results": results}],
+                    "runs": [
+                        {
+                            "tool": {"driver": driver},
+                            "columnKind": "unicodeCodePoints",
+                            "results": results,
+                        }
+                    ],
                 }
             )
         )
@@ -269,28 +322,22 @@ class _Sarif:
 
 def _sarif_result(problem: Problem, rule: int) -> dict[str, Any]:
     text = problem.message + (f" ({problem.hint})" if problem.hint else "")
-    uri = problem.file.replace(os.sep, "/")
-    if os.path.isabs(problem.file):
-        from pathlib import Path
-
-        uri = Path(problem.file).as_uri()
+    file = Path(problem.file)
+    uri = file.as_uri() if file.is_absolute() else quote(os.fsencode(file.as_posix()))
+    location: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": uri},
+            "region": {"startLine": problem.line, "startColumn": problem.column},
+        }
+    }
+    if problem.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": problem.path}]
     return {
         "ruleId": problem.code,
         "ruleIndex": rule,
         "level": {"info": "note"}.get(problem.severity, problem.severity),
         "message": {"text": text},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": uri},
-                    "region": {
-                        "startLine": problem.line,
-                        "startColumn": problem.column,
-                    },
-                },
-                "logicalLocations": [{"fullyQualifiedName": problem.path or "/"}],
-            }
-        ],
+        "locations": [location],
     }
 
 

@@ -85,7 +85,7 @@ class Engine:
             raise plan.problem
         known = self.capability.variables
         if variables:
-            known = known.using(variables)
+            known = known.of_caller(variables)
         if self.telemetry is None:
             return await self._run(plan, values, known, headers, progress)
         with self.telemetry.function(plan):

@@ -172,7 +172,7 @@ class Forward:
         variables = None
         if self._callers:
             given = self._callers.of(exchange.scope["headers"])
-            variables = self._engine.capability.variables.using(given)
+            variables = self._engine.capability.variables.of_caller(given)
         request = self._engine.capability.adapter_request(self.namespace, variables)
         request.method = exchange.method
         url, _, own_query = request.url.partition("?")

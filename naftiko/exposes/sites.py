@@ -48,15 +48,22 @@ class Source(NamedTuple):
     """One document and how it is loaded.
 
     Attributes:
-        settings: Keywords of `naftiko.load`.
+        base_uris: Namespace → URI that replaces the document's; the empty namespace
+            stands for all others.
     """
 
     file: str
-    settings: Mapping[str, Any] = {}
+    base_uris: Mapping[str, str] = {}
 
     def load(self) -> Capability:
         """Load it; raises what `naftiko.load` raises."""
-        return load(self.file, **self.settings)
+        capability = load(self.file)
+        if not self.base_uris:
+            return capability
+        rest = self.base_uris.get("")
+        known = dict.fromkeys(capability.namespaces, rest) if rest else {}
+        known |= {name: uri for name, uri in self.base_uris.items() if name}
+        return capability.using(base_uri=known)
 
     @property
     def name(self) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from building import document
 from naftiko.cli import main
 from naftiko.demo import TOKEN, serve
+from served.recorder import Received, Recorder, response
 
 ROOT = Path(__file__).parents[2]
 BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
@@ -113,7 +116,7 @@ def test_base_uri_and_headers(shop: str, capsys: pytest.CaptureFixture[str]) -> 
         main([*words, f"bookshop={shop}", "--header", "Authorization: Bearer no"]) == 1
     )
     assert "401" in capsys.readouterr().err
-    assert main([*words, "nothing=https://h.test"]) == 1
+    assert main([*words, "nothing=https://h.test"]) == 2
     assert "no namespace is called 'nothing'" in capsys.readouterr().err
 
 
@@ -122,19 +125,24 @@ def test_stream(call) -> None:  # type: ignore[no-untyped-def]
     assert json.loads(call("bookshop.list-books", "--stream"))["total"] == 10
 
 
-def test_save(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """`-O` writes the body to a file; a failed call leaves none, nor half of one."""
-    target = tmp_path / "books.json"
-    assert call("bookshop.list-books", "-O", str(target)) == ""
-    assert json.loads(target.read_text())["total"] == 10
-    call("bookshop.get-book", "isbn=0", "-O", str(tmp_path / "none.json"), code=1)
-    assert [path.name for path in tmp_path.iterdir()] == ["books.json"]
-
-
-def test_options_that_exclude_each_other(call) -> None:  # type: ignore[no-untyped-def]
-    """Two ways to show one call are refused, before anything is sent."""
-    assert "--curl" in call("bookshop.list-books", "--curl", "--dry-run", code=2)
-    assert "--select" in call("bookshop.list-books", "--raw", "--select", "$", code=2)
+@pytest.mark.parametrize(
+    ("words", "both"),
+    [
+        (["--curl", "--dry-run"], "--dry-run and --curl"),
+        (["--stream", "-O", "f"], "--stream and -O"),
+        (["--raw", "--select", "$"], "--raw and --select"),
+        (["--raw", "--output", "json"], "--raw and --output"),
+        (["--output", "raw", "--select", "$"], "--output raw and --select"),
+        (["--stream", "--output", "csv"], "--stream and --output"),
+        (["-O", "f", "--select", "$"], "-O and --select"),
+        (["--dry-run", "--include"], "--dry-run and --include"),
+        (["--curl", "--output", "json"], "--curl and --output"),
+    ],
+)
+def test_options_that_exclude_each_other(call, words: list[str], both: str) -> None:  # type: ignore[no-untyped-def]
+    """Options of which one would do nothing are refused, before anything is sent."""
+    shown = call("bookshop.list-books", *words, code=2)
+    assert f"{both} exclude each other" in shown
 
 
 def test_bodies(
@@ -168,3 +176,280 @@ def test_unset_variable_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False, env={})
     assert done.returncode == 1
     assert "'BOOKSHOP_TOKEN'" in done.stderr
+
+
+# --- on the wire ------------------------------------------------------------------
+
+_OPERATION = {
+    "inputParameters": [
+        {"name": name, "in": "query"}
+        for name in (
+            "plain",
+            "filter[x]",
+            "$top",
+            "a:b",
+            "a=b",
+            "x:",
+            "-d",
+            "with space",
+        )
+    ]
+}
+
+
+@pytest.fixture
+def send(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Received]]:
+    """Return a function that calls an operation and gives the request that came."""
+    with Recorder() as recorder:
+
+        def run(*words: str, method: str = "GET", **more: object) -> Received:
+            operation = {**_OPERATION, "method": method, **more}
+            file = tmp_path / "api.json"
+            file.write_text(
+                json.dumps(document(operation, consumes={"baseUri": recorder.url}))
+            )
+            code = main(["call", str(file), "api.op", *words])
+            assert code == 0, capsys.readouterr().err
+            return recorder.last
+
+        yield run
+
+
+@pytest.mark.parametrize(
+    ("items", "target"),
+    [
+        (["plain=a=b"], "plain=a%3Db"),
+        (["plain="], "plain="),
+        (["plain:=1", "plain=x"], "plain=1&plain=x"),
+        (["plain:=[1,2]"], "plain=1&plain=2"),
+        (["filter[x]=1"], "filter[x]=1"),
+        (["$top:=3"], "$top=3"),
+        (["a:b=1"], "a:b=1"),
+        (["a:b:=true"], "a:b=true"),
+        (["a=b=c=d"], "a%3Db=c%3Dd"),
+        (["a=b:=7"], "a%3Db=7"),
+        (["x:=7"], "x:=7"),
+        (["x::=7"], "x:=7"),
+        (["with space=1"], "with%20space=1"),
+        (["--", "-d=1"], "-d=1"),
+        (["plain:=null", "a:b=1"], "a:b=1"),
+    ],
+)
+def test_names_and_values(send, items: list[str], target: str) -> None:  # type: ignore[no-untyped-def]
+    """Any name can be given: the longest that the operation takes ends it."""
+    assert send(*items).target == f"/x?{target}"
+
+
+def test_content_of_a_file(send, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """`name=@file` gives text, bytes where it is none, and reads a pipe to its end."""
+    (tmp_path / "text").write_text("ü\n", "utf-8")
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    assert send(f"plain=@{tmp_path / 'text'}").target == "/x?plain=%C3%BC%0A"
+    assert send(f"plain=@{tmp_path / 'bytes'}").target == "/x?plain=%FF"
+    reader, writer = os.pipe()
+    os.write(writer, b"piped")
+    os.close(writer)
+    assert send(f"plain=@/dev/fd/{reader}").target == "/x?plain=piped"
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"a": 1}', "application/json"),
+        ("[", "text/plain; charset=utf-8"),
+        ("", "text/plain; charset=utf-8"),
+        ("a @file", "text/plain; charset=utf-8"),
+    ],
+)
+def test_body_as_text(send, text: str, kind: str) -> None:  # type: ignore[no-untyped-def]
+    """`--body TEXT` sends exactly that, as JSON where it is JSON."""
+    received = send("--body", text, method="POST")
+    assert received.body == text.encode()
+    assert received.headers["content-type"] == kind
+
+
+def test_body_from_standard_input() -> None:
+    """`--body -` streams standard input, and `--curl` reads it as well."""
+    with Recorder() as recorder:
+        words = [
+            sys.executable, "-m", "naftiko", "call", DOCKER, "docker.imageload",
+            "--base-uri", recorder.url, "--body", "-",
+        ]  # fmt: skip
+        subprocess.run(words, input=b"a\0b", check=True, capture_output=True)
+        assert recorder.last.body == b"a\0b"
+        done = subprocess.run(
+            [*words, "--curl"], input="", check=True, capture_output=True, text=True
+        )
+        assert done.stdout.rstrip().endswith("--data-binary @-")
+        assert len(recorder.received) == 1
+
+
+def test_base_uri_for_one_and_for_all_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One `--base-uri` without a namespace is for those that have none of their own."""
+    data = document()
+    (first,) = data["capability"]["consumes"]
+    data["capability"]["consumes"].append({**first, "namespace": "other"})
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(data))
+    words = ["--base-uri", "http://all.test", "--base-uri", "other=http://one.test"]
+    for namespace, url in (
+        ("api", "http://all.test/x"),
+        ("other", "http://one.test/x"),
+    ):
+        ref = f"{namespace}.op"
+        assert main(["call", str(file), ref, "--dry-run", *words]) == 0
+        assert capsys.readouterr().out.startswith(f"GET {url}\n")
+
+
+@pytest.mark.parametrize("kind", ["bearer", "oauth2"])
+def test_own_authorization_replaces_that_of_the_document(
+    kind: str, tmp_path: Path
+) -> None:
+    """`--header 'Authorization: …'` needs neither the variable nor a known type."""
+    with Recorder() as recorder:
+        authentication = {"type": kind, "token": "{{NOT_SET}}"}
+        adapter = {"baseUri": recorder.url, "authentication": authentication}
+        file = tmp_path / "api.json"
+        file.write_text(json.dumps(document(consumes=adapter)))
+        words = ["call", str(file), "api.op"]
+        assert main(words) == 1
+        assert main([*words, "--header", "Authorization: Bearer mine"]) == 0
+        (received,) = recorder.received
+        assert received.headers["authorization"] == "Bearer mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["plain"], "'plain' is not an argument"),
+        (["=x"], "'=x' is not an argument"),
+        (["plain:="], "is not JSON"),
+        (["plain:=NaN"], "NaN is not a number in JSON"),
+        (['plain:={"a":1,"a":2}'], "the member 'a' stands twice"),
+        (["plain:=@file"], "write plain=@file for the content of a file"),
+        (["plain=@"], "the name of the file is missing"),
+        (["plain=@/"], "cannot be read: Is a directory"),
+        (["plain=@/no/such"], "cannot be read: No such file"),
+        (["plain=a\udcffb"], "holds bytes that are not UTF-8"),
+        (["--body", "x"], "--body: api.op takes no body"),
+        (["--header", "X"], "'X' is no header"),
+        (["--header", ": x"], "': x' is no header"),
+        (["--header", "B@d: x"], "'B@d: x' is no header"),
+        (["--header", "A: 1", "--header", "a: 2"], "'a' is given twice"),
+        (["--header", "Content-Length: 3"], "is set by the connection"),
+        (["--base-uri", "h.test"], "--base-uri: 'h.test' is not a base URI"),
+        (["--base-uri", "apo=http://h.test"], "did you mean 'api'?"),
+        (["--base-uri", "http://h.test", "--base-uri", "http://i.test"], "given twice"),
+        (["--select", ""], "--select: a path is missing"),
+        (["--select", "$.["], "--select: "),
+        (["-O", ""], "-O needs the name of a file"),
+        (["-O", "/"], "-O: '/' is a folder"),
+        (["-O", "/no/such/file"], "-O: the folder of '/no/such/file' is not there"),
+    ],
+)
+def test_mistakes(
+    words: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake in the words is named in one line, exit code 2, and nothing is sent."""
+    with Recorder() as recorder:
+        file = tmp_path / "api.json"
+        operation = document(_OPERATION, consumes={"baseUri": recorder.url})
+        file.write_text(json.dumps(operation))
+        assert main(["call", str(file), "api.op", *words]) == 2
+        shown = capsys.readouterr()
+        assert text in shown.err
+        assert shown.out == ""
+        assert not recorder.received
+
+
+def test_standard_input_is_one_thing(capsys: pytest.CaptureFixture[str]) -> None:
+    """It cannot be the document and the body, of which one would be empty."""
+    assert main(["call", "-", "api.op", "--body", "-"]) == 2
+    assert "cannot be the document and the body" in capsys.readouterr().err
+
+
+def test_described_body_takes_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--body` for an operation that builds its body says what it takes instead."""
+    words = ["call", BOOKSHOP, "bookshop.create-order", "--body", "{}"]
+    assert main(words) == 2
+    shown = capsys.readouterr().err
+    assert "--body: bookshop.create-order describes its body" in shown
+    assert "it takes: isbn, quantity" in shown
+
+
+def test_failed_response_can_be_seen(call) -> None:  # type: ignore[no-untyped-def]
+    """`--include` and `--raw` show what came with an error as well."""
+    words = ["call", BOOKSHOP, "bookshop.get-book", "isbn=0", "--include", "--raw"]
+    done = subprocess.run(
+        [sys.executable, "-m", "naftiko", *words],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout.startswith("HTTP 404 Not Found\n")
+    assert '"code": "no_such_book"' in done.stdout
+    assert done.stderr.startswith("error: bookshop.get-book: 404")
+
+
+def test_raw_needs_no_decoding(tmp_path: Path) -> None:
+    """`--raw` prints a body that is not what the document says, to the byte."""
+    page = b"<p>\xff no JSON\r\n"
+    with Recorder(response(page, content_type="text/html")) as recorder:
+        file = tmp_path / "api.json"
+        file.write_text(json.dumps(document(consumes={"baseUri": recorder.url})))
+        command = [sys.executable, "-m", "naftiko", "call", str(file), "api.op"]
+        done = subprocess.run([*command, "--raw"], capture_output=True, check=True)
+        assert done.stdout == page
+        done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"--raw prints what came" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "printed"), [(b"a\n", "a\n"), (b"a", "a\n"), (b"", "\n")]
+)
+def test_text_ends_in_one_line_break(
+    body: bytes, printed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text is printed as it is; only a missing line break at its end is added."""
+    with Recorder(response(body, content_type="text/plain")) as recorder:
+        file = tmp_path / "api.json"
+        operation = {"outputRawFormat": "text"}
+        file.write_text(
+            json.dumps(document(operation, consumes={"baseUri": recorder.url}))
+        )
+        assert main(["call", str(file), "api.op"]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_dry_run_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--output` writes a dry run as JSON, YAML, a table or CSV."""
+    words = ["call", BOOKSHOP, "bookshop.list-books", "genre=novel", "--dry-run"]
+    url = "http://127.0.0.1:8000/books?genre=novel"
+    assert main([*words, "--output", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["url"] == url
+    assert shown["headers"]["Authorization"] == "Bearer $BOOKSHOP_TOKEN"
+    for form, line in (("yaml", f"url: {url}"), ("csv", f"url,{url}")):
+        assert main([*words, "--output", form]) == 0
+        assert line in capsys.readouterr().out.splitlines()
+
+
+def test_messages_cannot_steer_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Control characters of a server are escaped in messages and headers."""
+    answer = response('{"message": "\\u001b[2J"}', "500 Oops", X_Bad="a\x1b[31m")
+    with Recorder(answer) as recorder:
+        file = tmp_path / "api.json"
+        file.write_text(json.dumps(document(consumes={"baseUri": recorder.url})))
+        assert main(["call", str(file), "api.op", "--include"]) == 1
+    shown = capsys.readouterr()
+    assert "X-Bad: a\\x1b[31m\n" in shown.out
+    assert "500 Oops: \\x1b[2J\n" in shown.err

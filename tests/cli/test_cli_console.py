@@ -51,6 +51,8 @@ def test_yaml_keeps_order_and_characters() -> None:
     """Keys keep their order; non-ASCII text is written as it is."""
     assert write_yaml({"z": "é", "a": [1]}) == "z: é\na:\n- 1"
     assert write_yaml("x") == "x"
+    twice = ["same"]
+    assert write_yaml({"b": twice, "a": twice}) == "b:\n- same\na:\n- same"
 
 
 def test_json_writes_bytes_as_base64() -> None:

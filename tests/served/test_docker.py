@@ -7,6 +7,7 @@ as root for this test. `NAFTIKO_REQUIRE_DOCKER=1` turns skipping into a failure.
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -21,6 +22,9 @@ import naftiko
 
 FILE = Path(__file__).parents[2] / "capabilities" / "docker.yaml"
 IMAGE = "naftiko-test"
+#: What this test makes carries this label, and it prunes and watches nothing else: the
+#: engine may be somebody's own.
+LABEL = f"naftiko-test={os.getpid()}"
 
 
 def _skip(reason: str) -> None:
@@ -88,23 +92,49 @@ def docker(socket: str) -> Iterator[naftiko.Capability]:
 
 
 @pytest.fixture(scope="module")
-def image(docker: naftiko.Capability, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Import an image of nothing but busybox from a tar stream on disk; give its name."""
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a file system of nothing but busybox, as a tar archive on disk."""
     busybox = shutil.which("busybox")
     if busybox is None:
         _skip("busybox-static is not installed")
-    archive = tmp_path_factory.mktemp("image") / "root.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add(str(busybox), "bin/busybox")
+    path = tmp_path_factory.mktemp("image") / "root.tar"
+    with tarfile.open(path, "w") as tar:
+        # /bin/busybox may be a symbolic link.
+        tar.add(Path(str(busybox)).resolve(), "bin/busybox")
         for name in ("sh", "sleep", "echo", "cat", "true", "false"):
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
-    wanted = {"fromSrc": "-", "repo": IMAGE, "tag": "1", "body": archive}
+    return path
+
+
+@pytest.fixture(scope="module")
+def image(docker: naftiko.Capability, archive: Path) -> Iterator[str]:
+    """Import an image from a tar stream; give its name, and remove it at the end."""
+    name = f"{IMAGE}:{os.getpid()}"
+    _import(docker, archive, repo=IMAGE, tag=str(os.getpid()))
+    assert docker.call("docker.imageinspect", name=name)["os"] == "linux"
+    yield name
+    docker.call("docker.imagedelete", name=name, force=True)
+
+
+def _import(docker: naftiko.Capability, archive: Path, **name: str) -> str:
+    """Import an archive as an image; return the id of the image."""
+    wanted = {"fromSrc": "-", "changes": f"LABEL {LABEL}", "body": archive, **name}
+    ids = []
     with docker.stream("docker.imagecreate", wanted) as progress:
-        *_, last = progress.values()
-    assert last["status"].startswith("sha256:")
-    return f"{IMAGE}:1"
+        for value in progress.values():
+            # The status was sent long before; what fails afterwards stands here.
+            assert "error" not in value, value
+            assert "errorDetail" not in value, value
+            if value.get("status", "").startswith("sha256:"):
+                ids.append(value["status"])
+    assert len(ids) == 1
+    return str(ids[0])
+
+
+def _labelled(**more: list[str]) -> str:
+    return json.dumps({"label": [LABEL], **more})
 
 
 def _create(
@@ -114,6 +144,7 @@ def _create(
         "Image": image,
         "Cmd": list(command),
         "HostConfig": {"NetworkMode": "none"},
+        "Labels": dict([LABEL.split("=")]),
         **more,
     }
     created = docker.call("docker.containercreate", body)
@@ -140,14 +171,25 @@ def test_system(docker: naftiko.Capability) -> None:
 
 def test_image(docker: naftiko.Capability, image: str) -> None:
     """An imported image is listed, inspected, tagged and removed again."""
-    listed = docker.exchange("docker.imagelist").data
-    assert any(image in (entry["RepoTags"] or ()) for entry in listed)
-    assert docker.exchange("docker.imageinspect", name=image).data["Os"] == "linux"
-    docker.call("docker.imagetag", {"name": image, "repo": IMAGE, "tag": "2"})
-    removed = docker.exchange("docker.imagedelete", name=f"{IMAGE}:2").data
-    assert {"Untagged": f"{IMAGE}:2"} in removed
+    listed = docker.exchange("docker.imagelist")
+    assert any(image in (entry["RepoTags"] or ()) for entry in listed.data)
+    assert image in listed.result["tags"]
+    inspected = docker.exchange("docker.imageinspect", name=image).data
+    assert inspected["Config"]["Labels"] == dict([LABEL.split("=")])
+    docker.call("docker.imagetag", {"name": image, "repo": IMAGE, "tag": "other"})
+    removed = docker.exchange("docker.imagedelete", name=f"{IMAGE}:other").data
+    assert {"Untagged": f"{IMAGE}:other"} in removed
     history = docker.exchange("docker.imagehistory", name=image).data
     assert len(history) == 1
+
+
+def test_broken_archive_is_noticed(docker: naftiko.Capability) -> None:
+    """What the engine says of a bad archive is read, whichever way it says it."""
+    wanted = {"fromSrc": "-", "repo": f"{IMAGE}-broken", "body": b"no archive" * 200}
+    answer = docker.exchange("docker.imagecreate", wanted, raise_for_status=False)
+    # Some answer 500 with a message, some 200 and then a line with an error.
+    *_, last = answer.data if isinstance(answer.data, list) else [answer.data]
+    assert "tar header" in (last.get("error") or last.get("message"))
 
 
 def test_life_of_a_container(docker: naftiko.Capability, image: str) -> None:
@@ -231,10 +273,14 @@ def test_logs_are_followed(docker: naftiko.Capability, image: str) -> None:
 
 def test_events_are_streamed(docker: naftiko.Capability, image: str) -> None:
     """Events arrive as values while they happen; leaving the stream ends it."""
-    with docker.stream(
-        "docker.systemevents", {"filters": '{"type": ["container"]}'}
-    ) as events:
-        container = _create(docker, image, "true")
+    wanted = {
+        "filters": json.dumps({"type": ["container"], "label": [LABEL, "watched"]}),
+        # The engine answers before it listens to itself.
+        "since": str(int(time.time())),
+    }
+    with docker.stream("docker.systemevents", wanted) as events:
+        labels = dict([LABEL.split("="), ("watched", "yes")])
+        container = _create(docker, image, "true", Labels=labels)
         values = events.values()
         assert next(values)["Action"] == "create"
         docker.call("docker.containerdelete", id=container)
@@ -256,14 +302,16 @@ def test_networks_and_volumes(docker: naftiko.Capability) -> None:
     assert inspected["Driver"] == "null"
 
 
-def test_prune(docker: naftiko.Capability, image: str) -> None:
-    """Pruning removes what has stopped, and says how much it freed."""
+def test_prune(docker: naftiko.Capability, archive: Path, image: str) -> None:
+    """Pruning removes what has stopped and what has no name, and says so."""
     container = _create(docker, image, "true")
-    pruned = docker.exchange("docker.containerprune").data
+    pruned = docker.exchange("docker.containerprune", filters=_labelled()).data
     assert container in pruned["ContainersDeleted"]
-    docker.call("docker.imageprune")
-    docker.call("docker.volumeprune")
-    docker.call("docker.imagedelete", name=image, force=True)
+    nameless = _import(docker, archive, message=str(time.time_ns()))
+    pruned = docker.exchange("docker.imageprune", filters=_labelled()).data
+    assert nameless in [entry.get("Deleted") for entry in pruned["ImagesDeleted"]]
+    assert docker.call("docker.imageinspect", name=image)
+    docker.call("docker.volumeprune", filters=_labelled())
 
 
 def test_error_of_the_engine(docker: naftiko.Capability) -> None:

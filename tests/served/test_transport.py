@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import gzip
 import hashlib
+import io
 import re
+import socket
 import ssl
 import threading
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -122,6 +127,7 @@ def test_a_loop_of_redirects_ends() -> None:
         ("/\xc3\xa9", "/%C3%A9"),
         ("/y#fragment", "/y"),
         ("?q", "/x?q"),
+        ("http://joe:secret@{host}/y", "/y"),
     ],
 )
 def test_forms_of_location(location: str, target: str) -> None:
@@ -143,6 +149,16 @@ def test_redirect_to_what_is_no_http_address(location: str) -> None:
     with Recorder(redirect(location)) as server, capability(base_uri=server.url) as api:
         with pytest.raises(naftiko.TransportError, match="redirected to"):
             api.call("api.op")
+
+
+def test_a_redirect_to_nowhere_names_both_addresses() -> None:
+    """It is not the first server that is not there."""
+    with Recorder() as gone:
+        url = gone.url
+    with Recorder(redirect(f"{url}/y")) as server, capability(base_uri=server.url) as api:
+        with pytest.raises(naftiko.TransportError) as caught:
+            api.call("api.op")
+    assert f"{server.url}/x, redirected to {url}/y: no connection" in str(caught.value)
 
 
 AUTHS: list[dict[str, Any]] = [
@@ -240,6 +256,297 @@ def test_a_signer_may_read_the_response() -> None:
         assert signer.seen == [b"[1, 2]", b"[1, 2]"]
 
 
+def test_cookies_stay_with_their_origin() -> None:
+    """Cookies know no port; ours go to the origin that set them, and to no other."""
+    with Recorder(response(Set_Cookie="theirs=2")) as foreign, Recorder() as home:
+        home.answer = routes(
+            {
+                "/x": response(
+                    "", "302 Found", Location="/y", Set_Cookie=f"sid={SECRET}; Path=/"
+                ),
+                "/y": redirect(f"{foreign.url}/z"),
+            }
+        )
+        with capability(base_uri=home.url) as api:
+            api.call("api.op")
+            api.call("api.op")
+        cookies = [r.headers.get("cookie", "") for r in home.received]
+        assert cookies == ["", f"sid={SECRET}", f"sid={SECRET}", f"sid={SECRET}"]
+        cookies = [r.headers.get("cookie", "") for r in foreign.received]
+        assert cookies == ["", "theirs=2"]
+
+
+def test_a_key_in_the_query_is_not_carried_over_by_the_server() -> None:
+    """A server that repeats our query in another origin's address is not followed."""
+    key = {"type": "apikey", "key": "k", "value": "{{TOKEN}}", "placement": "query"}
+    with Recorder() as foreign, Recorder() as home:
+        home.answer = lambda request: redirect(foreign.url + request.target)
+        with capability(
+            consumes={"authentication": key},
+            base_uri=home.url,
+            variables={"TOKEN": "s3 cr&t"},
+        ) as api:
+            with pytest.raises(naftiko.TransportError, match="in the address") as caught:
+                api.call("api.op")
+        assert "give it as the base URI" in str(caught.value)
+        assert "s3" not in str(caught.value)
+        assert foreign.received == []
+
+
+def test_a_variable_of_the_path_may_go_elsewhere() -> None:
+    """What stands in host or path identifies no caller: such a redirect is followed."""
+    with Recorder() as foreign, Recorder() as home:
+        home.answer = lambda request: redirect(foreign.url + request.target)
+        operation = {"resourcePath": "/{{TENANT}}/x"}
+        with capability(
+            operation, base_uri=home.url, variables={"TENANT": "acme"}
+        ) as api:
+            assert api.call("api.op") == {}
+        assert foreign.last.target == "/acme/x"
+
+
+def test_a_secret_in_a_part_beside_a_file_is_not_carried_over(tmp_path: Path) -> None:
+    """Also a body that is put together while it is sent is looked through."""
+    file = tmp_path / "f"
+    file.write_bytes(b"file")
+    data = {"key": "{{TOKEN}}", "file": "{{file}}"}
+    operation = {"method": "POST", "body": {"type": "multipart", "data": data}}
+    with Recorder() as foreign, Recorder() as home:
+        home.answer = redirect(f"{foreign.url}/z", "307 Temporary Redirect")
+        with capability(
+            operation, base_uri=home.url, variables={"TOKEN": SECRET}
+        ) as api:
+            with pytest.raises(naftiko.TransportError, match="in the body"):
+                api.call("api.op", file=file)
+        assert foreign.received == []
+
+
+class Pipe(io.RawIOBase):
+    """A stream that can be read once."""
+
+    def __init__(self) -> None:
+        self.parts = [b"one", b"two"]
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self.parts.pop(0) if self.parts else b""
+
+
+@pytest.mark.parametrize("body", [Pipe, lambda: iter([b"one", b"", b"two"])])
+def test_a_body_that_can_be_read_once(body: Callable[[], Any]) -> None:
+    """It is sent in chunks; a redirect that needs it again is an error, not half."""
+    with Recorder() as server:
+        with capability({"method": "POST"}, base_uri=server.url) as api:
+            api.call("api.op", body=body())
+            assert server.last.body == b"onetwo"
+            assert server.last.headers["transfer-encoding"] == "chunked"
+            server.answer = redirect("/y", "307 Temporary Redirect")
+            with pytest.raises(naftiko.TransportError, match="can be read once"):
+                api.call("api.op", body=body())
+            server.answer = routes({"/x": redirect("/y", "303 See Other"), "/y": response()})
+            assert api.call("api.op", body=body()) == {}
+        assert len(server.received) == 4
+
+
+def test_a_body_that_can_be_read_once_is_not_sent_twice() -> None:
+    """A connection that died in the pool cannot be made good with half a body."""
+    with Recorder() as server, capability({"method": "PUT"}, base_uri=server.url) as api:
+        api.call("api.op", body=b"x")
+        server.answer = lambda _: None
+        with pytest.raises(naftiko.TransportError, match="closed the connection"):
+            api.call("api.op", body=Pipe())
+        assert len(server.received) == 2
+
+
+def test_an_iterator_of_text_is_refused() -> None:
+    """What gives text has no bytes that anybody agreed on."""
+    with Recorder() as server:
+        with capability({"method": "POST"}, base_uri=server.url) as api:
+            with pytest.raises(naftiko.ArgumentError, match="gives a str"):
+                api.call("api.op", body=iter(["text"]))
+
+
+def test_parts_with_files_are_streamed(tmp_path: Path) -> None:
+    """Files in a form are read while they are sent, with a length, and again."""
+    content = bytes(range(256)) * 2000
+    file = tmp_path / "a b.bin"
+    file.write_bytes(content)
+    data = {"note": "{{note}}", "file": "{{file}}", "open": "{{open}}"}
+    operation = {"method": "POST", "body": {"type": "multipart", "data": data}}
+    with Recorder() as server, file.open("rb") as stream:
+        server.answer = routes(
+            {"/x": redirect("/y", "307 Temporary Redirect"), "/y": response()}
+        )
+        stream.seek(len(content) - 3)
+        with capability(operation, base_uri=server.url) as api:
+            api.call("api.op", note="é", file=file, open=stream)
+        assert not stream.closed
+        first, second = server.received
+        assert first.body == second.body
+        assert first.headers["content-length"] == str(len(first.body))
+        boundary = first.headers["content-type"].partition("boundary=")[2].encode()
+        start, *parts, end = first.body.split(b"--" + boundary)
+        assert (start, end) == (b"", b"--\r\n")
+        assert parts == [
+            '\r\nContent-Disposition: form-data; name="note"\r\n\r\né\r\n'.encode(),
+            b'\r\nContent-Disposition: form-data; name="file"; filename="a b.bin"\r\n'
+            b"Content-Type: application/octet-stream\r\n\r\n" + content + b"\r\n",
+            b'\r\nContent-Disposition: form-data; name="open"; filename="a b.bin"\r\n'
+            b"Content-Type: application/octet-stream\r\n\r\n" + content[-3:] + b"\r\n",
+        ]
+
+
+def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
+    """Sending 100 MB takes no more than a few of memory, alone or in a form."""
+    file = tmp_path / "large"
+    with file.open("wb") as stream:
+        stream.truncate(100_000_000)
+    form = {"method": "POST", "body": {"type": "multipart", "data": {"body": "{{body}}"}}}
+    with _Counter() as server:
+        for operation in ({"method": "POST"}, form):
+            with capability(operation, base_uri=server.url) as api:
+                api.call("api.op", body=b"warm up")
+                tracemalloc.start()
+                api.call("api.op", body=file)
+                _, peak = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+            assert server.counted >= 100_000_000
+            assert peak < 10_000_000
+
+
+class _Counter:
+    """A server that counts the bytes of a request and keeps none."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.counted = 0
+
+    def __enter__(self) -> _Counter:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                with connection:
+                    self._count(connection)
+
+    def _count(self, connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        head, _, rest = head.partition(b"\r\n\r\n")
+        found = re.search(rb"(?i)content-length: (\d+)", head)
+        assert found
+        self.counted = len(rest)
+        while self.counted < int(found[1]):
+            self.counted += len(connection.recv(1 << 20))
+        connection.sendall(response(Connection="close"))
+
+
+# --- signers --------------------------------------------------------------------------
+
+
+def failing(request: Any) -> Any:
+    """Fail as anybody's code may."""
+    raise KeyError(SECRET)
+
+
+def signing(request: Any) -> Any:
+    """Sign in address, headers and body."""
+    request.url += "?sig=a[1]"
+    request.headers["X-Sig"] = "1"
+    request.body += b" signed"
+    return request
+
+
+def watching(request: Any) -> Any:
+    """Fail when the response comes."""
+    request.register_hook("response", lambda response, **_: 1 / 0)
+    return request
+
+
+def test_what_a_signer_changes_is_sent() -> None:
+    """Address, headers and a longer body are sent as the signer made them."""
+    with Recorder() as server:
+        with capability(
+            {"method": "POST"}, base_uri=server.url, auth={"api": signing}
+        ) as api:
+            api.call("api.op", body=b"body")
+        got = server.last
+        assert (got.target, got.headers["x-sig"]) == ("/x?sig=a[1]", "1")
+        assert (got.body, got.headers["content-length"]) == (b"body signed", "11")
+
+
+@pytest.mark.parametrize("signer", [failing, watching, lambda request: None])
+def test_a_signer_that_fails_is_named(signer: Any) -> None:
+    """Its mistake is an error of ours that says where to look."""
+    with Recorder() as server, capability(base_uri=server.url, auth={"api": signer}) as api:
+        with pytest.raises(naftiko.TransportError, match="the signer 'function' failed") as e:
+            api.call("api.op")
+    assert SECRET not in str(e.value)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "東"])
+def test_a_signer_cannot_break_a_header(value: str) -> None:
+    """What no header can hold is an error before anything is sent."""
+
+    def signer(request: Any) -> Any:
+        request.headers["X-Sig"] = value
+        return request
+
+    with Recorder() as server, capability(base_uri=server.url, auth={"api": signer}) as api:
+        with pytest.raises(naftiko.TransportError, match="cannot be written as HTTP"):
+            api.call("api.op")
+        assert server.received == []
+
+
+def test_an_installed_signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry point answers for a type of authentication, with its values filled in."""
+    (tmp_path / "my_signer.py").write_text(
+        "from requests.auth import HTTPBasicAuth\n"
+        "def make(fields):\n"
+        "    if fields['secret'] == 'wrong':\n"
+        "        raise ValueError('wrong')\n"
+        "    return HTTPBasicAuth(fields['id'], fields['secret'] + fields['more'][0])\n"
+    )
+    info = tmp_path / "my_signer-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-signer\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(
+        "[naftiko.signers]\nhmac = my_signer:make\nbroken = my_signer:none\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    auth = {"type": "HMAC", "id": "me", "secret": "{{TOKEN}}", "more": ["{{MORE}}"]}
+    with Recorder() as server:
+        with capability(
+            consumes={"authentication": auth},
+            base_uri=server.url,
+            variables={"TOKEN": SECRET, "MORE": "!"},
+        ) as api:
+            api.call("api.op")
+            login = base64.b64decode(server.last.headers["authorization"].split()[1])
+            assert login == f"me:{SECRET}!".encode()
+            request = api.request("api.op")
+            assert request.auth is None
+            with pytest.raises(naftiko.CallError, match="refuses what the document"):
+                api.using(variables={"TOKEN": "wrong"}).call("api.op")
+        with capability(
+            consumes={"authentication": {"type": "broken"}}, base_uri=server.url
+        ) as api:
+            with pytest.raises(naftiko.CallError, match="'broken' cannot be loaded"):
+                api.call("api.op")
+
+
 # --- challenges and netrc -----------------------------------------------------------
 
 
@@ -277,6 +584,116 @@ def test_digest_is_answered() -> None:
         assert given["response"] == expected
         answered = [r for r in server.received if "authorization" in r.headers]
         assert 'uri="/x?q=c"' in answered[-1].headers["authorization"]
+
+
+class _Fixed:
+    """Random numbers of an example."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def hex(self) -> str:
+        """Return the text."""
+        return self.text
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_digest_of_the_example(
+    algorithm: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The example of RFC 7616, 3.9.1, gives the response printed there."""
+    cnonce = _Fixed("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")
+    monkeypatch.setattr("os.urandom", lambda _: cnonce)
+    text = (
+        'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm='
+        f'{algorithm}, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",'
+        ' opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+    )
+    with Recorder() as server:
+        server.answer = lambda r: (
+            response()
+            if "authorization" in r.headers
+            else response("", "401 Unauthorized", WWW_Authenticate=text)
+        )
+        auth = {"type": "digest", "username": "Mufasa", "password": "Circle of Life"}
+        with capability(
+            {"resourcePath": "/dir/index.html"},
+            consumes={"authentication": auth},
+            base_uri=server.url,
+        ) as api:
+            api.call("api.op")
+        assert f'response="{expected}"' in server.last.headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Digest", ""),
+        ('Digest nonce="n"', ""),
+        ('Digest realm="r"', ""),
+        ('Basic realm="r"', ""),
+        ('Digest realm="r", nonce="n", algorithm=FOO', ""),
+        ('Digest realm="r", nonce="n", qop="other"', ""),
+        ('Basic realm="Digest ", Digest realm="r", nonce="n", qop="auth"', 'nonce="n"'),
+        ('Digest realm="r", nonce="a", algorithm=MD5, Digest realm="r", nonce="b",'
+         ' algorithm=SHA-256', 'nonce="b"'),
+        ('Digest realm="a, \\"b", nonce="n"', 'realm="a, \\"b"'),
+        ('DIGEST realm = "r" , nonce= "n", userhash=true', "userhash=true"),
+        ('Digest realm="r", nonce="n", qop="auth-int"', "qop=auth-int"),
+        ('Digest realm="r", nonce="n", algorithm=SHA-512-256-sess', "SHA-512-256-sess"),
+    ],
+)  # fmt: skip
+def test_digest_challenges(text: str, answer: str) -> None:
+    """The best challenge is answered, once; one that makes no sense is not."""
+    with Recorder(response("{}", "401 Unauthorized", WWW_Authenticate=text)) as server:
+        with capability(
+            consumes=DIGEST, base_uri=server.url, variables={"TOKEN": SECRET}
+        ) as api:
+            with pytest.raises(naftiko.StatusError, match="401"):
+                api.call("api.op")
+        assert len(server.received) == (2 if answer else 1)
+        assert answer in server.last.headers.get("authorization", "")
+
+
+def test_digest_sends_a_body_again(tmp_path: Path) -> None:
+    """A file is sent with the answer too; what can be read once is not half sent."""
+    file = tmp_path / "f"
+    file.write_bytes(b"0123456789")
+    with Recorder() as server:
+        server.answer = lambda r: (
+            response("[1]") if "authorization" in r.headers else challenge()
+        )
+        with capability(
+            {"method": "POST"},
+            consumes=DIGEST,
+            base_uri=server.url,
+            variables={"TOKEN": SECRET},
+        ) as api:
+            assert api.call("api.op", body=file) == [1]
+            with file.open("rb") as stream:
+                stream.seek(4)
+                assert api.call("api.op", body=stream) == [1]
+            bodies = [b"0123456789", b"0123456789", b"456789", b"456789"]
+            assert [r.body for r in server.received] == bodies
+            with pytest.raises(naftiko.StatusError, match="401"):
+                api.call("api.op", body=Pipe())
+
+
+def test_digest_of_a_name_outside_ascii() -> None:
+    """The name is sent as RFC 7616, 3.4, says."""
+    auth = {"type": "digest", "username": "Jäsøn", "password": "x"}
+    with Recorder(challenge()) as server:
+        with capability(consumes={"authentication": auth}, base_uri=server.url) as api:
+            with pytest.raises(naftiko.StatusError):
+                api.call("api.op")
+        sent = server.last.headers["authorization"]
+        assert "username*=UTF-8''J%C3%A4s%C3%B8n, " in sent
 
 
 def test_digest_is_not_answered_elsewhere() -> None:
@@ -443,6 +860,23 @@ def test_cookies_of_the_server_are_kept_for_it() -> None:
         assert server.last.headers["cookie"] == "own=3; sid=1"
 
 
+def test_close_and_go_on(tmp_path: Path) -> None:
+    """After `close` a call opens another connection; a view closes nothing."""
+    path = str(tmp_path / "s.sock")
+    for server in (Recorder(), Recorder(path=path)):
+        with server:
+            api = capability(base_uri=server.url)
+            api.call("api.op")
+            with api.using(variables={"A": "b"}) as view:
+                view.call("api.op")
+            api.call("api.op")
+            assert server.connections == 1
+            api.close()
+            assert api.call("api.op") == {}
+            assert server.connections == 2
+            api.close()
+
+
 # --- limits, encodings, timeouts ----------------------------------------------------
 
 
@@ -458,6 +892,72 @@ def test_a_response_that_is_too_large(declared: bool) -> None:
         with capability(base_uri=server.url, transport=transport) as api:
             with pytest.raises(naftiko.TransportError, match="larger than 100,000 bytes"):
                 api.call("api.op")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        lambda body: chunked(body, content_type="application/json"),
+        lambda body: response(gzip.compress(body), Content_Encoding="gzip"),
+        lambda body: chunked(body, content_type="x/y\r\nContent-Length: 5"),
+        lambda body: response(body).replace(b"5002", b"-1\r\nConnection: close"),
+    ],
+    ids=["chunked", "gzip", "two lengths", "no length"],
+)
+def test_a_limit_below_one_chunk(raw: Callable[[bytes], bytes]) -> None:
+    """However the size is told, or not told, what is over the limit is refused."""
+    with Recorder(raw(b'"' + b"x" * 5000 + b'"')) as server:
+        transport = HttpTransport(max_response_bytes=1000)
+        with capability(base_uri=server.url, transport=transport) as api:
+            with pytest.raises(naftiko.TransportError, match="larger than 1,000 bytes"):
+                api.call("api.op")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+@pytest.mark.parametrize("as_chunks", [False, True])
+def test_a_compressed_response_that_ends_too_early(
+    encoding: str, as_chunks: bool
+) -> None:
+    """What could be unpacked of it is not the result, neither whole nor streamed."""
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
+    data = pack[encoding](bytes(range(256)) * 100)
+    for cut, works in ((len(data), True), (len(data) - 2, False), (0, True)):
+        raw = (
+            chunked(*[data[:cut]] * (cut > 0), content_type="x/y\r\nContent-Encoding: " + encoding)
+            if as_chunks
+            else response(data[:cut], Content_Encoding=encoding)
+        )
+        with Recorder(raw) as server:
+            with capability({"outputRawFormat": "binary"}, base_uri=server.url) as api:
+                if works:
+                    assert api.call("api.op") in (bytes(range(256)) * 100, b"")
+                    continue
+                with pytest.raises(naftiko.TransportError, match="broke off"):
+                    api.call("api.op")
+                with api.stream("api.op") as stream:
+                    with pytest.raises(naftiko.TransportError, match="broke off"):
+                        list(stream.bytes())
+
+
+def test_an_encoding_that_nobody_asked_for() -> None:
+    """What cannot be unpacked is an error; a name that hides nothing is none."""
+    with Recorder(response(b"[1]", Content_Encoding="zstd")) as server:
+        with capability(base_uri=server.url) as api:
+            with pytest.raises(naftiko.TransportError, match="damaged"):
+                api.call("api.op")
+            server.answer = response(b"[1]", Content_Encoding="identity")
+            assert api.call("api.op") == [1]
+
+
+def test_early_hints_are_no_response() -> None:
+    """What comes before the response is skipped."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    going_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with Recorder(going_on + hints + hints + response("[1]")) as server:
+        with capability(base_uri=server.url) as api:
+            assert api.call("api.op") == [1]
+            assert api.call("api.op") == [1]
+        assert server.connections == 1
 
 
 def test_a_small_response_that_unpacks_large() -> None:
@@ -663,6 +1163,48 @@ def test_stream_of_values() -> None:
     with Recorder(raw) as server, capability(base_uri=server.url) as api:
         with api.stream("api.op") as stream:
             assert list(stream) == [{"a": 1}, {"a": 2}, {"a": 3}]
+
+
+@pytest.mark.parametrize(
+    ("parts", "values"),
+    [
+        ([b'{\n "a": 1,\n "b": [1,\n2]\n}'], [{"a": 1, "b": [1, 2]}]),
+        ([b'{\n"a":', b' "{\\"["\n}\n[', b"]\n3"], [{"a": '{"['}, [], 3]),
+        ([b'{"a":1}{"b":2}\n[3]\n'], [{"a": 1}, {"b": 2}, [3]]),
+        ([b'\x1e{"a":1}\n\x1e{"a":2}\n'], [{"a": 1}, {"a": 2}]),
+        (["\ufeff[1]\n".encode(), b"\r\n\r\n"], [[1]]),
+        (["é".encode()[:1].join([b'"', b""]), "é".encode()[1:] + b'"\n'], ["é"]),
+    ],
+    ids=["over lines", "over chunks", "on one line", "sequence", "mark", "half a letter"],
+)
+def test_stream_of_values_in_other_forms(parts: list[bytes], values: list[Any]) -> None:
+    """Values may lie on many lines, or many on one."""
+    with Recorder(chunked(*parts)) as server, capability(base_uri=server.url) as api:
+        with api.stream("api.op") as stream:
+            assert list(stream) == values
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}\nno json\n', '{"a": 1}\n{"b":', '{"a": 1}\n}{\n'])
+def test_stream_of_what_is_no_json(text: str) -> None:
+    """The values before it are given; the error says which request it was."""
+    with Recorder(chunked(text.encode())) as server:
+        with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
+            values = stream.values()
+            assert next(values) == {"a": 1}
+            with pytest.raises(naftiko.OutputError, match=r"GET http.*is not json"):
+                next(values)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "iso-8859-1", "nonsense", "base64"])
+def test_lines_in_other_encodings(charset: str) -> None:
+    """Lines are text by the charset of the response, letters in halves included."""
+    text = "é ü\r\n\nö"
+    known = charset if charset in ("utf-16", "iso-8859-1") else "utf-8"
+    parts = [bytes([byte]) for byte in text.encode(known)]
+    raw = chunked(*parts, content_type=f"text/plain; charset={charset}")
+    with Recorder(raw) as server, capability(base_uri=server.url) as api:
+        with api.stream("api.op") as stream:
+            assert list(stream) == ["é ü", "", "ö"]
 
 
 def test_stream_of_lines_and_bytes() -> None:

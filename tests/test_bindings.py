@@ -1,0 +1,222 @@
+"""Where variables get their values, when, and who may not replace them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import naftiko
+from building import capability, document
+from naftiko import StubTransport
+from naftiko.document import write_yaml
+
+AUTH = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
+
+
+def token(api: naftiko.Capability) -> str:
+    """Return the token that a call sends."""
+    return api.exchange("api.op").request.headers["Authorization"].removeprefix("Bearer ")
+
+
+def bound(folder: Path, location: str, entry: str = "T") -> naftiko.Capability:
+    """Load a document in a folder that takes `TOKEN` from a provider."""
+    bind = {"namespace": "s", "location": location, "keys": {"TOKEN": entry}}
+    file = folder / "capability.yaml"
+    file.write_text(write_yaml(document(consumes=AUTH, binds=[bind])))
+    return naftiko.load(file, schema=None, transport=StubTransport())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("s.yaml", "T: value", "value"),
+        ("s.yaml", "T: 0123", "0123"),
+        ("s.yaml", "T: 1.50", "1.50"),
+        ("s.yaml", "T: true", "true"),
+        ("s.yaml", "T: 2026-01-02", "2026-01-02"),
+        ("s.yml", '\ufeffT: "a: b"', "a: b"),
+        ("s.json", '{"T": "value"}', "value"),
+        ("s.json", '{"T": 1.50}', "1.50"),
+        ("s", ' {"T": "json"}', "json"),
+        ("s.env", "T=value", "value"),
+        ("s.env", "# T=x\n\n export T = value \nU=w", "value"),
+        ("s.env", "T='a # b' # c", "a # b"),
+        ("s.env", 'T="a\\"b\\\\c"', 'a"b\\c'),
+        ("s.env", "T=value # comment", "value"),
+        ("s.env", "T=value#none", "value#none"),
+        ("s.env", "T=a=b==", "a=b=="),
+        ("s.env", "T=$HOME", "$HOME"),
+        ("s.env", "\ufeffT=a\r\nT=b\r\n", "b"),
+        ("s.env", "T=", ""),
+    ],
+)
+def test_files(name: str, text: str, expected: str, tmp_path: Path) -> None:
+    """YAML, JSON and `NAME=value` lines give the texts that stand in them."""
+    (tmp_path / name).write_bytes(text.encode())
+    assert token(bound(tmp_path, f"file:///./{name}")) == expected
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "file:///./s.env", "file://s.env", "file:s.env", "file://./s.env", "FILE:s.env",
+        "file:///../{folder}/s.env", "file://{path}/s.env", "file:{path}/s.env",
+        "file://localhost{path}/s.env", "file://%73.env",
+    ],
+)  # fmt: skip
+def test_locations_are_relative_to_the_document(location: str, tmp_path: Path) -> None:
+    """Every spelling of a file finds it beside the document, not the process."""
+    (tmp_path / "s.env").write_text("T=found")
+    where = location.format(folder=tmp_path.name, path=tmp_path)
+    assert token(bound(tmp_path, where)) == "found"
+
+
+@pytest.mark.parametrize(
+    ("location", "text", "words"),
+    [
+        ("file://none.env", None, "file://none.env: no such file"),
+        ("file://s.env", b"U=1", "the key 'T' is not in file://s.env"),
+        ("file://s.yaml", b"T: ~", "the key 'T' is not in file://s.yaml"),
+        ("file://s.json", b"[1]", "does not hold a mapping"),
+        ("file://s.json", b'{"T": s3cret', "is not well-formed"),
+        ("file://s.yaml", b"T: s3cret: x", "is not well-formed"),
+        ("file://s.env", b"T=s3cret\xff", "cannot be read as UTF-8 text"),
+        ("vault://kv/x", None, "providers of type 'vault' are not built in"),
+        ("s.env", b"T=s3cret", "providers of type 's.env' are not built in"),
+    ],
+)
+def test_a_provider_that_does_not_give_the_value(
+    location: str, text: bytes | None, words: str, tmp_path: Path
+) -> None:
+    """The error names variable and provider, and quotes nothing from it."""
+    if text is not None:
+        (tmp_path / location.rpartition("/")[2]).write_bytes(text)
+    api = bound(tmp_path, location)
+    with pytest.raises(naftiko.UnboundVariable, match="'TOKEN' has no value") as caught:
+        api.call("api.op")
+    assert words in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.location is not None
+
+
+def test_nothing_is_read_before_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may come, and the environment may change, after loading."""
+    api = bound(tmp_path, "file://late.env")
+    with pytest.raises(naftiko.UnboundVariable):
+        api.call("api.op")
+    (tmp_path / "late.env").write_text("T=late")
+    assert token(api) == "late"
+    binds = [{"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_TOKEN"}}]
+    api = capability(consumes=AUTH, binds=binds, transport=StubTransport())
+    for value in ("one", "two"):
+        monkeypatch.setenv("NAFTIKO_TEST_TOKEN", value)
+        assert token(api) == value
+
+
+def test_what_is_given_stands_before_the_binds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`variables` win over the environment; a function is asked for every call."""
+    monkeypatch.setenv("NAFTIKO_TEST_TOKEN", "environment")
+    binds = [{"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_TOKEN"}}]
+    counter = iter(["first", "second"])
+    asked: list[int] = []
+
+    def ask() -> str:
+        asked.append(1)
+        return next(counter)
+
+    api = capability(
+        consumes=AUTH, binds=binds, variables={"TOKEN": ask}, transport=StubTransport()
+    )
+    assert asked == []
+    assert [token(api), token(api)] == ["first", "second"]
+    assert len(asked) == 2
+    for nothing in (None, lambda: None):
+        assert token(api.using(variables={"TOKEN": nothing})) == "environment"
+    assert token(api.using(variables={"TOKEN": b"bytes"})) == "bytes"
+    with pytest.raises(naftiko.UnboundVariable, match="it is of type 'object'"):
+        token(api.using(variables={"TOKEN": object()}))
+
+
+def test_a_variable_in_no_bind_is_looked_up_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Published files forget binds; only names of variables are looked up."""
+    monkeypatch.setenv("NAFTIKO_TEST_TOKEN", "found")
+    auth = {"authentication": {"type": "bearer", "token": "{{NAFTIKO_TEST_TOKEN}}"}}
+    assert token(capability(consumes=auth, transport=StubTransport())) == "found"
+    auth = {"authentication": {"type": "bearer", "token": "{{PATHx}}"}}
+    monkeypatch.setenv("PATHx", "not a variable's name")
+    with pytest.raises(naftiko.UnboundVariable, match="PATHx"):
+        token(capability(consumes=auth, transport=StubTransport()))
+
+
+PLACES: list[dict[str, Any]] = [
+    {"consumes": {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}},
+    {"consumes": {"authentication": {"type": "bearer", "token": "{{tools.TOKEN}}"}}},
+    {"consumes": {"inputParameters": [{"name": "k", "in": "query", "value": "{{TOKEN}}"}]}},
+    {"operation": {"inputParameters": [{"name": "k", "in": "header", "value": "{{env.TOKEN}}"}]}},
+    {"operation": {"method": "POST", "body": {"type": "json", "data": {"k": "{{TOKEN}}"}}}},
+    {"operation": {"method": "POST", "body": "{{s.TOKEN}}"}},
+    {"consumes": {"baseUri": "http://127.0.0.1:9/{{TOKEN}}"}},
+]
+
+
+@pytest.mark.parametrize("parts", PLACES)
+@pytest.mark.parametrize("name", ["TOKEN", "env.TOKEN", "s.TOKEN", "tools.TOKEN"])
+def test_no_argument_replaces_a_variable(parts: dict[str, Any], name: str) -> None:
+    """Whatever the argument is called, the document's variable is not its."""
+    binds = [{"namespace": "s", "keys": {"TOKEN": "NAFTIKO_TEST_NOWHERE"}}]
+    for variables in ({"TOKEN": "right"}, {}):
+        stub = StubTransport()
+        api = capability(
+            parts.get("operation"),
+            consumes=parts.get("consumes"),
+            binds=binds,
+            variables=variables,
+            transport=stub,
+        )
+        with pytest.raises(naftiko.ArgumentError, match=f"unknown argument '{name}'"):
+            api.call("api.op", {name: "wrong"})
+        assert stub.requests == []
+
+
+@pytest.fixture
+def shared() -> naftiko.Capability:
+    """Give a capability over a stub that answers with the token it got."""
+    stub = StubTransport(
+        lambda request: naftiko.Response(
+            200, {}, b'"' + request.headers["Authorization"].encode() + b'"'
+        )
+    )
+    return capability(consumes=AUTH, variables={"TOKEN": "a"}, transport=stub)
+
+
+def test_views_keep_their_values_to_themselves(
+    shared: naftiko.Capability,
+) -> None:
+    """Views of views, used from many threads, never get each other's values."""
+    api = shared
+    views = [api, *(api.using(variables={"TOKEN": f"v{n}"}) for n in range(7))]
+    views.append(views[3].using(headers={"X": "y"}))
+    expected = ["a", *(f"v{n}" for n in range(7)), "v2"]
+    wrong: list[str] = []
+
+    def work(view: naftiko.Capability, value: str) -> None:
+        found = [view.call("api.op") for _ in range(50)]
+        wrong.extend(token for token in found if token != f"Bearer {value}")
+
+    threads = [
+        threading.Thread(target=work, args=pair)
+        for pair in zip(views, expected, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert "v1" not in repr(views[2]._variables)

@@ -1,0 +1,201 @@
+"""The capabilities that ship: valid by both rules, complete, and ready to call."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from casefiles import CASES
+from shared import CAPABILITIES
+
+import naftiko
+
+FILES = sorted(CAPABILITIES.glob("*.yaml"))
+GOOD = [file for file in FILES if file.stem != "broken"]
+#: What a caller would give for a parameter of each type.
+VALUES: dict[str, Any] = {
+    "string": "a b/c",
+    "integer": 7,
+    "number": 1.5,
+    "boolean": True,
+    "array": ["x", "y"],
+    "object": {"k": ["v"]},
+}
+
+
+def _id(file: Path) -> str:
+    return file.stem
+
+
+def _inputs(capability: naftiko.Capability) -> dict[str, dict[str, str]]:
+    """Return ref → argument → type, as the tools of a capability declare them."""
+    return {
+        function.call: {parameter.name: parameter.type for parameter in function.inputs}
+        for exposes in capability.exposes
+        if exposes.type == "mcp"
+        for function in exposes.functions
+    }
+
+
+@pytest.mark.parametrize("file", GOOD, ids=_id)
+@pytest.mark.parametrize("schema", ["observed", "published"])
+def test_no_finding(file: Path, schema: str) -> None:
+    """Nothing is to be said about them, be the rules those observed or published."""
+    assert naftiko.validate(file, schema=schema, strict=True) == ()
+    with naftiko.load(file, schema=schema) as capability:
+        assert capability.problems == ()
+        assert capability.info.description
+        assert capability.info.tags
+
+
+@pytest.mark.parametrize("file", GOOD, ids=_id)
+def test_every_operation_builds_a_request(file: Path) -> None:
+    """With a value for each argument, every one of them is found in the request."""
+    stub = naftiko.StubTransport()
+    values = {"BOOKSHOP_TOKEN": "secret"}
+    with naftiko.load(file, transport=stub, variables=values) as capability:
+        types = _inputs(capability)
+        for operation in capability:
+            given = {
+                p.name: VALUES[types.get(operation.ref, {}).get(p.name) or "string"]
+                for p in operation.parameters
+            }
+            sent = capability.exchange(operation.ref, given).request
+            assert (sent.method, sent.url) == (
+                operation.method,
+                capability.request(operation.ref, given).url,
+            )
+            url = urlsplit(sent.url)
+            names = [name for name, _ in parse_qsl(url.query, keep_blank_values=True)]
+            for parameter in operation.parameters:
+                if parameter.in_ == "query":
+                    assert parameter.name in names
+                elif parameter.in_ == "header":
+                    assert parameter.name in sent.headers
+                elif parameter.in_ == "path":
+                    assert "{" not in unquote(url.path)
+                    assert "a%20b%2Fc" in url.path
+                else:
+                    assert parameter.in_ == "body"
+                    assert sent.content
+
+
+@pytest.mark.parametrize("file", GOOD, ids=_id)
+def test_required_arguments_are_enough(file: Path) -> None:
+    """What the tools call required is all that has to be given, and has to be."""
+    stub = naftiko.StubTransport()
+    values = {"BOOKSHOP_TOKEN": "secret"}
+    with naftiko.load(file, transport=stub, variables=values) as capability:
+        for operation in capability:
+            required = {p.name: "x" for p in operation.parameters if p.required}
+            capability.exchange(operation.ref, required)
+            for name in required:
+                less = {key: "x" for key in required if key != name}
+                with pytest.raises(naftiko.ArgumentError) as caught:
+                    capability.call(operation.ref, less)
+                assert caught.value.missing == (name,)
+
+
+@pytest.mark.parametrize("file", GOOD, ids=_id)
+@pytest.mark.parametrize("kind", ["rest", "mcp"])
+def test_everything_is_exposed(file: Path, kind: str) -> None:
+    """Each operation is behind a REST operation and a tool, alone or as a step."""
+    with naftiko.load(file) as capability:
+        functions = [
+            function
+            for exposes in capability.exposes
+            if exposes.type == kind
+            for function in exposes.functions
+        ]
+        calls = {
+            call.call
+            for function in functions
+            for call in (function, *function.steps)
+            if call.call
+        }
+        if kind == "mcp":
+            assert calls == set(capability.operations)
+            assert all(function.description for function in functions)
+        else:
+            # One that only serves as a step needs no route of its own.
+            assert set(capability.operations) - calls <= {"geocoding.find-place"}
+        assert all(operation.description for operation in capability)
+
+
+def test_broken_names_its_mistakes() -> None:
+    """A strict check reports each line that says it is wrong, and one thing besides."""
+    file = CAPABILITIES / "broken.yaml"
+    lines = file.read_text("utf-8").splitlines()
+    wrong = {n for n, line in enumerate(lines, 1) if "# wrong:" in line}
+    problems = naftiko.validate(file, strict=True)
+    assert len(problems) == len(wrong) + 1
+    found = {problem.line: problem.code for problem in problems}
+    assert set(found) == wrong | {15}
+    assert found[15] == "W-base-uri-placeholder"
+    assert all(problem.hint for problem in problems)
+    # Whatever keeps an operation or a tool from working shows without `--strict` too.
+    lenient = {problem.line for problem in naftiko.validate(file)}
+    assert set(found) - lenient == {n for n in wrong if _is_harmless(lines[n - 1])}
+
+
+def _is_harmless(line: str) -> bool:
+    return "misspelt key" in line or "no such type (string)" in line
+
+
+def _engine() -> dict[str, str]:
+    """Return `METHOD /path` of the Docker Engine API → what kind of body it takes."""
+    text = (CASES / "docker-engine-api.txt").read_text("utf-8")
+    found = re.findall(r"^([A-Z]+) +(/\S*) ?([+<]?)$", text, re.MULTILINE)
+    return {f"{method} {path}": body for method, path, body in found}
+
+
+def _docker() -> naftiko.Capability:
+    return naftiko.load(CAPABILITIES / "docker.yaml")
+
+
+def test_docker_is_complete() -> None:
+    """`docker.yaml` holds each operation of the engine, and no other."""
+    routes = [f"{operation.method} {operation.path}" for operation in _docker()]
+    assert sorted(routes) == sorted(_engine())
+
+
+def test_docker_describes_its_bodies() -> None:
+    """A JSON body is described, a stream is open, and neither is forgotten."""
+    docker = _docker()
+    engine = _engine()
+    for operation in docker:
+        kind = engine[f"{operation.method} {operation.path}"]
+        if kind == "+":
+            assert operation.body.startswith("application/json: ")
+        elif kind == "<":
+            assert operation.takes_body
+            assert "body" in operation.description
+        else:
+            assert "application/json" not in operation.body
+
+
+def test_docker_shapes_what_is_long() -> None:
+    """Where people want less than the whole, the result is a few named values."""
+    docker = _docker()
+    for name in ("containerlist", "imagelist", "systemversion", "networklist"):
+        outputs = [
+            o.value for o in docker.operations[f"docker.{name}"].output_parameters
+        ]
+        assert len(outputs) > 1
+        assert "$" not in outputs
+
+
+def test_docker_names_the_local_socket() -> None:
+    """How to reach the socket stands in the description, and works."""
+    docker = _docker()
+    override = re.search(r"--base-uri (unix:\S+\.sock)", docker.info.description)
+    assert override is not None
+    request = docker.using(base_uri=override[1]).request("docker.containerlist")
+    assert (request.socket, request.url) == (
+        "/var/run/docker.sock",
+        "http://localhost/containers/json",
+    )
+    assert docker.request("docker.systeminfo").url == "http://localhost:2375/info"

@@ -1,0 +1,206 @@
+"""Published files, as they are: each gives what the manifest beside them says.
+
+The files are data for these tests only. Nothing is ever sent to the hosts they name.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from shared import CORPUS, manifest, needs_corpus
+
+import naftiko
+from naftiko.document import Document, read
+
+_VARIABLE = re.compile(r"\{\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}\}")
+#: What an argument may hold, and must not change: where the request goes.
+HOSTILE = "a/ü 1?#{b}&c"
+
+
+@cache
+def _document(path: str) -> Document:
+    """Read a file once: without the C parser that is what takes the time."""
+    return read(CORPUS / path)
+
+
+def _entries(*, capabilities: bool) -> list[Any]:
+    """Return what the manifest says, for files that are capabilities or for others."""
+    if not CORPUS.is_dir():
+        return []
+    return [
+        pytest.param(entry, id=entry["path"])
+        for entry in manifest()
+        # A cut-off file may have no layout: its text is not well-formed as it is.
+        if (entry["layout"] in ("capability", None)) is capabilities
+    ]
+
+
+def _expected(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the counts of a file once its cut-off line is dropped."""
+    counts = entry.get("after_repair") or entry
+    names = counts.get("operation_names") or entry["operation_names"]
+    return {**counts, "operation_names": names[: counts["consumes_operations"]]}
+
+
+@needs_corpus
+def test_the_manifest_is_about_these_files() -> None:
+    """Every file is listed, and every listed file is there."""
+    files = {str(p.relative_to(CORPUS)) for p in CORPUS.rglob("*.y*ml")}
+    assert {entry["path"] for entry in manifest()} == files
+
+
+@needs_corpus
+@pytest.mark.parametrize("entry", _entries(capabilities=False))
+def test_other_layouts_are_refused(entry: dict[str, Any]) -> None:
+    """What is no capability is refused, with a hint that says what it looks like."""
+    with pytest.raises(naftiko.ValidationError) as caught:
+        naftiko.load(CORPUS / entry["path"])
+    assert caught.value.code == "E-not-a-capability"
+    assert caught.value.hint
+    problems = naftiko.validate(CORPUS / entry["path"])
+    assert [problem.code for problem in problems] == ["E-not-a-capability"]
+
+
+@needs_corpus
+@pytest.mark.parametrize("entry", _entries(capabilities=True))
+def test_contents(entry: dict[str, Any]) -> None:
+    """Operations, REST operations, tools and unresolved calls are those listed."""
+    expected = _expected(entry)
+    try:
+        capability = naftiko.load(_document(entry["path"]))
+    except naftiko.ValidationError as error:
+        # The manifest counts nothing in it, so there is nothing to run.
+        assert error.code == "E-nothing-to-run"  # noqa: PT017
+        assert not expected["operation_names"]
+        assert not expected["rest_operations"] + expected["mcp_tools"]
+        return
+    codes = [problem.code for problem in capability.problems]
+
+    names = [f"{op.namespace}.{op.name}" for op in capability]
+    listed = expected["operation_names"]
+    if "W-namespace-duplicate" in codes:
+        # Identical copies of an adapter count once.
+        listed, names = list(dict.fromkeys(listed)), list(dict.fromkeys(names))
+    found = [
+        names,
+        ["rest"] * _count(capability, "rest"),
+        ["tool"] * _count(capability, "mcp"),
+        ["skill"] * _count(capability, "skill"),
+    ]
+    wanted = [
+        listed,
+        ["rest"] * expected["rest_operations"],
+        ["tool"] * expected["mcp_tools"],
+        ["skill"] * expected["skill_tools"],
+    ]
+    if "W-incomplete-dropped" in codes:
+        # The last element of a file that was cut off, and only the last.
+        assert entry["truncated"]
+        last = max(n for n, elements in enumerate(wanted) if elements)
+        if found != wanted:
+            wanted[last] = wanted[last][:-1]
+    assert found == wanted
+    assert codes.count("U-call-unresolved") == expected["dangling_calls"]
+
+
+def _count(capability: naftiko.Capability, kind: str) -> int:
+    return sum(
+        len(exposes.functions) + len(exposes.links)
+        for exposes in capability.exposes
+        if exposes.type == kind
+    )
+
+
+@needs_corpus
+@pytest.mark.parametrize("entry", _entries(capabilities=True))
+def test_truncation(entry: dict[str, Any]) -> None:
+    """A cut-off file is recognised, its loss is reported, and it can be refused."""
+    document = _document(entry["path"])
+    kept = document.truncation
+    assert bool(kept) is entry["truncated"]
+    if kept is None:
+        return
+    assert kept.total_kb == entry["original_kb"]
+    assert "W-source-truncated" in [p.code for p in naftiko.load(document).problems]
+    first = naftiko.validate(document)[0]
+    assert (first.severity, "truncated" in first.code) == ("error", True)
+    with pytest.raises(naftiko.ValidationError) as caught:
+        naftiko.load(document, truncated="reject")
+    assert caught.value.code == "E-source-truncated"
+
+
+def _values(path: str, capability: naftiko.Capability) -> dict[str, str]:
+    """Return a value for every variable that a file can ask for."""
+    names = set(_VARIABLE.findall((CORPUS / path).read_text("utf-8")))
+    for bind in _document(path).data.get("binds") or ():
+        names |= set(bind.get("keys") or ())
+    for operation in capability:
+        names |= operation.base_names
+    return {
+        name: "https://origin.test" if _is_origin(name, capability) else "v1"
+        for name in names
+    }
+
+
+def _is_origin(name: str, capability: naftiko.Capability) -> bool:
+    begins = re.compile(rf"[{{$ ]+(?:env\.)?{re.escape(name)}\b")
+    return any(begins.match(operation.base_uri) for operation in capability)
+
+
+def _load(path: str) -> naftiko.Capability | None:
+    """Load a file over a transport that sends nothing; `None` if nothing can run."""
+    try:
+        document = _document(path)
+        return naftiko.load(document, schema=None, transport=naftiko.StubTransport())
+    except naftiko.ValidationError:
+        return None
+
+
+@needs_corpus
+@pytest.mark.parametrize("entry", _entries(capabilities=True))
+def test_every_usable_operation_builds_a_request(entry: dict[str, Any]) -> None:
+    """What has no unit error can be called, and no argument leaves its place."""
+    loaded = _load(entry["path"])
+    if loaded is None:
+        return
+    capability = loaded.using(variables=_values(entry["path"], loaded))
+    for operation in capability:
+        if operation.problems:
+            continue
+        plain = {p.name: "1" for p in operation.parameters}
+        hostile = dict.fromkeys(plain, HOSTILE)
+        sent = capability.exchange(operation.ref, plain).request
+        other = capability.exchange(operation.ref, hostile).request
+        assert sent.method == operation.method
+        url, moved = urlsplit(sent.url), urlsplit(other.url)
+        assert url.scheme in ("http", "https")
+        assert url.hostname
+        assert (url.scheme, url.netloc) == (moved.scheme, moved.netloc)
+        assert url.path.count("/") == moved.path.count("/")
+        assert not re.search("[{}#]", sent.url + other.url)
+        for parameter in operation.parameters:
+            if parameter.in_ == "path":
+                assert quote(HOSTILE, safe="") in other.url
+        shown = capability.request(operation.ref, plain)
+        assert (shown.method, shown.url) == (sent.method, sent.url)
+        # The boundary of a multipart body is another one each time.
+        assert len(shown.content or b"") == len(sent.content or b"")
+        assert shown.as_curl().startswith("curl ")
+
+
+@needs_corpus
+@pytest.mark.parametrize("entry", _entries(capabilities=True))
+def test_unusable_operations_refuse_to_run(entry: dict[str, Any]) -> None:
+    """What has a unit error is listed, and says so when it is called."""
+    capability = _load(entry["path"])
+    for operation in capability or ():
+        assert capability is not None
+        if operation.problems:
+            assert operation in capability.operations.values()
+            with pytest.raises(naftiko.UnusableOperation) as caught:
+                capability.call(operation.ref)
+            assert caught.value.code == operation.problems[0].code

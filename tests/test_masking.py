@@ -1,0 +1,106 @@
+"""A secret is recognised however it is written, and nothing else is touched."""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naftiko.masking import Secret, has_marker, marker, mask, plain, split_markers
+
+HARD = "S3 \"ä\\\\/&'<%+=?#\n\t;,😀"
+WRITERS = {
+    "plain": str,
+    "percent": quote,
+    "percent, slashes too": lambda text: quote(text, safe=""),
+    "form": quote_plus,
+    "percent twice": lambda text: quote(quote(text)),
+    "percent in small letters": lambda text: "".join(
+        char if char.isascii() and char.isalnum() else quote(char, safe="").lower()
+        for char in text
+    ),
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON as it is": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
+    "repr": lambda text: repr(text)[1:-1],
+    "ascii": lambda text: ascii(text)[1:-1],
+    "HTML": html.escape,
+    "HTML text": lambda text: html.escape(text, quote=False),
+    "HTML twice": lambda text: html.escape(html.escape(text)),
+    "JSON in HTML": lambda text: html.escape(json.dumps(text)[1:-1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_every_way_of_writing(write: object) -> None:
+    """What URLs, JSON, Python and HTML make of a secret is masked."""
+    assert callable(write)
+    secrets = (Secret("TOKEN", HARD),)
+    assert mask(f"x={write(HARD)}&y", secrets) == "x=$TOKEN&y"
+
+
+@given(
+    value=st.text(min_size=1, max_size=12),
+    before=st.text(max_size=5),
+    writer=st.sampled_from(sorted(WRITERS)),
+)
+def test_any_text_is_masked(value: str, before: str, writer: str) -> None:
+    """The same for any text, wherever it stands."""
+    value = value.strip()
+    if not value or any("\ud800" <= char <= "\udfff" for char in value):
+        return
+    written = WRITERS[writer](value)
+    shown = mask(before + written, (Secret("A", value),))
+    assert "$A" in shown
+    # A very short one may be a part of what stands for it.
+    assert written not in shown or len(value) < 3
+
+
+@given(text=st.text(max_size=40))
+def test_other_texts_stay(text: str) -> None:
+    """Without a secret in it a text is not changed."""
+    assert mask(text, ()) == text
+    assert mask(text, (Secret("A", ""), Secret("B", "  "))) == text
+    assert mask(text, (Secret("A", "\x00no such text\x00"),)) == text
+
+
+def test_the_longest_first_and_once() -> None:
+    """A secret may be a part of another, and may be what another is called."""
+    secrets = (Secret("A", "abc"), Secret("B", "abcdef"), Secret("C", "A"))
+    assert mask("abcdef abc A", secrets) == "$B $A $C"
+
+
+def test_blanks_around_a_value() -> None:
+    """A value is sent without the blanks around it, and masked like that."""
+    assert mask("Bearer tok", (Secret("A", " tok\n"),)) == "Bearer $A"
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither a secret nor a tuple of them shows a value."""
+    secret = Secret("A", "hidden")
+    assert "hidden" not in f"{secret} {secret!r} {(secret,)}"
+
+
+def test_many_signs_take_no_time() -> None:
+    """What looks like escapes everywhere does not multiply the work."""
+    begin = time.process_time()
+    for value in ("\\" * 12 + "z", "\\&" * 8 + "z", "%" * 12 + "z", "&" * 12 + "z"):
+        for text in ("\\" * 3000, "\\&amp;" * 500, "%25" * 1000, "&amp;" * 1000):
+            assert mask(text, (Secret("A", value),)) == text
+    assert time.process_time() - begin < 10
+
+
+def test_markers() -> None:
+    """A marker survives percent-encoding and JSON, and is shown as `$NAME`."""
+    text = f"a {marker('TOKEN')} b"
+    assert plain(text) == "a $TOKEN b"
+    assert plain(quote(text)) == "a%20$TOKEN%20b"
+    assert plain(json.dumps(text)) == '"a $TOKEN b"'
+    assert plain("a") == "a"
+    assert has_marker(quote(text, safe=""))
+    assert split_markers(text) == [("a ", False), ("TOKEN", True), (" b", False)]

@@ -1,0 +1,152 @@
+"""What is public: `__all__`, the documents and the typed snippets name the same."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from shared import ROOT
+
+import naftiko
+from naftiko import _HOMES
+
+SNIPPETS = ROOT / "tests" / "typing" / "api.py"
+
+
+def _table(document: str, heading: str) -> set[str]:
+    """Return the first column of the table under a heading."""
+    text = (ROOT / "docs" / document).read_text("utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+
+def test_every_name_can_be_imported() -> None:
+    """Each name leads to the thing that its home module calls so."""
+    for name in naftiko.__all__:
+        value = getattr(naftiko, name)
+        assert value is not None
+    for home, names in _HOMES.items():
+        module = importlib.import_module(f"naftiko.{home}")
+        for name in names:
+            assert getattr(naftiko, name) is getattr(module, name)
+            assert name in dir(naftiko)
+    assert {"__version__", *(n for names in _HOMES.values() for n in names)} == set(
+        naftiko.__all__
+    )
+
+
+def test_other_names_are_refused() -> None:
+    """A name that is not there is an `AttributeError`, as of any module."""
+    with pytest.raises(AttributeError, match="'naftiko' has no attribute 'Client'"):
+        naftiko.Client  # noqa: B018
+    with pytest.raises(ImportError):
+        exec("from naftiko import Client", {})
+
+
+def test_star_import_is_the_list() -> None:
+    """`from naftiko import *` gives what `__all__` says, without duplicates."""
+    names: dict[str, Any] = {}
+    exec("from naftiko import *", names)
+    names.pop("__builtins__")
+    assert set(names) == set(naftiko.__all__)
+    assert len(set(naftiko.__all__)) == len(naftiko.__all__)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """What is imported for type checkers is what is imported when asked for."""
+    tree = ast.parse((ROOT / "naftiko" / "__init__.py").read_text("utf-8"))
+    imported = {
+        (node.module or "").removeprefix("naftiko."): {a.name for a in node.names}
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert imported == {home: set(names) for home, names in _HOMES.items()}
+
+
+def test_documents_name_them_all() -> None:
+    """The guide and the page on errors list every public name, and no other."""
+    listed = _table("guide.md", "Public names") | _table("errors.md", "Exceptions")
+    assert listed == set(naftiko.__all__)
+
+
+def test_snippets_use_them_all() -> None:
+    """The snippets that are type-checked use every public name."""
+    tree = ast.parse(SNIPPETS.read_text("utf-8"))
+    used = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "naftiko"
+        for alias in node.names
+    }
+    assert used | {"__version__"} == set(naftiko.__all__)
+
+
+def test_documented_members_exist() -> None:
+    """What the guide says about the members of a class is there."""
+    text = (ROOT / "docs" / "guide.md").read_text("utf-8")
+    section = text.partition("\n## Public names\n")[2]
+    seen = 0
+    for name, what in re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE):
+        _, colon, members = what.partition(": ")
+        known = _members(getattr(naftiko, name))
+        for member in re.findall(r"`(\w+)`", members) if colon else ():
+            if member[0].islower():
+                assert member in known, f"{name}.{member}"
+                seen += 1
+    assert seen > 20
+
+
+def _members(kind: Any) -> set[str]:
+    """Return the members of a class, with those that its docstring describes."""
+    described = re.findall(r"^ {4,8}(\w+): ", inspect.getdoc(kind) or "", re.MULTILINE)
+    return {*dir(kind), *described}
+
+
+def test_signatures() -> None:
+    """A ref and its arguments stand first, so any word can name an argument."""
+    for method in ("call", "exchange", "request", "stream"):
+        ref, arguments, *more = list(
+            inspect.signature(getattr(naftiko.Capability, method)).parameters.values()
+        )[1:]
+        assert (ref.name, ref.kind) == ("ref", inspect.Parameter.POSITIONAL_ONLY)
+        assert arguments.kind is inspect.Parameter.POSITIONAL_ONLY
+        assert more[-1].kind is inspect.Parameter.VAR_KEYWORD
+    for function in (naftiko.load, naftiko.validate):
+        source, *options = inspect.signature(function).parameters.values()
+        assert source.name == "source"
+        assert all(o.kind is inspect.Parameter.KEYWORD_ONLY for o in options)
+
+
+def test_load_is_documented() -> None:
+    """The guide has a row for every option of `load`."""
+    _, *options = inspect.signature(naftiko.load).parameters
+    assert _table("guide.md", "Load") == set(options)
+
+
+def test_public_things_have_docstrings() -> None:
+    """Each public name, method and property says what it is."""
+    for name in naftiko.__all__:
+        if name == "__version__":
+            continue
+        value = getattr(naftiko, name)
+        assert value.__doc__, name
+        if isinstance(value, type) and value.__module__.startswith("naftiko."):
+            for member, what in vars(value).items():
+                if not member.startswith("_") and callable(what):
+                    assert inspect.getdoc(what), f"{name}.{member}"
+
+
+def test_module_can_be_run() -> None:
+    """`python -m naftiko` is the command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "naftiko", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout == f"naftiko {naftiko.__version__}\n", done.stderr

@@ -1,0 +1,128 @@
+"""What starting costs, as facts: the modules that are imported, never seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shared import CAPABILITIES
+
+DOCKER = str(CAPABILITIES / "docker.yaml")
+#: Each of these takes longer to import than the interpreter takes to start.
+SENDING = {"requests", "urllib3", "http", "ssl", "email", "logging", "socket"}
+CHECKING = {"jsonschema", "jsonschema_rs", "referencing"}
+READING = {"ruamel", "_ruamel_yaml"}
+SELECTING = {"jsonpath_ng", "ply"}
+FORMATS = {"bs4", "markdown_it", "xml"}
+NEVER = {"asyncio", "concurrent", "importlib.metadata"}
+HEAVY = SENDING | CHECKING | READING | SELECTING | FORMATS | NEVER | {"argparse"}
+
+_RUN = """
+import sys
+before = set(sys.modules)
+import contextlib, io, json
+with contextlib.redirect_stdout(io.StringIO()):
+    try:
+        {code}
+    except SystemExit:
+        pass
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def _imported(code: str, *words: str, cache: Path | None = None) -> set[str]:
+    """Run code in a new interpreter; return what it imports, of what is heavy."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    if cache is not None:
+        environment["NAFTIKO_CACHE"] = str(cache)
+    done = subprocess.run(
+        # Without `site`: what the installed packages start there is not ours.
+        [sys.executable, "-S", "-c", _RUN.format(code=code), *words],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    names = set(json.loads(done.stdout))
+    return HEAVY & (names | {name.partition(".")[0] for name in names})
+
+
+def _command(*words: str, cache: Path | None = None) -> set[str]:
+    run = "from naftiko.cli import main; main(sys.argv[1:])"
+    return _imported(run, *words, cache=cache)
+
+
+def test_import_imports_nothing() -> None:
+    """`import naftiko` imports no library, and none of its own modules."""
+    assert _imported("import naftiko") == set()
+    code = "import naftiko, sys; print(*(m for m in sys.modules if 'naftiko' in m))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert {"naftiko", "naftiko.version"} == {
+        name for name in done.stdout.split() if not name.startswith("_")
+    }
+
+
+def test_version_imports_nothing() -> None:
+    """The most frequent question of scripts needs no parser of arguments."""
+    assert _command("--version") == set()
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["call", "--help"], ["completion", "bash"]], ids=" ".join
+)
+def test_help_imports_no_library(words: list[str]) -> None:
+    """What needs no document imports nothing that reads one."""
+    assert _command(*words) == {"argparse"}
+
+
+@pytest.mark.parametrize(
+    "words", [["list", DOCKER], ["describe", DOCKER, "docker.containerlist"]], ids=" ".join
+)  # fmt: skip
+def test_looking_imports_what_reads(words: list[str], tmp_path: Path) -> None:
+    """A document is read; it is neither checked nor is anything sent."""
+    assert _command(*words) <= {"argparse"} | READING
+    first = _command(*words, cache=tmp_path)
+    assert first >= {"ruamel"}
+    # A document that was read before takes not even that.
+    assert _command(*words, cache=tmp_path) == {"argparse"}
+
+
+def test_validate_imports_what_checks() -> None:
+    """Nothing is sent, and the slow validator waits for the fast one to object."""
+    pytest.importorskip("jsonschema_rs")
+    imported = _command("validate", DOCKER)
+    assert "jsonschema_rs" in imported
+    assert not imported & {"jsonschema", "referencing", "requests", *SELECTING}
+
+
+@pytest.mark.parametrize("how", ["--dry-run", "--curl"])
+def test_showing_a_request_imports_no_library_that_sends(how: str) -> None:
+    """A dry run opens nothing."""
+    imported = _command("call", DOCKER, "docker.containerlist", how)
+    assert not imported & (SENDING | CHECKING | SELECTING | FORMATS)
+
+
+def test_calling_imports_what_sends() -> None:
+    """A call needs `requests`; a plain path in it needs no JSONPath library."""
+    words = (
+        "docker.containerlist",
+        "--base-uri",
+        "http://127.0.0.1:9",
+        "--timeout",
+        "1",
+    )
+    imported = _command("call", DOCKER, *words)
+    assert "requests" in imported
+    assert not imported & (CHECKING | SELECTING | FORMATS)
+
+
+def test_loading_without_a_schema_imports_no_validator() -> None:
+    """`schema=None` is for those who have no time."""
+    code = f"import naftiko; naftiko.load({DOCKER!r}, schema=None)"
+    assert _imported(code) <= READING
