@@ -14,16 +14,19 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
 from asgi_client import ask, asked
 from casefiles import cases
-from serving import operation, rest_app
-
 from naftiko.errors import RequestTimeout, TransportError
 from naftiko.exposes.options import Options
+from naftiko.exposes.telemetry import OPERATION
 from naftiko.messages import Response
+from serving import operation, rest_app
 
 JSON = {"Content-Type": "application/json"}
 
@@ -540,3 +543,55 @@ def test_the_page_comes_with_its_policy() -> None:
     assert got.type == "text/html"
     assert "default-src 'none'" in got.headers["content-security-policy"]
     assert b'"openapi.json"' in got.body
+
+
+class _Spans:
+    """Telemetry that writes down upstream calls."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    @contextmanager
+    def call(self, request: Any) -> Iterator[dict[str, Any]]:
+        request.headers["traceparent"] = "of-the-span"
+        found: dict[str, Any] = {}
+        yield found
+        self.seen.append((request.method, found["status"]))
+
+
+def test_forwarded_requests_are_calls_of_telemetry() -> None:
+    """Where something is measured, a forwarded request is, in the trace of its span."""
+    spans = _Spans()
+    app, upstream = rest_app(_PROXY, Response(203, JSON, b"{}"))
+    app._served.engine.telemetry = spans  # type: ignore[assignment]
+    ask(app, "PUT", "/proxy/a", {"traceparent": _PARENT})
+    assert spans.seen == [("PUT", 203)]
+    assert upstream.requests[0].headers["traceparent"] == "of-the-span"
+
+
+def test_what_telemetry_calls_an_operation() -> None:
+    """It is the path of the document, so that there are no more names than routes."""
+
+    async def called(app: Any, method: str, path: str) -> Any:
+        scope = {"type": "http", "method": method, "path": path, "headers": []}
+
+        async def receive() -> Any:
+            return {"type": "http.request"}
+
+        async def send(message: Any) -> None:
+            pass
+
+        await app(scope, receive, send)
+        return scope.get(OPERATION)
+
+    app, _ = rest_app([*operation("/ships/{id}", call="api.get"), *_PROXY])
+    names = [
+        asyncio.run(called(app, *request))
+        for request in (
+            ("HEAD", "/ships/7"),
+            ("PATCH", "/proxy/x/y"),
+            ("GET", "/docs"),
+            ("GET", "/wp-admin"),
+        )
+    ]
+    assert names == ["/ships/{id} GET", "/proxy/{path} *", "/docs GET", None]
