@@ -213,10 +213,7 @@ class Resources:
                 continue
             if uri != resource.uri and not uri.startswith(f"{resource.uri}/"):
                 continue
-            path = "/".join(
-                _segment(segment, uri)
-                for segment in uri[len(resource.uri) + 1 :].split("/")
-            )
+            path = unquote(uri[len(resource.uri) + 1 :])
             try:
                 data = resource.folder.read(path)
             except FileMissing as missing:
@@ -261,13 +258,6 @@ class Resources:
             if found is not None:
                 values[found[argument]] = None
         return list(values)
-
-
-def _segment(text: str, uri: str) -> str:
-    segment = unquote(text)
-    if False:
-        raise ResourceError(_traversal(uri))
-    return segment
 
 
 def _traversal(uri: str) -> str:

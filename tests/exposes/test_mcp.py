@@ -197,6 +197,16 @@ def test_the_official_client(mode: Any) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_envelope_of_results(revision: str) -> None:
+    """P10: the newest revision asks for more around a result; older ones do not get it."""
+    app, _ = mcp_app(AsyncStub().answer, tools=[CREW])
+    for params in ({"name": "crew"}, {"name": "crew", "arguments": {"no": 1}}):
+        result = asking(app, "tools/call", params, revision)["result"]
+        around = {key for key in result if key in ("resultType", "_meta")}
+        assert around == ({"resultType", "_meta"} if revision == MODERN else set())
+
+
 # --- failures -----------------------------------------------------------------------
 
 
@@ -233,8 +243,10 @@ def test_a_credential_that_an_upstream_repeats_is_masked() -> None:
     """The text of an error never holds the value of a variable."""
     body = json.dumps({"message": "bad key s3cr3t-k3y"}).encode()
     upstream = AsyncStub(Response(403, JSON, body, reason="Forbidden"))
+    outputs = [{"type": "string", "mapping": "$.message"}]
+    tool = {"name": "secret", "call": "api.secret", "outputParameters": outputs}
     capability = naftiko.load(
-        document(tools=[{"name": "secret", "call": "api.secret"}]),
+        document(tools=[tool]),
         schema=None,
         variables={"API_KEY": "s3cr3t-k3y"},
     )
@@ -246,6 +258,7 @@ def test_a_credential_that_an_upstream_repeats_is_masked() -> None:
     text = result["content"][0]["text"]
     assert "s3cr3t" not in text
     assert "403 Forbidden: bad key $API_KEY" in text
+    assert '"bad key $API_KEY"' in text
     assert "tell the user" in text
 
 
