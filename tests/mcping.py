@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-from asgi_client import AsyncStub
 
 import naftiko
+from asgi_client import AsyncStub
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.mcp_sdk import MODERN_PROTOCOL_VERSIONS

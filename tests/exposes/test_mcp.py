@@ -9,9 +9,11 @@ from typing import Any
 
 import mcp_types as types
 import pytest
-from asgi_client import AsyncStub
 from mcp import Client
 from mcp.shared.exceptions import MCPError
+
+import naftiko
+from asgi_client import AsyncStub
 from mcping import (
     HANDSHAKES,
     MODERN,
@@ -23,12 +25,10 @@ from mcping import (
     parts,
     wire,
 )
-from shared import CAPABILITIES
-
-import naftiko
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
 from naftiko.messages import Response
+from shared import CAPABILITIES
 
 CREW = {"name": "crew", "description": "The crew.", "call": "api.crew"}
 SHIP = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from casefiles import cases
 from mcping import MODERN, answering, asking, mcp_app
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asgi_client import AsyncStub
 from jsonschema import Draft202012Validator, validate
-from mcping import MODERN, asking, wire
-from shared import CAPABILITIES, corpus_files, needs_corpus
 
 import naftiko
+from asgi_client import AsyncStub
+from mcping import MODERN, asking, wire
 from naftiko.errors import DocumentError
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
 from naftiko.messages import Response
+from shared import CAPABILITIES, corpus_files, needs_corpus
 
 SHIPPED = [p for p in sorted(CAPABILITIES.glob("*.yaml")) if p.stem != "broken"]
 

@@ -26,13 +26,13 @@ import uvicorn
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
-from mcping import HANDSHAKES, MODERN, document
 from recorder import Received, Recorder, response
-from shared import CAPABILITIES
 
 import naftiko
+from mcping import HANDSHAKES, MODERN, document
 from naftiko.exposes.asgi import asgi
 from naftiko.exposes.engine import Engine
+from shared import CAPABILITIES
 
 CREW = {"name": "crew", "description": "The crew.", "call": "api.crew"}
 GET = {"name": "get", "description": "A ship.", "call": "api.get"}
