@@ -1,0 +1,303 @@
+"""`Engine`: a run whose upstream calls travel asynchronously, some at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import naftiko
+from asgi_client import AsyncStub
+from casefiles import cases
+from naftiko.exposes.engine import Engine
+from naftiko.functions import checked_arguments
+from naftiko.messages import Request, Response
+from test_functions import capability
+
+#: Three reads that need nothing of each other.
+THREE = {
+    "steps": [
+        {"type": "call", "name": "one", "call": "api.list"},
+        {"type": "call", "name": "two", "call": "api.crew"},
+        {"type": "call", "name": "three", "call": "api.search"},
+    ]
+}
+PATHS = {"/users": "one", "/crew": "two", "/search": "three"}
+
+
+def step_of(request: Request) -> str:
+    """Return the step that asks."""
+    return PATHS[request.url.removeprefix("http://upstream.test")]
+
+
+def running(
+    tool: Any,
+    answer: Callable[[Request], Any],
+    given: dict[str, Any] | None = None,
+    **more: Any,
+) -> Any:
+    """Run the tool with an upstream that answers from a coroutine or a function."""
+    loaded, _ = capability(tool)
+    engine = Engine(loaded, AsyncStub(answer))
+    plan = engine.functions.find("t.unit")
+    values = checked_arguments(plan, given or {})
+
+    async def main() -> Any:
+        outcome = await asyncio.wait_for(engine.run(plan, values, **more), 10)
+        return outcome.value
+
+    return asyncio.run(main())
+
+
+def given(value: Any, status: int = 200) -> Response:
+    """Return a response of JSON."""
+    body = json.dumps(value).encode()
+    return Response(status, {"Content-Type": "application/json"}, body)
+
+
+@pytest.mark.parametrize("case", cases("functions"))
+def test_the_same_as_a_capability_gives(case: Any) -> None:
+    """Every case of `test_functions.py` gives the same value and the same requests."""
+    loaded, sent = capability(case["tool"], case.get("answers", {}))
+    sync: Any = loaded._opened()
+
+    class Transport:
+        """The stub of the case, after a moment."""
+
+        async def send(self, request: Request, *, timeout: Any) -> Response:
+            # The later it is asked for, the earlier it is there.
+            await asyncio.sleep(0.005 / (1 + len(sent)))
+            response: Response = sync.send(request, timeout=timeout)
+            return response
+
+        async def close(self) -> None:
+            """Nothing is open."""
+
+    engine = Engine(loaded, Transport())
+
+    async def act() -> Any:
+        plan = engine.functions.find("t.unit")
+        values = checked_arguments(plan, case.get("given") or {})
+        return (await engine.run(plan, values)).value
+
+    if "error" in case:
+        with pytest.raises(naftiko.CallError, match=case["error"].replace(".", r"\.")):
+            asyncio.run(act())
+        return
+    value = asyncio.run(act())
+    if "value" in case:
+        assert value == case["value"]
+    if "sent" in case:
+        assert sorted(sent) == sorted(case["sent"])
+
+
+def test_calls_of_one_stage_travel_together() -> None:
+    """None is answered before all of them have been asked; the order stays."""
+    arrived: list[str] = []
+    all_there = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        arrived.append(step_of(request))
+        if len(arrived) == 3:
+            all_there.set()
+        await all_there.wait()
+        return given({"step": step_of(request)})
+
+    mappings = [{"targetName": n, "value": f"$.{n}.step"} for n in PATHS.values()]
+    value = running({**THREE, "mappings": mappings}, answer)
+    assert value == {"one": "one", "two": "two", "three": "three"}
+    assert list(value) == ["one", "two", "three"]
+
+
+def test_stages_follow_each_other() -> None:
+    """What needs a result is asked for when it is there."""
+    asked: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        asked.append(request.url.removeprefix("http://upstream.test"))
+        await asyncio.sleep(0.01)
+        asked.append("answered")
+        return given({"x": 1})
+
+    steps = [
+        {"type": "call", "name": "a", "call": "api.list"},
+        {"type": "call", "name": "b", "call": "api.search", "with": {"q": "{{a.x}}"}},
+    ]
+    told: list[tuple[int, int, str]] = []
+
+    async def progress(done: int, total: int, steps: str) -> None:
+        told.append((done, total, steps))
+
+    running({"steps": steps}, answer, progress=progress)
+    assert asked == ["/users", "answered", "/search?q=1", "answered"]
+    assert told == [(1, 2, "a"), (2, 2, "b")]
+
+
+@pytest.mark.parametrize("late", ["one", "two"])
+def test_the_first_failure_of_the_document_counts(late: str) -> None:
+    """Whichever fails first: the error is that of the first step, and names it."""
+
+    async def answer(request: Request) -> Response:
+        step = step_of(request)
+        if step == late:
+            await asyncio.sleep(0.03)
+        if step == "three":
+            return given({})
+        raise naftiko.TransportError(f"no {step}")
+
+    with pytest.raises(naftiko.TransportError) as caught:
+        running(THREE, answer)
+    assert caught.value.message == "step 'one': no one"
+    assert caught.value.step == "one"
+
+
+def test_a_failed_status_is_that_of_its_step() -> None:
+    """A status outside 200 to 299 stops the run, whatever else has come."""
+
+    def answer(request: Request) -> Response:
+        return given({"message": "no crew"}, 404 if step_of(request) == "two" else 200)
+
+    with pytest.raises(naftiko.StatusError, match=r"step 'two': .*no crew") as caught:
+        running(THREE, answer)
+    assert (caught.value.status, caught.value.step) == (404, "two")
+
+
+@pytest.mark.parametrize("tool", [THREE, {"call": "api.list"}])
+def test_a_cancelled_run_cancels_its_calls(tool: Any) -> None:
+    """No call goes on for a caller who is gone, and no step begins."""
+    begun: list[str] = []
+    ended: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        begun.append(request.url)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(request.url)
+        raise AssertionError("nobody waits")
+
+    async def main() -> None:
+        loaded, _ = capability(tool)
+        engine = Engine(loaded, AsyncStub(answer))
+        run = asyncio.ensure_future(engine.run(engine.functions.find("t.unit"), {}))
+        while len(begun) < len(tool.get("steps", [0])):
+            await asyncio.sleep(0)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        await asyncio.sleep(0)
+        assert sorted(ended) == sorted(begun)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_call_ends_the_run() -> None:
+    """When a transport gives up a call by itself, the run does not wait for ever."""
+
+    async def answer(request: Request) -> Response:
+        if step_of(request) == "two":
+            raise asyncio.CancelledError
+        return given({})
+
+    with pytest.raises(asyncio.CancelledError):
+        running(THREE, answer)
+
+
+def test_a_mistake_of_ours_is_not_swallowed() -> None:
+    """An exception that is no `CallError` comes out as it is."""
+
+    def answer(request: Request) -> Response:
+        raise KeyError(step_of(request))
+
+    with pytest.raises(KeyError, match="one"):
+        running(THREE, answer)
+
+
+def test_headers_of_the_trace_stand_behind_those_of_the_document() -> None:
+    """They are sent with every call, unless it has one of that name."""
+    seen: list[Any] = []
+
+    def answer(request: Request) -> Response:
+        seen.append((request.headers["traceparent"], request.headers["accept"]))
+        return given({})
+
+    running(THREE, answer, headers={"traceparent": "00-1-2-01", "Accept": "mine/x"})
+    assert seen == [("00-1-2-01", "application/json, */*;q=0.5")] * 3
+
+
+def test_variables_of_one_caller() -> None:
+    """What one run is given is not there for the next."""
+    loaded, _ = capability(
+        {"call": "api.search", "with": {"q": "{{TOKEN}}"}},
+        binds=[{"namespace": "env", "keys": {"TOKEN": "NO_SUCH_NAME_HERE"}}],
+    )
+    stub = AsyncStub()
+    engine = Engine(loaded, stub)
+    plan = engine.functions.find("t.unit")
+
+    async def main() -> None:
+        await asyncio.gather(
+            *(engine.run(plan, {}, variables={"TOKEN": f"t{n}"}) for n in range(5))
+        )
+        with pytest.raises(naftiko.UnboundVariable):
+            await engine.run(plan, {})
+
+    asyncio.run(main())
+    assert sorted(r.url[-2:] for r in stub.requests) == ["t0", "t1", "t2", "t3", "t4"]
+
+
+def test_what_takes_long_is_done_in_a_thread(tmp_path: Any) -> None:
+    """A script does not hold up the loop; other runs go on meanwhile."""
+    script = "let n = 0; for (let i = 0; i < 30000; i++) { n += i } result = n"
+    (tmp_path / "long.js").write_text(script)
+    steps = [
+        {
+            "type": "script",
+            "name": "long",
+            "language": "javascript",
+            "location": tmp_path.as_uri(),
+            "file": "long.js",
+        }
+    ]
+    loaded, _ = capability({"steps": steps})
+    engine = Engine(loaded, AsyncStub())
+    plan = engine.functions.find("t.unit")
+
+    async def main() -> int:
+        turns = 0
+        run = asyncio.ensure_future(engine.run(plan, {}))
+        while not run.done():
+            turns += 1
+            await asyncio.sleep(0.001)
+        await run
+        return turns
+
+    threads = threading.active_count()
+    assert asyncio.run(main()) > 3
+    assert threading.active_count() <= threads + 1
+
+
+def test_what_cannot_run_says_so_at_once() -> None:
+    """A function whose call is declared nowhere asks nothing of anybody."""
+    with pytest.raises(naftiko.UnresolvedCall):
+        running({"call": "api.nothing"}, lambda _: given({}))
+
+
+def test_close_closes_the_transport() -> None:
+    """The connections are the engine's."""
+    closed: list[bool] = []
+
+    class Transport(AsyncStub):
+        """Says when it is closed."""
+
+        async def close(self) -> None:
+            closed.append(True)
+
+    loaded, _ = capability({"call": "api.list"})
+    asyncio.run(Engine(loaded, Transport()).close())
+    assert closed == [True]
