@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("naftiko.rest")
 
+#: What is read of an `Accept` header; each is kept for a while.
+_LONGEST_ACCEPT = 1000
+
 
 class Endpoint:
     """One operation of the adapter.
@@ -79,8 +82,8 @@ class Endpoint:
         if self.problem is not None:
             await exchange.refuse(problem_of(self.problem, is_compiled=True))
             return
-        accept = exchange.headers.get(b"accept")
-        media_type = JSON_TYPE if accept is None else chosen(accept.decode("latin-1"))
+        accept = exchange.headers.get(b"accept", b"")[:_LONGEST_ACCEPT]
+        media_type = chosen(accept.decode("latin-1")) if accept else JSON_TYPE
         if not media_type:
             if self.is_negotiated:
                 # Before anything is called: a refusal must not have had an effect.
@@ -102,8 +105,8 @@ class Endpoint:
         if self._callers:
             # What one caller's credential gave must not be kept for another.
             exchange.more.append((b"cache-control", b"no-store"))
-        if self.is_negotiated:
-            exchange.more.append((b"vary", b"Accept"))
+        # Raw JSON varies as well: it becomes YAML for those who ask for it.
+        exchange.more.append((b"vary", b"Accept"))
         await exchange.answer(answer)
 
     async def _values(

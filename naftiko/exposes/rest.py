@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from naftiko.exposes.answers import JSON_TYPE, Answer, headers_of
 from naftiko.exposes.callers import CallerVariables
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("naftiko.rest")
 
 OPENAPI_PATH = "/openapi.json"
+_PATH_SAFE = "/:@!$&'()*+,;=~"
 DOCS_PATH = "/docs"
 
 
@@ -202,13 +204,13 @@ def _path_of(scope: Scope) -> str:
     """
     raw = scope.get("raw_path")
     if raw is None:
-        from urllib.parse import quote
-
-        path = quote(scope["path"], safe="/:@!$&'()*+,;=~")
+        path = quote(scope["path"], safe=_PATH_SAFE)
+    elif raw.isascii():
+        path = raw.decode("ascii").partition("?")[0]
     else:
-        path = raw.decode("latin-1").partition("?")[0]
+        path = quote(raw.partition(b"?")[0], safe=_PATH_SAFE + "%")
     root = scope.get("root_path", "").rstrip("/")
-    if root and scope["path"].startswith(root):
+    if root and f"{scope['path']}/".startswith(f"{root}/"):
         # As many segments as the mount has; they may be encoded in other ways.
         path = "/" + "/".join(path.split("/")[root.count("/") + 1 :])
     return path or "/"

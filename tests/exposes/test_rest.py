@@ -442,6 +442,32 @@ def test_mounted_below_a_path() -> None:
     assert described["servers"] == [{"url": "/v1/sea"}]
 
 
+def test_what_only_begins_like_the_mount_is_below_it() -> None:
+    """A server that keeps the mount out of the path is understood as well."""
+    app, upstream = rest_app(operation("/seashells/{id}", call="api.get"))
+
+    async def scenario(root: str) -> int:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/seashells/é",
+            "raw_path": "/seashells/é?x".encode(),
+            "root_path": root,
+            "headers": [],
+        }
+        await app(scope, lambda: asyncio.sleep(9), send)
+        status: int = sent[0]["status"]
+        return status
+
+    assert [asyncio.run(scenario(root)) for root in ("/sea", "")] == [200, 200]
+    assert upstream.sent == ["GET /ships/%C3%A9"] * 2
+
+
 def test_a_server_without_raw_path() -> None:
     """A server that only gives the decoded path is served as well as can be."""
     app, upstream = rest_app(operation("/ships/{id}", call="api.get"))
