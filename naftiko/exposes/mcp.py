@@ -18,6 +18,7 @@ from naftiko.exposes.mcp_sdk import (
     stdio_server,
 )
 from naftiko.exposes.mcp_server import McpServer, Served
+from naftiko.exposes.telemetry import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -130,8 +131,12 @@ class McpApp:
         if _path_of(scope) not in PATHS:
             await _refuse(send, 404, "MCP is served at /mcp")
         elif method == "GET" and has_session:
+            scope[OPERATION] = "GET"
             await self._stream(manager, scope, receive, send)
         elif method == "POST" or (method == "DELETE" and has_session):
+            # The message in a request says better what is done; this has none.
+            if method == "DELETE":
+                scope[OPERATION] = "DELETE"
             await manager.handle_request(scope, receive, send)
         else:
             # Without a session there is nothing to listen to or to end. The SDK would

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -48,12 +49,14 @@ from naftiko.exposes.mcp_sdk import (
 )
 from naftiko.exposes.mcp_search import INSTRUCTIONS, SearchTools
 from naftiko.exposes.mcp_tools import Tools
+from naftiko.exposes.telemetry import OPERATION, UNKNOWN
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.exposes.engine import Engine, Progress
+    from naftiko.exposes.mcp_tools import Tool
     from naftiko.exposes.options import Options
     from naftiko.model import Exposes
 
@@ -75,6 +78,8 @@ _LISTS = {
     "resources/templates/list": "resourceTemplates",
     "prompts/list": "prompts",
 }
+#: Methods that the SDK answers itself.
+_OF_THE_SDK = ("initialize", "ping")
 _CHANGED: dict[str, ToolsListChanged | ResourcesListChanged | PromptsListChanged] = {
     "tools": ToolsListChanged(),
     "resources": ResourcesListChanged(),
@@ -268,15 +273,28 @@ class McpServer(Server[dict[str, Any]]):
         arguments and the result of a tool are checked and made here, so its models
         would only copy them: a tenth of the time of a call.
         """
+        telemetry = self.served.engine.telemetry
+        scope = None if ctx.request is None else ctx.request.scope
+        if scope is not None and self._knows(ctx.method):
+            scope[OPERATION] = ctx.method
         try:
-            if ctx.method == "tools/call":
-                return await self._call_tool_shortly(ctx, call_next)
-            return await self._list_shortly(ctx, call_next)
+            # Requests of a session are answered in a task of that session.
+            with telemetry.inside(scope, _sent(ctx)) if telemetry else nullcontext():
+                if ctx.method == "tools/call":
+                    return await self._call_tool_shortly(ctx, call_next)
+                return await self._list_shortly(ctx, call_next)
         except (MCPError, ValidationError):
             raise
         except Exception:
             logger.exception("%s failed", ctx.method)
             raise MCPError(INTERNAL_ERROR, "Internal error") from None
+
+    def _knows(self, method: str) -> bool:
+        return (
+            method in _OF_THE_SDK
+            or self.get_request_handler(method) is not None
+            or self.get_notification_handler(method) is not None
+        )
 
     async def _list_shortly(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         served = self.served
@@ -341,18 +359,37 @@ class McpServer(Server[dict[str, Any]]):
         self, ctx: Context, name: str, arguments: Mapping[str, JSON]
     ) -> dict[str, JSON]:
         served = self.served
+        tool, answer = served.tools.get(name), None
         if served.search is not None:
             answer = served.search.answer(name, arguments)
-            if answer is not None:
-                return answer
-            if name == "call":
+            if answer is None and name == "call":
                 target = served.search.target(arguments)
                 if isinstance(target, dict):
-                    return target
-                tool, arguments = target
-                name = tool.name
-        found = served.tools.get(name)
-        if found is None:
+                    answer = target
+                else:
+                    tool, arguments = target
+                    name = tool.name
+        is_known = tool is not None or answer is not None
+        if is_known and ctx.request is not None:
+            ctx.request.scope[OPERATION] = name
+        telemetry = served.engine.telemetry
+        if telemetry is None:
+            return answer or await self._run(ctx, served, tool, name, arguments)
+        with telemetry.tool(name if is_known else UNKNOWN, served.name) as found:
+            result = answer or await self._run(ctx, served, tool, name, arguments)
+            if result["isError"]:
+                found["error"] = "tool_error"
+            return result
+
+    async def _run(
+        self,
+        ctx: Context,
+        served: Served,
+        tool: Tool | None,
+        name: str,
+        arguments: Mapping[str, JSON],
+    ) -> dict[str, JSON]:
+        if tool is None:
             guess = served.tools.guess(name)
             said = f"Invalid params: Unknown tool: {shorten(name)}"
             raise MCPError(INVALID_PARAMS, f"{said}; {guess}" if guess else said)
@@ -360,7 +397,7 @@ class McpServer(Server[dict[str, Any]]):
             return failure(f"{name}: too many calls at once.\nhint: call again soon")
         self._running += 1
         try:
-            return await found.call(
+            return await tool.call(
                 served.engine,
                 arguments,
                 self._callers,
@@ -474,12 +511,19 @@ def _start_of(cursor: str | None, served: Served) -> int:
     return int(number)
 
 
+def _sent(ctx: Context) -> dict[str, str] | None:
+    """Return the trace in the `_meta` of a message, `None` for none."""
+    parent = ctx.meta.get("traceparent") if ctx.meta else None
+    if not isinstance(parent, str):
+        return None
+    state = ctx.meta.get("tracestate") if ctx.meta else None
+    return trace_of(parent, state if isinstance(state, str) else "")
+
+
 def _trace(ctx: Context) -> dict[str, str] | None:
     """Return the trace that a request belongs to: that of its `_meta` comes first."""
-    parent = ctx.meta.get("traceparent") if ctx.meta else None
-    if isinstance(parent, str):
-        state = ctx.meta.get("tracestate") if ctx.meta else None
-        return trace_of(parent, state if isinstance(state, str) else "")
+    if (sent := _sent(ctx)) is not None:
+        return sent
     if ctx.request is None:
         return None
     parent = ctx.request.headers.get("traceparent")

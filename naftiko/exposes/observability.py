@@ -108,7 +108,8 @@ def exports(endpoint: str, signal: str) -> Export | None:
     """
     name = signal.upper()
     by_environment = bool(
-        os.environ.get(_ENDPOINT) or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT")
+        os.environ.get(_ENDPOINT)
+        or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT")
     )
     chosen = os.environ.get(f"OTEL_{name}_EXPORTER", "").strip().lower()
     if chosen:
@@ -144,8 +145,10 @@ def wanted(capabilities: list[Capability], *, is_local: bool) -> Settings | None
         settings = (settings or Settings())._replace(metrics=False, traces=False)
     settings = settings._replace(endpoint=_endpoint(settings.endpoint, first))
     sent = [exports(settings.endpoint, signal) for signal in ("traces", "metrics")]
-    if not settings.metrics and not settings.traces and not any(
-        export is not None for export in sent
+    if (
+        not settings.metrics
+        and not settings.traces
+        and not any(export is not None for export in sent)
     ):
         return None
     return settings

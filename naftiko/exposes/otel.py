@@ -185,24 +185,26 @@ class _Keeping(SpanProcessor):
 
     def on_end(self, span: Any) -> None:
         """Keep one span."""
-        about, parent = span.get_span_context(), span.parent
-        status = span.status.status_code.name
-        operation = span.attributes.get("naftiko.operation.id")
-        self._buffer.add(
-            f"{about.trace_id:032x}",
-            {
-                "spanId": f"{about.span_id:016x}",
-                "parentSpanId": f"{parent.span_id:016x}" if parent else None,
-                "name": span.name,
-                "kind": span.kind.name,
-                "durationMs": round((span.end_time - span.start_time) / 1e6, 3),
-                # Nothing set a status: it went well.
-                "status": "OK" if status == "UNSET" else status,
-                "operation": operation if operation != "unknown" else None,
-                "start": span.start_time / 1e9,
-            },
-            is_root=parent is None or parent.is_remote,
-        )
+        parent = span.parent
+        is_root = parent is None or parent.is_remote
+        self._buffer.add(span.context.trace_id, span, is_root=is_root)
+
+
+def describe(span: Any) -> dict[str, Any]:
+    """Return what the control port tells of a span."""
+    parent, status = span.parent, span.status.status_code.name
+    operation = span.attributes.get("naftiko.operation.id")
+    return {
+        "spanId": f"{span.context.span_id:016x}",
+        "parentSpanId": f"{parent.span_id:016x}" if parent else None,
+        "name": span.name,
+        "kind": span.kind.name,
+        "durationMs": round((span.end_time - span.start_time) / 1e6, 3),
+        # Nothing set a status: it went well.
+        "status": "OK" if status == "UNSET" else status,
+        "operation": operation if operation != "unknown" else None,
+        "start": span.start_time / 1e9,
+    }
 
 
 def _resource(label: str) -> Resource:

@@ -266,7 +266,6 @@ class Site:
             for e in new.values()
         ]
 
-
     def _relabelled(self, before: Capability) -> list[str]:
         """Let telemetry use the new label; return what it cannot change."""
         if self._telemetry is not None:

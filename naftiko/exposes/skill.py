@@ -28,6 +28,7 @@ from naftiko.exposes.files import (
     media_type,
 )
 from naftiko.exposes.problems import HttpProblem
+from naftiko.exposes.telemetry import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -256,15 +257,15 @@ class SkillApp:
         else:
             try:
                 # Files are read: other requests go on meanwhile.
-                answer = await asyncio.to_thread(self._answer, path_of(scope))
+                answer = await asyncio.to_thread(self._answer, path_of(scope), scope)
             except FileMissing as error:
                 answer = HttpProblem("not-found", str(error)).answer()
             except FileRefused as error:
                 answer = HttpProblem("malformed-request", str(error)).answer()
         await send_answer(send, answer, is_head=method == "HEAD")
 
-    def _answer(self, path: str) -> Answer:
-        """Return what is at a path.
+    def _answer(self, path: str, scope: Any) -> Answer:
+        """Return what is at a path, and note in the scope which route that is.
 
         Raises:
             FileMissing: Nothing is.
@@ -274,11 +275,14 @@ class SkillApp:
         segments = path.strip("/").split("/")
         match segments:
             case ["" | "skills"]:
+                scope[OPERATION] = "/skills"
                 listed = [_short(skill) for skill in skills.values()]
                 return _json({"count": len(listed), "skills": listed})
             case ["skills", name]:
+                scope[OPERATION] = "/skills/{name}"
                 return _json(_long(self._skill(name, skills)))
             case ["skills", name, "contents"]:
+                scope[OPERATION] = "/skills/{name}/contents"
                 skill = self._skill(name, skills)
                 files = [
                     {"path": file, "size": size, "type": media_type(file)}
@@ -286,10 +290,12 @@ class SkillApp:
                 ]
                 return _json({"name": skill.name, "files": files})
             case ["skills", name, "contents", *rest]:
+                scope[OPERATION] = "/skills/{name}/contents/{file}"
                 file = "/".join(rest)
                 data = _folder(self._skill(name, skills)).read(file)
                 return Answer(200, media_type(file), data)
             case ["skills", name, "download"]:
+                scope[OPERATION] = "/skills/{name}/download"
                 skill = self._skill(name, skills)
                 attachment = f'attachment; filename="{skill.name}.zip"'
                 headers = (("Content-Disposition", attachment),)

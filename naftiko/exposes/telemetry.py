@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Scope = Any
     Send = Callable[[Any], Awaitable[None]]
     Receive = Callable[[], Awaitable[Any]]
+    Labels = tuple[tuple[str, str | int], ...]
     #: What is found out while something goes on: `status`, `error`.
     Found = dict[str, Any]
 
@@ -96,13 +97,16 @@ class Telemetry:
             TraceContextTextMapPropagator,
         )
 
-        from naftiko.exposes.otel import SECONDS, Counter, Sdk
+        from naftiko.exposes.otel import SECONDS, Counter, Sdk, describe
 
         self.settings = settings
-        self.traces = TraceBuffer(settings.buffer_size) if settings.traces else None
+        self.traces = (
+            TraceBuffer(settings.buffer_size, describe) if settings.traces else None
+        )
         self._context: Any = context
         self._trace: Any = trace
         self._found_key = create_key("naftiko.found")
+        self._link_key = create_key("naftiko.link")
         self._sdk = Sdk(settings, label, self.traces)
         self._tracer, meter = self._sdk.tracer, self._sdk.meter
         self._propagator = self._sdk.propagator
@@ -154,7 +158,9 @@ class Telemetry:
     # --- requests ---------------------------------------------------------------------
 
     @contextmanager
-    def request(self, exposes: Exposes, scope: Scope, label: str = "") -> Iterator[Found]:
+    def request(
+        self, exposes: Exposes, scope: Scope, label: str = ""
+    ) -> Iterator[Found]:
         """Put a request into a span; a request without a `status` was not answered.
 
         Args:
@@ -239,29 +245,43 @@ class Telemetry:
         return self._propagator.extract(carrier, empty) if carrier else empty
 
     @contextmanager
-    def inside(self, scope: Scope | None) -> Iterator[None]:
-        """Go on with the trace of a request in another task."""
+    def inside(
+        self, scope: Scope | None, sent: Mapping[str, str] | None = None
+    ) -> Iterator[None]:
+        """Go on with the trace of a request in another task.
+
+        Args:
+            scope: The scope of the request, if there is one.
+            sent: The trace that the message in it belongs to. What follows is a part
+                of that one, with a link to the request, unless they are the same.
+        """
+        trace, context = self._trace, self._context
         found = scope.get(CONTEXT) if scope is not None else None
+        if sent:
+            around = found or context.get_current()
+            here = trace.get_current_span(around).get_span_context()
+            inner = self._w3c.extract(sent, around)
+            there = trace.get_current_span(inner).get_span_context()
+            if there.trace_id != here.trace_id:
+                found = context.set_value(self._link_key, here, inner)
         if found is None:
             yield
             return
-        token = self._context.attach(found)
+        token = context.attach(found)
         try:
             yield
         finally:
-            self._context.detach(token)
+            context.detach(token)
 
     # --- inside a request -------------------------------------------------------------
 
     @contextmanager
     def _span(
-        self, name: str, attributes: Mapping[str, str], **more: Any
+        self, name: str, attributes: Mapping[str, str], links: Any = None
     ) -> Iterator[Any]:
         """Put a part of a request into a span; an error that passes marks it."""
-        span = self._tracer.start_span(name, attributes=attributes, **more)
-        token = self._context.attach(
-            self._trace.set_span_in_context(span, more.get("context"))
-        )
+        span = self._tracer.start_span(name, attributes=attributes, links=links)
+        token = self._context.attach(self._trace.set_span_in_context(span))
         try:
             yield span
         except BaseException as error:
@@ -277,33 +297,21 @@ class Telemetry:
         span.set_status(self._trace.StatusCode.ERROR)
 
     @contextmanager
-    def tool(
-        self, name: str, namespace: str, sent: Mapping[str, str] | None
-    ) -> Iterator[Found]:
+    def tool(self, name: str, namespace: str) -> Iterator[Found]:
         """Put the call of an MCP tool into a span; with an `error` it failed.
 
         Args:
             name: Of a declared tool, or `UNKNOWN`.
             namespace: Of the adapter.
-            sent: The trace that the message itself belongs to. It is the parent, with
-                a link to the HTTP request, unless that is in the same trace already.
         """
-        trace = self._trace
-        here = trace.get_current_span().get_span_context()
-        more: dict[str, Any] = {}
-        if sent:
-            context = self._w3c.extract(sent, self._context.get_current())
-            there = trace.get_current_span(context).get_span_context()
-            if there.trace_id != here.trace_id:
-                more["context"] = context
-                if here.is_valid:
-                    more["links"] = [trace.Link(here)]
+        linked = self._context.get_value(self._link_key)
+        links = [self._trace.Link(linked)] if linked and linked.is_valid else None
         about = {
             "naftiko.operation.id": name,
             "naftiko.namespace": namespace or UNKNOWN,
         }
         found: Found = {}
-        with self._span("mcp.tool", about, **more) as span:
+        with self._span("mcp.tool", about, links) as span:
             yield found
             if "error" in found:
                 self._fail(span, found["error"])
@@ -341,16 +349,15 @@ class Telemetry:
             self._step_seconds.record(time.perf_counter() - started, labels)
 
     @contextmanager
-    def call(self, request: Request, *, injects: bool = True) -> Iterator[Found]:
+    def call(self, request: Request) -> Iterator[Found]:
         """Put an upstream request into a span, and the trace into its headers.
 
         What is found has the `status` of the response. The span shows the URL with
         every secret masked.
 
         Args:
-            request: What is about to be sent. A header that the document sets itself
-                stays as it is.
-            injects: Whether the trace is told.
+            request: What is about to be sent. A header of the trace that it has already
+                stays as it is: the document wants it so.
         """
         method = request.method or "UNKNOWN"
         if method not in _METHODS:
@@ -367,12 +374,11 @@ class Telemetry:
             },
         )
         inside = self._trace.set_span_in_context(span)
-        if injects:
-            self._propagator.inject(request.headers, inside, _KEEPING)
+        self._propagator.inject(request.headers, inside, _KEEPING)
         token = self._context.attach(inside)
         found: Found = {}
         labels = (("method", method), ("server.address", host))
-        told: tuple[tuple[str, str | int], ...] = ()
+        told: Labels = ()
         started = time.perf_counter()
         try:
             yield found
@@ -391,9 +397,9 @@ class Telemetry:
             took = time.perf_counter() - started
             self._context.detach(token)
             span.end()
-            labels = (*labels, *told)
-            self._calls.add(labels)
-            self._call_seconds.record(took, dict(labels), inside)
+            of_call: Labels = (*labels, *told)
+            self._calls.add(of_call)
+            self._call_seconds.record(took, dict(of_call), inside)
 
 
 def _error_of(status: int, error: str | None) -> str:

@@ -6,20 +6,23 @@ not know who makes spans.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     JSON = Any
-    Span = dict[str, JSON]
+    #: Whatever `describe` describes.
+    Span = Any
 
 #: Traces without a root yet that are watched at most: one may never end.
 _MOST_OPEN = 2000
 #: Spans kept of one trace at most. A caller may use one trace for all its requests.
 MOST_SPANS = 500
+_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 class _Trace:
@@ -35,25 +38,30 @@ class TraceBuffer:
 
     Args:
         capacity: How many are kept.
+        describe: Span → its `spanId`, `parentSpanId`, `name`, `kind`, `durationMs` and
+            `status`, `operation` or `None`, and `start` in seconds since the epoch.
+            Only asked when somebody looks.
 
     Raises:
         ValueError: The capacity is below one.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(
+        self, capacity: int, describe: Callable[[Span], dict[str, JSON]]
+    ) -> None:
         if capacity < 1:
             raise ValueError("a trace buffer holds at least one trace")
         self.capacity = capacity
-        self._done: OrderedDict[str, _Trace] = OrderedDict()
-        self._open: OrderedDict[str, deque[Span]] = OrderedDict()
+        self._describe = describe
+        self._done: OrderedDict[int, _Trace] = OrderedDict()
+        self._open: OrderedDict[int, deque[Span]] = OrderedDict()
 
-    def add(self, trace_id: str, span: Span, *, is_root: bool) -> None:
+    def add(self, trace_id: int, span: Span, *, is_root: bool) -> None:
         """Keep a finished span.
 
         Args:
             trace_id: Its trace.
-            span: Its id, the id of its parent, `name`, `kind`, `durationMs`, `status`,
-                `operation`, and `start` in seconds since the epoch.
+            span: The span.
             is_root: It completes the trace. Several may: of each request of a caller
                 that has put them into one trace.
         """
@@ -66,9 +74,9 @@ class TraceBuffer:
                 self._done.move_to_end(trace_id)
             return
         if is_root:
-            spans = self._open.pop(trace_id, None) or deque(maxlen=MOST_SPANS)
-            spans.append(span)
-            self._done[trace_id] = _Trace(span, spans)
+            ended = self._open.pop(trace_id, None) or deque(maxlen=MOST_SPANS)
+            ended.append(span)
+            self._done[trace_id] = _Trace(span, ended)
             if len(self._done) > self.capacity:
                 self._done.popitem(last=False)
             return
@@ -83,14 +91,16 @@ class TraceBuffer:
         return len(self._done)
 
     def find(self, trace_id: str) -> dict[str, JSON] | None:
-        """Return one trace with its spans in the order of their beginning, or `None`."""
-        trace = self._done.get(trace_id.lower())
+        """Return one trace with its spans in the order they began, or `None`."""
+        number = int(trace_id, 16) if _TRACE_ID.fullmatch(trace_id) else 0
+        trace = self._done.get(number)
         if trace is None:
             return None
-        shown = _summary(trace_id.lower(), trace)
+        spans = [self._describe(span) for span in trace.spans]
+        shown = _summary(number, self._describe(trace.root), spans)
         del shown["spanCount"]
-        ordered = sorted(trace.spans, key=lambda span: span["start"])
-        return {**shown, "spans": [_shown(span) for span in ordered]}
+        spans.sort(key=lambda span: span["start"])
+        return {**shown, "spans": [_shown(span) for span in spans]}
 
     def latest(self, operation: str = "", status: str = "") -> list[dict[str, JSON]]:
         """Return what the traces are, newest first.
@@ -101,24 +111,26 @@ class TraceBuffer:
         """
         found = []
         for trace_id, trace in reversed(self._done.items()):
-            shown = _summary(trace_id, trace)
-            names = f"{trace.root['name']} {shown['operation']}"
+            root = self._describe(trace.root)
+            shown = _summary(trace_id, root, [*map(self._describe, trace.spans)])
+            names = f"{root['name']} {shown['operation']}"
             if operation in names and status.upper() in ("", shown["status"]):
                 found.append(shown)
         return found
 
 
-def _summary(trace_id: str, trace: _Trace) -> dict[str, JSON]:
-    root = trace.root
-    failed = any(span["status"] == "ERROR" for span in trace.spans)
+def _summary(
+    trace_id: int, root: Mapping[str, JSON], spans: list[dict[str, JSON]]
+) -> dict[str, JSON]:
+    failed = any(span["status"] == "ERROR" for span in spans)
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(root["start"]))
     milliseconds = int(root["start"] % 1 * 1000)
     return {
-        "traceId": trace_id,
+        "traceId": f"{trace_id:032x}",
         "operation": root["operation"] or root["name"],
         "durationMs": root["durationMs"],
         "status": "ERROR" if failed else "OK",
-        "spanCount": len(trace.spans),
+        "spanCount": len(spans),
         "timestamp": f"{moment}.{milliseconds:03d}Z",
     }
 
