@@ -484,6 +484,18 @@ def test_a_reload_that_changes_nothing_tells_nobody() -> None:
     assert asyncio.run(run()) == []
 
 
+def test_a_server_introduces_itself_anew() -> None:
+    """Name and instructions are those of the version that is served."""
+    app, _ = mcp_app(tools=[CREW], description="Before.")
+    _other(app, tools=[CREW], description="After.", namespace="navy")
+    hello = asyncio.run(_hello(app, "2025-11-25"))
+    assert hello["instructions"] == "After."
+    assert hello["serverInfo"]["name"] == "navy"
+    found = asking(app, "server/discover", None, MODERN)["result"]
+    assert found["instructions"] == "After."
+    assert found["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "navy"
+
+
 def test_a_call_under_way_finishes_with_what_it_began() -> None:
     """A reload neither stops nor mixes a call that is waiting for its answer."""
     gate = asyncio.Event()
