@@ -255,8 +255,12 @@ class Server:
                 _log.warning("requests under way are cut off after %.0f s", GRACE)
                 break
             await asyncio.sleep(0.02)
-        with suppress(asyncio.TimeoutError, Exception):
-            await asyncio.wait_for(stack.aclose(), _LAST)
+        try:
+            # In this very task: what was entered here has to be left here.
+            async with asyncio.timeout(_LAST):
+                await stack.aclose()
+        except TimeoutError:
+            _log.warning("an adapter did not end in time")
         for server in servers:
             server.force_exit = True
         for task in tasks:

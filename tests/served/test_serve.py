@@ -1,0 +1,495 @@
+"""`naftiko serve` as a process: where it listens, how it starts, reloads and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from recorder import Received, Recorder, response
+
+from serving_process import Server, write
+
+UPSTREAM = {
+    "type": "http",
+    "namespace": "api",
+    "baseUri": "http://127.0.0.1:9",
+    "resources": [
+        {
+            "name": "things",
+            "path": "/things",
+            "operations": [{"name": "things", "method": "GET"}],
+        }
+    ],
+}
+
+
+def rest(name: str = "shop", port: int = 0, path: str = "/things", **more: Any) -> Any:
+    """Return a REST adapter with one route."""
+    operation = {"method": "GET", "name": "things", "call": "api.things"}
+    resource = {"path": path, "operations": [operation]}
+    adapter = {"type": "rest", "namespace": name, "resources": [resource], **more}
+    return {**adapter, "port": port} if port is not None else adapter
+
+
+def mcp(name: str = "shop-mcp", port: int = 0, **more: Any) -> Any:
+    """Return an MCP adapter with one tool."""
+    tool = {"name": "things", "description": "List things.", "call": "api.things"}
+    return {"type": "mcp", "namespace": name, "port": port, "tools": [tool], **more}
+
+
+CONTROL = {
+    "type": "control",
+    "port": 0,
+    "management": {"info": True, "reload": True, "validate": True},
+    "observability": {"enabled": False},
+}
+
+
+def document(*exposes: Any, **more: Any) -> Any:
+    """Return a document that exposes these adapters."""
+    return {
+        "naftiko": "1.0.0-alpha2",
+        "info": {"label": "Shop", "description": "A shop."},
+        "capability": {"consumes": [UPSTREAM], "exposes": list(exposes)},
+        **more,
+    }
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def upstream() -> Any:
+    """Serve the upstream API."""
+    with Recorder(response('[{"id": 1}]')) as server:
+        yield server
+
+
+def failing(*words: str | Path, **environment: str) -> tuple[int, str]:
+    """Run `naftiko serve` where it must not start; return exit code and errors."""
+    done = subprocess.run(
+        [sys.executable, "-m", "naftiko", "serve", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_every_adapter_of_a_document(tmp_path: Path, upstream: Recorder) -> None:
+    """REST, MCP and control from one file, each at its port; SIGTERM ends all with 0."""
+    file = write(tmp_path / "shop.yaml", document(rest(), mcp(), CONTROL))
+    with Server(file, "--base-uri", upstream.url, ready=3) as server:
+        answer = requests.get(f"{server.urls['shop']}/things", timeout=5)
+        assert (answer.status_code, answer.json()) == (200, [{"id": 1}])
+        assert requests.get(f"{server.urls['shop']}/docs", timeout=5).status_code == 200
+        ready = requests.get(f"{server.urls['control']}/health/ready", timeout=5)
+        assert ready.json()["status"] == "UP"
+        states = [a["state"] for a in ready.json()["adapters"]]
+        assert states == ["started"] * 3
+        assert server.stop() == 0
+        assert server.process.stdout is not None
+        assert server.process.stdout.read() == ""
+
+
+def test_base_uri_of_the_environment(tmp_path: Path, upstream: Recorder) -> None:
+    """`NAFTIKO_BASE_URI_<NAMESPACE>` applies to serving too."""
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    with Server(file, NAFTIKO_BASE_URI_API=upstream.url) as server:
+        url = f"{server.urls['shop']}/things"
+        assert requests.get(url, timeout=5).status_code == 200
+
+
+def test_ports_and_adapters(tmp_path: Path, upstream: Recorder) -> None:
+    """`--port NAME=PORT` moves one adapter, `--adapter` chooses."""
+    port = free_port()
+    file = write(tmp_path / "shop.yaml", document(rest(port=1), mcp(port=1)))
+    words = ("--base-uri", upstream.url)
+    with Server(
+        file, *words, "--port", f"shop={port}", "--port", "shop-mcp=0", ready=2
+    ) as server:
+        assert server.urls["shop"] == f"http://127.0.0.1:{port}"
+        assert server.stop() == 0
+    with Server(file, *words, "--adapter", "shop", "--port", str(port)) as server:
+        assert list(server.urls) == ["shop"]
+        assert server.stop(signal.SIGINT) == 0
+
+
+def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
+    """Each adapter below its name; two of one name below that of their documents."""
+    one = write(tmp_path / "one.yaml", document(rest(port=1), mcp(port=1)))
+    two = write(tmp_path / "two.yaml", document(rest(port=1), mcp("other", port=1)))
+    words = ("--base-uri", upstream.url, "--single-port", "0")
+    with Server(one, two, *words, ready=3) as server:
+        base = server.urls["other"].removesuffix("/other")
+        listed = requests.get(base, timeout=5).json()["adapters"]
+        assert [a["path"] for a in listed] == [
+            "/one/shop", "/shop-mcp", "/two/shop", "/other",
+        ]  # fmt: skip
+        for prefix in ("/one/shop", "/two/shop"):
+            answer = requests.get(f"{base}{prefix}/things", timeout=5)
+            assert answer.json() == [{"id": 1}]
+            api = requests.get(f"{base}{prefix}/openapi.json", timeout=5).json()
+            assert api["servers"] == [{"url": prefix}]
+        call = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "t", "version": "1"},
+        }}  # fmt: skip
+        accept = {"Accept": "application/json, text/event-stream"}
+        answer = requests.post(
+            f"{base}/other/mcp", json=call, headers=accept, timeout=5
+        )
+        assert answer.status_code == 200
+        assert requests.get(f"{base}/nowhere", timeout=5).status_code == 404
+        page = requests.get(base, headers={"Accept": "text/html"}, timeout=5)
+        assert '<a href="/one/shop/docs">' in page.text
+
+
+@pytest.mark.parametrize(
+    ("exposes", "words", "code", "message"),
+    [
+        ([], (), 4, "Capability must expose at least one endpoint"),
+        ([rest(port=None)], (), 4, "'shop' has no port"),
+        ([rest(), rest("b")], ("--port", "1"), 4, "but there are 2"),
+        ([rest(port=8991), mcp(port=8991)], (), 4, "both want port 8991"),
+        ([rest()], ("--adapter", "shap"), 4, "no adapter is called 'shap'"),
+        ([rest()], ("--port", "x=1"), 4, "no adapter is called 'x'"),
+        ([rest()], ("--port", "99999"), 2, "'99999' is no port"),
+        ([rest()], ("--host", "0.0.0.0"), 4, "confirm it with --allow-public"),
+        ([rest()], ("--stdio",), 4, "has no MCP adapter"),
+        ([rest()], ("--stdio", "--port", "1"), 2, "listens on no port"),
+        ([rest()], ("--variable", "X"), 2, "NAME=header:X-Name"),
+        ([rest()], ("--base-uri", "nope=http://x"), 1, "no namespace is called 'nope'"),
+        ([rest()], ("--tools", "some"), 2, "all, search"),
+        (
+            [rest(authentication={"type": "bearer", "token": "{{TOKEN}}"})],
+            (),
+            4,
+            "'TOKEN', which no bind declares",
+        ),
+    ],
+)
+def test_what_cannot_be_served(
+    tmp_path: Path, exposes: Any, words: Any, code: int, message: str
+) -> None:
+    """It says why and how to mend it, and ends at once; nothing stays behind."""
+    data = document(*exposes)
+    if not exposes:
+        del data["capability"]["exposes"]
+    file = write(tmp_path / "shop.yaml", data)
+    found, errors = failing(file, *words)
+    assert message in errors
+    assert found == code
+
+
+def test_a_document_that_is_broken(tmp_path: Path) -> None:
+    """Exit code 3, with file, line and column, as for every other command."""
+    (tmp_path / "bad.yaml").write_text("naftiko: [", "utf-8")
+    code, errors = failing(tmp_path / "bad.yaml")
+    assert code == 3
+    assert "bad.yaml:1:" in errors
+    assert failing(tmp_path / "gone.yaml")[0] == 3
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """It is told before anything is served, with what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file = write(tmp_path / "shop.yaml", document(mcp(), rest(port=port)))
+        code, errors = failing(file)
+    assert code == 4
+    assert f"127.0.0.1:{port} cannot be had: Address already in use" in errors
+    assert "--port shop=PORT" in errors
+
+
+def test_a_public_address_of_the_document(tmp_path: Path, upstream: Recorder) -> None:
+    """Without authentication it is served to this machine only, unless confirmed."""
+    file = write(tmp_path / "shop.yaml", document(rest(address="0.0.0.0")))
+    with Server(file, "--base-uri", upstream.url) as server:
+        assert "[W-address-public]" in server.text
+        assert "127.0.0.1" in server.urls["shop"]
+        assert server.stop() == 0
+    with Server(file, "--base-uri", upstream.url, "--allow-public") as server:
+        assert "is open to everyone" in server.text
+        assert "0.0.0.0" in server.urls["shop"]
+        assert server.stop() == 0
+
+
+def test_requests_under_way_are_finished(tmp_path: Path, upstream: Recorder) -> None:
+    """After SIGTERM nothing new is taken, what is under way gets its answer."""
+    arrived = threading.Event()
+
+    def slow(_: Received) -> bytes:
+        arrived.set()
+        time.sleep(1.0)
+        return response('"late"')
+
+    upstream.answer = slow
+    file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
+    with Server(file, "--base-uri", upstream.url, ready=2) as server:
+        url = f"{server.urls['shop']}/things"
+        answers: list[Any] = []
+        thread = threading.Thread(
+            target=lambda: answers.append(requests.get(url, timeout=10))
+        )
+        thread.start()
+        assert arrived.wait(5)
+        started = time.monotonic()
+        assert server.stop() == 0
+        thread.join(10)
+        assert answers[0].json() == "late"
+        assert time.monotonic() - started < 10
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, timeout=2)
+
+
+def test_an_upstream_that_never_answers_does_not_hold_the_end(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """Draining has an end: exit code 0 within ten seconds."""
+    arrived, release = threading.Event(), threading.Event()
+
+    def never(_: Received) -> bytes | None:
+        arrived.set()
+        release.wait(30)
+        return None
+
+    upstream.answer = never
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    with Server(file, "--base-uri", upstream.url) as server:
+        url = f"{server.urls['shop']}/things"
+
+        def ask() -> None:
+            with suppress(requests.RequestException):
+                requests.get(url, timeout=20)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert arrived.wait(5)
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 10
+        release.set()
+        thread.join(10)
+
+
+def test_a_change_is_served_without_dropping_a_request(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """Under load, every request is answered by the old version or the new one."""
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    with Server(file, "--base-uri", upstream.url, "--reload") as server:
+        base = server.urls["shop"]
+        statuses: dict[str, set[int]] = {"/things": set(), "/new": set()}
+        stop = threading.Event()
+
+        def load(path: str) -> None:
+            with requests.Session() as session:
+                while not stop.is_set():
+                    code = session.get(base + path, timeout=5).status_code
+                    statuses[path].add(code)
+
+        threads = [threading.Thread(target=load, args=(path,)) for path in statuses]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        time.sleep(1.0)
+        both = document(rest())
+        both["capability"]["exposes"][0]["resources"] += rest(path="/new")["resources"]
+        write(file, both)
+        server.wait_for("^reloaded")
+        time.sleep(0.3)
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+        assert statuses == {"/things": {200}, "/new": {404, 200}}
+
+
+def test_a_broken_edit_keeps_the_old_version(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """It says why, in the log and at the control port, and goes on."""
+    file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
+    with Server(file, "--base-uri", upstream.url, "--reload", ready=2) as server:
+        control = server.urls["control"]
+        time.sleep(0.1)
+        file.write_text("naftiko: [", "utf-8")
+        line = server.wait_for("not reloaded")
+        assert f"{file}:1:" in line["message"]
+        url = f"{server.urls['shop']}/things"
+        assert requests.get(url, timeout=5).status_code == 200
+        answer = requests.post(f"{control}/config/reload", timeout=5)
+        assert answer.status_code == 422
+        assert "shop.yaml:1:" in answer.json()["problems"][0]
+        write(file, document(rest(path="/other"), CONTROL))
+        server.wait_for("^reloaded")
+        assert requests.get(url, timeout=5).status_code == 404
+        answer = requests.post(f"{control}/config/reload", timeout=5)
+        assert answer.json() == {"status": "reloaded", "problems": []}
+
+
+def test_what_reloading_cannot_change(tmp_path: Path, upstream: Recorder) -> None:
+    """New, gone and moved adapters are named; the others are served anew."""
+    file = write(tmp_path / "shop.yaml", document(rest(), mcp(), CONTROL))
+    with Server(file, "--base-uri", upstream.url, ready=3) as server:
+        write(file, document(rest(port=1), rest("more"), CONTROL))
+        answer = requests.post(f"{server.urls['control']}/config/reload", timeout=5)
+        told = " ".join(answer.json()["problems"])
+        assert "'shop' moves" in told
+        assert "'more' is new" in told
+        assert "'shop-mcp' is gone" in told
+
+
+def test_workers_share_a_port_and_are_replaced(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """One that is killed is replaced, and requests go on; SIGTERM ends them all."""
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    words = ("--base-uri", upstream.url, "--workers", "2")
+    with Server(file, *words) as server:
+        url = f"{server.urls['shop']}/things"
+        workers = [
+            line["worker"] for line in server.lines if "started" in line["message"]
+        ]
+        assert len(workers) == 2
+        for _ in range(5):
+            assert requests.get(url, timeout=5).status_code == 200
+        os.kill(workers[0], signal.SIGKILL)
+        server.wait_for("died")
+        line = server.wait_for("worker .* started")
+        assert line["worker"] not in workers
+        answered = sum(_ask(url) for _ in range(40))
+        assert answered == 40
+        assert server.stop() == 0
+        for pid in (workers[1], line["worker"]):
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+
+def _ask(url: str) -> bool:
+    """Ask once; a connection that the killed worker had taken may be lost."""
+    for _ in range(3):
+        try:
+            return requests.get(url, timeout=5).status_code == 200
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    return False
+
+
+def test_log_lines(tmp_path: Path, upstream: Recorder) -> None:
+    """One line for each request, without its query; text for people, JSON for programs."""
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    with Server(file, "--base-uri", upstream.url) as server:
+        requests.get(f"{server.urls['shop']}/things?token=s3cr3t", timeout=5)
+        line = server.wait_for("GET /things")
+        assert (line["status"], line["adapter"], line["level"]) == (200, "shop", "info")
+        assert line["duration_ms"] > 0
+        server.stop()
+        assert "s3cr3t" not in server.text
+    words = (
+        "--base-uri",
+        upstream.url,
+        "--log-format",
+        "text",
+        "--log-level",
+        "warning",
+    )
+    server = Server(file, *words)
+    threading.Timer(1.5, server.stop).start()
+    with pytest.raises(AssertionError, match="ended without"):
+        server.wait_for("never")
+    assert server.text == ""
+    server.__exit__()
+
+
+def test_stdio(tmp_path: Path, upstream: Recorder) -> None:
+    """`--stdio` speaks MCP on standard output, and nothing else; its end ends it."""
+    file = write(tmp_path / "shop.yaml", document(rest(), mcp(transport="stdio")))
+    lines = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "t", "version": "1"}}},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call",
+         "params": {"name": "things", "arguments": {}}},
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "naftiko", "serve", str(file), "--stdio",
+         "--base-uri", upstream.url],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    answers = []
+    for line in lines:
+        process.stdin.write(json.dumps(line) + "\n")
+        process.stdin.flush()
+        if "id" in line:
+            answers.append(json.loads(process.stdout.readline()))
+    rest_of_output, errors = process.communicate(timeout=15)
+    assert [a["id"] for a in answers] == [1, 2]
+    assert json.loads(answers[1]["result"]["content"][0]["text"]) == [{"id": 1}]
+    assert rest_of_output == ""
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_open_sessions_do_not_hold_the_end(tmp_path: Path, upstream: Recorder) -> None:
+    """An event stream of an MCP session ends with the server: exit 0 within 10 s."""
+    file = write(tmp_path / "shop.yaml", document(mcp()))
+    call = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "t", "version": "1"},
+    }}  # fmt: skip
+    accept = {"Accept": "application/json, text/event-stream"}
+    with Server(file, "--base-uri", upstream.url) as server:
+        url = f"{server.urls['shop-mcp']}/mcp"
+        answer = requests.post(url, json=call, headers=accept, timeout=5)
+        session = {"Mcp-Session-Id": answer.headers["Mcp-Session-Id"], **accept}
+        done = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        requests.post(url, json=done, headers=session, timeout=5)
+        with requests.get(url, headers=session, stream=True, timeout=20) as stream:
+            assert stream.status_code == 200
+            started = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - started < 10
+
+
+def test_callers_bring_their_own_credential(tmp_path: Path, upstream: Recorder) -> None:
+    """`--variable NAME=header:X-Name`: for that request only, and never logged."""
+    data = document(rest(), binds=[{"namespace": "env", "keys": {"KEY": "KEY"}}])
+    adapter = {**UPSTREAM, "authentication": {"type": "bearer", "token": "{{KEY}}"}}
+    data["capability"]["consumes"] = [adapter]
+    file = write(tmp_path / "shop.yaml", data)
+    words = ("--base-uri", upstream.url, "--variable", "KEY=header:X-Key")
+    with Server(file, *words, KEY="of-the-server") as server:
+        url = f"{server.urls['shop']}/things"
+        for key in ("caller-one", "caller-two"):
+            assert (
+                requests.get(url, headers={"X-Key": key}, timeout=5).status_code == 200
+            )
+            assert upstream.last.headers["authorization"] == f"Bearer {key}"
+        assert requests.get(url, timeout=5).status_code == 401
+        assert len(upstream.received) == 2
+        server.stop()
+        assert "caller-" not in server.text
+        assert "of-the-server" not in server.text
