@@ -338,7 +338,7 @@ class AioTransport:
             key = (hop.is_home, hop.request.socket if hop.is_home else "", hop.origin)
             route = self._routes.get(key)
             if route is None:
-                route = await self._new_route(key, hop.request)
+                route = await self._new_route(key, hop)
             given = hop.headers
             hop.headers = _with_cookies(hop, jars.get(hop.origin))
             if hop.auth is not None or route.session is None:
@@ -393,7 +393,7 @@ class AioTransport:
             if upload is not None:
                 upload.abort()
             if isinstance(error, _ERRORS):
-                raise _failure(error, hop.request, upload) from None
+                raise _failure(error, hop, upload) from None
             raise
         return _Answer(hop, raw, upload)
 
@@ -421,7 +421,7 @@ class AioTransport:
                 raise too_large(hop.request, limit)
             return b"".join(chunks)
         except _ERRORS as error:
-            raise _failure(error, hop.request, upload, reading=True) from None
+            raise _failure(error, hop, upload, reading=True) from None
         finally:
             self._end(raw)
 
@@ -457,7 +457,7 @@ class AioTransport:
         except Damaged as error:
             raise damaged(error, hop.request) from None
         except _ERRORS as error:
-            raise _failure(error, hop.request, upload, reading=True) from None
+            raise _failure(error, hop, upload, reading=True) from None
 
     async def _finish(self, raw: aiohttp.ClientResponse) -> None:
         """Be done with a redirect; its connection is kept when its body is small."""
@@ -479,7 +479,7 @@ class AioTransport:
 
     # --- origins ----------------------------------------------------------------------
 
-    async def _new_route(self, key: tuple[bool, str, str], request: Request) -> _Route:
+    async def _new_route(self, key: tuple[bool, str, str], hop: Hop) -> _Route:
         async with self._lock:
             route = self._routes.get(key)
             if route is None:
@@ -488,9 +488,9 @@ class AioTransport:
                 try:
                     route = self._routes[key] = await self._looked_up(*key)
                 except OSError as error:
-                    raise _failure(error, request) from None
+                    raise _failure(error, hop) from None
                 except ValueError:
-                    raise refusal("the URL is malformed", request) from None
+                    raise refusal("the URL is malformed", hop.request) from None
         return route
 
     async def _looked_up(self, is_home: bool, path: str, origin: str) -> _Route:
@@ -542,7 +542,7 @@ class AioTransport:
 
 def _failure(
     error: BaseException,
-    request: Request,
+    hop: Hop,
     upload: _Upload | None = None,
     *,
     reading: bool = False,
@@ -557,7 +557,9 @@ def _failure(
         error = error.__cause__
     what = next(text for kind, text in _FAILURES if isinstance(error, kind))
     timed_out = isinstance(error, TimeoutError)
-    return failed(what, error, request, timed_out=timed_out, reading=reading)
+    return failed(
+        what, error, hop.request, url=hop.url, timed_out=timed_out, reading=reading
+    )
 
 
 async def _framed(

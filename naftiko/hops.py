@@ -205,10 +205,13 @@ class Hop:
         return True
 
     def close(self) -> None:
-        """Close the file that was opened for this hop."""
+        """Close the files that were opened for this hop."""
         if self._file is not None:
             self._file.close()
             self._file = None
+        body: Any = self.body
+        if hasattr(body, "release"):
+            body.release()
 
 
 def too_large(request: Request, limit: int) -> TransportError:
@@ -252,11 +255,10 @@ def _query(url: str) -> bytes:
 
 def _holds(content: bytes, request: Request) -> bool:
     """Tell whether a content holds a credential of a request, in any encoding."""
-    credentials = getattr(request, "credentials", request.secrets)
-    if not content or not credentials:
+    if not content or not request.credentials:
         return False
     text = content.decode("utf-8", "replace")
-    return mask(text, credentials) != text
+    return mask(text, request.credentials) != text
 
 
 def _without_user(url: str) -> str:

@@ -236,7 +236,7 @@ class HttpTransport:
             retries=_NO_RETRIES,
             redirect=False,
             assert_same_host=False,
-            timeout=Timeouts(*timeout) if isinstance(timeout, tuple) else timeout,
+            timeout=_timeouts(timeout),
             preload_content=False,
             decode_content=False,
             # A body whose length nobody knows.
@@ -372,6 +372,11 @@ def _prepared(hop: Hop) -> PreparedRequest:
     prepared.headers = _wire_headers(hop)
     prepared.body = hop.content
     return prepared
+
+
+def _timeouts(timeout: Timeout) -> Timeouts:
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    return Timeouts(connect=connect, read=read)
 
 
 def _headers_of(raw: BaseHTTPResponse) -> Headers:
