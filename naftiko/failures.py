@@ -71,9 +71,7 @@ def failure(
     what = next(text for kind, text in _FAILURES if isinstance(error, kind))
     if timed_out and not isinstance(error, _TIMEOUTS[:2]):
         what = "no response within the timeout"
-    return failed(
-        what, error, request, url=url, timed_out=timed_out, reading=reading
-    )
+    return failed(what, error, request, url=url, timed_out=timed_out, reading=reading)
 
 
 def failed(
