@@ -243,7 +243,7 @@ class HttpTransport:
             retries=_NO_RETRIES,
             redirect=False,
             assert_same_host=False,
-            timeout=Timeouts(*timeout) if isinstance(timeout, tuple) else timeout,
+            timeout=_timeouts(timeout),
             preload_content=False,
             decode_content=False,
             # A body whose length nobody knows.
@@ -524,6 +524,11 @@ class _Hop:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _timeouts(timeout: Timeout) -> Timeouts:
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    return Timeouts(connect=connect, read=read)
 
 
 def _headers_of(raw: BaseHTTPResponse) -> Headers:
