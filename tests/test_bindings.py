@@ -18,7 +18,9 @@ AUTH = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
 
 def token(api: naftiko.Capability) -> str:
     """Return the token that a call sends."""
-    return api.exchange("api.op").request.headers["Authorization"].removeprefix("Bearer ")
+    return (
+        api.exchange("api.op").request.headers["Authorization"].removeprefix("Bearer ")
+    )
 
 
 def bound(folder: Path, location: str, entry: str = "T") -> naftiko.Capability:
@@ -158,9 +160,22 @@ def test_a_variable_in_no_bind_is_looked_up_in_the_environment(
 PLACES: list[dict[str, Any]] = [
     {"consumes": {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}},
     {"consumes": {"authentication": {"type": "bearer", "token": "{{tools.TOKEN}}"}}},
-    {"consumes": {"inputParameters": [{"name": "k", "in": "query", "value": "{{TOKEN}}"}]}},
-    {"operation": {"inputParameters": [{"name": "k", "in": "header", "value": "{{env.TOKEN}}"}]}},
-    {"operation": {"method": "POST", "body": {"type": "json", "data": {"k": "{{TOKEN}}"}}}},
+    {
+        "consumes": {
+            "inputParameters": [{"name": "k", "in": "query", "value": "{{TOKEN}}"}]
+        }
+    },
+    {
+        "operation": {
+            "inputParameters": [{"name": "k", "in": "header", "value": "{{env.TOKEN}}"}]
+        }
+    },
+    {
+        "operation": {
+            "method": "POST",
+            "body": {"type": "json", "data": {"k": "{{TOKEN}}"}},
+        }
+    },
     {"operation": {"method": "POST", "body": "{{s.TOKEN}}"}},
     {"consumes": {"baseUri": "http://127.0.0.1:9/{{TOKEN}}"}},
 ]
