@@ -520,10 +520,13 @@ class _Hop:
         return True
 
     def close(self) -> None:
-        """Close the file that was opened for this hop."""
+        """Close the files that were opened for this hop."""
         if self._file is not None:
             self._file.close()
             self._file = None
+        body: Any = self.body
+        if hasattr(body, "pieces"):
+            body.release()
 
 
 def _timeouts(timeout: Timeout) -> Timeouts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gc
 import gzip
 import hashlib
 import io
@@ -415,6 +416,31 @@ def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
                 tracemalloc.stop()
             assert server.counted >= 100_000_000
             assert peak < 10_000_000
+
+
+def test_a_file_is_closed_when_the_server_goes_away(tmp_path: Path) -> None:
+    """A connection that breaks in the middle of a body leaves nothing open."""
+    file = tmp_path / "large"
+    with file.open("wb") as stream:
+        stream.truncate(50_000_000)
+    form = {"method": "POST", "body": {"type": "multipart", "data": {"body": "{{body}}"}}}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def leave() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    connection.recv(10)
+                    connection.close()
+
+        threading.Thread(target=leave, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for operation in ({"method": "POST"}, form):
+            with capability(operation, base_uri=url) as api:
+                with pytest.raises(naftiko.TransportError):
+                    api.call("api.op", body=file)
+                gc.collect()  # an open file is a warning, and that an error
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 class _Counter:
