@@ -430,7 +430,7 @@ def test_a_file_is_closed_when_the_server_goes_away(tmp_path: Path) -> None:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = listener.accept()
-                    connection.recv(10)
+                    connection.recv(500_000, socket.MSG_WAITALL)
                     connection.close()
 
         threading.Thread(target=leave, daemon=True).start()
