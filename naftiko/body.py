@@ -126,6 +126,10 @@ class Joined:
             self._next = self._position = 0
         return self._position
 
+    def release(self) -> None:
+        """Close what was opened to be read."""
+        self._leave()
+
     def _opened(self, number: int) -> IO[bytes]:
         piece = self.pieces[number]
         if isinstance(piece, bytes):

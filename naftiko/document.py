@@ -210,7 +210,11 @@ def _plain(value: Any, name: str, depth: int = 0) -> JSON:
     if depth > MAX_DEPTH:
         _refuse(name, 1, 1, "E-yaml-depth", f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
-        return {str(k): _plain(v, name, depth + 1) for k, v in value.items()}
+        data = {str(k): _plain(v, name, depth + 1) for k, v in value.items()}
+        if len(data) < len(value):
+            text = "two keys of a mapping are the same as text"
+            _refuse(name, 1, 1, "E-yaml-duplicate-key", text, "keep one of them")
+        return data
     if isinstance(value, (list, tuple)):
         return [_plain(item, name, depth + 1) for item in value]
     if isinstance(value, date):

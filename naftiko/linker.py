@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko import formats
 from naftiko.base_uri import compile_base_uri, note_templates
-from naftiko.errors import OutputError, did_you_mean, names_of, nearest, shorten
+from naftiko.errors import OutputError, did_you_mean, names_of, shorten
 from naftiko.expressions import (
     STEP_PATH_HINT,
     Scope,
@@ -33,7 +33,7 @@ from naftiko.outputs import compile_path, is_plain, is_root, needs_length
 from naftiko.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from naftiko.errors import Problem
     from naftiko.findings import Findings
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
     JSON = Any
 
+_OWNER = re.compile(
+    r"((?:/capability)?/consumes/\d+)(/resources/\d+(?:/operations/\d+)?)?(/.*)?$"
+)
 _BARE_ENV = re.compile(r"env\.[A-Z][A-Z0-9_]*")
 _HINTS_BY_METHOD = {"DELETE": "destructive"}
 
@@ -98,6 +101,8 @@ class _Linker:
         self.by_name: dict[str, list[Operation]] = defaultdict(list)
         self.registry = Registry()
         self.used: dict[str, DocumentPath] = {}
+        #: How many names may still be compared to find out what was meant.
+        self.comparisons = 50_000
         self.namespaces = {consumes.namespace for consumes in spec.consumes}
         self.aggregates = [
             f"{namespace}.{function.name}"
@@ -119,9 +124,7 @@ class _Linker:
                 self._uses(fields, consumes.authentication.path)
             base = compile_base_uri(consumes.base_uri, self.scope)
             base_names[where] = frozenset(base.names)
-        noted = [
-            p for p in found.problems if p.code[0] == "U" and p.severity == "error"
-        ]
+        noted = _by_owner(found.problems)
         addresses, ambiguous = _addresses(spec)
         operations = []
         for ref, operation in zip(addresses, spec.operations, strict=True):
@@ -131,7 +134,9 @@ class _Linker:
                 path=paths.get(ref),
                 append_unplaced=append_unplaced,
             )
-            problems = [p for p in noted if _concerns(p, operation)]
+            at = operation.path
+            owners = (operation.consumes.path, at[:-2], at) if noted else ()
+            problems = [p for owner in owners for p in noted.get(pointer(owner), ())]
             for finding in layout.findings:
                 if finding.code == "U-template":
                     at = self._leaf(finding.path, _is_no_template) or finding.path
@@ -342,7 +347,7 @@ class _Linker:
                 "U-call-unresolved",
                 path,
                 f"no adapter has the namespace '{shorten(namespace)}'",
-                did_you_mean(namespace, known) or f"declared: {names_of(known)}",
+                self._like(namespace, known) or f"declared: {names_of(known)}",
             )
         elif kind == "from":
             names = [
@@ -356,7 +361,7 @@ class _Linker:
                     "U-call-unresolved",
                     path,
                     f"'{namespace}' has no tool or operation '{shorten(action)}'",
-                    did_you_mean(action, names) or f"it has: {names_of(names)}",
+                    self._like(action, names) or f"it has: {names_of(names)}",
                 )
 
     def function(self, function: Function, namespace: str) -> None:
@@ -370,7 +375,7 @@ class _Linker:
                     "U-call-unresolved",
                     (*function.path, "ref"),
                     f"no aggregate function is called '{shorten(function.ref)}'",
-                    did_you_mean(function.ref, self.aggregates)
+                    self._like(function.ref, self.aggregates)
                     or f"declared: {names_of(self.aggregates)}",
                 )
         elif not function.steps and not function.is_mock:
@@ -412,38 +417,45 @@ class _Linker:
             self.found.add(
                 "U-operation-ambiguous",
                 path,
-                f"'{call}' names {len(named)} operations",
+                f"'{shorten(call)}' names {len(named)} operations",
                 "give each operation its own name",
             )
-        elif namespace not in self.namespaces:
-            elsewhere = [op.ref for op in self.registry.values() if op.name == name]
-            near = nearest(namespace, self.namespaces, 1)
-            hint = f"did you mean '{elsewhere[0]}'?" if elsewhere else ""
-            imported = [i for i in self.spec.imports if i.namespace == namespace]
-            if imported:
-                source = shorten(imported[0].location)
-                hint = (
+            return None
+        what = "operation" if namespace in self.namespaces else "namespace"
+        self.found.add(
+            "U-call-unresolved",
+            path,
+            f"'{shorten(call)}' names no declared {what}",
+            self._meant(namespace, name, call),
+        )
+        return None
+
+    def _meant(self, namespace: str, name: str, call: str) -> str:
+        """Return what a call that names nothing was probably meant to name."""
+        operations = self.registry.values()
+        if namespace in self.namespaces:
+            known = [op.ref for op in operations if op.namespace == namespace]
+            return self._like(call, known) or (
+                f"'{shorten(namespace)}' has: {names_of(known, 8)}"
+            )
+        for entry in self.spec.imports:
+            if entry.namespace == namespace:
+                source = shorten(entry.location)
+                return (
                     f"'{namespace}' is imported from {source}, which is not available"
                 )
-            if not hint and near:
-                hint = f"did you mean the namespace '{near[0]}'?"
-            self.found.add(
-                "U-call-unresolved",
-                path,
-                f"'{shorten(call)}' names no declared namespace",
-                hint or f"declared: {names_of(sorted(self.namespaces))}",
-            )
-        else:
-            known = [
-                op.ref for op in self.registry.values() if op.namespace == namespace
-            ]
-            self.found.add(
-                "U-call-unresolved",
-                path,
-                f"'{shorten(call)}' names no declared operation",
-                did_you_mean(call, known) or f"'{namespace}' has: {names_of(known, 8)}",
-            )
-        return None
+        for op in operations:
+            if op.name == name:
+                return f"did you mean '{op.ref}'?"
+        like = self._like(namespace, self.namespaces)
+        return like.replace("mean", "mean the namespace") or (
+            f"declared: {names_of(sorted(self.namespaces))}"
+        )
+
+    def _like(self, name: str, known: Collection[str]) -> str:
+        """Return `did you mean …?`, as long as looking for it is worth the time."""
+        self.comparisons -= len(known)
+        return did_you_mean(name, known) if self.comparisons >= 0 else ""
 
     def _steps(self, function: Function) -> None:
         earlier: list[str] = []
@@ -465,8 +477,7 @@ class _Linker:
                     "U-call-unresolved",
                     (*step.path, "index") if step.index else step.path,
                     f"the lookup names no earlier step '{shorten(step.index)}'",
-                    did_you_mean(step.index, earlier)
-                    or f"earlier: {names_of(earlier)}",
+                    self._like(step.index, earlier) or f"earlier: {names_of(earlier)}",
                 )
             elif step.type not in ("lookup", "script"):
                 self.found.add(
@@ -532,7 +543,7 @@ class _Linker:
                     "W-with-source",
                     path,
                     f"{_label(function)} declares no argument '{shorten(source)}'",
-                    did_you_mean(source, declared)
+                    self._like(source, declared)
                     or "add it to `inputParameters`; it is inferred",
                 )
 
@@ -550,7 +561,7 @@ class _Linker:
         else:
             message = f"'{called.ref}' takes no argument '{shorten(name)}'"
         takes = [parameter.name for parameter in called.parameters]
-        hint = did_you_mean(name, takes) or f"it takes: {names_of(takes, 12)}"
+        hint = self._like(name, takes) or f"it takes: {names_of(takes, 12)}"
         self.found.add("W-with-target", path, message, hint, key=True)
 
     def _rest_arguments(self, function: Function, called: Operation) -> None:
@@ -613,21 +624,20 @@ def _addresses(
     return addresses, ambiguous
 
 
-def _concerns(problem: Problem, operation: OperationSpec) -> bool:
-    """Tell whether a finding makes an operation unusable."""
-    adapter = pointer(operation.consumes.path)
-    own = pointer(operation.path)
-    if problem.path == adapter:
-        return problem.code.startswith("U-base-uri")
-    return problem.path.startswith(
-        (
-            f"{adapter}/baseUri",
-            f"{adapter}/auth",
-            f"{adapter}/inputParameters/",
-            f"{pointer(operation.path[:-2])}/inputParameters/",
-            f"{own}/",
-        )
-    )
+def _by_owner(problems: list[Problem]) -> dict[str, list[Problem]]:
+    """Return the unit errors that were noted so far, by what they make unusable.
+
+    That is an adapter, a resource or an operation, named by its JSON Pointer.
+    """
+    owners: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        found = _OWNER.match(problem.path)
+        if found and problem.code[0] == "U" and problem.severity == "error":
+            adapter, rest, detail = found.groups()
+            # What concerns an adapter as a whole is only that it has no base URI.
+            if rest or detail or problem.code.startswith("U-base-uri"):
+                owners[adapter + (rest or "")].append(problem)
+    return owners
 
 
 def _label(function: Function) -> str:

@@ -18,7 +18,9 @@ AUTH = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
 
 def token(api: naftiko.Capability) -> str:
     """Return the token that a call sends."""
-    return api.exchange("api.op").request.headers["Authorization"].removeprefix("Bearer ")
+    return (
+        api.exchange("api.op").request.headers["Authorization"].removeprefix("Bearer ")
+    )
 
 
 def bound(folder: Path, location: str, entry: str = "T") -> naftiko.Capability:
@@ -50,13 +52,22 @@ def bound(folder: Path, location: str, entry: str = "T") -> naftiko.Capability:
         ("s.env", "T=a=b==", "a=b=="),
         ("s.env", "T=$HOME", "$HOME"),
         ("s.env", "\ufeffT=a\r\nT=b\r\n", "b"),
-        ("s.env", "T=", ""),
     ],
 )
 def test_files(name: str, text: str, expected: str, tmp_path: Path) -> None:
     """YAML, JSON and `NAME=value` lines give the texts that stand in them."""
     (tmp_path / name).write_bytes(text.encode())
     assert token(bound(tmp_path, f"file:///./{name}")) == expected
+
+
+def test_an_empty_text_is_a_value(tmp_path: Path) -> None:
+    """It is sent where anything may be; as a credential it is refused."""
+    (tmp_path / "s.env").write_text("T=\n")
+    with pytest.raises(naftiko.CallError, match="is empty"):
+        bound(tmp_path, "file:s.env").call("api.op")
+    parameter = {"name": "k", "in": "query", "value": "{{TOKEN}}"}
+    api = capability({"inputParameters": [parameter]}, variables={"TOKEN": ""})
+    assert api.request("api.op").url.endswith("/x?k=")
 
 
 @pytest.mark.parametrize(
@@ -158,9 +169,22 @@ def test_a_variable_in_no_bind_is_looked_up_in_the_environment(
 PLACES: list[dict[str, Any]] = [
     {"consumes": {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}},
     {"consumes": {"authentication": {"type": "bearer", "token": "{{tools.TOKEN}}"}}},
-    {"consumes": {"inputParameters": [{"name": "k", "in": "query", "value": "{{TOKEN}}"}]}},
-    {"operation": {"inputParameters": [{"name": "k", "in": "header", "value": "{{env.TOKEN}}"}]}},
-    {"operation": {"method": "POST", "body": {"type": "json", "data": {"k": "{{TOKEN}}"}}}},
+    {
+        "consumes": {
+            "inputParameters": [{"name": "k", "in": "query", "value": "{{TOKEN}}"}]
+        }
+    },
+    {
+        "operation": {
+            "inputParameters": [{"name": "k", "in": "header", "value": "{{env.TOKEN}}"}]
+        }
+    },
+    {
+        "operation": {
+            "method": "POST",
+            "body": {"type": "json", "data": {"k": "{{TOKEN}}"}},
+        }
+    },
     {"operation": {"method": "POST", "body": "{{s.TOKEN}}"}},
     {"consumes": {"baseUri": "http://127.0.0.1:9/{{TOKEN}}"}},
 ]

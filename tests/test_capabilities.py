@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from casefiles import CASES
-from shared import CAPABILITIES
 
 import naftiko
+from casefiles import CASES
+from shared import CAPABILITIES
 
 FILES = sorted(CAPABILITIES.glob("*.yaml"))
 GOOD = [file for file in FILES if file.stem != "broken"]

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from shared import CORPUS, manifest, needs_corpus
 
 import naftiko
 from naftiko.document import Document, read
+from shared import CORPUS, manifest, needs_corpus
 
 _VARIABLE = re.compile(r"\{\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}\}")
 #: What an argument may hold, and must not change: where the request goes.
@@ -74,7 +74,7 @@ def test_contents(entry: dict[str, Any]) -> None:
         capability = naftiko.load(_document(entry["path"]))
     except naftiko.ValidationError as error:
         # The manifest counts nothing in it, so there is nothing to run.
-        assert error.code == "E-nothing-to-run"  # noqa: PT017
+        assert error.code == "E-nothing-to-run"
         assert not expected["operation_names"]
         assert not expected["rest_operations"] + expected["mcp_tools"]
         return

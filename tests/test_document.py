@@ -102,7 +102,9 @@ def test_modest_aliases() -> None:
 
 
 @pytest.mark.usefixtures("parser")
-@pytest.mark.parametrize("text", ["[" * 100_000, "a: " + "[" * 200 + "]" * 200, '{"a":' * 5000])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "a: " + "[" * 200 + "]" * 200, '{"a":' * 5000]
+)
 def test_depth(text: str) -> None:
     """Nesting has a limit, in every notation."""
     with pytest.raises(DocumentSyntaxError) as caught:
@@ -229,7 +231,9 @@ def test_flow_yaml_that_is_not_json() -> None:
 
 
 @pytest.mark.usefixtures("parser")
-@pytest.mark.parametrize("text", ["%YAML 1.2\n---\na: 1\n", "---\na: 1\n...\n", "# c\n\na: 1"])
+@pytest.mark.parametrize(
+    "text", ["%YAML 1.2\n---\na: 1\n", "---\na: 1\n...\n", "# c\n\na: 1"]
+)
 def test_directives_and_comments(text: str) -> None:
     """Directives, document marks and comments change nothing."""
     assert read(text + "\n").data == {"a": 1}
@@ -247,6 +251,8 @@ def test_plain_data_is_taken_as_read() -> None:
 
     data = {1: (1, 2), "d": date(2026, 1, 2), "n": None}
     assert read(data).data == {"1": [1, 2], "d": "2026-01-02", "n": None}
+    with pytest.raises(DocumentError, match="the same as text"):
+        read({1: "a", "1": "b"})
     with pytest.raises(DocumentError, match="a set is not plain data"):
         read({"a": {1}})
     loop: dict[str, Any] = {}
@@ -257,7 +263,9 @@ def test_plain_data_is_taken_as_read() -> None:
 
 def test_unreadable_files(tmp_path: Path) -> None:
     """A missing file and a folder are errors with the words of the system."""
-    with pytest.raises(DocumentError, match=r"none\.yaml: cannot be read: No such file"):
+    with pytest.raises(
+        DocumentError, match=r"none\.yaml: cannot be read: No such file"
+    ):
         read(tmp_path / "none.yaml")
     with pytest.raises(DocumentError, match="cannot be read: Is a directory"):
         read(str(tmp_path))
@@ -336,7 +344,9 @@ def _same(one: document.Document, two: document.Document) -> bool:
 
 
 @needs_c
-@pytest.mark.parametrize("file", sorted(CAPABILITIES.glob("*.yaml")), ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "file", sorted(CAPABILITIES.glob("*.yaml")), ids=lambda f: f.name
+)
 def test_both_parsers_agree(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The C parser and the pure one give the same data and positions."""
     fast = read(file)

@@ -106,7 +106,9 @@ def test_a_format_that_is_not_built_yet_is_refused_before_sending(format: str) -
     stub = StubTransport(Response(200, {}, b"\x00"))
     api = capability({"outputRawFormat": format, "method": "POST"}, transport=stub)
     for act in (api.call, api.exchange):
-        with pytest.raises(naftiko.OutputError, match=f"'{format}' is not supported yet"):
+        with pytest.raises(
+            naftiko.OutputError, match=f"'{format}' is not supported yet"
+        ):
             act("api.op")
     assert stub.requests == []
     with api.stream("api.op") as stream:
@@ -139,7 +141,11 @@ def test_a_missing_library_is_named_before_sending(
         (b"<e><message>boom</message></e>", "application/xml", "boom"),
         (b'"boom"', "application/json", "boom"),
         (b"boom", "text/plain", "boom"),
-        (b'{"message": "a\\nb \\u001b[31mred"}', "application/json", "a b \\x1b[31mred"),
+        (
+            b'{"message": "a\\nb \\u001b[31mred"}',
+            "application/json",
+            "a b \\x1b[31mred",
+        ),
         (b"<html>page</html>", "text/html", ""),
         (b"", "", ""),
     ],
@@ -150,7 +156,9 @@ def test_the_message_of_a_failure(body: bytes, kind: str, detail: str) -> None:
         answered(body, 500, kind, "Oops\x1b[1m").call("api.op")
     error = caught.value
     assert (error.status, error.detail) == (500, detail)
-    assert str(error).startswith(f"api.op: 500 Oops\\x1b[1m{': ' if body else ''}{detail}")
+    assert str(error).startswith(
+        f"api.op: 500 Oops\\x1b[1m{': ' if body else ''}{detail}"
+    )
     assert error.response.body == body
     assert error.request.method == "GET"
 
@@ -184,7 +192,9 @@ def test_a_failure_can_be_given_back() -> None:
     assert (exchange.status, exchange.data) == (404, {"message": "no"})
     assert exchange.outputs == exchange.result == {"a": "no"}
     assert not exchange.response.is_success
-    page = answered(b"<p>no", 404, "text/html").exchange("api.op", raise_for_status=False)
+    page = answered(b"<p>no", 404, "text/html").exchange(
+        "api.op", raise_for_status=False
+    )
     assert page.data == "<p>no"
 
 

@@ -19,6 +19,7 @@ from casefiles import cases
 from naftiko import formats
 from naftiko.errors import OutputError
 
+
 def decoded(case: dict[str, Any]) -> Any:
     """Decode the body of a case."""
     return formats.decode(
@@ -126,7 +127,7 @@ def test_hostile_pages_end(format: str, body: bytes) -> None:
     try:
         assert "tables" in formats.decode(format, body)
     except OutputError as error:
-        assert "nested too deeply" in error.message  # noqa: PT017 - either is right
+        assert "nested too deeply" in error.message
 
 
 VALUES = st.recursive(
@@ -209,8 +210,8 @@ def test_only_output_errors(
     try:
         formats.decode(format, body, content_type=content_type, schema=schema)
     except OutputError as error:
-        assert error.message  # noqa: PT017 - either is right
-        assert error.hint  # noqa: PT017 - either is right
+        assert error.message
+        assert error.hint
 
 
 @given(VALUES)

@@ -11,10 +11,10 @@ import sys
 from typing import Any
 
 import pytest
-from shared import ROOT
 
 import naftiko
 from naftiko import _HOMES
+from shared import ROOT
 
 SNIPPETS = ROOT / "tests" / "typing" / "api.py"
 

@@ -34,7 +34,9 @@ def test_ambiguous_names_have_longer_ones() -> None:
     with pytest.raises(naftiko.UnknownOperation) as caught:
         api.operations["api.get"]
     assert caught.value.code == "U-operation-ambiguous"
-    assert caught.value.hint == "use one of: api.r1.get, api.get#2, api.get#3, api.get#4"
+    assert (
+        caught.value.hint == "use one of: api.r1.get, api.get#2, api.get#3, api.get#4"
+    )
     assert type(caught.value).__name__ == "UnknownOperation"
     for ref, path in [
         ("api.r1.get", "/1"), ("api.get#1", "/1"), ("api.get#3", "/3"),
@@ -88,7 +90,12 @@ def test_what_an_operation_shows() -> None:
             "method": "PUT",
             "description": "Does it.",
             "inputParameters": [
-                {"name": "id", "in": "path", "type": "integer", "description": "Which."},
+                {
+                    "name": "id",
+                    "in": "path",
+                    "type": "integer",
+                    "description": "Which.",
+                },
                 {"name": "q", "in": "query", "required": True},
                 {"name": "v", "in": "query", "value": "1"},
             ],

@@ -133,7 +133,9 @@ def test_half_a_character_in_a_variable_is_refused_without_being_shown() -> None
         consumes={"authentication": {"type": "basic", "username": "{{A}}"}},
         variables={"A": "s3cret\udcff"},
     )
-    with pytest.raises(naftiko.CallError, match="the value of a variable is not text") as caught:
+    with pytest.raises(
+        naftiko.CallError, match="the value of a variable is not text"
+    ) as caught:
         api.call("api.op")
     assert "s3cret" not in str(caught.value)
 
@@ -173,7 +175,10 @@ def test_bodies_that_cannot_be_sent(tmp_path: Path) -> None:
     api = capability({"method": "POST"})
     file = tmp_path / "f"
     file.write_bytes(b"x")
-    with codecs.open(str(file), "r", "utf-8") as text, tempfile.NamedTemporaryFile("w+") as t:
+    with (
+        codecs.open(str(file), "r", "utf-8") as text,
+        tempfile.NamedTemporaryFile("w+") as t,
+    ):
         for stream in (text, t):
             with pytest.raises(naftiko.ArgumentError, match="mode 'rb'"):
                 api.request("api.op", body=stream)
@@ -189,7 +194,10 @@ def test_bodies_that_cannot_be_sent(tmp_path: Path) -> None:
 
 def test_multipart_body() -> None:
     """Parts are named; a file has a name and a type of its own."""
-    data = [{"name": "note", "value": "{{note}}"}, {"name": "file", "value": "{{file}}"}]
+    data = [
+        {"name": "note", "value": "{{note}}"},
+        {"name": "file", "value": "{{file}}"},
+    ]
     api = capability(
         {"method": "POST", "body": {"type": "multipartForm", "data": data}}
     )
@@ -323,12 +331,12 @@ def test_base_uris_that_are_none(uri: Any) -> None:
         capability(base_uri=uri)
 
 
-@pytest.mark.parametrize("value", ["https://evil#", "https://u@h", "https://h?", "junk", "a b"])
+@pytest.mark.parametrize(
+    "value", ["https://evil#", "https://u@h", "https://h?", "junk", "a b"]
+)
 def test_values_for_a_whole_origin_are_checked(value: str) -> None:
     """A variable that stands for the origin is a URL and nothing more."""
-    api = capability(
-        consumes={"baseUri": "{{ORIGIN}}/v1"}, variables={"ORIGIN": value}
-    )
+    api = capability(consumes={"baseUri": "{{ORIGIN}}/v1"}, variables={"ORIGIN": value})
     with pytest.raises(naftiko.ArgumentError, match="whole origin") as caught:
         api.request("api.op")
     assert value not in str(caught.value)
@@ -345,7 +353,8 @@ def test_values_in_a_host_are_checked(value: str) -> None:
 def test_a_variable_may_name_a_socket() -> None:
     """What follows a socket in the base URI is the path on the server."""
     api = capability(
-        consumes={"baseUri": "{{ORIGIN}}/v1"}, variables={"ORIGIN": "unix:///run/x.sock"}
+        consumes={"baseUri": "{{ORIGIN}}/v1"},
+        variables={"ORIGIN": "unix:///run/x.sock"},
     )
     request = api.request("api.op")
     assert (request.socket, request.url) == ("/run/x.sock", "http://localhost/v1/x")

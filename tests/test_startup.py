@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from shared import CAPABILITIES
 
 DOCKER = str(CAPABILITIES / "docker.yaml")

@@ -16,8 +16,8 @@ import naftiko
 from naftiko import document
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from mutations import mutated as changed  # noqa: E402
-from naftiko.errors import DocumentSyntaxError, NaftikoError  # noqa: E402
+from mutations import mutated as changed
+from naftiko.errors import DocumentSyntaxError, NaftikoError
 
 CAPABILITIES = Path(__file__).parents[2] / "capabilities"
 _TOKENS = (
@@ -53,7 +53,9 @@ def use(got: document.Document) -> None:
     for operation in capability.operations.values():
         operation.as_dict()
         try:
-            capability.request(operation.ref, dict.fromkeys(operation.layout.required, "x"))
+            capability.request(
+                operation.ref, dict.fromkeys(operation.layout.required, "x")
+            )
         except NaftikoError as error:
             str(error)
 
@@ -80,9 +82,7 @@ def mutated(rng: random.Random, seeds: list[bytes]) -> bytes:
 
 def run(seconds: float, seed: int) -> int:
     """Fuzz for a time; return how many documents were tried."""
-    seeds = [
-        file.read_bytes() for file in sorted(CAPABILITIES.glob("*.yaml"))
-    ]
+    seeds = [file.read_bytes() for file in sorted(CAPABILITIES.glob("*.yaml"))]
     parsed = [document.read(seed_).data for seed_ in seeds]
     end = time.monotonic() + seconds
     tried = 0

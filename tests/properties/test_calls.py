@@ -78,7 +78,18 @@ class Guess:
 
     def parameter(self) -> dict[str, Any]:
         """Return a declared parameter."""
-        places = ["query", "header", "query", "cookie", "body", "header", "path", "x", None, 1]
+        places = [
+            "query",
+            "header",
+            "query",
+            "cookie",
+            "body",
+            "header",
+            "path",
+            "x",
+            None,
+            1,
+        ]
         found: dict[str, Any] = {"name": self.one(NAMES), "in": self.one(places)}
         for key, values in [
             ("value", [self.plain()]),
@@ -126,11 +137,37 @@ class Guess:
                     {"type": "multipartForm", "data": [part]},
                 ]
             )
-        paths = ["$.", "$", "$.a", "$..a", "$[?(@.a>1)]", "$.length", "$.a[", "", None, 5]
+        paths = [
+            "$.",
+            "$",
+            "$.a",
+            "$..a",
+            "$[?(@.a>1)]",
+            "$.length",
+            "$.a[",
+            "",
+            None,
+            5,
+        ]
         if self.random.random() < 0.4:
-            output = {"name": self.one(NAMES), "type": "string", "value": self.one(paths)}
+            output = {
+                "name": self.one(NAMES),
+                "type": "string",
+                "value": self.one(paths),
+            }
             operation["outputParameters"] = [output]
-        formats = ["json", "text", "binary", "csv", "text", "yaml", "xml", "html", "avro", 5]
+        formats = [
+            "json",
+            "text",
+            "binary",
+            "csv",
+            "text",
+            "yaml",
+            "xml",
+            "html",
+            "avro",
+            5,
+        ]
         operation["outputRawFormat"] = self.one(formats)
         adapter = {
             "inputParameters": [self.parameter()],
@@ -155,16 +192,24 @@ class Guess:
         """Try everything once; return how much of it went well."""
         one, well = self.one, 0
         settings: dict[str, Any] = {}
-        values = ["t0k", "", 5, b"x", None, lambda: "z", object(), "http://h2", "\udcff"]
+        values = [
+            "t0k",
+            "",
+            5,
+            b"x",
+            None,
+            lambda: "z",
+            object(),
+            "http://h2",
+            "\udcff",
+        ]
         if self.random.random() < 0.6:
             settings["variables"] = {one(["TOKEN", "a", "id"]): one(values)}
         if self.random.random() < 0.2:
             settings["base_uri"] = one(["http://h3", "unix:///a.sock", {"api": None}])
         stub = StubTransport(self.response())
         try:
-            api = naftiko.load(
-                self.document(), schema=None, transport=stub, **settings
-            )
+            api = naftiko.load(self.document(), schema=None, transport=stub, **settings)
         except naftiko.NaftikoError as error:
             assert str(error)
             return 0
@@ -177,7 +222,9 @@ class Guess:
             if operation.takes_body:
                 arguments["body"] = self.value()
             if self.random.random() < self.oddness:
-                arguments[self.random.choice(["query", "path", "X-H", 5])] = self.value()
+                arguments[self.random.choice(["query", "path", "X-H", 5])] = (
+                    self.value()
+                )
             assert repr(operation)
             assert operation._repr_html_()
             for act in (_dry, _whole, _streamed):

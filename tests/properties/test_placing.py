@@ -67,7 +67,7 @@ def test_header_values(text: str) -> None:
         assert any(ord(c) < 32 or c == "\x7f" for c in text)
         return
     assert value.isascii()
-    assert not any(ord(c) < 32 and c != "\t" or c == "\x7f" for c in value)
+    assert not any((ord(c) < 32 and c != "\t") or c == "\x7f" for c in value)
     if text.isascii():
         assert value == text.strip(" \t")
     else:
@@ -78,7 +78,7 @@ def test_header_values(text: str) -> None:
 def test_cookie_values(text: str) -> None:
     """A cookie value is one cookie and reads back."""
     cookie = API.request("api.op", x=1, c=text).headers["Cookie"]
-    assert not set(cookie) & set("; \t\r\n,\"")
+    assert not set(cookie) & set('; \t\r\n,"')
     assert unquote(cookie.removeprefix("c=")) == (
         text if "%" not in text else unquote(text)
     )
@@ -99,7 +99,11 @@ def test_body_values(value: Any, text: str) -> None:
     assert json.loads(content) == {"a": text, "b": value}
 
 
-@given(st.lists(st.sampled_from(["{{a}}", "{{ b }}", "{{{c}}}", "x", '"', " {", "} ", "é"])))
+@given(
+    st.lists(
+        st.sampled_from(["{{a}}", "{{ b }}", "{{{c}}}", "x", '"', " {", "} ", "é"])
+    )
+)
 def test_templates(parts: list[str]) -> None:
     """A template is its text with every reference replaced, once."""
     text = "".join(parts)
@@ -113,7 +117,5 @@ def test_templates(parts: list[str]) -> None:
         p if isinstance(p, str) else p._replace(quoted=False) for p in template
     )
     values = {"a": "{{b}}", "b": "1", "c": "{{{a}}}"}
-    expected = "".join(
-        p if isinstance(p, str) else values[p.name] for p in template
-    )
+    expected = "".join(p if isinstance(p, str) else values[p.name] for p in template)
     assert render(plain, lambda ref: values[ref.name]) == expected

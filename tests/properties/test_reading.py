@@ -14,16 +14,23 @@ from naftiko import document
 from naftiko.errors import DocumentSyntaxError
 
 SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
 )
 KEYS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
-    SCALARS.map(lambda v: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v),
+    SCALARS.map(
+        lambda v: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v
+    ),
     lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner),
     max_leaves=20,
 )
 YAMLISH = st.text(
-    st.sampled_from("ab:-?#&*!|>'\"%@`,[]{} \n\t~0123.é\ufeff\x85\u2028\\<="), max_size=60
+    st.sampled_from("ab:-?#&*!|>'\"%@`,[]{} \n\t~0123.é\ufeff\x85\u2028\\<="),
+    max_size=60,
 )
 
 
@@ -55,7 +62,9 @@ def test_json_reads_as_json(value: Any, indent: int | None, ascii_: bool) -> Non
     decoder = json.JSONDecoder()
     for path, expected in paths(value):
         at = got.locate(path)
-        assert decoder.raw_decode(text, offset_of(text, at.line, at.column))[0] == expected
+        assert (
+            decoder.raw_decode(text, offset_of(text, at.line, at.column))[0] == expected
+        )
 
 
 @settings(max_examples=30)  # the writer is slow

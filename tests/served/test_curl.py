@@ -35,7 +35,11 @@ def run(
     """Run a command in a POSIX shell, the variables in its environment."""
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **variables}
     done = subprocess.run(
-        [shell, "-c", command], env=environment, capture_output=True, text=True, timeout=20
+        [shell, "-c", command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -189,9 +193,7 @@ def test_a_form_with_files(tmp_path: Path, server: Recorder) -> None:
     file.write_bytes(bytes(range(256)))
     data = {"note": "{{note}} {{TOKEN}}", "raw": "{{raw}}", "file": "{{file}}"}
     operation = {"method": "POST", "body": {"type": "multipart", "data": data}}
-    with capability(
-        operation, base_uri=server.url, variables={"TOKEN": SECRET}
-    ) as api:
+    with capability(operation, base_uri=server.url, variables={"TOKEN": SECRET}) as api:
         arguments = {"note": "it's %s \\ é", "raw": b"\0\xff'%d\\", "file": file}
         command = api.request("api.op", arguments).as_curl()
         api.call("api.op", arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gc
 import gzip
 import hashlib
 import io
@@ -11,6 +12,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -414,6 +416,31 @@ def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
                 tracemalloc.stop()
             assert server.counted >= 100_000_000
             assert peak < 10_000_000
+
+
+def test_a_file_is_closed_when_the_server_goes_away(tmp_path: Path) -> None:
+    """A connection that breaks in the middle of a body leaves nothing open."""
+    file = tmp_path / "large"
+    with file.open("wb") as stream:
+        stream.truncate(50_000_000)
+    form = {"method": "POST", "body": {"type": "multipart", "data": {"body": "{{body}}"}}}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def leave() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    connection.recv(500_000, socket.MSG_WAITALL)
+                    connection.close()
+
+        threading.Thread(target=leave, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for operation in ({"method": "POST"}, form):
+            with capability(operation, base_uri=url) as api:
+                with pytest.raises(naftiko.TransportError):
+                    api.call("api.op", body=file)
+                gc.collect()  # an open file is a warning, and that an error
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 class _Counter:
@@ -1019,19 +1046,45 @@ def test_damaged_responses(raw: bytes, words: str) -> None:
             api.call("api.op")
 
 
-def test_timeouts() -> None:
-    """A silent server is a `RequestTimeout` that names the address."""
+@pytest.mark.parametrize("timeout", [0.2, (5, 0.2)])
+@pytest.mark.parametrize("signer", [None, lambda request: request])
+def test_timeouts(timeout: Any, signer: Any) -> None:
+    """A silent server is a `RequestTimeout` that names the address, in time."""
     gate = threading.Event()
 
     def silent(_: Received) -> bytes | None:
         gate.wait(10)
         return None
 
+    auth = {"api": signer} if signer else {}
+    started = time.monotonic()
     with Recorder(silent) as server:
-        with capability(base_uri=server.url, timeout=(5, 0.2)) as api:
+        with capability(base_uri=server.url, timeout=timeout, auth=auth) as api:
             with pytest.raises(naftiko.RequestTimeout, match=r"GET http.*no response"):
                 api.call("api.op")
         gate.set()
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("signer", [None, lambda request: request])
+def test_a_connection_that_nobody_takes(signer: Any) -> None:
+    """The first of two timeouts is for the connection alone."""
+    # A backlog that is full: the kernel takes the connection, or lets it wait.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        waiting = []
+        for _ in range(4):
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        started = time.monotonic()
+        auth = {"api": signer} if signer else {}
+        with capability(base_uri=url, timeout=(0.2, 10), auth=auth) as api:
+            with pytest.raises(naftiko.RequestTimeout, match="no connection within"):
+                api.call("api.op")
+        for each in waiting:
+            each.close()
+    assert time.monotonic() - started < 5
 
 
 def test_nobody_listens() -> None:
@@ -1237,6 +1290,55 @@ def test_a_stream_gives_values_before_it_ends() -> None:
             assert next(values) == 1
             gate.set()
             assert list(values) == [2]
+
+
+def framed(kind: str) -> tuple[bytes, list[bytes]]:
+    """Return a head, and the parts of a body of two values as they are sent."""
+    values = [b'{"n":1}\n', b'{"n":2}\n']
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
+    if kind.startswith("gzip"):
+        packer = zlib.compressobj(wbits=31)
+        values = [packer.compress(v) + packer.flush(zlib.Z_SYNC_FLUSH) for v in values]
+        values.append(packer.flush())
+        head += "Content-Encoding: gzip\r\n"
+    if kind.endswith("one chunk"):
+        size = sum(map(len, values))
+        values = [b"%x\r\n" % size + values[0], *values[1:], b"\r\n0\r\n\r\n"]
+    elif kind.endswith("chunks"):
+        values = [b"%x\r\n%s\r\n" % (len(v), v) for v in values] + [b"0\r\n\r\n"]
+    if kind.endswith(("chunk", "chunks")):
+        head += "Transfer-Encoding: chunked\r\n"
+    elif kind.endswith("length"):
+        head += f"Content-Length: {sum(map(len, values))}\r\n"
+    else:
+        head += "Connection: close\r\n"
+    return head.encode() + b"\r\n", values
+
+
+@pytest.mark.parametrize("packed", ["", "gzip, "])
+@pytest.mark.parametrize("frame", ["chunks", "one chunk", "length", "close"])
+def test_values_come_as_they_arrive(packed: str, frame: str) -> None:
+    """However a body is framed or packed, no value waits for the next one."""
+    head, parts = framed(packed + frame)
+    gate = threading.Event()
+    with Recorder() as server:
+
+        def slow(_: Received) -> bytes | None:
+            server._open[-1].sendall(head + parts[0])
+            gate.wait(5)
+            server._open[-1].sendall(b"".join(parts[1:]))
+            return b"" if frame != "close" else None
+
+        server.answer = slow
+        with capability(base_uri=server.url, timeout=5) as api:
+            with api.stream("api.op") as stream:
+                values = stream.values()
+                assert next(values) == {"n": 1}
+                gate.set()
+                assert list(values) == [{"n": 2}]
+            server.answer = response()
+            api.call("api.op")
+        assert server.connections == (2 if frame == "close" else 1)
 
 
 def test_leaving_a_stream_closes_its_connection() -> None:
