@@ -170,7 +170,9 @@ class _Linker:
         return self.registry
 
     def _forwarded(
-        self, noted: list[Problem], base_names: Mapping[DocumentPath, frozenset[str]]
+        self,
+        noted: Mapping[str, list[Problem]],
+        base_names: Mapping[DocumentPath, frozenset[str]],
     ) -> dict[str, Operation]:
         """Return the adapters that requests are forwarded to, as operations."""
         targets = {
@@ -204,7 +206,7 @@ class _Linker:
                 spec,
                 layout,
                 ref=namespace,
-                problems=tuple(p for p in noted if _concerns(p, spec)),
+                problems=tuple(noted.get(pointer(consumes.path), ())),
                 document=self.found.document,
                 base_names=base_names[consumes.path],
             )
