@@ -17,7 +17,8 @@ from naftiko.exposes.mcp_sdk import (
     TransportSecuritySettings,
     stdio_server,
 )
-from naftiko.exposes.mcp_server import McpServer, Served
+from naftiko.exposes.mcp_served import Served
+from naftiko.exposes.mcp_server import McpServer
 from naftiko.exposes.telemetry import OPERATION
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class McpApp:
             loop.call_soon_threadsafe(self._announce, changed)
 
     def _announce(self, changed: list[str]) -> None:
-        task = asyncio.ensure_future(self.server.announce(changed))
+        task = asyncio.ensure_future(self.server.changes.announce(changed))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -113,7 +114,7 @@ class McpApp:
         To be called before a server waits for what is under way.
         """
         self._ended.set()
-        self.server.end_subscriptions()
+        self.server.changes.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -1,8 +1,7 @@
 """The MCP protocol of one adapter: the SDK's low-level server, and what it answers.
 
 The SDK knows the revisions, the messages and the transports; here is what each request
-means for a capability. What is served is one immutable value, so that a reload changes
-all of it at once and a request that is under way keeps the old one.
+means for a capability. This module must not know how messages travel.
 """
 
 from __future__ import annotations
@@ -11,13 +10,12 @@ import asyncio
 import logging
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
-from naftiko.data import text_of
 from naftiko.errors import shorten
 from naftiko.exposes.callers import CallerVariables, trace_of
-from naftiko.exposes.mcp_prompts import PromptError, Prompts
-from naftiko.exposes.mcp_resources import ResourceError, Resources, read_backed
+from naftiko.exposes.mcp_changes import TOLD, Changes
+from naftiko.exposes.mcp_prompts import PromptError
+from naftiko.exposes.mcp_resources import ResourceError, read_backed
 from naftiko.exposes.mcp_results import failure
 from naftiko.exposes.mcp_sdk import (
     INTERNAL_ERROR,
@@ -32,122 +30,49 @@ from naftiko.exposes.mcp_sdk import (
     GetPromptRequestParams,
     HandlerResult,
     InitializationOptions,
-    InMemorySubscriptionBus,
-    ListenHandler,
     MCPError,
     NotificationOptions,
     NotificationParams,
     PaginatedRequestParams,
     PromptReference,
-    PromptsListChanged,
     ReadResourceRequestParams,
-    ResourcesListChanged,
     Server,
     ServerCapabilities,
-    ToolsListChanged,
     ValidationError,
 )
-from naftiko.exposes.mcp_search import INSTRUCTIONS, SearchTools
-from naftiko.exposes.mcp_tools import Tools
+from naftiko.exposes.mcp_served import (
+    PROMPTS,
+    RESOURCES,
+    TEMPLATES,
+    TOOLS,
+    UnknownCursor,
+)
 from naftiko.exposes.telemetry import OPERATION, UNKNOWN
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from naftiko.exposes.engine import Engine, Progress
+    from naftiko.exposes.engine import Progress
+    from naftiko.exposes.mcp_served import Served
     from naftiko.exposes.mcp_tools import Tool
     from naftiko.exposes.options import Options
-    from naftiko.model import Exposes
 
     JSON = Any
 
 logger = logging.getLogger(__name__)
 
-#: Many clients never ask for a second page, and the largest published adapters have
-#: about a hundred tools: pages are for what no client can want at once.
-PAGE_SIZE = 250
 MAX_COMPLETIONS = 100
-#: Seconds after which a client that does not read is no longer told of a change.
-_ANNOUNCING = 5.0
 
 #: Method of a list → what the list is called in its result.
 _LISTS = {
-    "tools/list": "tools",
-    "resources/list": "resources",
-    "resources/templates/list": "resourceTemplates",
-    "prompts/list": "prompts",
+    "tools/list": TOOLS,
+    "resources/list": RESOURCES,
+    "resources/templates/list": TEMPLATES,
+    "prompts/list": PROMPTS,
 }
 #: Methods that the SDK answers itself.
 _OF_THE_SDK = ("initialize", "ping")
-_CHANGED: dict[str, ToolsListChanged | ResourcesListChanged | PromptsListChanged] = {
-    "tools": ToolsListChanged(),
-    "resources": ResourcesListChanged(),
-    "prompts": PromptsListChanged(),
-}
-
-
-class Served:
-    """What one version of a document serves; nothing in it changes.
-
-    Attributes:
-        name: How the server calls itself.
-        instructions: What it tells clients about itself, or `None`.
-    """
-
-    def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
-        self.engine = engine
-        self.name = exposes.namespace or "naftiko"
-        self.title = engine.capability.info.label
-        self.tools = Tools(engine, exposes)
-        self.search = SearchTools(self.tools) if options.tools == "search" else None
-        self.resources = Resources(engine, exposes)
-        self.prompts = Prompts(exposes, engine.capability.directory)
-        told = [exposes.description.strip()]
-        if self.search is not None:
-            told.append(INSTRUCTIONS.format(count=len(self.tools)))
-        self.instructions = " ".join(filter(None, told)) or None
-        self.stamp = {"name": self.name, "version": __version__}
-        if self.title:
-            self.stamp["title"] = self.title
-        self.envelope = _freshness(exposes)
-        #: (method, revision, cursor) → result as the SDK made it for the wire.
-        self.pages: dict[tuple[str, str, str | None], HandlerResult] = {}
-        self.revision = f"{id(self):x}"
-
-    def entries(self, name: str) -> list[dict[str, JSON]]:
-        """Return a whole list; that of resources reads folders."""
-        if name == "tools":
-            if self.search is not None:
-                return self.search.entries
-            return self.tools.entries()
-        if name == "prompts":
-            return self.prompts.entries()
-        if name == "resources":
-            return self.resources.entries()
-        return self.resources.templates
-
-    def said(self, kind: str) -> JSON:
-        """Return what clients are told of tools, resources or prompts."""
-        return self.resources.said if kind == "resources" else self.entries(kind)
-
-    def lasts(self, method: str) -> bool:
-        """Tell whether a list stays the same as long as this version is served."""
-        if method not in _LISTS:
-            return False
-        return method != "resources/list" or not self.resources.changes_by_itself
-
-
-def _freshness(exposes: Exposes) -> dict[str, JSON]:
-    """Return how long clients may keep a result, which newer revisions ask for."""
-    ttl = exposes.data.get("ttlMs")
-    is_ttl = isinstance(ttl, int) and not isinstance(ttl, bool) and ttl >= 0
-    scope = text_of(exposes.data.get("cacheScope"))
-    return {
-        "ttlMs": ttl if is_ttl else 0,
-        "cacheScope": scope if scope in ("public", "private") else "private",
-        "resultType": "complete",
-    }
 
 
 class McpServer(Server[dict[str, Any]]):
@@ -162,9 +87,9 @@ class McpServer(Server[dict[str, Any]]):
         self._callers = CallerVariables(options.variable_headers)
         self._most = options.max_concurrency
         self._running = 0
-        self._bus = InMemorySubscriptionBus()
-        self._listen = ListenHandler(self._bus)
-        self._connections: WeakSet[Any] = WeakSet()
+        #: (method, revision, cursor) → result as the SDK made it for the wire.
+        self.pages: dict[tuple[str, str, str | None], HandlerResult] = {}
+        self.changes = Changes()
         super().__init__(
             served.name,
             version=__version__,
@@ -172,7 +97,7 @@ class McpServer(Server[dict[str, Any]]):
             instructions=served.instructions,
             # Nothing here asks for `Mcp-Param-…` headers, so nothing is to be checked.
             get_tool_input_schema=lambda _name: None,
-            on_subscriptions_listen=self._listen,
+            on_subscriptions_listen=self.changes.listen,
         )
         for method in _LISTS:
             self.add_request_handler(method, PaginatedRequestParams, self._list)
@@ -184,7 +109,7 @@ class McpServer(Server[dict[str, Any]]):
         # Spans are made by `telemetry`, with the names of the specification.
         self.middleware = [self._around]
         self.add_notification_handler(
-            "notifications/initialized", NotificationParams, self._connected
+            "notifications/initialized", NotificationParams, self.changes.connected
         )
 
     # --- what it says of itself -------------------------------------------------------
@@ -234,34 +159,11 @@ class McpServer(Server[dict[str, Any]]):
 
     def replace(self, served: Served) -> list[str]:
         """Serve something else from now on; return the lists that changed."""
-        before, self.served = self.served, served
+        before, self.served, self.pages = self.served, served, {}
         self.name = served.name
         self.title = served.title or None
         self.instructions = served.instructions
-        return [kind for kind in _CHANGED if before.said(kind) != served.said(kind)]
-
-    async def announce(self, kinds: list[str]) -> None:
-        """Tell every client that listens which lists have changed."""
-        for kind in kinds:
-            await self._bus.publish(_CHANGED[kind])
-        told = [
-            asyncio.wait_for(self._tell(connection, kinds), _ANNOUNCING)
-            for connection in list(self._connections)
-        ]
-        await asyncio.gather(*told, return_exceptions=True)
-
-    async def _tell(self, connection: Any, kinds: list[str]) -> None:
-        for kind in kinds:
-            await connection.notify(f"notifications/{kind}/list_changed", None)
-
-    def end_subscriptions(self) -> None:
-        """End the streams on which clients wait for changes."""
-        self._listen.close()
-
-    async def _connected(self, ctx: Context, params: NotificationParams) -> None:
-        # The session that a handler gets belongs to one request; the connection behind
-        # it, which has no public name, lives as long as the client does.
-        self._connections.add(ctx.session._connection)
+        return [kind for kind in TOLD if before.said(kind) != served.said(kind)]
 
     # --- requests ---------------------------------------------------------------------
 
@@ -297,15 +199,17 @@ class McpServer(Server[dict[str, Any]]):
         )
 
     async def _list_shortly(self, ctx: Context, call_next: CallNext) -> HandlerResult:
-        served = self.served
+        kind = _LISTS.get(ctx.method)
         cursor = (ctx.params or {}).get("cursor")
         fits = cursor is None or isinstance(cursor, str)
-        if not fits or not served.lasts(ctx.method) or not _is_open(ctx):
+        if not kind or not fits or not self.served.lasts(kind) or not _is_open(ctx):
             return await call_next(ctx)
+        # A reload puts another memory in its place; what is asked of this one stays.
+        pages = self.pages
         key = (ctx.method, ctx.protocol_version, cursor)
-        page = served.pages.get(key)
+        page = pages.get(key)
         if page is None:
-            page = served.pages[key] = await call_next(ctx)
+            page = pages[key] = await call_next(ctx)
         return page
 
     async def _call_tool_shortly(
@@ -328,20 +232,15 @@ class McpServer(Server[dict[str, Any]]):
         self, ctx: Context, params: PaginatedRequestParams
     ) -> dict[str, JSON]:
         served = self.served
-        name = _LISTS[ctx.method]
+        kind = _LISTS[ctx.method]
         self._require(served, ctx.method)
-        if served.lasts(ctx.method):
-            entries = served.entries(name)
-        else:
-            entries = await asyncio.to_thread(served.entries, name)
-        start = _start_of(params.cursor, served)
-        page = entries[start : start + PAGE_SIZE]
-        if start and not page:
-            raise MCPError(INVALID_PARAMS, "Invalid params: the cursor is not known")
-        result = {name: page, **served.envelope}
-        if start + PAGE_SIZE < len(entries):
-            result["nextCursor"] = f"{served.revision}.{start + PAGE_SIZE}"
-        return result
+        try:
+            if served.lasts(kind):
+                return served.page(kind, params.cursor)
+            return await asyncio.to_thread(served.page, kind, params.cursor)
+        except UnknownCursor:
+            said = "Invalid params: the cursor is not known"
+            raise MCPError(INVALID_PARAMS, said) from None
 
     def _require(self, served: Served, method: str) -> None:
         """Refuse a method of what the document does not have."""
@@ -499,16 +398,6 @@ def _is_open(ctx: Context) -> bool:
         ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
         or ctx.session.client_params is not None
     )
-
-
-def _start_of(cursor: str | None, served: Served) -> int:
-    """Return where a page begins; a cursor of another version names none."""
-    if cursor is None:
-        return 0
-    revision, _, number = cursor.partition(".")
-    if revision != served.revision or not number.isdecimal():
-        raise MCPError(INVALID_PARAMS, "Invalid params: the cursor is not known")
-    return int(number)
 
 
 def _sent(ctx: Context) -> dict[str, str] | None:

@@ -400,12 +400,12 @@ def test_a_list_is_made_once_for_each_revision(monkeypatch: pytest.MonkeyPatch) 
     app, _ = mcp_app(tools=[CREW], prompts=[PROMPT])
     first = asking(app, "tools/list")["result"]
     server = app.server
-    made = dict(server.served.pages)
+    made = dict(server.pages)
     assert set(made) == {("tools/list", "2025-11-25", None)}
     assert asking(app, "tools/list")["result"] == first
-    assert server.served.pages == made
+    assert server.pages == made
     asking(app, "tools/list", None, MODERN)
-    assert len(server.served.pages) == 2
+    assert len(server.pages) == 2
 
 
 def test_a_list_of_files_is_made_each_time(tmp_path: Any) -> None:
@@ -521,14 +521,18 @@ def test_a_call_under_way_finishes_with_what_it_began() -> None:
     assert new["error"]["message"].startswith("Invalid params: Unknown tool: crew")
 
 
-def test_a_cursor_ends_with_the_version_it_is_of() -> None:
-    """A page of the old list cannot be asked for after a reload."""
+def test_a_cursor_is_good_for_one_document() -> None:
+    """Any replica of the same document takes it; after a change nobody does."""
     tools = [{**CREW, "name": f"tool-{n}"} for n in range(300)]
     app, _ = mcp_app(tools=tools)
     cursor = asking(app, "tools/list")["result"]["nextCursor"]
-    _other(app, tools=tools)
-    answer = asking(app, "tools/list", {"cursor": cursor})
-    assert answer["error"]["code"] == types.INVALID_PARAMS
+    replica, _ = mcp_app(tools=tools)
+    page = asking(replica, "tools/list", {"cursor": cursor})["result"]
+    assert [tool["name"] for tool in page["tools"]][::49] == ["tool-250", "tool-299"]
+    _other(app, tools=tools[1:])
+    for wrong in (cursor, "", ".", cursor.partition(".")[0], f"{cursor}000"):
+        answer = asking(app, "tools/list", {"cursor": wrong})
+        assert answer["error"]["code"] == types.INVALID_PARAMS
 
 
 # --- search -------------------------------------------------------------------------
