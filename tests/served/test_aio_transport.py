@@ -269,6 +269,25 @@ def test_waiting_for_a_connection_has_an_end() -> None:
     assert "no connection within the timeout" in str(late[0])
 
 
+def test_waiting_for_a_thread_has_an_end() -> None:
+    """Signed calls beyond the threads get an error when they wait too long."""
+    gate = threading.Event()
+    with Recorder(lambda _: (gate.wait(10), response())[1]) as server:
+
+        async def act(transport: AioTransport) -> None:
+            request = Request("POST", server.url, body=b"", auth=Signer())
+            calls = [transport.send(request, timeout=(0.5, 20)) for _ in range(33)]
+            tasks = [asyncio.ensure_future(call) for call in calls]
+            done, _ = await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
+            (late,) = done
+            assert isinstance(late.exception(), naftiko.RequestTimeout)
+            assert "too many calls at the same time" in str(late.exception())
+            gate.set()
+            await asyncio.gather(*(task for task in tasks if task is not late))
+
+        sending(act)
+
+
 def test_calls_behind_a_proxy_wait_for_a_thread() -> None:
     """More of them than there are threads are done one after the other."""
     answer = response('"by proxy"')
@@ -352,6 +371,31 @@ def test_an_upstream_that_does_not_read(server: Recorder) -> None:
     gate.set()
 
 
+@pytest.mark.parametrize("host", ["a b", "\N{SNOWMAN}" * 80, "x" * 70 + ".invalid"])
+def test_a_host_that_cannot_be(host: str) -> None:
+    """It is an error of ours, whoever finds it out."""
+    for _ in range(2):
+        with pytest.raises(naftiko.TransportError):
+            send(f"http://{host}/")
+
+
+def test_a_host_outside_ascii() -> None:
+    """It is looked up as the network writes it; nobody has this one."""
+    with pytest.raises(naftiko.TransportError, match="no connection"):
+        send("http://b\xfccher.invalid/")
+
+
+def test_the_log_holds_no_secret(
+    server: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each call is one line, as with the other sender."""
+    secrets = (Secret("TOKEN", SECRET),)
+    with caplog.at_level("DEBUG", "naftiko"):
+        send(f"{server.url}/x?key={SECRET}", secrets=secrets)
+    assert f"GET {server.url}/x?key=$TOKEN 200 " in caplog.text
+    assert SECRET not in caplog.text
+
+
 def test_no_secret_in_an_error() -> None:
     """Neither in the message nor in what hangs on the error."""
     with Recorder() as gone:
@@ -365,6 +409,25 @@ def test_no_secret_in_an_error() -> None:
         error = error.__cause__ or (
             None if error.__suppress_context__ else error.__context__
         )
+
+
+def test_certificates_can_go_unchecked_or_be_in_a_folder(tmp_path: Path) -> None:
+    """`verify=False` takes any, and a folder names the authorities."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with Recorder(response("[1]"), tls=context) as server:
+        assert send(server.url, verify=False).body == b"[1]"
+        with pytest.raises(naftiko.TransportError, match="TLS certificate"):
+            send(server.url, verify=str(tmp_path))
+
+        async def act(transport: AioTransport) -> None:
+            # Two origins, one context.
+            for url in (server.url, server.url.replace("localhost", "127.0.0.1")):
+                answer = await transport.send(Request("GET", url), timeout=5)
+                assert answer.body == b"[1]"
+
+        sending(act, verify=False)
 
 
 def test_a_refused_certificate_leaves_nothing_open(tmp_path: Path) -> None:
@@ -479,8 +542,21 @@ def test_a_file_that_changes_while_it_is_sent(server: Recorder, tmp_path: Path) 
             begin, self.at = self.at, 3
             return b"123"[begin:]
 
+        def close(self) -> None:
+            """Nobody calls it."""
+
     with pytest.raises(naftiko.TransportError, match="ends after 3 of 10 bytes"):
         send(server.url, "PUT", body=Shrinking())
+
+    class Broken(Shrinking):
+        """A file on a disk that fails."""
+
+        def read(self, size: int = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    words = "the body cannot be read: Input/output error"
+    with pytest.raises(naftiko.TransportError, match=words):
+        send(server.url, "PUT", body=Broken())
 
 
 def test_large_bodies_do_not_hold_up_others(server: Recorder) -> None:
@@ -626,6 +702,27 @@ def test_cookies_live_as_long_as_their_call(server: Recorder) -> None:
         cookies = [r.headers.get("cookie") for r in server.received]
         assert cookies == ["own=1", f"own=1; sid={SECRET}", f"own=1; sid={SECRET}"] * 2
         assert all("cookie" not in r.headers for r in foreign.received)
+
+
+def test_a_redirect_without_an_address(server: Recorder) -> None:
+    """It is the response; a large one with an address costs its connection."""
+    server.answer = response("[1]", "302 Found")
+    assert send(server.url).status == 302
+    large = response("x" * 5_000_000, "302 Found", Location="/y")
+    server.answer = lambda r: response("[2]") if r.target == "/y" else large
+    assert send(server.url).body == b"[2]"
+    assert server.received[-1].connection != server.received[-2].connection
+
+
+def test_cookies_that_do_not_belong_there(server: Recorder) -> None:
+    """A cookie of another path is not sent."""
+    server.answer = lambda r: (
+        response("", "302 Found", Location="/y", Set_Cookie="a=1; Path=/other")
+        if r.target == "/x"
+        else response()
+    )
+    send(f"{server.url}/x")
+    assert "cookie" not in server.last.headers
 
 
 def test_a_redirect_that_leads_behind_a_proxy(server: Recorder) -> None:
