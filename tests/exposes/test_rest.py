@@ -23,6 +23,7 @@ import pytest
 from asgi_client import ask, asked
 from casefiles import cases
 from naftiko.errors import RequestTimeout, TransportError
+from naftiko.exposes.answers import chosen
 from naftiko.exposes.options import Options
 from naftiko.exposes.telemetry import OPERATION
 from naftiko.messages import Response
@@ -621,3 +622,78 @@ def test_what_telemetry_calls_an_operation() -> None:
         )
     ]
     assert names == ["/ships/{id} GET", "/proxy/{path} *", "/docs GET", None]
+
+
+# --- odd requests -------------------------------------------------------------------
+
+
+def test_headers_that_come_several_times() -> None:
+    """They are one list; of cookies, one line (RFC 9110, 5.3; RFC 6265, 5.4)."""
+    app, upstream = rest_app(
+        operation(
+            "/x",
+            call="api.build",
+            inputParameters=[
+                {"name": "X-Tag", "in": "header", "type": "array"},
+                {"name": "b", "in": "cookie", "type": "string"},
+            ],
+            **{"with": {"name": "rest.X-Tag", "tons": "rest.b"}},
+        )
+    )
+    headers = [("x-tag", "a"), ("cookie", "a=1"), ("x-tag", "b"), ("cookie", "b=2")]
+    assert ask(app, "GET", "/x", headers).status == 200
+    assert upstream.sent == ['POST /ships {"name":["a","b"],"tons":"2"}']
+
+
+def test_headers_that_are_no_utf8() -> None:
+    """A header that is not UTF-8 is Latin-1, as it once was everywhere."""
+    name = {"name": "flag", "in": "header", "type": "string"}
+    app, upstream = rest_app(operation("/x", call="api.list", inputParameters=[name]))
+    ask(app, "GET", "/x", {"flag": "caf\xe9"})
+    assert upstream.sent == ["GET /ships?flag=caf%C3%A9"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"name": "\xff"}', b"[" * 200_000, b'{"tons": ' + b"9" * 5000 + b"}"]
+)
+def test_json_that_cannot_be_read(body: bytes) -> None:
+    """Bytes that are no UTF-8, a depth and a length beyond reason: 400, each."""
+    app, upstream = rest_app(operation("/x", "POST", call="api.build"))
+    got = ask(app, "POST", "/x", {"Content-Type": "application/json"}, body)
+    assert (got.status, got.json["type"][-17:]) == (400, "malformed-request")
+    assert upstream.requests == []
+
+
+def test_a_query_of_too_many_fields() -> None:
+    """More than a thousand fields are not read, encoded or not."""
+    app, upstream = rest_app(operation("/x", call="api.list"))
+    for pair in ("a=1&", "a=%31&"):
+        got = ask(app, "GET", "/x?" + pair * 1001)
+        assert (got.status, "more than 1000 fields" in got.json["detail"]) == (
+            400,
+            True,
+        )
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("application/*", "application/json"),
+        ("text/*", "text/yaml"),
+        ("application/yaml, application/json", "application/json"),
+        ("application/yaml, */*", "application/yaml"),
+        ("application/x-yaml;q=0.4, application/json;q=0.3", "application/x-yaml"),
+        ("application/json;q=0, */*", "application/yaml"),
+        ("application/json;q=nan", "application/json"),
+        ("application/json;q=7", "application/json"),
+        ("application/json;version=1;q=0", ""),
+        ("*/*;q=0", ""),
+        ("image/png", ""),
+    ],
+)
+def test_negotiation(accept: str, media_type: str) -> None:
+    """Quality decides, then how exactly a type is named, then JSON (RFC 9110, 12.5.1)."""
+    assert chosen(accept) == media_type
