@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from asgi_client import AsyncStub
-
 import naftiko
+from asgi_client import AsyncStub
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest import RestApp

@@ -6,13 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from asgi_client import AsyncStub, Got, ask, asked
-from serving import document, operation
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 import naftiko
+from asgi_client import AsyncStub, Got, ask, asked
 from naftiko.errors import ServeError
+from serving import document, operation
 
 _ORIGIN = "https://page.test"
 

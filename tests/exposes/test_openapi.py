@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-from asgi_client import AsyncStub, ask
 from hypothesis import HealthCheck, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import not_a_server_error
@@ -16,14 +15,15 @@ from schemathesis.specs.openapi.checks import (
     negative_data_rejection,
     unsupported_method,
 )
-from serving import operation, rest_app
-from shared import CAPABILITIES, corpus_files, needs_corpus
 
 import naftiko
+from asgi_client import AsyncStub, ask
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest import RestApp
 from naftiko.messages import Response
+from serving import operation, rest_app
+from shared import CAPABILITIES, corpus_files, needs_corpus
 
 
 def _described(resources: list[dict[str, Any]], **more: Any) -> dict[str, Any]:

@@ -649,8 +649,8 @@ def test_headers_that_are_no_utf8() -> None:
     """A header that is not UTF-8 is Latin-1, as it once was everywhere."""
     name = {"name": "flag", "in": "header", "type": "string"}
     app, upstream = rest_app(operation("/x", call="api.list", inputParameters=[name]))
-    ask(app, "GET", "/x", {"flag": "caf\xe9"})
-    assert upstream.sent == ["GET /ships?flag=caf%C3%A9"]
+    ask(app, "GET", "/x", {"flag": "\xe9t\xe9"})
+    assert upstream.sent == ["GET /ships?flag=%C3%A9t%C3%A9"]
 
 
 @pytest.mark.parametrize(

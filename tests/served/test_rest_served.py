@@ -20,9 +20,9 @@ import pytest
 import requests
 import uvicorn
 from recorder import Received, Recorder, response
-from serving import document, operation
 
 import naftiko
+from serving import document, operation
 
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 
