@@ -134,10 +134,12 @@ class McpApp:
         elif method == "GET" and has_session:
             scope[OPERATION] = "GET"
             await self._stream(manager, scope, receive, send)
-        elif method == "POST" or (method == "DELETE" and has_session):
-            # The message in a request says better what is done; this has none.
-            if method == "DELETE":
-                scope[OPERATION] = "DELETE"
+        elif method == "POST":
+            if self.server.served.engine.telemetry is not None:
+                send = _noting_silence(scope, send)
+            await manager.handle_request(scope, receive, send)
+        elif method == "DELETE" and has_session:
+            scope[OPERATION] = "DELETE"
             await manager.handle_request(scope, receive, send)
         else:
             # Without a session there is nothing to listen to or to end. The SDK would
@@ -177,6 +179,20 @@ class McpApp:
         await manager.handle_request(scope, receive_or_end, noting)
         if is_open and ended.is_set():
             await send({"type": "http.response.body", "body": b""})
+
+
+def _noting_silence(scope: Scope, send: Send) -> Send:
+    """Return what sends; a message that is taken without a word is a notification.
+
+    Of what kind is found out when its request is over.
+    """
+
+    async def noting(message: Any) -> None:
+        if message.get("status") == 202:
+            scope[OPERATION] = "notification"
+        await send(message)
+
+    return noting
 
 
 def _path_of(scope: Scope) -> str:

@@ -177,8 +177,8 @@ class McpServer(Server[dict[str, Any]]):
         """
         telemetry = self.served.engine.telemetry
         scope = None if ctx.request is None else ctx.request.scope
-        if scope is not None and self._knows(ctx.method):
-            scope[OPERATION] = ctx.method
+        if scope is not None and ctx.request_id is not None:
+            scope[OPERATION] = ctx.method if self._knows(ctx.method) else None
         try:
             # Requests of a session are answered in a task of that session.
             with telemetry.inside(scope, _sent(ctx)) if telemetry else nullcontext():
@@ -192,11 +192,7 @@ class McpServer(Server[dict[str, Any]]):
             raise MCPError(INTERNAL_ERROR, "Internal error") from None
 
     def _knows(self, method: str) -> bool:
-        return (
-            method in _OF_THE_SDK
-            or self.get_request_handler(method) is not None
-            or self.get_notification_handler(method) is not None
-        )
+        return method in _OF_THE_SDK or self.get_request_handler(method) is not None
 
     async def _list_shortly(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         kind = _LISTS.get(ctx.method)

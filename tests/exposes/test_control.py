@@ -8,16 +8,16 @@ import logging
 from typing import Any
 
 import pytest
-from building import document
-from exposes.test_guard import Nobody, ask
 
 import naftiko
+from building import document
+from exposes.test_guard import Nobody, ask
 from naftiko.exposes.control import ControlApp, Logs, Management, read_management
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.host import STARTED, STOPPED, Adapter, Host, Reloaded
 from naftiko.exposes.logs import LatestLines
-from naftiko.exposes.options import Options
 from naftiko.exposes.observability import Settings, read_settings
+from naftiko.exposes.options import Options
 from naftiko.exposes.telemetry import Telemetry
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
