@@ -142,7 +142,7 @@ class Capability:
         self._plans: dict[str, _Plan] = {}
         self._forwards: dict[str, _Plan] = {}
         self._functions: Functions | None = None
-        self.scripting = scripting_of(spec.exposes)
+        self.scripting = scripting_of(spec.exposes, variables.directory)
 
     # --- calling ----------------------------------------------------------------------
 

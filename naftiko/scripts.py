@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from naftiko.body import ABSENT
 from naftiko.errors import CallError, shorten
@@ -80,14 +80,22 @@ def read_settings(data: JSON) -> Settings:
     return settings._replace(**found)
 
 
-def scripting_of(exposes: Iterable[Exposes]) -> Scripting:
-    """Return what runs scripts, governed by the first control adapter that says so."""
+def scripting_of(
+    exposes: Iterable[Exposes], directory: Path | None = None
+) -> Scripting:
+    """Return what runs scripts, governed by the first control adapter that says so.
+
+    Args:
+        exposes: The adapters of the document.
+        directory: Where relative locations start.
+    """
     for entry in exposes:
         if entry.type == "control":
             management = entry.data.get("management")
             if isinstance(management, Mapping) and "scripting" in management:
-                return Scripting(read_settings(management["scripting"]))
-    return Scripting()
+                settings = read_settings(management["scripting"])
+                return Scripting(settings, directory)
+    return Scripting(directory=directory)
 
 
 class Stats(NamedTuple):
@@ -110,9 +118,13 @@ class Scripting:
     Attributes:
         settings: May be replaced while it runs.
         stats: Counted only when a control adapter governs scripts.
+        directory: Where relative locations start: the folder of the document.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(
+        self, settings: Settings | None = None, directory: Path | None = None
+    ) -> None:
+        self.directory = directory or Path()
         self.settings = settings or Settings()
         self.is_governed = settings is not None
         self.stats = Stats()
@@ -246,7 +258,8 @@ class Script:
             )
         dependencies = script.get("dependencies")
         more = dependencies if isinstance(dependencies, list) else []
-        return _folder(str(location), self._fail), [*map(str, more), str(file)]
+        folder = _folder(str(location), self._scripting.directory, self._fail)
+        return folder, [*map(str, more), str(file)]
 
     def _read(self, folder: Path, file: str) -> str:
         for segment in file.split("/"):
@@ -337,11 +350,15 @@ class Script:
         return None
 
 
-def _folder(location: str, fail: Any) -> Path:
-    parts = urlsplit(location)
-    if parts.scheme != "file":
+def _folder(location: str, directory: Path, fail: Any) -> Path:
+    scheme, _, rest = location.partition("://")
+    if scheme.lower() != "file":
         raise fail(f"has the location '{shorten(location)}', which is no file: URI")
-    return Path(unquote(parts.path))
+    # `file:///./x` is how a path relative to the document looks as a URI.
+    rest = rest.removeprefix("localhost")
+    if rest.startswith(("/./", "/../")):
+        rest = rest.removeprefix("/")
+    return (directory / unquote(rest)).absolute()
 
 
 def _plain(value: Any) -> Any:

@@ -271,6 +271,21 @@ def test_languages(tmp_path: Path) -> None:
             run(tmp_path, "", language=language)
 
 
+@pytest.mark.parametrize(
+    "location", ["file:///./scripts", "file://./scripts", "file:///./a/../scripts"]
+)
+def test_a_location_relative_to_the_document(tmp_path: Path, location: str) -> None:
+    """As for binds, folders of resources and skills: it starts at the document."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "scripts" / "main.js").write_text("result = 1", "utf-8")
+    script = {"file": "main.js", "language": "javascript", "location": location}
+    found = Scripting(directory=tmp_path).prepare(script, step="s").run({})
+    assert found == 1
+    with pytest.raises(CallError, match="cannot read file 'main.js' from location"):
+        Scripting().prepare(script, step="s").run({})
+
+
 def test_statistics(tmp_path: Path) -> None:
     """X11: executions and errors are counted where a control adapter governs."""
     scripting = Scripting(Settings())
