@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from typing import Any
 
 import mcp_types as types
@@ -639,6 +640,33 @@ def test_the_list_of_the_docker_engine_is_small() -> None:
     assert len(answer["result"]["tools"]) == 105
     assert "nextCursor" not in answer["result"]
     assert len(text) <= 80_000
+
+
+def test_what_the_docs_say_of_its_cost() -> None:
+    """The token costs in `docs/serve.md` are those of the shipped file."""
+    text = (CAPABILITIES.parent / "docs" / "serve.md").read_text("utf-8")
+    rows = re.findall(r"^\| [^|]+ \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
+    found = [[int(number.replace(",", "")) for number in row] for row in rows]
+    assert len(found) == 4
+    searching = _docker(Options(tools="search"))
+    sizes = [
+        len(_compact(asking(_docker(Options()), "tools/list")["result"])),
+        len(_compact(asking(searching, "tools/list")["result"])),
+    ]
+    for name, arguments in (
+        ("search", {"query": "logs of a container"}),
+        ("describe", {"names": ["get-container-logs"]}),
+    ):
+        params = {"name": name, "arguments": arguments}
+        result = asking(searching, "tools/call", params)["result"]
+        sizes.append(len(result["content"][0]["text"].encode()))
+    for (size, tokens), measured in zip(found, sizes, strict=True):
+        assert size == pytest.approx(measured, rel=0.03)
+        assert tokens == pytest.approx(measured / 4, rel=0.03)
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 # --- over stdio the server's own variables count ------------------------------------
