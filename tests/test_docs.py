@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import naftiko
-from naftiko.cli.parser import COMMANDS, build_parser
+from naftiko.cli.parser import COMMANDS, build_parser, parse
 from naftiko.demo import TOKEN, serve
 
 ROOT = Path(__file__).parent.parent
@@ -131,9 +132,31 @@ def test_readme_begins_with_what_a_newcomer_needs() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     first = text.partition("\n## ")[0].splitlines()
     assert len(first) <= 45
-    (code,) = _blocks(ROOT / "README.md", "python")
+    code = _blocks(ROOT / "README.md", "python")[0]
     assert "\n".join(first).rstrip().endswith(f"```python\n{code}```")
     assert len(code.splitlines()) == 10
+
+
+def test_readme_command_that_serves_is_understood() -> None:
+    """It has options that exist, and names ports that the document has."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(r"<!-- command: serve -->\n```sh\n(.+)\n```", text)
+    assert found
+    words = found[1].rpartition("naftiko serve ")[2].split()
+    asked = parse(["serve", *words])
+    capability = naftiko.load(ROOT / asked.files[0])
+    ports = {exposes.port for exposes in capability.exposes}
+    named = {int(n) for n in re.findall(r"http://localhost:(\d+)", text)}
+    assert named == ports
+
+
+def test_readme_agents_snippet_is_understood() -> None:
+    """What a desktop client would start is a command with options that exist."""
+    (snippet,) = _blocks(ROOT / "README.md", "json")
+    (server,) = json.loads(snippet)["mcpServers"].values()
+    assert server["command"].endswith("/naftiko")
+    asked = parse(server["args"])
+    assert asked.stdio
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
