@@ -117,6 +117,11 @@ class _Upload(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send the body."""
+        # aiohttp below 3.14.4 would send what is left of it.
+        if self._consumed:  # pragma: no cover - of the lowest version
+            what = "the server closed the connection without a response"
+            self.failure = refusal(what, self._hop.request)
+            raise self.failure
         self._connection = writer.transport
         body = self._hop.body
         if isinstance(body, bytes) and len(body) <= _AT_ONCE:
