@@ -124,15 +124,16 @@ def _base_uris(words: list[str]) -> dict[str, str]:
 def _run_stdio(plan: Plan, logs: LatestLines) -> int:
     """Serve one MCP adapter on standard input and output."""
     try:
+        from naftiko.exposes import loop
         from naftiko.exposes.stdio import serve_stdio
     except ImportError as error:
         raise _missing(error) from None
-    asyncio.run(serve_stdio(plan, logs))
+    loop.run(serve_stdio(plan, logs))
     return 0
 
 
 def _run_workers(plan: Plan, host: Any, count: int) -> int:
-    from naftiko.exposes import server, workers
+    from naftiko.exposes import loop, server, workers
 
     async def check() -> Sequence[Any]:
         """Bind the sockets; what is wrong is told before anything is forked."""
@@ -145,7 +146,7 @@ def _run_workers(plan: Plan, host: Any, count: int) -> int:
     sockets = asyncio.run(check())
 
     def work(bound: Sequence[Any]) -> None:
-        asyncio.run(server.serve(plan, host, bound))
+        loop.run(server.serve(plan, host, bound))
 
     code = workers.supervise(count, work, sockets)
     sys.stdout.flush()

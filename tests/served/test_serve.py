@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,6 +19,9 @@ import pytest
 import requests
 from recorder import Received, Recorder, response
 
+from naftiko.exposes import server as serving
+from naftiko.exposes.options import Options
+from naftiko.exposes.sites import Source
 from serving_process import Server, write
 
 UPSTREAM = {
@@ -493,3 +497,36 @@ def test_callers_bring_their_own_credential(tmp_path: Path, upstream: Recorder) 
         server.stop()
         assert "caller-" not in server.text
         assert "of-the-server" not in server.text
+
+
+# --- speed that can be told without a clock -------------------------------------------
+
+
+def test_small_answers_are_not_held_back(tmp_path: Path) -> None:
+    """A connection that a socket of ours accepts has no Nagle's algorithm."""
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    server = serving.Server(serving.Plan([Source(str(file))], Options()))
+
+    async def accepted() -> int:
+        [listener] = server.listen()
+        options: list[int] = []
+
+        class Asked(asyncio.Protocol):
+            def connection_made(self, transport: Any) -> None:
+                about = transport.get_extra_info("socket")
+                options.append(about.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+
+        running = asyncio.get_running_loop()
+        listening = await running.create_server(Asked, sock=listener.socket)
+        reader, writer = await asyncio.open_connection(
+            *listener.socket.getsockname(), limit=1
+        )
+        await reader.read()
+        writer.close()
+        listening.close()
+        await server.transport.close()
+        return options[0]
+
+    # The loop of the standard library: uvloop sets the option whatever the socket is.
+    assert asyncio.run(accepted()) != 0
