@@ -60,6 +60,9 @@ class Guard:
         transport: Asks the authorization server.
         open_paths: What needs no credentials.
 
+    Attributes:
+        documents: Path → what everybody may read there.
+
     Raises:
         ServeError: A secret is missing, or the type is not known.
     """
@@ -75,11 +78,11 @@ class Guard:
     ) -> None:
         self._app = app
         self._open_paths = open_paths
-        self._documents: Mapping[str, bytes] = {}
+        self.documents: Mapping[str, bytes] = {}
         self._check: Check | None = None
         data = exposes.authentication
         if data is not None:
-            self._check, self._documents = _checker(data, exposes, variables, transport)
+            self._check, self.documents = _checker(data, exposes, variables, transport)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -87,8 +90,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         path = path_of(scope)
-        if path in self._documents and scope["method"] in ("GET", "HEAD"):
-            await _send(send, 200, self._documents[path], scope["method"])
+        if path in self.documents and scope["method"] in ("GET", "HEAD"):
+            await _send(send, 200, self.documents[path], scope["method"])
             return
         if path not in self._open_paths and not _is_preflight(scope):
             refusal = await self._check(scope)

@@ -6,13 +6,15 @@ This module must not know what the adapters are.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from html import escape
 from typing import Any
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Receive, Send], Awaitable[None]]
+
+_WELL_KNOWN = "/.well-known/"
 
 
 class Prefixes:
@@ -21,11 +23,19 @@ class Prefixes:
     Args:
         apps: Prefix, such as `/docker-rest` → application.
         kinds: Prefix → what is there, for the list at `/`.
+        documents: Prefix → paths below no prefix that belong to the application there:
+            where clients look for what protects it (RFC 9728).
     """
 
-    def __init__(self, apps: Mapping[str, App], kinds: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        apps: Mapping[str, App],
+        kinds: Mapping[str, str],
+        documents: Callable[[], Mapping[str, Collection[str]]] = dict,
+    ) -> None:
         self._apps = dict(apps)
         self._kinds = dict(kinds)
+        self._documents = documents
         self._depths = sorted({p.count("/") for p in apps}, reverse=True)
 
     async def __call__(
@@ -44,6 +54,11 @@ class Prefixes:
             if app is not None:
                 await app(_below(scope, prefix), receive, send)
                 return
+        if path.startswith(_WELL_KNOWN):
+            for prefix, paths in self._documents().items():
+                if path in paths:
+                    await self._apps[prefix](scope, receive, send)
+                    return
         await self._list(scope, send)
 
     async def _list(self, scope: Any, send: Send) -> None:

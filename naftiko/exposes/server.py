@@ -19,7 +19,15 @@ from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes import loop
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
 from naftiko.exposes.prefixes import Prefixes
-from naftiko.exposes.sites import Place, Served, Site, Source, check_names, place_of
+from naftiko.exposes.sites import (
+    Place,
+    Served,
+    Site,
+    Source,
+    check_base_uris,
+    check_names,
+    place_of,
+)
 from naftiko.exposes.telemetry import PATIENCE, InTrace, telemetry_of
 
 if TYPE_CHECKING:
@@ -69,9 +77,12 @@ class Listener(NamedTuple):
         """The ASGI application."""
         if not self.prefixes:
             return self.served[0].front
+        below = dict(zip(self.prefixes, self.served, strict=True))
         return Prefixes(
-            {p: s.front for p, s in zip(self.prefixes, self.served, strict=True)},
-            {p: s.state.type for p, s in zip(self.prefixes, self.served, strict=True)},
+            {prefix: served.front for prefix, served in below.items()},
+            {prefix: served.state.type for prefix, served in below.items()},
+            # Asked for anew each time: reloading may change them.
+            lambda: {p: served.guarded.documents for p, served in below.items()},
         )
 
 
@@ -98,6 +109,7 @@ class Server:
             for source in plan.sources
         ]
         check_names(plan.only, self.sites, "--adapter")
+        check_base_uris(plan.sources, [site.capability for site in self.sites])
         self.host.adapters = [s.state for site in self.sites for s in site.served]
         self.host.reload = self.reload
         self._reloading = asyncio.Lock()

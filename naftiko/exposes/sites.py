@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.errors import ServeError, names_of
+from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.guard import Guard
@@ -61,8 +61,9 @@ class Source(NamedTuple):
         if not self.base_uris:
             return capability
         rest = self.base_uris.get("")
-        known = dict.fromkeys(capability.namespaces, rest) if rest else {}
-        known |= {name: uri for name, uri in self.base_uris.items() if name}
+        # Another document may consume the other namespaces.
+        uris = {name: self.base_uris.get(name, rest) for name in capability.namespaces}
+        known = {name: uri for name, uri in uris.items() if uri}
         return capability.using(base_uri=known)
 
     @property
@@ -349,6 +350,22 @@ def place_of(
             hint=f"add `port:`, or give --port {name}=8080",
         )
     return Place(wanted, chosen)
+
+
+def check_base_uris(sources: Iterable[Source], served: Iterable[Capability]) -> None:
+    """Refuse a base URI of a namespace that no document consumes.
+
+    Raises:
+        ArgumentError: There is one.
+    """
+    known = [name for capability in served for name in capability.namespaces]
+    for source in sources:
+        for name in source.base_uris:
+            if name and name not in known:
+                raise ArgumentError(
+                    f"base_uri: no namespace is called '{name}'",
+                    hint=did_you_mean(name, known) or f"consumed: {names_of(known)}",
+                )
 
 
 def check_names(wanted: Iterable[str], sites: Iterable[Site], option: str) -> None:
