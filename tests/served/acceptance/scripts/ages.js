@@ -1,0 +1,3 @@
+function isChild(age, limit) {
+  return age < limit;
+}

@@ -1,0 +1,1 @@
+result = context.fees.length + context.members.length;
