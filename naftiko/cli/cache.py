@@ -58,7 +58,7 @@ def _folder() -> Path | None:
     setting = os.environ.get("NAFTIKO_CACHE", "")
     if setting.lower() in ("off", "0", "no", "false"):
         return None
-    if setting:
+    if setting.lower() not in ("", "on", "1", "yes", "true"):
         return Path(setting)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     # Without a home directory there is no place that is surely the user's own.

@@ -69,6 +69,17 @@ def test_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+@pytest.mark.parametrize("word", ["on", "1", "yes", "True"])
+def test_on(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`NAFTIKO_CACHE=on` is the folder that is used by default, not one called `on`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAFTIKO_CACHE", word)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    read_cached(DOCKER)
+    assert list((tmp_path / "home" / "naftiko").iterdir())
+    assert not (tmp_path / word).exists()
+
+
 def test_folder_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
