@@ -550,7 +550,9 @@ def test_traces_and_metrics(house: House) -> None:
         house, "metrics", "--filter", "naftiko_request_total.*office-rest"
     )
     assert code == 0
-    assert re.fullmatch(r"naftiko_request_total\{.*\} [1-9]\d*(\.0)?\n", text)
+    pattern = r"naftiko_request_total\{.*\} [1-9]\d*(\.0)?"
+    assert all(re.fullmatch(pattern, line) for line in text.splitlines())
+    assert '/fees GET"' in text
 
 
 def test_scripting_is_governed(house: House) -> None:
