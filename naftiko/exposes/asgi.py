@@ -28,7 +28,6 @@ _APPS = {
     "mcp": ("mcp", "McpApp"),
     "skill": ("skill", "SkillApp"),
 }
-_OPEN_PATHS = {"rest": frozenset(("/docs",))}
 
 
 def asgi(
@@ -113,7 +112,7 @@ class AdapterApp:
             exposes,
             engine.capability.variables,
             engine.transport,
-            open_paths=_OPEN_PATHS.get(exposes.type, frozenset()),
+            is_open=getattr(adapter, "is_open", None),
         )
         self._app = with_cors(guarded, options)
         self._running: asyncio.Task[None] | None = None

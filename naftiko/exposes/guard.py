@@ -58,7 +58,7 @@ class Guard:
         exposes: The adapter; one without `authentication` is open.
         variables: Where secrets come from: the binds of the document.
         transport: Asks the authorization server.
-        open_paths: What needs no credentials.
+        is_open: Tells of a request, given its scope, whether it needs no credentials.
 
     Attributes:
         documents: Path → what everybody may read there.
@@ -74,10 +74,10 @@ class Guard:
         variables: Variables,
         transport: AsyncTransport,
         *,
-        open_paths: frozenset[str] = frozenset(),
+        is_open: Callable[[ASGIScope], bool] | None = None,
     ) -> None:
         self._app = app
-        self._open_paths = open_paths
+        self._is_open = is_open
         self.documents: Mapping[str, bytes] = {}
         self._check: Check | None = None
         data = exposes.authentication
@@ -93,7 +93,12 @@ class Guard:
         if path in self.documents and scope["method"] in ("GET", "HEAD"):
             await _send(send, 200, self.documents[path], scope["method"])
             return
-        if path not in self._open_paths and not _is_preflight(scope):
+        if _is_preflight(scope):
+            # Answered here: without credentials nothing is told of what is inside.
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        if self._is_open is None or not self._is_open(scope):
             refusal = await self._check(scope)
             if refusal is not None:
                 await _refuse(send, refusal, scope["method"])

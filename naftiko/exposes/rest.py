@@ -66,6 +66,13 @@ class RestApp:
         """Serve another version; requests under way finish with the one they have."""
         self._served = _Served(engine, exposes, self.options, self._callers)
 
+    def is_open(self, scope: Scope) -> bool:
+        """Tell whether a request needs no credentials: it asks for the page.
+
+        What the document itself serves at that path needs them.
+        """
+        return scope["path"].endswith(DOCS_PATH) and self._served.is_page(scope)
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Do nothing: everything is ready when it is made."""
@@ -128,6 +135,15 @@ class _Served:
         # What the document declares itself stands before this.
         self.router.add("GET", OPENAPI_PATH, _Description(api))
         self.router.add("GET", DOCS_PATH, _Page())
+
+    def is_page(self, scope: Scope) -> bool:
+        """Tell whether the page answers a request."""
+        query = scope.get("query_string", b"").decode("latin-1")
+        try:
+            found = self.router.find(_path_of(scope), scope["method"], query)
+        except BadPath:
+            return False
+        return not isinstance(found, Missing) and isinstance(found.endpoint, _Page)
 
     async def serve(self, exchange: Exchange) -> None:
         if _is_preflight(exchange):

@@ -39,8 +39,6 @@ _APPS = {
     "skill": ("skill", "SkillApp"),
     "control": ("control", "ControlApp"),
 }
-#: What is open to everyone: a page that holds nothing of the document.
-_OPEN = {"rest": frozenset(("/docs",))}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -204,7 +202,7 @@ class Site:
             exposes,
             (engine or self.engine).capability.variables,
             self._transport,
-            open_paths=_OPEN.get(exposes.type, frozenset()),
+            is_open=getattr(app, "is_open", None),
         )
 
     def observe(self, telemetry: Telemetry) -> None:

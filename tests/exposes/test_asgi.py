@@ -214,3 +214,40 @@ def test_a_page_can_read_that_it_is_refused() -> None:
     got = ask(app, "GET", "/ships/1", {"Origin": _ORIGIN})
     assert got.status == 401
     assert got.headers["access-control-allow-origin"] == _ORIGIN
+
+
+@pytest.mark.parametrize(
+    ("resources", "method", "target"),
+    [
+        (operation("/docs", call="api.list"), "GET", "/docs"),
+        (operation("/docs?all=1", call="api.list"), "GET", "/docs?all=1"),
+        (operation("/docs", "HEAD", call="api.list"), "HEAD", "/docs"),
+        (operation("/docs", "POST", call="api.write"), "POST", "/docs"),
+        (operation("/{id}", "POST", call="api.write"), "POST", "/%64ocs"),
+        ([{"path": "/{path}", "forward": {"targetNamespace": "api"}}], "PUT", "/docs"),
+    ],
+)
+def test_only_the_page_is_open(resources: Any, method: str, target: str) -> None:
+    """What a document serves at the path of the page needs its authentication."""
+    adapter = {"authentication": {"type": "bearer", "token": "t"}}
+    upstream = AsyncStub()
+    loaded = naftiko.load(document(resources, adapter=adapter), schema=None)
+    app = naftiko.asgi(loaded, transport=upstream)
+    assert ask(app, method, target).status == 401
+    assert upstream.sent == []
+    assert ask(app, method, target, {"Authorization": "Bearer t"}).status < 300
+    assert len(upstream.sent) == 1
+
+
+def test_the_page_is_open() -> None:
+    """The page itself needs nothing, in any encoding of its path and below a mount."""
+    adapter = {"authentication": {"type": "bearer", "token": "t"}}
+    app = naftiko.asgi(_load(adapter=adapter), transport=AsyncStub())
+    outer = Starlette(routes=[Mount("/sea", app)])
+    for asked_app, target in ((app, "/docs"), (app, "/%64ocs"), (outer, "/sea/docs")):
+        for method in ("GET", "HEAD"):
+            assert ask(asked_app, method, target).status == 200
+    for target in ("/docs/", "//docs", "/docs/x", "/docs%2Fx", "/", "/openapi.json"):
+        assert ask(app, "GET", target).status == 401
+    assert ask(app, "POST", "/docs").status == 401
+    assert ask(app, "OPTIONS", "/docs").status == 401
