@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from naftiko.cli.console import columns, fail, note, paint, width
+from naftiko.cli.console import clean, columns, fail, note, paint, width
 from naftiko.cli.words import headers
 from naftiko.document import read
 from naftiko.errors import EXIT_CALL, EXIT_OK, CallError, DocumentError
@@ -111,7 +111,9 @@ def _port(given: int | None) -> int:
     if given is not None:
         return given
     text = os.environ.get("NAFTIKO_CONTROL_PORT", "")
-    if text.isdecimal():
+    if text:
+        if not (text.isascii() and text.isdecimal() and int(text) <= 65535):
+            raise CallError(f"NAFTIKO_CONTROL_PORT: '{text}' is no port")
         return int(text)
     for file in sorted([*Path().glob("*.yml"), *Path().glob("*.yaml")]):
         port = _control_port(file)
@@ -150,7 +152,7 @@ def run_health(arguments: Namespace) -> int:
     print(f"Readiness: {status} ({len(up)}/{len(adapters)} adapters started)")
     for adapter in adapters:
         if adapter not in up:
-            print(f"  {_named(adapter)}: {adapter.get('state')}")
+            print(clean(f"  {_named(adapter)}: {adapter.get('state')}"))
     return EXIT_OK if status == "UP" else EXIT_CALL
 
 
@@ -163,7 +165,7 @@ def run_status(arguments: Namespace) -> int:
     degraded = any(
         a.get("state") != "started" and a.get("type") != "control" for a in adapters
     )
-    label = capability.get("label") or "unknown"
+    label = clean(str(capability.get("label") or "unknown"))
     print(f"{label}: {'DEGRADED' if degraded else 'UP'}")
     print(f"Engine:    {engine.get('version', 'unknown')}")
     print(f"Uptime:    {duration(str(found.get('uptime', '')))}")
@@ -183,6 +185,7 @@ def run_traces(arguments: Namespace) -> int:
     server = _Server(arguments)
     if arguments.trace_id:
         answer = server.ask(f"/traces/{quote(arguments.trace_id, safe='')}")
+        _check_traces(answer, 404, 503)
         if answer.status != 200:
             fail(f"Trace not found: {arguments.trace_id}", "")
             return EXIT_CALL
@@ -191,6 +194,7 @@ def run_traces(arguments: Namespace) -> int:
     query = {"operation": arguments.operation, "status": arguments.status}
     asked = urlencode({name: text for name, text in query.items() if text})
     answer = server.ask(f"/traces?{asked}" if asked else "/traces")
+    _check_traces(answer, 503)
     traces = answer.data.get("traces", ()) if answer.status == 200 else ()
     if not traces:
         note("No traces found.")
@@ -212,16 +216,28 @@ def run_traces(arguments: Namespace) -> int:
     return EXIT_OK
 
 
+def _check_traces(answer: _Answer, *none: int) -> None:
+    """Refuse an answer that neither has traces nor says that there are none."""
+    if answer.status not in (200, *none):
+        raise CallError(
+            f"/traces returned HTTP {answer.status}",
+            hint="`observability` of the control adapter turns them on"
+            if answer.status == 404
+            else "",
+        )
+
+
 def _show_trace(trace: JSON) -> None:
-    print(paint(str(trace.get("traceId", "")), "strong", sys.stdout))
+    print(paint(clean(str(trace.get("traceId", ""))), "strong", sys.stdout))
     depths: dict[str, int] = {}
     for span in trace.get("spans", ()):
         depth = depths.get(str(span.get("parentSpanId")), -1) + 1
         depths[str(span.get("spanId"))] = depth
         took = milliseconds(span.get("durationMs", 0))
         print(
-            f"{'  ' * depth}{span.get('name')} [{span.get('kind')}] {took}"
-            f" {span.get('status')}"
+            "  " * depth
+            + clean(f"{span.get('name')} [{span.get('kind')}] {took}")
+            + f" {clean(str(span.get('status')))}"
         )
 
 
@@ -312,7 +328,7 @@ def run_reload(arguments: Namespace) -> int:
     done = answer.status == 200
     print("Reloaded." if done else "Not reloaded: the old version is served.")
     for problem in answer.data.get("problems", ()):
-        print(f"  {problem}", file=sys.stdout if done else sys.stderr)
+        print(f"  {clean(str(problem))}", file=sys.stdout if done else sys.stderr)
     return EXIT_OK if done else EXIT_CALL
 
 
