@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 import building
+from served.docker_engine import archive, docker, docker_socket, image
 from served.waiting import WaitingTransport
+
+__all__ = ["archive", "docker", "docker_socket", "image", "sender"]
 
 BOTH = ("test_transport", "test_wire")
 #: What `HttpTransport` does for its one user, and a server must not do.

@@ -1,164 +1,27 @@
 """A whole life of containers on a real Docker Engine, through `docker.yaml` alone.
 
-The engine is the one at `NAFTIKO_DOCKER_SOCKET`, or a private `dockerd` that is started
-as root for this test. `NAFTIKO_REQUIRE_DOCKER=1` turns skipping into a failure.
+See `docker_engine` for the engine.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
-import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import naftiko
-
-FILE = Path(__file__).parents[2] / "capabilities" / "docker.yaml"
-IMAGE = "naftiko-test"
-#: What this test makes carries this label, and it prunes and watches nothing else: the
-#: engine may be somebody's own.
-LABEL = f"naftiko-test={os.getpid()}"
-
-
-def _skip(reason: str) -> None:
-    if os.environ.get("NAFTIKO_REQUIRE_DOCKER") == "1":
-        pytest.fail(f"Docker must be there: {reason}")
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the socket of a Docker Engine."""
-    if given := os.environ.get("NAFTIKO_DOCKER_SOCKET"):
-        yield given
-        return
-    dockerd = shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin")
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        _skip("dockerd can only be started by root")
-    if dockerd is None:
-        _skip("dockerd is not installed")
-    # A socket path has at most 107 characters, so the long test folder will not do.
-    folder = Path("/tmp") / f"naftiko-docker-{os.getpid()}"
-    folder.mkdir(mode=0o700)
-    log = (folder / "log").open("wb")
-    engine = subprocess.Popen(
-        [
-            str(dockerd), "--iptables=false", "--bridge=none", "--storage-driver=vfs",
-            f"--data-root={folder / 'data'}", f"--exec-root={folder / 'exec'}",
-            f"--pidfile={folder / 'pid'}", "-H", f"unix://{folder / 'docker.sock'}",
-        ],
-        stdout=log, stderr=log,
-    )  # fmt: skip
-    try:
-        if not _answers(str(folder / "docker.sock"), engine):
-            tail = (folder / "log").read_text(errors="replace")[-800:]
-            _skip(f"dockerd does not start here: {tail}")
-        yield str(folder / "docker.sock")
-    finally:
-        engine.terminate()
-        try:
-            engine.wait(20)
-        except subprocess.TimeoutExpired:
-            engine.kill()
-            engine.wait()
-        log.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _answers(path: str, engine: subprocess.Popen[bytes]) -> bool:
-    with naftiko.load(FILE, base_uri=f"unix://{path}") as docker:
-        for _ in range(150):
-            try:
-                return docker.call("docker.systemping") == "OK"
-            except naftiko.CallError:
-                if engine.poll() is not None:
-                    return False
-                time.sleep(0.2)
-    return False
-
-
-@pytest.fixture(scope="module")
-def docker(socket: str) -> Iterator[naftiko.Capability]:
-    """Give the shipped capability, connected to the engine."""
-    with naftiko.load(FILE, base_uri=f"unix://{socket}", timeout=60) as capability:
-        yield capability
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a file system of nothing but busybox, as a tar archive on disk."""
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        _skip("busybox-static is not installed")
-    path = tmp_path_factory.mktemp("image") / "root.tar"
-    with tarfile.open(path, "w") as tar:
-        # /bin/busybox may be a symbolic link.
-        tar.add(Path(str(busybox)).resolve(), "bin/busybox")
-        for name in ("sh", "sleep", "echo", "cat", "true", "false"):
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-    return path
-
-
-@pytest.fixture(scope="module")
-def image(docker: naftiko.Capability, archive: Path) -> Iterator[str]:
-    """Import an image from a tar stream; give its name, and remove it at the end."""
-    name = f"{IMAGE}:{os.getpid()}"
-    _import(docker, archive, repo=IMAGE, tag=str(os.getpid()))
-    assert docker.call("docker.imageinspect", name=name)["os"] == "linux"
-    yield name
-    docker.call("docker.imagedelete", name=name, force=True)
-
-
-def _import(docker: naftiko.Capability, archive: Path, **name: str) -> str:
-    """Import an archive as an image; return the id of the image."""
-    wanted = {"fromSrc": "-", "changes": f"LABEL {LABEL}", "body": archive, **name}
-    ids = []
-    with docker.stream("docker.imagecreate", wanted) as progress:
-        for value in progress.values():
-            # The status was sent long before; what fails afterwards stands here.
-            assert "error" not in value, value
-            assert "errorDetail" not in value, value
-            if value.get("status", "").startswith("sha256:"):
-                ids.append(value["status"])
-    assert len(ids) == 1
-    return str(ids[0])
-
-
-def _labelled(**more: list[str]) -> str:
-    return json.dumps({"label": [LABEL], **more})
-
-
-def _create(
-    docker: naftiko.Capability, image: str, *command: str, **more: object
-) -> str:
-    body = {
-        "Image": image,
-        "Cmd": list(command),
-        "HostConfig": {"NetworkMode": "none"},
-        "Labels": dict([LABEL.split("=")]),
-        **more,
-    }
-    created = docker.call("docker.containercreate", body)
-    return str(created["id"])
-
-
-def _frames(raw: bytes) -> dict[int, bytes]:
-    """Split the multiplexed stream of logs: stream number → content."""
-    found: dict[int, bytes] = {}
-    while raw:
-        number, size = raw[0], int.from_bytes(raw[4:8], "big")
-        found[number] = found.get(number, b"") + raw[8 : 8 + size]
-        raw = raw[8 + size :]
-    return found
+from served.docker_engine import (
+    IMAGE,
+    LABEL,
+    create,
+    frames,
+    import_image,
+    labelled,
+)
 
 
 def test_system(docker: naftiko.Capability) -> None:
@@ -195,12 +58,12 @@ def test_broken_archive_is_noticed(docker: naftiko.Capability) -> None:
 def test_life_of_a_container(docker: naftiko.Capability, image: str) -> None:
     """Create, start, wait, read the logs, rename and remove a container."""
     command = ("sh", "-c", "echo out; echo err >&2; exit 3")
-    container = _create(docker, image, *command, name="life")
+    container = create(docker, image, *command, name="life")
     docker.call("docker.containerstart", id=container)
     assert docker.exchange("docker.containerwait", id=container).data["StatusCode"] == 3
     wanted = {"id": container, "stdout": True, "stderr": True}
     with docker.stream("docker.containerlogs", wanted) as logs:
-        assert _frames(logs.read()) == {1: b"out\n", 2: b"err\n"}
+        assert frames(logs.read()) == {1: b"out\n", 2: b"err\n"}
     docker.call("docker.containerrename", {"id": container, "name": "renamed"})
     inspected = docker.exchange("docker.containerinspect", id="renamed").data
     assert inspected["Id"] == container
@@ -220,7 +83,7 @@ def test_running_container(
     docker: naftiko.Capability, image: str, tmp_path: Path
 ) -> None:
     """Look into a running container: top, stats, exec, archives in and out, kill."""
-    container = _create(docker, image, "sleep", "60")
+    container = create(docker, image, "sleep", "60")
     docker.call("docker.containerstart", id=container)
     again = docker.exchange(
         "docker.containerstart", id=container, raise_for_status=False
@@ -234,7 +97,7 @@ def test_running_container(
         {"id": container, "Cmd": ["echo", "from inside"], "AttachStdout": True},
     ).data["Id"]
     with docker.stream("docker.execstart", {"id": created, "Detach": False}) as output:
-        assert _frames(output.read()) == {1: b"from inside\n"}
+        assert frames(output.read()) == {1: b"from inside\n"}
     assert docker.exchange("docker.execinspect", id=created).data["ExitCode"] == 0
 
     archive = tmp_path / "in.tar"
@@ -262,7 +125,7 @@ def test_running_container(
 def test_logs_are_followed(docker: naftiko.Capability, image: str) -> None:
     """A log is read line by line while the container still writes it."""
     script = "echo one; sleep 0.3; echo two"
-    container = _create(docker, image, "sh", "-c", script, Tty=True)
+    container = create(docker, image, "sh", "-c", script, Tty=True)
     docker.call("docker.containerstart", id=container)
     with docker.stream(
         "docker.containerlogs", {"id": container, "stdout": True, "follow": True}
@@ -280,7 +143,7 @@ def test_events_are_streamed(docker: naftiko.Capability, image: str) -> None:
     }
     with docker.stream("docker.systemevents", wanted) as events:
         labels = dict([LABEL.split("="), ("watched", "yes")])
-        container = _create(docker, image, "true", Labels=labels)
+        container = create(docker, image, "true", Labels=labels)
         values = events.values()
         assert next(values)["Action"] == "create"
         docker.call("docker.containerdelete", id=container)
@@ -304,14 +167,14 @@ def test_networks_and_volumes(docker: naftiko.Capability) -> None:
 
 def test_prune(docker: naftiko.Capability, archive: Path, image: str) -> None:
     """Pruning removes what has stopped and what has no name, and says so."""
-    container = _create(docker, image, "true")
-    pruned = docker.exchange("docker.containerprune", filters=_labelled()).data
+    container = create(docker, image, "true")
+    pruned = docker.exchange("docker.containerprune", filters=labelled()).data
     assert container in pruned["ContainersDeleted"]
-    nameless = _import(docker, archive, message=str(time.time_ns()))
-    pruned = docker.exchange("docker.imageprune", filters=_labelled()).data
+    nameless = import_image(docker, archive, message=str(time.time_ns()))
+    pruned = docker.exchange("docker.imageprune", filters=labelled()).data
     assert nameless in [entry.get("Deleted") for entry in pruned["ImagesDeleted"]]
     assert docker.call("docker.imageinspect", name=image)
-    docker.call("docker.volumeprune", filters=_labelled())
+    docker.call("docker.volumeprune", filters=labelled())
 
 
 def test_error_of_the_engine(docker: naftiko.Capability) -> None:
