@@ -5,6 +5,7 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
+import re
 from _thread import allocate_lock  # `threading` takes a millisecond to import
 from collections.abc import Mapping
 from html import escape
@@ -294,6 +295,13 @@ class Capability:
     def variables(self) -> Variables:
         """The variables that its calls use."""
         return self._variables
+
+    def knows_variable(self, name: str) -> bool:
+        """Tell whether a bind declares a variable, or something uses it without."""
+        if name in self._variables.declared:
+            return True
+        use = re.compile(r"\{\{\s*" + re.escape(name) + r"\s*\}\}")
+        return use.search(repr(self._spec)) is not None
 
     @property
     def directory(self) -> Path | None:

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import ServeError, names_of
+from naftiko.exposes.callers import check_variables
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.guard import Guard
@@ -58,6 +59,7 @@ def asgi(
     exposes = _chosen(capability, namespace)
     module, name = _APPS[exposes.type]
     settings = Options(**options)
+    check_variables(settings.variable_headers, (capability,))
     try:
         kind = getattr(import_module(f"naftiko.exposes.{module}"), name)
         if transport is None:

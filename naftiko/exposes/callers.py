@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from naftiko.errors import UnboundVariable
+from naftiko.errors import ServeError, UnboundVariable, did_you_mean, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from naftiko.capability import Capability
 
 #: W3C Trace Context, 3.2: version, trace, parent, flags; neither id is all zeros.
 _TRACEPARENT = re.compile(
@@ -73,3 +75,22 @@ class CallerVariables:
     def missing(self, error: UnboundVariable) -> str:
         """Return the header that would have filled a variable, or an empty text."""
         return self._headers.get(error.name, "")
+
+
+def check_variables(names: Iterable[str], served: Iterable[Capability]) -> None:
+    """Refuse a variable of callers that no document has.
+
+    Nothing would be filled by its header, and the value of the server would serve every
+    caller in silence.
+
+    Raises:
+        ServeError: There is one.
+    """
+    capabilities = tuple(served)
+    for name in names:
+        if not any(c.knows_variable(name) for c in capabilities):
+            known = {n for c in capabilities for n in c.variables.declared}
+            raise ServeError(
+                f"no document has a variable '{name}' that callers could fill",
+                hint=did_you_mean(name, known) or f"bound: {names_of(sorted(known))}",
+            )

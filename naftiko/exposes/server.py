@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes import loop
+from naftiko.exposes.callers import check_variables
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
 from naftiko.exposes.prefixes import Prefixes
 from naftiko.exposes.sites import (
@@ -109,7 +110,9 @@ class Server:
             for source in plan.sources
         ]
         check_names(plan.only, self.sites, "--adapter")
-        check_base_uris(plan.sources, [site.capability for site in self.sites])
+        capabilities = [site.capability for site in self.sites]
+        check_base_uris(plan.sources, capabilities)
+        check_variables(plan.options.variable_headers, capabilities)
         self.host.adapters = [s.state for site in self.sites for s in site.served]
         self.host.reload = self.reload
         self._reloading = asyncio.Lock()
@@ -302,6 +305,10 @@ class Server:
                     site.prepare(await asyncio.to_thread(site.source.load))
                     for site in self.sites
                 ]
+                check_variables(
+                    self.plan.options.variable_headers,
+                    [version.engine.capability for version in versions],
+                )
             except NaftikoError as error:
                 _log.error("not reloaded, the old version is served: %s", error)
                 return Reloaded(False, (str(error),))

@@ -251,3 +251,16 @@ def test_the_page_is_open() -> None:
         assert ask(app, "GET", target).status == 401
     assert ask(app, "POST", "/docs").status == 401
     assert ask(app, "OPTIONS", "/docs").status == 401
+
+
+@pytest.mark.parametrize("binds", [[], [{"namespace": "env", "keys": {"KEY": "X"}}]])
+def test_a_misspelt_variable_of_callers(binds: Any) -> None:
+    """It would let the server's own value serve every caller: it is refused."""
+    consumes = {"authentication": {"type": "bearer", "token": "{{KEY}}"}}
+    more = {"consumes": consumes, "binds": binds}
+    app = _load(**more)
+    headers = {"X-Key": "k"}
+    with pytest.raises(ServeError, match="no document has a variable 'KEI'"):
+        naftiko.asgi(app, transport=AsyncStub(), variable_headers={"KEI": "X-Key"})
+    app = naftiko.asgi(app, transport=AsyncStub(), variable_headers={"KEY": "X-Key"})
+    assert ask(app, "GET", "/ships/1", headers).status == 200
