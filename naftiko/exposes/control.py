@@ -202,6 +202,14 @@ class ControlApp:
 
     async def _page(self, scope: Any, receive: Any) -> Answer:
         text = files("naftiko.exposes").joinpath("control.html").read_text("utf-8")
+        telemetry = self.host.telemetry
+        silent = {"metrics", "traces"} if telemetry is None else set()
+        paths = [
+            f"/{'/'.join(segments)}"
+            for segments, methods in self._routes.items()
+            if "GET" in methods and "*" not in segments and silent.isdisjoint(segments)
+        ]
+        text = text.replace('"{{paths}}"', json.dumps(paths))
         policy = ("Content-Security-Policy", SECURITY_POLICY)
         return Answer(200, "text/html; charset=utf-8", text.encode(), (policy,))
 

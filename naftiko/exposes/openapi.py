@@ -329,8 +329,9 @@ class _Writer:
         if kind in ("bearer", "basic", "digest"):
             scheme: dict[str, JSON] = {"type": "http", "scheme": kind}
         elif kind == "apikey":
-            in_ = "query" if data.get("placement") == "query" else "header"
-            scheme = {"type": "apiKey", "in": in_, "name": str(data.get("key", ""))}
+            in_ = str(data.get("placement") or data.get("in") or "header").lower()
+            name = str(data.get("key", data.get("name", "")))
+            scheme = {"type": "apiKey", "in": in_, "name": name}
         elif kind == "oauth2":
             server = str(data.get("authorizationServerUri", "")).rstrip("/")
             scheme = {

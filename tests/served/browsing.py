@@ -1,0 +1,182 @@
+"""A browser that a test drives: Chromium without a window, as Debian has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+    "--window-size=1200,900",
+)
+
+
+class Browser:
+    """One browser window.
+
+    Attributes:
+        driver: The driver of selenium.
+        expected: What the console may hold: failures that a test is about.
+    """
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+        self._events: list[dict[str, Any]] = []
+        self.expected: tuple[str, ...] = ()
+
+    def open(self, url: str) -> None:
+        """Open a page."""
+        self.driver.get(url)
+
+    def dark(self, is_dark: bool) -> None:
+        """Prefer dark colours, or light ones."""
+        scheme = "dark" if is_dark else "light"
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [feature]}
+        )
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Return what a script gives."""
+        return self.driver.execute_script(script, *arguments)
+
+    def one(self, selector: str) -> Any:
+        """Return the first element of a CSS selector."""
+        return self.driver.find_element("css selector", selector)
+
+    def all(self, selector: str) -> list[Any]:
+        """Return the elements of a CSS selector."""
+        found: list[Any] = self.driver.find_elements("css selector", selector)
+        return found
+
+    def text(self, selector: str) -> str:
+        """Return what can be read of an element."""
+        text: str = self.one(selector).text
+        return text
+
+    def wait(self, what: Any, timeout: float = 10.0) -> Any:
+        """Return the first thing that a function gives, tried again and again.
+
+        Args:
+            what: The function, or a script whose value is waited for.
+            timeout: Seconds.
+        """
+        from selenium.common.exceptions import StaleElementReferenceException
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        ask = (lambda _: self.run(f"return {what}")) if isinstance(what, str) else what
+        waiting = WebDriverWait(
+            self.driver,
+            timeout,
+            poll_frequency=0.05,
+            ignored_exceptions=[StaleElementReferenceException],
+        )
+        return waiting.until(ask, f"waited for {what}; the page: {self.text('body')}")
+
+    def press(self, *keys: str) -> None:
+        """Press keys, wherever the focus is."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    @property
+    def focused(self) -> Any:
+        """The element that has the focus."""
+        return self.driver.switch_to.active_element
+
+    def complaints(self) -> list[str]:
+        """Return what the console got since the last time: nothing, one hopes."""
+        said = [entry["message"] for entry in self.driver.get_log("browser")]
+        return [text for text in said if not any(e in text for e in self.expected)]
+
+    def forget(self) -> None:
+        """Leave the page, and forget what was noted of it."""
+        self.open("about:blank")
+        self.driver.get_log("browser")
+        self.driver.get_log("performance")
+        self._events.clear()
+        self.expected = ()
+
+    def origins(self) -> set[str]:
+        """Return where the requests since then went."""
+        for entry in self.driver.get_log("performance"):
+            self._events.append(json.loads(entry["message"])["message"])
+        urls = [
+            urlsplit(event["params"]["request"]["url"])
+            for event in self._events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
+        inside = ("blob", "data", "about", "chrome")
+        return {
+            f"{url.scheme}://{url.netloc}" for url in urls if url.scheme not in inside
+        }
+
+    def contrast(self, selector: str) -> float:
+        """Return how well the text of an element stands out (WCAG 2, 1.4.3)."""
+        ratio: float = self.run(_CONTRAST, self.one(selector))
+        return ratio
+
+    def shot(self, name: str) -> None:
+        """Keep a picture, in the folder that `NAFTIKO_SHOTS` names."""
+        if folder := os.environ.get("NAFTIKO_SHOTS"):
+            self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+
+_CONTRAST = """
+const luminance = color => {
+  const parts = color.match(/[\\d.]+/g).slice(0, 3).map(Number).map(v => {
+    v /= 255
+    return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+}
+let ground = arguments[0], color = 'rgba(0, 0, 0, 0)'
+while (ground && /, 0\\)$|transparent/.test(color)) {
+  color = getComputedStyle(ground).backgroundColor
+  ground = ground.parentElement
+}
+const [a, b] = [getComputedStyle(arguments[0]).color, color].map(luminance).sort((x, y) => y - x)
+return (a + 0.05) / (b + 0.05)
+"""
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Browser]:
+    """Start a browser with a profile of its own; skip the test where there is none."""
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        if os.environ.get("NAFTIKO_REQUIRE_BROWSER"):
+            pytest.fail("Chromium is not installed, and is required here")
+        pytest.skip("needs Chromium: apt install chromium chromium-driver")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability(
+        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
+    )
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    try:
+        driver.set_page_load_timeout(30)
+        yield Browser(driver)
+    finally:
+        driver.quit()
