@@ -9,9 +9,9 @@ import json
 from typing import Any
 
 import pytest
-from casefiles import cases
 
 import naftiko
+from casefiles import cases
 
 CONSUMES = {
     "type": "http",

@@ -9,9 +9,9 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from exposes.test_guard import ask, guard
 
 import naftiko
+from exposes.test_guard import ask, guard
 from naftiko.exposes import oauth
 
 ISSUER = "https://auth.test"

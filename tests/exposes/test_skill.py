@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import document
-from exposes.test_guard import Nobody, ask
 
 import naftiko
+from building import document
+from exposes.test_guard import Nobody, ask
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.skill import SkillApp
