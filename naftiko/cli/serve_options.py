@@ -82,7 +82,7 @@ def add_serve(command: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="name by which MCP clients reach this server; '*' for any",
+        help="name by which clients reach this server; '*' for any",
     )
     add(
         "--stateless",

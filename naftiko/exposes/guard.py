@@ -101,7 +101,7 @@ class Guard:
         if self._is_open is None or not self._is_open(scope):
             refusal = await self._check(scope)
             if refusal is not None:
-                await _refuse(send, refusal, scope["method"])
+                await refuse(send, refusal, scope["method"])
                 return
         await self._app(scope, receive, send)
 
@@ -134,10 +134,16 @@ async def _send(
     await send({"type": "http.response.body", "body": content})
 
 
-async def _refuse(send: Send, refusal: Refusal, method: str) -> None:
+async def refuse(send: Send, refusal: Refusal, method: str) -> None:
+    """Tell a caller why its request may not pass."""
     import json
 
-    titles = {401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
+    titles = {
+        401: "Unauthorized",
+        403: "Forbidden",
+        421: "Misdirected Request",
+        503: "Service Unavailable",
+    }
     problem = {
         "type": "about:blank",
         "title": titles.get(refusal.status, "Refused"),

@@ -18,8 +18,8 @@ class Options(NamedTuple):
         timeout: Seconds for each upstream call.
         variable_headers: Bind variable → request header that fills it for that request.
         tools: `"all"` to list every tool, `"search"` for three that find and call them.
-        allowed_hosts: Names under which an MCP adapter is reached, beside the loopback
-            and the address of the document; `("*",)` answers any.
+        allowed_hosts: Names under which adapters are reached, beside the loopback and
+            the address of the document; `("*",)` answers any.
         sessions: Keep sessions with MCP clients of the revisions that have them.
             Without, any replica answers any request, but such clients are not told of
             changed lists.

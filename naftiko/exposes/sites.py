@@ -19,6 +19,7 @@ from naftiko.exposes.guard import Guard
 from naftiko.exposes.host import Adapter
 from naftiko.exposes.logs import AccessLog
 from naftiko.exposes.observability import declared, is_observed
+from naftiko.exposes.origins import Origins
 from naftiko.exposes.telemetry import Traced
 from naftiko.loader import load
 
@@ -86,7 +87,10 @@ class Served:
         self.exposes = exposes
         self.name = exposes.namespace or exposes.type
         self.guarded = site.guard(app, exposes)
-        answer = self._answer
+        answer: Any = self._answer
+        if exposes.type != "mcp":
+            # MCP has a check of its own, with what its specification asks for.
+            answer = Origins(answer, site.options, lambda: self.exposes)
         if exposes.type != "control":
             # Web pages have no business at the control port.
             answer = with_cors(answer, site.options)

@@ -1,0 +1,112 @@
+"""Browsers as callers without their users' knowledge: other origins, borrowed names.
+
+A page of anywhere can send a request that needs no preflight to this machine, with what
+the browser knows of credentials; and its own name can be made to point here, so that
+the browser takes it for a page of ours (DNS rebinding). This module must not know what
+is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from naftiko.exposes.credentials import Refusal, header
+from naftiko.exposes.guard import refuse
+
+if TYPE_CHECKING:
+    from naftiko.exposes.options import Options
+    from naftiko.model import Exposes
+
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+
+
+class Origins:
+    """An ASGI application that keeps away what pages of other origins send.
+
+    What only reads passes: a page cannot see the answer unless `options.cors` names its
+    origin. Where nothing asks for credentials and only this machine can connect, a
+    name is refused that is not known to be ours.
+
+    Args:
+        app: What is protected.
+        options: Origins that may call, and names under which it is reached.
+        exposes: Gives the adapter as it is served now.
+    """
+
+    def __init__(
+        self, app: Any, options: Options, exposes: Callable[[], Exposes]
+    ) -> None:
+        self._app = app
+        self._exposes = exposes
+        self._trusted = frozenset(options.cors)
+        self._names = frozenset(map(_name_in, options.allowed_hosts))
+
+    async def __call__(
+        self,
+        scope: Any,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] == "http":
+            refusal = self._refusal(scope)
+            if refusal is not None:
+                await refuse(send, refusal, scope["method"])
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Any) -> Refusal | None:
+        if scope["method"] not in _SAFE and self._is_of_another(scope):
+            return Refusal(
+                403, "a page of another origin may not send this; --cors lets it"
+            )
+        exposes = self._exposes()
+        if exposes.authentication is None and _is_local(scope):
+            host = _name_in(header(scope, b"host"))
+            known = self._names | {"", exposes.address.lower()}
+            if not (host in known or _is_loopback(host) or "*" in known):
+                return Refusal(
+                    421, "this server has another name; --allowed-host adds one"
+                )
+        return None
+
+    def _is_of_another(self, scope: Any) -> bool:
+        """Tell whether a page of an origin that is not trusted sends a request.
+
+        Browsers say so themselves; older ones name the origin only. What is no browser
+        says neither.
+        """
+        origin = header(scope, b"origin")
+        if origin and ("*" in self._trusted or origin in self._trusted):
+            return False
+        site = header(scope, b"sec-fetch-site")
+        if site:
+            return site not in ("same-origin", "none")
+        return bool(origin) and origin.partition("://")[2] != header(scope, b"host")
+
+
+def _name_in(host: str) -> str:
+    """Return the name in a `Host`: without its port, and in lower case."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    name = host.partition(":")[0] if host.count(":") == 1 else host
+    return name.removesuffix(".")
+
+
+def _is_local(scope: Any) -> bool:
+    """Tell whether a connection can only have come from this machine."""
+    server = scope.get("server")
+    return bool(server) and _is_loopback(str(server[0]).lower())
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

@@ -1,0 +1,131 @@
+"""What pages of other origins may send, and under which names a server answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from naftiko.exposes.options import Options
+from naftiko.exposes.origins import Origins
+from naftiko.model import Exposes
+
+HERE = "localhost:8081"
+
+
+async def behind(scope: Any, receive: Any, send: Any) -> None:
+    """Answer everything that gets through."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"inside"})
+
+
+def status(
+    method: str,
+    headers: dict[str, str],
+    options: Options = Options(),
+    *,
+    server: Any = ("127.0.0.1", 8081),
+    **declared: Any,
+) -> int:
+    """Send one request; return the status of the response."""
+    exposes = Exposes("rest", "api", **declared)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("nothing is read")
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": "/",
+        "headers": [(n.lower().encode(), v.encode()) for n, v in headers.items()],
+        "server": server,
+    }
+    asyncio.run(Origins(behind, options, lambda: exposes)(scope, receive, send))
+    found: int = sent[0]["status"]
+    return found
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "ODD"])
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, 200),
+        ({"Origin": "http://localhost:8081"}, 200),
+        ({"Origin": "http://localhost:8081", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Origin": "https://behind.proxy", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Origin": "http://evil.test"}, 403),
+        ({"Origin": "http://localhost:3000"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost:8081.evil.test"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
+def test_a_page_of_another_origin(method: str, headers: Any, expected: int) -> None:
+    """It may change nothing, whether a browser knows credentials or not."""
+    given = {"Host": HERE, **headers}
+    assert status(method, given) == expected
+    assert status(method, given, authentication={"type": "basic"}) == expected
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_what_only_reads(method: str) -> None:
+    """Reading passes: the browser keeps the answer from the page."""
+    headers = {"Host": HERE, "Origin": "http://evil.test"}
+    assert status(method, headers) == 200
+
+
+@pytest.mark.parametrize("cors", [("https://page.test",), ("*",)])
+def test_a_page_that_may(cors: tuple[str, ...]) -> None:
+    """The origins of `cors` may send what they like."""
+    headers = {"Host": HERE, "Origin": "https://page.test"}
+    headers["Sec-Fetch-Site"] = "cross-site"
+    assert status("POST", headers, Options(cors=cors)) == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost:8081", 200),
+        ("LOCALHOST", 200),
+        ("localhost.:8081", 200),
+        ("api.localhost:8081", 200),
+        ("127.0.0.1:8081", 200),
+        ("127.1.2.3", 200),
+        ("[::1]:8081", 200),
+        ("[::1]", 200),
+        ("", 200),
+        ("evil.test:8081", 421),
+        ("evil.test", 421),
+        ("localhost.evil.test", 421),
+        ("127.0.0.1.evil.test:8081", 421),
+        ("[::2]:8081", 421),
+        ("0.0.0.0:8081", 421),
+        ("notlocalhost", 421),
+        ("*", 421),
+    ],
+)
+def test_names_of_a_server_that_is_open(host: str, expected: int) -> None:
+    """DNS rebinding: without credentials it answers to its own names only."""
+    headers = {"Host": host} if host else {}
+    for server in (("127.0.0.1", 8081), ("::1", 8081), ("::ffff:127.0.0.1", 8081)):
+        assert status("GET", headers, server=server) == expected
+    # Who needs credentials, which a browser keeps by name, or comes from elsewhere.
+    assert status("GET", headers, authentication={"type": "basic"}) == 200
+    assert status("GET", headers, server=("192.0.2.7", 8081)) == 200
+    assert status("GET", headers, server=None) == 200
+
+
+def test_names_that_the_operator_adds() -> None:
+    """`--allowed-host`, and the address of the document, are names of its own."""
+    known = Options(allowed_hosts=("api.test:443", "[fd00::7]"))
+    for host in ("api.test", "API.test:8081", "[fd00::7]:1", "desk.test"):
+        assert status("GET", {"Host": host}, known, address="desk.test") == 200
+    assert status("GET", {"Host": "other.test"}, known, address="desk.test") == 421
+    assert status("GET", {"Host": "x.test"}, Options(allowed_hosts=("*",))) == 200
