@@ -36,7 +36,7 @@ class Resolved(NamedTuple):
         binds: Entries of `binds` of the files that adapters came from; their locations
             are absolute.
         reasons: Place of an import that is not available → why.
-        files: The files that were read.
+        files: The files that were asked for, whether they could be read or not.
     """
 
     data: JSON
@@ -79,7 +79,7 @@ def resolve_imports(document: Document) -> Resolved:
         {**data, "capability": resolved} if at else resolved,
         tuple(resolver.binds),
         reasons,
-        tuple(resolver.files),
+        tuple(resolver.wanted),
     )
 
 
@@ -109,6 +109,8 @@ class _Resolver:
     def __init__(self) -> None:
         self.binds: list[Mapping[str, JSON]] = []
         self.files: dict[Path, Document] = {}
+        # In order, like a set: what comes back later is worth another look.
+        self.wanted: dict[Path, None] = {}
         self._used: set[Path] = set()
 
     def entry(
@@ -176,6 +178,7 @@ class _Resolver:
             yield from self._adapters(wanted, origin)
 
     def _read(self, path: Path, shown: str) -> Document:
+        self.wanted[path] = None
         if path not in self.files:
             try:
                 self.files[path] = documents.read(path)

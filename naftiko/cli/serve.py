@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from naftiko.errors import EXIT_USAGE, ArgumentError, ServeError
+from naftiko.errors import EXIT_USAGE, ArgumentError, NaftikoError, ServeError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,6 +21,12 @@ if TYPE_CHECKING:
     from naftiko.exposes.server import Plan
 
 
+#: What a header is called (RFC 9110, 5.6.2).
+_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+#: What browsers send as `Origin` (RFC 6454, 7).
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.ASCII)
+
+
 class _Usage(ArgumentError):
     """The words do not say what to serve."""
 
@@ -26,18 +35,25 @@ class _Usage(ArgumentError):
 
 def run_serve(arguments: Namespace) -> int:
     """Serve capabilities until told to stop."""
-    plan = _plan(arguments)
-    try:
-        from naftiko.exposes import logs
-    except ImportError as error:  # pragma: no cover - needs a bare environment
-        raise _missing(error) from None
+    from naftiko.exposes import logs
+
+    _check_installed(arguments.stdio)
     latest = logs.configure(arguments.log_format, arguments.log_level)
+    try:
+        return _run(arguments, latest)
+    except NaftikoError as error:
+        if arguments.log_format != "json":
+            raise
+        text, _, hint = str(error).partition("\n  hint: ")
+        logging.getLogger("naftiko.serve").error("%s", text, extra={"hint": hint})
+        return error.exit_code
+
+
+def _run(arguments: Namespace, latest: LatestLines) -> int:
+    plan = _plan(arguments)
     if arguments.stdio:
         return _run_stdio(plan, latest)
-    try:
-        from naftiko.exposes import server
-    except ImportError as error:
-        raise _missing(error) from None
+    from naftiko.exposes import server
     from naftiko.exposes.host import Host
 
     host = Host()
@@ -48,11 +64,18 @@ def run_serve(arguments: Namespace) -> int:
     return 0
 
 
-def _missing(error: ImportError) -> ServeError:
-    return ServeError(
-        f"serving needs '{error.name}', which is not installed",
-        hint="pip install 'naftiko[serve]'",
-    )
+def _check_installed(is_stdio: bool) -> None:
+    """Refuse to serve without what it always takes; adapters look for the rest."""
+    for name in ("aiohttp", "mcp" if is_stdio else "uvicorn"):
+        try:
+            found = find_spec(name)
+        except ValueError:  # it is kept from being imported
+            found = None
+        if found is None:
+            raise ServeError(
+                f"serving needs '{name}', which is not installed",
+                hint="pip install 'naftiko[serve]'",
+            )
 
 
 def _plan(arguments: Namespace) -> Plan:
@@ -70,10 +93,7 @@ def _plan(arguments: Namespace) -> Plan:
         sessions=arguments.workers == 1 and not arguments.stateless,
     )
     base_uris = _base_uris(arguments.base_uri)
-    if arguments.single_port is not None and arguments.port:
-        raise _Usage("--port and --single-port exclude each other")
-    if arguments.stdio and (arguments.port or arguments.single_port is not None):
-        raise _Usage("--stdio listens on no port", hint="leave out --port")
+    _check_words(arguments)
     return Plan(
         [Source(file, base_uris) for file in arguments.files],
         options,
@@ -86,13 +106,54 @@ def _plan(arguments: Namespace) -> Plan:
     )
 
 
+def _check_words(arguments: Namespace) -> None:
+    """Refuse options that mean nothing, or not what they seem to mean."""
+    if arguments.single_port is not None and arguments.port:
+        raise _Usage(
+            "--port and --single-port exclude each other", hint="leave out one of them"
+        )
+    if arguments.stdio:
+        for option, is_given in (
+            ("--port", arguments.port),
+            ("--single-port", arguments.single_port is not None),
+            ("--host", arguments.host is not None),
+            ("--workers", arguments.workers > 1),
+            ("--reload", arguments.reload),
+            ("--variable", arguments.variable),
+        ):
+            if is_given:
+                raise _Usage(
+                    "--stdio serves one client over standard input and output, where"
+                    f" {option} means nothing",
+                    hint=f"leave out {option}",
+                )
+    host = arguments.host
+    if host is not None and not _is_host(host):
+        raise _Usage(
+            f"--host: '{host}' is no name and no address",
+            hint="write localhost, 0.0.0.0 or ::1; the port goes into --port",
+        )
+    for origin in arguments.cors:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise _Usage(
+                f"--cors: '{origin}' is no origin",
+                hint="write scheme://host[:port], without a path, or '*'",
+            )
+
+
+def _is_host(text: str) -> bool:
+    """Tell a name or an IP address from a URL, and from what holds a port."""
+    return bool(re.fullmatch(r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*", text))
+
+
 def _variable_headers(words: Sequence[str]) -> dict[str, str]:
     """Return variable → header for each `NAME=header:X-Name`."""
     found = {}
     for word in words:
         name, sign, rest = word.partition("=")
         kind, colon, header = rest.partition(":")
-        if not (name and sign and colon and header) or kind != "header":
+        is_named = name and sign and colon and _HEADER.fullmatch(header)
+        if not is_named or kind != "header":
             raise _Usage(
                 f"--variable: '{word}' is not understood",
                 hint="write NAME=header:X-Name",
@@ -123,11 +184,9 @@ def _base_uris(words: list[str]) -> dict[str, str]:
 
 def _run_stdio(plan: Plan, logs: LatestLines) -> int:
     """Serve one MCP adapter on standard input and output."""
-    try:
-        from naftiko.exposes import loop
-        from naftiko.exposes.stdio import serve_stdio
-    except ImportError as error:
-        raise _missing(error) from None
+    from naftiko.exposes import loop
+    from naftiko.exposes.stdio import serve_stdio
+
     loop.run(serve_stdio(plan, logs))
     return 0
 

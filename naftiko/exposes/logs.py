@@ -6,6 +6,7 @@ not know who serves.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -13,6 +14,8 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from naftiko.exposes.answers import send_answer
 
 #: Lines that the control port can show.
 KEPT = 500
@@ -100,6 +103,9 @@ def configure(kind: str, level: str) -> LatestLines:
 class AccessLog:
     """An ASGI application that logs each request of another, and counts open ones.
 
+    A request that is cancelled, which happens only where a server stops, has an answer
+    all the same, unless it had begun already.
+
     Attributes:
         open_requests: Requests that have no end yet. Event streams that a GET opened
             stand aside: those end when the server does. What a POST answers as a
@@ -137,6 +143,11 @@ class AccessLog:
 
         try:
             await self._app(scope, receive, noting)
+        except asyncio.CancelledError:
+            if not status:
+                from naftiko.exposes.problems import CUT_OFF
+
+                await send_answer(noting, CUT_OFF)
         finally:
             self.open_requests -= counted
             if _log.isEnabledFor(logging.INFO):

@@ -61,6 +61,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "upstream": (502, "The upstream API failed"),
     "unreachable": (502, "The upstream API gave no response"),
     "busy": (503, "Too many requests at the same time"),
+    "stopping": (503, "The server stops"),
     "timeout": (504, "The upstream API took too long"),
 }
 
@@ -139,6 +140,14 @@ class HttpProblem(NamedTuple):
         """Return the response that carries it."""
         body = json_bytes(self.document(request_id))
         return Answer(self.code, PROBLEM_TYPE, body, self.headers)
+
+
+#: For requests that are still under way when a server has to end.
+CUT_OFF = HttpProblem(
+    "stopping",
+    "it was cut off; whether the upstream API has done its part is not known",
+    headers=(("Retry-After", str(RETRY_AFTER)), ("Connection", "close")),
+).answer()
 
 
 def wrong_arguments(wrong: Iterable[WrongArgument]) -> HttpProblem:

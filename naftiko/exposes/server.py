@@ -8,6 +8,7 @@ what is served.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -117,6 +118,7 @@ class Server:
         self.host.reload = self.reload
         self._reloading = asyncio.Lock()
         self._stop = asyncio.Event()
+        self._is_hurried = False
 
     @property
     def served(self) -> list[Served]:
@@ -155,7 +157,8 @@ class Server:
         plan, served = self.plan, self.served
         named = [name for name in plan.ports if name]
         check_names(named, self.sites, "--port")
-        if "" in plan.ports and len(served) != 1:
+        # Any free port is good for all of them; one port is not.
+        if plan.ports.get("") and len(served) != 1:
             raise ServeError(
                 f"--port {plan.ports['']} does for one adapter, but there are"
                 f" {len(served)}",
@@ -171,6 +174,7 @@ class Server:
                 )
                 for entry in served
             ]
+            self._check_prefixes()
             return [(places[0], tuple(served))] if served else []
         found: list[tuple[Place, tuple[Served, ...]]] = []
         taken: dict[int, str] = {}
@@ -188,6 +192,19 @@ class Server:
             taken[place.port] = entry.name
             found.append((place, (entry,)))
         return found
+
+    def _check_prefixes(self) -> None:
+        """Refuse two adapters at one path: one of them would not be served."""
+        taken: dict[str, Served] = {}
+        for prefix, entry in zip(self._prefixes(), self.served, strict=True):
+            before = taken.setdefault(prefix, entry)
+            if before is not entry:
+                raise ServeError(
+                    f"two adapters called '{entry.name}' both want {prefix}",
+                    hint="give each a `namespace` of its own"
+                    if before.site is entry.site
+                    else "documents of one file name need different namespaces",
+                )
 
     def _prefixes(self) -> list[str]:
         """Return a prefix for each adapter: its name, after that of its document."""
@@ -247,7 +264,8 @@ class Server:
                 self.host.logs.enrich(InTrace())
 
     def stop(self) -> None:
-        """Ask to stop; safe to call from a signal handler."""
+        """Ask to stop, the second time at once; safe to call from a signal handler."""
+        self._is_hurried = self._stop.is_set()
         self._stop.set()
 
     async def _drain(
@@ -267,8 +285,12 @@ class Server:
         until = time() + GRACE
         # uvicorn waits for every connection; event streams only end with their adapter.
         while any(s.logged.open_requests for s in self.served):
-            if time() > until:
-                _log.warning("requests under way are cut off after %.0f s", GRACE)
+            if time() > until or self._is_hurried:
+                _log.warning(
+                    "requests under way are cut off%s",
+                    "" if self._is_hurried else f" after {GRACE:.0f} s",
+                )
+                await _cut_off(servers)
                 break
             await asyncio.sleep(0.02)
         try:
@@ -367,6 +389,15 @@ def _no_signals() -> Iterator[None]:
     yield
 
 
+async def _cut_off(servers: Sequence[Any]) -> None:
+    """Cancel the requests under way, while there is still somebody to answer them."""
+    open_requests = [task for s in servers for task in s.server_state.tasks]
+    for task in open_requests:
+        task.cancel()
+    if open_requests:
+        await asyncio.wait(open_requests, timeout=_LAST / 2)
+
+
 async def _until_started(
     servers: Sequence[Any], tasks: Sequence[asyncio.Task[None]]
 ) -> None:
@@ -379,12 +410,14 @@ async def _until_started(
 
 
 def _bind(place: Place, served: Sequence[Served]) -> socket.socket:
-    names = ", ".join(f"'{entry.name}'" for entry in served)
     host = "127.0.0.1" if place.host == "localhost" else place.host
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # Without a protocol asyncio leaves Nagle's algorithm on: 40 ms for each answer.
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    except OSError as error:
+        raise _unbound(error, host, place.port, served) from None
+    try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, place.port))
         bound.listen(_BACKLOG)
@@ -392,11 +425,24 @@ def _bind(place: Place, served: Sequence[Served]) -> socket.socket:
         return bound
     except OSError as error:
         bound.close()
-        name = served[0].name if len(served) == 1 else "NAME"
-        raise ServeError(
-            f"{names}: {host}:{place.port} cannot be had: {error.strerror or error}",
-            hint=f"give --port {name}=PORT, or stop what listens there",
-        ) from None
+        raise _unbound(error, host, place.port, served) from None
+
+
+def _unbound(
+    error: OSError, host: str, port: int, served: Sequence[Served]
+) -> ServeError:
+    names = ", ".join(f"'{entry.name}'" for entry in served)
+    option = f"--port {served[0].name}=PORT" if len(served) == 1 else "--single-port"
+    if error.errno == errno.EADDRINUSE:
+        hint = f"give {option}, or stop what listens there"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        hint = f"give {option} with a port above 1023, or the right to use this one"
+    else:
+        hint = "give another --host: this machine has no such address"
+    return ServeError(
+        f"{names}: {_shown(host)}:{port} cannot be had: {error.strerror or error}",
+        hint=hint,
+    )
 
 
 def _shown(host: str) -> str:

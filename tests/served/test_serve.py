@@ -220,6 +220,53 @@ def test_what_cannot_be_served(
     assert found == code
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("aiohttp", ()),
+        ("uvicorn", ("--workers", "2")),
+        ("mcp", ()),
+        ("aiohttp", ("--stdio",)),
+        ("mcp", ("--stdio",)),
+    ],
+)
+def test_an_extra_that_is_missing(
+    tmp_path: Path, module: str, words: tuple[str, ...]
+) -> None:
+    """It says what to install, and the exit code is that of what cannot be served."""
+    file = write(tmp_path / "shop.yaml", document(mcp()))
+    code = f"import sys; sys.modules[{module!r}] = None; import naftiko.__main__"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "serve", str(file), *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 4, done.stderr
+    assert f"needs '{module}', which is not installed" in done.stderr
+    assert "hint: pip install 'naftiko[serve]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistake_is_a_log_line_where_logs_are_json(tmp_path: Path) -> None:
+    """What keeps it from starting is one JSON object, like everything else."""
+    file = write(tmp_path / "shop.yaml", document(rest(port=None)))
+    code, errors = failing(file, "--log-format", "json")
+    (line,) = map(json.loads, errors.splitlines())
+    assert code == 4
+    assert (line["level"], line["message"]) == ("error", "'shop' has no port")
+    assert line["hint"] == "add `port:`, or give --port shop=8080"
+
+
+def test_any_port_for_every_adapter(tmp_path: Path, upstream: Recorder) -> None:
+    """`--port 0` suits any number of adapters."""
+    file = write(tmp_path / "shop.yaml", document(rest(port=1), mcp(port=1)))
+    with Server(file, "--port", "0", "--base-uri", upstream.url, ready=2) as server:
+        assert server.urls["shop"] != server.urls["shop-mcp"]
+        assert server.stop() == 0
+
+
 def test_a_document_that_is_broken(tmp_path: Path) -> None:
     """Exit code 3, with file, line and column, as for every other command."""
     (tmp_path / "bad.yaml").write_text("naftiko: [", "utf-8")
@@ -311,6 +358,39 @@ def test_an_upstream_that_never_answers_does_not_hold_the_end(
         thread.join(10)
 
 
+def test_a_request_that_is_cut_off_is_told(tmp_path: Path, upstream: Recorder) -> None:
+    """A second Ctrl-C waits no longer: 503 for the caller, no traceback in the log."""
+    arrived, release = threading.Event(), threading.Event()
+
+    def never(_: Received) -> bytes | None:
+        arrived.set()
+        release.wait(30)
+        return None
+
+    upstream.answer = never
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    answers: list[requests.Response] = []
+    with Server(file, "--base-uri", upstream.url) as server:
+        url = f"{server.urls['shop']}/things"
+        thread = threading.Thread(
+            target=lambda: answers.append(requests.get(url, timeout=20))
+        )
+        thread.start()
+        assert arrived.wait(5)
+        started = time.monotonic()
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert server.stop(signal.SIGINT) == 0
+        assert time.monotonic() - started < 5
+        release.set()
+        thread.join(10)
+        assert "Traceback" not in server.text
+    (answer,) = answers
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:naftiko:problem:stopping"
+
+
 def test_a_change_is_served_without_dropping_a_request(
     tmp_path: Path, upstream: Recorder
 ) -> None:
@@ -364,6 +444,44 @@ def test_a_broken_edit_keeps_the_old_version(
         assert requests.get(url, timeout=5).status_code == 404
         answer = requests.post(f"{control}/config/reload", timeout=5)
         assert answer.json() == {"status": "reloaded", "problems": []}
+
+
+def test_an_import_that_comes_back_is_served(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """Some editors delete a file and write it anew; the log names what is missing."""
+    imported = tmp_path / "api.yaml"
+    library = {"naftiko": "1.0.0-alpha2", "consumes": [UPSTREAM]}
+    write(imported, library)
+    data = document(rest())
+    data["capability"]["consumes"] = [{"location": "api.yaml", "import": "api"}]
+    file = write(tmp_path / "shop.yaml", data)
+    with Server(file, "--base-uri", upstream.url, "--reload") as server:
+        url = f"{server.urls['shop']}/things"
+        assert requests.get(url, timeout=5).status_code == 200
+        imported.unlink()
+        line = server.wait_for("U-import-unresolved")
+        assert line["level"] == "warning"
+        server.wait_for("^reloaded")
+        assert requests.get(url, timeout=5).status_code == 501
+        write(imported, library)
+        server.wait_for("^reloaded")
+        assert requests.get(url, timeout=5).status_code == 200
+
+
+def test_what_cannot_be_called_is_told_at_the_start(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """A dangling call is no secret until somebody runs into it."""
+    data = document(rest())
+    data["capability"]["exposes"][0]["resources"][0]["operations"].append(
+        {"method": "POST", "name": "more", "call": "api.thinks"}
+    )
+    file = write(tmp_path / "shop.yaml", data)
+    with Server(file, "--base-uri", upstream.url) as server:
+        (line,) = [x for x in server.lines if x["level"] == "warning"]
+        assert "[U-call-unresolved]" in line["message"]
+        assert f"{file}:" in line["message"]
 
 
 def test_what_reloading_cannot_change(tmp_path: Path, upstream: Recorder) -> None:
