@@ -104,7 +104,7 @@ def test_codes_are_documented() -> None:
     text = (ROOT / "docs" / "errors.md").read_text("utf-8")
     documented = set(re.findall(r"^\| ([EUWS]-[a-z-]+) \|", text, re.MULTILINE))
     given = set()
-    for path in (ROOT / "naftiko").glob("*.py"):
+    for path in (ROOT / "naftiko").rglob("*.py"):
         given |= set(
             re.findall(r"\"([EUWS]-[a-z]+(?:-[a-z]+)*)\"", path.read_text("utf-8"))
         )
