@@ -13,12 +13,17 @@ import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.answers import send_answer
 
+if TYPE_CHECKING:
+    from naftiko.capability import Capability
+
 #: Lines that the control port can show.
 KEPT = 500
+#: What cannot be called is told up to this number; published files have hundreds.
+_MOST_UNUSABLE = 10
 
 _log = logging.getLogger("naftiko.access")
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -98,6 +103,23 @@ def configure(kind: str, level: str) -> LatestLines:
     root.setLevel(logging.WARNING)
     logging.getLogger("naftiko").setLevel(level.upper())
     return latest
+
+
+def tell_unusable(capability: Capability, file: str) -> None:
+    """Warn of what a document describes, but nobody can call."""
+    unusable = [p for p in capability.problems if p.code.startswith("U-")]
+    serve = logging.getLogger("naftiko.serve")
+    for problem in unusable[:_MOST_UNUSABLE]:
+        serve.warning(
+            "%s: %s [%s]",
+            problem.location,
+            problem.message,
+            problem.code,
+            extra={"hint": problem.hint},
+        )
+    more = len(unusable) - _MOST_UNUSABLE
+    if more > 0:
+        serve.warning("%d more of these; see: naftiko validate %s", more, file)
 
 
 class AccessLog:

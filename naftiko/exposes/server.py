@@ -20,6 +20,7 @@ from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes import loop
 from naftiko.exposes.callers import check_variables
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
+from naftiko.exposes.logs import tell_unusable
 from naftiko.exposes.prefixes import Prefixes
 from naftiko.exposes.sites import (
     Place,
@@ -135,6 +136,9 @@ class Server:
             ServeError: An address cannot be had.
         """
         places = self._places()
+        if not sockets:  # else somebody has told it already
+            for site in self.sites:
+                tell_unusable(site.capability, site.source.file)
         given = iter(sockets)
         listeners: list[Listener] = []
         try:
@@ -339,6 +343,8 @@ class Server:
                 for site, version in zip(self.sites, versions, strict=True)
                 for note in site.serve(version)
             ]
+            for site in self.sites:
+                tell_unusable(site.capability, site.source.file)
             for note in notes:
                 _log.warning("reloaded, but: %s", note)
             _log.info("reloaded %s", ", ".join(s.source.file for s in self.sites))

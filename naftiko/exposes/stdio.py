@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError, names_of
 from naftiko.exposes.engine import Engine
+from naftiko.exposes.logs import tell_unusable
 from naftiko.exposes.sites import check_base_uris
 from naftiko.exposes.telemetry import InTrace, telemetry_of
 
@@ -44,6 +45,7 @@ async def serve_stdio(plan: Plan, logs: LatestLines | None = None) -> None:
     capability = plan.sources[0].load()
     check_base_uris(plan.sources, [capability])
     exposes = _chosen(capability, plan)
+    tell_unusable(capability, plan.sources[0].file)
     transport = AioTransport()
     # Nobody can read metrics here, so there are some where they are exported.
     telemetry = telemetry_of([capability], is_local=False)
