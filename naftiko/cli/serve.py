@@ -187,7 +187,12 @@ def _run_stdio(plan: Plan, logs: LatestLines) -> int:
     from naftiko.exposes import loop
     from naftiko.exposes.stdio import serve_stdio
 
-    loop.run(serve_stdio(plan, logs))
+    try:
+        loop.run(serve_stdio(plan, logs))
+    except SystemExit:
+        # A signal. The thread that waits for input would keep the interpreter for ever.
+        logging.shutdown()
+        os._exit(os.EX_OK)
     return 0
 
 

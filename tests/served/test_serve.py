@@ -632,6 +632,26 @@ def test_callers_bring_their_own_credential(tmp_path: Path, upstream: Recorder) 
         assert "of-the-server" not in server.text
 
 
+def test_a_signal_ends_stdio(tmp_path: Path) -> None:
+    """SIGTERM ends a server whose input stays open, with 0 as over HTTP."""
+    file = write(tmp_path / "shop.yaml", document(mcp()))
+    with subprocess.Popen(
+        [sys.executable, "-m", "naftiko", "serve", file, "--stdio"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b'{"jsonrpc":"2.0","id":4,"method":"ping"}\n')
+        child.stdin.flush()
+        assert json.loads(child.stdout.readline())["id"] == 4
+        child.terminate()
+        try:
+            assert child.wait(10) == 0
+        finally:
+            child.kill()
+
+
 # --- speed that can be told without a clock -------------------------------------------
 
 
