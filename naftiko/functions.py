@@ -137,6 +137,11 @@ class Plan:
         return f"<Plan {self.function.kind} {self.name}>"
 
 
+def name_of(function: Function) -> str:
+    """Return how a unit is called: a reference without a name inherits it."""
+    return function.name or function.ref.rpartition(".")[2]
+
+
 def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
     """Return arguments in their types.
 
@@ -183,11 +188,14 @@ class Functions:
         self._operations = operations
         self._scope = scope
         self._scripting = scripting or Scripting()
-        self._aggregates = {
-            f"{namespace}.{function.name}": (namespace, function)
-            for namespace, functions in spec.aggregates
-            for function in functions
-        }
+        self._aggregates: dict[str, tuple[str, Function]] = {}
+        self._doubled: set[str] = set()
+        for namespace, functions in spec.aggregates:
+            for function in functions:
+                ref = f"{namespace}.{function.name}"
+                if ref in self._aggregates:
+                    self._doubled.add(ref)
+                self._aggregates.setdefault(ref, (namespace, function))
         self._inner: dict[str, Plan] = {}
         self._plans: dict[tuple[object, ...], Plan] = {}
 
@@ -208,10 +216,10 @@ class Functions:
     def names(self) -> list[str]:
         """Return what `find` takes: `adapter.function` for every named function."""
         return [
-            f"{exposes.namespace}.{function.name}"
+            f"{exposes.namespace}.{name_of(function)}"
             for exposes in self._spec.exposes
             for function in exposes.functions
-            if function.name
+            if name_of(function)
         ] + list(self._aggregates)
 
     def find(self, name: str) -> Plan:
@@ -226,11 +234,13 @@ class Functions:
         bare = []
         for exposes in self._spec.exposes:
             for function in exposes.functions:
-                if function.name == short and exposes.namespace == namespace:
+                known_as = name_of(function)
+                if known_as == short and exposes.namespace == namespace:
                     return self.plan(function, exposes)
-                if function.name == name:
+                if known_as == name:
                     bare.append((function, exposes))
-        if bare and (len(bare) == 1 or len({f.call for f, _ in bare}) == 1):
+        behind = {f.call or f.ref for f, _ in bare}
+        if len(bare) == 1 or (len(behind) == 1 and "" not in behind):
             return self.plan(*bare[0])
         if name in self._aggregates:
             return self._aggregate(name)
@@ -331,6 +341,12 @@ class Functions:
                 f"no aggregate function is called '{shorten(ref)}'",
                 code="U-call-unresolved",
                 hint=hint or f"declared: {names_of(self._aggregates)}",
+            )
+        if ref in self._doubled:
+            raise UnresolvedCall(
+                f"several aggregate functions are called '{shorten(ref)}'",
+                code="U-operation-ambiguous",
+                hint="rename one of them",
             )
         if ref not in self._inner:
             namespace, function = self._aggregates[ref]

@@ -84,9 +84,7 @@ def link(
         )
     for exposes in spec.exposes:
         linker.exposes(exposes)
-    for namespace, functions in spec.aggregates:
-        for function in functions:
-            linker.function(function, namespace)
+    linker.all_aggregates()
     linker.variables()
     return registry
 
@@ -104,11 +102,11 @@ class _Linker:
         #: How many names may still be compared to find out what was meant.
         self.comparisons = 50_000
         self.namespaces = {consumes.namespace for consumes in spec.consumes}
-        self.aggregates = [
-            f"{namespace}.{function.name}"
+        self.aggregates = {
+            f"{namespace}.{function.name}": None
             for namespace, functions in spec.aggregates
             for function in functions
-        ]
+        }
 
     # --- operations -----------------------------------------------------------------
 
@@ -365,6 +363,22 @@ class _Linker:
                     f"'{namespace}' has no tool or operation '{shorten(action)}'",
                     self._like(action, names) or f"it has: {names_of(names)}",
                 )
+
+    def all_aggregates(self) -> None:
+        """Check the functions of the aggregates, and that each has its own name."""
+        refs: set[str] = set()
+        for namespace, functions in self.spec.aggregates:
+            for function in functions:
+                ref = f"{namespace}.{function.name}"
+                if ref in refs:
+                    self.found.add(
+                        "U-operation-ambiguous",
+                        (*function.path, "name"),
+                        f"the aggregate function '{shorten(ref)}' is declared twice",
+                        "rename one of them",
+                    )
+                refs.add(ref)
+                self.function(function, namespace)
 
     def function(self, function: Function, namespace: str) -> None:
         """Check what stands behind one route, tool, resource or aggregate."""
