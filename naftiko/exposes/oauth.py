@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import os
+import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -33,7 +35,11 @@ KEYS_AGE = 300
 REFRESH_PAUSE = 30
 RETRY_PAUSE = 2
 INTROSPECTION_AGE = 30
+#: Times `KEYS_AGE` that keys serve while no others can be had.
+_MOST_AGES = 10
 _MOST_TOKENS = 10_000
+#: RFC 6750, 2.1, and no longer than a header can be.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,16384}=*")
 _TIMEOUT = 10.0
 _ALGORITHMS = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
@@ -47,7 +53,15 @@ class _Invalid(Exception):
 
 
 class _Unreachable(Exception):
-    """The authorization server gave no usable answer."""
+    """The authorization server gave no usable answer.
+
+    Attributes:
+        status: Of the answer, if there was one.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ResourceServer:
@@ -97,6 +111,8 @@ class ResourceServer:
         if not token:
             return self._refusal(401, "an access token is needed")
         try:
+            if not _TOKEN.fullmatch(token):
+                raise _Invalid("Malformed token")
             if self._introspects:
                 claims = await self._introspected(token)
             else:
@@ -225,8 +241,8 @@ class _AuthorizationServer:
         self._lock = asyncio.Lock()
         self._metadata: Mapping[str, JSON] = {}
         self._keys: dict[str, Any] = {}
-        self._read_at = 0.0
-        self._failed_at = 0.0
+        self._read_at: float | None = None
+        self._failed_at: float | None = None
 
     async def key(self, key_id: JSON, algorithm: str) -> Any:
         """Return the key that a token says it is signed with.
@@ -240,19 +256,32 @@ class _AuthorizationServer:
         if algorithm not in _ALGORITHMS:
             raise _Invalid("Invalid signature")
         key = self._find(key_id)
-        age = time.monotonic() - self._read_at
-        if not self._keys or age > KEYS_AGE or (key is None and age > REFRESH_PAUSE):
+        # Who has a key that is good enough does not wait for the request of another.
+        if self._is_due(key) and not (
+            key is not None
+            and self._lock.locked()
+            and self._age() < _MOST_AGES * KEYS_AGE
+        ):
             async with self._lock:
                 # Another request may have read them meanwhile.
                 key = self._find(key_id)
-                age = time.monotonic() - self._read_at
-                is_old = not self._keys or age > KEYS_AGE
-                if is_old or (key is None and age > REFRESH_PAUSE):
+                if self._is_due(key):
                     await self._read_keys()
                     key = self._find(key_id)
         if key is None:
             raise _Invalid("Unknown signing key")
         return key
+
+    def _age(self) -> float:
+        """Return how many seconds ago the keys were read."""
+        if self._read_at is None:
+            return math.inf
+        return time.monotonic() - self._read_at
+
+    def _is_due(self, key: Any) -> bool:
+        """Tell whether the keys have to be read for a token with this one, if any."""
+        age = self._age()
+        return age > KEYS_AGE or (key is None and age > REFRESH_PAUSE)
 
     def _find(self, key_id: JSON) -> Any:
         if key_id is None:
@@ -263,6 +292,10 @@ class _AuthorizationServer:
     async def _read_keys(self) -> None:
         import jwt
 
+        # Keys that were good a moment ago are better than none.
+        is_good = self._age() < _MOST_AGES * KEYS_AGE
+        if is_good and self._is_paused():
+            return
         self._check_pause()
         try:
             uri = (await self._described()).get("jwks_uri")
@@ -271,7 +304,9 @@ class _AuthorizationServer:
             document = await self._get(uri)
             found: dict[str, Any] = {}
             listed = document.get("keys")
-            for number, entry in enumerate(listed if isinstance(listed, list) else ()):
+            if not isinstance(listed, list):
+                raise _Unreachable("the authorization server names no keys")
+            for number, entry in enumerate(listed):
                 if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
                     continue
                 try:
@@ -282,16 +317,21 @@ class _AuthorizationServer:
                     found[str(entry.get("kid", f"#{number}"))] = known.key
         except _Unreachable:
             self._failed_at = time.monotonic()
-            # Keys that were good a moment ago are better than none.
-            if self._keys and time.monotonic() - self._read_at < 10 * KEYS_AGE:
+            # They may be somewhere else by now.
+            self._metadata = {}
+            if is_good:
                 return
             raise
         self._keys, self._read_at = found, time.monotonic()
 
+    def _is_paused(self) -> bool:
+        """Tell whether it is too early to ask again after a failure."""
+        if self._failed_at is None:
+            return False
+        return time.monotonic() - self._failed_at < RETRY_PAUSE
+
     def _check_pause(self) -> None:
-        if self._failed_at and time.monotonic() - self._failed_at < RETRY_PAUSE:
-            if self._keys:
-                return
+        if self._is_paused():
             raise _Unreachable("the authorization server cannot be reached")
 
     async def introspect(self, token: str) -> Claims:
@@ -314,9 +354,13 @@ class _AuthorizationServer:
                 headers["Authorization"] = f"Basic {b64encode(login).decode()}"
             request = Request("POST", uri, headers, body.encode(), is_identified=True)
             return await self._ask(request)
-        except _Unreachable:
-            self._failed_at = time.monotonic()
-            raise
+        except _Unreachable as error:
+            # A refused request says something about this token only.
+            if error.status != 400:
+                self._failed_at = time.monotonic()
+                self._metadata = {}
+                raise
+            raise _Invalid("Token is not active") from None
 
     async def _described(self) -> Mapping[str, JSON]:
         """Return the metadata (RFC 8414), from either of its two places."""
@@ -340,15 +384,18 @@ class _AuthorizationServer:
         return await self._ask(Request("GET", uri, headers, is_identified=True))
 
     async def _ask(self, request: Request) -> Mapping[str, JSON]:
+        status = 0
         try:
             response = await self._transport.send(request, timeout=_TIMEOUT)
+            status = response.status
             data = response.json() if response.status == 200 else None
         except (CallError, ValueError):
             data = None
         if not isinstance(data, dict):
             host = urlsplit(request.url).netloc
             raise _Unreachable(
-                f"the authorization server {shorten(host)} gave no usable answer"
+                f"the authorization server {shorten(host)} gave no usable answer",
+                status,
             )
         return data
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import time
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import naftiko
 from exposes.test_guard import ask, guard
@@ -46,6 +50,7 @@ class Server:
         self.is_down = False
         self.active: Any = {"active": True}
         self.well_known = "oauth-authorization-server"
+        self.status = 200
 
     async def send(self, request: Any, *, timeout: Any) -> naftiko.Response:
         self.asked.append(request.url)
@@ -58,6 +63,8 @@ class Server:
         elif request.url == f"{ISSUER}/introspect":
             self.body = request.body
             found = self.active
+            if self.status != 200:
+                return naftiko.Response(self.status, {}, b"{}")
         else:
             return naftiko.Response(404)
         return naftiko.Response(200, {}, json.dumps(found).encode())
@@ -236,6 +243,139 @@ def test_an_outage_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(token(), app)[0] == 200, "its keys are known"
 
 
+def test_an_outage_is_not_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the keys cannot be had, known ones serve and nobody waits for new ones."""
+    server = Server()
+    app = guard(DECLARED, transport=server)
+    assert check(token(), app)[0] == 200
+    server.is_down = True
+    monkeypatch.setattr(oauth, "KEYS_AGE", 60)
+    monkeypatch.setattr(oauth, "REFRESH_PAUSE", -1)
+    asked = len(server.asked)
+    for number in range(20):
+        assert check(token(OTHER, f"made-up-{number}"), app)[0] == 401
+    assert len(server.asked) - asked <= 3
+    later = time.monotonic() + 100
+    monkeypatch.setattr(oauth.time, "monotonic", lambda: later)
+    asked = len(server.asked)
+    for _ in range(20):
+        assert check(token(), app)[0] == 200
+    assert 1 <= len(server.asked) - asked <= 3
+
+
+@pytest.mark.parametrize("keys", [{}, None, "k1"])
+def test_an_answer_without_keys(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an outage too: the keys that are known stay, and 503 without any."""
+    server = Server()
+    app = guard(DECLARED, transport=server)
+    assert check(token(), app)[0] == 200
+    server.keys = keys
+    monkeypatch.setattr(oauth, "REFRESH_PAUSE", -1)
+    assert check(token(OTHER, "k2"), app)[0] == 401
+    assert check(token(), app)[0] == 200
+    empty = Server()
+    empty.keys = keys
+    assert check(token(), server=empty)[0] == 503
+
+
+@pytest.mark.parametrize("keys", [[], [{"kty": "oct", "kid": "k1", "k": "AAAA"}], [1]])
+def test_keys_that_are_withdrawn(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list without a key of use is believed, and not asked for each time."""
+    server = Server()
+    app = guard(DECLARED, transport=server)
+    assert check(token(), app)[0] == 200
+    server.keys = keys
+    monkeypatch.setattr(oauth, "KEYS_AGE", -1)
+    assert check(token(), app)[0] == 401
+    monkeypatch.setattr(oauth, "KEYS_AGE", 300)
+    asked = len(server.asked)
+    for _ in range(5):
+        assert check(token(), app)[0] == 401
+    assert len(server.asked) == asked
+
+
+def test_keys_that_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failure the metadata are asked again: they may name another place."""
+    server = Server()
+    app = guard(DECLARED, transport=server)
+    server.metadata["jwks_uri"] = f"{ISSUER}/gone"
+    assert check(token(), app)[0] == 503
+    server.metadata["jwks_uri"] = f"{ISSUER}/keys"
+    monkeypatch.setattr(oauth, "RETRY_PAUSE", 0)
+    assert check(token(), app)[0] == 200
+
+
+def test_one_bad_token_does_not_stop_introspection() -> None:
+    """What the authorization server refuses to look at is not valid, and no outage."""
+    server = Server(introspection_endpoint=f"{ISSUER}/introspect")
+    app = guard({**DECLARED, "tokenValidation": "introspection"}, transport=server)
+    server.active = {"active": True, "scope": "read write"}
+    assert check("opaque", app)[0] == 200
+    for odd in ("a b", "a\u00e9", "<script>", "%zz", "x" * 20_000):
+        asked = len(server.asked)
+        assert check(odd, app)[:1] == (401,)
+        assert len(server.asked) == asked
+    server.status = 400
+    assert check("refused", app)[0] == 401
+    server.status = 200
+    assert check("another", app)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "none"},
+        {"alg": "None", "kid": "k1"},
+        {"alg": "HS256", "kid": "k1"},
+        {"alg": "ES256", "kid": "k1"},
+        {"alg": "RS256", "kid": ["k1"]},
+        {"alg": "RS256", "kid": "../k1"},
+        {"alg": "RS256", "kid": "k1", "crit": ["exp"]},
+        {"alg": "RS256", "kid": "k1", "crit": ["b64"], "b64": False},
+        {"alg": ["RS256"], "kid": "k1"},
+        {"alg": "RS256", "kid": "own", "jwk": "own"},
+        {"alg": "RS256", "jku": "https://evil.test/keys", "kid": "own"},
+    ],
+)
+def test_headers_that_lie(header: Any) -> None:
+    """No header of a token decides by which key or how it is checked."""
+
+    def part(data: bytes) -> bytes:
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    if header.get("jwk"):
+        header = {**header, "jwk": jwk(OTHER, "own")}
+    payload = token().split(".")[1].encode()
+    signed = part(json.dumps(header).encode()) + b"." + payload
+    pem = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    server = Server()
+    for signature in (
+        b"",
+        hmac.new(pem, signed, hashlib.sha256).digest(),
+        hmac.new(json.dumps(jwk(KEY, "k1")).encode(), signed, hashlib.sha256).digest(),
+        b"\0" * 256,
+    ):
+        text = (signed + b"." + part(signature)).decode()
+        assert check(text, server=server)[0] == 401
+    assert not any("evil" in url for url in server.asked)
+
+
+def test_a_critical_header() -> None:
+    """RFC 7515, 4.1.11: a good signature does not help what is not understood."""
+    text = jwt.encode(
+        {
+            "iss": ISSUER,
+            "aud": RESOURCE,
+            "exp": time.time() + 60,
+            "scope": "read write",
+        },
+        KEY,
+        "RS256",
+        headers={"kid": "k1", "crit": ["odd"], "odd": 1},
+    )
+    assert check(text)[0] == 401
+
+
 def test_both_places_of_the_metadata() -> None:
     """OpenID Connect's is asked for after OAuth's; a foreign issuer counts nothing."""
     server = Server()
@@ -266,7 +406,7 @@ def test_introspection(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"active": True, "iss": "x", "scope": "read"}, "issuer"),
     ):
         server.active = active
-        status, _, said = check(f"t-{detail}", app)
+        status, _, said = check(f"t-{len(detail)}", app)
         assert (status, detail in said) == (401, True)
     server.active = {"active": True, "scope": "other"}
     assert check("t3", app)[0] == 403
