@@ -27,12 +27,19 @@ DOCKER = ROOT / "capabilities" / "docker.yaml"
 Samples = dict[str, list[float]]
 
 
-def options(text: str | None, rounds: int) -> argparse.Namespace:
-    """Read the options that every benchmark has."""
-    parser = argparse.ArgumentParser(description=text)
+def parser(text: str | None, rounds: int) -> argparse.ArgumentParser:
+    """Return what reads the options that every benchmark has."""
+    parser = argparse.ArgumentParser(
+        description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--json", metavar="FILE", help="write the numbers here, or -")
-    return parser.parse_args()
+    return parser
+
+
+def options(text: str | None, rounds: int) -> argparse.Namespace:
+    """Read the options that every benchmark has."""
+    return parser(text, rounds).parse_args()
 
 
 def take(
@@ -65,6 +72,7 @@ class Report:
         self.versions = _versions("naftiko", *packages)
         self.times: dict[str, float] = {}
         self.ratios: list[dict[str, Any]] = []
+        self.values: list[dict[str, Any]] = []
         self.notes: dict[str, Any] = {}
         self.skipped: dict[str, str] = {}
 
@@ -94,6 +102,17 @@ class Report:
              "within": within}
         )  # fmt: skip
 
+    def value(self, what: str, value: float, unit: str, *, most: float) -> None:
+        """Keep a number that has a bar of its own."""
+        self.values.append(
+            {"what": what, "value": round(value, 2), "unit": unit, "most": most,
+             "least": None, "within": value <= most}
+        )  # fmt: skip
+
+    def note(self, what: str, value: Any) -> None:
+        """Keep a number that is only told."""
+        self.notes[what] = value
+
     def skip(self, what: str, why: str) -> None:
         """Say what could not be measured here."""
         self.skipped[what] = why
@@ -107,6 +126,9 @@ class Report:
             print(f"  {_duration(seconds):>10}  {name}", file=out)
         for row in self.ratios:
             print(f"  {row['ratio']:>10.2f}  {row['what']}{_verdict(row)}", file=out)
+        for row in self.values:
+            value = f"{row['value']:g} {row['unit']}"
+            print(f"  {value:>10}  {row['what']}{_verdict(row)}", file=out)
         for name, value in self.notes.items():
             print(f"  {value:>10}  {name}", file=out)
         for what, why in self.skipped.items():
@@ -182,10 +204,14 @@ NO_CORPUS = "NAFTIKO_CORPUS names no folder with corpus/open and spec/schemas"
 def main(paths: list[str]) -> None:
     """Print the rows of the table in `README.md` from files written with `--json`."""
     for path in paths:
-        for row in json.loads(Path(path).read_text())["ratios"]:
+        report = json.loads(Path(path).read_text())
+        for row in report["ratios"]:
             if row["within"] is not None:
                 word, bar = _bar(row)
                 print(f"| {row['what']} | {word} {bar} | {row['ratio']:.2f} |")
+        for row in report["values"]:
+            bar, unit = f"{row['most']:g}", row["unit"]
+            print(f"| {row['what']} | at most {bar} {unit} | {row['value']:g} {unit} |")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,450 @@
+"""`naftiko serve` beside the same things written by hand, in one run.
+
+    python benchmarks/serve.py [--rounds 5] [--seconds 2] [--fastmcp PYTHON]
+                               [--only rest,growth,mcp,docker]
+
+Every server is a process of its own, ours is the real command. Requests are written
+and read as bytes: by `wrk` where there is one, by `serve_clients.py` otherwise.
+`--fastmcp` names a Python that has FastMCP; without it, this one is tried. What the
+SDK of MCP costs when nothing is done is told by `ping`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import measure
+from serve_clients import (
+    HANDSHAKE,
+    HAS_PROC,
+    MODERN,
+    Ask,
+    Load,
+    free_port,
+    load,
+    load_of,
+    mcp_bytes,
+    over_http,
+    over_stdio,
+    process,
+    resident,
+)
+
+PARTS = ("rest", "growth", "mcp", "docker")
+CALL = {"name": "get", "arguments": {"id": "x"}}
+CLIENTS, MANY = 32, 64
+NO_PROC = "this system has no /proc"
+
+Options = Any
+Report = measure.Report
+
+
+# --- what is served -----------------------------------------------------------------
+
+
+def peer(role: str, base: str, port: int | None, python: str = "") -> list[str]:
+    """Return the command of a server of `serve_peers.py`."""
+    file = Path(__file__).with_name("serve_peers.py")
+    return [python or sys.executable, str(file), role, base, str(port or "-")]
+
+
+def naftiko(file: Path, *words: str, quiet: bool = True) -> list[str]:
+    """Return the command of ours."""
+    level = ("--log-level", "warning") if quiet else ()
+    return [sys.executable, "-m", "naftiko", "serve", str(file), *words, *level]
+
+
+def document(base: str, count: int = 1) -> dict[str, Any]:
+    """Return a document with so many operations; all are routes and tools."""
+    shape = {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "mapping": "$.id"},
+            "label": {"type": "string", "mapping": "$.name"},
+            "values": {
+                "type": "array",
+                "mapping": "$.items",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "key": {"type": "number", "mapping": "$.k"},
+                        "value": {"type": "string", "mapping": "$.v"},
+                    },
+                },
+            },
+        },
+    }
+    # The first is called as in the peers; the last is the one that is asked for.
+    names = ["", *map(str, range(1, count))]
+    return {
+        "naftiko": "1.0.0-alpha2",
+        "info": {"label": "Benchmark", "description": f"{count} operations."},
+        "capability": {
+            "consumes": [
+                {
+                    "type": "http",
+                    "namespace": "api",
+                    "baseUri": base,
+                    "resources": [_resource(name) for name in names],
+                }
+            ],
+            "exposes": [
+                {
+                    "type": "rest",
+                    "namespace": "rest",
+                    "port": 8080,
+                    "resources": [
+                        _route(f"/plain{name}", f"api.get{name}") for name in names
+                    ]
+                    + [_route("/shaped", "api.get", outputParameters=[shape])],
+                },
+                {
+                    "type": "mcp",
+                    "namespace": "mcp",
+                    "port": 9090,
+                    "tools": [_tool(f"get{name}") for name in names],
+                },
+            ],
+        },
+    }
+
+
+def _resource(name: str) -> dict[str, Any]:
+    inputs = [{"name": "id", "in": "path"}]
+    operation = {"name": f"get{name}", "method": "GET", "inputParameters": inputs}
+    path = f"/things{name}/{{{{id}}}}"
+    return {"name": f"r{name}", "path": path, "operations": [operation]}
+
+
+def _route(path: str, call: str, **more: Any) -> dict[str, Any]:
+    operation = {"method": "GET", "name": path[1:], "call": call, **more}
+    return {"path": f"{path}/{{id}}", "operations": [operation]}
+
+
+def _tool(name: str) -> dict[str, Any]:
+    outputs = [{"type": "object", "mapping": "$."}]
+    with_ = {"id": "mcp.id"}
+    about = {"name": name, "description": "d", "call": f"api.{name}", "with": with_}
+    return {**about, "outputParameters": outputs}
+
+
+@contextmanager
+def documents() -> Iterator[Callable[..., Path]]:
+    """Give what writes documents, for as long as they are needed."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def write(base: str, count: int = 1) -> Path:
+            file = Path(folder) / f"{count}.yaml"
+            file.write_text(json.dumps(document(base, count)), "utf-8")
+            return file
+
+        yield write
+
+
+# --- REST ---------------------------------------------------------------------------
+
+
+def rest(report: Report, base: str, options: Options) -> None:
+    """Compare requests per second; look at latency and memory under load."""
+    with ExitStack() as stack:
+        file = stack.enter_context(documents())(base)
+        servers: dict[str, tuple[int, int]] = {}
+        commands: dict[str, Callable[[int], list[str]]] = {
+            "naftiko": lambda port: naftiko(file, *_rest_at(port)),
+            "naftiko, a log line each": lambda port: naftiko(
+                file, *_rest_at(port), quiet=False
+            ),
+            "Starlette + aiohttp": lambda port: peer("starlette", base, port),
+            "Starlette + requests": lambda port: peer("threaded", base, port),
+        }
+        for name, command in commands.items():
+            port = free_port()
+            child = stack.enter_context(process(command(port), port))
+            servers[name] = (child.pid, port)
+        cases = [(name, "plain") for name in servers]
+        cases += [(name, "shaped") for name in ("naftiko", "Starlette + aiohttp")]
+
+        def ask(name: str, path: str, clients: int) -> Load:
+            pid, port = servers[name]
+            url = f"http://127.0.0.1:{port}/{path}/x"
+            return load(pid, url, clients, options.seconds)
+
+        found: dict[tuple[str, str], list[Load]] = {case: [] for case in cases}
+        crowd: dict[str, list[Load]] = {name: [] for name in servers}
+        for number in range(options.rounds + 1):
+            for case in cases:
+                run = ask(*case, CLIENTS)
+                if number:
+                    found[case].append(run)
+            for name in ("naftiko", "Starlette + aiohttp"):
+                if number:
+                    crowd[name].append(ask(name, "plain", MANY))
+        for (name, path), loads in found.items():
+            rate = statistics.median(run.rate for run in loads)
+            report.note(f"requests/s, {path}, {name}", round(rate))
+            if HAS_PROC:
+                each = statistics.median(run.cpu for run in loads) * 1e6
+                report.note(f"µs of CPU for each, {path}, {name}", round(each))
+
+        def compare(path: str, other: str, name: str = "naftiko", **bar: float) -> None:
+            report.ratio(
+                f"requests/s, {path}, {name} ÷ {other}",
+                [run.rate for run in found[name, path]],
+                [run.rate for run in found[other, path]],
+                **bar,
+            )
+
+        compare("plain", "Starlette + aiohttp", least=0.7)
+        compare("shaped", "Starlette + aiohttp", least=0.7)
+        compare("plain", "Starlette + requests", least=4)
+        compare("plain", "Starlette + aiohttp", "naftiko, a log line each")
+        for name, bar in (("naftiko", {"most": 3.0}), ("Starlette + aiohttp", {})):
+            report.ratio(
+                f"p99 ÷ p50, {MANY} clients, {name}",
+                [run.p99 for run in crowd[name]],
+                [run.p50 for run in crowd[name]],
+                **bar,
+            )
+        if HAS_PROC:
+            pid, port = servers["naftiko"]
+            request = f"GET /plain/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+            _grow(report, "REST", pid, port, request.encode(), options)
+
+
+def _rest_at(port: int) -> tuple[str, ...]:
+    return "--adapter", "rest", "--port", f"rest={port}"
+
+
+def _mcp_at(port: int) -> tuple[str, ...]:
+    return "--adapter", "mcp", "--port", f"mcp={port}"
+
+
+def _grow(
+    report: Report, what: str, pid: int, port: int, request: bytes, options: Options
+) -> None:
+    """Note what 10,000 requests more add to the memory of a warm server."""
+    load_of(port, request, CLIENTS, 60, options.requests // 5)
+    before = resident(pid)
+    load_of(port, request, CLIENTS, 120, options.requests)
+    grown = resident(pid) - before
+    report.value(f"{options.requests:,} requests more, {what}", grown, "MB", most=10)
+
+
+# --- growth with the document -------------------------------------------------------
+
+
+def growth(report: Report, base: str, options: Options) -> None:
+    """Compare a request to the last operation of small and of large documents."""
+    counts = (10, 100, 1000)
+    with ExitStack() as stack:
+        write = stack.enter_context(documents())
+        servers: dict[int, tuple[int, int]] = {}
+        asks: dict[int, Ask] = {}
+        for count in counts:
+            file, port = write(base, count), free_port()
+            child = stack.enter_context(process(naftiko(file, *_rest_at(port)), port))
+            servers[count] = (child.pid, port)
+            command = naftiko(file, "--stdio")
+            asks[count], _ = stack.enter_context(over_stdio(command))
+        found: dict[int, list[Load]] = {count: [] for count in counts}
+        for number in range(options.rounds + 1):
+            for count, (pid, port) in servers.items():
+                url = f"http://127.0.0.1:{port}/plain{count - 1}/x"
+                run = load(pid, url, CLIENTS, options.seconds)
+                if number:
+                    found[count].append(run)
+        for count in counts[1:]:
+            report.ratio(
+                f"cost of a request, {count} operations ÷ {counts[0]}",
+                [run.cpu or 1 / run.rate for run in found[count]],
+                [run.cpu or 1 / run.rate for run in found[counts[0]]],
+                most=1.1,
+            )
+        tools = {
+            f"{count} tools": lambda ask=ask, n=count - 1: ask(  # type: ignore[misc]
+                "tools/call", {"name": f"get{n}", "arguments": {"id": "x"}}
+            )
+            for count, ask in asks.items()
+        }
+        samples = measure.take(tools, options.rounds * 2, options.calls)
+        report.ratio(
+            "tools/call over stdio, 1000 tools ÷ 10",
+            samples["1000 tools"],
+            samples["10 tools"],
+            most=1.1,
+        )
+
+
+# --- MCP ----------------------------------------------------------------------------
+
+
+def mcp(report: Report, base: str, options: Options) -> None:
+    """Compare one tool over every transport."""
+    fast = _python_with_fastmcp(options.fastmcp)
+    if not fast:
+        report.skip("FastMCP", "no `fastmcp` here, and no --fastmcp PYTHON given")
+    for way in ("stdio", MODERN, HANDSHAKE):
+        _tools(report, base, way, fast, options)
+    if HAS_PROC:
+        with documents() as write:
+            port = free_port()
+            command = naftiko(write(base), *_mcp_at(port))
+            request = mcp_bytes(port, "tools/call", CALL)
+            with process(command, port) as child:
+                _grow(report, "MCP over HTTP", child.pid, port, request, options)
+                runs = [
+                    load_of(port, request, MANY, options.seconds)
+                    for _ in range(options.rounds)
+                ]
+        report.ratio(
+            f"p99 ÷ p50, {MANY} clients, MCP over HTTP",
+            [run.p99 for run in runs],
+            [run.p50 for run in runs],
+            most=3,
+        )
+
+
+def _tools(report: Report, base: str, way: str, fast: str, options: Options) -> None:
+    """Compare one tool over one transport."""
+    called = way if way == "stdio" else f"HTTP {way}"
+    servers: dict[str, Callable[[int | None], list[str]]] = {
+        "SDK by hand": lambda port: peer("sdk", base, port),
+        "SDK by hand, text only": lambda port: peer("sdk-text", base, port),
+    }
+    if fast:
+        servers["FastMCP"] = lambda port: peer("fastmcp", base, port, fast)
+    with ExitStack() as stack:
+        file = stack.enter_context(documents())(base)
+        servers["naftiko"] = lambda port: naftiko(
+            file, *(_mcp_at(port) if port else ("--stdio",))
+        )
+        cases: dict[str, Callable[[], bytes]] = {}
+        for name, command in servers.items():
+            if way == "stdio":
+                ask, _ = stack.enter_context(over_stdio(command(None)))
+            else:
+                port = free_port()
+                ask, _ = stack.enter_context(over_http(command(port), port, way))
+            cases[name] = lambda ask=ask: ask("tools/call", CALL)  # type: ignore[misc]
+            answer = cases[name]()
+            if b"value 51" not in answer:
+                raise RuntimeError(f"{name}: {answer[:300]!r}")
+            if name == "SDK by hand" and way != MODERN:
+                cases["ping"] = lambda ask=ask: ask("ping")  # type: ignore[misc]
+        samples = measure.take(cases, options.rounds * 2, options.calls)
+    report.add({f"{name}, {called}": found for name, found in samples.items()})
+    bars = {"SDK by hand": 0.9, "FastMCP": 1.2}
+    for name in servers:
+        if name != "naftiko":
+            # Calls per second are the times the other way round.
+            report.ratio(
+                f"tools/call a second, {called}, naftiko ÷ {name}",
+                samples[name],
+                samples["naftiko"],
+                least=bars.get(name),
+            )
+    if "ping" in samples:
+        what = f"of a call that the SDK needs for a `ping`, {called}"
+        report.ratio(what, samples["ping"], samples["naftiko"])
+
+
+def _python_with_fastmcp(named: str) -> str:
+    python = named or sys.executable
+    with suppress(OSError):
+        command = [python, "-c", "import fastmcp, httpx2, uvicorn"]
+        if not subprocess.run(command, capture_output=True, check=False).returncode:
+            return python
+    return ""
+
+
+# --- the Docker Engine's document ---------------------------------------------------
+
+
+def docker(report: Report, base: str, options: Options) -> None:
+    """Start it over and over: how soon, how large, and its list of tools."""
+    found: dict[str, list[float]] = {}
+
+    def keep(what: str, value: float) -> None:
+        found.setdefault(what, []).append(value)
+
+    for _ in range(options.rounds):
+        _docker_http(base, keep)
+        _docker_stdio(base, keep)
+    bars = {"ms": 5.0, "s": 1.0, "MB": 90.0, "KB": 80.0}
+    for what, values in found.items():
+        unit = what.rpartition(", ")[2]
+        name = f"docker.yaml, {what.rpartition(', ')[0]}"
+        report.value(name, statistics.median(values), unit, most=bars[unit])
+    if not HAS_PROC:
+        report.skip("docker.yaml, memory", NO_PROC)
+
+
+def _docker_http(base: str, keep: Callable[[str, float], None]) -> None:
+    port = free_port()
+    single = ("--single-port", str(port), "--base-uri", base)
+    started = time.perf_counter()
+    with process(naftiko(measure.DOCKER, *single), port) as child:
+        url = f"http://127.0.0.1:{port}/docker-rest/version"
+        with urllib.request.urlopen(url) as response:
+            response.read()
+        keep("first answer over HTTP, s", time.perf_counter() - started)
+        if HAS_PROC:
+            keep("resident, REST and MCP over HTTP, MB", resident(child.pid))
+
+
+def _docker_stdio(base: str, keep: Callable[[str, float], None]) -> None:
+    started = time.perf_counter()
+    command = naftiko(measure.DOCKER, "--stdio", "--base-uri", base)
+    with over_stdio(command) as (ask, pid):
+        begun = time.perf_counter()
+        size = len(ask("tools/list"))
+        now = time.perf_counter()
+        keep("tools/list, first answer over stdio, s", now - started)
+        keep("tools/list, KB", size / 1000)
+        keep("tools/list, first, ms", (now - begun) * 1000)
+        took = []
+        for _ in range(50):
+            begun = time.perf_counter()
+            ask("tools/list")
+            took.append(time.perf_counter() - begun)
+        keep("tools/list, each, ms", statistics.median(took) * 1000)
+        if HAS_PROC:
+            keep("resident, over stdio, MB", resident(pid))
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = measure.parser(__doc__, rounds=5)
+    parser.add_argument("--seconds", type=float, default=2, help="of each load")
+    parser.add_argument("--calls", type=int, default=100, help="of a tool, in a row")
+    parser.add_argument("--requests", type=int, default=10_000, help="for memory")
+    parser.add_argument("--fastmcp", default="", metavar="PYTHON")
+    parser.add_argument("--only", default=",".join(PARTS), metavar="PART,…")
+    options = parser.parse_args()
+    packages = ("aiohttp", "mcp", "starlette", "uvicorn", "uvloop", "httptools")
+    report = Report("serve", *packages, "requests", "fastmcp")
+    if not shutil.which("wrk"):
+        report.skip("wrk", "not installed; the load comes from Python")
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    with process(peer("upstream", "-", port), port):
+        for part in options.only.split(","):
+            {"rest": rest, "growth": growth, "mcp": mcp, "docker": docker}[part](
+                report, base, options
+            )
+    report.end(options.json)
+
+
+if __name__ == "__main__":
+    main()
