@@ -1,7 +1,8 @@
 """Arguments in, exit code out; with its modules, the only place that prints.
 
 Exit codes: 0 done, 1 the call failed or problems were found, 2 wrong usage, 3 the
-document cannot be used, 130 interrupted, 141 the reader of the output went away.
+document cannot be used, 4 it cannot be served, 130 interrupted, 141 the reader of the
+output went away.
 Data goes to standard output, every message to standard error. One module per command;
 none is imported before its command runs.
 """
