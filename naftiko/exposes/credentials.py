@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import ServeError
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     JSON = Any
     ASGIScope = Any
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: What a template looks like that nobody filled in, here or where a variable is set.
+_TEMPLATE = re.compile(r"\{\{.*|.*\}\}|\$?\{\s*[\w.-]+\s*\}", re.DOTALL)
 
 
 class Refusal(NamedTuple):
@@ -54,29 +59,42 @@ class Secrets:
             ServeError: It is missing or empty, or a variable of it has no value.
         """
         written = self._data.get(key)
+        if isinstance(written, (bool, list, dict)):
+            raise self.error(f"`{key}` is no text")
         text = "" if written is None else str(written)
         scope = Scope(self._variables.declared)
         try:
             template = parse_credential(text, scope)
         except TemplateError as error:
-            raise self._error(f"`{key}`: {error}") from None
+            raise self.error(f"`{key}`: {error}") from None
         for ref in refs(template):
             if ref.name not in self._variables.declared:
-                raise self._error(
+                raise self.error(
                     f"`{key}` needs '{ref.name}', which no bind declares",
                     f"binds: [{{namespace: env, keys: {{{ref.name}: {ref.name}}}}}]",
                 )
             if not self._variables.lookup(ref.name):
-                raise self._error(
+                raise self.error(
                     f"`{key}` needs the variable '{ref.name}', which has no value",
                     f"set {ref.name} before serving",
                 )
         value = render(template, lambda ref: self._variables.get(ref.name))
         if not value and not empty:
-            raise self._error(f"`{key}` is missing or empty", f"write `{key}:`")
+            raise self.error(f"`{key}` is missing or empty", f"write `{key}:`")
+        if value and not value.strip():
+            raise self.error(f"`{key}` is blank")
+        if _CONTROL.search(value):
+            raise self.error(
+                f"`{key}` holds a line break or another control character",
+                "check the value of its variable for a trailing line break",
+            )
+        if _TEMPLATE.fullmatch(value):
+            # Somebody meant to replace it; everybody knows what it says.
+            raise self.error(f"`{key}` is still a template")
         return value
 
-    def _error(self, what: str, hint: str = "") -> ServeError:
+    def error(self, what: str, hint: str = "") -> ServeError:
+        """Return the error that a part of the `authentication` cannot be used."""
         return ServeError(
             f"{self.where} cannot be served: its authentication: {what}",
             hint=hint or "write `{{NAME}}` for a bound variable",

@@ -87,9 +87,18 @@ class ResourceServer:
         self._issuer = values.get("authorizationServerUri").rstrip("/")
         self._resource = values.get("resource")
         self._audience = values.get("audience", empty=True) or self._resource
-        scopes = data.get("scopes")
-        self._scopes = tuple(map(str, scopes)) if isinstance(scopes, list) else ()
-        self._introspects = data.get("tokenValidation") == "introspection"
+        for key in ("authorizationServerUri", "resource"):
+            parts = urlsplit(values.get(key))
+            if parts.scheme not in ("http", "https") or not parts.netloc:
+                raise values.error(f"`{key}` is no http or https URI")
+        self._scopes = _declared_scopes(data.get("scopes"), values)
+        validation = data.get("tokenValidation") or "jwks"
+        if validation not in ("jwks", "introspection"):
+            raise values.error(
+                f"`tokenValidation` is not known: '{shorten(str(validation))}'",
+                "use jwks or introspection",
+            )
+        self._introspects = validation == "introspection"
         self._server = _AuthorizationServer(self._issuer, transport)
         parts = urlsplit(self._resource)
         path = parts.path.rstrip("/")
@@ -212,6 +221,19 @@ _MISSING = {
     "iss": "Invalid issuer",
     "aud": "Invalid audience",
 }
+
+
+def _declared_scopes(written: JSON, values: Secrets) -> tuple[str, ...]:
+    """Return the scopes that a document asks for: a list, or a text as in a token."""
+    listed = written.split() if isinstance(written, str) else written or []
+    if not isinstance(listed, list) or not all(
+        isinstance(item, str) and item and "{{" not in item for item in listed
+    ):
+        raise values.error(
+            "`scopes` has to be a list of texts without variables",
+            "write `scopes: [read, write]`",
+        )
+    return tuple(listed)
 
 
 def _scopes_of(claims: Claims) -> frozenset[str]:

@@ -436,6 +436,34 @@ def test_what_must_be_declared() -> None:
             guard({**DECLARED, key: ""}, transport=Server())
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("scopes", 7),
+        ("scopes", {"read": True}),
+        ("scopes", ["read", None]),
+        ("scopes", ["{{NO_SUCH_NAME}}"]),
+        ("tokenValidation", "introspecton"),
+        ("authorizationServerUri", "auth.test"),
+        ("authorizationServerUri", "ftp://auth.test"),
+        ("resource", "v1"),
+    ],
+)
+def test_what_is_not_understood_is_not_ignored(key: str, value: Any) -> None:
+    """Otherwise a mistake would ask less of callers than the document means."""
+    with pytest.raises(naftiko.ServeError, match=f"`{key}`"):
+        guard({**DECLARED, key: value}, transport=Server())
+
+
+def test_scopes_in_one_text() -> None:
+    """They may be written as they stand in a token."""
+    declared = {"scopes": "read  admin"}
+    assert check(token(scope="read admin"), **declared)[0] == 200
+    status, challenge, _ = check(token(scope="read"), **declared)
+    assert status == 403
+    assert 'scope="read admin"' in challenge
+
+
 def test_texts_in_a_challenge_are_escaped() -> None:
     """Quotes, backslashes and line breaks cannot end a quoted string."""
     declared = {"scopes": ['a"b\\c\r\nd']}
