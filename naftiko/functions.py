@@ -447,6 +447,12 @@ class Functions:
         self, step: Step, name: str, function: Function, namespace: str
     ) -> Any:
         injector = self._injector(function, namespace)
+        if step.type == "call" and not step.call:
+            raise UnresolvedCall(
+                f"the step '{shorten(name)}' calls nothing",
+                code="U-call-unresolved",
+                hint="add `call: namespace.operation`",
+            )
         if step.type == "call":
             target = Target(self._resolve(step.call), step.with_, injector, {})
             return CallStep(name, {*target.named, *target.passed}, target)

@@ -79,7 +79,7 @@ def test_an_empty_text_is_a_value(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_locations_are_relative_to_the_document(location: str, tmp_path: Path) -> None:
-    """Every spelling of a file finds it beside the document, not the process."""
+    """L09: every spelling finds a file beside the document, not the process (13.28)."""
     (tmp_path / "s.env").write_text("T=found")
     where = location.format(folder=tmp_path.name, path=tmp_path)
     assert token(bound(tmp_path, where)) == "found"
@@ -102,7 +102,7 @@ def test_locations_are_relative_to_the_document(location: str, tmp_path: Path) -
 def test_a_provider_that_does_not_give_the_value(
     location: str, text: bytes | None, words: str, tmp_path: Path
 ) -> None:
-    """The error names variable and provider, and quotes nothing from it."""
+    """L08: the error names variable and provider, and quotes nothing from it."""
     if text is not None:
         (tmp_path / location.rpartition("/")[2]).write_bytes(text)
     api = bound(tmp_path, location)

@@ -589,7 +589,7 @@ DIGEST = {
 
 
 def test_digest_is_answered() -> None:
-    """The answer is what RFC 7616 computes for this URI."""
+    """T28: the answer is what RFC 7616 computes for this URI."""
     with Recorder() as server:
         server.answer = lambda r: (
             response("[1]") if "authorization" in r.headers else challenge()
