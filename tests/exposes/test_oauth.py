@@ -138,7 +138,7 @@ NOW = int(time.time())
     ],
 )
 def test_claims(claims: Any, detail: str) -> None:
-    """O03 to O05; the engine differs (weakness 43): a token must expire."""
+    """O03, O04, O05; the engine differs (weakness 43): a token must expire."""
     import re
 
     status, challenge, said = check(token(**claims))
@@ -160,7 +160,7 @@ def test_claims(claims: Any, detail: str) -> None:
     ],
 )
 def test_claims_that_pass(claims: Any) -> None:
-    """O03 to O06: past `nbf`, slash of the issuer, several audiences, leeway, `scp`."""
+    """O03, O04, O06: past `nbf`, slash of the issuer, several audiences, leeway, `scp`."""
     if "exp" in claims:  # seconds from now, within the leeway
         claims = {"exp": int(time.time()) + claims["exp"]}
     assert check(token(**claims))[0] == 200
