@@ -1,13 +1,15 @@
 """Folders whose files are served: safe paths, no way out, kinds of content.
 
 Spec 4.4 and 5.1. A path is refused before anything is read: empty and dotted segments,
-separators in disguise, and links that lead out of the folder. Hidden files (`.env`,
-`.git/…`) are neither listed nor read. This module must not know protocols.
+separators in disguise, and links that lead out of the folder, also those that appear
+while it is read. Hidden files (`.env`, `.git/…`) are neither listed nor read, under
+whatever name. This module must not know protocols.
 """
 
 from __future__ import annotations
 
 import mimetypes
+import os
 import stat
 from itertools import islice
 from pathlib import Path
@@ -108,7 +110,11 @@ class Folder:
         """Yield the relative path and the size of every file, sorted by path."""
         real = self.root.resolve()
         for path in sorted(islice(_walk(self.root, real, set()), MAX_FILES)):
-            yield path.relative_to(self.root).as_posix(), path.stat().st_size
+            try:
+                size = path.stat().st_size
+            except OSError:
+                continue  # gone, or changed, since it was found
+            yield path.relative_to(self.root).as_posix(), size
 
     def read(self, path: str = "") -> bytes:
         """Return the content of one file.
@@ -121,14 +127,15 @@ class Folder:
             FileMissing: There is none.
             FileRefused: It leads out of the folder, is a folder, or too large.
         """
-        target = self.locate(path)
+        real, target = self._located(path)
         try:
-            with target.open("rb") as file:
-                size = file.seek(0, 2)
-                if size > MAX_FILE_BYTES:
+            with open(_open_inside(real, target), "rb") as file:
+                about = os.fstat(file.fileno())
+                if not stat.S_ISREG(about.st_mode):
+                    raise FileRefused(f"'{shorten(path)}' is no regular file")
+                if about.st_size > MAX_FILE_BYTES:
                     limit = MAX_FILE_BYTES // (1024 * 1024)
                     raise FileRefused(f"'{shorten(path)}' is larger than {limit} MiB")
-                file.seek(0)
                 return file.read(MAX_FILE_BYTES + 1)
         except FileNotFoundError:
             raise FileMissing(f"there is no file '{shorten(path)}'") from None
@@ -136,8 +143,8 @@ class Folder:
             reason = (error.strerror or "cannot be read").lower()
             raise FileRefused(f"'{shorten(path)}': {reason}") from None
 
-    def locate(self, path: str) -> Path:
-        """Return where a file really is; raises like `read`."""
+    def _located(self, path: str) -> tuple[Path, Path]:
+        """Return where the folder and a file really are; raises like `read`."""
         segments = path.split("/") if path else []
         for segment in segments:
             if segment in (".", "..") or "\\" in segment:
@@ -154,11 +161,41 @@ class Folder:
             raise FileRefused(f"'{shorten(path)}' cannot be read") from None
         if target != real and real not in target.parents:
             raise FileRefused(f"the path '{shorten(path)}' leads out of the folder")
+        if _is_hidden(target, real):
+            raise FileRefused(f"'{shorten(path)}' is no name of a served file")
         if stat.S_ISDIR(kind):
             raise FileRefused(f"'{shorten(path)}' is a directory, not a file")
         if not stat.S_ISREG(kind):
             raise FileRefused(f"'{shorten(path)}' is no regular file")
-        return target
+        return real, target
+
+
+def _is_hidden(target: Path, real: Path) -> bool:
+    return any(part.startswith(".") for part in target.relative_to(real).parts)
+
+
+def _open_inside(real: Path, target: Path) -> int:
+    """Open a file that was found inside a folder; return its descriptor.
+
+    No link is followed that was put there since, on the way or at its end, and a pipe
+    does not hold the caller up. Where the system cannot open step by step, only the end
+    is safe from that.
+    """
+    once = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDONLY | once | getattr(os, "O_NONBLOCK", 0)
+    flags |= getattr(os, "O_BINARY", 0)
+    parts = target.relative_to(real).parts
+    if not parts or os.open not in os.supports_dir_fd:
+        return os.open(target, flags)
+    at = os.open(real, os.O_RDONLY | os.O_DIRECTORY | once)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | once, dir_fd=at)
+            os.close(at)
+            at = below
+        return os.open(parts[-1], flags, dir_fd=at)
+    finally:
+        os.close(at)
 
 
 def _walk(folder: Path, real: Path, seen: set[Path]) -> Iterator[Path]:
@@ -177,6 +214,8 @@ def _walk(folder: Path, real: Path, seen: set[Path]) -> Iterator[Path]:
         try:
             target = entry.resolve()
             if target != real and real not in target.parents:
+                continue
+            if _is_hidden(target, real):
                 continue
             if entry.is_dir():
                 yield from _walk(entry, real, seen | {here})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -103,6 +106,48 @@ def test_links_inside_are_followed(folder: Folder) -> None:
     assert folder.read("link.txt") == b"a"
     with pytest.raises(FileRefused):
         folder.read("self")
+
+
+def test_links_do_not_lead_to_what_is_hidden(folder: Folder) -> None:
+    """A hidden file is not served under another name either."""
+    (folder.root / "shown").symlink_to(folder.root / ".hidden")
+    (folder.root / "git").symlink_to(folder.root / ".git")
+    assert list(folder.files()) == [("a.txt", 1), ("sub/b.txt", 2)]
+    for path in ("shown", "git/config"):
+        with pytest.raises(FileRefused, match="no name of a served file"):
+            folder.read(path)
+
+
+def test_what_is_swapped_while_it_is_read(folder: Folder) -> None:
+    """A file or folder that becomes a link after it was looked at is not followed."""
+    secret = folder.root.parent / "out.txt"
+    elsewhere = folder.root.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "b.txt").write_text("secret")
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            for name, target in (("a.txt", secret), ("sub", elsewhere)):
+                real, kept = folder.root / name, folder.root.parent / f"{name}.kept"
+                real.rename(kept)
+                real.symlink_to(target)
+                real.unlink()
+                kept.rename(real)
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    try:
+        until = time.monotonic() + 1.0
+        found = set()
+        while time.monotonic() < until:
+            for path in ("a.txt", "sub/b.txt"):
+                with suppress(FileRefused):
+                    found.add(folder.read(path))
+    finally:
+        stop.set()
+        swapping.join()
+    assert found == {b"a", b"bb"}
 
 
 def test_the_folder_itself_may_be_a_link(folder: Folder) -> None:
