@@ -16,7 +16,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from naftiko.errors import ServeError, shorten
 from naftiko.exposes.credentials import (
@@ -219,6 +219,9 @@ def _api_key(data: Mapping[str, JSON], values: Secrets) -> Check:
     async def check(scope: ASGIScope) -> Refusal | None:
         given = _key_in(scope, place, name)
         if given is not None and equal(given, expected):
+            if place == "query":
+                # It is for this adapter: what is forwarded goes on without it.
+                scope["query_string"] = _without(scope["query_string"], name)
             return None
         what = "is not valid" if given is not None else f"is needed: {place} '{name}'"
         return Refusal(401, f"the API key {what}", (f'ApiKey realm="{REALM}"',))
@@ -238,6 +241,13 @@ def _key_in(scope: ASGIScope, place: str, name: str) -> str | None:
         if known == name:
             return value
     return None
+
+
+def _without(query: bytes, name: str) -> bytes:
+    """Return a query without one parameter; the others stay as they were written."""
+    pairs = query.decode("latin-1").split("&")
+    kept = [pair for pair in pairs if unquote_plus(pair.partition("=")[0]) != name]
+    return "&".join(kept).encode("latin-1")
 
 
 def _basic(username: str, password: str) -> Check:

@@ -264,3 +264,19 @@ def test_a_misspelt_variable_of_callers(binds: Any) -> None:
         naftiko.asgi(app, transport=AsyncStub(), variable_headers={"KEI": "X-Key"})
     app = naftiko.asgi(app, transport=AsyncStub(), variable_headers={"KEY": "X-Key"})
     assert ask(app, "GET", "/ships/1", headers).status == 200
+
+
+def test_a_key_in_the_query_ends_here() -> None:
+    """A caller's key for this adapter is not forwarded, however it is written."""
+    key = {"type": "apikey", "key": "the key", "value": "s3cret", "placement": "query"}
+    forward = [{"path": "/{path}", "forward": {"targetNamespace": "api"}}]
+    loaded = naftiko.load(
+        document(forward, adapter={"authentication": key}), schema=None
+    )
+    upstream = AsyncStub()
+    app = naftiko.asgi(loaded, transport=upstream)
+    for query in ("a=%2F+1&the%20key=s3cret&b", "a=%2F+1&b&the+key=s3cret&the+key=s3"):
+        assert ask(app, "GET", f"/x?{query}").status == 200
+    assert upstream.sent == ["GET /x?a=%2F+1&b"] * 2
+    assert ask(app, "GET", "/x?the+key=s3cret").status == 200
+    assert upstream.sent[-1] == "GET /x"
