@@ -61,6 +61,7 @@ _CONTENT = ("content-encoding", "content-language", "content-type")
 _OF_ORIGIN = frozenset(
     ("alt-svc", "clear-site-data", "date", "server", "strict-transport-security")
 )
+_OF_CACHES = frozenset(("age", "cache-control", "expires", "pragma"))
 _CATCH_ALL_END = re.compile(r"/\{\{?\s*" + CATCH_ALL + r"\s*\}?\}$")
 _PATH_SAFE = "/:@!$&'()*+,;=~%"
 _QUERY_SAFE = "/?:@!$&'()*+,;=~%[]"
@@ -134,6 +135,8 @@ class Forward:
                 )
             )
             return
+        if self._callers:
+            exchange.more.append((b"cache-control", b"no-store"))
         upload = _Upload(exchange, self._limit)
         try:
             await upload.open()
@@ -250,6 +253,9 @@ class Forward:
         for name, value in response.pairs:
             folded = name.lower()
             if folded in _HOP_BY_HOP or folded in _OF_ORIGIN or folded in options:
+                continue
+            # What one caller's credential gave must not be kept for another.
+            if self._callers and folded in _OF_CACHES:
                 continue
             if folded == "set-cookie" and "cookie" not in self._folded:
                 continue

@@ -7,6 +7,7 @@ log. This module must not know requests or routes.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     JSON = Any
 
+_QUERY = re.compile(r"(\w+://[^\s?]*)\?\S*?(?=:?(?:\s|$))")
 PROBLEM_TYPE = "application/problem+json"
 #: Before the kind of a problem in its `type`.
 TYPE_PREFIX = "urn:naftiko:problem:"
@@ -168,8 +170,8 @@ def missing_header(header: str) -> HttpProblem:
 
 
 def one_line(error: CallError) -> str:
-    """Return an error as one line of a log."""
-    return " ".join(str(error).split())
+    """Return an error as one line of a log, the queries of its URLs left out."""
+    return _QUERY.sub(r"\1", " ".join(str(error).split()))
 
 
 def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:

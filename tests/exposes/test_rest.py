@@ -303,6 +303,41 @@ def test_answers_to_callers_are_not_kept() -> None:
     assert got.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_forwarded_answers_to_callers_are_not_kept(method: str) -> None:
+    """Whatever the upstream API allows caches to do, which know nothing of callers."""
+    told = {"Cache-Control": "public, max-age=600", "Expires": "0", "Age": "5"}
+    app, _ = _protected(Response(200, told, b"{}"))
+    got = ask(app, method, "/proxy/a", {"X-Token": "a"})
+    assert got.headers["cache-control"] == "no-store"
+    assert "expires" not in got.headers
+    got = ask(app, method, "/proxy/a")
+    assert (got.status, got.headers["cache-control"]) == (401, "no-store")
+
+
+@pytest.mark.parametrize("target", ["/x?limit=1&q=private", "/proxy/a?q=private"])
+def test_a_failure_is_logged_without_its_query(
+    target: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A query may hold what only the caller and the upstream API are to know."""
+
+    def fail(request: Any) -> Any:
+        text = f"{request.method} {request.url}: no answer"
+        return TransportError(text, request=request)
+
+    resources = [
+        *operation("/x", call="api.list", inputParameters=[{"name": "q"}]),
+        {"path": "/proxy/{path}", "forward": {"targetNamespace": "api"}},
+    ]
+    asks = {"inputParameters": [{"name": "q", "in": "query", "value": "{{q}}"}]}
+    consumes = asks if target.startswith("/x") else None
+    app, upstream = rest_app(resources, fail, consumes=consumes)
+    assert ask(app, "GET", target).status == 502
+    assert "private" in upstream.requests[0].url
+    assert ": no answer" in caplog.text
+    assert "private" not in caplog.text
+
+
 def test_a_variable_that_is_not_needed_is_not_asked_for() -> None:
     """An operation that does not use the variable needs no header."""
     app, _ = _protected()
