@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from naftiko.exposes.logs import LatestLines
 from naftiko.exposes.observability import Settings, read_settings
 from naftiko.exposes.options import Options
 from naftiko.exposes.telemetry import Telemetry
+from naftiko.scripts import Stats
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
 
@@ -208,6 +210,40 @@ def test_validate() -> None:
     assert found["problems"][0]["code"] == "E-yaml-syntax"
 
 
+def test_validate_what_is_served(tmp_path: Path) -> None:
+    """Without a body it is the file that is served."""
+    data = document()
+    control = {"type": "control", "port": 9099, "management": ALL}
+    data["capability"]["exposes"] = [control]
+    file = tmp_path / "a.yaml"
+    file.write_text(json.dumps(data))
+    loaded = naftiko.load(file, schema=None)
+    served = ControlApp(Engine(loaded, Nobody()), loaded.exposes[0], Options(), Host())
+    assert send(served, "POST", "/config/validate", b" ")[1]["valid"] is True
+    file.write_text("a: [")
+    found = send(served, "POST", "/config/validate", b"")[1]
+    assert [problem["code"] for problem in found["problems"]] == ["E-yaml-syntax"]
+
+
+def test_bodies_that_are_not_read() -> None:
+    """One that is too large, and one that breaks off."""
+    control = app(ALL)
+    control._limit = 10
+    status, found = send(control, "POST", "/config/validate", b"x" * 11)
+    assert (status, found) == (413, {"error": "the body is larger than 10 bytes"})
+    sent: list[Any] = []
+
+    async def gone() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "PUT", "path": "/scripting", "headers": []}
+    asyncio.run(control(scope, gone, keep))
+    assert sent[0]["status"] == 400
+
+
 def test_levels_of_loggers() -> None:
     """A level can be read and set for the loggers of this package, and no others."""
     host = Host()
@@ -325,6 +361,16 @@ def test_a_wrong_setting_changes_nothing(data: Any) -> None:
     assert status == 400
     assert found["error"]
     assert get(control, "/scripting")[1]["statementLimit"] == 100000
+
+
+def test_scripts_that_ran() -> None:
+    """C11: how many, how many failed, how long they took, and when."""
+    control = app(ALL)
+    control.engine.capability.scripting.stats = Stats(2, 1, 15.0, 0.0)
+    found = get(control, "/scripting")[1]["stats"]
+    assert (found["totalExecutions"], found["totalErrors"]) == (2, 1)
+    assert found["averageDurationMs"] == 7.5
+    assert found["lastExecutionAt"] == "1970-01-01T00:00:00Z"
 
 
 def test_page() -> None:

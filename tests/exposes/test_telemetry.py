@@ -222,6 +222,29 @@ def test_a_missing_extra_is_told(
     assert "pip install 'naftiko[telemetry]'" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0", "no metrics and traces: interval value"),
+        ("OTEL_METRICS_EXPORTER", "console", "'console' is not known here"),
+    ],
+)
+def test_a_wrong_environment_is_told(
+    name: str,
+    value: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is no reason not to serve."""
+    monkeypatch.setenv(name, value)
+    exporters = {"exporters": {"otlp": {"endpoint": "http://127.0.0.1:9"}}}
+    telemetry = telemetry_of([loaded(exporters)], is_local=True)
+    if telemetry is not None:
+        telemetry.close(0.1)
+    assert told in caplog.text
+
+
 # --- the latest traces ----------------------------------------------------------------
 
 
@@ -425,6 +448,19 @@ def test_names_that_are_unknown(collector: Collector) -> None:
         found["status"] = 200
     telemetry.close()
     assert collector.one("http.client.UNKNOWN").kind == "CLIENT"
+    assert collector.value("naftiko.http.client.total", server__address="u.test") == 1
+
+
+def test_a_url_without_a_host(collector: Collector) -> None:
+    """What cannot be called is a span all the same."""
+    telemetry = Telemetry(Settings(endpoint=collector.url))
+    error = TransportError("no")
+    request = naftiko.Request("GET", "http://[")
+    with pytest.raises(TransportError), telemetry.call(request):
+        raise error
+    telemetry.close()
+    attributes = collector.one("http.client.GET").attributes
+    assert attributes["server.address"] == "unknown"
 
 
 def test_secrets_are_in_no_span(collector: Collector) -> None:
