@@ -31,7 +31,13 @@ class Server:
         lines: The log lines so far, as data.
     """
 
-    def __init__(self, *words: str | Path, ready: int = 1, **environment: str) -> None:
+    def __init__(
+        self,
+        *words: str | Path,
+        ready: int = 1,
+        own_group: bool = False,
+        **environment: str,
+    ) -> None:
         command = [sys.executable, "-m", "naftiko", "serve", *map(str, words)]
         if "--log-format" not in command:
             command += ["--log-format", "json"]
@@ -42,6 +48,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             env={**os.environ, **environment},
             text=True,
+            start_new_session=own_group,
         )
         self.lines: list[Any] = []
         self.text = ""

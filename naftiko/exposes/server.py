@@ -32,6 +32,7 @@ from naftiko.exposes.sites import (
     place_of,
 )
 from naftiko.exposes.telemetry import PATIENCE, InTrace, telemetry_of
+from naftiko.exposes.workers import HURRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -112,6 +113,11 @@ class Server:
             for source in plan.sources
         ]
         check_names(plan.only, self.sites, "--adapter")
+        if not self.served:
+            raise ServeError(
+                "no adapter is left: those talk over standard input and output",
+                hint="serve it with --stdio, or say `transport: http`",
+            )
         capabilities = [site.capability for site in self.sites]
         check_base_uris(plan.sources, capabilities)
         check_variables(plan.options.variable_headers, capabilities)
@@ -188,10 +194,13 @@ class Server:
                 entry.exposes, host=plan.host, port=port, allow_public=plan.allow_public
             )
             if place.port and place.port in taken:
+                # A name that two have does not tell them apart.
+                own = f"--port {entry.name}=PORT, or "
                 raise ServeError(
                     f"'{entry.name}' and '{taken[place.port]}' both want port"
                     f" {place.port}",
-                    hint=f"give --port {entry.name}=PORT, or --single-port PORT",
+                    hint=f"give {own if entry.name != taken[place.port] else ''}"
+                    "--single-port PORT",
                 )
             taken[place.port] = entry.name
             found.append((place, (entry,)))
@@ -268,8 +277,21 @@ class Server:
                 self.host.logs.enrich(InTrace())
 
     def stop(self) -> None:
-        """Ask to stop, the second time at once; safe to call from a signal handler."""
+        """Ask to stop; safe to call from a signal handler."""
+        self._stop.set()
+
+    def interrupt(self) -> None:
+        """Ask to stop, the second time without waiting for requests under way.
+
+        Only people ask twice; some supervisors send SIGTERM to every process, and the
+        parent of workers hands it on.
+        """
         self._is_hurried = self._stop.is_set()
+        self._stop.set()
+
+    def hurry(self) -> None:
+        """Wait no longer for requests under way."""
+        self._is_hurried = True
         self._stop.set()
 
     async def _drain(
@@ -474,8 +496,12 @@ async def serve(plan: Plan, host: Host, sockets: Sequence[socket.socket] = ()) -
         await server.transport.close()
         raise
     running = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, server.stop)
+    running.add_signal_handler(signal.SIGTERM, server.stop)
+    if sockets:
+        # A worker: Ctrl-C reaches it too, but its parent decides.
+        running.add_signal_handler(HURRY, server.hurry)
+    else:
+        running.add_signal_handler(signal.SIGINT, server.interrupt)
     with suppress(AttributeError, ValueError):
         running.add_signal_handler(
             signal.SIGHUP, lambda: asyncio.ensure_future(server.reload())

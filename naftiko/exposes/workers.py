@@ -25,6 +25,8 @@ _SHORT = 2.0
 _MOST_SHORT = 5
 #: Seconds until a worker that was asked to stop is killed.
 _PATIENCE = 9.5
+#: What tells a worker to wait no longer for requests under way.
+HURRY = getattr(signal, "SIGUSR1", signal.SIGTERM)
 
 
 def supervise(
@@ -95,6 +97,7 @@ class _Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             # Ctrl-C reaches the whole group; the parent passes it on as SIGTERM.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(HURRY, signal.SIG_IGN)
             self._work(self._sockets)
             code = 0
         except Exception:  # noqa: BLE001 - the process ends, its parent decides
@@ -138,10 +141,12 @@ class _Supervisor:
             except ProcessLookupError:
                 continue
 
-    def _stop(self, *_: object) -> None:
+    def _stop(self, number: int = signal.SIGTERM, _: object = None) -> None:
         if not self._is_stopping:
             self._is_stopping = True
             self._signal(signal.SIGTERM)
+        elif number == signal.SIGINT:
+            self._signal(HURRY)
 
     def _pass_on(self, number: int, _: object) -> None:
         self._signal(number)

@@ -175,11 +175,20 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
         ([rest(port=None)], (), 4, "'shop' has no port"),
         ([rest(), rest("b")], ("--port", "1"), 4, "but there are 2"),
         ([rest(port=8991), mcp(port=8991)], (), 4, "both want port 8991"),
+        ([rest(port=1), mcp(port=1)], (), 4, "--port shop-mcp=PORT, or --single-port"),
+        ([rest(port=1), rest(port=1)], (), 4, "hint: give --single-port PORT"),
         ([rest()], ("--adapter", "shap"), 4, "no adapter is called 'shap'"),
         ([rest()], ("--port", "x=1"), 4, "no adapter is called 'x'"),
         ([rest()], ("--port", "99999"), 2, "'99999' is no port"),
         ([rest()], ("--host", "0.0.0.0"), 4, "confirm it with --allow-public"),
         ([rest()], ("--stdio",), 4, "has no MCP adapter"),
+        ([mcp(transport="stdio")], (), 4, "serve it with --stdio"),
+        (
+            [rest(), mcp(transport="stdio")],
+            ("--adapter", "shop-mcp"),
+            4,
+            "serve it with --stdio",
+        ),
         ([rest()], ("--stdio", "--port", "1"), 2, "leave out --port"),
         ([rest()], ("--stdio", "--single-port", "1"), 2, "leave out --single-port"),
         ([rest()], ("--stdio", "--host", "::1"), 2, "leave out --host"),
@@ -358,7 +367,10 @@ def test_an_upstream_that_never_answers_does_not_hold_the_end(
         thread.join(10)
 
 
-def test_a_request_that_is_cut_off_is_told(tmp_path: Path, upstream: Recorder) -> None:
+@pytest.mark.parametrize("words", [(), ("--workers", "2")])
+def test_a_request_that_is_cut_off_is_told(
+    tmp_path: Path, upstream: Recorder, words: tuple[str, ...]
+) -> None:
     """A second Ctrl-C waits no longer: 503 for the caller, no traceback in the log."""
     arrived, release = threading.Event(), threading.Event()
 
@@ -370,7 +382,7 @@ def test_a_request_that_is_cut_off_is_told(tmp_path: Path, upstream: Recorder) -
     upstream.answer = never
     file = write(tmp_path / "shop.yaml", document(rest()))
     answers: list[requests.Response] = []
-    with Server(file, "--base-uri", upstream.url) as server:
+    with Server(file, "--base-uri", upstream.url, *words) as server:
         url = f"{server.urls['shop']}/things"
         thread = threading.Thread(
             target=lambda: answers.append(requests.get(url, timeout=20))
@@ -389,6 +401,38 @@ def test_a_request_that_is_cut_off_is_told(tmp_path: Path, upstream: Recorder) -
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:naftiko:problem:stopping"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_is_one_signal(
+    tmp_path: Path, upstream: Recorder, number: int
+) -> None:
+    """A terminal and some supervisors tell parent and workers; requests still end."""
+    arrived, release = threading.Event(), threading.Event()
+
+    def late(_: Received) -> bytes:
+        arrived.set()
+        release.wait(30)
+        return response('"late"')
+
+    upstream.answer = late
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    answers: list[requests.Response] = []
+    with Server(
+        file, "--workers", "2", "--base-uri", upstream.url, own_group=True
+    ) as server:
+        url = f"{server.urls['shop']}/things"
+        thread = threading.Thread(
+            target=lambda: answers.append(requests.get(url, timeout=20))
+        )
+        thread.start()
+        assert arrived.wait(5)
+        os.killpg(server.process.pid, number)
+        time.sleep(1)
+        release.set()
+        thread.join(10)
+        assert server.process.wait(10) == 0
+    assert [answer.text for answer in answers] == ['"late"']
 
 
 def test_a_change_is_served_without_dropping_a_request(
