@@ -132,6 +132,33 @@ def test_a_document_that_refuses_is_left_alone(
         assert server.stop() == 0
 
 
+def test_a_reload_is_observed_by_its_new_name(
+    tmp_path: Path, upstream: Recorder, collector: Collector
+) -> None:
+    """Label and routes are those of the new version; settings wait for a restart."""
+    file = write(tmp_path / "s.yaml", document(rest(), control(collector.url)))
+    with Server(file, "--base-uri", upstream.url, ready=2) as server:
+        base, shop = server.urls["control"], server.urls["shop"]
+        assert requests.get(f"{shop}/things", timeout=5).ok
+        changed = document(rest(path="/goods"), control(collector.url, enabled=False))
+        write(file, {**changed, "info": {"label": "Store", "description": "A store."}})
+        reloaded = requests.post(f"{base}/config/reload", timeout=5).json()
+        assert reloaded == {
+            "status": "reloaded",
+            "problems": ["`observability` changes when the server is restarted"],
+        }
+        assert requests.get(f"{shop}/goods", timeout=5).ok
+        assert server.stop() == 0
+    spans = [span.attributes for span in collector.spans if span.kind == "SERVER"]
+    assert [span["naftiko.capability"] for span in spans] == ["Shop", "Store"]
+    operations = [span["naftiko.operation.id"] for span in spans]
+    assert operations == ["/things GET", "/goods GET"]
+    active = "naftiko.capability.active"
+    assert {dict(labels)["naftiko.capability"] for name, labels in collector.points
+            if name == active} == {"Shop", "Store"}  # fmt: skip
+    assert collector.value(active) == 0
+
+
 @pytest.mark.parametrize("kind", ["refused", "silent"])
 def test_a_collector_that_is_not_there(
     tmp_path: Path, upstream: Recorder, kind: str
