@@ -7,7 +7,7 @@ them. This module must not know how either is built or sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.curl import curl_command
@@ -56,6 +56,10 @@ class Headers(MutableMapping[str, str]):
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self._items.values())
+
+    def items(self) -> ItemsView[str, str]:
+        """Return names and values, without a look-up for each."""
+        return dict(self._items.values()).items()
 
     def __len__(self) -> int:
         return len(self._items)

@@ -9,6 +9,7 @@ is served.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from naftiko.model import Exposes
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+#: Of a host (RFC 1035, 2.3.4); nothing longer is kept in memory.
+_LONGEST_NAME = 253
 
 
 class Origins:
@@ -66,7 +69,7 @@ class Origins:
         if exposes.authentication is None and _is_local(scope):
             host = _name_in(header(scope, b"host"))
             known = self._names | {"", exposes.address.lower()}
-            if not (host in known or _is_loopback(host) or "*" in known):
+            if not (host in known or is_loopback(host) or "*" in known):
                 return Refusal(
                     421, "this server has another name; --allowed-host adds one"
                 )
@@ -99,10 +102,17 @@ def _name_in(host: str) -> str:
 def _is_local(scope: Any) -> bool:
     """Tell whether a connection can only have come from this machine."""
     server = scope.get("server")
-    return bool(server) and _is_loopback(str(server[0]).lower())
+    return bool(server) and is_loopback(str(server[0]).lower())
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Tell whether a name or an address can only mean this machine."""
+    name = name.lower()
+    return len(name) <= _LONGEST_NAME and _names_loopback(name)
+
+
+@lru_cache(256)
+def _names_loopback(name: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
