@@ -21,6 +21,7 @@ from naftiko.exposes import loop
 from naftiko.exposes.callers import check_variables
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
 from naftiko.exposes.logs import tell_unusable
+from naftiko.exposes.origins import is_loopback
 from naftiko.exposes.prefixes import Prefixes
 from naftiko.exposes.sites import (
     Place,
@@ -154,6 +155,9 @@ class Server:
                 prefixes = self._prefixes() if self.plan.single_port is not None else ()
                 for number, entry in enumerate(served):
                     entry.state.port = port
+                    entry.has_to_ask = not (
+                        self.plan.allow_public or is_loopback(place.host)
+                    )
                     below = prefixes[number] if prefixes else ""
                     entry.state.url = f"http://{_shown(place.host)}:{port}{below}"
                 listeners.append(Listener(bound, served, tuple(prefixes)))

@@ -19,7 +19,7 @@ from naftiko.exposes.guard import Guard
 from naftiko.exposes.host import Adapter
 from naftiko.exposes.logs import AccessLog
 from naftiko.exposes.observability import declared, is_observed
-from naftiko.exposes.origins import Origins
+from naftiko.exposes.origins import Origins, is_loopback
 from naftiko.exposes.telemetry import Traced
 from naftiko.loader import load
 
@@ -40,7 +40,6 @@ _APPS = {
     "skill": ("skill", "SkillApp"),
     "control": ("control", "ControlApp"),
 }
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Source(NamedTuple):
@@ -95,6 +94,8 @@ class Served:
             # Web pages have no business at the control port.
             answer = with_cors(answer, site.options)
         self.logged = AccessLog(answer, self.name)
+        #: It is reached from elsewhere, and nobody said that it may be open.
+        self.has_to_ask = False
         #: What a server hands requests to.
         self.front: Any = self.logged
         self.state = Adapter(exposes.type, exposes.namespace, exposes.port)
@@ -238,6 +239,14 @@ class Site:
             ServeError: The new version cannot be served.
         """
         chosen = {_key(e): e for e in self._chosen(capability)}
+        for served in self.served:
+            exposes = chosen.get(_key(served.exposes))
+            if served.has_to_ask and exposes and exposes.authentication is None:
+                raise ServeError(
+                    f"'{served.name}' would be open to everyone: its `authentication`"
+                    " is gone",
+                    hint="declare it again, or restart with --allow-public",
+                )
         engine = self._engine(capability)
         guards = {
             key: self.guard(served.app, chosen[key], engine)
@@ -295,11 +304,6 @@ def _key(exposes: Exposes) -> tuple[str, str]:
 
 
 # --- where --------------------------------------------------------------------------
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address."""
-    return host in _LOOPBACK or host.startswith("127.")
 
 
 def place_of(

@@ -9,6 +9,7 @@ import pytest
 import requests
 from recorder import Recorder, response
 
+from naftiko.exposes.origins import is_loopback
 from serving_process import Server, write
 
 CONTROL = {
@@ -80,3 +81,46 @@ def test_pages_of_elsewhere(tmp_path: Path, upstream: Recorder) -> None:
             assert asked("GET", control + path, Host="evil.test") == 421
         assert len(upstream.received) == sent
         assert server.stop() == 0
+
+
+def test_reloading_does_not_open_what_is_public(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """An edit that takes `authentication` away is refused, unless it was confirmed."""
+    key = {"type": "apikey", "key": "X-Key", "value": "{{KEY}}"}
+    binds = [{"namespace": "env", "keys": {"KEY": "KEY"}}]
+    there = {"address": "0.0.0.0", "authentication": key}
+    closed = document(rest(**there), CONTROL, binds=binds)
+    opened = document(rest(address="0.0.0.0"), CONTROL, binds=binds)
+    for words, status in (((), 422), (("--allow-public",), 200)):
+        file = write(tmp_path / "shop.yaml", closed)
+        with Server(
+            file, "--base-uri", upstream.url, *words, ready=2, KEY="of-the-desk"
+        ) as server:
+            shop = server.urls["shop"].replace("0.0.0.0", "127.0.0.1")
+            assert requests.post(f"{shop}/things", timeout=5).status_code == 401
+            write(file, opened)
+            url = f"{server.urls['control']}/config/reload"
+            answer = requests.post(url, timeout=10)
+            assert answer.status_code == status
+            expected = 401 if status == 422 else 200
+            assert requests.post(f"{shop}/things", timeout=5).status_code == expected
+            assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("127.0.0.1.evil.test", False),
+        ("127.evil.test", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+    ],
+)
+def test_what_only_this_machine_reaches(host: str, expected: bool) -> None:
+    """A name that begins like an address of the loopback is none."""
+    assert is_loopback(host) is expected
