@@ -321,6 +321,47 @@ def test_with(injected: Any, sent: str) -> None:
     assert upstream.sent == [sent]
 
 
+def test_values_in_a_json_body() -> None:
+    """T07, T08: a list stays a list, and nothing is escaped as HTML is."""
+    data = {"crew": "{{crew}}", "city": "{{city}}"}
+    sent = request_of(
+        {"method": "POST", "body": {"type": "json", "data": data}},
+        {"crew": ["CREW-001", "CREW-003"], "city": "Göteborg & <Malmö>"},
+    )
+    assert isinstance(sent.body, bytes)
+    expected = '{"crew":["CREW-001","CREW-003"],"city":"Göteborg & <Malmö>"}'
+    assert sent.body.decode() == expected
+
+
+def test_a_header_of_the_operation_and_of_its_adapter() -> None:
+    """T14: the one of the adapter does not replace the other."""
+    version = {"name": "X-Version", "in": "header"}
+    sent = request_of(
+        {"inputParameters": [{**version, "value": "2025-09-03"}]},
+        consumes={"inputParameters": [{**version, "value": "1999-01-01"}]},
+    )
+    assert sent.headers["X-Version"] == "2025-09-03"
+
+
+def test_with_of_a_tool() -> None:
+    """T23: a template in the `with` of a tool fills the path."""
+    data = document({"resourcePath": "/ships/{{imo_number}}"})
+    tool = {
+        "name": "ship",
+        "description": "A ship.",
+        "call": "api.op",
+        "inputParameters": [{"name": "imo", "type": "string", "description": "Which."}],
+        "with": {"imo_number": "{{imo}}"},
+    }
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    transport = answering(b"{}")
+    naftiko.load(data, schema=None, transport=transport).invoke("m.ship", imo="IMO-1")
+    (sent,) = transport.requests
+    assert sent.url == "http://127.0.0.1:9/ships/IMO-1"
+
+
 @pytest.mark.parametrize("injected", [{"flag": "front.other"}, None])
 def test_with_nothing(injected: Any) -> None:
     """T21: a reference without a value injects nothing, and so does no `with`."""
