@@ -316,8 +316,10 @@ class Digest:
         # The target as it came: a proxy in front may have changed the prefix only.
         query = scope.get("query_string", b"")
         raw = scope.get("raw_path") or scope["path"].encode()
-        target = (raw.partition(b"?")[0] + (b"?" + query if query else b"")).decode()
-        if given["uri"] != target or not self._is_ours(given["nonce"]):
+        target = raw.partition(b"?")[0] + (b"?" + query if query else b"")
+        if given["uri"] != target.decode("latin-1") or not self._is_ours(
+            given["nonce"]
+        ):
             return False
 
         def digest(*parts: str) -> str:

@@ -225,6 +225,29 @@ def test_digest() -> None:
         assert ask(guard(DIGEST), query="a=b", headers=again)[0] == 200
 
 
+def test_digest_of_an_odd_path() -> None:
+    """A path that is no UTF-8 is refused like any other, and nothing breaks."""
+    app = guard(DIGEST)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    nonce = Digest("ann", SECRET)._nonce(str(int(time.time())), "salt")
+    text = f'Digest username="ann", realm="naftiko", nonce="{nonce}", uri="/\xff",'
+    text += ' qop=auth, nc=1, cnonce="c", response="0"'
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/\ufffd",
+        "raw_path": b"/\xff",
+        "query_string": b"",
+        "headers": [(b"authorization", text.encode("latin-1"))],
+    }
+    asyncio.run(app(scope, send, send))
+    assert sent[0]["status"] == 401
+
+
 def test_an_old_or_forged_nonce() -> None:
     """An old nonce is stale, so that the client tries again; a forged one is wrong."""
     app = guard(DIGEST)
