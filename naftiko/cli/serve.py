@@ -37,11 +37,13 @@ def run_serve(arguments: Namespace) -> int:
     """Serve capabilities until told to stop."""
     from naftiko.exposes import logs
 
-    _check_installed(arguments.stdio)
     latest = logs.configure(arguments.log_format, arguments.log_level)
     try:
         return _run(arguments, latest)
     except NaftikoError as error:
+        if isinstance(error, ArgumentError):
+            # No call is made here: what is wrong is on the command line.
+            error.exit_code = EXIT_USAGE
         if arguments.log_format != "json":
             raise
         text, _, hint = str(error).partition("\n  hint: ")
@@ -50,6 +52,7 @@ def run_serve(arguments: Namespace) -> int:
 
 
 def _run(arguments: Namespace, latest: LatestLines) -> int:
+    _check_installed(arguments.stdio)
     plan = _plan(arguments)
     if arguments.stdio:
         return _run_stdio(plan, latest)

@@ -206,7 +206,8 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
         ([rest(), rest()], ("--single-port", "0"), 4, "both want /shop/shop"),
         ([rest()], ("--variable", "X"), 2, "NAME=header:X-Name"),
         ([rest()], ("--variable", "X=header:X"), 4, "no document has a variable 'X'"),
-        ([rest()], ("--base-uri", "nope=http://x"), 1, "no namespace is called 'nope'"),
+        ([rest()], ("--base-uri", "nope=http://x"), 2, "no namespace is called 'nope'"),
+        ([rest()], ("--base-uri", "nonsense"), 2, "is not a base URI"),
         ([rest()], ("--tools", "some"), 2, "all, search"),
         (
             [rest(authentication={"type": "bearer", "token": "{{TOKEN}}"})],
@@ -256,6 +257,14 @@ def test_an_extra_that_is_missing(
     assert f"needs '{module}', which is not installed" in done.stderr
     assert "hint: pip install 'naftiko[serve]'" in done.stderr
     assert "Traceback" not in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code, "serve", str(file), *words, "--log-format=json"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert json.loads(done.stderr)["hint"] == "pip install 'naftiko[serve]'"
 
 
 def test_a_mistake_is_a_log_line_where_logs_are_json(tmp_path: Path) -> None:
