@@ -200,6 +200,7 @@ class _Writer:
             if (place := place_of(p)) in ("query", "cookie")
             or (place == "header" and p.name.lower() not in _NOT_PARAMETERS)
         ]
+        parameters += [_parameter(p._replace(in_="query")) for p in _beside_body(plan)]
         if parameters:
             described["parameters"] = parameters
         if body := _request_body(plan, reader):
@@ -439,16 +440,34 @@ def _parameter(parameter: InputParameter) -> dict[str, JSON]:
     return described
 
 
+def _beside_body(plan: Plan) -> list[InputParameter]:
+    """Return what may be a member of the body or in the query, where any body is taken.
+
+    The body is then for the called API to describe, so the query is the place to name.
+    """
+    bodied = [p for p in plan.arguments if place_of(p) == "body"]
+    if not any(map(is_whole, bodied)):
+        return []
+    declared = {p.name for p in plan.function.inputs if p.in_}
+    return [p for p in bodied if not is_whole(p) and p.name not in declared]
+
+
 def _request_body(plan: Plan, reader: ArgumentReader) -> dict[str, JSON] | None:
     if not reader.reads_body:
         return None
-    bodied = [p for p in plan.arguments if place_of(p) == "body"]
+    elsewhere = _beside_body(plan)
+    bodied = [p for p in plan.arguments if place_of(p) == "body" and p not in elsewhere]
     whole = next((p for p in bodied if is_whole(p)), None)
     fields = [p for p in bodied if not is_whole(p)]
     required = any(p.required for p in bodied)
+    declared = {p.name for p in plan.function.inputs if p.in_}
     lone = fields[0] if len(bodied) == 1 and fields else None
+    if lone is not None and lone.name not in declared:
+        lone = None
     if whole is not None:
-        schema = property_schema(whole)
+        members = _fields_schema(fields)
+        del members["type"]
+        schema = {**property_schema(whole), **members}
         content: dict[str, JSON] = {"application/json": {"schema": schema}, **_ANY}
     elif lone is not None and lone.value is None and lone.type in ("array", "object"):
         content = {"application/json": {"schema": property_schema(lone)}}

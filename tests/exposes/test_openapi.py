@@ -77,6 +77,48 @@ def test_published_files() -> None:
     assert checked > 30
 
 
+def test_arguments_beside_a_body_of_any_kind() -> None:
+    """What the called operation wants in its query is named, not hidden by the body."""
+    wants = [{"name": "Action", "in": "query", "required": True}]
+    consumes = {
+        "resources": [
+            {
+                "name": "r",
+                "path": "/",
+                "operations": [
+                    {"name": "do", "method": "POST", "inputParameters": wants}
+                ],
+            }
+        ]
+    }
+    app, upstream = rest_app(operation("/do", "POST", call="api.do"), consumes=consumes)
+    found = _operation(_checked(app), "/do", "post")
+    schema = {"type": "string"}
+    assert found["parameters"] == [
+        {"name": "Action", "in": "query", "required": True, "schema": schema}
+    ]
+    assert "required" not in found["requestBody"]
+    json_type = {"content-type": "application/json"}
+    assert ask(app, "POST", "/do?Action=a", json_type, b"[1]").status == 200
+    assert upstream.sent == ["POST /?Action=a [1]"]
+
+
+def test_an_inferred_list_is_a_member() -> None:
+    """Only what is declared may be the whole body; what is inferred is a part of it."""
+    body = {"type": "json", "data": {"ids": "{{ids}}"}}
+    wants = [{"name": "ids", "in": "body", "type": "array"}]
+    do = {"name": "do", "method": "POST", "body": body, "inputParameters": wants}
+    consumes = {"resources": [{"name": "r", "path": "/", "operations": [do]}]}
+    app, upstream = rest_app(operation("/do", "POST", call="api.do"), consumes=consumes)
+    content = _operation(_checked(app), "/do", "post")["requestBody"]["content"]
+    assert content["application/json"]["schema"]["properties"] == {
+        "ids": {"type": "array"}
+    }
+    json_type = {"content-type": "application/json"}
+    ask(app, "POST", "/do", json_type, b'{"ids": [1]}')
+    assert upstream.sent == ['POST / {"ids":[1]}']
+
+
 def test_arguments() -> None:
     """Each argument is described where it is read, with type, pattern and need."""
     described = _described(
