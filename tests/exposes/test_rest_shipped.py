@@ -1,4 +1,4 @@
-"""The REST adapters of published files: every route is asked once.
+"""The REST adapters of the shipped files: every route is asked once.
 
 What reaches the upstream API is compared with what the same function sends when it is
 run directly, so that only the way from the HTTP request to its arguments is judged.
@@ -23,7 +23,7 @@ from naftiko.exposes.arguments import is_whole, place_of
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest import RestApp
-from shared import CAPABILITIES, corpus_files, needs_corpus
+from shared import CAPABILITIES
 
 _VARIABLE = re.compile(r"\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}")
 _TEXTS = {
@@ -160,13 +160,3 @@ def test_shipped_capabilities(path: Path) -> None:
     """Every route of a shipped file reaches its upstream API."""
     found = asyncio.run(_ask_all(path))
     assert not found["refused"]
-
-
-@needs_corpus
-def test_published_files() -> None:
-    """So does every route of the published files that calls what there is."""
-    found: Counter[str] = Counter()
-    for path in corpus_files():
-        found += asyncio.run(_ask_all(path))
-    assert found["sent"] > 4800
-    assert found["refused"] < 400
