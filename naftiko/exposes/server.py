@@ -28,6 +28,7 @@ from naftiko.exposes.sites import (
     Served,
     Site,
     Source,
+    Version,
     check_base_uris,
     check_names,
     place_of,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 GRACE = 7.0
 _LAST = 1.0
 #: Seconds after which the process is to be over, whatever still goes on.
-_END = 9.0
+_END = 8.5
 _WATCH = 0.5
 _BACKLOG = 2048
 _log = logging.getLogger("naftiko.serve")
@@ -113,6 +114,8 @@ class Server:
             Site(source, self.transport, plan.options, self.host, only=plan.only)
             for source in plan.sources
         ]
+        # Now, not when watching begins: an edit in between would go unseen.
+        self._known = self._stamps()
         check_names(plan.only, self.sites, "--adapter")
         if not self.served:
             raise ServeError(
@@ -350,41 +353,54 @@ class Server:
     # --- reloading --------------------------------------------------------------------
 
     async def reload(self) -> Reloaded:
-        """Read every document again; what cannot be served leaves the old version."""
+        """Read every document again; what cannot be served leaves the old version.
+
+        A document that is broken does not keep the others from being reloaded.
+        """
         async with self._reloading:
+            versions: dict[Site, Version] = {}
+            problems: list[str] = []
+            for site in self.sites:
+                try:
+                    loaded = await asyncio.to_thread(site.source.load)
+                    versions[site] = site.prepare(loaded)
+                except NaftikoError as error:
+                    problems.append(str(error))
             try:
-                versions = [
-                    site.prepare(await asyncio.to_thread(site.source.load))
-                    for site in self.sites
-                ]
                 check_variables(
                     self.plan.options.variable_headers,
-                    [version.engine.capability for version in versions],
+                    [
+                        versions[site].engine.capability
+                        if site in versions
+                        else site.capability
+                        for site in self.sites
+                    ],
                 )
             except NaftikoError as error:
-                _log.error("not reloaded, the old version is served: %s", error)
-                return Reloaded(False, (str(error),))
+                problems.append(str(error))
+                versions.clear()
+            for problem in problems:
+                _log.error("not reloaded, the old version is served: %s", problem)
             notes = [
                 note
-                for site, version in zip(self.sites, versions, strict=True)
+                for site, version in versions.items()
                 for note in site.serve(version)
             ]
-            for site in self.sites:
+            for site in versions:
                 tell_unusable(site.capability, site.source.file)
             for note in notes:
                 _log.warning("reloaded, but: %s", note)
-            _log.info("reloaded %s", ", ".join(s.source.file for s in self.sites))
-            return Reloaded(True, tuple(notes))
+            if versions:
+                _log.info("reloaded %s", ", ".join(s.source.file for s in versions))
+            return Reloaded(not problems, (*problems, *notes))
 
     async def _watch(self) -> None:
-        known = self._stamps()
         while True:
             await asyncio.sleep(_WATCH)
-            now = self._stamps()
-            if now != known:
+            if self._stamps() != self._known:
                 # An editor may still be writing.
                 await asyncio.sleep(_WATCH / 5)
-                known = self._stamps()
+                self._known = self._stamps()
                 await self.reload()
 
     def _stamps(self) -> list[tuple[str, int, int]]:
