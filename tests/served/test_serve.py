@@ -499,6 +499,27 @@ def test_a_broken_edit_keeps_the_old_version(
         assert answer.json() == {"status": "reloaded", "problems": []}
 
 
+def test_a_broken_document_does_not_hold_the_others(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """Each document is reloaded or kept on its own, and the answer says which not."""
+    one = write(tmp_path / "one.yaml", document(rest("one"), CONTROL))
+    two = write(tmp_path / "two.yaml", document(rest("two")))
+    with Server(one, two, "--base-uri", upstream.url, "--reload", ready=3) as server:
+        two.write_text("naftiko: [", "utf-8")
+        assert f"{two}:1:" in server.wait_for("not reloaded")["message"]
+        server.wait_for("^reloaded")
+        write(one, document(rest("one", path="/new"), CONTROL))
+        assert server.wait_for("^reloaded")["message"] == f"reloaded {one}"
+        for name, path in (("one", "new"), ("two", "things")):
+            url = f"{server.urls[name]}/{path}"
+            assert requests.get(url, timeout=5).status_code == 200
+        url = f"{server.urls['control']}/config/reload"
+        answer = requests.post(url, timeout=5)
+        assert answer.status_code == 422
+        assert "two.yaml:1:" in answer.json()["problems"][0]
+
+
 def test_an_import_that_comes_back_is_served(
     tmp_path: Path, upstream: Recorder
 ) -> None:
