@@ -77,7 +77,10 @@ class Browser:
             what: The function, or a script whose value is waited for.
             timeout: Seconds.
         """
-        from selenium.common.exceptions import StaleElementReferenceException
+        from selenium.common.exceptions import (
+            StaleElementReferenceException,
+            TimeoutException,
+        )
         from selenium.webdriver.support.ui import WebDriverWait
 
         ask = (lambda _: self.run(f"return {what}")) if isinstance(what, str) else what
@@ -87,7 +90,12 @@ class Browser:
             poll_frequency=0.05,
             ignored_exceptions=[StaleElementReferenceException],
         )
-        return waiting.until(ask, f"waited for {what}; the page: {self.text('body')}")
+        try:
+            return waiting.until(ask)
+        except TimeoutException:
+            raise AssertionError(
+                f"waited for {what}; the page:\n{self.text('body')}"
+            ) from None
 
     def press(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""
