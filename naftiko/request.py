@@ -11,7 +11,7 @@ import base64
 import os
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -320,7 +320,7 @@ def _parts(value: str) -> Iterator[str]:
 
 def _origin(call: _Call, base: BaseUri) -> Origin:
     if not base.template:
-        return split_origin(base.text)
+        return _fixed_origin(base.text)
     try:
         if isinstance(call, _Preview):
             return _previewed(call, base)
@@ -328,6 +328,10 @@ def _origin(call: _Call, base: BaseUri) -> Origin:
     except CallError as error:
         error.location = error.location or call.operation.location
         raise
+
+
+#: For what the document has as it is; a value of a variable is not kept.
+_fixed_origin = lru_cache(256)(split_origin)
 
 
 def _previewed(call: _Preview, base: BaseUri) -> Origin:
