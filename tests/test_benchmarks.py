@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from naftiko.document import has_c_parser
 from shared import ROOT
 
 FOLDER = ROOT / "benchmarks"
+HAS_PROC = Path("/proc/self/stat").exists()
 
 
 @pytest.mark.skipif(not has_c_parser(), reason="compares with the C parser")
@@ -40,3 +42,24 @@ def test_the_corpus_is_asked_for_by_name(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "skipped  everything: NAFTIKO_CORPUS" in done.stdout
+
+
+def test_what_is_served_can_be_measured() -> None:
+    """`serve.py` starts the real command and its peers, and asks all of them."""
+    pytest.importorskip("mcp", reason="needs the extra `serve`")
+    done = subprocess.run(
+        [
+            sys.executable, FOLDER / "serve.py", "--only", "rest,docker",
+            "--rounds", "1", "--seconds", "0.1", "--requests", "100", "--json", "-",
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    rows = [*report["ratios"], *report["values"]]
+    text = (FOLDER / "README.md").read_text("utf-8")
+    judged = [row["what"] for row in rows if row["within"] is not None]
+    assert judged
+    # The number of requests is another one here.
+    undocumented = [what for what in judged if f"| {what} |" not in text]
+    assert undocumented == ["100 requests more, REST"] * HAS_PROC
