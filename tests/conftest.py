@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import settings
 # Machines that are busy take longer; what takes too long for ever shows otherwise.
 settings.register_profile("naftiko", deadline=None)
 settings.load_profile("naftiko")
+
+# Tests that run in the background of a script are deaf to Ctrl-C, and so would be what
+# they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _STEERING = ("NAFTIKO_BASE_URI_", "NAFTIKO_TEST_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
