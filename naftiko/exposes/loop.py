@@ -21,7 +21,7 @@ def run(main: Coroutine[None, None, T]) -> T:
 
 
 def _factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes a loop; a third less work for each request than asyncio's."""
+    """Return what makes a loop: a few per cent less work than that of asyncio."""
     try:
         import uvloop
     except ImportError:
