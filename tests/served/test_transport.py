@@ -41,9 +41,7 @@ def redirect(location: str, status: str = "302 Found") -> bytes:
 
 def routes(answers: dict[str, bytes]) -> Callable[[Received], bytes]:
     """Answer by the target."""
-    return lambda request: answers.get(
-        request.target, response("{}", "404 Not Found")
-    )
+    return lambda request: answers.get(request.target, response("{}", "404 Not Found"))
 
 
 # --- redirects ----------------------------------------------------------------------
@@ -144,7 +142,8 @@ def test_forms_of_location(location: str, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://[bad/", "http://h:99999/"]
+    "location",
+    ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://[bad/", "http://h:99999/"],
 )
 def test_redirect_to_what_is_no_http_address(location: str) -> None:
     """Another scheme and a malformed address are errors, not tracebacks."""
@@ -157,7 +156,10 @@ def test_a_redirect_to_nowhere_names_both_addresses() -> None:
     """It is not the first server that is not there."""
     with Recorder() as gone:
         url = gone.url
-    with Recorder(redirect(f"{url}/y")) as server, capability(base_uri=server.url) as api:
+    with (
+        Recorder(redirect(f"{url}/y")) as server,
+        capability(base_uri=server.url) as api,
+    ):
         with pytest.raises(naftiko.TransportError) as caught:
             api.call("api.op")
     assert f"{server.url}/x, redirected to {url}/y: no connection" in str(caught.value)
@@ -172,7 +174,9 @@ AUTHS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("auth", AUTHS, ids=lambda a: f"{a['type']} {a.get('placement', '')}")
+@pytest.mark.parametrize(
+    "auth", AUTHS, ids=lambda a: f"{a['type']} {a.get('placement', '')}"
+)
 def test_credentials_stay_with_their_origin(auth: dict[str, Any]) -> None:
     """Another port is another origin: nothing that identifies the caller goes there."""
     with Recorder(response('"foreign"')) as foreign, Recorder() as home:
@@ -226,7 +230,9 @@ def test_a_secret_in_the_body_is_not_carried_over() -> None:
         with capability(
             operation, base_uri=home.url, variables={"TOKEN": SECRET}
         ) as api:
-            with pytest.raises(naftiko.TransportError, match="another origin") as caught:
+            with pytest.raises(
+                naftiko.TransportError, match="another origin"
+            ) as caught:
                 api.call("api.op")
         assert SECRET not in str(caught.value)
         assert foreign.received == []
@@ -288,7 +294,9 @@ def test_a_key_in_the_query_is_not_carried_over_by_the_server() -> None:
             base_uri=home.url,
             variables={"TOKEN": "s3 cr&t"},
         ) as api:
-            with pytest.raises(naftiko.TransportError, match="in the address") as caught:
+            with pytest.raises(
+                naftiko.TransportError, match="in the address"
+            ) as caught:
                 api.call("api.op")
         assert "give it as the base URI" in str(caught.value)
         assert "s3" not in str(caught.value)
@@ -347,14 +355,19 @@ def test_a_body_that_can_be_read_once(body: Callable[[], Any]) -> None:
             server.answer = redirect("/y", "307 Temporary Redirect")
             with pytest.raises(naftiko.TransportError, match="can be read once"):
                 api.call("api.op", body=body())
-            server.answer = routes({"/x": redirect("/y", "303 See Other"), "/y": response()})
+            server.answer = routes(
+                {"/x": redirect("/y", "303 See Other"), "/y": response()}
+            )
             assert api.call("api.op", body=body()) == {}
         assert len(server.received) == 4
 
 
 def test_a_body_that_can_be_read_once_is_not_sent_twice() -> None:
     """A connection that died in the pool cannot be made good with half a body."""
-    with Recorder() as server, capability({"method": "PUT"}, base_uri=server.url) as api:
+    with (
+        Recorder() as server,
+        capability({"method": "PUT"}, base_uri=server.url) as api,
+    ):
         api.call("api.op", body=b"x")
         server.answer = lambda _: None
         with pytest.raises(naftiko.TransportError, match="closed the connection"):
@@ -405,7 +418,10 @@ def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
     file = tmp_path / "large"
     with file.open("wb") as stream:
         stream.truncate(100_000_000)
-    form = {"method": "POST", "body": {"type": "multipart", "data": {"body": "{{body}}"}}}
+    form = {
+        "method": "POST",
+        "body": {"type": "multipart", "data": {"body": "{{body}}"}},
+    }
     with _Counter() as server:
         for operation in ({"method": "POST"}, form):
             with capability(operation, base_uri=server.url) as api:
@@ -423,7 +439,10 @@ def test_a_file_is_closed_when_the_server_goes_away(tmp_path: Path) -> None:
     file = tmp_path / "large"
     with file.open("wb") as stream:
         stream.truncate(50_000_000)
-    form = {"method": "POST", "body": {"type": "multipart", "data": {"body": "{{body}}"}}}
+    form = {
+        "method": "POST",
+        "body": {"type": "multipart", "data": {"body": "{{body}}"}},
+    }
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def leave() -> None:
@@ -517,8 +536,13 @@ def test_what_a_signer_changes_is_sent() -> None:
 @pytest.mark.parametrize("signer", [failing, watching, lambda request: None])
 def test_a_signer_that_fails_is_named(signer: Any) -> None:
     """Its mistake is an error of ours that says where to look."""
-    with Recorder() as server, capability(base_uri=server.url, auth={"api": signer}) as api:
-        with pytest.raises(naftiko.TransportError, match="the signer 'function' failed") as e:
+    with (
+        Recorder() as server,
+        capability(base_uri=server.url, auth={"api": signer}) as api,
+    ):
+        with pytest.raises(
+            naftiko.TransportError, match="the signer 'function' failed"
+        ) as e:
             api.call("api.op")
     assert SECRET not in str(e.value)
 
@@ -531,7 +555,10 @@ def test_a_signer_cannot_break_a_header(value: str) -> None:
         request.headers["X-Sig"] = value
         return request
 
-    with Recorder() as server, capability(base_uri=server.url, auth={"api": signer}) as api:
+    with (
+        Recorder() as server,
+        capability(base_uri=server.url, auth={"api": signer}) as api,
+    ):
         with pytest.raises(naftiko.TransportError, match="cannot be written as HTTP"):
             api.call("api.op")
         assert server.received == []
@@ -548,7 +575,9 @@ def test_an_installed_signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     )
     info = tmp_path / "my_signer-1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-signer\nVersion: 1\n")
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: my-signer\nVersion: 1\n"
+    )
     (info / "entry_points.txt").write_text(
         "[naftiko.signers]\nhmac = my_signer:make\nbroken = my_signer:none\n"
     )
@@ -777,7 +806,9 @@ def test_netrc_fills_in_for_no_credentials(
         assert "authorization" not in server.last.headers
 
 
-@pytest.mark.parametrize("auth", AUTHS, ids=lambda a: f"{a['type']} {a.get('placement', '')}")
+@pytest.mark.parametrize(
+    "auth", AUTHS, ids=lambda a: f"{a['type']} {a.get('placement', '')}"
+)
 def test_netrc_never_replaces_declared_credentials(
     auth: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -809,7 +840,10 @@ def test_connections_are_reused() -> None:
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_a_connection_that_died_in_the_pool_is_replaced(method: str) -> None:
     """An idempotent request is sent again on a fresh connection."""
-    with Recorder() as server, capability({"method": method}, base_uri=server.url) as api:
+    with (
+        Recorder() as server,
+        capability({"method": method}, base_uri=server.url) as api,
+    ):
         api.call("api.op")
         server.drop_connections()
         assert api.call("api.op") == {}
@@ -831,7 +865,10 @@ def test_head_has_no_body_and_keeps_its_connection() -> None:
 
 def test_a_post_is_not_sent_twice() -> None:
     """When the server took a POST and closed, nobody knows: that is an error."""
-    with Recorder() as server, capability({"method": "POST"}, base_uri=server.url) as api:
+    with (
+        Recorder() as server,
+        capability({"method": "POST"}, base_uri=server.url) as api,
+    ):
         api.call("api.op")
         server.answer = lambda _: None
         with pytest.raises(naftiko.TransportError, match="closed the connection"):
@@ -917,7 +954,9 @@ def test_a_response_that_is_too_large(declared: bool) -> None:
     with Recorder(raw) as server:
         transport = HttpTransport(max_response_bytes=100_000)
         with capability(base_uri=server.url, transport=transport) as api:
-            with pytest.raises(naftiko.TransportError, match="larger than 100,000 bytes"):
+            with pytest.raises(
+                naftiko.TransportError, match="larger than 100,000 bytes"
+            ):
                 api.call("api.op")
 
 
@@ -950,7 +989,10 @@ def test_a_compressed_response_that_ends_too_early(
     data = pack[encoding](bytes(range(256)) * 100)
     for cut, works in ((len(data), True), (len(data) - 2, False), (0, True)):
         raw = (
-            chunked(*[data[:cut]] * (cut > 0), content_type="x/y\r\nContent-Encoding: " + encoding)
+            chunked(
+                *[data[:cut]] * (cut > 0),
+                content_type="x/y\r\nContent-Encoding: " + encoding,
+            )
             if as_chunks
             else response(data[:cut], Content_Encoding=encoding)
         )
@@ -1159,9 +1201,9 @@ def test_client_certificates(authority: trustme.CA, tmp_path: Path) -> None:
     authority.configure_trust(context)
     bundle, own = tmp_path / "ca.pem", tmp_path / "client.pem"
     authority.cert_pem.write_to_path(str(bundle))
-    authority.issue_cert("client@test.invalid").private_key_and_cert_chain_pem.write_to_path(
-        str(own)
-    )
+    authority.issue_cert(
+        "client@test.invalid"
+    ).private_key_and_cert_chain_pem.write_to_path(str(own))
     with Recorder(response("[1]"), tls=context) as server:
         transport = HttpTransport(verify=str(bundle), cert=str(own))
         with capability(base_uri=server.url, transport=transport) as api:
@@ -1205,7 +1247,9 @@ def test_a_dead_proxy_is_named() -> None:
 
 def chunked(*parts: bytes, content_type: str = "application/x-ndjson") -> bytes:
     """Return a chunked response."""
-    head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: {content_type}"
+    head = (
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: {content_type}"
+    )
     body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
     return head.encode() + b"\r\n\r\n" + body + b"0\r\n\r\n"
 
@@ -1228,7 +1272,14 @@ def test_stream_of_values() -> None:
         (["\ufeff[1]\n".encode(), b"\r\n\r\n"], [[1]]),
         (["é".encode()[:1].join([b'"', b""]), "é".encode()[1:] + b'"\n'], ["é"]),
     ],
-    ids=["over lines", "over chunks", "on one line", "sequence", "mark", "half a letter"],
+    ids=[
+        "over lines",
+        "over chunks",
+        "on one line",
+        "sequence",
+        "mark",
+        "half a letter",
+    ],
 )
 def test_stream_of_values_in_other_forms(parts: list[bytes], values: list[Any]) -> None:
     """Values may lie on many lines, or many on one."""
@@ -1237,7 +1288,9 @@ def test_stream_of_values_in_other_forms(parts: list[bytes], values: list[Any]) 
             assert list(stream) == values
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}\nno json\n', '{"a": 1}\n{"b":', '{"a": 1}\n}{\n'])
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}\nno json\n', '{"a": 1}\n{"b":', '{"a": 1}\n}{\n']
+)
 def test_stream_of_what_is_no_json(text: str) -> None:
     """The values before it are given; the error says which request it was."""
     with Recorder(chunked(text.encode())) as server:
@@ -1248,7 +1301,9 @@ def test_stream_of_what_is_no_json(text: str) -> None:
                 next(values)
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "iso-8859-1", "nonsense", "base64"])
+@pytest.mark.parametrize(
+    "charset", ["utf-8", "utf-16", "iso-8859-1", "nonsense", "base64"]
+)
 def test_lines_in_other_encodings(charset: str) -> None:
     """Lines are text by the charset of the response, letters in halves included."""
     text = "é ü\r\n\nö"
@@ -1265,7 +1320,9 @@ def test_stream_of_lines_and_bytes() -> None:
     with Recorder(chunked(b"a\nb", b"c\r\n", content_type="text/plain")) as server:
         with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
             assert list(stream) == ["a", "bc"]
-    packed = response(gzip.compress(b"x" * 100), content_type="", Content_Encoding="gzip")
+    packed = response(
+        gzip.compress(b"x" * 100), content_type="", Content_Encoding="gzip"
+    )
     with Recorder(packed) as server:
         with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
             assert b"".join(stream) == b"x" * 100
