@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from naftiko.errors import CallError
+from naftiko.errors import CallError, RequestTimeout
 from naftiko.runs import Reply, Work, in_step
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     #: Told after each stage of a run: stages done, stages in all, steps of the stage.
     Progress = Callable[[int, int, str], Awaitable[None]]
+
+
+#: A call ends after this many timeouts, however much comes in meanwhile.
+LONGEST = 10
 
 
 class Engine:
@@ -172,7 +176,23 @@ class Engine:
         return Reply(request, response)
 
     async def _send(self, request: Request) -> Response:
-        return await self.transport.send(request, timeout=self.timeout)
+        """Send a request; one that trickles in is given up.
+
+        The timeout of a transport counts between two parts, and begins anew with each.
+        """
+        timeout = self.timeout
+        longest = LONGEST * (max(timeout) if isinstance(timeout, tuple) else timeout)
+        try:
+            async with asyncio.timeout(longest):
+                return await self.transport.send(request, timeout=timeout)
+        except TimeoutError:
+            where = request.mask(request.socket) or request.shown_url
+            raise RequestTimeout(
+                f"{request.method} {where}: no end of the response within"
+                f" {longest:g} seconds",
+                request=request,
+                hint="--timeout SECONDS waits longer",
+            ) from None
 
     async def close(self) -> None:
         """Release the connections."""

@@ -218,8 +218,12 @@ def _without_target(error: TransportError) -> str:
     request: Request | None = error.request
     text = error.message
     if request is not None:
-        where = request.socket or request.shown_url
-        text = text.replace(f"{request.method} {where}: ", "")
+        where = request.mask(request.socket) or request.shown_url
+        before, found, rest = text.partition(f"{request.method} {where}")
+        if found:
+            # A redirect stands between the address and what happened there.
+            redirect, _, what = rest.partition(": ")
+            text = f"{before}{'after a redirect: ' if redirect else ''}{what}"
         text = request.mask(text)
     return text
 

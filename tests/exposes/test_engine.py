@@ -301,3 +301,19 @@ def test_close_closes_the_transport() -> None:
     loaded, _ = capability({"call": "api.list"})
     asyncio.run(Engine(loaded, Transport()).close())
     assert closed == [True]
+
+
+def test_a_response_that_never_ends() -> None:
+    """Something may come all the time: a call ends after ten timeouts all the same."""
+
+    async def trickle(request: Request) -> Any:
+        await asyncio.sleep(60)
+
+    loaded, _ = capability(THREE)
+    for timeout in (0.01, (0.001, 0.01)):
+        engine = Engine(loaded, AsyncStub(trickle), timeout=timeout)
+        plan = engine.functions.find("t.unit")
+        with pytest.raises(naftiko.RequestTimeout) as caught:
+            asyncio.run(engine.run(plan, {}))
+        assert caught.value.step == "one"
+        assert "no end of the response within 0.1 seconds" in caught.value.message

@@ -135,6 +135,11 @@ def test_the_answer_of_a_problem() -> None:
             f"GET {REQUEST.shown_url}: no connection (refused {SECRET})", request=REQUEST
         ),
         RequestTimeout(f"GET {REQUEST.shown_url}: timed out", request=REQUEST),
+        TransportError(
+            f"step 's': GET {REQUEST.shown_url}, redirected to http://inside.test:1/:"
+            " no connection",
+            request=REQUEST,
+        ),
         UnboundVariable(f"the variable 'TOKEN' in /etc/{SECRET} has no value", name="TOKEN"),
         StatusError(
             f"a.b: 500 Oops: {SECRET}",
