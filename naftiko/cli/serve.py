@@ -57,8 +57,10 @@ def _run(arguments: Namespace, latest: LatestLines) -> int:
     if arguments.stdio:
         return _run_stdio(plan, latest)
     from naftiko.exposes import server
+    from naftiko.exposes.descriptors import allow_many
     from naftiko.exposes.host import Host
 
+    allow_many()
     host = Host()
     host.logs = latest
     if arguments.workers > 1:

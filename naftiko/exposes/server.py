@@ -20,6 +20,7 @@ from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes import loop
 from naftiko.exposes.callers import check_variables
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
+from naftiko.exposes.intake import MAX_HEAD_BYTES, watchful
 from naftiko.exposes.logs import tell_unusable
 from naftiko.exposes.origins import is_loopback
 from naftiko.exposes.prefixes import Prefixes
@@ -420,12 +421,14 @@ def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
         log_config=None,
         access_log=False,
         server_header=False,
-        # Bodies are limited by the adapters; heads here.
-        h11_max_incomplete_event_size=64 * 1024,
+        # Bodies are limited by the adapters; heads here and by `watchful`.
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(GRACE + _LAST),
         backlog=_BACKLOG,
     )
+    config.load()
+    config.http_protocol_class = watchful(config.http_protocol_class)
     server = uvicorn.Server(config)
     # Signals are ours: there may be several servers, and one process.
     server.capture_signals = _no_signals

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,8 @@ class _Supervisor:
         self._workers: dict[int, float] = {}
         self._is_stopping = False
         self._short = 0
+        # Held open by the parent alone: its end is the end of the parent.
+        self._pulse, self._own = os.pipe()
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,6 +101,8 @@ class _Supervisor:
             # Ctrl-C reaches the whole group; the parent passes it on as SIGTERM.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(HURRY, signal.SIG_IGN)
+            os.close(self._own)
+            threading.Thread(target=self._outlive, daemon=True).start()
             self._work(self._sockets)
             code = 0
         except Exception:  # noqa: BLE001 - the process ends, its parent decides
@@ -106,6 +111,11 @@ class _Supervisor:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+
+    def _outlive(self) -> None:
+        """Stop when the parent is gone: nobody else would stop this process."""
+        os.read(self._pulse, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _wait(self) -> None:
         """Wait for a worker to end, and replace it."""
