@@ -98,8 +98,12 @@ class Server:
         return code
 
     def __enter__(self) -> Server:
-        while len(self.urls) < self._ready:
-            self.wait_for(" at http")
+        try:
+            while len(self.urls) < self._ready:
+                self.wait_for(" at http")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
