@@ -306,7 +306,7 @@ def to_scalar(value: Any) -> str:
         return str(value.isoformat())
     if isinstance(value, Enum):
         return to_text(value.value)
-    if type(value).__module__ in (
+    if type(value).__module__.partition(".")[0] in (
         "decimal",
         "uuid",
         "fractions",
