@@ -276,7 +276,7 @@ def test_waiting_for_a_thread_has_an_end() -> None:
 
         async def act(transport: AioTransport) -> None:
             request = Request("POST", server.url, body=b"", auth=Signer())
-            calls = [transport.send(request, timeout=(0.5, 20)) for _ in range(33)]
+            calls = [transport.send(request, timeout=(3, 30)) for _ in range(33)]
             tasks = [asyncio.ensure_future(call) for call in calls]
             done, _ = await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
             (late,) = done
