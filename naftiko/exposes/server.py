@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -49,6 +50,8 @@ _LAST = 1.0
 _END = 8.5
 _WATCH = 0.5
 _BACKLOG = 2048
+#: New objects after which garbage is looked for.
+_GARBAGE = 10_000
 _log = logging.getLogger("naftiko.serve")
 
 
@@ -254,6 +257,7 @@ class Server:
                 serving = server.serve(sockets=[listener.socket])
                 tasks.append(asyncio.create_task(serving))
             await _until_started(servers, tasks)
+            _tidy()
             for served in self.served:
                 served.state.state = STARTED
                 _log.info(
@@ -412,6 +416,16 @@ class Server:
                     about = os.stat(file)
                     found.append((str(file), about.st_mtime_ns, about.st_size))
         return found
+
+
+def _tidy() -> None:
+    """Look for garbage often: what failed calls leave behind would pile up.
+
+    Each failure of TLS leaves half a megabyte. What is there before the first request
+    stays, and need not be looked at again and again.
+    """
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
 
 
 def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
