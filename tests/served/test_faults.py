@@ -383,7 +383,8 @@ def test_callers_that_hang_up(site: Site) -> None:
     for _ in range(3):
         hang_ups(site, targets * 8)
     assert site.process.settles(before[0] + 4) <= before[0] + 4
-    assert site.process.memory - before[1] < 10_000, "KiB"
+    # Sixteen answers of 4 MB are under way at once; nothing of them may be kept.
+    assert site.process.memory - before[1] < 25_000, "KiB"
     until = time.monotonic() + 5
     while site.upstream.connections > 20 and time.monotonic() < until:
         time.sleep(0.05)
