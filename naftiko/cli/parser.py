@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.cli.console import fail
+from naftiko.cli.option_types import one_of, seconds
 from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean
 from naftiko.version import __version__
 
@@ -136,16 +137,7 @@ def build_parser(names: Iterable[str] | None = None) -> _Parser:
 
 def _choice(command: Any, option: str, known: tuple[str, ...], **more: Any) -> None:
     """Add an option that takes one of a few words, and names the nearest."""
-
-    def word(text: str) -> str:
-        if text not in known:
-            near = did_you_mean(text, known)
-            raise argparse.ArgumentTypeError(
-                f"'{text}' is not one of {', '.join(known)}{near and ': ' + near}"
-            )
-        return text
-
-    command.add_argument(option, choices=known, type=word, **more)
+    command.add_argument(option, choices=known, type=one_of(*known), **more)
 
 
 def _runner(name: str) -> Callable[[argparse.Namespace], int]:
@@ -255,7 +247,7 @@ def _call(command: Any) -> None:
     )
     add(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         metavar="SECONDS",
         help="to connect, and between two parts of the response (default: 30)",
     )
@@ -310,18 +302,6 @@ def _count(text: str) -> int:
             f"'{text}' is not a number of processes, such as 2, or 0 for one per core"
         )
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not a number of seconds above 0, such as 2.5"
-        )
-    return number
 
 
 COMMANDS: dict[str, tuple[str, Callable[[Any], None]]] = {

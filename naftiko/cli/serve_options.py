@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from naftiko.cli.option_types import one_of, port, seconds
+
 
 def add_serve(command: Any) -> None:
     """Add what `naftiko serve` takes."""
@@ -27,7 +29,7 @@ def add_serve(command: Any) -> None:
     )
     add(
         "--single-port",
-        type=_port,
+        type=port,
         metavar="PORT",
         help="everything at one port, each adapter below its name",
     )
@@ -60,7 +62,7 @@ def add_serve(command: Any) -> None:
     )
     add(
         "--tools",
-        type=_one_of("all", "search"),
+        type=one_of("all", "search"),
         choices=("all", "search"),
         default="all",
         help="list every MCP tool (default), or three that search, describe and call",
@@ -91,20 +93,20 @@ def add_serve(command: Any) -> None:
     )
     add(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         metavar="SECONDS",
         help="for each upstream call (default: 30)",
     )
     add(
         "--log-format",
-        type=_one_of("text", "json"),
+        type=one_of("text", "json"),
         choices=("text", "json"),
         default="text",
         help="how log lines are written (default: text)",
     )
     add(
         "--log-level",
-        type=_one_of("debug", "info", "warning", "error"),
+        type=one_of("debug", "info", "warning", "error"),
         choices=("debug", "info", "warning", "error"),
         default="info",
         help="what is logged (default: info, a line for each request)",
@@ -130,7 +132,7 @@ def add_client(name: str, command: Any) -> None:
         )
     add(
         "--port",
-        type=_port,
+        type=port,
         help="control port (default: NAFTIKO_CONTROL_PORT, a document here, or 9090)",
     )
     add(
@@ -146,36 +148,7 @@ def add_client(name: str, command: Any) -> None:
     )
 
 
-def _one_of(*known: str) -> Any:
-    def word(text: str) -> str:
-        if text not in known:
-            raise argparse.ArgumentTypeError(
-                f"'{text}' is not one of {', '.join(known)}"
-            )
-        return text
-
-    return word
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a port, 0 to 65535")
-    return int(text)
-
-
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 1000:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of processes")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not a number of seconds above 0, such as 2.5"
-        )
-    return number
