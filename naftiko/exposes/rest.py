@@ -180,6 +180,12 @@ class _Served:
     async def _missing(
         self, exchange: Exchange, path: str, allowed: frozenset[str]
     ) -> None:
+        if not allowed and path == "/" and _wants_page(exchange):
+            # Where people begin, when all that they have is the address.
+            page_at = exchange.scope.get("root_path", "").rstrip("/") + DOCS_PATH
+            headers = (("Location", quote(page_at, safe=_PATH_SAFE)),)
+            await exchange.answer(Answer(307, headers=headers))
+            return
         if not allowed:
             other = path.removesuffix("/") if path.endswith("/") else path + "/"
             near = self.router.find(other or "/", exchange.method)
@@ -202,6 +208,11 @@ class _Served:
                 headers=allow,
             )
         )
+
+
+def _wants_page(exchange: Exchange) -> bool:
+    accepted = exchange.headers.get(b"accept", b"")
+    return exchange.method in ("GET", "HEAD") and b"text/html" in accepted
 
 
 def _is_preflight(exchange: Exchange) -> bool:

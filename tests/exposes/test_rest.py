@@ -607,6 +607,19 @@ def test_the_page_comes_with_its_policy() -> None:
     assert b'"openapi.json"' in got.body
 
 
+@pytest.mark.parametrize(("root", "at"), [("", "/docs"), ("/shop", "/shop/docs")])
+def test_a_person_at_the_address_is_led_to_the_page(root: str, at: str) -> None:
+    """A browser at `/` wants to see something; a program gets its 404."""
+    app, _ = rest_app(operation("/x", call="api.list"))
+    accept = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    got = ask(app, "GET", "/", headers=accept, root_path=root)
+    assert (got.status, got.headers["location"]) == (307, at)
+    assert ask(app, "GET", "/", root_path=root).status == 404
+    assert ask(app, "POST", "/", headers=accept, root_path=root).status == 404
+    own, _ = rest_app(operation("/", call="api.list"))
+    assert ask(own, "GET", "/", headers=accept, root_path=root).json == {}
+
+
 class _Spans:
     """Telemetry that writes down upstream calls."""
 
