@@ -11,10 +11,10 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean, shorten
 from naftiko.expressions import Scope, is_upper, to_text
+from naftiko.locations import is_file_uri, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -166,16 +166,12 @@ class Variables:
                 hint=hint or f"give variables={{'{name}': …}}",
             )
 
-        scheme, _, rest = location.partition(":")
-        if scheme.lower() != "file":
-            raise refuse(f"providers of type '{shorten(scheme)}' are not built in")
-        # `file:///./x` is how a path relative to the document looks as a URI.
-        rest = rest.removeprefix("//").removeprefix("localhost")
-        if rest.startswith(("/./", "/../")):
-            rest = rest.removeprefix("/")
-        path = Path(unquote(rest))
-        if not path.is_absolute():
-            path = (self._directory or Path()) / path
+        if not is_file_uri(location):
+            scheme = shorten(location.partition(":")[0])
+            raise refuse(f"providers of type '{scheme}' are not built in")
+        path = path_of(location, self._directory or Path())
+        if path is None:
+            raise refuse("cannot be the name of a file")
         try:
             text = path.read_text("utf-8-sig")
         except FileNotFoundError:

@@ -8,13 +8,14 @@ must not know what an adapter says.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote
 
 from naftiko import document as documents
 from naftiko.consumes_reader import is_import, read_import
 from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
+from naftiko.locations import is_file_uri, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -185,7 +186,7 @@ class _Resolver:
             except DocumentError as error:
                 missing = f"there is no file {shown}"
                 raise _Unavailable(
-                    f"{shown}: {error.message}" if path.is_file() else missing
+                    f"{shown}: {error.message}" if os.path.isfile(path) else missing
                 ) from None
         return self.files[path]
 
@@ -202,18 +203,17 @@ class _Resolver:
 
 def _located(entry: Mapping[str, JSON], folder: Path) -> dict[str, JSON]:
     location = entry.get("location")
-    if not isinstance(location, str) or not location.startswith("file://"):
+    if not isinstance(location, str) or not is_file_uri(location):
         return {}
-    return {"location": _path(location, folder).as_uri()}
+    path = path_of(location, folder)
+    return {} if path is None else {"location": path.absolute().as_uri()}
 
 
 def _path(location: str, folder: Path) -> Path:
-    """Return the file that a location names: a path, or a `file:` URI.
-
-    `file:///./x` and `file://./x` are relative, as for binds (spec 1.4).
-    """
-    scheme, sign, rest = location.partition("://")
-    if sign and scheme != "file":
-        raise _Unavailable(f"{shorten(location)} is not fetched; copy it beside")
-    text = unquote(rest.removeprefix("/") if rest.startswith("/.") else rest)
-    return (folder / (text if sign else location)).resolve()
+    """Return the file that a location names, the same for all ways that lead to it."""
+    path = path_of(location, folder)
+    if path is None:
+        if "://" in location and not is_file_uri(location):
+            raise _Unavailable(f"{shorten(location)} is not fetched; copy it beside")
+        raise _Unavailable(f"{shorten(location)} cannot be the name of a file")
+    return Path(os.path.realpath(path))

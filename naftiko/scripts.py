@@ -17,11 +17,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote
 
 from naftiko.body import ABSENT
 from naftiko.errors import CallError, shorten
 from naftiko.expressions import to_scalar
+from naftiko.locations import is_file_uri, path_of
 
 if TYPE_CHECKING:
     from naftiko.model import Exposes
@@ -351,14 +351,10 @@ class Script:
 
 
 def _folder(location: str, directory: Path, fail: Any) -> Path:
-    scheme, _, rest = location.partition("://")
-    if scheme.lower() != "file":
+    folder = path_of(location, directory) if is_file_uri(location) else None
+    if folder is None:
         raise fail(f"has the location '{shorten(location)}', which is no file: URI")
-    # `file:///./x` is how a path relative to the document looks as a URI.
-    rest = rest.removeprefix("localhost")
-    if rest.startswith(("/./", "/../")):
-        rest = rest.removeprefix("/")
-    return (directory / unquote(rest)).absolute()
+    return folder.absolute()
 
 
 def _plain(value: Any) -> Any:

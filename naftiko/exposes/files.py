@@ -14,9 +14,9 @@ import stat
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from naftiko.errors import shorten
+from naftiko.locations import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,20 +60,15 @@ class FileMissing(FileRefused):
 
 
 def local_path(location: str, directory: Path | None) -> Path:
-    """Return where a `location` is: a `file:` URI, or a path.
-
-    `file:///./x` and `file://./x` are relative to the document, as for binds (spec
-    1.4).
+    """Return where a `location` is.
 
     Raises:
         FileRefused: It is on another machine.
     """
-    scheme, sign, rest = location.partition("://")
-    if sign and scheme != "file":
+    path = path_of(location, directory or Path())
+    if path is None:
         raise FileRefused(f"the location '{shorten(location)}' is no file: URI")
-    if sign:
-        rest = unquote(rest.removeprefix("/") if rest.startswith("/.") else rest)
-    return (directory or Path()) / (rest if sign else location)
+    return path
 
 
 def media_type(name: str) -> str:
