@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from naftiko.data import a_kind_of
 from naftiko.data import text_of as _text
 from naftiko.errors import did_you_mean, nearest, shorten
 from naftiko.model import Authentication, Credential
@@ -25,8 +26,17 @@ def read_authentication(
     data: Any, namespace: str, path: DocumentPath, found: Findings
 ) -> Authentication | None:
     """Return the record, or `None` when the adapter declares none."""
-    if not isinstance(data, dict):
+    if data is None:
         return None
+    if not isinstance(data, dict):
+        # Nothing is sent unsigned because of how it was written.
+        found.add(
+            "U-auth-incomplete",
+            path,
+            f"the authentication is {a_kind_of(data)}, not a mapping",
+            "write a mapping with `type:`",
+        )
+        return Authentication("(none)", path=path)
     written = str(data.get("type") or "")
     kind = written.lower()
     fields = {str(key): value for key, value in data.items()}

@@ -226,9 +226,7 @@ def _function(
         uri=text_of(unit.get("uri")),
         mime_type=text_of(unit.get("mimeType")),
         mappings=tuple(_read_mappings(unit.get("mappings"), (*at, "mappings"), found)),
-        semantics=(
-            unit["semantics"] if isinstance(unit.get("semantics"), dict) else {}
-        ),
+        semantics=found.mapping(unit, "semantics", at) or {},
     )
 
 
@@ -240,19 +238,13 @@ def _overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...
 def _with(
     unit: Mapping[str, JSON], at: DocumentPath, found: Findings
 ) -> dict[str, JSON] | None:
-    with_ = unit.get("with")
-    path = (*at, "with")
-    if not isinstance(with_, dict):
-        if "with" in unit:
-            found.dropped(
-                path,
-                f"`with` is {a_kind_of(with_)}, not a mapping, and is left out",
-                "write a mapping: parameter → value, or remove it",
-            )
+    hint = "write a mapping: parameter → value, or remove it"
+    with_ = found.mapping(unit, "with", at, hint)
+    if with_ is None:
         return None
     for name in [name for name, value in with_.items() if value is None]:
         found.dropped(
-            (*path, name),
+            (*at, "with", name),
             f"the `with` entry '{shorten(name)}' has no value and is left out",
             "give it a value, or remove it",
         )
@@ -262,20 +254,12 @@ def _with(
 def _hints(
     unit: Mapping[str, JSON], at: DocumentPath, found: Findings
 ) -> dict[str, JSON]:
-    hints = unit.get("hints")
-    path = (*at, "hints")
-    if not isinstance(hints, dict):
-        if "hints" in unit:
-            found.dropped(
-                path,
-                f"`hints` is {a_kind_of(hints)}, not a mapping, and is left out",
-                "write `hints: {readOnly: true}`, or remove it",
-            )
-        return {}
+    hint = "write `hints: {readOnly: true}`, or remove it"
+    hints = found.mapping(unit, "hints", at, hint) or {}
     for name, value in hints.items():
         if not isinstance(value, bool):
             found.dropped(
-                (*path, name),
+                (*at, "hints", name),
                 f"the hint '{shorten(name)}' is {a_kind_of(value)}, not true or false,"
                 " and is left out",
                 "write true or false",
@@ -314,7 +298,6 @@ def _inputs(
 
 def _read_steps(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Step]:
     for at, entry in found.mappings(data, path):
-        fields = entry.get("outputParameters")
         yield Step(
             text_of(entry.get("type")) or ("call" if "call" in entry else ""),
             text_of(entry.get("name")),
@@ -323,10 +306,28 @@ def _read_steps(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Ste
             text_of(entry.get("index")),
             text_of(entry.get("match")),
             text_of(entry.get("lookupValue")),
-            tuple(map(text_of, fields)) if isinstance(fields, list) else (),
+            tuple(_fields(entry, at, found)),
             {key: entry[key] for key in _SCRIPT_KEYS if key in entry},
             at,
         )
+
+
+def _fields(
+    step: Mapping[str, JSON], at: DocumentPath, found: Findings
+) -> Iterator[str]:
+    """Yield the names of the fields that a lookup keeps."""
+    path = (*at, "outputParameters")
+    fields = step.get("outputParameters")
+    if step.get("type") != "lookup" or fields is None:
+        return
+    if not isinstance(fields, list):
+        found.misplaced(fields, path, "list", hint="list the names of the fields")
+        return
+    for index, name in enumerate(fields):
+        if isinstance(name, (dict, list)) or name is None:
+            found.misplaced(name, (*path, index), "text", prefix="an entry of ")
+        else:
+            yield text_of(name)
 
 
 _SCRIPT_KEYS = ("file", "language", "location", "dependencies")
@@ -339,6 +340,12 @@ def _read_mappings(
         target = text_of(entry.get("targetName"))
         if target:
             yield StepMapping(target, text_of(entry.get("value")), at)
+        else:
+            found.dropped(
+                at,
+                "a mapping without a `targetName` is left out",
+                "add `targetName:`, the name of what it gives",
+            )
 
 
 def read_aggregates(

@@ -88,20 +88,40 @@ class Findings:
                 if isinstance(entry, dict):
                     yield (*path, index), entry
                 else:
-                    self._misplaced(entry, (*path, index), "an entry of ", "mapping")
+                    self.misplaced(
+                        entry, (*path, index), "mapping", prefix="an entry of "
+                    )
         elif data is not None:
-            self._misplaced(data, path, "", "list")
+            self.misplaced(data, path, "list")
 
-    def _misplaced(
-        self, value: JSON, path: DocumentPath, prefix: str, wanted: str
+    def mapping(
+        self, holder: Mapping[str, JSON], key: str, at: DocumentPath, hint: str = ""
+    ) -> Mapping[str, JSON] | None:
+        """Return the mapping below a key, or `None`; note what else stands there."""
+        value = holder.get(key)
+        if isinstance(value, dict):
+            return value
+        if key in holder:
+            self.misplaced(value, (*at, key), "mapping", hint=hint)
+        return None
+
+    def misplaced(
+        self,
+        value: JSON,
+        path: DocumentPath,
+        wanted: str,
+        *,
+        prefix: str = "",
+        hint: str = "",
     ) -> None:
+        """Note a value that is not of the kind wanted, and is left out."""
         key = next(part for part in reversed(path) if isinstance(part, str))
         shown = f" ('{shorten(value, 40)}')" if isinstance(value, str) else ""
         self.dropped(
             path,
             f"{prefix}`{key}` is {a_kind_of(value)}{shown}, not a {wanted}, and is left"
             " out",
-            f"write a {wanted}, or remove it",
+            hint or f"write a {wanted}, or remove it",
         )
 
 

@@ -420,6 +420,8 @@ class _Linker:
 
     def _call(self, call: str, path: DocumentPath) -> Operation | None:
         """Return the operation that a `call` names; note it when there is none."""
+        if (operation := self.registry.resolve(call)) is not None:
+            return operation
         namespace, _, name = call.rpartition(".")
         if namespace not in self.namespaces:
             prefixes = [n for n in self.namespaces if call.startswith(n + ".")]
@@ -427,8 +429,6 @@ class _Linker:
                 namespace = max(prefixes, key=len)
                 name = call.removeprefix(namespace + ".")
         named = self.by_name.get(f"{namespace}.{name}", [])
-        if len(named) == 1:
-            return named[0]
         if named:
             self.found.add(
                 "U-operation-ambiguous",

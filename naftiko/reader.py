@@ -246,8 +246,8 @@ def _read_info(data: JSON, found: Findings) -> Info:
 
 def _read_binds(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Binding]:
     for at, entry in found.mappings(data, path):
-        keys = entry.get("keys")
-        if isinstance(keys, dict):
+        keys = found.mapping(entry, "keys", at, "write `keys: {NAME: key}`")
+        if keys is not None:
             yield Binding(
                 text_of(entry.get("namespace")),
                 {str(name): text_of(value) or name for name, value in keys.items()},

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import naftiko
+from building import document
 from casefiles import CASES, cases
 from reading import check
 
@@ -36,3 +38,32 @@ def test_every_case_file_is_run() -> None:
     """No file of cases is forgotten."""
     files = {file.stem for file in (CASES / "reading").glob("*.yaml")}
     assert files == {*TOPICS, *LINKED}
+
+
+def test_without_a_schema_nothing_is_left_out_in_silence() -> None:
+    """What the schema would refuse is noted, and no call goes out unsigned for it."""
+    stub, dropped = naftiko.StubTransport(), "W-incomplete-dropped"
+    lookup = {"type": "lookup", "name": "l", "index": "s", "match": "id"}
+    tool = {
+        "name": "t",
+        "steps": [
+            {"type": "call", "name": "s", "call": "api.op"},
+            {**lookup, "lookupValue": "1", "outputParameters": "id"},
+        ],
+    }
+    data = document(
+        consumes={"authentication": "bearer"},
+        binds=[{"namespace": "env", "keys": ["TOKEN"]}],
+    )
+    adapter = {"type": "mcp", "namespace": "m", "port": 1, "tools": [tool]}
+    data["capability"]["exposes"] = [adapter]
+    api = naftiko.load(data, schema=None, transport=stub)
+    places = {
+        "/capability/consumes/0/authentication": "U-auth-incomplete",
+        "/capability/exposes/0/tools/0/steps/1/outputParameters": dropped,
+        "/binds/0/keys": dropped,
+    }
+    assert {problem.path: problem.code for problem in api.problems} == places
+    with pytest.raises(naftiko.UnusableOperation, match="not a mapping"):
+        api.call("api.op")
+    assert stub.requests == []
