@@ -211,7 +211,7 @@ class Capability:
         variable like that. See `call` for the arguments and errors.
         """
         plan = self._plan(ref, dry=True)
-        given = _joined(arguments, more) if arguments else more
+        given = _joined(arguments, more) if arguments is not None else more
         settings: Any = {"signer": plan.signer, "headers": self._headers}
         shown = preview(plan.blueprint, given, self._variables, plan.base, **settings)
         try:
@@ -269,7 +269,13 @@ class Capability:
             CallError: An upstream call failed; `step` names the step.
         """
         plan = self.functions.find(function)
-        values = checked_arguments(plan, {**(arguments or {}), **more})
+        values = checked_arguments(
+            plan, _joined(arguments, more) if arguments is not None else more
+        )
+        if plan.operation is not None and plan.problem is None:
+            # A server may pass on what cannot be decoded; here it would be lost.
+            ref = plan.operation.ref
+            (self._plans.get(ref) or self._plan(ref)).decoder.check()
         return self.run(plan, values).value
 
     @property
@@ -460,7 +466,7 @@ class Capability:
     ) -> Request:
         return build(
             plan.blueprint,
-            _joined(arguments, more) if arguments else more,
+            _joined(arguments, more) if arguments is not None else more,
             self._variables,
             plan.base,
             signer=plan.signer,

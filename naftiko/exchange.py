@@ -125,6 +125,23 @@ class Decoder:
         except OutputError as error:
             self.refusal = error
 
+    def check(self, request: Request | None = None) -> None:
+        """Refuse, before it is sent, a request whose response could not be decoded.
+
+        Otherwise the call would have its effect, and only its result be lost.
+
+        Raises:
+            OutputError: No body of this operation can be decoded.
+        """
+        if refusal := self.refusal:
+            raise OutputError(
+                f"{self.operation.ref}: {refusal.message}",
+                hint=f"{refusal.hint}; `stream` gives the bytes",
+                code=refusal.code,
+                location=self.operation.location,
+                request=request,
+            )
+
     def read(self, request: Request, response: Response, elapsed: float) -> Exchange:
         """Return the exchange for a response that succeeded.
 
@@ -216,16 +233,7 @@ def send(
         StatusError: The response has a status outside 200 to 299.
         OutputError: The body is not what the document says it is.
     """
-    if refusal := decoder.refusal:
-        # Otherwise the call would have its effect, and only its result be lost.
-        operation = decoder.operation
-        raise OutputError(
-            f"{operation.ref}: {refusal.message}",
-            hint=f"{refusal.hint}; `stream` gives the bytes",
-            code=refusal.code,
-            location=operation.location,
-            request=request,
-        )
+    decoder.check(request)
     started = time.perf_counter()
     response = transport.send(request, timeout=timeout)
     elapsed = time.perf_counter() - started

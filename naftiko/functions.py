@@ -24,7 +24,7 @@ from naftiko.errors import (
 )
 from naftiko.expressions import Ref, TemplateError
 from naftiko.injection import Injector, Target, value_at
-from naftiko.inputs import MISSING, Feed, arguments_of, fit, target_of
+from naftiko.inputs import MISSING, Feed, arguments_of, fit, is_constant, target_of
 from naftiko.runs import (
     Lookup,
     Outcome,
@@ -95,6 +95,7 @@ class Plan:
         self.shape = shape
         self.stages = stages
         self._runner = runner
+        self._constants = {p.name: p.value for p in function.inputs if is_constant(p)}
 
     @property
     def description(self) -> str:
@@ -126,12 +127,7 @@ class Plan:
         """
         if self._runner is None:
             raise self.problem or CallError(f"{self.name} cannot run")
-        constants = {
-            p.name: p.value
-            for p in self.function.inputs
-            if p.value is not None and not str(p.value).startswith("$")
-        }
-        return self._runner({**values, **constants}, Lookup(variable_of))
+        return self._runner({**values, **self._constants}, Lookup(variable_of))
 
     def __repr__(self) -> str:
         return f"<Plan {self.function.kind} {self.name}>"
@@ -172,7 +168,6 @@ class Functions:
         spec: The document, read.
         operations: Its operations.
         scope: The variables that it binds.
-        problems: What linking found; a unit with an error does not run.
         scripting: Runs script steps.
     """
 
@@ -230,6 +225,7 @@ class Functions:
         Raises:
             UnknownFunction: Nothing is called that.
         """
+        name = str(name)
         namespace, _, short = name.rpartition(".")
         bare = []
         for exposes in self._spec.exposes:
@@ -312,6 +308,8 @@ class Functions:
         progressive = function.kind != "tool"
 
         def run(values: Values, look: Lookup) -> Run:
+            if shape.is_declared:
+                target.decoder.check()
             call = target.call(values, look, progressive=progressive)
             (reply,) = yield (call,)
             checked(target.decoder, reply, shape=shape)
@@ -405,7 +403,7 @@ class Functions:
         names = dict(injector.names)
         for number, step in enumerate(function.steps):
             name = step.name or f"step-{number + 1}"
-            compiled = self._compile_step(step, name, function, namespace)
+            compiled = self._compile_step(step, name, function, namespace, earlier)
             if isinstance(compiled, CallStep):
                 feed = _feed_of(compiled, earlier)
                 feeds.append(feed)
@@ -444,7 +442,12 @@ class Functions:
         return Plan(function, exposes, arguments, run, shape=shape, stages=count)
 
     def _compile_step(
-        self, step: Step, name: str, function: Function, namespace: str
+        self,
+        step: Step,
+        name: str,
+        function: Function,
+        namespace: str,
+        earlier: set[str],
     ) -> Any:
         injector = self._injector(function, namespace)
         if step.type == "call" and not step.call:
@@ -458,7 +461,13 @@ class Functions:
             return CallStep(name, {*target.named, *target.passed}, target)
         if step.type == "lookup":
             return lookup_step(
-                name, step.index, step.match, step.lookup_value, step.fields, injector
+                name,
+                step.index,
+                step.match,
+                step.lookup_value,
+                step.fields,
+                injector,
+                is_known=step.index in earlier,
             )
         if step.type == "script":
             nodes = [(n, injector.compile(v)) for n, v in step.with_.items()]

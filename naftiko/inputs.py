@@ -94,7 +94,7 @@ def arguments_of(
     feeding = _feeding(feeds)
     found: dict[str, InputParameter] = {}
     for declared in function.inputs:
-        if _is_constant(declared):
+        if is_constant(declared):
             continue
         found[declared.name] = _declared(declared, function, feeding, placeholders)
     inherited_by_name = {parameter.name: parameter for parameter in inherited}
@@ -111,7 +111,7 @@ def arguments_of(
     return tuple(found.values())
 
 
-def _is_constant(parameter: InputParameter) -> bool:
+def is_constant(parameter: InputParameter) -> bool:
     """Tell whether an exposed input has a text that no request can change."""
     value = parameter.value
     return value is not None and not str(value).startswith("$")
@@ -350,7 +350,7 @@ def _structured(value: JSON, kind: str) -> tuple[JSON, str]:
         if text[:1] in "[{" and text:
             try:
                 parsed = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 parsed = None
             if isinstance(parsed, wanted):
                 return parsed, ""

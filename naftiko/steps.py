@@ -114,7 +114,15 @@ class CallStep:
         self.target = target
 
     def ask(self, state: State, look: Lookup) -> Call:
-        """Return the call that it makes."""
+        """Return the call that it makes.
+
+        Raises:
+            OutputError: What it gives could not be kept.
+        """
+        try:
+            self.target.decoder.check()
+        except OutputError as error:
+            raise in_step(error, self.name) from None
         return self.target.call(state.values, look, step=self.name)
 
     def keep(self, state: State, reply: Reply) -> None:
@@ -147,6 +155,7 @@ class LookupStep:
         *,
         refers: set[str],
         is_path: bool,
+        is_known: bool,
     ) -> None:
         self.name = name
         self.index = index
@@ -155,6 +164,7 @@ class LookupStep:
         self.fields = fields
         self.refers = refers
         self.is_path = is_path
+        self.is_known = is_known
 
     def ask(self, state: State, look: Lookup) -> Work:
         """Return the search; it needs nobody else."""
@@ -170,7 +180,12 @@ class LookupStep:
 
     def _search(self, state: State, value: JSON) -> JSON:
         if self.index not in state.outputs:
-            raise CallError(f"Lookup step references non-existent step: {self.index}")
+            message = (
+                f"the step '{shorten(self.index)}' gave nothing to look in"
+                if self.is_known
+                else f"Lookup step references non-existent step: {self.index}"
+            )
+            raise in_step(CallError(message), self.name)
         found = state.outputs[self.index]
         candidates = found if isinstance(found, list) else [found]
         objects = [item for item in candidates if isinstance(item, dict)]
@@ -202,15 +217,30 @@ def lookup_step(
     lookup_value: str,
     fields: tuple[str, ...],
     injector: Injector,
+    *,
+    is_known: bool,
 ) -> LookupStep:
-    """Compile a lookup: its value is `$.step.field`, a template or a reference."""
-    if lookup_value.startswith("$."):
+    """Compile a lookup: its value is `$.step.field`, a template or a reference.
+
+    `is_known` tells whether `index` is an earlier step.
+    """
+    path: Node | StepPath
+    if is_path := lookup_value.startswith("$."):
         path = step_path(lookup_value)
         refers = {index, lookup_value.removeprefix("$.")}
-        return LookupStep(name, index, match, path, fields, refers=refers, is_path=True)
-    node = injector.compile(lookup_value)
-    refers = {index, *injector.names}
-    return LookupStep(name, index, match, node, fields, refers=refers, is_path=False)
+    else:
+        path = injector.compile(lookup_value)
+        refers = {index, *injector.names}
+    return LookupStep(
+        name,
+        index,
+        match,
+        path,
+        fields,
+        refers=refers,
+        is_path=is_path,
+        is_known=is_known,
+    )
 
 
 class ScriptStep:

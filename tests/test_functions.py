@@ -73,6 +73,13 @@ CONSUMES = {
             ],
         },
         {
+            "name": "undecodable",
+            "path": "/undecodable",
+            "operations": [
+                {"name": "undecodable", "method": "POST", "outputRawFormat": "avro"}
+            ],
+        },
+        {
             "name": "search",
             "path": "/search",
             "operations": [
@@ -296,3 +303,35 @@ def test_names() -> None:
     assert loaded.invoke("unit") == {}
     with pytest.raises(naftiko.UnknownFunction, match=r"nearest: t\.unit"):
         loaded.invoke("t.unot")
+
+
+def test_what_is_no_name_and_what_is_no_mapping() -> None:
+    """Mistakes of a caller are told in the words of all others."""
+    loaded, sent = capability({"call": "api.list"})
+    with pytest.raises(naftiko.UnknownFunction, match="'5'"):
+        loaded.invoke(5)  # type: ignore[arg-type]
+    for given in ([1], "x", 0):
+        with pytest.raises(naftiko.ArgumentError, match="mapping"):
+            loaded.invoke("t.unit", given)  # type: ignore[arg-type]
+    assert sent == []
+
+
+SHAPE = [{"type": "object", "properties": {"a": {"type": "string", "mapping": "$.a"}}}]
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"call": "api.undecodable"},
+        {"call": "api.undecodable", "outputParameters": SHAPE},
+        {"steps": [{"type": "call", "name": "one", "call": "api.undecodable"}]},
+    ],
+    ids=["simple", "shaped", "steps"],
+)
+def test_what_could_not_be_decoded_is_not_sent(tool: Any) -> None:
+    """Otherwise the call would have its effect, and only its result be lost."""
+    loaded, sent = capability(tool)
+    with pytest.raises(naftiko.OutputError, match="avro") as caught:
+        loaded.invoke("t.unit")
+    assert sent == []
+    assert caught.value.step == ("one" if "steps" in tool else "")

@@ -102,6 +102,7 @@ def test_a_text_is_read_as_the_declared_type(name: str, text: Any, value: Any) -
         ("b", "yes please"),
         ("o", "[1]"),
         ("o", "{"),
+        ("o", '{"a":' * 100_000),
         ("s", "ABC"),
     ],
 )
