@@ -99,7 +99,7 @@ def charset_of(content_type: str) -> str:
     found = _CHARSET.search(content_type)
     try:
         name = codecs.lookup(found.group(1)).name if found else "utf-8"
-        "".encode(name)  # not every codec is one of text
+        b"\xff".decode(name, "replace")  # not every codec is one of text
     except (LookupError, ValueError):
         return "utf-8"
     return name

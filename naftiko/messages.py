@@ -6,12 +6,12 @@ them. This module must not know how either is built or sent.
 
 from __future__ import annotations
 
-import re
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.curl import curl_command
 from naftiko.errors import shorten
+from naftiko.formats import charset_of
 from naftiko.masking import LOGIN, Secret, mark, mask, plain
 
 if TYPE_CHECKING:
@@ -246,11 +246,7 @@ class Response:
     @property
     def text(self) -> str:
         """The body decoded by its charset, UTF-8 by default."""
-        found = re.search(r"charset=\"?([\w.:-]+)", self.content_type)
-        try:
-            return self.body.decode(found[1] if found else "utf-8", "replace")
-        except LookupError:
-            return self.body.decode("utf-8", "replace")
+        return self.body.decode(charset_of(self.content_type), "replace")
 
     def json(self) -> JSON:
         """Return the body read as JSON; raises `ValueError` when it is not."""

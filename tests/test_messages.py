@@ -105,6 +105,10 @@ def test_a_preview_is_what_is_shown() -> None:
         ("text/plain; charset=latin-1", b"\xe9", "é"),
         ('text/plain; charset="utf-16"', "é".encode("utf-16"), "é"),
         ("text/plain; charset=none-such", "é".encode(), "é"),
+        ("text/plain; charset=idna", "é".encode(), "é"),
+        ("text/plain; charset=punycode", "é".encode(), "é"),
+        ("text/plain; charset=undefined", "é".encode(), "é"),
+        ("text/plain; charset=base64", "é".encode(), "é"),
         ("text/plain", b"\xff", "\ufffd"),
     ],
 )
