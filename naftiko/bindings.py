@@ -180,7 +180,7 @@ class Variables:
             raise refuse("cannot be read as UTF-8 text") from None
         try:
             data = _parse(path, text)
-        except (ValueError, DocumentSyntaxError):
+        except (ValueError, RecursionError, DocumentSyntaxError):
             raise refuse("is not well-formed") from None
         if not isinstance(data, dict):
             raise refuse("does not hold a mapping")

@@ -93,12 +93,12 @@ def _first(nodes: list[Node], root: JSON) -> JSON:
 
 
 def _compile(entry: Mapping[str, JSON], *, top: bool = False) -> Node:
-    kind = entry.get("type")
+    kind, limit = entry.get("type"), entry.get("maxLength")
     mapping = _mapping(entry, top=top)
     if "value" in entry and mapping is not entry.get("value"):
-        return _constant(convert(entry["value"], kind))
+        return _limited(_constant(convert(entry["value"], kind)), limit)
     if mapping is None and "const" in entry:
-        return _constant(convert(entry["const"], kind))
+        return _limited(_constant(convert(entry["const"], kind)), limit)
     path = _itself if is_root(mapping) else compile_path(mapping) if mapping else None
     if kind == "object" or "properties" in entry:
         node = _object(entry, path, top=top)
@@ -109,7 +109,7 @@ def _compile(entry: Mapping[str, JSON], *, top: bool = False) -> Node:
         node = _itself if top else _constant(None)
     else:
         node = path
-    return _limited(node, entry.get("maxLength"))
+    return _limited(node, limit)
 
 
 def _mapping(entry: Mapping[str, JSON], *, top: bool) -> str | None:
@@ -235,7 +235,7 @@ def convert(value: JSON, kind: JSON) -> JSON:
     if kind in ("object", "array"):
         try:
             parsed = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
         return (
             parsed if isinstance(parsed, dict if kind == "object" else list) else value

@@ -94,6 +94,7 @@ def test_locations_are_relative_to_the_document(location: str, tmp_path: Path) -
         ("file://s.json", b"[1]", "does not hold a mapping"),
         ("file://s.json", b'{"T": s3cret', "is not well-formed"),
         ("file://s.yaml", b"T: s3cret: x", "is not well-formed"),
+        ("file://s.json", b"[" * 100_000, "is not well-formed"),
         ("file://s.env", b"T=s3cret\xff", "cannot be read as UTF-8 text"),
         ("vault://kv/x", None, "providers of type 'vault' are not built in"),
         ("s.env", b"T=s3cret", "providers of type 's.env' are not built in"),

@@ -67,6 +67,7 @@ def test_any_outputs_with_any_body(outputs: Any, body: Any) -> None:
         ("[1]", "array", [1]),
         ("[1]", "object", "[1]"),
         ("{", "object", "{"),
+        ("[" * 100_000, "array", "[" * 100_000),
         (True, "string", "true"),
         (" 12 ", "integer", 12),
     ],
