@@ -280,8 +280,11 @@ def _request(
             cookies.insert(0, given)
         _set(items, "Cookie", "; ".join(cookies))
     for name, value in (extra or {}).items():
+        if value is None:
+            continue  # not given, as everywhere
         _check_field_name(call, name)
-        _set(items, name, _field_value(call, name, str(value)))
+        text = ", ".join(_texts(call, name, value))
+        _set(items, name, _field_value(call, name, text))
     if layout.headers or extra:
         _check_framing(call, items, body)
     if query:

@@ -386,3 +386,11 @@ def test_headers_of_the_caller_win() -> None:
     assert (headers["Authorization"], headers["X-Trace"]) == ("Bearer b", "1")
     with pytest.raises(naftiko.ArgumentError, match="line break"):
         api.using(headers={"X": "a\nb"}).request("api.op")
+
+
+def test_headers_of_the_caller_are_written_like_others() -> None:
+    """`None` is not given, a list is joined, `True` is `true`."""
+    view = capability().using(headers={"A": None, "B": [1, 2], "C": True})  # type: ignore[dict-item]
+    headers = view.request("api.op").headers
+    assert "A" not in headers
+    assert (headers["B"], headers["C"]) == ("1, 2", "true")
