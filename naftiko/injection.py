@@ -13,6 +13,7 @@ from naftiko.exchange import Decoder
 from naftiko.expressions import (
     Ref,
     TemplateError,
+    is_upper,
     lone,
     parse,
     refs,
@@ -75,7 +76,7 @@ class Injector:
         if source := source_of(value, self.namespace):
             self.names[source] = None
             return _argument(source)
-        if value.startswith("env.") and value[4:].isupper():
+        if value.startswith("env.") and is_upper(value[4:]):
             return lambda values, look: look(value[4:])
         return self.text(value)
 
