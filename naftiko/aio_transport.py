@@ -33,6 +33,7 @@ from naftiko.transport import CHUNK, MAX_RESPONSE_BYTES, AsyncStreamedResponse
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.client_proto import ResponseHandler
 
     from naftiko.transport import Timeout
 
@@ -400,6 +401,8 @@ class AioTransport:
             if isinstance(error, _ERRORS):
                 raise _failure(error, hop, upload) from None
             raise
+        if (connection := raw.connection) is not None:
+            raw.content.on_eof(partial(_rest, connection.protocol))
         return _Answer(hop, raw, upload)
 
     async def _read(self, answer: _Answer) -> bytes:
@@ -543,6 +546,16 @@ class AioTransport:
             context = await asyncio.to_thread(tls_context, verify, cert)
             self._contexts[verify, cert] = context
         return context
+
+
+def _rest(protocol: ResponseHandler | None) -> None:
+    """Let a connection whose response is complete wait as long as it likes.
+
+    Whoever then reads what is buffered would have aiohttp (3.14) wait for more of it,
+    give up after the timeout, and fail the next request on that connection for it.
+    """
+    if protocol is not None:
+        protocol.read_timeout = None  # the next request sets its own
 
 
 def _failure(
