@@ -50,26 +50,32 @@ class McpApp:
         options: What whoever serves it decides.
 
     Attributes:
-        exposes: The adapter that is served.
         server: The server of the SDK, for other transports.
     """
 
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
-        self.exposes = exposes
         self.options = options
-        self.server = McpServer(Served(engine, exposes, options), options)
+        self.server = McpServer(self.prepare(engine, exposes), options)
         self._manager: StreamableHTTPSessionManager | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def replace(self, engine: Engine, exposes: Exposes) -> None:
+    @property
+    def exposes(self) -> Exposes:
+        """The adapter that is served."""
+        return self.server.served.exposes
+
+    def prepare(self, engine: Engine, exposes: Exposes) -> Served:
+        """Make another version ready to be served; what is served stays."""
+        return Served(engine, exposes, self.options)
+
+    def replace(self, version: Served) -> None:
         """Serve another version; requests under way finish with the one they have.
 
         Sessions stay open, and clients are told which of their lists have changed.
         """
-        changed = self.server.replace(Served(engine, exposes, self.options))
-        self.exposes = exposes
+        changed = self.server.replace(version)
         loop = self._loop
         if changed and loop is not None:
             loop.call_soon_threadsafe(self._announce, changed)

@@ -268,7 +268,8 @@ class Server:
                     extra={"url": served.state.url},
                 )
             if self.plan.watch:
-                tasks.append(asyncio.create_task(self._watch()))
+                watching = asyncio.create_task(self._watch())
+                stack.callback(watching.cancel)
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait([stopping, *tasks], return_when="FIRST_COMPLETED")
             stopping.cancel()
@@ -339,9 +340,6 @@ class Server:
             _log.warning("an adapter did not end in time")
         for server in servers:
             server.force_exit = True
-        for task in tasks:
-            if task.get_coro().__name__ == "_watch":  # type: ignore[union-attr]
-                task.cancel()
         done, late = await asyncio.wait(tasks, timeout=_LAST) if tasks else ((), ())
         for task in late:
             task.cancel()
@@ -371,6 +369,12 @@ class Server:
                     versions[site] = site.prepare(loaded)
                 except NaftikoError as error:
                     problems.append(str(error))
+                except Exception:  # noqa: BLE001 - this server goes on
+                    _log.exception("%s cannot be reloaded", site.source.file)
+                    problems.append(
+                        f"{site.source.file}: an error in the server itself; the log"
+                        " has it"
+                    )
             try:
                 check_variables(
                     self.plan.options.variable_headers,
@@ -399,6 +403,13 @@ class Server:
                 _log.info("reloaded %s", ", ".join(s.source.file for s in versions))
             return Reloaded(not problems, (*problems, *notes))
 
+    async def reload_unasked(self) -> None:
+        """Reload where nobody waits for an answer: what came of it is in the log."""
+        try:
+            await self.reload()
+        except Exception:  # noqa: BLE001 - this server goes on
+            _log.exception("reloading failed")
+
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_WATCH)
@@ -406,7 +417,7 @@ class Server:
                 # An editor may still be writing.
                 await asyncio.sleep(_WATCH / 5)
                 self._known = self._stamps()
-                await self.reload()
+                await self.reload_unasked()
 
     def _stamps(self) -> list[tuple[str, int, int]]:
         found = []
@@ -541,6 +552,6 @@ async def serve(plan: Plan, host: Host, sockets: Sequence[socket.socket] = ()) -
         running.add_signal_handler(signal.SIGINT, server.interrupt)
     with suppress(AttributeError, ValueError):
         running.add_signal_handler(
-            signal.SIGHUP, lambda: asyncio.ensure_future(server.reload())
+            signal.SIGHUP, lambda: asyncio.ensure_future(server.reload_unasked())
         )
     await server.run(listeners)

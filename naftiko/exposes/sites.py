@@ -248,15 +248,23 @@ class Site:
                     hint="declare it again, or restart with --allow-public",
                 )
         engine = self._engine(capability)
-        guards = {
-            key: self.guard(served.app, chosen[key], engine)
+        stay = [
+            (served, exposes)
             for served in self.served
-            if (key := _key(served.exposes)) in chosen
-        }
-        return Version(engine, chosen, guards)
+            if (exposes := chosen.get(_key(served.exposes))) is not None
+        ]
+        return Version(
+            engine,
+            chosen,
+            {_key(e): served.app.prepare(engine, e) for served, e in stay},
+            {_key(e): self.guard(served.app, e, engine) for served, e in stay},
+        )
 
     def serve(self, version: Version) -> list[str]:
-        """Serve a version that was made ready; return what needs a restart."""
+        """Serve a version that was made ready; return what needs a restart.
+
+        Nothing in here may raise: some adapters would be new, and others old.
+        """
         before_reload = self.capability
         self.engine, self.capability = version.engine, version.engine.capability
         new = dict(version.exposes)
@@ -270,7 +278,7 @@ class Site:
             before = served.exposes
             if (exposes.port, exposes.address) != (before.port, before.address):
                 notes.append(f"'{served.name}' moves when the server is restarted")
-            served.app.replace(self.engine, exposes)
+            served.app.replace(version.adapters[key])
             served.exposes = exposes
             served.guarded = version.guards[key]
         return notes + [
@@ -292,10 +300,15 @@ class Site:
 
 
 class Version(NamedTuple):
-    """A version of a document, ready to be served in the place of another."""
+    """A version of a document, ready to be served in the place of another.
+
+    Attributes:
+        adapters: What each application takes as its next version.
+    """
 
     engine: Engine
     exposes: Mapping[tuple[str, str], Exposes]
+    adapters: Mapping[tuple[str, str], Any]
     guards: Mapping[tuple[str, str], Guard]
 
 

@@ -216,6 +216,13 @@ def _described(sibling: Exposes, action: str) -> str:
     return ""
 
 
+class _Served(NamedTuple):
+    """One version of an adapter."""
+
+    exposes: Exposes
+    skills: Mapping[str, Skill]
+
+
 class SkillApp:
     """Serve one `skill` adapter.
 
@@ -229,13 +236,24 @@ class SkillApp:
     """
 
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
-        self.exposes = exposes
-        self._skills = read_skills(engine.capability, exposes)
+        self.replace(self.prepare(engine, exposes))
 
-    def replace(self, engine: Engine, exposes: Exposes) -> None:
+    @property
+    def exposes(self) -> Exposes:
+        """The adapter that is served."""
+        return self._served.exposes
+
+    def prepare(self, engine: Engine, exposes: Exposes) -> _Served:
+        """Make another version ready to be served; what is served stays.
+
+        Raises:
+            ServeError: A tool does not say what it is.
+        """
+        return _Served(exposes, read_skills(engine.capability, exposes))
+
+    def replace(self, version: _Served) -> None:
         """Serve another version."""
-        self._skills = read_skills(engine.capability, exposes)
-        self.exposes = exposes
+        self._served = version
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -271,7 +289,7 @@ class SkillApp:
             FileMissing: Nothing is.
             FileRefused: The path is not one that is served.
         """
-        skills = self._skills
+        skills = self._served.skills
         segments = path.strip("/").split("/")
         match segments:
             case ["" | "skills"]:

@@ -490,7 +490,8 @@ def test_a_session_hears_of_changes_and_ends_with_the_server() -> None:
         headers = await session(app)
         async with listening(app, "GET", headers) as (came, task):
             await asyncio.sleep(0.05)
-            app.replace(*parts(document(tools=[{**CREW, "name": "b"}]), AsyncStub()))
+            other = document(tools=[{**CREW, "name": "b"}])
+            app.replace(app.prepare(*parts(other, AsyncStub())))
             told = await asyncio.wait_for(came.get(), 5)
             listed = await asked(app, "POST", "/mcp", headers, message("tools/list"))
             app.drain()

@@ -287,7 +287,6 @@ def test_another_version_replaces_it() -> None:
     """After reloading the new skills are told."""
     skills = app({"name": "old"})
     other = app({"name": "new"})
-    skills.replace(
-        Engine(naftiko.load(document(), schema=None), Nobody()), other.exposes
-    )
+    engine = Engine(naftiko.load(document(), schema=None), Nobody())
+    skills.replace(skills.prepare(engine, other.exposes))
     assert [s["name"] for s in get(skills, "/skills")[1]["skills"]] == ["new"]
