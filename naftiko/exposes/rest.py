@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from naftiko.exposes.answers import JSON_TYPE, Answer, headers_of
+from naftiko.exposes.answers import JSON_TYPE, Answer
 from naftiko.exposes.callers import CallerVariables
 from naftiko.exposes.connection import Exchange, Gone
 from naftiko.exposes.endpoint import Endpoint
@@ -89,8 +89,7 @@ class RestApp:
             return
         if scope["type"] != "http":
             return
-        headers = headers_of(scope)
-        exchange = Exchange(scope, receive, send, headers)
+        exchange = Exchange(scope, receive, send)
         if self._active >= self.options.max_concurrency:
             await exchange.refuse(
                 HttpProblem(

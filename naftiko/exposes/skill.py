@@ -18,7 +18,8 @@ from urllib.parse import unquote
 from naftiko.data import mappings_of, text_of
 from naftiko.document import parse_value
 from naftiko.errors import DocumentError, ServeError, did_you_mean, names_of
-from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes, send_answer
+from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes
+from naftiko.exposes.connection import Exchange
 from naftiko.exposes.credentials import path_of
 from naftiko.exposes.files import (
     FileMissing,
@@ -264,23 +265,25 @@ class SkillApp:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        method = scope["method"]
-        if method not in ("GET", "HEAD"):
-            allowed = (("Allow", "GET, HEAD"),)
-            if method == "OPTIONS":
-                await send_answer(send, Answer(204, headers=allowed))
-                return
-            problem = HttpProblem("method-not-allowed", "skills are only read")
-            answer = problem.answer()._replace(headers=allowed)
+        exchange = Exchange(scope, receive, send)
+        allowed = (("Allow", "GET, HEAD"),)
+        if exchange.method == "OPTIONS":
+            await exchange.answer(Answer(204, headers=allowed))
+            return
+        if exchange.method not in ("GET", "HEAD"):
+            said = "skills are only read"
+            problem = HttpProblem("method-not-allowed", said, headers=allowed)
+            await exchange.refuse(problem)
+            return
+        try:
+            # Files are read: other requests go on meanwhile.
+            answer = await asyncio.to_thread(self._answer, path_of(scope), scope)
+        except FileMissing as error:
+            await exchange.refuse(HttpProblem("not-found", str(error)))
+        except FileRefused as error:
+            await exchange.refuse(HttpProblem("malformed-request", str(error)))
         else:
-            try:
-                # Files are read: other requests go on meanwhile.
-                answer = await asyncio.to_thread(self._answer, path_of(scope), scope)
-            except FileMissing as error:
-                answer = HttpProblem("not-found", str(error)).answer()
-            except FileRefused as error:
-                answer = HttpProblem("malformed-request", str(error)).answer()
-        await send_answer(send, answer, is_head=method == "HEAD")
+            await exchange.answer(answer)
 
     def _answer(self, path: str, scope: Any) -> Answer:
         """Return what is at a path, and note in the scope which route that is.

@@ -163,7 +163,12 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
             f"{base}/other/mcp", json=call, headers=accept, timeout=5
         )
         assert answer.status_code == 200
-        assert requests.get(f"{base}/nowhere", timeout=5).status_code == 404
+        nowhere = requests.get(f"{base}/nowhere", timeout=5)
+        problem = nowhere.json()
+        assert nowhere.status_code == 404
+        assert problem["type"] == "urn:naftiko:problem:not-found"
+        assert problem["requestId"] == nowhere.headers["X-Request-Id"]
+        assert problem["adapters"] == listed
         page = requests.get(base, headers={"Accept": "text/html"}, timeout=5)
         assert '<a href="/one/shop/docs">' in page.text
 
@@ -410,6 +415,7 @@ def test_a_request_that_is_cut_off_is_told(
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:naftiko:problem:stopping"
+    assert answer.json()["requestId"] == answer.headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
