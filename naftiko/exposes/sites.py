@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
+from naftiko.exposes.adapters import TYPES, app_of, guarded
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.guard import Guard
 from naftiko.exposes.host import Adapter
 from naftiko.exposes.logs import AccessLog
 from naftiko.exposes.observability import declared, is_observed
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from naftiko.capability import Capability
+    from naftiko.exposes.guard import Guard
     from naftiko.exposes.host import Host
     from naftiko.exposes.options import Options
     from naftiko.exposes.telemetry import Telemetry
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
     from naftiko.transport import AsyncTransport
 
 _log = logging.getLogger("naftiko.serve")
-_APPS = {
-    "rest": ("rest", "RestApp"),
-    "mcp": ("mcp", "McpApp"),
-    "skill": ("skill", "SkillApp"),
-    "control": ("control", "ControlApp"),
-}
 
 
 class Source(NamedTuple):
@@ -85,7 +79,7 @@ class Served:
         self.app = app
         self.exposes = exposes
         self.name = exposes.namespace or exposes.type
-        self.guarded = site.guard(app, exposes)
+        self.guarded = guarded(app, exposes, site.engine)
         answer: Any = self._answer
         if exposes.type != "mcp":
             # MCP has a check of its own, with what its specification asks for.
@@ -137,13 +131,12 @@ class Site:
         self.source = source
         self.options = options
         self._transport = transport
-        self._host = host
         self._only = tuple(only)
         self.capability = source.load()
         self._telemetry: Telemetry | None = None
         self.engine = self._engine(self.capability)
         self.served = [
-            Served(self, self._app(exposes), exposes)
+            Served(self, app_of(self.engine, exposes, options, host), exposes)
             for exposes in self._chosen(self.capability)
         ]
 
@@ -160,7 +153,7 @@ class Site:
 
         One that talks over standard input and output is served alone, by `--stdio`.
         """
-        exposes = [e for e in capability.exposes if e.type in _APPS]
+        exposes = [e for e in capability.exposes if e.type in TYPES]
         if not exposes:
             raise ServeError(
                 f"{self.source.file}: Capability must expose at least one endpoint.",
@@ -186,29 +179,6 @@ class Site:
     def names(self) -> list[str]:
         """Return what `--adapter` may name here."""
         return [e.namespace or e.type for e in self.capability.exposes]
-
-    def _app(self, exposes: Exposes) -> Any:
-        module, name = _APPS[exposes.type]
-        try:
-            kind = getattr(import_module(f"naftiko.exposes.{module}"), name)
-        except ImportError as error:
-            raise ServeError(
-                f"serving {exposes.type} needs '{error.name}', which is not installed",
-                hint="pip install 'naftiko[serve]'",
-            ) from None
-        if exposes.type == "control":
-            return kind(self.engine, exposes, self.options, self._host)
-        return kind(self.engine, exposes, self.options)
-
-    def guard(self, app: Any, exposes: Exposes, engine: Engine | None = None) -> Guard:
-        """Return an application behind what the document asks of callers."""
-        return Guard(
-            app,
-            exposes,
-            (engine or self.engine).capability.variables,
-            self._transport,
-            is_open=getattr(app, "is_open", None),
-        )
 
     def observe(self, telemetry: Telemetry) -> None:
         """Trace the requests to come, unless the document refuses it."""
@@ -257,7 +227,7 @@ class Site:
             engine,
             chosen,
             {_key(e): served.app.prepare(engine, e) for served, e in stay},
-            {_key(e): self.guard(served.app, e, engine) for served, e in stay},
+            {_key(e): guarded(served.app, e, engine) for served, e in stay},
         )
 
     def serve(self, version: Version) -> list[str]:
