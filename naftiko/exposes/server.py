@@ -151,8 +151,10 @@ class Server:
         """
         places = self._places()
         if not sockets:  # else somebody has told it already
+            for warning in (w for place, _ in places for w in place.warnings):
+                _log.warning("%s", warning)
             for site in self.sites:
-                tell_unusable(site.capability, site.source.file)
+                site.tell_unserved()
         given = iter(sockets)
         listeners: list[Listener] = []
         try:
@@ -196,7 +198,8 @@ class Server:
                 for entry in served
             ]
             self._check_prefixes()
-            return [(places[0], tuple(served))] if served else []
+            told = tuple(w for place in places for w in place.warnings)
+            return [(places[0]._replace(warnings=told), tuple(served))]
         found: list[tuple[Place, tuple[Served, ...]]] = []
         taken: dict[int, str] = {}
         for entry in served:

@@ -16,7 +16,7 @@ from naftiko.exposes.adapters import TYPES, app_of, guarded
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.host import Adapter
-from naftiko.exposes.logs import AccessLog
+from naftiko.exposes.logs import AccessLog, tell_unusable
 from naftiko.exposes.observability import declared, is_observed
 from naftiko.exposes.origins import Origins, is_loopback
 from naftiko.exposes.telemetry import Traced
@@ -65,10 +65,15 @@ class Source(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an adapter is to be served."""
+    """Where adapters are to be served.
+
+    Attributes:
+        warnings: What the operator should know of it.
+    """
 
     host: str
     port: int
+    warnings: tuple[str, ...] = ()
 
 
 class Served:
@@ -160,13 +165,17 @@ class Site:
                 hint="add `exposes:` with an adapter of type rest, mcp, skill or"
                 " control; its operations can be called without",
             )
-        chosen = [
+        return [
             e
             for e in exposes
             if e.transport != "stdio"
             and (not self._only or (e.namespace or e.type) in self._only)
         ]
-        for entry in exposes:
+
+    def tell_unserved(self) -> None:
+        """Log what of the document is not served, or nobody can call."""
+        tell_unusable(self.capability, self.source.file)
+        for entry in self.capability.exposes:
             if entry.transport == "stdio" and not self._only:
                 _log.info(
                     "%s: '%s' talks over standard input and output: serve it with"
@@ -174,7 +183,6 @@ class Site:
                     self.source.file,
                     entry.namespace,
                 )
-        return chosen
 
     def names(self) -> list[str]:
         """Return what `--adapter` may name here."""
@@ -312,12 +320,12 @@ def place_of(
     """
     name = exposes.namespace or exposes.type
     wanted = host or exposes.address or "localhost"
+    warnings: tuple[str, ...] = ()
     if not is_loopback(wanted) and exposes.authentication is None:
         if allow_public:
-            _log.warning(
-                "'%s' is open to everyone who reaches %s: it has no authentication",
-                name,
-                wanted,
+            warnings = (
+                f"'{name}' is open to everyone who reaches {wanted}: it has no"
+                " authentication",
             )
         elif host:
             raise ServeError(
@@ -325,11 +333,9 @@ def place_of(
                 hint="declare `authentication`, or confirm it with --allow-public",
             )
         else:
-            _log.warning(
-                "'%s' has no authentication, so it is not served at %s but to this"
-                " machine only; --allow-public confirms it [W-address-public]",
-                name,
-                wanted,
+            warnings = (
+                f"'{name}' has no authentication, so it is not served at {wanted} but"
+                " to this machine only; --allow-public confirms it [W-address-public]",
             )
             wanted = "localhost"
     chosen = exposes.port if port is None else port
@@ -338,7 +344,7 @@ def place_of(
             f"'{name}' has no port",
             hint=f"add `port:`, or give --port {name}=8080",
         )
-    return Place(wanted, chosen)
+    return Place(wanted, chosen, warnings)
 
 
 def check_base_uris(sources: Iterable[Source], served: Iterable[Capability]) -> None:

@@ -705,6 +705,32 @@ def test_workers_share_a_port_and_are_replaced(
                 os.kill(pid, 0)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [((), "W-address-public"), (("--allow-public",), "is open to everyone")],
+)
+@pytest.mark.parametrize("ports", [(), ("--single-port", "0", "--host", "127.0.0.1")])
+def test_workers_repeat_no_warning(
+    tmp_path: Path, words: tuple[str, ...], told: str, ports: tuple[str, ...]
+) -> None:
+    """What the parent has told is told once, and not again by those that reload."""
+    stdio = mcp("desk", transport="stdio")
+    file = write(tmp_path / "shop.yaml", document(rest(address="0.0.0.0"), stdio))
+    with Server(file, "--workers", "2", *words, *ports) as server:
+        while server.text.count("'shop' at http") < 2:
+            server.wait_for(" at http")
+        messages = [line["message"] for line in server.lines]
+        # The address of the document does not count where all share one.
+        assert sum(told in m for m in messages) == (0 if ports else 1)
+        assert sum("serve it with --stdio" in m for m in messages) == 1
+        server.process.send_signal(signal.SIGHUP)
+        for _ in range(2):
+            server.wait_for("^reloaded")
+        assert server.stop() == 0
+        assert server.text.count("serve it with --stdio") == 1
+        assert server.text.count(told) == (0 if ports else 1)
+
+
 def _ask(url: str) -> bool:
     """Ask once; a connection that the killed worker had taken may be lost."""
     for _ in range(3):
