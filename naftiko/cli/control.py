@@ -323,7 +323,9 @@ def run_reload(arguments: Namespace) -> int:
     if answer.status not in (200, 422):
         raise CallError(
             f"/config/reload returned HTTP {answer.status}",
-            hint="`management: {reload: true}` of the control adapter turns it on",
+            hint="`management: {reload: true}` of the control adapter turns it on"
+            if answer.status == 404
+            else "the log of the server says why",
         )
     done = answer.status == 200
     print("Reloaded." if done else "Not reloaded: the old version is served.")

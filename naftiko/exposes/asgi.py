@@ -8,27 +8,19 @@ This module must not know what an adapter serves.
 from __future__ import annotations
 
 import asyncio
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import ServeError, names_of
+from naftiko.exposes.adapters import ALONE, app_of, guarded, installed
 from naftiko.exposes.callers import check_variables
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.guard import Guard
 from naftiko.exposes.options import Options
 
 if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.model import Exposes
     from naftiko.transport import AsyncTransport
-
-#: Adapters that need nothing but their document: type → module and class.
-_APPS = {
-    "rest": ("rest", "RestApp"),
-    "mcp": ("mcp", "McpApp"),
-    "skill": ("skill", "SkillApp"),
-}
 
 
 def asgi(
@@ -44,6 +36,10 @@ def asgi(
     calls over connections of its own, and starts with the first request or with the
     `lifespan` of the server, whichever comes first.
 
+    Which hosts and origins may ask is for the application around it to say, which knows
+    its names and proxies; only an MCP adapter checks that itself, as its specification
+    wants it.
+
     Args:
         capability: What `load` returned.
         namespace: The adapter; not needed when there is only one.
@@ -54,29 +50,24 @@ def asgi(
         ServeError: There is no such adapter, it cannot be served, or something that
             serving needs is not installed.
     """
-    cors = options.get("cors", ())
-    options["cors"] = (cors,) if isinstance(cors, str) else tuple(cors)
+    for name in ("cors", "allowed_hosts"):
+        given = options.get(name, ())
+        options[name] = (given,) if isinstance(given, str) else tuple(given)
     exposes = _chosen(capability, namespace)
-    module, name = _APPS[exposes.type]
     settings = Options(**options)
     check_variables(settings.variable_headers, (capability,))
-    try:
-        kind = getattr(import_module(f"naftiko.exposes.{module}"), name)
-        if transport is None:
+    if transport is None:
+        with installed(exposes):
             from naftiko.aio_transport import AioTransport
 
             transport = AioTransport()
-    except ImportError as error:
-        raise ServeError(
-            f"serving {exposes.type} needs '{error.name}', which is not installed",
-            hint="pip install 'naftiko[serve]'",
-        ) from None
     engine = Engine(capability, transport, timeout=settings.timeout)
-    return AdapterApp(kind(engine, exposes, settings), engine, exposes, settings)
+    app = app_of(engine, exposes, settings)
+    return AdapterApp(app, engine, exposes, settings)
 
 
 def _chosen(capability: Capability, namespace: str | None) -> Exposes:
-    served = [e for e in capability.exposes if e.type in _APPS]
+    served = [e for e in capability.exposes if e.type in ALONE]
     if namespace is None:
         if len(served) == 1:
             return served[0]
@@ -109,14 +100,7 @@ class AdapterApp:
         self.exposes = exposes
         self._adapter = adapter
         self._engine = engine
-        guarded = Guard(
-            adapter,
-            exposes,
-            engine.capability.variables,
-            engine.transport,
-            is_open=getattr(adapter, "is_open", None),
-        )
-        self._app = with_cors(guarded, options)
+        self._app = with_cors(guarded(adapter, exposes, engine), options)
         self._running: asyncio.Task[None] | None = None
         self._is_ready = asyncio.Event()
         self._is_over = asyncio.Event()

@@ -10,7 +10,7 @@ import re
 from random import getrandbits
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.answers import Answer, send_answer
+from naftiko.exposes.answers import Answer, headers_of, send_answer
 from naftiko.exposes.arguments import BadRequest
 from naftiko.exposes.callers import trace_of
 from naftiko.exposes.problems import HttpProblem
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A caller's own request id, when it can stand in a header and a log line as it is.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+#: Where in a scope the id of its request is, once somebody has asked for it.
+_ID = "naftiko.request_id"
 #: Seconds after which somebody looks whether the caller is still there. Most requests
 #: are answered before; watching costs a task.
 _WATCH_AFTER = 0.05
@@ -49,22 +51,27 @@ class Exchange:
         "scope", "send",
     )  # fmt: skip
 
-    def __init__(
-        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]
-    ) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send
-        self.headers = headers
+        self.headers = headers_of(scope)
         self.method: str = scope["method"]
         self.is_head = self.method == "HEAD"
-        given = headers.get(b"x-request-id")
-        if given is None or not _REQUEST_ID.fullmatch(given):
-            # It has to be another one each time; guessing it gains nothing.
-            given = b"%032x" % getrandbits(128)
-        self.request_id = given
-        self.more: list[tuple[bytes, bytes]] = [(b"x-request-id", given)]
+        self.request_id = self._id()
+        self.more: list[tuple[bytes, bytes]] = [(b"x-request-id", self.request_id)]
         self.is_started = False
+
+    def _id(self) -> bytes:
+        known: bytes | None = self.scope.get(_ID)
+        if known is None:
+            known = self.headers.get(b"x-request-id", b"")
+            if not _REQUEST_ID.fullmatch(known):
+                # It has to be another one each time; guessing it gains nothing.
+                known = b"%032x" % getrandbits(128)
+            # Who refuses a request may stand before the one who has begun it.
+            self.scope[_ID] = known
+        return known
 
     async def answer(self, answer: Answer) -> None:
         """Send the answer."""

@@ -22,6 +22,7 @@ from naftiko.errors import DocumentError
 from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes, send_answer
 from naftiko.exposes.credentials import path_of
 from naftiko.exposes.explorer import SECURITY_POLICY
+from naftiko.exposes.observability import Settings as Observability
 from naftiko.exposes.observability import read_settings
 from naftiko.loader import validate
 from naftiko.scripts import LANGUAGES, Scripting, Settings
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from naftiko.model import Exposes
 
     JSON = Any
+    #: Path → method → what answers; `*` stands for any one segment.
+    Routes = dict[tuple[str, ...], dict[str, Any]]
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _INACTIVE = (
@@ -100,6 +103,14 @@ class _Refused(Exception):
         self.headers = headers
 
 
+class _Served(NamedTuple):
+    """One version of an adapter."""
+
+    engine: Engine
+    management: Management
+    routes: Routes
+
+
 class ControlApp:
     """Serve one `control` adapter.
 
@@ -117,15 +128,17 @@ class ControlApp:
         self._limit = options.max_body_bytes
         self._subscribers = 0
         self._draining = asyncio.Event()
-        self.replace(engine, exposes)
+        self.replace(self.prepare(engine, exposes))
 
-    def replace(self, engine: Engine, exposes: Exposes) -> None:
+    def prepare(self, engine: Engine, exposes: Exposes) -> _Served:
+        """Make another version ready to be served; what is served stays."""
+        management = read_management(exposes.data.get("management"))
+        observed = read_settings(exposes.data.get("observability"))
+        return _Served(engine, management, self._attached(management, observed))
+
+    def replace(self, version: _Served) -> None:
         """Serve another version."""
-        self.engine = engine
-        self.exposes = exposes
-        self._management = read_management(exposes.data.get("management"))
-        self._observability = read_settings(exposes.data.get("observability"))
-        self._routes = self._attached()
+        self._served = version
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -136,10 +149,9 @@ class ControlApp:
         """End the streams that would stay open for ever."""
         self._draining.set()
 
-    def _attached(self) -> dict[tuple[str, ...], dict[str, Any]]:
-        """Return path → method → what answers; `*` stands for any one segment."""
-        management, observed = self._management, self._observability
-        found: dict[tuple[str, ...], dict[str, Any]] = {(): {"GET": self._page}}
+    def _attached(self, management: Management, observed: Observability) -> Routes:
+        """Return what is turned on."""
+        found: Routes = {(): {"GET": self._page}}
         if management.health:
             found["health", "live"] = {"GET": self._live}
             found["health", "ready"] = {"GET": self._ready}
@@ -168,8 +180,8 @@ class ControlApp:
             return
         method = scope["method"]
         segments = tuple(filter(None, path_of(scope).split("/")))
-        streams = self._management.logs.stream and segments == ("logs", "stream")
-        if streams and method == "GET":
+        logs = self._served.management.logs
+        if logs.stream and segments == ("logs", "stream") and method == "GET":
             await self._stream(receive, send)
             return
         try:
@@ -183,10 +195,11 @@ class ControlApp:
     async def _answered(
         self, scope: Any, receive: Any, segments: tuple[str, ...]
     ) -> Answer:
-        methods = self._routes.get(segments)
+        routes = self._served.routes
+        methods = routes.get(segments)
         rest: tuple[str, ...] = ()
         if methods is None and segments:
-            methods = self._routes.get((*segments[:-1], "*"))
+            methods = routes.get((*segments[:-1], "*"))
             rest = (unquote(segments[-1]),)
         if methods is None:
             raise _Refused(404, f"nothing is served at /{'/'.join(segments)}")
@@ -206,7 +219,7 @@ class ControlApp:
         silent = {"metrics", "traces"} if telemetry is None else set()
         paths = [
             f"/{'/'.join(segments)}"
-            for segments, methods in self._routes.items()
+            for segments, methods in self._served.routes.items()
             if "GET" in methods and "*" not in segments and silent.isdisjoint(segments)
         ]
         text = text.replace('"{{paths}}"', json.dumps(paths))
@@ -224,7 +237,7 @@ class ControlApp:
         return _json(found, 200 if is_ready else 503)
 
     async def _status(self, scope: Any, receive: Any) -> Answer:
-        capability = self.engine.capability
+        capability = self._served.engine.capability
         active = self.host.telemetry is not None
         return _json(
             {
@@ -294,7 +307,7 @@ class ControlApp:
         body = await self._body(receive)
         sources: list[Any] = [body] if body.strip() else []
         if not sources:
-            sources = list(self.engine.capability.files[:1])
+            sources = list(self._served.engine.capability.files[:1])
         try:
             found = [p for s in sources for p in await asyncio.to_thread(validate, s)]
         except DocumentError as error:
@@ -326,8 +339,8 @@ class ControlApp:
 
     async def _stream(self, receive: Any, send: Any) -> None:
         """Send new log lines as they come (server-sent events)."""
-        logs = self.host.logs
-        if logs is None or self._subscribers >= self._management.logs.max_subscribers:
+        logs, most = self.host.logs, self._served.management.logs.max_subscribers
+        if logs is None or self._subscribers >= most:
             body = json_bytes({"error": "no more subscribers are taken"})
             retry = (("Retry-After", "5"),)
             await send_answer(send, Answer(503, JSON_TYPE, body, retry))
@@ -381,11 +394,11 @@ class ControlApp:
     # --- scripting --------------------------------------------------------------------
 
     async def _scripting(self, scope: Any, receive: Any) -> Answer:
-        return _json(_scripting_state(self.engine.capability.scripting))
+        return _json(_scripting_state(self._served.engine.capability.scripting))
 
     async def _set_scripting(self, scope: Any, receive: Any) -> Answer:
         """Change some settings: all of them, or none when one is wrong."""
-        scripting = self.engine.capability.scripting
+        scripting = self._served.engine.capability.scripting
         changed = _changed(await self._object(receive), scripting.settings)
         scripting.settings = changed
         return _json(_scripting_state(scripting))

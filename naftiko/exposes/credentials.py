@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import ServeError
 from naftiko.expressions import Scope, TemplateError, parse_credential, refs, render
@@ -26,20 +26,6 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: What a template looks like that nobody filled in, here or where a variable is set.
 _TEMPLATE = re.compile(r"\{\{.*|.*\}\}|\$?\{\s*[\w.-]+\s*\}", re.DOTALL)
-
-
-class Refusal(NamedTuple):
-    """Why a request may not pass.
-
-    Attributes:
-        challenges: Values of `WWW-Authenticate`.
-        retry_after: Seconds; 0 where trying again does not help.
-    """
-
-    status: int
-    detail: str
-    challenges: tuple[str, ...] = ()
-    retry_after: int = 0
 
 
 class Secrets:

@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from naftiko.errors import ServeError, shorten
+from naftiko.exposes.answers import JSON_TYPE, Answer
+from naftiko.exposes.connection import Exchange
 from naftiko.exposes.credentials import (
-    Refusal,
     Secrets,
     bearer_token,
     equal,
     header,
     path_of,
 )
+from naftiko.exposes.problems import HttpProblem, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +49,7 @@ NONCE_AGE = 300
 
 
 #: Looks at the scope of a request; `None` lets it pass.
-Check = Callable[["ASGIScope"], Awaitable[Refusal | None]]
+Check = Callable[["ASGIScope"], Awaitable[HttpProblem | None]]
 
 
 class Guard:
@@ -91,19 +93,26 @@ class Guard:
             return
         path = path_of(scope)
         if path in self.documents and scope["method"] in ("GET", "HEAD"):
-            await _send(send, 200, self.documents[path], scope["method"])
+            told = Answer(200, JSON_TYPE, self.documents[path])
+            await _exchange(scope, receive, send).answer(told)
             return
         if _is_preflight(scope):
             # Answered here: without credentials nothing is told of what is inside.
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
+            await _exchange(scope, receive, send).answer(Answer(204))
             return
         if self._is_open is None or not self._is_open(scope):
             refusal = await self._check(scope)
             if refusal is not None:
-                await refuse(send, refusal, scope["method"])
+                await _exchange(scope, receive, send).refuse(refusal)
                 return
         await self._app(scope, receive, send)
+
+
+def _exchange(scope: ASGIScope, receive: Receive, send: Send) -> Exchange:
+    """Return a request that is answered here; no such answer is to be kept."""
+    exchange = Exchange(scope, receive, send)
+    exchange.more.append((b"cache-control", b"no-store"))
+    return exchange
 
 
 def _is_preflight(scope: ASGIScope) -> bool:
@@ -113,49 +122,6 @@ def _is_preflight(scope: ASGIScope) -> bool:
         and header(scope, b"origin") != ""
         and header(scope, b"access-control-request-method") != ""
     )
-
-
-async def _send(
-    send: Send,
-    status: int,
-    body: bytes,
-    method: str,
-    more: list[tuple[bytes, bytes]] | None = None,
-    kind: bytes = b"application/json",
-) -> None:
-    headers = [
-        (b"content-type", kind),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        *(more or ()),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    content = b"" if method == "HEAD" else body
-    await send({"type": "http.response.body", "body": content})
-
-
-async def refuse(send: Send, refusal: Refusal, method: str) -> None:
-    """Tell a caller why its request may not pass."""
-    import json
-
-    titles = {
-        401: "Unauthorized",
-        403: "Forbidden",
-        421: "Misdirected Request",
-        503: "Service Unavailable",
-    }
-    problem = {
-        "type": "about:blank",
-        "title": titles.get(refusal.status, "Refused"),
-        "status": refusal.status,
-        "detail": refusal.detail,
-    }
-    more = [(b"www-authenticate", c.encode("latin-1")) for c in refusal.challenges]
-    if refusal.retry_after:
-        more.append((b"retry-after", str(refusal.retry_after).encode()))
-    body = json.dumps(problem).encode()
-    kind = b"application/problem+json"
-    await _send(send, refusal.status, body, method, more, kind)
 
 
 # --- what the document declares ------------------------------------------------------
@@ -191,16 +157,14 @@ def _checker(
 
 
 def _bearer(expected: str) -> Check:
-    async def check(scope: ASGIScope) -> Refusal | None:
+    async def check(scope: ASGIScope) -> HttpProblem | None:
         token = bearer_token(scope)
         if not token:
-            return Refusal(
-                401, "a bearer token is needed", (f'Bearer realm="{REALM}"',)
-            )
+            return unauthorized("a bearer token is needed", f'Bearer realm="{REALM}"')
         if equal(token, expected):
             return None
         challenge = f'Bearer realm="{REALM}", error="invalid_token"'
-        return Refusal(401, "the bearer token is not valid", (challenge,))
+        return unauthorized("the bearer token is not valid", challenge)
 
     return check
 
@@ -216,7 +180,7 @@ def _api_key(data: Mapping[str, JSON], values: Secrets) -> Check:
             hint="use placement: header, or query",
         )
 
-    async def check(scope: ASGIScope) -> Refusal | None:
+    async def check(scope: ASGIScope) -> HttpProblem | None:
         given = _key_in(scope, place, name)
         if given is not None and equal(given, expected):
             if place == "query":
@@ -224,7 +188,7 @@ def _api_key(data: Mapping[str, JSON], values: Secrets) -> Check:
                 scope["query_string"] = _without(scope["query_string"], name)
             return None
         what = "is not valid" if given is not None else f"is needed: {place} '{name}'"
-        return Refusal(401, f"the API key {what}", (f'ApiKey realm="{REALM}"',))
+        return unauthorized(f"the API key {what}", f'ApiKey realm="{REALM}"')
 
     return check
 
@@ -253,10 +217,10 @@ def _without(query: bytes, name: str) -> bytes:
 def _basic(username: str, password: str) -> Check:
     challenge = f'Basic realm="{REALM}", charset="UTF-8"'
 
-    async def check(scope: ASGIScope) -> Refusal | None:
+    async def check(scope: ASGIScope) -> HttpProblem | None:
         scheme, _, text = header(scope, b"authorization").partition(" ")
         if scheme.lower() != "basic":
-            return Refusal(401, "a user name and a password are needed", (challenge,))
+            return unauthorized("a user name and a password are needed", challenge)
         try:
             login = base64.b64decode(text.strip(), validate=True).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError, ValueError):
@@ -265,7 +229,7 @@ def _basic(username: str, password: str) -> Check:
         # Both are compared, whatever the first comparison says.
         if equal(name, username) & equal(secret, password):
             return None
-        return Refusal(401, "the user name or the password is wrong", (challenge,))
+        return unauthorized("the user name or the password is wrong", challenge)
 
     return check
 
@@ -289,7 +253,7 @@ class Digest:
         self._password = password
         self._key = hashlib.sha256(f"nonce\0{username}\0{password}".encode()).digest()
 
-    async def check(self, scope: ASGIScope) -> Refusal | None:
+    async def check(self, scope: ASGIScope) -> HttpProblem | None:
         """Check one request."""
         scheme, _, text = header(scope, b"authorization").partition(" ")
         if scheme.lower() != "digest":
@@ -348,15 +312,12 @@ class Digest:
         moment = nonce.partition(".")[0]
         return moment.isdecimal() and -5 <= time.time() - int(moment) <= NONCE_AGE
 
-    def _refusal(self, detail: str, *, stale: bool = False) -> Refusal:
+    def _refusal(self, detail: str, *, stale: bool = False) -> HttpProblem:
         nonce = self._nonce(str(int(time.time())), secrets.token_hex(8))
         more = ", stale=true" if stale else ""
-        return Refusal(
-            401,
-            detail,
-            tuple(
-                f'Digest realm="{REALM}", qop="auth", algorithm={name},'
-                f' nonce="{nonce}"{more}'
-                for name in _HASHES
-            ),
-        )
+        challenges = [
+            f'Digest realm="{REALM}", qop="auth", algorithm={name},'
+            f' nonce="{nonce}"{more}'
+            for name in _HASHES
+        ]
+        return unauthorized(detail, *challenges)

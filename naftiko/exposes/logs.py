@@ -15,8 +15,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.answers import send_answer
-
 if TYPE_CHECKING:
     from naftiko.capability import Capability
 
@@ -167,9 +165,10 @@ class AccessLog:
             await self._app(scope, receive, noting)
         except asyncio.CancelledError:
             if not status:
+                from naftiko.exposes.connection import Exchange
                 from naftiko.exposes.problems import CUT_OFF
 
-                await send_answer(noting, CUT_OFF)
+                await Exchange(scope, receive, noting).refuse(CUT_OFF)
         finally:
             self.open_requests -= counted
             if _log.isEnabledFor(logging.INFO):

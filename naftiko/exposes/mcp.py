@@ -12,17 +12,17 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.mcp_sdk import (
-    StreamableHTTPSessionManager,
-    TransportSecuritySettings,
-    stdio_server,
-)
+from naftiko.exposes.connection import Exchange
+from naftiko.exposes.credentials import header
+from naftiko.exposes.mcp_sdk import StreamableHTTPSessionManager, stdio_server
 from naftiko.exposes.mcp_served import Served
 from naftiko.exposes.mcp_server import McpServer
+from naftiko.exposes.origins import OTHER_ORIGIN, UNKNOWN_HOST, Names
+from naftiko.exposes.problems import HttpProblem
 from naftiko.exposes.telemetry import OPERATION
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
@@ -35,10 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("naftiko.mcp")
 
 PATHS = ("/mcp", "/")
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_EVERYWHERE = ("", "0.0.0.0", "::", "[::]")  # noqa: S104 - names no host of its own
 _SESSION = b"mcp-session-id"
-_PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class McpApp:
@@ -50,26 +47,33 @@ class McpApp:
         options: What whoever serves it decides.
 
     Attributes:
-        exposes: The adapter that is served.
         server: The server of the SDK, for other transports.
     """
 
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
-        self.exposes = exposes
         self.options = options
-        self.server = McpServer(Served(engine, exposes, options), options)
+        self.server = McpServer(self.prepare(engine, exposes), options)
+        self._names = Names(options)
         self._manager: StreamableHTTPSessionManager | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def replace(self, engine: Engine, exposes: Exposes) -> None:
+    @property
+    def exposes(self) -> Exposes:
+        """The adapter that is served."""
+        return self.server.served.exposes
+
+    def prepare(self, engine: Engine, exposes: Exposes) -> Served:
+        """Make another version ready to be served; what is served stays."""
+        return Served(engine, exposes, self.options)
+
+    def replace(self, version: Served) -> None:
         """Serve another version; requests under way finish with the one they have.
 
         Sessions stay open, and clients are told which of their lists have changed.
         """
-        changed = self.server.replace(Served(engine, exposes, self.options))
-        self.exposes = exposes
+        changed = self.server.replace(version)
         loop = self._loop
         if changed and loop is not None:
             loop.call_soon_threadsafe(self._announce, changed)
@@ -85,7 +89,6 @@ class McpApp:
         manager = StreamableHTTPSessionManager(
             self.server,
             stateless=not self.options.sessions,
-            security_settings=_security(self.exposes, self.options),
             max_request_body_size=self.options.max_body_bytes,
         )
         async with self.attached(), manager.run():
@@ -129,8 +132,12 @@ class McpApp:
             raise RuntimeError("an MCP adapter is served inside `lifespan()`")
         method = scope["method"]
         has_session = any(name == _SESSION for name, _ in scope["headers"])
-        if _path_of(scope) not in PATHS:
-            await _refuse(send, 404, "MCP is served at /mcp")
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await Exchange(scope, receive, send).refuse(refusal)
+        elif _path_of(scope) not in PATHS:
+            problem = HttpProblem("not-found", "MCP is served at /mcp")
+            await Exchange(scope, receive, send).refuse(problem)
         elif method == "GET" and has_session:
             scope[OPERATION] = "GET"
             await self._stream(manager, scope, receive, send)
@@ -144,7 +151,31 @@ class McpApp:
         else:
             # Without a session there is nothing to listen to or to end. The SDK would
             # open one first and refuse then.
-            await _refuse(send, 405, "this is an MCP server: connect an MCP client")
+            problem = HttpProblem(
+                "method-not-allowed",
+                "this is an MCP server: connect an MCP client",
+                headers=(("Allow", "POST"),),
+            )
+            await Exchange(scope, receive, send).refuse(problem)
+
+    def _refusal(self, scope: Scope) -> HttpProblem | None:
+        """Return why the `Host` or the `Origin` of a request is not believed.
+
+        A page of somewhere else can make its own name point at this machine; then the
+        browser sends that name. Unlike other adapters this one asks always, as the
+        specification of MCP wants it.
+        """
+        if not self._names.know(header(scope, b"host"), self.exposes):
+            return UNKNOWN_HOST
+        origin = header(scope, b"origin")
+        trusted = self.options.cors
+        if not origin or "*" in trusted or origin in trusted:
+            return None
+        scheme, _, host = origin.partition("://")
+        is_page = scheme.lower() in ("http", "https") and host
+        return (
+            None if is_page and self._names.know(host, self.exposes) else OTHER_ORIGIN
+        )
 
     async def _stream(
         self,
@@ -202,43 +233,6 @@ def _path_of(scope: Scope) -> str:
     if root and path.startswith(root):
         path = path[len(root) :]
     return path.rstrip("/") or "/"
-
-
-async def _refuse(send: Send, status: int, text: str) -> None:
-    headers = [_PLAIN, (b"allow", b"POST")] if status == 405 else [_PLAIN]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": f"{text}\n".encode()})
-
-
-def _security(exposes: Exposes, options: Options) -> TransportSecuritySettings:
-    """Return which `Host` and `Origin` headers are believed.
-
-    A page of somewhere else can make its own name point at this machine; then the
-    browser sends that name. So only names that are known to be ours are answered:
-    those of the loopback, that of the document and those that the operator gives.
-    """
-    if "*" in options.allowed_hosts:
-        return TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    names = list(_LOOPBACK)
-    if exposes.address not in _EVERYWHERE:
-        names.append(exposes.address)
-    names += options.allowed_hosts
-    hosts = [host for name in names for host in _with_any_port(name)]
-    origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
-    if "*" in options.cors:
-        origins += ["http:*", "https:*", "null"]
-    return TransportSecuritySettings(
-        allowed_hosts=hosts, allowed_origins=[*origins, *options.cors]
-    )
-
-
-def _with_any_port(name: str) -> Iterator[str]:
-    """Yield a host as it stands in a header: alone, and with any port."""
-    if name.count(":") > 1 and not name.startswith("["):
-        name = f"[{name}]"
-    yield name
-    if name.rpartition("]")[2].count(":") == 0:
-        yield f"{name}:*"
 
 
 async def serve_stdio(app: McpApp) -> None:

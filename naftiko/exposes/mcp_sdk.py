@@ -51,7 +51,6 @@ from mcp.server.subscriptions import (
     ResourcesListChanged,
     ToolsListChanged,
 )
-from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
@@ -100,7 +99,6 @@ __all__ = [
     "ServerCapabilities",
     "StreamableHTTPSessionManager",
     "ToolsListChanged",
-    "TransportSecuritySettings",
     "ValidationError",
     "stdio_server",
 ]

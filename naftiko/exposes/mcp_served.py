@@ -45,12 +45,14 @@ class Served:
     """One version of an adapter.
 
     Attributes:
+        exposes: The adapter.
         name: How the server calls itself.
         instructions: What it tells clients about itself, or `None`.
     """
 
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
         self.engine = engine
+        self.exposes = exposes
         self.name = exposes.namespace or "naftiko"
         self.title = engine.capability.info.label
         self.tools = Tools(engine, exposes)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from naftiko.errors import CallError, ServeError, shorten
-from naftiko.exposes.credentials import Refusal, Secrets, bearer_token
+from naftiko.exposes.credentials import Secrets, bearer_token
+from naftiko.exposes.problems import HttpProblem, unauthorized
 from naftiko.messages import Request
 
 if TYPE_CHECKING:
@@ -114,11 +115,11 @@ class ResourceServer:
         self.documents = {self._metadata_path: json.dumps(about).encode()}
         self._known: dict[bytes, tuple[float, Claims]] = {}
 
-    async def check(self, scope: Any) -> Refusal | None:
+    async def check(self, scope: Any) -> HttpProblem | None:
         """Check the token of one request."""
         token = bearer_token(scope)
         if not token:
-            return self._refusal(401, "an access token is needed")
+            return unauthorized("an access token is needed", self._challenge())
         try:
             if not _TOKEN.fullmatch(token):
                 raise _Invalid("Malformed token")
@@ -127,27 +128,27 @@ class ResourceServer:
             else:
                 claims = await self._decoded(token)
         except _Invalid as error:
-            return self._refusal(401, str(error), "invalid_token")
+            said = str(error)
+            return unauthorized(said, self._challenge("invalid_token", said))
         except _Unreachable as error:
-            return Refusal(503, str(error), retry_after=RETRY_PAUSE)
+            later = (("Retry-After", str(RETRY_PAUSE)),)
+            return HttpProblem("unverified", str(error), headers=later)
         held = _scopes_of(claims)
         for wanted in self._scopes:
             if wanted not in held:
-                return self._refusal(
-                    403,
-                    f"Required scope '{wanted}' not present in token",
-                    "insufficient_scope",
-                )
+                said = f"Required scope '{wanted}' not present in token"
+                challenge = self._challenge("insufficient_scope", said)
+                challenge += f', scope="{_escaped(" ".join(self._scopes))}"'
+                asked = (("WWW-Authenticate", challenge),)
+                return HttpProblem("forbidden", said, headers=asked)
         return None
 
-    def _refusal(self, status: int, detail: str, error: str = "") -> Refusal:
+    def _challenge(self, error: str = "", detail: str = "") -> str:
         parts = [f'resource_metadata="{_escaped(self._metadata_uri)}"']
         if error:
             parts.insert(0, f'error="{error}"')
             parts.insert(1, f'error_description="{_escaped(detail)}"')
-        if status == 403:
-            parts.append(f'scope="{_escaped(" ".join(self._scopes))}"')
-        return Refusal(status, detail, ("Bearer " + ", ".join(parts),))
+        return "Bearer " + ", ".join(parts)
 
     # --- signed tokens ----------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.credentials import Refusal, header
-from naftiko.exposes.guard import refuse
+from naftiko.exposes.connection import Exchange
+from naftiko.exposes.credentials import header
+from naftiko.exposes.problems import HttpProblem
 
 if TYPE_CHECKING:
     from naftiko.exposes.options import Options
@@ -23,6 +24,37 @@ if TYPE_CHECKING:
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 #: Of a host (RFC 1035, 2.3.4); nothing longer is kept in memory.
 _LONGEST_NAME = 253
+#: Addresses to listen at that name no host.
+_EVERYWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - nothing is bound
+
+OTHER_ORIGIN = HttpProblem(
+    "other-origin",
+    "only pages that this server knows may send it",
+    "`cors` (--cors ORIGIN) lets others",
+)
+UNKNOWN_HOST = HttpProblem(
+    "unknown-host",
+    "the `Host` of the request is none of its names",
+    "`allowed_hosts` (--allowed-host NAME) adds one",
+)
+
+
+class Names:
+    """The names under which a server is known to be reached.
+
+    Those of the loopback, the address that the document gives, and what
+    `options.allowed_hosts` adds (`*` for any). Upper case and ports count nowhere.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._added = frozenset(map(_name_in, options.allowed_hosts))
+
+    def know(self, host: str, exposes: Exposes) -> bool:
+        """Tell whether a `Host` is one of them; without one it comes from no page."""
+        name = _name_in(host)
+        if not name or name in self._added or "*" in self._added or is_loopback(name):
+            return True
+        return name not in _EVERYWHERE and name == _name_in(exposes.address)
 
 
 class Origins:
@@ -44,7 +76,7 @@ class Origins:
         self._app = app
         self._exposes = exposes
         self._trusted = frozenset(options.cors)
-        self._names = frozenset(map(_name_in, options.allowed_hosts))
+        self._names = Names(options)
 
     async def __call__(
         self,
@@ -56,23 +88,17 @@ class Origins:
         if scope["type"] == "http":
             refusal = self._refusal(scope)
             if refusal is not None:
-                await refuse(send, refusal, scope["method"])
+                await Exchange(scope, receive, send).refuse(refusal)
                 return
         await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Any) -> Refusal | None:
+    def _refusal(self, scope: Any) -> HttpProblem | None:
         if scope["method"] not in _SAFE and self._is_of_another(scope):
-            return Refusal(
-                403, "a page of another origin may not send this; --cors lets it"
-            )
+            return OTHER_ORIGIN
         exposes = self._exposes()
         if exposes.authentication is None and _is_local(scope):
-            host = _name_in(header(scope, b"host"))
-            known = self._names | {"", exposes.address.lower()}
-            if not (host in known or is_loopback(host) or "*" in known):
-                return Refusal(
-                    421, "this server has another name; --allowed-host adds one"
-                )
+            host = header(scope, b"host")
+            return None if self._names.know(host, exposes) else UNKNOWN_HOST
         return None
 
     def _is_of_another(self, scope: Any) -> bool:

@@ -5,10 +5,13 @@ This module must not know what the adapters are.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from html import escape
 from typing import Any
+
+from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes
+from naftiko.exposes.connection import Exchange
+from naftiko.exposes.problems import HttpProblem
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -59,42 +62,21 @@ class Prefixes:
                 if path in paths:
                     await self._apps[prefix](scope, receive, send)
                     return
-        await self._list(scope, send)
+        await self._list(Exchange(scope, receive, send))
 
-    async def _list(self, scope: Any, send: Send) -> None:
+    async def _list(self, exchange: Exchange) -> None:
         """Answer `/` with what is served; anything else with 404."""
-        found = scope["path"] in ("", "/")
-        wants_html = any(
-            name == b"accept" and b"text/html" in value
-            for name, value in scope["headers"]
-        )
-        if found and wants_html:
-            kind, body = b"text/html; charset=utf-8", self._html().encode()
+        listed = [{"path": p, "type": k} for p, k in self._kinds.items()]
+        if exchange.scope["path"] not in ("", "/"):
+            said = "the path begins with no adapter"
+            problem = HttpProblem("not-found", said, members={"adapters": listed})
+            await exchange.refuse(problem)
+        elif b"text/html" in exchange.headers.get(b"accept", b""):
+            page = self._html().encode()
+            await exchange.answer(Answer(200, "text/html; charset=utf-8", page))
         else:
-            kind = b"application/json"
-            listed = [{"path": p, "type": k} for p, k in self._kinds.items()]
-            body = json.dumps(
-                {"adapters": listed}
-                if found
-                else {
-                    "type": "about:blank",
-                    "title": "Not Found",
-                    "status": 404,
-                    "detail": "the path begins with no adapter",
-                    "adapters": listed,
-                }
-            ).encode()
-            kind = kind if found else b"application/problem+json"
-        headers = [
-            (b"content-type", kind),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        status = 200 if found else 404
-        await send(
-            {"type": "http.response.start", "status": status, "headers": headers}
-        )
-        content = b"" if scope["method"] == "HEAD" else body
-        await send({"type": "http.response.body", "body": content})
+            body = json_bytes({"adapters": listed})
+            await exchange.answer(Answer(200, JSON_TYPE, body))
 
     def _html(self) -> str:
         rows = "".join(

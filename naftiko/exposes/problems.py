@@ -1,6 +1,7 @@
 """What goes wrong → a problem document (RFC 9457): status, type, title, detail.
 
-The one place that knows which error is which status. A caller learns what to do
+The one place that knows which error, and which refusal, is which status: of REST
+adapters and skills, and of what stands before any adapter. A caller learns what to do
 differently; what only the operator can change (URLs, variables, files) goes to the
 log. This module must not know requests or routes.
 """
@@ -48,10 +49,14 @@ KINDS: dict[str, tuple[int, str]] = {
     "arguments": (400, "Arguments are missing or wrong"),
     "malformed-request": (400, "The request is malformed"),
     "caller-variable": (401, "A header with a credential of yours is missing"),
+    "unauthorized": (401, "The credentials are missing or wrong"),
+    "forbidden": (403, "The credentials do not allow this"),
+    "other-origin": (403, "A page of another origin may not do this"),
     "not-found": (404, "Nothing is served at this path"),
     "method-not-allowed": (405, "The path does not take this method"),
     "not-acceptable": (406, "None of the media types of the value is acceptable"),
     "too-large": (413, "The request body is too large"),
+    "unknown-host": (421, "The server is not known by this name"),
     "unsupported-media-type": (415, "The media type of the request is not read here"),
     "configuration": (500, "The server is not set up for this operation"),
     "failed": (500, "The operation failed"),
@@ -64,6 +69,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "unreachable": (502, "The upstream API gave no response"),
     "busy": (503, "Too many requests at the same time"),
     "stopping": (503, "The server stops"),
+    "unverified": (503, "The credentials cannot be checked at the moment"),
     "timeout": (504, "The upstream API took too long"),
 }
 
@@ -149,7 +155,7 @@ CUT_OFF = HttpProblem(
     "stopping",
     "it was cut off; whether the upstream API has done its part is not known",
     headers=(("Retry-After", str(RETRY_AFTER)), ("Connection", "close")),
-).answer()
+)
 
 
 def wrong_arguments(wrong: Iterable[WrongArgument]) -> HttpProblem:
@@ -157,6 +163,12 @@ def wrong_arguments(wrong: Iterable[WrongArgument]) -> HttpProblem:
     wrong = tuple(wrong)
     said = "; ".join(f"'{shorten(w.name)}' {w.reason}" for w in wrong)
     return HttpProblem("arguments", said, errors=wrong)
+
+
+def unauthorized(detail: str, *challenges: str) -> HttpProblem:
+    """Return the problem of a caller whose credentials are missing or wrong."""
+    asked = tuple(("WWW-Authenticate", challenge) for challenge in challenges)
+    return HttpProblem("unauthorized", detail, headers=asked)
 
 
 def missing_header(header: str) -> HttpProblem:

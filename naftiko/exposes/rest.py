@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from naftiko.exposes.answers import JSON_TYPE, Answer, headers_of
+from naftiko.exposes.answers import JSON_TYPE, Answer
 from naftiko.exposes.callers import CallerVariables
 from naftiko.exposes.connection import Exchange, Gone
 from naftiko.exposes.endpoint import Endpoint
@@ -55,16 +55,20 @@ class RestApp:
         self.options = options
         self._callers = CallerVariables(options.variable_headers)
         self._active = 0
-        self.replace(engine, exposes)
+        self.replace(self.prepare(engine, exposes))
 
     @property
     def exposes(self) -> Exposes:
         """The adapter that is served."""
         return self._served.exposes
 
-    def replace(self, engine: Engine, exposes: Exposes) -> None:
+    def prepare(self, engine: Engine, exposes: Exposes) -> _Served:
+        """Make another version ready to be served; what is served stays."""
+        return _Served(engine, exposes, self.options, self._callers)
+
+    def replace(self, version: _Served) -> None:
         """Serve another version; requests under way finish with the one they have."""
-        self._served = _Served(engine, exposes, self.options, self._callers)
+        self._served = version
 
     def is_open(self, scope: Scope) -> bool:
         """Tell whether a request needs no credentials: it asks for the page.
@@ -85,8 +89,7 @@ class RestApp:
             return
         if scope["type"] != "http":
             return
-        headers = headers_of(scope)
-        exchange = Exchange(scope, receive, send, headers)
+        exchange = Exchange(scope, receive, send)
         if self._active >= self.options.max_concurrency:
             await exchange.refuse(
                 HttpProblem(

@@ -151,8 +151,10 @@ class Server:
         """
         places = self._places()
         if not sockets:  # else somebody has told it already
+            for warning in (w for place, _ in places for w in place.warnings):
+                _log.warning("%s", warning)
             for site in self.sites:
-                tell_unusable(site.capability, site.source.file)
+                site.tell_unserved()
         given = iter(sockets)
         listeners: list[Listener] = []
         try:
@@ -196,7 +198,8 @@ class Server:
                 for entry in served
             ]
             self._check_prefixes()
-            return [(places[0], tuple(served))] if served else []
+            told = tuple(w for place in places for w in place.warnings)
+            return [(places[0]._replace(warnings=told), tuple(served))]
         found: list[tuple[Place, tuple[Served, ...]]] = []
         taken: dict[int, str] = {}
         for entry in served:
@@ -268,7 +271,8 @@ class Server:
                     extra={"url": served.state.url},
                 )
             if self.plan.watch:
-                tasks.append(asyncio.create_task(self._watch()))
+                watching = asyncio.create_task(self._watch())
+                stack.callback(watching.cancel)
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait([stopping, *tasks], return_when="FIRST_COMPLETED")
             stopping.cancel()
@@ -339,9 +343,6 @@ class Server:
             _log.warning("an adapter did not end in time")
         for server in servers:
             server.force_exit = True
-        for task in tasks:
-            if task.get_coro().__name__ == "_watch":  # type: ignore[union-attr]
-                task.cancel()
         done, late = await asyncio.wait(tasks, timeout=_LAST) if tasks else ((), ())
         for task in late:
             task.cancel()
@@ -371,6 +372,12 @@ class Server:
                     versions[site] = site.prepare(loaded)
                 except NaftikoError as error:
                     problems.append(str(error))
+                except Exception:  # noqa: BLE001 - this server goes on
+                    _log.exception("%s cannot be reloaded", site.source.file)
+                    problems.append(
+                        f"{site.source.file}: an error in the server itself; the log"
+                        " has it"
+                    )
             try:
                 check_variables(
                     self.plan.options.variable_headers,
@@ -399,6 +406,13 @@ class Server:
                 _log.info("reloaded %s", ", ".join(s.source.file for s in versions))
             return Reloaded(not problems, (*problems, *notes))
 
+    async def reload_unasked(self) -> None:
+        """Reload where nobody waits for an answer: what came of it is in the log."""
+        try:
+            await self.reload()
+        except Exception:  # noqa: BLE001 - this server goes on
+            _log.exception("reloading failed")
+
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_WATCH)
@@ -406,7 +420,7 @@ class Server:
                 # An editor may still be writing.
                 await asyncio.sleep(_WATCH / 5)
                 self._known = self._stamps()
-                await self.reload()
+                await self.reload_unasked()
 
     def _stamps(self) -> list[tuple[str, int, int]]:
         found = []
@@ -541,6 +555,6 @@ async def serve(plan: Plan, host: Host, sockets: Sequence[socket.socket] = ()) -
         running.add_signal_handler(signal.SIGINT, server.interrupt)
     with suppress(AttributeError, ValueError):
         running.add_signal_handler(
-            signal.SIGHUP, lambda: asyncio.ensure_future(server.reload())
+            signal.SIGHUP, lambda: asyncio.ensure_future(server.reload_unasked())
         )
     await server.run(listeners)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
+from naftiko.exposes.adapters import TYPES, app_of, guarded
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.guard import Guard
 from naftiko.exposes.host import Adapter
-from naftiko.exposes.logs import AccessLog
+from naftiko.exposes.logs import AccessLog, tell_unusable
 from naftiko.exposes.observability import declared, is_observed
 from naftiko.exposes.origins import Origins, is_loopback
 from naftiko.exposes.telemetry import Traced
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from naftiko.capability import Capability
+    from naftiko.exposes.guard import Guard
     from naftiko.exposes.host import Host
     from naftiko.exposes.options import Options
     from naftiko.exposes.telemetry import Telemetry
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
     from naftiko.transport import AsyncTransport
 
 _log = logging.getLogger("naftiko.serve")
-_APPS = {
-    "rest": ("rest", "RestApp"),
-    "mcp": ("mcp", "McpApp"),
-    "skill": ("skill", "SkillApp"),
-    "control": ("control", "ControlApp"),
-}
 
 
 class Source(NamedTuple):
@@ -71,10 +65,15 @@ class Source(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an adapter is to be served."""
+    """Where adapters are to be served.
+
+    Attributes:
+        warnings: What the operator should know of it.
+    """
 
     host: str
     port: int
+    warnings: tuple[str, ...] = ()
 
 
 class Served:
@@ -85,7 +84,7 @@ class Served:
         self.app = app
         self.exposes = exposes
         self.name = exposes.namespace or exposes.type
-        self.guarded = site.guard(app, exposes)
+        self.guarded = guarded(app, exposes, site.engine)
         answer: Any = self._answer
         if exposes.type != "mcp":
             # MCP has a check of its own, with what its specification asks for.
@@ -137,13 +136,12 @@ class Site:
         self.source = source
         self.options = options
         self._transport = transport
-        self._host = host
         self._only = tuple(only)
         self.capability = source.load()
         self._telemetry: Telemetry | None = None
         self.engine = self._engine(self.capability)
         self.served = [
-            Served(self, self._app(exposes), exposes)
+            Served(self, app_of(self.engine, exposes, options, host), exposes)
             for exposes in self._chosen(self.capability)
         ]
 
@@ -160,20 +158,24 @@ class Site:
 
         One that talks over standard input and output is served alone, by `--stdio`.
         """
-        exposes = [e for e in capability.exposes if e.type in _APPS]
+        exposes = [e for e in capability.exposes if e.type in TYPES]
         if not exposes:
             raise ServeError(
                 f"{self.source.file}: Capability must expose at least one endpoint.",
                 hint="add `exposes:` with an adapter of type rest, mcp, skill or"
                 " control; its operations can be called without",
             )
-        chosen = [
+        return [
             e
             for e in exposes
             if e.transport != "stdio"
             and (not self._only or (e.namespace or e.type) in self._only)
         ]
-        for entry in exposes:
+
+    def tell_unserved(self) -> None:
+        """Log what of the document is not served, or nobody can call."""
+        tell_unusable(self.capability, self.source.file)
+        for entry in self.capability.exposes:
             if entry.transport == "stdio" and not self._only:
                 _log.info(
                     "%s: '%s' talks over standard input and output: serve it with"
@@ -181,34 +183,10 @@ class Site:
                     self.source.file,
                     entry.namespace,
                 )
-        return chosen
 
     def names(self) -> list[str]:
         """Return what `--adapter` may name here."""
         return [e.namespace or e.type for e in self.capability.exposes]
-
-    def _app(self, exposes: Exposes) -> Any:
-        module, name = _APPS[exposes.type]
-        try:
-            kind = getattr(import_module(f"naftiko.exposes.{module}"), name)
-        except ImportError as error:
-            raise ServeError(
-                f"serving {exposes.type} needs '{error.name}', which is not installed",
-                hint="pip install 'naftiko[serve]'",
-            ) from None
-        if exposes.type == "control":
-            return kind(self.engine, exposes, self.options, self._host)
-        return kind(self.engine, exposes, self.options)
-
-    def guard(self, app: Any, exposes: Exposes, engine: Engine | None = None) -> Guard:
-        """Return an application behind what the document asks of callers."""
-        return Guard(
-            app,
-            exposes,
-            (engine or self.engine).capability.variables,
-            self._transport,
-            is_open=getattr(app, "is_open", None),
-        )
 
     def observe(self, telemetry: Telemetry) -> None:
         """Trace the requests to come, unless the document refuses it."""
@@ -248,15 +226,23 @@ class Site:
                     hint="declare it again, or restart with --allow-public",
                 )
         engine = self._engine(capability)
-        guards = {
-            key: self.guard(served.app, chosen[key], engine)
+        stay = [
+            (served, exposes)
             for served in self.served
-            if (key := _key(served.exposes)) in chosen
-        }
-        return Version(engine, chosen, guards)
+            if (exposes := chosen.get(_key(served.exposes))) is not None
+        ]
+        return Version(
+            engine,
+            chosen,
+            {_key(e): served.app.prepare(engine, e) for served, e in stay},
+            {_key(e): guarded(served.app, e, engine) for served, e in stay},
+        )
 
     def serve(self, version: Version) -> list[str]:
-        """Serve a version that was made ready; return what needs a restart."""
+        """Serve a version that was made ready; return what needs a restart.
+
+        Nothing in here may raise: some adapters would be new, and others old.
+        """
         before_reload = self.capability
         self.engine, self.capability = version.engine, version.engine.capability
         new = dict(version.exposes)
@@ -270,7 +256,7 @@ class Site:
             before = served.exposes
             if (exposes.port, exposes.address) != (before.port, before.address):
                 notes.append(f"'{served.name}' moves when the server is restarted")
-            served.app.replace(self.engine, exposes)
+            served.app.replace(version.adapters[key])
             served.exposes = exposes
             served.guarded = version.guards[key]
         return notes + [
@@ -292,10 +278,15 @@ class Site:
 
 
 class Version(NamedTuple):
-    """A version of a document, ready to be served in the place of another."""
+    """A version of a document, ready to be served in the place of another.
+
+    Attributes:
+        adapters: What each application takes as its next version.
+    """
 
     engine: Engine
     exposes: Mapping[tuple[str, str], Exposes]
+    adapters: Mapping[tuple[str, str], Any]
     guards: Mapping[tuple[str, str], Guard]
 
 
@@ -329,12 +320,12 @@ def place_of(
     """
     name = exposes.namespace or exposes.type
     wanted = host or exposes.address or "localhost"
+    warnings: tuple[str, ...] = ()
     if not is_loopback(wanted) and exposes.authentication is None:
         if allow_public:
-            _log.warning(
-                "'%s' is open to everyone who reaches %s: it has no authentication",
-                name,
-                wanted,
+            warnings = (
+                f"'{name}' is open to everyone who reaches {wanted}: it has no"
+                " authentication",
             )
         elif host:
             raise ServeError(
@@ -342,11 +333,9 @@ def place_of(
                 hint="declare `authentication`, or confirm it with --allow-public",
             )
         else:
-            _log.warning(
-                "'%s' has no authentication, so it is not served at %s but to this"
-                " machine only; --allow-public confirms it [W-address-public]",
-                name,
-                wanted,
+            warnings = (
+                f"'{name}' has no authentication, so it is not served at {wanted} but"
+                " to this machine only; --allow-public confirms it [W-address-public]",
             )
             wanted = "localhost"
     chosen = exposes.port if port is None else port
@@ -355,7 +344,7 @@ def place_of(
             f"'{name}' has no port",
             hint=f"add `port:`, or give --port {name}=8080",
         )
-    return Place(wanted, chosen)
+    return Place(wanted, chosen, warnings)
 
 
 def check_base_uris(sources: Iterable[Source], served: Iterable[Capability]) -> None:

@@ -18,7 +18,8 @@ from urllib.parse import unquote
 from naftiko.data import mappings_of, text_of
 from naftiko.document import parse_value
 from naftiko.errors import DocumentError, ServeError, did_you_mean, names_of
-from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes, send_answer
+from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes
+from naftiko.exposes.connection import Exchange
 from naftiko.exposes.credentials import path_of
 from naftiko.exposes.files import (
     FileMissing,
@@ -216,6 +217,13 @@ def _described(sibling: Exposes, action: str) -> str:
     return ""
 
 
+class _Served(NamedTuple):
+    """One version of an adapter."""
+
+    exposes: Exposes
+    skills: Mapping[str, Skill]
+
+
 class SkillApp:
     """Serve one `skill` adapter.
 
@@ -229,13 +237,24 @@ class SkillApp:
     """
 
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
-        self.exposes = exposes
-        self._skills = read_skills(engine.capability, exposes)
+        self.replace(self.prepare(engine, exposes))
 
-    def replace(self, engine: Engine, exposes: Exposes) -> None:
+    @property
+    def exposes(self) -> Exposes:
+        """The adapter that is served."""
+        return self._served.exposes
+
+    def prepare(self, engine: Engine, exposes: Exposes) -> _Served:
+        """Make another version ready to be served; what is served stays.
+
+        Raises:
+            ServeError: A tool does not say what it is.
+        """
+        return _Served(exposes, read_skills(engine.capability, exposes))
+
+    def replace(self, version: _Served) -> None:
         """Serve another version."""
-        self._skills = read_skills(engine.capability, exposes)
-        self.exposes = exposes
+        self._served = version
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -246,23 +265,25 @@ class SkillApp:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        method = scope["method"]
-        if method not in ("GET", "HEAD"):
-            allowed = (("Allow", "GET, HEAD"),)
-            if method == "OPTIONS":
-                await send_answer(send, Answer(204, headers=allowed))
-                return
-            problem = HttpProblem("method-not-allowed", "skills are only read")
-            answer = problem.answer()._replace(headers=allowed)
+        exchange = Exchange(scope, receive, send)
+        allowed = (("Allow", "GET, HEAD"),)
+        if exchange.method == "OPTIONS":
+            await exchange.answer(Answer(204, headers=allowed))
+            return
+        if exchange.method not in ("GET", "HEAD"):
+            said = "skills are only read"
+            problem = HttpProblem("method-not-allowed", said, headers=allowed)
+            await exchange.refuse(problem)
+            return
+        try:
+            # Files are read: other requests go on meanwhile.
+            answer = await asyncio.to_thread(self._answer, path_of(scope), scope)
+        except FileMissing as error:
+            await exchange.refuse(HttpProblem("not-found", str(error)))
+        except FileRefused as error:
+            await exchange.refuse(HttpProblem("malformed-request", str(error)))
         else:
-            try:
-                # Files are read: other requests go on meanwhile.
-                answer = await asyncio.to_thread(self._answer, path_of(scope), scope)
-            except FileMissing as error:
-                answer = HttpProblem("not-found", str(error)).answer()
-            except FileRefused as error:
-                answer = HttpProblem("malformed-request", str(error)).answer()
-        await send_answer(send, answer, is_head=method == "HEAD")
+            await exchange.answer(answer)
 
     def _answer(self, path: str, scope: Any) -> Answer:
         """Return what is at a path, and note in the scope which route that is.
@@ -271,7 +292,7 @@ class SkillApp:
             FileMissing: Nothing is.
             FileRefused: The path is not one that is served.
         """
-        skills = self._skills
+        skills = self._served.skills
         segments = path.strip("/").split("/")
         match segments:
             case ["" | "skills"]:

@@ -396,3 +396,8 @@ def test_reload(control: Control, run: Run) -> None:
     del control.answers["POST /config/reload"]
     code, _, errors = run("reload")
     assert (code, "/config/reload returned HTTP 404" in errors) == (1, True)
+    assert "hint: `management: {reload: true}`" in errors
+    control.answers["POST /config/reload"] = (500, {})
+    code, _, errors = run("reload")
+    assert (code, "/config/reload returned HTTP 500" in errors) == (1, True)
+    assert "hint: the log of the server says why" in errors

@@ -128,6 +128,27 @@ def test_it_is_protected_as_the_document_says() -> None:
     assert ask(app, "GET", "/openapi.json").status == 401
 
 
+def test_who_may_ask_is_for_the_application_around_it() -> None:
+    """Only MCP checks names and origins by itself, and is told those of its users."""
+    page = {"Host": "shop.test", "Origin": "http://other.test"}
+    app, _ = _app()
+    assert ask(app, "GET", "/ships/1", page).status == 200
+    adapter = {"type": "mcp", "namespace": "m", "port": 1, "tools": []}
+    capability = naftiko.load(
+        document([], capability={"exposes": [adapter]}), schema=None
+    )
+
+    async def asked_as(host: str, **options: Any) -> int:
+        app = naftiko.asgi(capability, transport=AsyncStub(), **options)
+        got = await asked(app, "GET", "/mcp", {"Host": host})
+        await app.close()
+        return got.status
+
+    assert asyncio.run(asked_as("shop.test")) == 421
+    for names in ("shop.test", ["shop.test"]):
+        assert asyncio.run(asked_as("shop.test", allowed_hosts=names)) == 405
+
+
 def test_options_are_those_of_a_server() -> None:
     """Every attribute of `Options` is a keyword."""
     app, _ = _app(max_concurrency=0)

@@ -366,7 +366,7 @@ def test_a_wrong_setting_changes_nothing(data: Any) -> None:
 def test_scripts_that_ran() -> None:
     """C11: how many, how many failed, how long they took, and when."""
     control = app(ALL)
-    control.engine.capability.scripting.stats = Stats(2, 1, 15.0, 0.0)
+    control._served.engine.capability.scripting.stats = Stats(2, 1, 15.0, 0.0)
     found = get(control, "/scripting")[1]["stats"]
     assert (found["totalExecutions"], found["totalErrors"]) == (2, 1)
     assert found["averageDurationMs"] == 7.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 import time
 from typing import Any
@@ -117,6 +118,21 @@ def test_bearer(text: str, status: int) -> None:
         assert found["www-authenticate"][0].startswith("Bearer realm=")
         assert found["content-type"] == ["application/problem+json"]
         assert SECRET.encode() not in body
+
+
+@pytest.mark.parametrize("given", [{}, {"X-Request-Id": "job-1"}])
+def test_a_refusal_is_a_problem_like_any_other(given: Any) -> None:
+    """It has a type of ours, the id of its request, and is neither kept nor guessed."""
+    _, found, body = ask(guard(BEARER), headers=given)
+    problem = json.loads(body)
+    assert problem["type"] == "urn:naftiko:problem:unauthorized"
+    assert problem["title"] == "The credentials are missing or wrong"
+    assert problem["detail"] == "a bearer token is needed"
+    (number,) = found["x-request-id"]
+    assert problem["requestId"] == number
+    assert number == given.get("X-Request-Id", number)
+    assert found["x-content-type-options"] == ["nosniff"]
+    assert found["cache-control"] == ["no-store"]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "HEAD"])
@@ -306,7 +322,9 @@ def test_serving_does_not_start_without_secrets(
 def test_a_preflight_passes() -> None:
     """A browser asks for leave without credentials; other OPTIONS need them."""
     preflight = {"Origin": "http://a", "Access-Control-Request-Method": "GET"}
-    assert ask(guard(BEARER), method="OPTIONS", headers=preflight) == (204, {}, b"")
+    code, found, body = ask(guard(BEARER), method="OPTIONS", headers=preflight)
+    assert (code, body) == (204, b"")
+    assert not {"allow", "www-authenticate", "content-type"} & found.keys()
     assert ask(guard(BEARER), method="OPTIONS")[0] == 401
     assert ask(guard(BEARER), method="GET", headers=preflight)[0] == 401
 

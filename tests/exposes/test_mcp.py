@@ -426,7 +426,7 @@ def test_a_list_of_files_is_made_each_time(tmp_path: Any) -> None:
 
 
 def _other(app: McpApp, **adapter: Any) -> None:
-    app.replace(*parts(document(**adapter), AsyncStub()))
+    app.replace(app.prepare(*parts(document(**adapter), AsyncStub())))
 
 
 def test_clients_with_a_handshake_are_told_of_changed_lists() -> None:

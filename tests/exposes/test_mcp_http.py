@@ -159,7 +159,12 @@ def test_what_it_does_not_answer(method: str, path: str, status: int) -> None:
     got = one(app, method, path, {**HOST, "accept": "text/event-stream"})
     assert got.status == status
     assert ("allow" in got.headers) == (status == 405)
-    assert got.body
+    assert bool(got.body) == (method != "HEAD")
+    if got.body:
+        kind = {404: "not-found", 405: "method-not-allowed"}[status]
+        assert got.type == "application/problem+json"
+        assert got.json["type"] == f"urn:naftiko:problem:{kind}"
+        assert got.json["requestId"] == got.headers["x-request-id"]
 
 
 @pytest.mark.parametrize(
@@ -264,16 +269,30 @@ def test_it_has_to_be_started() -> None:
     [
         ({"host": "localhost"}, Options(), 200),
         ({"host": "[::1]:99"}, Options(), 200),
+        ({"host": "LOCALHOST:3010"}, Options(), 200),
+        ({"host": "localhost.:3010"}, Options(), 200),
+        ({"host": "api.localhost:3010"}, Options(), 200),
+        ({"host": "127.1.2.3"}, Options(), 200),
+        ({"host": "[::ffff:127.0.0.1]:3010"}, Options(), 200),
+        ({"host": "FLEET.test:3010"}, Options(), 200),
         ({"host": "evil.example"}, Options(), 421),
         ({"host": "localhost.evil.example"}, Options(), 421),
         ({"host": "127.0.0.1.evil.example:80"}, Options(), 421),
         ({"host": "fleet.test"}, Options(), 200),
         ({"host": "other.test"}, Options(allowed_hosts=("other.test",)), 200),
         ({"host": "other.test:8443"}, Options(allowed_hosts=("other.test",)), 200),
-        ({"host": "other.test:1"}, Options(allowed_hosts=("other.test:2",)), 421),
+        ({"host": "Other.test"}, Options(allowed_hosts=("OTHER.test",)), 200),
+        # No page can choose a name by its port.
+        ({"host": "other.test:1"}, Options(allowed_hosts=("other.test:2",)), 200),
+        ({"host": "x.other.test"}, Options(allowed_hosts=("other.test",)), 421),
         ({"host": "any.example"}, Options(allowed_hosts=("*",)), 200),
         ({"origin": "http://localhost:5173"}, Options(), 200),
+        ({"origin": "http://api.localhost:5173"}, Options(), 200),
+        ({"origin": "http://127.1.2.3"}, Options(), 200),
         ({"origin": "https://evil.example"}, Options(), 403),
+        ({"origin": "http://localhost.evil.example"}, Options(), 403),
+        ({"origin": "ftp://localhost"}, Options(), 403),
+        ({"origin": "localhost"}, Options(), 403),
         ({"origin": "null"}, Options(), 403),
         ({"origin": "https://a.example"}, Options(cors=("https://a.example",)), 200),
         ({"origin": "https://b.example"}, Options(cors=("https://a.example",)), 403),
@@ -283,9 +302,13 @@ def test_it_has_to_be_started() -> None:
 )
 def test_names_that_are_believed(headers: Any, options: Options, status: int) -> None:
     """A page of somewhere else that points its name at this machine gets nothing."""
-    app, _ = mcp_app(tools=[CREW], options=options, address="fleet.test")
+    app, _ = mcp_app(tools=[CREW], options=options, address="Fleet.test")
     head, body = modern("tools/list")
-    assert one(app, "POST", "/mcp", {**head, **headers}, body).status == status
+    got = one(app, "POST", "/mcp", {**head, **headers}, body)
+    assert got.status == status
+    if status != 200:
+        kind = {403: "other-origin", 421: "unknown-host"}[status]
+        assert got.json["type"] == f"urn:naftiko:problem:{kind}"
 
     async def talk() -> int:
         return (await asked(app, "POST", "/mcp", {**POST, **headers}, HELLO)).status
@@ -490,7 +513,8 @@ def test_a_session_hears_of_changes_and_ends_with_the_server() -> None:
         headers = await session(app)
         async with listening(app, "GET", headers) as (came, task):
             await asyncio.sleep(0.05)
-            app.replace(*parts(document(tools=[{**CREW, "name": "b"}]), AsyncStub()))
+            other = document(tools=[{**CREW, "name": "b"}])
+            app.replace(app.prepare(*parts(other, AsyncStub())))
             told = await asyncio.wait_for(came.get(), 5)
             listed = await asked(app, "POST", "/mcp", headers, message("tools/list"))
             app.drain()

@@ -95,12 +95,22 @@ def token(
 
 
 def check(text: str, app: Any = None, server: Any = None, **declared: Any) -> Any:
-    """Send a token; return status, challenge and detail."""
+    """Send a token; return status, challenge and detail.
+
+    Every refusal has the kind of its status.
+    """
     app = app or guard({**DECLARED, **declared}, transport=server or Server())
     headers = {"Authorization": f"Bearer {text}"} if text else {}
     status, found, body = ask(app, headers=headers)
     challenge = found.get("www-authenticate", [""])[0]
-    detail = json.loads(body)["detail"] if status != 200 else ""
+    detail = ""
+    if status != 200:
+        problem = json.loads(body)
+        detail = problem["detail"]
+        kinds = {401: "unauthorized", 403: "forbidden", 503: "unverified"}
+        assert problem["type"] == f"urn:naftiko:problem:{kinds[status]}"
+        assert [problem["requestId"]] == found["x-request-id"]
+        assert ("retry-after" in found) == (status == 503)
     return status, challenge, detail
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -29,6 +30,19 @@ def status(
     **declared: Any,
 ) -> int:
     """Send one request; return the status of the response."""
+    found: int = answer(method, headers, options, server=server, **declared)[0]
+    return found
+
+
+def answer(
+    method: str,
+    headers: dict[str, str],
+    options: Options = Options(),
+    *,
+    server: Any = ("127.0.0.1", 8081),
+    **declared: Any,
+) -> tuple[int, dict[str, str], bytes]:
+    """Send one request; return status, headers and body of the response."""
     exposes = Exposes("rest", "api", **declared)
     sent: list[Any] = []
 
@@ -46,8 +60,8 @@ def status(
         "server": server,
     }
     asyncio.run(Origins(behind, options, lambda: exposes)(scope, receive, send))
-    found: int = sent[0]["status"]
-    return found
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], found, sent[1]["body"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "ODD"])
@@ -72,6 +86,24 @@ def test_a_page_of_another_origin(method: str, headers: Any, expected: int) -> N
     given = {"Host": HERE, **headers}
     assert status(method, given) == expected
     assert status(method, given, authentication={"type": "basic"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "kind"),
+    [
+        ("POST", {"Host": HERE, "Origin": "http://evil.test"}, "other-origin"),
+        ("GET", {"Host": "evil.test"}, "unknown-host"),
+    ],
+)
+def test_what_is_told_of_a_refusal(method: str, headers: Any, kind: str) -> None:
+    """It is a problem like any other, which says what the operator can do."""
+    _, found, body = answer(method, headers)
+    problem = json.loads(body)
+    assert found["content-type"] == "application/problem+json"
+    assert problem["type"] == f"urn:naftiko:problem:{kind}"
+    assert problem["requestId"] == found["x-request-id"]
+    assert found["x-content-type-options"] == "nosniff"
+    assert "--" in problem["hint"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
@@ -126,6 +158,8 @@ def test_names_that_the_operator_adds() -> None:
     """`--allowed-host`, and the address of the document, are names of its own."""
     known = Options(allowed_hosts=("api.test:443", "[fd00::7]"))
     for host in ("api.test", "API.test:8081", "[fd00::7]:1", "desk.test"):
-        assert status("GET", {"Host": host}, known, address="desk.test") == 200
+        assert status("GET", {"Host": host}, known, address="Desk.test") == 200
+    for address in ("0.0.0.0", "::"):  # Everywhere is no name.
+        assert status("GET", {"Host": "0.0.0.0:8081"}, address=address) == 421
     assert status("GET", {"Host": "other.test"}, known, address="desk.test") == 421
     assert status("GET", {"Host": "x.test"}, Options(allowed_hosts=("*",))) == 200

@@ -538,7 +538,7 @@ def test_replacing_what_is_served() -> None:
         waiting = asyncio.create_task(asked(app, "GET", "/old"))
         await asyncio.sleep(0)
         other, _ = rest_app(operation("/new", call="api.list"))
-        app.replace(other._served.engine, other.exposes)
+        app.replace(app.prepare(other._served.engine, other.exposes))
         assert (await asked(app, "GET", "/old")).status == 404
         assert (await asked(app, "GET", "/new")).status == 200
         gate.set()

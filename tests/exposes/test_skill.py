@@ -281,13 +281,15 @@ def test_methods() -> None:
     status, headers, _ = ask(skills, "/skills", method="POST")
     assert (status, headers["allow"]) == (405, ["GET, HEAD"])
     assert ask(skills, "/skills", method="OPTIONS")[0] == 204
+    for method, path in (("POST", "/skills"), ("GET", "/skills/none")):
+        _, headers, body = ask(skills, path, method=method)
+        assert [json.loads(body)["requestId"]] == headers["x-request-id"]
 
 
 def test_another_version_replaces_it() -> None:
     """After reloading the new skills are told."""
     skills = app({"name": "old"})
     other = app({"name": "new"})
-    skills.replace(
-        Engine(naftiko.load(document(), schema=None), Nobody()), other.exposes
-    )
+    engine = Engine(naftiko.load(document(), schema=None), Nobody())
+    skills.replace(skills.prepare(engine, other.exposes))
     assert [s["name"] for s in get(skills, "/skills")[1]["skills"]] == ["new"]

@@ -67,8 +67,9 @@ def observed(app: Any, collector: Collector, **settings: Any) -> tuple[Any, Tele
         Settings(endpoint=collector.url)._replace(**settings), "Front"
     )
     served = getattr(app, "_served", None) or getattr(app, "server", None)
-    if served is not None:
-        getattr(served, "served", served).engine.telemetry = telemetry
+    engine = getattr(getattr(served, "served", served), "engine", None)
+    if engine is not None:
+        engine.telemetry = telemetry
     return Traced(app, app.exposes, telemetry, "Front"), telemetry
 
 

@@ -295,7 +295,8 @@ def test_a_reload_is_heard_of(mode: Any) -> None:
     def replace(app: Any) -> None:
         new = naftiko.load(document(tools=[{**CREW, "name": "sailors"}]), schema=None)
         engine = Engine(new, app._engine.transport)
-        app._adapter.replace(engine, new.exposes[0])
+        adapter = app._adapter
+        adapter.replace(adapter.prepare(engine, new.exposes[0]))
 
     with ships(tools=[CREW]) as (url, app, _):
         assert asyncio.run(talk(f"{url}/mcp", app)) == ["crew", "sailors"]

@@ -163,7 +163,12 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
             f"{base}/other/mcp", json=call, headers=accept, timeout=5
         )
         assert answer.status_code == 200
-        assert requests.get(f"{base}/nowhere", timeout=5).status_code == 404
+        nowhere = requests.get(f"{base}/nowhere", timeout=5)
+        problem = nowhere.json()
+        assert nowhere.status_code == 404
+        assert problem["type"] == "urn:naftiko:problem:not-found"
+        assert problem["requestId"] == nowhere.headers["X-Request-Id"]
+        assert problem["adapters"] == listed
         page = requests.get(base, headers={"Accept": "text/html"}, timeout=5)
         assert '<a href="/one/shop/docs">' in page.text
 
@@ -410,6 +415,7 @@ def test_a_request_that_is_cut_off_is_told(
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:naftiko:problem:stopping"
+    assert answer.json()["requestId"] == answer.headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -497,6 +503,109 @@ def test_a_broken_edit_keeps_the_old_version(
         assert requests.get(url, timeout=5).status_code == 404
         answer = requests.post(f"{control}/config/reload", timeout=5)
         assert answer.json() == {"status": "reloaded", "problems": []}
+
+
+def _served_now(server: Server) -> tuple[int, str, str, int]:
+    """Return what tells the version that each of four adapters serves."""
+    shop, urls = server.urls["shop"], server.urls
+    answer = requests.post(
+        f"{urls['shop-mcp']}/mcp",
+        json={"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
+        }}},
+        headers={
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": "2026-07-28",
+            "Mcp-Method": "tools/list",
+        },
+        timeout=5,
+    )  # fmt: skip
+    tools = answer.json()["result"]["tools"]
+    skills = requests.get(f"{urls['help']}/skills", timeout=5).json()["skills"]
+    return (
+        requests.get(f"{shop}/things", timeout=5).status_code,
+        tools[0]["description"],
+        skills[0]["name"],
+        requests.get(f"{urls['control']}/status", timeout=5).status_code,
+    )
+
+
+@pytest.mark.parametrize("how", ["watch", "signal", "post"])
+def test_a_broken_edit_of_one_adapter_keeps_all_of_them(
+    tmp_path: Path, upstream: Recorder, how: str
+) -> None:
+    """Never one half of an edit, however it is noticed; mended, it is served."""
+
+    def version(new: bool, **tool: Any) -> Any:
+        tools = mcp()["tools"]
+        management = {**CONTROL["management"], "info": not new}
+        if new:
+            tools[0]["description"] = "New."
+        skill = {
+            "name": "new" if new else "old",
+            "description": "Helps.",
+            "tools": [{"name": "t", "description": "A tool.", **tool}],
+        }
+        return document(
+            rest(path="/new" if new else "/things"),
+            {**mcp(), "tools": tools},
+            {"type": "skill", "namespace": "help", "port": 0, "skills": [skill]},
+            {**CONTROL, "management": management},
+        )
+
+    good = {"from": {"sourceNamespace": "shop", "action": "things"}}
+    bad = {"from": {"sourceNamespace": "shap", "action": "things"}}
+    file = write(tmp_path / "shop.yaml", version(False, **good))
+    words = ["--reload"] if how == "watch" else []
+    with Server(file, "--base-uri", upstream.url, *words, ready=4) as server:
+        url = f"{server.urls['control']}/config/reload"
+
+        def edit(data: Any) -> Any:
+            write(file, data)
+            if how == "signal":
+                server.process.send_signal(signal.SIGHUP)
+            return requests.post(url, timeout=5) if how == "post" else None
+
+        old = (200, "List things.", "old", 200)
+        assert _served_now(server) == old
+        answer = edit(version(True, **bad))
+        line = server.wait_for("not reloaded")
+        assert "references unknown namespace 'shap'" in line["message"]
+        if answer is not None:
+            assert answer.status_code == 422
+            assert "'shap'" in answer.json()["problems"][0]
+        assert _served_now(server) == old
+        answer = edit(version(True, **good))
+        server.wait_for("^reloaded")
+        if answer is not None:
+            assert answer.json() == {"status": "reloaded", "problems": []}
+        assert _served_now(server) == (404, "New.", "new", 404)
+        assert server.stop() == 0
+        assert "Traceback" not in server.text
+
+
+def test_reloading_never_ends_a_server(tmp_path: Path) -> None:
+    """What nobody expected is told as a problem, and is in the log with its cause."""
+
+    class Broken(Source):
+        def load(self) -> Any:
+            raise RecursionError("deep")
+
+    file = write(tmp_path / "shop.yaml", document(rest()))
+
+    async def reloaded() -> Any:
+        server = serving.Server(serving.Plan([Source(str(file))], Options()))
+        server.sites[0].source = Broken(str(file))
+        try:
+            return await server.reload()
+        finally:
+            await server.transport.close()
+
+    done = asyncio.run(reloaded())
+    assert not done.is_done
+    assert done.problems == (f"{file}: an error in the server itself; the log has it",)
 
 
 def test_a_broken_document_does_not_hold_the_others(
@@ -594,6 +703,32 @@ def test_workers_share_a_port_and_are_replaced(
         for pid in (workers[1], line["worker"]):
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [((), "W-address-public"), (("--allow-public",), "is open to everyone")],
+)
+@pytest.mark.parametrize("ports", [(), ("--single-port", "0", "--host", "127.0.0.1")])
+def test_workers_repeat_no_warning(
+    tmp_path: Path, words: tuple[str, ...], told: str, ports: tuple[str, ...]
+) -> None:
+    """What the parent has told is told once, and not again by those that reload."""
+    stdio = mcp("desk", transport="stdio")
+    file = write(tmp_path / "shop.yaml", document(rest(address="0.0.0.0"), stdio))
+    with Server(file, "--workers", "2", *words, *ports) as server:
+        while server.text.count("'shop' at http") < 2:
+            server.wait_for(" at http")
+        messages = [line["message"] for line in server.lines]
+        # The address of the document does not count where all share one.
+        assert sum(told in m for m in messages) == (0 if ports else 1)
+        assert sum("serve it with --stdio" in m for m in messages) == 1
+        server.process.send_signal(signal.SIGHUP)
+        for _ in range(2):
+            server.wait_for("^reloaded")
+        assert server.stop() == 0
+        assert server.text.count("serve it with --stdio") == 1
+        assert server.text.count(told) == (0 if ports else 1)
 
 
 def _ask(url: str) -> bool:
