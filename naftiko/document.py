@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.errors import DocumentError, DocumentSyntaxError, Location, shorten
+from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,10 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 100
 #: Nodes that aliases may stand for, all together: a bomb has billions.
 MAX_ALIASED = 100_000
+
+#: What is said of a URL where a file is wanted.
+NO_FILE = "a URL is no file"
+FETCH_IT = "fetch it first: curl -o FILE URL"
 
 _CORE = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {"null": type(None), "bool": bool, "int": int, "float": float}
@@ -234,6 +239,12 @@ def _read_path(source: str | Path, name: str) -> Document:
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
+            if is_url(shown):
+                raise DocumentError(
+                    f"{without_secrets(shown)}: {NO_FILE}",
+                    code="E-unreadable",
+                    hint=FETCH_IT,
+                ) from None
             reason = getattr(error, "strerror", None) or str(error)
             raise DocumentError(
                 f"{shown}: cannot be read: {reason}", code="E-unreadable"
@@ -242,6 +253,11 @@ def _read_path(source: str | Path, name: str) -> Document:
     document.directory = directory
     document.file = None if str(source) == "-" else Path(source)
     return document
+
+
+def is_url(text: str) -> bool:
+    """Tell a URL from a path, the one of a drive too."""
+    return re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE) is not None
 
 
 def _decode(raw: bytes, name: str) -> str:

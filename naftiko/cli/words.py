@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.body import OPEN_ARGUMENT, Content
-from naftiko.errors import EXIT_USAGE, ArgumentError, names_of, shorten
+from naftiko.errors import EXIT_USAGE, ArgumentError, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 _ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
-#: A header as RFC 9110 wants its name (5.6.2).
-_FIELD = re.compile(r"\s*([\w!#$%&'*+.^`|~-]+)\s*:(.*)", re.ASCII | re.DOTALL)
-#: What the connection says about the body; another value would break the exchange.
-_FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
+#: What tells a URI from `NAMESPACE=URI`.
+_NO_NAMESPACE = re.compile(r"[/:@?#]")
 #: Body kinds that can carry a file as it is.
 _FILE_KINDS = frozenset(("multipartForm", "binary"))
 
@@ -37,7 +35,7 @@ def base_uris(given: list[str], namespaces: list[str]) -> dict[str, str] | None:
     uris: dict[str, str] = {}
     for text in given:
         name, sign, uri = text_of(text, "--base-uri").partition("=")
-        if not sign or "/" in name or ":" in name:
+        if not sign or _NO_NAMESPACE.search(name):
             name, uri = "", text
         if name in uris:
             what = f" for '{name}'" if name else ""
@@ -51,26 +49,16 @@ def base_uris(given: list[str], namespaces: list[str]) -> dict[str, str] | None:
     return uris or None
 
 
-def headers(given: list[str]) -> dict[str, str]:
+def headers(given: list[tuple[str, str]]) -> dict[str, str]:
     """Return header name → value."""
     named: dict[str, str] = {}
-    for text in given:
-        found = _FIELD.fullmatch(text_of(text, "--header"))
-        if not found:
-            raise UsageError(
-                f"'{shorten(text)}' is no header", hint="write 'Name: value'"
-            )
-        name = found[1]
-        if name.lower() in _FRAMING:
-            raise UsageError(
-                f"--header: '{name}' is set by the connection", hint="leave it out"
-            )
+    for name, value in given:
         if name.lower() in map(str.lower, named):
             raise UsageError(
                 f"--header: '{name}' is given twice",
                 hint="write its values in one, with a comma between them",
             )
-        named[name] = found[2].strip(" \t")
+        named[name] = value
     return named
 
 
@@ -80,8 +68,17 @@ def call_arguments(
     """Return argument → value; a name that stands several times has a list."""
     several: dict[str, list[Any]] = {}
     names = [parameter.name for parameter in operation.parameters]
-    for item in items:
-        name, sign, text = split_item(item, names)
+    for number, item in enumerate(items, 1):
+        found = split_item(item, names)
+        if found is None:
+            # Another word than a name may be a value, and that a secret.
+            shown = f", '{item}'," if item in names else ""
+            raise UsageError(
+                f"argument {number}{shown} is not name=value",
+                hint="write name=value, name:=JSON or name=@file;"
+                f" it takes: {names_of(names)}",
+            )
+        name, sign, text = found
         text_of(name if sign == "=@" else item, "an argument")
         several.setdefault(name, []).append(_value(name, sign, text, operation))
     given = {
@@ -115,8 +112,8 @@ def text_of(text: str, what: str) -> str:
     return text
 
 
-def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str]:
-    """Return the name, the sign and the value of an argument.
+def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str] | None:
+    """Return the name, the sign and the value of an argument; `None` for another word.
 
     A name may hold `=` or end in `:`, so the longest of the names that the operation
     takes decides where it ends.
@@ -126,12 +123,7 @@ def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str]:
         if found and name:
             return name, found[1], found[2]
     found = _ITEM.fullmatch(item)
-    if not found:
-        raise UsageError(
-            f"'{shorten(item)}' is not an argument",
-            hint="write name=value, name:=JSON or name=@file",
-        )
-    return found[1], found[2], found[3]
+    return (found[1], found[2], found[3]) if found else None
 
 
 def _value(name: str, sign: str, text: str, operation: Operation) -> Any:

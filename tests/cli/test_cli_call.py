@@ -326,8 +326,8 @@ def test_own_authorization_replaces_that_of_the_document(
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["plain"], "'plain' is not an argument"),
-        (["=x"], "'=x' is not an argument"),
+        (["plain"], "argument 1, 'plain', is not name=value"),
+        (["plain=1", "=x"], "argument 2 is not name=value"),
         (["plain:="], "is not JSON"),
         (["plain:=NaN"], "NaN is not a number in JSON"),
         (['plain:={"a":1,"a":2}'], "the member 'a' stands twice"),
@@ -337,11 +337,7 @@ def test_own_authorization_replaces_that_of_the_document(
         (["plain=@/no/such"], "cannot be read: No such file"),
         (["plain=a\udcffb"], "holds bytes that are not UTF-8"),
         (["--body", "x"], "--body: api.op takes no body"),
-        (["--header", "X"], "'X' is no header"),
-        (["--header", ": x"], "': x' is no header"),
-        (["--header", "B@d: x"], "'B@d: x' is no header"),
         (["--header", "A: 1", "--header", "a: 2"], "'a' is given twice"),
-        (["--header", "Content-Length: 3"], "is set by the connection"),
         (["--base-uri", "h.test"], "--base-uri: 'h.test' is not a base URI"),
         (["--base-uri", "apo=http://h.test"], "did you mean 'api'?"),
         (["--base-uri", "http://h.test", "--base-uri", "http://i.test"], "given twice"),
