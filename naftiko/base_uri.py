@@ -206,9 +206,16 @@ def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | 
         ArgumentError: It is not an `http`, `https`, `unix` or `http+unix` URI.
     """
     uri = given.get(namespace) if isinstance(given, Mapping) else given
-    if uri is None:
-        uri = os.environ.get(ENVIRONMENT + _upper(namespace)) or None
-    return None if uri is None else checked_uri(uri)
+    if uri is not None:
+        return checked_uri(uri)
+    variable = ENVIRONMENT + _upper(namespace)
+    uri = os.environ.get(variable)
+    if not uri:
+        return None
+    try:
+        return checked_uri(uri)
+    except ArgumentError as error:
+        raise ArgumentError(f"{variable}: {error.message}", hint=error.hint) from None
 
 
 def checked_uri(uri: Any) -> str:

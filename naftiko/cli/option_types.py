@@ -95,6 +95,13 @@ def header(text: str) -> tuple[str, str]:
     return name, value.strip(" \t")
 
 
+def file_name(text: str) -> str:
+    """Return the name of a file, which may be `-`."""
+    if not text:
+        raise refusal("the name is empty", "is a variable of the shell not set?")
+    return text
+
+
 def port_of(text: str, lowest: int = 0) -> int:
     """Return a port; 0 is for any that is free, where one is served."""
     found = _PORT.fullmatch(text)

@@ -14,6 +14,7 @@ from naftiko.cli.option_types import (
     add_choice,
     add_header,
     count_of,
+    file_name,
     seconds,
 )
 from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean
@@ -159,7 +160,11 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
 
 def _validate(command: Any) -> None:
     command.add_argument(
-        "paths", nargs="+", metavar="PATH", help="file, folder, glob or - for stdin"
+        "paths",
+        nargs="+",
+        type=file_name,
+        metavar="PATH",
+        help="file, folder, glob or - for stdin",
     )
     add_choice(
         command,
@@ -197,8 +202,14 @@ def _validate(command: Any) -> None:
     )
 
 
+def _file(command: Any) -> None:
+    command.add_argument(
+        "file", type=file_name, metavar="FILE", help="capability file, or -"
+    )
+
+
 def _list(command: Any) -> None:
-    command.add_argument("file", metavar="FILE", help="capability file, or -")
+    _file(command)
     command.add_argument("--search", metavar="TEXT", help="only what holds every word")
     add_choice(
         command,
@@ -210,7 +221,7 @@ def _list(command: Any) -> None:
 
 
 def _describe(command: Any) -> None:
-    command.add_argument("file", metavar="FILE", help="capability file, or -")
+    _file(command)
     command.add_argument("ref", metavar="REF", help="namespace.operation")
     add_choice(
         command,
@@ -224,7 +235,7 @@ def _describe(command: Any) -> None:
 def _call(command: Any) -> None:
     command.epilog = _ITEMS
     add = command.add_argument
-    add("file", metavar="FILE", help="capability file, or -")
+    _file(command)
     add("ref", metavar="REF", help="namespace.operation")
     add("items", nargs="*", default=[], metavar="NAME=VALUE", help="see below")
     add("--body", metavar="TEXT|@FILE|-", help="the whole request body")

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 #: What a header is called (RFC 9110, 5.6.2).
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 #: What browsers send as `Origin` (RFC 6454, 7).
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.ASCII)
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[\w.:\[\]%-]+", re.ASCII)
 #: What a `Host` header may hold, or any.
-_NAME = re.compile(r"[^/?#@\s*]+|\*")
+_NAME = re.compile(r"[\w.:\[\]%-]+|\*", re.ASCII)
 
 
 class _Usage(ArgumentError):
@@ -215,7 +215,12 @@ def _ports(words: Sequence[str]) -> dict[str, int]:
     """Return name of an adapter → port; `8080` alone has the empty name."""
     found: dict[str, int] = {}
     for word in words:
-        name, _, text = word.rpartition("=")
+        name, sign, text = word.rpartition("=")
+        if sign and not name:
+            raise _Usage(
+                f"--port: no adapter is named before the '=' of '{shorten(word)}'",
+                hint="write PORT, or NAME=PORT",
+            )
         try:
             port = port_of(text)
         except ArgumentTypeError as error:

@@ -9,6 +9,7 @@ from naftiko.cli.option_types import (
     add_choice,
     add_header,
     count_of,
+    file_name,
     one_of,
     port_of,
     port_there,
@@ -23,7 +24,7 @@ _known_status = one_of(*_STATUSES)
 def add_serve(command: Any) -> None:
     """Add what `naftiko serve` takes."""
     add = command.add_argument
-    add("files", nargs="+", metavar="FILE", help="capability files")
+    add("files", nargs="+", type=file_name, metavar="FILE", help="capability files")
     add("--host", metavar="ADDRESS", help="where to listen, instead of the document's")
     add(
         "--port",

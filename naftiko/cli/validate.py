@@ -69,7 +69,8 @@ def run_validate(arguments: Namespace) -> int:
         if not checked.is_readable:
             unreadable += 1
             (problem,) = checked.problems
-            fail(f"{checked.file}: {problem.message}", problem.hint)
+            file = checked.file.replace("\n", "\\n")
+            fail(f"{file}: {problem.message}", problem.hint)
         report.add(checked)
         progress.add()
     progress.end()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from naftiko.base_uri import checked_uri
 from naftiko.body import OPEN_ARGUMENT, Content
 from naftiko.errors import EXIT_USAGE, ArgumentError, names_of
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
+#: Python converts no longer ones, and nothing needs them.
+_MOST_DIGITS = 3000
 #: What tells a URI from `NAMESPACE=URI`.
 _NO_NAMESPACE = re.compile(r"[/:@?#]")
 #: Body kinds that can carry a file as it is.
@@ -43,7 +46,10 @@ def base_uris(given: list[str], namespaces: list[str]) -> dict[str, str] | None:
                 f"--base-uri is given twice{what}",
                 hint="write --base-uri NAMESPACE=URI for each namespace",
             )
-        uris[name] = uri
+        try:
+            uris[name] = checked_uri(uri)
+        except ArgumentError as error:
+            raise UsageError(f"--base-uri: {error.message}", hint=error.hint) from None
     if "" in uris:
         uris = {**dict.fromkeys(namespaces, uris.pop("")), **uris}
     return uris or None
@@ -146,7 +152,14 @@ def _value(name: str, sign: str, text: str, operation: Operation) -> Any:
 
 def _json(name: str, text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+        return json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_constant=_no_number,
+            parse_int=_integer,
+        )
+    except RecursionError:
+        raise UsageError(f"the value of '{name}' is nested too deeply") from None
     except ValueError as error:
         hint = f"write {name}='…' to give a text"
         if text.startswith("@"):
@@ -163,6 +176,12 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the member '{twice}' stands twice")
     return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits is too large")
+    return int(digits)
 
 
 def _no_number(word: str) -> Any:
@@ -193,7 +212,8 @@ def _body(text: str) -> Any:
         return _file(text[1:], f"--body {text}")
     text_of(text, "--body")
     try:
-        json.loads(text)
-    except ValueError:
+        # Only whether it is JSON: a number of any length is.
+        json.loads(text, parse_int=str)
+    except (ValueError, RecursionError):
         return text
     return Content(text.encode(), "application/json")

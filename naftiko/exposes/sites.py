@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.document import read
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
@@ -55,7 +56,10 @@ class Source(NamedTuple):
 
     def load(self) -> Capability:
         """Load it; raises what `naftiko.load` raises."""
-        capability = load(self.file)
+        # As a text, an odd name might be taken for a document.
+        is_file = self.file != "-"
+        document = read(Path(self.file), name=self.file) if is_file else read("-")
+        capability = load(document)
         if not self.base_uris:
             return capability
         rest = self.base_uris.get("")

@@ -182,6 +182,7 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
         ([rest()], ("--port", "99999"), 2, "'99999' is no port"),
         ([rest()], ("--port", "shop=" + "9" * 5000), 2, "is no port, 0 to 65535"),
         ([rest()], ("--port", "shop=٣"), 2, "'٣' is no port, 0 to 65535"),
+        ([rest()], ("--port", "=1"), 2, "no adapter is named before the '='"),
         ([rest()], ("--port", "shop"), 2, "hint: write PORT, or NAME=PORT"),
         ([rest()], ("--port", "1", "--port", "2"), 2, "--port is given twice"),
         ([rest()], ("--port", "a=1", "--port", "a=2"), 2, "given twice for 'a'"),
@@ -226,7 +227,10 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
         ),
         ([rest()], ("--variable", "X=header:X"), 4, "no document has a variable 'X'"),
         ([rest()], ("--base-uri", "nope=http://x"), 2, "no namespace is called 'nope'"),
-        ([rest()], ("--base-uri", "nonsense"), 2, "is not a base URI"),
+        ([rest()], ("--base-uri", "nonsense"), 2, "--base-uri: 'nonsense' is not a"),
+        ([rest()], ("--base-uri", ""), 2, "--base-uri: '' is not a base URI"),
+        ([rest()], ("--base-uri", "api="), 2, "--base-uri: '' is not a base URI"),
+        ([rest()], ("--cors", "https://é.test"), 2, "is no origin"),
         ([rest()], ("--tools", "some"), 2, "all, search"),
         (
             [rest(authentication={"type": "bearer", "token": "{{TOKEN}}"})],
@@ -247,6 +251,18 @@ def test_what_cannot_be_served(
     found, errors = failing(file, *words)
     assert message in errors
     assert found == code
+
+
+def test_an_odd_name_is_a_name(tmp_path: Path) -> None:
+    """A name that looks like a document is that of a file, and a URL is no file."""
+    for name, said in (
+        ("{naftiko: 1.0.0-alpha2}", "}: cannot be read: No such file"),
+        ("a\nb", "a\\nb: cannot be read: No such file"),
+        ("https://h.test/a.yaml?b", "https://h.test/a.yaml?…: a URL is no file"),
+    ):
+        code, errors = failing(name)
+        assert code == 3
+        assert said in errors
 
 
 @pytest.mark.parametrize(
