@@ -83,12 +83,13 @@ class _Answer:
     def refused(self, turned_on_by: str) -> CallError:
         """Return an error: the path is not there, or fails."""
         said = (self._object() or {}).get("error", "")
+        hint = "" if said else "if this is a control port, its log says more"
+        if self.status == 404:
+            hint = f"{turned_on_by} of the control adapter turns it on"
+            hint = hint if said else f"if this is a control port, {hint}"
         return CallError(
             f"{self.path} returned HTTP {self.status}" + (f": {said}" if said else ""),
-            hint=f"if this is a control port, {turned_on_by} of the control adapter"
-            " turns it on"
-            if self.status == 404
-            else "the log of the server says more",
+            hint=hint,
         )
 
 
@@ -171,7 +172,8 @@ def _port(given: int | None) -> int:
             return port_of(text, 1)
         except ArgumentTypeError as error:
             raise UsageError(
-                f"NAFTIKO_CONTROL_PORT: {error}", hint="--port stands before it"
+                f"NAFTIKO_CONTROL_PORT: {error}",
+                hint="write 1 to 65535, unset it, or give --port",
             ) from None
     for file in sorted([*Path().glob("*.yml"), *Path().glob("*.yaml")]):
         port = _control_port(file)
@@ -369,7 +371,7 @@ def run_scripting(arguments: Namespace) -> int:
         server.expect("/scripting", "PUT", changes)
         note("Scripting configuration updated.")
     answer = server.ask("/scripting")
-    if answer.status == 404:
+    if answer.status == 404 and answer.data():
         fail(
             "Scripting is not configured there",
             "add `management: {scripting: {}}` to the control adapter",

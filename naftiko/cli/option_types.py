@@ -95,8 +95,8 @@ def header(text: str) -> tuple[str, str]:
     return name, value.strip(" \t")
 
 
-def file_name(text: str) -> str:
-    """Return the name of a file, which may be `-`."""
+def some_name(text: str) -> str:
+    """Return a name, which is not empty."""
     if not text:
         raise refusal("the name is empty", "is a variable of the shell not set?")
     return text

@@ -14,8 +14,8 @@ from naftiko.cli.option_types import (
     add_choice,
     add_header,
     count_of,
-    file_name,
     seconds,
+    some_name,
 )
 from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean
 from naftiko.version import __version__
@@ -162,7 +162,7 @@ def _validate(command: Any) -> None:
     command.add_argument(
         "paths",
         nargs="+",
-        type=file_name,
+        type=some_name,
         metavar="PATH",
         help="file, folder, glob or - for stdin",
     )
@@ -204,7 +204,7 @@ def _validate(command: Any) -> None:
 
 def _file(command: Any) -> None:
     command.add_argument(
-        "file", type=file_name, metavar="FILE", help="capability file, or -"
+        "file", type=some_name, metavar="FILE", help="capability file, or -"
     )
 
 

@@ -9,11 +9,11 @@ from naftiko.cli.option_types import (
     add_choice,
     add_header,
     count_of,
-    file_name,
     one_of,
     port_of,
     port_there,
     seconds,
+    some_name,
 )
 
 #: What a trace can have come to, as a server tells it.
@@ -24,7 +24,7 @@ _known_status = one_of(*_STATUSES)
 def add_serve(command: Any) -> None:
     """Add what `naftiko serve` takes."""
     add = command.add_argument
-    add("files", nargs="+", type=file_name, metavar="FILE", help="capability files")
+    add("files", nargs="+", type=some_name, metavar="FILE", help="capability files")
     add("--host", metavar="ADDRESS", help="where to listen, instead of the document's")
     add(
         "--port",
@@ -124,7 +124,13 @@ def add_client(name: str, command: Any) -> None:
     """Add what a command takes that asks the control port of a server."""
     add = command.add_argument
     if name == "traces":
-        add("trace_id", nargs="?", metavar="TRACE", help="show the spans of this one")
+        add(
+            "trace_id",
+            nargs="?",
+            type=some_name,
+            metavar="TRACE",
+            help="show the spans of this one",
+        )
         add("--operation", default="", metavar="TEXT", help="only with this in it")
         add(
             "--status",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
+_IN_A_FILE = "bytes can be given in a file: name=@file, --body @file"
 #: Python converts no longer ones, and nothing needs them.
 _MOST_DIGITS = 3000
 #: What tells a URI from `NAMESPACE=URI`.
@@ -85,7 +86,7 @@ def call_arguments(
                 f" it takes: {names_of(names)}",
             )
         name, sign, text = found
-        text_of(name if sign == "=@" else item, "an argument")
+        text_of(name if sign == "=@" else item, "an argument", _IN_A_FILE)
         several.setdefault(name, []).append(_value(name, sign, text, operation))
     given = {
         name: values if len(values) > 1 else values[0]
@@ -106,14 +107,14 @@ def call_arguments(
     return given
 
 
-def text_of(text: str, what: str) -> str:
+def text_of(text: str, what: str, hint: str = "write it in UTF-8") -> str:
     """Return a word of the command line that is text."""
     try:
         text.encode()
     except UnicodeEncodeError:
         raise UsageError(
             f"{what} holds bytes that are not UTF-8",
-            hint="bytes can be given in a file: name=@file, --body @file",
+            hint=hint,
         ) from None
     return text
 
@@ -210,7 +211,7 @@ def _body(text: str) -> Any:
         return sys.stdin.buffer
     if text.startswith("@"):
         return _file(text[1:], f"--body {text}")
-    text_of(text, "--body")
+    text_of(text, "--body", _IN_A_FILE)
     try:
         # Only whether it is JSON: a number of any length is.
         json.loads(text, parse_int=str)

@@ -74,6 +74,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["serve", "f", "--workers", "9" * 5000], "9…' is not a number", "--help"),
         (["serve", "f", "--workers", "0"], "'0' is not a number", "--help"),
         (["traces", "--status", "failed"], "is not one of OK, ERROR", "--help"),
+        (["traces", ""], "TRACE: the name is empty", "variable of the shell"),
         (["list", ""], "FILE: the name is empty", "variable of the shell"),
         (["validate", BOOKSHOP, ""], "PATH: the name is empty", "variable"),
         (["serve", BOOKSHOP, ""], "FILE: the name is empty", "variable"),

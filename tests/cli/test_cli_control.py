@@ -240,14 +240,14 @@ def test_another_web_server(words: str, body: str, control: Control, run: Run) -
     assert "hint: --port and --address lead elsewhere" in errors
 
 
-@pytest.mark.parametrize("words", ["traces abc", "traces", "health"])
+@pytest.mark.parametrize("words", ["traces abc", "traces", "health", "scripting"])
 def test_another_web_server_that_has_nothing(
     words: str, control: Control, run: Run
 ) -> None:
     """A page that says 404 or 503 does not say that there are no traces."""
     for status in (404, 503):
         control.answers["GET /health/live"] = (200, {"status": "UP"})
-        for path in ("/traces", "/traces/abc", "/health/ready"):
+        for path in ("/traces", "/traces/abc", "/health/ready", "/scripting"):
             control.answers[f"GET {path}"] = (status, "<html>")
         code, text, errors = run(*words.split())
         assert (code, text) == (1, "")
