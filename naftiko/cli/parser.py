@@ -56,6 +56,10 @@ class _Parser(argparse.ArgumentParser):
             message = f"{what.split('/')[-1]} takes no value"
         self.refuse(message, hint)
 
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; the one of `argparse` says nothing when it cannot."""
+        print(self.format_help(), end="", file=file)
+
     def refuse(self, message: str, hint: str) -> NoReturn:
         """Print an error message and end with the exit code for wrong usage."""
         fail(f"{self.prog}: {message}", hint)

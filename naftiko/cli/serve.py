@@ -253,6 +253,15 @@ def _run_stdio(plan: Plan, logs: LatestLines) -> int:
         # A signal. The thread that waits for input would keep the interpreter for ever.
         logging.shutdown()
         os._exit(os.EX_OK)
+    except ExceptionGroup as error:
+        # Nobody reads the output any more, or it cannot be written.
+        unwritten, others = error.split(OSError)
+        if unwritten is None or others is not None:
+            raise
+        first: Exception = unwritten
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
     return 0
 
 

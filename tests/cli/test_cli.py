@@ -246,14 +246,19 @@ def test_interrupt_ends_quietly() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("words", [["schema"], ["list", BOOKSHOP], ["--version"]])
-def test_full_disk_is_an_error_in_words(words: list[str]) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [["schema"], ["list", BOOKSHOP], ["--version"], ["--help"], ["list", "--help"]],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_disk_is_an_error_in_words(words: list[str], unbuffered: str) -> None:
     """Output that cannot be written is an error without a traceback, exit code 1."""
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [*COMMAND, *words],
             stdout=full,
             stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             text=True,
             check=False,
         )

@@ -253,6 +253,31 @@ def test_what_cannot_be_served(
     assert found == code
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_stdio_that_cannot_be_written(tmp_path: Path) -> None:
+    """An output that is full is an error in words, one that is closed none at all."""
+    file = write(tmp_path / "shop.yaml", document(mcp()))
+    ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+    command = [sys.executable, "-m", "naftiko", "serve", str(file), "--stdio"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, input=ping, stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=30, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "error: the output cannot be written: No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        command, input=ping, stdout=writer, stderr=subprocess.PIPE,
+        text=True, timeout=30, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+
+
 def test_an_odd_name_is_a_name(tmp_path: Path) -> None:
     """A name that looks like a document is that of a file, and a URL is no file."""
     for name, said in (
