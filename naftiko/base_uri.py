@@ -22,7 +22,7 @@ from naftiko.expressions import (
     parse_base_uri,
     to_text,
 )
-from naftiko.masking import has_marker
+from naftiko.masking import has_marker, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,13 +70,12 @@ def read_base_uri(
     """
     text = "" if value is None else str(value).strip()
     path = (*at, "baseUri")
+    shown = shorten(without_secrets(text))
     if not text or _HOSTLESS.fullmatch(text):
         found.add(
             "U-base-uri-missing",
             path if written else at,
-            f"the base URI '{shorten(text)}' names no host"
-            if text
-            else "there is no base URI",
+            f"the base URI '{shown}' names no host" if text else "there is no base URI",
             "give one: base_uri='https://…' or --base-uri https://…",
         )
         return ""
@@ -84,8 +83,8 @@ def read_base_uri(
         found.add(
             "W-base-uri-scheme",
             path,
-            f"the base URI '{shorten(text)}' has no scheme; https is used",
-            f"write `https:{shorten(text)}`",
+            f"the base URI '{shown}' has no scheme; https is used",
+            f"write `https:{shown}`",
         )
         text = "https:" + text
     scheme = _SCHEME.match(text)
@@ -96,7 +95,7 @@ def read_base_uri(
         found.add(
             "U-base-uri-not-http",
             path,
-            f"the base URI '{shorten(text)}' has {what}: not an HTTP API",
+            f"the base URI '{shown}' has {what}: not an HTTP API",
             "write `https://…`, or give one: base_uri='https://…'",
         )
         return ""
@@ -105,7 +104,7 @@ def read_base_uri(
         found.add(
             "U-base-uri-not-http",
             path,
-            f"the base URI '{shorten(_without_user(text))}' is not a host, a port and a"
+            f"the base URI '{shown}' is not a host, a port and a"
             f" path{' alone: it holds ' + names_of(more) if more else ''}",
             "credentials go to `authentication`, a constant query to the paths",
         )
@@ -114,7 +113,7 @@ def read_base_uri(
         found.add(
             "W-base-uri-placeholder",
             path,
-            f"the base URI '{shorten(text)}' is a placeholder",
+            f"the base URI '{shown}' is a placeholder",
             "give the real one: base_uri='https://…' or --base-uri https://…",
         )
     return text.removesuffix("/")
@@ -207,9 +206,16 @@ def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | 
         ArgumentError: It is not an `http`, `https`, `unix` or `http+unix` URI.
     """
     uri = given.get(namespace) if isinstance(given, Mapping) else given
-    if uri is None:
-        uri = os.environ.get(ENVIRONMENT + _upper(namespace)) or None
-    return None if uri is None else checked_uri(uri)
+    if uri is not None:
+        return checked_uri(uri)
+    variable = ENVIRONMENT + _upper(namespace)
+    uri = os.environ.get(variable)
+    if not uri:
+        return None
+    try:
+        return checked_uri(uri)
+    except ArgumentError as error:
+        raise ArgumentError(f"{variable}: {error.message}", hint=error.hint) from None
 
 
 def checked_uri(uri: Any) -> str:
@@ -230,14 +236,9 @@ def checked_uri(uri: Any) -> str:
     elif _is_web(_REFERENCE.sub("1", text)):
         return text.removesuffix("/")
     raise ArgumentError(
-        f"'{shorten(_without_user(str(uri)))}' is not a base URI",
+        f"'{shorten(without_secrets(str(uri)))}' is not a base URI",
         hint="write http://…, https://… or unix:///path/of.sock, without ? and #",
     )
-
-
-def _without_user(text: str) -> str:
-    """Return a text without what may be a user name and a password."""
-    return re.sub(r"^([a-z+.-]+:/+)?.*@", r"\1…@", text, flags=re.S | re.I)
 
 
 def _is_web(text: str) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.errors import DocumentError, DocumentSyntaxError, Location, shorten
+from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,13 @@ MAX_DEPTH = 100
 #: Nodes that aliases may stand for, all together: a bomb has billions.
 MAX_ALIASED = 100_000
 
+#: What is said of a URL where a file is wanted.
+NO_FILE = "a URL is no file"
+FETCH_IT = "fetch it first: curl -o FILE URL"
+
+_SPLIT = "put adapters into files of their own: `consumes: [{import: …, location: …}]`"
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_BRACKETS = "look for brackets that are not closed"
 _CORE = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {"null": type(None), "bool": bool, "int": int, "float": float}
 _CONSTANTS: dict[str, JSON] = {
@@ -208,7 +216,7 @@ def _plain(value: Any, name: str, depth: int = 0) -> JSON:
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if depth > MAX_DEPTH:
-        _refuse(name, 1, 1, "E-yaml-depth", f"nested deeper than {MAX_DEPTH} levels")
+        _refuse(name, 1, 1, "E-yaml-depth", _TOO_DEEP, _BRACKETS)
     if isinstance(value, Mapping):
         data = {str(k): _plain(v, name, depth + 1) for k, v in value.items()}
         if len(data) < len(value):
@@ -229,14 +237,24 @@ def _read_path(source: str | Path, name: str) -> Document:
         raw = sys.stdin.buffer.read(MAX_BYTES + 1)
     else:
         path = Path(source)
-        shown, directory = name or str(source), path.parent
+        # An odd name still makes a message of one line.
+        shown, directory = (name or str(source)).replace("\n", "\\n"), path.parent
         try:
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
+            if is_url(shown):
+                raise DocumentError(
+                    f"{without_secrets(shown)}: {NO_FILE}",
+                    code="E-unreadable",
+                    hint=FETCH_IT,
+                ) from None
             reason = getattr(error, "strerror", None) or str(error)
+            is_folder = isinstance(error, IsADirectoryError)
             raise DocumentError(
-                f"{shown}: cannot be read: {reason}", code="E-unreadable"
+                f"{shown}: cannot be read: {reason}",
+                code="E-unreadable",
+                hint="name a file in it" if is_folder else "",
             ) from None
     document = read_text(_decode(raw, shown), shown)
     document.directory = directory
@@ -244,9 +262,14 @@ def _read_path(source: str | Path, name: str) -> Document:
     return document
 
 
+def is_url(text: str) -> bool:
+    """Tell a URL from a path, the one of a drive too."""
+    return re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE) is not None
+
+
 def _decode(raw: bytes, name: str) -> str:
     if len(raw) > MAX_BYTES:
-        _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
+        _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB", _SPLIT)
     # Without a mark at its start, wide text still has zeros there (YAML 1.2, 5.2).
     if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)) or 0 in raw[:2]:
         what = "UTF-16 or UTF-32, not UTF-8"
@@ -263,7 +286,7 @@ def _decode(raw: bytes, name: str) -> str:
 def read_text(text: str, name: str = "<text>") -> Document:
     """Read a document from its text; see `read`."""
     if len(text) > MAX_BYTES:
-        _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB")
+        _refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB", _SPLIT)
     text = text.removeprefix("\ufeff")
     text, truncation = _without_notice(text)
     builder = _Builder(name)
@@ -735,9 +758,7 @@ class _Builder:
         )
 
     def _too_deep(self, line: int, column: int) -> NoReturn:
-        self._refuse(
-            line, column, "E-yaml-depth", f"nested deeper than {MAX_DEPTH} levels"
-        )
+        self._refuse(line, column, "E-yaml-depth", _TOO_DEEP, _BRACKETS)
 
     def _syntax_error(self, error: Any, text: str) -> NoReturn:
         mark = getattr(error, "problem_mark", None) or getattr(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TIMEOUTS = (requests.exceptions.Timeout, pools.TimeoutError, TimeoutError)
 TLS_REFUSED = "the TLS certificate or handshake was refused"
+NO_PROXY = "the proxy refused or is not there"
 
 #: What `requests` or `urllib3` raises → what happened, the most specific first.
 _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
@@ -36,7 +37,7 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.Timeout, "timed out"),
     (requests.exceptions.SSLError, TLS_REFUSED),
     (pools.SSLError, TLS_REFUSED),
-    (requests.exceptions.ProxyError, "the proxy refused or is not there"),
+    (requests.exceptions.ProxyError, NO_PROXY),
     (requests.exceptions.InvalidHeader, "a header cannot be sent"),
     (requests.exceptions.InvalidProxyURL, "the proxy URL is malformed"),
     (requests.exceptions.InvalidURL, "the URL is malformed"),
@@ -108,6 +109,8 @@ def failed(
         hint = "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of the transport"
     elif what == TLS_REFUSED:
         hint = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
+    elif what == NO_PROXY:
+        hint = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without"
     elif timed_out:
         hint = "timeout= or --timeout SECONDS waits longer"
     elif what == "no connection":

@@ -68,6 +68,15 @@ def _pattern(
     return re.compile("|".join(groups)), tuple(known[value] for value in values)
 
 
+def without_secrets(url: str) -> str:
+    """Return a URL without its user, query and fragment, where secrets may stand.
+
+    What comes before the last `@` is the user: a password may hold any character.
+    """
+    url = re.sub(r"^([a-z][a-z0-9+.-]*:/+)?.*@", r"\1…@", url, flags=re.S | re.I)
+    return re.sub(r"([?#]).*", r"\1…", url, flags=re.S)
+
+
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]")
 _CHARS = re.compile(r"\\+|[^\\]")
 #: What a backslash puts before what, in JSON and in a `repr`.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import tomllib
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from ruamel.yaml import YAML
 
 import naftiko
 
-DEPLOY = Path(__file__).parents[1] / "deploy"
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 
 
@@ -60,6 +62,51 @@ def test_labels_fit() -> None:
     assert manifest("disruption")["spec"]["selector"]["matchLabels"] == labels
     target = manifest("autoscaler")["spec"]["scaleTargetRef"]
     assert target["name"] == manifest("deployment")["metadata"]["name"]
+    # Who scales says how many there are.
+    assert "replicas" not in manifest("deployment")["spec"]
+
+
+def is_let_in(path: str) -> bool:
+    """Tell whether `.dockerignore` leaves a file in the context of the build.
+
+    The last pattern that matches the path, or a folder above, decides.
+    """
+    folders = [path, *map(str, PurePosixPath(path).parents)][:-1]
+    kept = True
+    for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines():
+        pattern = line.removeprefix("!").replace("**/", "\0")
+        if not pattern or pattern.startswith("#"):
+            continue
+        text = re.escape(pattern).replace(r"\*", "[^/]*").replace("\0", "(?:.*/)?")
+        if any(re.fullmatch(text, folder) for folder in folders):
+            kept = line.startswith("!")
+    return kept
+
+
+def test_what_the_wheel_needs_is_in_the_context() -> None:
+    """Every file of the repository that the build reads is let in."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheel = build["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = ["pyproject.toml", build["project"]["readme"]]
+    for folder in (*wheel["packages"], *wheel["force-include"]):
+        files = [file for file in (ROOT / folder).rglob("*") if file.is_file()]
+        needed += [str(file.relative_to(ROOT)) for file in files]
+    made = [file for file in needed if "__pycache__" in file]
+    assert len(needed) - len(made) > 100
+    assert [file for file in needed if not is_let_in(file)] == made
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".git/config", ".venv/bin/python", ".env", "deploy/variables.env",
+        "deploy/kubernetes/secret.yaml", "capabilities/.env", "capabilities/shop.env",
+        "naftiko/__pycache__/x.pyc", "naftiko/.cache/x", "notes.txt", "tests/x.py",
+    ],
+)  # fmt: skip
+def test_secrets_stay_out_of_the_context(path: str) -> None:
+    """Neither the repository, nor an environment, nor values of variables get in."""
+    assert not is_let_in(path)
 
 
 @pytest.mark.parametrize(

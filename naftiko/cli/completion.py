@@ -134,18 +134,18 @@ def _candidates(before: list[str], last: str) -> list[str]:
             found = _values(options[name], value) if name in options else []
             return [f"{name}={word}" for word in found if word != FILES]
         return list(dict.fromkeys(a.option_strings[-1] for a in options.values()))
-    if command == "validate":
+    if command in ("validate", "serve"):
         return [FILES]
     if command in ("list", "describe", "call"):
         found = _from_file(command, given, last) if given else [FILES]
         return found if is_ended else [w for w in found if not w.startswith("-")]
-    if given or command == "demo":
-        return []
-    if command == "completion":
+    if command == "completion" and not given:
         return list(_SCRIPTS)
-    from naftiko.schema import versions
+    if command == "schema" and not given:
+        from naftiko.schema import versions
 
-    return list(versions())
+        return list(versions())
+    return []
 
 
 def _given(
@@ -222,10 +222,10 @@ def _items(operation: Operation, given: list[str], last: str) -> list[str]:
     used = {item.partition("=")[0].removesuffix(":") for item in given}
     names = [n for n, kind in types.items() if n not in used or kind == "array"]
     found = [f"{name}=" for name in names]
-    try:
-        name, sign, text = split_item(last, types)
-    except NaftikoError:
+    split = split_item(last, types)
+    if split is None:
         return found
+    name, sign, text = split
     if sign == "=@":
         return found + _paths(f"{name}=@", text)
     if types.get(name) == "boolean":

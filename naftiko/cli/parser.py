@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.cli.console import fail
-from naftiko.cli.option_types import one_of, seconds
+from naftiko.cli.option_types import (
+    add_base_uri,
+    add_choice,
+    add_header,
+    count_of,
+    seconds,
+    some_name,
+)
 from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean
 from naftiko.version import __version__
 
@@ -29,8 +37,8 @@ the environment.
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and where help is."""
-        hint = f"see `{self.prog} --help`"
-        message = message.removeprefix("argument ")
+        message, _, hint = message.removeprefix("argument ").partition("\n  hint: ")
+        hint = hint or f"see `{self.prog} --help`"
         what, _, text = message.partition(": ")
         if text == "expected one argument":
             option = what.split("/")[-1]
@@ -40,9 +48,17 @@ class _Parser(argparse.ArgumentParser):
         elif what == "unrecognized arguments":
             first = text.removeprefix("-- ").partition(" ")[0]
             message = f"'{first}' is one argument too many"
+            if "--header" in options_of(self):
+                # It may be what stood behind a name without quotation marks.
+                message = "there is one argument too many"
+                hint = f"quote a header: --header 'Name: value'; {hint}"
         elif text.startswith("ignored explicit argument"):
             message = f"{what.split('/')[-1]} takes no value"
         self.refuse(message, hint)
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; the one of `argparse` says nothing when it cannot."""
+        print(self.format_help(), end="", file=file)
 
     def refuse(self, message: str, hint: str) -> NoReturn:
         """Print an error message and end with the exit code for wrong usage."""
@@ -95,8 +111,10 @@ def _refuse_command(parser: _Parser, word: str) -> NoReturn:
 
 
 def _refuse_option(command: _Parser, word: str, known: list[str]) -> NoReturn:
-    name = word.partition("=")[0]
-    near = did_you_mean(name, known)
+    near = did_you_mean(word.partition("=")[0], known)
+    # What is written together with it may be a secret.
+    found = re.match(r"--[\w-]+|-\w?", word)
+    name = found[0] if found else word[:2]
     hint = near or "an argument that begins with '-' stands behind `--`;"
     command.refuse(f"unknown option '{name}'", f"{hint} see `{command.prog} --help`")
 
@@ -135,11 +153,6 @@ def build_parser(names: Iterable[str] | None = None) -> _Parser:
     return parser
 
 
-def _choice(command: Any, option: str, known: tuple[str, ...], **more: Any) -> None:
-    """Add an option that takes one of a few words, and names the nearest."""
-    command.add_argument(option, choices=known, type=one_of(*known), **more)
-
-
 def _runner(name: str) -> Callable[[argparse.Namespace], int]:
     def run(arguments: argparse.Namespace) -> int:
         module = import_module(f"naftiko.cli.{_HOMES.get(name, name)}")
@@ -151,16 +164,20 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
 
 def _validate(command: Any) -> None:
     command.add_argument(
-        "paths", nargs="+", metavar="PATH", help="file, folder, glob or - for stdin"
+        "paths",
+        nargs="+",
+        type=some_name,
+        metavar="PATH",
+        help="file, folder, glob or - for stdin",
     )
-    _choice(
+    add_choice(
         command,
         "--schema",
         ("observed", "published"),
         default="observed",
         help="what real documents do (default), or the specification to the letter",
     )
-    _choice(
+    add_choice(
         command,
         "--format",
         ("text", "json", "github", "sarif"),
@@ -170,7 +187,7 @@ def _validate(command: Any) -> None:
     command.add_argument(
         "--strict", action="store_true", help="make every warning an error"
     )
-    _choice(
+    add_choice(
         command,
         "--truncated",
         ("report", "accept"),
@@ -179,7 +196,7 @@ def _validate(command: Any) -> None:
     )
     command.add_argument(
         "--jobs",
-        type=_count,
+        type=count_of("processes, such as 2, or 0 for one per core", 0),
         default=1,
         metavar="N",
         help="processes (0: one per core)",
@@ -189,10 +206,16 @@ def _validate(command: Any) -> None:
     )
 
 
+def _file(command: Any) -> None:
+    command.add_argument(
+        "file", type=some_name, metavar="FILE", help="capability file, or -"
+    )
+
+
 def _list(command: Any) -> None:
-    command.add_argument("file", metavar="FILE", help="capability file, or -")
+    _file(command)
     command.add_argument("--search", metavar="TEXT", help="only what holds every word")
-    _choice(
+    add_choice(
         command,
         "--format",
         ("table", "json"),
@@ -202,9 +225,9 @@ def _list(command: Any) -> None:
 
 
 def _describe(command: Any) -> None:
-    command.add_argument("file", metavar="FILE", help="capability file, or -")
+    _file(command)
     command.add_argument("ref", metavar="REF", help="namespace.operation")
-    _choice(
+    add_choice(
         command,
         "--format",
         ("text", "json"),
@@ -216,30 +239,18 @@ def _describe(command: Any) -> None:
 def _call(command: Any) -> None:
     command.epilog = _ITEMS
     add = command.add_argument
-    add("file", metavar="FILE", help="capability file, or -")
+    _file(command)
     add("ref", metavar="REF", help="namespace.operation")
     add("items", nargs="*", default=[], metavar="NAME=VALUE", help="see below")
     add("--body", metavar="TEXT|@FILE|-", help="the whole request body")
-    add(
-        "--base-uri",
-        action="append",
-        default=[],
-        metavar="[NS=]URI",
-        help="where to send instead; unix:///path.sock works",
-    )
-    add(
-        "--header",
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="sent as well; wins over all others",
-    )
+    add_base_uri(command)
+    add_header(command, "sent as well; wins over all others")
     add("--dry-run", action="store_true", help="print the request, send nothing")
     add("--curl", action="store_true", help="print a curl command, send nothing")
     add("--raw", action="store_true", help="print the body as it came")
     add("--include", action="store_true", help="print status and headers first")
     add("--select", metavar="JSONPATH", help="print only this part of the result")
-    _choice(
+    add_choice(
         command,
         "--output",
         ("json", "yaml", "table", "csv", "raw"),
@@ -272,7 +283,7 @@ def _demo(command: Any) -> None:
 
 
 def _completion(command: Any) -> None:
-    _choice(
+    add_choice(
         command,
         "shell",
         ("bash", "zsh", "fish"),
@@ -294,14 +305,6 @@ def _client(name: str) -> Callable[[Any], None]:
         add_client(name, command)
 
     return add
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not a number of processes, such as 2, or 0 for one per core"
-        )
-    return int(text)
 
 
 COMMANDS: dict[str, tuple[str, Callable[[Any], None]]] = {

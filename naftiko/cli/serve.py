@@ -7,10 +7,19 @@ import logging
 import os
 import re
 import sys
+from argparse import ArgumentTypeError
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from naftiko.errors import EXIT_USAGE, ArgumentError, NaftikoError, ServeError
+from naftiko.cli.option_types import is_host, port_of
+from naftiko.errors import (
+    EXIT_USAGE,
+    ArgumentError,
+    NaftikoError,
+    ServeError,
+    shorten,
+)
+from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -24,7 +33,9 @@ if TYPE_CHECKING:
 #: What a header is called (RFC 9110, 5.6.2).
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 #: What browsers send as `Origin` (RFC 6454, 7).
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.ASCII)
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[\w.:\[\]%-]+", re.ASCII)
+#: What a `Host` header may hold, or any.
+_NAME = re.compile(r"[\w.:\[\]%-]+|\*", re.ASCII)
 
 
 class _Usage(ArgumentError):
@@ -118,50 +129,83 @@ def _check_words(arguments: Namespace) -> None:
             "--port and --single-port exclude each other", hint="leave out one of them"
         )
     if arguments.stdio:
-        for option, is_given in (
-            ("--port", arguments.port),
-            ("--single-port", arguments.single_port is not None),
-            ("--host", arguments.host is not None),
-            ("--workers", arguments.workers > 1),
-            ("--reload", arguments.reload),
-            ("--variable", arguments.variable),
-        ):
-            if is_given:
-                raise _Usage(
-                    "--stdio serves one client over standard input and output, where"
-                    f" {option} means nothing",
-                    hint=f"leave out {option}",
-                )
+        _check_stdio(arguments)
+    if "-" in arguments.files:
+        _check_standard_input(arguments)
     host = arguments.host
-    if host is not None and not _is_host(host):
+    if host is not None and not is_host(host):
         raise _Usage(
-            f"--host: '{host}' is no name and no address",
+            f"--host: '{shorten(without_secrets(host))}' is no name and no address",
             hint="write localhost, 0.0.0.0 or ::1; the port goes into --port",
         )
     for origin in arguments.cors:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise _Usage(
-                f"--cors: '{origin}' is no origin",
+                f"--cors: '{shorten(without_secrets(origin))}' is no origin",
                 hint="write scheme://host[:port], without a path, or '*'",
+            )
+    for name in arguments.allowed_host:
+        if not _NAME.fullmatch(name):
+            raise _Usage(
+                f"--allowed-host: '{shorten(without_secrets(name))}' is no name of a"
+                " server",
+                hint="write it as it stands in `Host`: name or name:port, or '*'",
             )
 
 
-def _is_host(text: str) -> bool:
-    """Tell a name or an IP address from a URL, and from what holds a port."""
-    return bool(re.fullmatch(r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*", text))
+def _check_stdio(arguments: Namespace) -> None:
+    for option, is_given in (
+        ("--port", arguments.port),
+        ("--single-port", arguments.single_port is not None),
+        ("--host", arguments.host is not None),
+        ("--workers", arguments.workers > 1),
+        ("--reload", arguments.reload),
+        ("--variable", arguments.variable),
+        ("--cors", arguments.cors),
+        ("--allow-public", arguments.allow_public),
+        ("--allowed-host", arguments.allowed_host),
+        ("--stateless", arguments.stateless),
+    ):
+        if is_given:
+            raise _Usage(
+                "--stdio serves one client over standard input and output, where"
+                f" {option} means nothing",
+                hint=f"leave out {option}",
+            )
+
+
+def _check_standard_input(arguments: Namespace) -> None:
+    """Refuse what would read a document from standard input more than once."""
+    for what, is_given in (
+        ("a second '-'", arguments.files.count("-") > 1),
+        ("--stdio", arguments.stdio),
+        ("--workers", arguments.workers > 1),
+        ("--reload", arguments.reload),
+    ):
+        if is_given:
+            raise _Usage(
+                f"standard input can be read only once, which '-' and {what} exclude",
+                hint="write the document to a file",
+            )
 
 
 def _variable_headers(words: Sequence[str]) -> dict[str, str]:
     """Return variable → header for each `NAME=header:X-Name`."""
-    found = {}
+    found: dict[str, str] = {}
     for word in words:
         name, sign, rest = word.partition("=")
-        kind, colon, header = rest.partition(":")
-        is_named = name and sign and colon and _HEADER.fullmatch(header)
-        if not is_named or kind != "header":
+        kind, _, header = rest.partition(":")
+        if not name or kind != "header" or not _HEADER.fullmatch(header):
+            # What was written there may be the value itself, which nobody shall see.
+            shown = f"'{shorten(name)}' is" if name and sign else "a word is"
             raise _Usage(
-                f"--variable: '{word}' is not understood",
-                hint="write NAME=header:X-Name",
+                f"--variable: {shown} not followed by a header that callers send",
+                hint="write NAME=header:X-Name; values come from the environment",
+            )
+        if name in found:
+            raise _Usage(
+                f"--variable is given twice for '{shorten(name)}'",
+                hint="one header fills it: leave out the others",
             )
         found[name] = header
     return found
@@ -169,14 +213,25 @@ def _variable_headers(words: Sequence[str]) -> dict[str, str]:
 
 def _ports(words: Sequence[str]) -> dict[str, int]:
     """Return name of an adapter → port; `8080` alone has the empty name."""
-    found = {}
+    found: dict[str, int] = {}
     for word in words:
-        name, _, text = word.rpartition("=")
-        if not text.isdecimal() or int(text) > 65535:
+        name, sign, text = word.rpartition("=")
+        if sign and not name:
             raise _Usage(
-                f"--port: '{word}' is no port", hint="write PORT, or NAME=PORT"
+                f"--port: no adapter is named before the '=' of '{shorten(word)}'",
+                hint="write PORT, or NAME=PORT",
             )
-        found[name] = int(text)
+        try:
+            port = port_of(text)
+        except ArgumentTypeError as error:
+            raise _Usage(f"--port: {error}", hint="write PORT, or NAME=PORT") from None
+        if name in found:
+            what = f" for '{shorten(name)}'" if name else ""
+            raise _Usage(
+                f"--port is given twice{what}",
+                hint="write --port NAME=PORT for each adapter",
+            )
+        found[name] = port
     return found
 
 
@@ -198,6 +253,15 @@ def _run_stdio(plan: Plan, logs: LatestLines) -> int:
         # A signal. The thread that waits for input would keep the interpreter for ever.
         logging.shutdown()
         os._exit(os.EX_OK)
+    except ExceptionGroup as error:
+        # Nobody reads the output any more, or it cannot be written.
+        unwritten, others = error.split(OSError)
+        if unwritten is None or others is not None:
+            raise
+        first: Exception = unwritten
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
     return 0
 
 

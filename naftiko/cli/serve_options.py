@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
-from naftiko.cli.option_types import one_of, port, seconds
+from naftiko.cli.option_types import (
+    add_base_uri,
+    add_choice,
+    add_header,
+    count_of,
+    one_of,
+    port_of,
+    port_there,
+    seconds,
+    some_name,
+)
+
+#: What a trace can have come to, as a server tells it.
+_STATUSES = ("OK", "ERROR")
+_known_status = one_of(*_STATUSES)
 
 
 def add_serve(command: Any) -> None:
     """Add what `naftiko serve` takes."""
     add = command.add_argument
-    add("files", nargs="+", metavar="FILE", help="capability files")
+    add("files", nargs="+", type=some_name, metavar="FILE", help="capability files")
     add("--host", metavar="ADDRESS", help="where to listen, instead of the document's")
     add(
         "--port",
@@ -29,13 +42,13 @@ def add_serve(command: Any) -> None:
     )
     add(
         "--single-port",
-        type=port,
+        type=port_of,
         metavar="PORT",
         help="everything at one port, each adapter below its name",
     )
     add(
         "--workers",
-        type=_count,
+        type=count_of("processes, such as 2", 1),
         default=1,
         metavar="N",
         help="processes that share the ports (default: 1)",
@@ -46,13 +59,7 @@ def add_serve(command: Any) -> None:
         action="store_true",
         help="one MCP adapter on standard input and output",
     )
-    add(
-        "--base-uri",
-        action="append",
-        default=[],
-        metavar="[NS=]URI",
-        help="where to send instead; unix:///path.sock works",
-    )
+    add_base_uri(command)
     add(
         "--variable",
         action="append",
@@ -60,10 +67,10 @@ def add_serve(command: Any) -> None:
         metavar="NAME=header:X-NAME",
         help="fill a bind variable from the header of each caller",
     )
-    add(
+    add_choice(
+        command,
         "--tools",
-        type=one_of("all", "search"),
-        choices=("all", "search"),
+        ("all", "search"),
         default="all",
         help="list every MCP tool (default), or three that search, describe and call",
     )
@@ -97,17 +104,17 @@ def add_serve(command: Any) -> None:
         metavar="SECONDS",
         help="for each upstream call (default: 30)",
     )
-    add(
+    add_choice(
+        command,
         "--log-format",
-        type=one_of("text", "json"),
-        choices=("text", "json"),
+        ("text", "json"),
         default="text",
         help="how log lines are written (default: text)",
     )
-    add(
+    add_choice(
+        command,
         "--log-level",
-        type=one_of("debug", "info", "warning", "error"),
-        choices=("debug", "info", "warning", "error"),
+        ("debug", "info", "warning", "error"),
         default="info",
         help="what is logged (default: info, a line for each request)",
     )
@@ -117,9 +124,21 @@ def add_client(name: str, command: Any) -> None:
     """Add what a command takes that asks the control port of a server."""
     add = command.add_argument
     if name == "traces":
-        add("trace_id", nargs="?", metavar="TRACE", help="show the spans of this one")
+        add(
+            "trace_id",
+            nargs="?",
+            type=some_name,
+            metavar="TRACE",
+            help="show the spans of this one",
+        )
         add("--operation", default="", metavar="TEXT", help="only with this in it")
-        add("--status", default="", metavar="OK|ERROR", help="only with this status")
+        add(
+            "--status",
+            type=_status,
+            choices=_STATUSES,
+            metavar="OK|ERROR",
+            help="only with this status",
+        )
     elif name == "metrics":
         add("--filter", metavar="REGEX", help="only lines that match")
     elif name == "scripting":
@@ -132,23 +151,15 @@ def add_client(name: str, command: Any) -> None:
         )
     add(
         "--port",
-        type=port,
+        type=port_there,
         help="control port (default: NAFTIKO_CONTROL_PORT, a document here, or 9090)",
     )
     add(
         "--address",
         help="of the server (default: NAFTIKO_CONTROL_ADDRESS, or localhost)",
     )
-    add(
-        "--header",
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="sent as well, such as credentials",
-    )
+    add_header(command, "sent as well, such as credentials")
 
 
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 1000:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of processes")
-    return int(text)
+def _status(text: str) -> str:
+    return _known_status(text.upper())

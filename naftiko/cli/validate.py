@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from naftiko.cli.console import Progress, clean, fail, json_text, note, paint
+from naftiko.document import FETCH_IT, NO_FILE, is_url
 from naftiko.errors import EXIT_CALL, EXIT_OK, EXIT_USAGE, DocumentError, Problem
+from naftiko.masking import without_secrets
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ class _Checked(NamedTuple):
         return all(problem.severity != "error" for problem in self.problems)
 
 
-def _unreadable(file: str, message: str) -> _Checked:
-    problem = Problem("E-unreadable", "error", message, file=file)
+def _unreadable(file: str, message: str, hint: str = "") -> _Checked:
+    problem = Problem("E-unreadable", "error", message, hint, file=file)
     return _Checked(file, (problem,), is_readable=False)
 
 
@@ -66,7 +68,9 @@ def run_validate(arguments: Namespace) -> int:
             progress.end()
         if not checked.is_readable:
             unreadable += 1
-            fail(f"{checked.file}: {checked.problems[0].message}")
+            (problem,) = checked.problems
+            file = checked.file.replace("\n", "\\n")
+            fail(f"{file}: {problem.message}", problem.hint)
         report.add(checked)
         progress.add()
     progress.end()
@@ -123,6 +127,9 @@ def _matches(path: str, missing: list[_Checked]) -> list[str]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         is_missing = isinstance(error, FileNotFoundError)
+    if is_url(path):
+        missing.append(_unreadable(without_secrets(path), NO_FILE, FETCH_IT))
+        return []
     if not is_missing:
         missing.append(_unreadable(path, f"cannot be read: {reason}"))
         return []

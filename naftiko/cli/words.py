@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from naftiko.base_uri import checked_uri
 from naftiko.body import OPEN_ARGUMENT, Content
-from naftiko.errors import EXIT_USAGE, ArgumentError, names_of, shorten
+from naftiko.errors import EXIT_USAGE, ArgumentError, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 _ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
-#: A header as RFC 9110 wants its name (5.6.2).
-_FIELD = re.compile(r"\s*([\w!#$%&'*+.^`|~-]+)\s*:(.*)", re.ASCII | re.DOTALL)
-#: What the connection says about the body; another value would break the exchange.
-_FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
+_IN_A_FILE = "bytes can be given in a file: name=@file, --body @file"
+#: Python converts no longer ones, and nothing needs them.
+_MOST_DIGITS = 3000
+#: What tells a URI from `NAMESPACE=URI`.
+_NO_NAMESPACE = re.compile(r"[/:@?#]")
 #: Body kinds that can carry a file as it is.
 _FILE_KINDS = frozenset(("multipartForm", "binary"))
 
@@ -37,7 +39,7 @@ def base_uris(given: list[str], namespaces: list[str]) -> dict[str, str] | None:
     uris: dict[str, str] = {}
     for text in given:
         name, sign, uri = text_of(text, "--base-uri").partition("=")
-        if not sign or "/" in name or ":" in name:
+        if not sign or _NO_NAMESPACE.search(name):
             name, uri = "", text
         if name in uris:
             what = f" for '{name}'" if name else ""
@@ -45,32 +47,25 @@ def base_uris(given: list[str], namespaces: list[str]) -> dict[str, str] | None:
                 f"--base-uri is given twice{what}",
                 hint="write --base-uri NAMESPACE=URI for each namespace",
             )
-        uris[name] = uri
+        try:
+            uris[name] = checked_uri(uri)
+        except ArgumentError as error:
+            raise UsageError(f"--base-uri: {error.message}", hint=error.hint) from None
     if "" in uris:
         uris = {**dict.fromkeys(namespaces, uris.pop("")), **uris}
     return uris or None
 
 
-def headers(given: list[str]) -> dict[str, str]:
+def headers(given: list[tuple[str, str]]) -> dict[str, str]:
     """Return header name → value."""
     named: dict[str, str] = {}
-    for text in given:
-        found = _FIELD.fullmatch(text_of(text, "--header"))
-        if not found:
-            raise UsageError(
-                f"'{shorten(text)}' is no header", hint="write 'Name: value'"
-            )
-        name = found[1]
-        if name.lower() in _FRAMING:
-            raise UsageError(
-                f"--header: '{name}' is set by the connection", hint="leave it out"
-            )
+    for name, value in given:
         if name.lower() in map(str.lower, named):
             raise UsageError(
                 f"--header: '{name}' is given twice",
                 hint="write its values in one, with a comma between them",
             )
-        named[name] = found[2].strip(" \t")
+        named[name] = value
     return named
 
 
@@ -80,9 +75,18 @@ def call_arguments(
     """Return argument → value; a name that stands several times has a list."""
     several: dict[str, list[Any]] = {}
     names = [parameter.name for parameter in operation.parameters]
-    for item in items:
-        name, sign, text = split_item(item, names)
-        text_of(name if sign == "=@" else item, "an argument")
+    for number, item in enumerate(items, 1):
+        found = split_item(item, names)
+        if found is None:
+            # Another word than a name may be a value, and that a secret.
+            shown = f", '{item}'," if item in names else ""
+            raise UsageError(
+                f"argument {number}{shown} is not name=value",
+                hint="write name=value, name:=JSON or name=@file;"
+                f" it takes: {names_of(names)}",
+            )
+        name, sign, text = found
+        text_of(name if sign == "=@" else item, "an argument", _IN_A_FILE)
         several.setdefault(name, []).append(_value(name, sign, text, operation))
     given = {
         name: values if len(values) > 1 else values[0]
@@ -103,20 +107,20 @@ def call_arguments(
     return given
 
 
-def text_of(text: str, what: str) -> str:
+def text_of(text: str, what: str, hint: str = "write it in UTF-8") -> str:
     """Return a word of the command line that is text."""
     try:
         text.encode()
     except UnicodeEncodeError:
         raise UsageError(
             f"{what} holds bytes that are not UTF-8",
-            hint="bytes can be given in a file: name=@file, --body @file",
+            hint=hint,
         ) from None
     return text
 
 
-def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str]:
-    """Return the name, the sign and the value of an argument.
+def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str] | None:
+    """Return the name, the sign and the value of an argument; `None` for another word.
 
     A name may hold `=` or end in `:`, so the longest of the names that the operation
     takes decides where it ends.
@@ -126,12 +130,7 @@ def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str]:
         if found and name:
             return name, found[1], found[2]
     found = _ITEM.fullmatch(item)
-    if not found:
-        raise UsageError(
-            f"'{shorten(item)}' is not an argument",
-            hint="write name=value, name:=JSON or name=@file",
-        )
-    return found[1], found[2], found[3]
+    return (found[1], found[2], found[3]) if found else None
 
 
 def _value(name: str, sign: str, text: str, operation: Operation) -> Any:
@@ -154,7 +153,14 @@ def _value(name: str, sign: str, text: str, operation: Operation) -> Any:
 
 def _json(name: str, text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+        return json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_constant=_no_number,
+            parse_int=_integer,
+        )
+    except RecursionError:
+        raise UsageError(f"the value of '{name}' is nested too deeply") from None
     except ValueError as error:
         hint = f"write {name}='…' to give a text"
         if text.startswith("@"):
@@ -171,6 +177,12 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the member '{twice}' stands twice")
     return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits is too large")
+    return int(digits)
 
 
 def _no_number(word: str) -> Any:
@@ -199,9 +211,10 @@ def _body(text: str) -> Any:
         return sys.stdin.buffer
     if text.startswith("@"):
         return _file(text[1:], f"--body {text}")
-    text_of(text, "--body")
+    text_of(text, "--body", _IN_A_FILE)
     try:
-        json.loads(text)
-    except ValueError:
+        # Only whether it is JSON: a number of any length is.
+        json.loads(text, parse_int=str)
+    except (ValueError, RecursionError):
         return text
     return Content(text.encode(), "application/json")

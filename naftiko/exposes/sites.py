@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.document import read
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.adapters import TYPES, app_of, guarded
 from naftiko.exposes.cors import with_cors
@@ -49,7 +50,10 @@ class Source(NamedTuple):
 
     def load(self) -> Capability:
         """Load it; raises what `naftiko.load` raises."""
-        capability = load(self.file)
+        # As a text, an odd name might be taken for a document.
+        is_file = self.file != "-"
+        document = read(Path(self.file), name=self.file) if is_file else read("-")
+        capability = load(document)
         if not self.base_uris:
             return capability
         rest = self.base_uris.get("")

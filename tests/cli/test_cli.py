@@ -60,6 +60,24 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["validate", "x", "--format", "jsn"], "did you mean 'json'?", "--help"),
         (["call", "f", "r", "--timeout", "nan"], "'nan' is not a number", "--help"),
         (["call", "f", "r", "--body"], "--body needs a value", "--body=VALUE"),
+        (["call", "f", "r", "--header", "X"], "--header: what stands", "quotation"),
+        (["call", "f", "r", "--header", "A B"], "--header: 'A …' is no", "quotation"),
+        (["call", "f", "r", "--header", "B@d: x"], "is no header", "'Name: value'"),
+        (["call", "f", "r", "--header", "X: a\nb"], "the value of 'X' holds", "9110"),
+        (["call", "f", "r", "--header", "X: \udcff"], "not UTF-8", "'Name: value'"),
+        (["health", "--header", "X:", "y"], "'X:' has no value", "quotation marks"),
+        (["health", "--header", "X: ", "y"], "one argument too many", "quote a header"),
+        (["health", "--header", "connection: x"], "set by the connection", "leave it"),
+        (["health", "--port", "0"], "'0' is no port, 1 to 65535", "--help"),
+        (["health", "--port", "٣"], "'٣' is no port, 1 to 65535", "--help"),
+        (["serve", "f", "--single-port", "9" * 5000], "9…' is no port, 0 to", "--help"),
+        (["serve", "f", "--workers", "9" * 5000], "9…' is not a number", "--help"),
+        (["serve", "f", "--workers", "0"], "'0' is not a number", "--help"),
+        (["traces", "--status", "failed"], "is not one of OK, ERROR", "--help"),
+        (["traces", ""], "TRACE: the name is empty", "variable of the shell"),
+        (["list", ""], "FILE: the name is empty", "variable of the shell"),
+        (["validate", BOOKSHOP, ""], "PATH: the name is empty", "variable"),
+        (["serve", BOOKSHOP, ""], "FILE: the name is empty", "variable"),
         (["completion"], "required: SHELL", "see `naftiko completion --help`"),
         (["completion", "zhs"], "did you mean 'zsh'?", "naftiko completion --help"),
     ],
@@ -78,6 +96,58 @@ def test_wrong_usage_says_what_is_wrong_and_what_is_near(
     assert what in first
     assert second.startswith("  hint: ")
     assert hint in second
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["call", BOOKSHOP, "bookshop.get-book", "isbn=", "s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "token:s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "isbn:=s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "-us3cr3t:s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "--header", "Authorization s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "--header", "Authorization:", "s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "--header", "s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "--header", "s3cr3t=="],
+        ["call", BOOKSHOP, "bookshop.get-book", "--header", "X: s3cr3t\n"],
+        ["call", BOOKSHOP, "bookshop.get-book", "--token", "s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "--token=s3cr3t"],
+        ["call", BOOKSHOP, "bookshop.get-book", "--token:s3cr3t"],
+        ["call", BOOKSHOP, "r", "--base-uri", "ftp://s3cr3t:s3cr3t@h.test"],
+        ["call", BOOKSHOP, "r", "--base-uri", "s3cr3t:s3cr3t@h.test"],
+        ["call", BOOKSHOP, "r", "--base-uri", "s3cr3t@h.test?a=s3cr3t"],
+        ["call", BOOKSHOP, "r", "--base-uri", "https://h.test/?token=s3cr3t"],
+        ["call", BOOKSHOP, "r", "--base-uri", "https://h.test/#token=s3cr3t"],
+        ["call", "https://s3cr3t@h.test/c.yaml?token=s3cr3t", "r"],
+        ["list", "https://s3cr3t:s3/cr3t@h.test/c.yaml"],
+        ["validate", "https://h.test/c.yaml?token=s3cr3t"],
+        ["validate", "https://h.test/c.yaml?token=s3cr3t", "--format", "json"],
+        ["serve", "https://h.test/c.yaml?token=s3cr3t"],
+        ["serve", BOOKSHOP, "--variable", "TOKEN=s3cr3t"],
+        ["serve", BOOKSHOP, "--variable", "TOKEN=header:s3cr3t s3cr3t"],
+        ["serve", BOOKSHOP, "--variable", "s3cr3t"],
+        ["serve", BOOKSHOP, "--base-uri", "https://s3cr3t@h.test"],
+        ["serve", BOOKSHOP, "--base-uri", "https://h.test?s3cr3t"],
+        ["serve", BOOKSHOP, "--host", "https://s3cr3t@h.test"],
+        ["serve", BOOKSHOP, "--cors", "https://s3cr3t:s3cr3t@h.test"],
+        ["serve", BOOKSHOP, "--allowed-host", "s3cr3t@h.test"],
+        ["health", "--address", "http://s3cr3t:s3cr3t@h.test?s3cr3t"],
+        ["health", "--header", "Authorization: Bearer", "s3cr3t"],
+    ],
+)
+def test_no_message_repeats_a_secret(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a secret may stand in is not shown by the message about it."""
+    try:
+        code = main(words)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    shown = capsys.readouterr()
+    assert code in (1, 2, 3)
+    assert "error: " in shown.err
+    assert "s3" not in shown.out + shown.err
+    assert "cr3t" not in shown.out + shown.err
 
 
 def test_options_stand_anywhere() -> None:
@@ -100,13 +170,18 @@ def test_options_stand_anywhere() -> None:
     assert parsed.items == ["a=1", "b=2", "-c=3", "--dry-run"]
     assert parsed.curl
     assert not parsed.dry_run
-    assert parsed.header == ["X:1"]
+    assert parsed.header == [("X", "1")]
 
 
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
         (["list", "no-such.yaml"], 3, "cannot be read"),
+        (["list", "."], 3, "hint: name a file in it"),
+        (["list", "https://h.test/c.yaml"], 3, "hint: fetch it first"),
+        (["validate", "https://h.test/c.yaml"], 2, "hint: fetch it first"),
+        (["list", "a\n.yaml"], 3, "error: a\\n.yaml: cannot be read: No such file"),
+        (["validate", "a\n.yaml"], 2, "error: a\\n.yaml: cannot be read: No such"),
         (["describe", BOOKSHOP, "bookshop.get-boook"], 1, "bookshop.get-book"),
         (["call", BOOKSHOP, "bookshop.get-book", "x=1", "--dry-run"], 1, "'isbn'"),
         (["call", BOOKSHOP, "bookshop.get-book", "isbn"], 2, "name=value"),
@@ -171,14 +246,19 @@ def test_interrupt_ends_quietly() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("words", [["schema"], ["list", BOOKSHOP], ["--version"]])
-def test_full_disk_is_an_error_in_words(words: list[str]) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [["schema"], ["list", BOOKSHOP], ["--version"], ["--help"], ["list", "--help"]],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_disk_is_an_error_in_words(words: list[str], unbuffered: str) -> None:
     """Output that cannot be written is an error without a traceback, exit code 1."""
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [*COMMAND, *words],
             stdout=full,
             stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             text=True,
             check=False,
         )

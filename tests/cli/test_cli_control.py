@@ -129,6 +129,39 @@ def test_where_to_ask(
     assert f"at http://127.0.0.2:{gone} " in told("--port", str(gone))
     monkeypatch.setenv("NAFTIKO_CONTROL_PORT", "many")
     assert "NAFTIKO_CONTROL_PORT: 'many' is no port" in told()
+    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", "9" * 5000)
+    assert "9…' is no port, 1 to 65535" in told()
+
+
+@pytest.mark.parametrize("port", ["0", "true", "70000", "'{{PORT}}'"])
+def test_a_port_that_nothing_can_listen_at(
+    port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Z06: a document that does not say where its control port is, is passed over."""
+    text = f"capability: {{exposes: [{{type: control, port: {port}}}]}}"
+    (tmp_path / "a.yaml").write_text(text, "utf-8")
+    main(["health"])
+    assert "at http://localhost:9090 " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://localhost", "--address: 'http://localhost' is no name"),
+        ("localhost:9090", "the port goes into --port"),
+        ("a b", "'a b' is no name and no address"),
+        ("", "'' is no name and no address"),
+        ("a" * 64 + ".test", "Cannot connect to control port"),
+        ("a..test", "Cannot connect to control port"),
+    ],
+)
+def test_an_address_that_is_none(
+    address: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be a name is refused; what no name server takes leads nowhere."""
+    code = main(["health", "--port", "9", "--address", address])
+    assert said in capsys.readouterr().err
+    assert code == (1 if said.startswith("Cannot") else 2)
 
 
 def test_an_address_that_is_no_server(capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,6 +201,79 @@ def test_credentials_go_along(control: Control, run: Run) -> None:
         code, text, errors = run("metrics")
         assert (code, text) == (1, "")
         assert "--header 'Authorization: …'" in errors
+
+
+def test_any_character_in_a_header(control: Control, run: Run) -> None:
+    """A value that is not ASCII is sent as UTF-8."""
+    control.answers["GET /metrics"] = (200, "x 1\n")
+    assert run("metrics", "--header", "X-Who: é日")[0] == 0
+    sent = control.asked[-1][1]["X-Who"]
+    assert sent.encode("latin-1").decode() == "é日"
+
+
+#: What the commands ask for, and answers of 200 that no control port gives.
+_ASKED = {
+    "health": "GET /health/live",
+    "status": "GET /status",
+    "traces": "GET /traces",
+    "traces abc": "GET /traces/abc",
+    "metrics": "GET /metrics",
+    "scripting": "GET /scripting",
+    "scripting --set timeout=5": "PUT /scripting",
+    "reload": "POST /config/reload",
+}
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>hello</html>", "[]", "5", "{}", '{"adapters": 1}', "[" * 90_000]
+)
+@pytest.mark.parametrize("words", _ASKED)
+def test_another_web_server(words: str, body: str, control: Control, run: Run) -> None:
+    """A server that answers everything with 200 is not taken for one of ours."""
+    control.answers[_ASKED[words]] = (200, body)
+    control.answers["GET /health/ready"] = (200, body)
+    if words.startswith("scripting --set"):
+        control.answers["GET /scripting"] = (200, body)
+    code, text, errors = run(*words.split())
+    assert (code, text) == (1, "")
+    assert "is no naftiko control port: /" in errors
+    assert "hint: --port and --address lead elsewhere" in errors
+
+
+@pytest.mark.parametrize("words", ["traces abc", "traces", "health", "scripting"])
+def test_another_web_server_that_has_nothing(
+    words: str, control: Control, run: Run
+) -> None:
+    """A page that says 404 or 503 does not say that there are no traces."""
+    for status in (404, 503):
+        control.answers["GET /health/live"] = (200, {"status": "UP"})
+        for path in ("/traces", "/traces/abc", "/health/ready", "/scripting"):
+            control.answers[f"GET {path}"] = (status, "<html>")
+        code, text, errors = run(*words.split())
+        assert (code, text) == (1, "")
+        assert "control port" in errors
+
+
+def test_odd_members(control: Control, run: Run) -> None:
+    """Members of another kind than ours are passed over, control characters escaped."""
+    odd = {
+        "adapters": [1, {}],
+        "capability": 1,
+        "engine": [],
+        "otel": "\x1b",
+        "uptime": 5,
+    }
+    control.answers["GET /status"] = (200, odd)
+    assert run("status")[0] == 0
+    control.answers["GET /traces"] = (200, {"traces": [1, {"durationMs": "x"}]})
+    assert run("traces")[0] == 0
+    control.answers["GET /traces/x"] = (200, {"traceId": "x", "spans": [1, {}]})
+    assert run("traces", "x")[0] == 0
+    control.answers["GET /scripting"] = (
+        200,
+        {"enabled": 1, "stats": 5, "timeout": "\x1b"},
+    )
+    assert run("scripting")[1] == "Scripting: ENABLED\n  timeout: \\x1b\n"
 
 
 # --- health and status ----------------------------------------------------------------
@@ -255,7 +361,7 @@ def test_traces(control: Control, run: Run) -> None:
     rows = [line.split() for line in text.splitlines()]
     assert rows[0][:3] == ["TRACE", "ID", "OPERATION"]
     assert [row[3] for row in rows[1:]] == ["342ms", "1.2s"]
-    run("traces", "--operation", "a b", "--status", "ERROR")
+    run("traces", "--operation", "a b", "--status", "error")
     assert control.asked[-1][0] == "GET /traces?operation=a+b&status=ERROR"
     for answer in ((200, {"traces": []}), (503, {"error": "inactive"})):
         control.answers["GET /traces"] = answer
@@ -286,6 +392,10 @@ def test_one_trace(control: Control, run: Run) -> None:
     assert (code, "Trace not found: nothing" in errors) == (1, True)
     control.answers["GET /traces/x"] = (500, {})
     assert "returned HTTP 500" in run("traces", "x")[2]
+    code, _, errors = run("traces", "x", "--status", "OK")
+    assert (code, "leave out one of them" in errors) == (2, True)
+    code, _, errors = run("traces", "\udcff")
+    assert (code, "TRACE holds bytes that are not UTF-8" in errors) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -303,8 +413,9 @@ def test_metrics(control: Control, run: Run) -> None:
     assert run("metrics") == (0, text, "")
     assert run("metrics", "--filter", "^a|2$") == (0, 'a{x="1"} 1\nb 2\n', "")
     assert run("metrics", "--filter", "nothing") == (0, "", "")
-    code, _, errors = run("metrics", "--filter", "(")
-    assert (code, "--filter: no regular expression" in errors) == (1, True)
+    for pattern in ("(", "a{99999999999}", "(" * 5000):
+        code, _, errors = run("metrics", "--filter", pattern)
+        assert (code, "--filter: no regular expression" in errors) == (1, True)
     control.answers["GET /metrics"] = (503, {"error": "x"})
     code, out, errors = run("metrics")
     assert (code, out) == (1, "")
@@ -366,10 +477,14 @@ def test_scripting_is_changed(control: Control, run: Run) -> None:
 
 def test_scripting_that_fails(control: Control, run: Run) -> None:
     """Z11: an unknown field sends nothing; refusals of the server are told."""
-    for word in ("memory=1", "timeout"):
+    for word, said in (
+        ("memory=1", "Unknown scripting field: memory"),
+        ("timout=1", "did you mean 'timeout'?"),
+        ("timeout", "--set timeout has no value"),
+    ):
         code, _, errors = run("scripting", "--set", word)
         assert code == 1
-        assert f"Unknown scripting field: {word.partition('=')[0]}" in errors
+        assert said in errors
     assert control.asked == []
     code, _, errors = run("scripting")
     assert (code, "Scripting is not configured there" in errors) == (1, True)
@@ -377,9 +492,13 @@ def test_scripting_that_fails(control: Control, run: Run) -> None:
     code, _, errors = run("scripting")
     assert (code, "/scripting returned HTTP 500" in errors) == (1, True)
     control.answers["PUT /scripting"] = (400, {"error": "`timeout` is a whole number"})
-    code, _, errors = run("scripting", "--set", "timeout=soon")
-    assert code == 1
-    assert "/scripting returned HTTP 400: `timeout` is a whole number" in errors
+    for number in ("soon", "--5", "-", "٣", "9" * 5000):
+        code, _, errors = run("scripting", "--set", f"timeout={number}")
+        assert code == 1
+        assert "/scripting returned HTTP 400: `timeout` is a whole number" in errors
+        assert control.asked[-1][2] == {"timeout": number}
+    code, _, errors = run("scripting", "--set", "timeout=1", "--set", "timeout=2")
+    assert (code, "--set timeout is given twice" in errors) == (2, True)
 
 
 def test_reload(control: Control, run: Run) -> None:
@@ -396,8 +515,8 @@ def test_reload(control: Control, run: Run) -> None:
     del control.answers["POST /config/reload"]
     code, _, errors = run("reload")
     assert (code, "/config/reload returned HTTP 404" in errors) == (1, True)
-    assert "hint: `management: {reload: true}`" in errors
+    assert "`management: {reload: true}` of the control adapter turns it" in errors
     control.answers["POST /config/reload"] = (500, {})
     code, _, errors = run("reload")
     assert (code, "/config/reload returned HTTP 500" in errors) == (1, True)
-    assert "hint: the log of the server says why" in errors
+    assert "hint: if this is a control port, its log says more" in errors

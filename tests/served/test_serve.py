@@ -185,6 +185,12 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
         ([rest()], ("--adapter", "shap"), 4, "no adapter is called 'shap'"),
         ([rest()], ("--port", "x=1"), 4, "no adapter is called 'x'"),
         ([rest()], ("--port", "99999"), 2, "'99999' is no port"),
+        ([rest()], ("--port", "shop=" + "9" * 5000), 2, "is no port, 0 to 65535"),
+        ([rest()], ("--port", "shop=٣"), 2, "'٣' is no port, 0 to 65535"),
+        ([rest()], ("--port", "=1"), 2, "no adapter is named before the '='"),
+        ([rest()], ("--port", "shop"), 2, "hint: write PORT, or NAME=PORT"),
+        ([rest()], ("--port", "1", "--port", "2"), 2, "--port is given twice"),
+        ([rest()], ("--port", "a=1", "--port", "a=2"), 2, "given twice for 'a'"),
         ([rest()], ("--host", "0.0.0.0"), 4, "confirm it with --allow-public"),
         ([rest()], ("--stdio",), 4, "has no MCP adapter"),
         ([mcp(transport="stdio")], (), 4, "serve it with --stdio"),
@@ -200,6 +206,10 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
         ([rest()], ("--stdio", "--workers", "2"), 2, "leave out --workers"),
         ([rest()], ("--stdio", "--reload"), 2, "leave out --reload"),
         ([rest()], ("--stdio", "--variable", "A=header:B"), 2, "leave out --variable"),
+        ([rest()], ("--stdio", "--cors", "*"), 2, "leave out --cors"),
+        ([rest()], ("--stdio", "--allow-public"), 2, "leave out --allow-public"),
+        ([rest()], ("--stdio", "--allowed-host", "*"), 2, "leave out --allowed-host"),
+        ([rest()], ("--stdio", "--stateless"), 2, "leave out --stateless"),
         ([rest()], ("--single-port", "0", "--port", "1"), 2, "leave out one of them"),
         ([rest()], ("--host", "http://localhost"), 2, "the port goes into --port"),
         ([rest()], ("--host", "localhost:80"), 2, "the port goes into --port"),
@@ -209,10 +219,23 @@ def test_everything_under_one_port(tmp_path: Path, upstream: Recorder) -> None:
         ([rest()], ("--cors", "https://shop.test/"), 2, "without a path"),
         ([rest()], ("--variable", "X=header:a b"), 2, "NAME=header:X-Name"),
         ([rest(), rest()], ("--single-port", "0"), 4, "both want /shop/shop"),
+        ([rest()], ("--cors", "https://me@shop.test"), 2, "without a path"),
+        ([rest()], ("--allowed-host", "http://shop.test"), 2, "stands in `Host`"),
+        ([rest()], ("--allowed-host", ""), 2, "stands in `Host`"),
         ([rest()], ("--variable", "X"), 2, "NAME=header:X-Name"),
+        ([rest()], ("--variable", "X=abc"), 2, "'X' is not followed by a header"),
+        (
+            [rest()],
+            ("--variable", "X=header:A", "--variable", "X=header:B"),
+            2,
+            "--variable is given twice for 'X'",
+        ),
         ([rest()], ("--variable", "X=header:X"), 4, "no document has a variable 'X'"),
         ([rest()], ("--base-uri", "nope=http://x"), 2, "no namespace is called 'nope'"),
-        ([rest()], ("--base-uri", "nonsense"), 2, "is not a base URI"),
+        ([rest()], ("--base-uri", "nonsense"), 2, "--base-uri: 'nonsense' is not a"),
+        ([rest()], ("--base-uri", ""), 2, "--base-uri: '' is not a base URI"),
+        ([rest()], ("--base-uri", "api="), 2, "--base-uri: '' is not a base URI"),
+        ([rest()], ("--cors", "https://é.test"), 2, "is no origin"),
         ([rest()], ("--tools", "some"), 2, "all, search"),
         (
             [rest(authentication={"type": "bearer", "token": "{{TOKEN}}"})],
@@ -233,6 +256,60 @@ def test_what_cannot_be_served(
     found, errors = failing(file, *words)
     assert message in errors
     assert found == code
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_stdio_that_cannot_be_written(tmp_path: Path) -> None:
+    """An output that is full is an error in words, one that is closed none at all."""
+    file = write(tmp_path / "shop.yaml", document(mcp()))
+    ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+    command = [sys.executable, "-m", "naftiko", "serve", str(file), "--stdio"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, input=ping, stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=30, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "error: the output cannot be written: No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        command, input=ping, stdout=writer, stderr=subprocess.PIPE,
+        text=True, timeout=30, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+
+
+def test_an_odd_name_is_a_name(tmp_path: Path) -> None:
+    """A name that looks like a document is that of a file, and a URL is no file."""
+    for name, said in (
+        ("{naftiko: 1.0.0-alpha2}", "}: cannot be read: No such file"),
+        ("a\nb", "a\\nb: cannot be read: No such file"),
+        ("https://h.test/a.yaml?b", "https://h.test/a.yaml?…: a URL is no file"),
+    ):
+        code, errors = failing(name)
+        assert code == 3
+        assert said in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("-",), "a second '-'"),
+        (("--workers", "2"), "--workers"),
+        (("--reload",), "--reload"),
+        (("--stdio",), "--stdio"),
+    ],
+)
+def test_standard_input_is_read_once(words: tuple[str, ...], what: str) -> None:
+    """What would read it again is refused before it is read at all."""
+    code, errors = failing("-", *words)
+    assert code == 2
+    assert f"can be read only once, which '-' and {what} exclude" in errors
+    assert "hint: write the document to a file" in errors
 
 
 @pytest.mark.parametrize(
