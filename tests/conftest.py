@@ -32,3 +32,12 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # A `.netrc` of the one who runs the tests must not answer for a server in them.
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
     monkeypatch.setenv("NAFTIKO_CACHE", "off")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Say how a failure is seen again in the same order, which `-q` keeps to itself."""
+    seed = getattr(config.option, "randomly_seed", None)
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and seed is not None:
+        terminalreporter.write_line(f"the same order again: --randomly-seed={seed}")
