@@ -190,7 +190,7 @@ def test_a_closed_transport_refuses(server: Recorder) -> None:
     gate.set()
 
 
-@pytest.mark.parametrize("size", [1_000, 150_000, 200_000, 1_500_000])
+@pytest.mark.parametrize("size", [1_000, 150_000, 1_500_000])
 def test_a_connection_waits_for_its_next_request_longer_than_the_timeout(
     server: Recorder, size: int
 ) -> None:
@@ -199,14 +199,14 @@ def test_a_connection_waits_for_its_next_request_longer_than_the_timeout(
 
     async def act(transport: AioTransport) -> None:
         request = Request("GET", server.url)
-        for _ in range(3):
-            answer = await transport.send(request, timeout=0.5)
+        for _ in range(2):
+            answer = await transport.send(request, timeout=0.4)
             assert len(answer.body) == size
-            await asyncio.sleep(0.6)
-            async with transport.stream(request, timeout=0.5) as stream:
+            await asyncio.sleep(0.5)
+            async with transport.stream(request, timeout=0.4) as stream:
                 await asyncio.sleep(0.05)  # so that more comes than is taken
                 assert len(await stream.read()) == size
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(0.5)
 
     sending(act)
     assert server.connections == 1
