@@ -27,7 +27,7 @@ except ImportError:
     jsonschema_rs = None
 
 #: Without the faster library a comparison takes five times as long.
-MUTATIONS = 2400 if jsonschema_rs else 400
+MUTATIONS = 2000 if jsonschema_rs else 400
 
 
 @cache
