@@ -118,6 +118,16 @@ def test_links_lead_somewhere() -> None:
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def test_files_that_are_named_are_there() -> None:
+    """Every path of the project that a document names exists."""
+    kept = "benchmarks|capabilities|deploy|docs|naftiko|schemas|tests"
+    documents = [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"]
+    for path in documents:
+        text = path.read_text("utf-8")
+        for name in re.findall(rf"`((?:{kept})/[\w./-]+)`", text):
+            assert (ROOT / name).exists(), f"{path.name}: {name}"
+
+
 @pytest.mark.parametrize("name", ["demo", "tests"])
 def test_readme_has_the_commands_of_the_gate(name: str) -> None:
     """The README marks the two commands that `.ci/run` takes from it."""
