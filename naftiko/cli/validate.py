@@ -13,7 +13,14 @@ from urllib.parse import quote
 
 from naftiko.cli.console import Progress, clean, fail, json_text, note, paint
 from naftiko.document import FETCH_IT, NO_FILE, is_url
-from naftiko.errors import EXIT_CALL, EXIT_OK, EXIT_USAGE, DocumentError, Problem
+from naftiko.errors import (
+    EXIT_CALL,
+    EXIT_OK,
+    EXIT_USAGE,
+    DocumentError,
+    NaftikoError,
+    Problem,
+)
 from naftiko.masking import without_secrets
 from naftiko.version import __version__
 
@@ -175,6 +182,8 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[_Chec
         yield from map(_check, tasks)
         return
     import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
     # A forked process has every import already; where there is none, it costs 0.2 s.
     kinds = multiprocessing.get_all_start_methods()
@@ -182,10 +191,24 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[_Chec
     _check_one_ahead(options)
     # What is there now stays shared: the collector would touch it in each process.
     gc.freeze()
-    with context.Pool(count, _ignore_interrupts) as pool:
-        yield from pool.imap(
+    pool = ProcessPoolExecutor(count, context, _ignore_interrupts)
+    try:
+        yield from pool.map(
             _check, tasks, chunksize=max(1, min(32, len(files) // (count * 8)))
         )
+    except BrokenProcessPool:
+        raise NaftikoError(
+            "a process that checks files was ended from outside; is there too little"
+            " memory?",
+            hint="--jobs 1 checks one file after the other",
+        ) from None
+    except BaseException:
+        # Nobody waits for the rest.
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _ignore_interrupts() -> None:
@@ -219,7 +242,8 @@ def _check(task: tuple[str, _Options]) -> _Checked:
             truncated=options.truncated,
         )
     except DocumentError as error:
-        return _unreadable(shown, error.message.removeprefix(f"{Path(file)}: "))
+        message = error.message.removeprefix(f"{Path(file)}: ")
+        return _unreadable(shown, message, error.hint)
     return _Checked(shown, tuple(p._replace(file=shown) for p in problems))
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -332,6 +333,40 @@ def test_processes_give_the_same(
     alone = capsys.readouterr()
     assert main(["validate", str(tmp_path), "--jobs", "2"]) == 1
     assert capsys.readouterr() == alone
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("ended", ["one of its processes", "itself"])
+def test_nobody_waits_for_a_process_that_was_ended(tmp_path: Path, ended: str) -> None:
+    """One that is out of memory, or Ctrl-C: it is over, and says so."""
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    files = [tmp_path / f"{number}.yaml" for number in range(12)]
+    for file in files:
+        shutil.copy(BOOKSHOP, file)
+    with subprocess.Popen(
+        [sys.executable, "-m", "naftiko", "validate", *files, pipe, "--jobs", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        # As soon as somebody reads the pipe, and waits.
+        writer = os.open(pipe, os.O_WRONLY)
+        family = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        if ended == "itself":
+            process.send_signal(signal.SIGINT)
+        else:
+            os.kill(int(family.split()[0]), signal.SIGKILL)
+        _, errors = process.communicate(timeout=20)
+        os.close(writer)
+    assert "Traceback" not in errors
+    if ended == "itself":
+        assert process.returncode == -signal.SIGINT
+    else:
+        assert process.returncode == 1
+        assert "ended from outside" in errors
+        assert "hint: --jobs 1" in errors
+    assert not any(Path(f"/proc/{pid}").exists() for pid in family.split())
 
 
 def test_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
