@@ -25,6 +25,10 @@ MAX_DEPTH = 200
 
 _UTF8 = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"',]+)", re.IGNORECASE)
+#: Codecs of Python for names and literals, which are no encoding of a body.
+_NO_CHARSETS = frozenset(
+    ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
+)
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     # UTF-32 first: its little-endian mark begins with that of UTF-16.
@@ -102,7 +106,7 @@ def charset_of(content_type: str) -> str:
         b"\xff".decode(name, "replace")  # not every codec is one of text
     except (LookupError, ValueError):
         return "utf-8"
-    return name
+    return "utf-8" if name in _NO_CHARSETS else name
 
 
 def _charset(body: bytes, content_type: str) -> str:

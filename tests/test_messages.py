@@ -109,6 +109,7 @@ def test_a_preview_is_what_is_shown() -> None:
         ("text/plain; charset=punycode", "é".encode(), "é"),
         ("text/plain; charset=undefined", "é".encode(), "é"),
         ("text/plain; charset=base64", "é".encode(), "é"),
+        ("text/plain; charset=unicode_escape", "é\\n".encode(), "é\\n"),
         ("text/plain", b"\xff", "\ufffd"),
     ],
 )
