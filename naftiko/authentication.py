@@ -15,7 +15,7 @@ from naftiko.model import Authentication, Credential
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.findings import Findings
+    from naftiko.document.findings import Findings
     from naftiko.model import DocumentPath
 
 SUPPORTED = ("bearer", "basic", "digest", "apikey")

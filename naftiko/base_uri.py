@@ -27,8 +27,8 @@ from naftiko.masking import has_marker, without_secrets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from naftiko.document.findings import Findings
     from naftiko.expressions import Template
-    from naftiko.findings import Findings
     from naftiko.model import DocumentPath
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")

@@ -29,7 +29,7 @@ from naftiko.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.findings import Findings
+    from naftiko.document.findings import Findings
     from naftiko.model import DocumentPath
 
     JSON = Any

@@ -14,7 +14,7 @@ from naftiko.model import Exposes, Function, InputParameter, Link, Step, StepMap
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.findings import Findings
+    from naftiko.document.findings import Findings
     from naftiko.model import DocumentPath
 
     JSON = Any

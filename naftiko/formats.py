@@ -467,7 +467,7 @@ def _yaml(body: bytes, content_type: str, _schema: str = "") -> JSON:
 
 
 def _yaml_value(text: str, format: str) -> JSON:
-    from naftiko.document import parse_value
+    from naftiko.document.source import parse_value
     from naftiko.errors import DocumentError
 
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko import formats
 from naftiko.base_uri import compile_base_uri, note_templates
+from naftiko.document.findings import pointer
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
 from naftiko.expressions import (
     STEP_PATH_HINT,
@@ -25,7 +26,6 @@ from naftiko.expressions import (
     refs,
     source_of,
 )
-from naftiko.findings import pointer
 from naftiko.layout import compile_layout
 from naftiko.model import OperationSpec
 from naftiko.operation import Operation
@@ -35,8 +35,8 @@ from naftiko.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from naftiko.document.findings import Findings
     from naftiko.errors import Problem
-    from naftiko.findings import Findings
     from naftiko.model import (
         CapabilitySpec,
         DocumentPath,

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from naftiko import document as documents
 from naftiko.base_uri import override_of
 from naftiko.bindings import Variables, scope_of
 from naftiko.capability import DEFAULT_TIMEOUT, Capability, checked_names
+from naftiko.document import source as documents
+from naftiko.document.findings import Findings, best_first, pointer
+from naftiko.document.truncation import drop_incomplete, note_truncation
 from naftiko.errors import (
     ArgumentError,
     DocumentSyntaxError,
@@ -22,18 +24,16 @@ from naftiko.errors import (
     ValidationError,
     did_you_mean,
 )
-from naftiko.findings import Findings, best_first, pointer
 from naftiko.imports import resolve_imports
 from naftiko.linker import link
 from naftiko.reader import read_capability, refusal
-from naftiko.truncation import drop_incomplete, note_truncation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from requests.auth import AuthBase
 
-    from naftiko.document import Document
+    from naftiko.document.source import Document
     from naftiko.expressions import Scope
     from naftiko.model import CapabilitySpec
     from naftiko.registry import Registry
@@ -206,7 +206,7 @@ class _Stages:
             if refusal(document.data, self.found):
                 return False
         if self.schema is not None:
-            from naftiko.schema import check
+            from naftiko.document.schema import check
 
             self.broken = check(document, self.schema)
             if self.strict and self.schema != "published":

@@ -14,7 +14,7 @@ from naftiko.model import IDEMPOTENT_METHODS, SAFE_METHODS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from naftiko.document import Document
+    from naftiko.document.source import Document
     from naftiko.errors import Location, Problem
     from naftiko.layout import Layout
     from naftiko.model import InputParameter, OperationSpec, OutputParameter

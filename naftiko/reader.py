@@ -19,7 +19,7 @@ from naftiko.model import Binding, CapabilitySpec, Info
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from naftiko.findings import Findings
+    from naftiko.document.findings import Findings
     from naftiko.model import DocumentPath
 
     JSON = Any

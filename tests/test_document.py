@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from casefiles import cases
-from naftiko import document
-from naftiko.document import MAX_ALIASED, MAX_BYTES, MAX_DEPTH, read, read_text
+from naftiko.document import source
+from naftiko.document.source import MAX_ALIASED, MAX_BYTES, MAX_DEPTH, read, read_text
 from naftiko.errors import DocumentError, DocumentSyntaxError
 from shared import CAPABILITIES, corpus_files, needs_corpus
 
 needs_c = pytest.mark.skipif(
-    not document.has_c_parser(), reason="ruamel.yaml.clib is not installed"
+    not source.has_c_parser(), reason="ruamel.yaml.clib is not installed"
 )
 
 
@@ -27,8 +27,8 @@ needs_c = pytest.mark.skipif(
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Read with each of the two parsers."""
     if request.param == "pure":
-        monkeypatch.setattr(document, "_c_parser", lambda: None)
-    elif not document.has_c_parser():
+        monkeypatch.setattr(source, "_c_parser", lambda: None)
+    elif not source.has_c_parser():
         pytest.skip("ruamel.yaml.clib is not installed")
     return str(request.param)
 
@@ -323,13 +323,13 @@ def test_truncation_drops_one_line(cut: str, end: str) -> None:
 def test_writing_reads_back() -> None:
     """What is written as YAML reads back as the same data."""
     value = {"a": ["1", 1, None, True, "yes", "é\n"], "b": {"c": []}}
-    assert document.parse_value(document.write_yaml(value)) == value
+    assert source.parse_value(source.write_yaml(value)) == value
 
 
 def test_reading_imports_no_schema_library() -> None:
     """Reading a document needs neither jsonschema nor requests."""
     code = (
-        "import sys, naftiko.document as d; d.read('a: 1\\n');"
+        "import sys, naftiko.document.source as d; d.read('a: 1\\n');"
         "print([m for m in ('jsonschema', 'requests', 'jsonpath_ng') if m in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -339,7 +339,7 @@ def test_reading_imports_no_schema_library() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def _same(one: document.Document, two: document.Document) -> bool:
+def _same(one: source.Document, two: source.Document) -> bool:
     return one.data == two.data and one.stored()[1:3] == two.stored()[1:3]
 
 
@@ -350,7 +350,7 @@ def _same(one: document.Document, two: document.Document) -> bool:
 def test_both_parsers_agree(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The C parser and the pure one give the same data and positions."""
     fast = read(file)
-    monkeypatch.setattr(document, "_c_parser", lambda: None)
+    monkeypatch.setattr(source, "_c_parser", lambda: None)
     assert _same(fast, read(file))
 
 
@@ -361,6 +361,6 @@ def test_both_parsers_agree_on_every_published_file(
 ) -> None:
     """The same, on hundreds of files."""
     fast = [read(file) for file in corpus_files()]
-    monkeypatch.setattr(document, "_c_parser", lambda: None)
+    monkeypatch.setattr(source, "_c_parser", lambda: None)
     different = [d.name for d in fast if not _same(d, read(d.name))]
     assert different == []

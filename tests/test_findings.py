@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from naftiko.document import read
+from naftiko.document.findings import Findings, best_first, pointer
+from naftiko.document.source import read
 from naftiko.errors import Problem
-from naftiko.findings import Findings, best_first, pointer
 
 
 def test_severity_is_the_first_letter() -> None:

@@ -16,7 +16,7 @@ import pytest
 import naftiko
 from building import document
 from naftiko import StubTransport
-from naftiko.document import read, write_yaml
+from naftiko.document.source import read, write_yaml
 
 YAML = write_yaml(document())
 

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 import naftiko
 from casefiles import cases
 from mutations import mutated
-from naftiko import document, schema
+from naftiko.document import schema, source
 from naftiko.errors import DocumentError
 from shared import CAPABILITIES, PUBLISHED, corpus_files, needs_corpus, needs_spec
 
@@ -45,12 +45,12 @@ def published() -> Any:
 
 def ours(data: Any) -> bool:
     """Tell whether data is valid by our schema."""
-    return not schema.check(document.Document(data), "published")
+    return not schema.check(source.Document(data), "published")
 
 
 def valid_documents() -> list[Any]:
     """Return valid documents to mutate: those shipped, and small ones of every form."""
-    shipped = [document.read(file).data for file in sorted(CAPABILITIES.glob("*.yaml"))]
+    shipped = [source.read(file).data for file in sorted(CAPABILITIES.glob("*.yaml"))]
     docker = next(d for d in shipped if "Docker" in json.dumps(d)[:500])
     shipped.remove(docker)
     adapter = docker["capability"]["consumes"][0]
@@ -75,7 +75,7 @@ def examples() -> list[Any]:
             r"```ya?ml\n(.*?)```", file.read_text("utf-8"), re.DOTALL
         ):
             try:
-                data = document.read_text(text).data
+                data = source.read_text(text).data
             except DocumentError:
                 continue
             if isinstance(data, dict):
@@ -101,7 +101,7 @@ def test_same_verdict_on_every_published_file() -> None:
     """Also on those that are no capability at all."""
     different = []
     for file in corpus_files():
-        data = document.read(file).data
+        data = source.read(file).data
         if ours(data) != published()(data):
             different.append(str(file))
     assert different == []
@@ -139,7 +139,7 @@ def test_same_results_with_and_without_the_accelerator(rules: str) -> None:
     seeds = valid_documents()
     rng = random.Random(7)
     for _ in range(1000):
-        got = document.Document(mutated(rng.choice(seeds), rng, rng.choice((1, 2))))
+        got = source.Document(mutated(rng.choice(seeds), rng, rng.choice((1, 2))))
         assert schema.check(got, rules) == schema.problems(got, version)
 
 
@@ -148,5 +148,5 @@ def test_same_results_with_and_without_the_accelerator(rules: str) -> None:
 def test_same_results_on_published_files() -> None:
     """The same, on hundreds of real files."""
     for file in corpus_files()[::4]:
-        got = document.read(file)
+        got = source.read(file)
         assert schema.check(got, "observed") == schema.problems(got, "observed")

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from naftiko.document import MAX_BYTES, Document, Truncation, read
+from naftiko.document.source import MAX_BYTES, Document, Truncation, read
 from naftiko.version import __version__
 
 if TYPE_CHECKING:

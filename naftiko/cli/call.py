@@ -15,7 +15,7 @@ from naftiko.cli.console import (
     table_text,
 )
 from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
-from naftiko.document import write_yaml
+from naftiko.document.source import write_yaml
 from naftiko.errors import (
     ArgumentError,
     CallError,

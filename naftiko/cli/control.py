@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 from naftiko.cli.console import clean, columns, fail, note, paint, width
 from naftiko.cli.option_types import is_host, port_of
 from naftiko.cli.words import UsageError, headers, text_of
-from naftiko.document import read
+from naftiko.document.source import read
 from naftiko.errors import (
     EXIT_CALL,
     EXIT_OK,

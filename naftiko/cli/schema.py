@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.cli.console import fail
+from naftiko.document.schema import schema_text, versions
 from naftiko.errors import EXIT_USAGE, did_you_mean
-from naftiko.schema import schema_text, versions
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from naftiko.cli.console import Progress, clean, fail, json_text, note, paint
-from naftiko.document import FETCH_IT, NO_FILE, is_url
+from naftiko.document.source import FETCH_IT, NO_FILE, is_url
 from naftiko.errors import (
     EXIT_CALL,
     EXIT_OK,

@@ -12,7 +12,7 @@ from functools import lru_cache
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.document import write_yaml
+from naftiko.document.source import write_yaml
 from naftiko.expressions import to_scalar
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.document import read
+from naftiko.document.source import read
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.adapters import TYPES, app_of, guarded
 from naftiko.exposes.cors import with_cors

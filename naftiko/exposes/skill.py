@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from naftiko.data import mappings_of, text_of
-from naftiko.document import parse_value
+from naftiko.document.source import parse_value
 from naftiko.errors import DocumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes
 from naftiko.exposes.connection import Exchange

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from naftiko import document as documents
 from naftiko.cli.cache import read_cached
+from naftiko.document import source as documents
 
 ROOT = Path(__file__).parents[2]
 DOCKER = str(ROOT / "capabilities" / "docker.yaml")

@@ -17,7 +17,7 @@ from naftiko.cli.console import (
     table_rows,
     table_text,
 )
-from naftiko.document import write_yaml
+from naftiko.document.source import write_yaml
 
 
 @pytest.mark.parametrize(

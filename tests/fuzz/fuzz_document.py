@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import naftiko
-from naftiko import document
+from naftiko.document import source
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from mutations import mutated as changed
@@ -31,7 +31,7 @@ _TOKENS = (
 def consume(data: bytes) -> None:
     """Read, check, link and list a document; only promised errors may appear."""
     try:
-        got = document.read(data, name="fuzz")
+        got = source.read(data, name="fuzz")
     except DocumentSyntaxError as error:
         assert error.location is not None
         assert error.code.startswith("E-yaml-")
@@ -40,7 +40,7 @@ def consume(data: bytes) -> None:
     use(got)
 
 
-def use(got: document.Document) -> None:
+def use(got: source.Document) -> None:
     """Check, link, list and build; only promised errors may appear."""
     for problem in naftiko.validate(got):
         assert problem.line >= 1
@@ -83,7 +83,7 @@ def mutated(rng: random.Random, seeds: list[bytes]) -> bytes:
 def run(seconds: float, seed: int) -> int:
     """Fuzz for a time; return how many documents were tried."""
     seeds = [file.read_bytes() for file in sorted(CAPABILITIES.glob("*.yaml"))]
-    parsed = [document.read(seed_).data for seed_ in seeds]
+    parsed = [source.read(seed_).data for seed_ in seeds]
     end = time.monotonic() + seconds
     tried = 0
     while time.monotonic() < end:
@@ -93,7 +93,7 @@ def run(seconds: float, seed: int) -> int:
                 consume(mutated(rng, seeds))
             else:
                 data = changed(rng.choice(parsed), rng, rng.randrange(1, 12))
-                use(document.read(data))
+                use(source.read(data))
         except BaseException:
             print(f"seed {seed}, number {tried}", file=sys.stderr)
             raise

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naftiko
-from naftiko import document
+from naftiko.document import source
 from naftiko.errors import DocumentSyntaxError
 
 SCALARS = (
@@ -57,7 +57,7 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...],
 def test_json_reads_as_json(value: Any, indent: int | None, ascii_: bool) -> None:
     """A JSON text gives what `json` gives, every value located exactly."""
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_)
-    got = document.read_text(text)
+    got = source.read_text(text)
     assert got.data == value
     decoder = json.JSONDecoder()
     for path, expected in paths(value):
@@ -71,15 +71,15 @@ def test_json_reads_as_json(value: Any, indent: int | None, ascii_: bool) -> Non
 @given(st.dictionaries(KEYS, VALUES))
 def test_written_yaml_reads_back(value: Any) -> None:
     """What is written as YAML gives the same data on both parsers."""
-    text = document.write_yaml(value)
+    text = source.write_yaml(value)
     expected = json.loads(json.dumps(value))
-    assert document.parse_value(text) == expected
+    assert source.parse_value(text) == expected
 
 
 def outcome(text: str) -> Any:
     """Return data and marks, or only that the text is refused."""
     try:
-        got = document.read_text(text)
+        got = source.read_text(text)
     except DocumentSyntaxError as error:
         assert error.location is not None
         assert error.code.startswith("E-yaml-")
@@ -101,12 +101,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """The same for bytes."""
     try:
-        document.read(data)
+        source.read(data)
     except DocumentSyntaxError as error:
         assert error.location is not None
 
 
-@pytest.mark.skipif(not document.has_c_parser(), reason="needs ruamel.yaml.clib")
+@pytest.mark.skipif(not source.has_c_parser(), reason="needs ruamel.yaml.clib")
 @given(
     st.lists(
         st.sampled_from(
@@ -120,9 +120,9 @@ def test_both_parsers_agree(lines: list[str]) -> None:
     """Where the C parser gives data, the pure one gives the same."""
     text = "\n".join(lines) + "\n"
     fast = outcome(text)
-    parser = document._c_parser
-    document._c_parser = lambda: None
+    parser = source._c_parser
+    source._c_parser = lambda: None
     try:
         assert outcome(text) == fast
     finally:
-        document._c_parser = parser
+        source._c_parser = parser

@@ -14,7 +14,7 @@ from naftiko.errors import Problem, did_you_mean, names_of, shorten
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from naftiko.document import Document
+    from naftiko.document.source import Document
     from naftiko.model import DocumentPath
 
     JSON = Any

@@ -19,7 +19,7 @@ from naftiko.errors import DocumentError, Problem, did_you_mean, names_of, short
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from naftiko.document import Document
+    from naftiko.document.source import Document
 
     JSON = Any
     #: A `jsonschema.ValidationError` and a validator; their types are too wide.

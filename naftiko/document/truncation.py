@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from naftiko.errors import shorten
 
 if TYPE_CHECKING:
-    from naftiko.findings import Findings
+    from naftiko.document.findings import Findings
     from naftiko.model import DocumentPath
 
     JSON = Any
