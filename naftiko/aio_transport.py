@@ -26,7 +26,7 @@ from naftiko.encodings import Damaged, unpacker_of
 from naftiko.errors import TransportError
 from naftiko.hops import REDIRECTS, Hop, damaged, refusal, too_large
 from naftiko.messages import Headers, Request, Response
-from naftiko.model import BODY_METHODS
+from naftiko.spec.model import BODY_METHODS
 from naftiko.surroundings import Settings, tls_context
 from naftiko.threaded_transport import ThreadedTransport
 from naftiko.transport import CHUNK, MAX_RESPONSE_BYTES, AsyncStreamedResponse

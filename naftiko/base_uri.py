@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from naftiko.document.findings import Findings
     from naftiko.expressions import Template
-    from naftiko.model import DocumentPath
+    from naftiko.spec.model import DocumentPath
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 #: A whole origin, and a path; no user, query or fragment (RFC 3986, 3).

@@ -19,7 +19,7 @@ from naftiko.locations import is_file_uri, path_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from naftiko.model import Binding
+    from naftiko.spec.model import Binding
 
 _DOTENV = re.compile(
     r"""^\s*(?:export\s+)?(?P<name>[A-Za-z_][\w.-]*)\s*=[ \t]*

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from naftiko.expressions import Scope, Template
-    from naftiko.model import Body, InputParameter
+    from naftiko.spec.model import Body, InputParameter
 
     JSON = Any
     Settings = dict[str, Template]

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from naftiko.expressions import Scope
     from naftiko.functions import Plan
     from naftiko.messages import Request
-    from naftiko.model import CapabilitySpec, Exposes, Info
     from naftiko.operation import Operation
     from naftiko.registry import Registry
     from naftiko.runs import Call, Outcome
+    from naftiko.spec.model import CapabilitySpec, Exposes, Info
     from naftiko.transport import StreamedResponse, Timeout, Transport
 
     JSON = Any

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.model import DocumentPath
+    from naftiko.spec.model import DocumentPath
 
     JSON = Any
 

@@ -49,9 +49,15 @@ from naftiko.steps import (
 if TYPE_CHECKING:
     from naftiko.expressions import Scope
     from naftiko.inputs import WrongArgument
-    from naftiko.model import CapabilitySpec, Exposes, Function, InputParameter, Step
     from naftiko.operation import Operation
     from naftiko.registry import Registry
+    from naftiko.spec.model import (
+        CapabilitySpec,
+        Exposes,
+        Function,
+        InputParameter,
+        Step,
+    )
 
     JSON = Any
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from naftiko.encodings import CutOff, Unknown
 from naftiko.errors import ArgumentError, TransportError, shorten
 from naftiko.masking import mask
-from naftiko.model import BODY_METHODS
+from naftiko.spec.model import BODY_METHODS
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase

@@ -35,7 +35,7 @@ from naftiko.errors import CallError, TransportError
 from naftiko.failures import failure, is_dead
 from naftiko.hops import REDIRECTS, Hop, damaged, too_large
 from naftiko.messages import Headers, Request, Response
-from naftiko.model import IDEMPOTENT_METHODS
+from naftiko.spec.model import IDEMPOTENT_METHODS
 from naftiko.surroundings import Settings
 from naftiko.transport import CHUNK, MAX_RESPONSE_BYTES, StreamedResponse
 

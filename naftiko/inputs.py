@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.body import OPEN_ARGUMENT
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.expressions import TemplateError, parse_path, refs, to_text
-from naftiko.model import BODY_METHODS, InputParameter
+from naftiko.spec.model import BODY_METHODS, InputParameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from naftiko.model import Function
     from naftiko.operation import Operation
+    from naftiko.spec.model import Function
 
     JSON = Any
 

@@ -25,10 +25,10 @@ from naftiko.expressions import (
     splice,
     to_text,
 )
-from naftiko.model import InputParameter
+from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
-    from naftiko.model import DocumentPath, OperationSpec
+    from naftiko.spec.model import DocumentPath, OperationSpec
 
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")

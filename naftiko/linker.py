@@ -27,22 +27,17 @@ from naftiko.expressions import (
     source_of,
 )
 from naftiko.layout import compile_layout
-from naftiko.model import OperationSpec
 from naftiko.operation import Operation
 from naftiko.outputs import compile_path, is_plain, is_root, needs_length
 from naftiko.registry import Registry
+from naftiko.spec.model import OperationSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from naftiko.document.findings import Findings
     from naftiko.errors import Problem
-    from naftiko.model import (
-        CapabilitySpec,
-        DocumentPath,
-        Exposes,
-        Function,
-    )
+    from naftiko.spec.model import CapabilitySpec, DocumentPath, Exposes, Function
 
     JSON = Any
 

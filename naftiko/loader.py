@@ -24,9 +24,9 @@ from naftiko.errors import (
     ValidationError,
     did_you_mean,
 )
-from naftiko.imports import resolve_imports
 from naftiko.linker import link
-from naftiko.reader import read_capability, refusal
+from naftiko.spec.capability import read_capability, refusal
+from naftiko.spec.imports import resolve_imports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from naftiko.document.source import Document
     from naftiko.expressions import Scope
-    from naftiko.model import CapabilitySpec
     from naftiko.registry import Registry
+    from naftiko.spec.model import CapabilitySpec
     from naftiko.transport import Timeout, Transport
 
     Source = str | Path | bytes | Mapping[str, Any] | Document

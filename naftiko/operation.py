@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from naftiko.body import describe
-from naftiko.model import IDEMPOTENT_METHODS, SAFE_METHODS
+from naftiko.spec.model import IDEMPOTENT_METHODS, SAFE_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from naftiko.document.source import Document
     from naftiko.errors import Location, Problem
     from naftiko.layout import Layout
-    from naftiko.model import InputParameter, OperationSpec, OutputParameter
+    from naftiko.spec.model import InputParameter, OperationSpec, OutputParameter
 
 
 class Operation:

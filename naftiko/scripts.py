@@ -24,7 +24,7 @@ from naftiko.expressions import to_scalar
 from naftiko.locations import is_file_uri, path_of
 
 if TYPE_CHECKING:
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     JSON = Any
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
-    from naftiko.model import Authentication
+    from naftiko.spec.model import Authentication
 
 GROUP = "naftiko.signers"
 

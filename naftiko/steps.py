@@ -13,8 +13,8 @@ from naftiko.body import ABSENT
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import STEP_PATH_HINT, is_step_path, to_text
 from naftiko.injection import value_at
-from naftiko.model import SAFE_METHODS
 from naftiko.runs import Outcome, Work, checked, in_step, simple_outcome
+from naftiko.spec.model import SAFE_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

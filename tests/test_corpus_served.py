@@ -29,7 +29,7 @@ from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest import RestApp
 from naftiko.messages import Request, Response
-from naftiko.model import Function
+from naftiko.spec.model import Function
 from shared import CORPUS, corpus_files, needs_corpus
 
 _PLACEHOLDER = re.compile(r"\{\{?\s*([^{}]+?)\s*\}?\}")

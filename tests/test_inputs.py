@@ -15,7 +15,7 @@ import naftiko
 from building import document
 from casefiles import cases
 from naftiko.inputs import fit, json_schema
-from naftiko.model import InputParameter
+from naftiko.spec.model import InputParameter
 
 
 def plan_of(case: Any) -> Any:

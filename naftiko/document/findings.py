@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from naftiko.document.source import Document
-    from naftiko.model import DocumentPath
+    from naftiko.spec.model import DocumentPath
 
     JSON = Any
 

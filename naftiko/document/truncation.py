@@ -13,7 +13,7 @@ from naftiko.errors import shorten
 
 if TYPE_CHECKING:
     from naftiko.document.findings import Findings
-    from naftiko.model import DocumentPath
+    from naftiko.spec.model import DocumentPath
 
     JSON = Any
     _Dropped = tuple[DocumentPath, str]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.host import Host
     from naftiko.exposes.options import Options
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
 #: Type → module and class.
 _APPS = {

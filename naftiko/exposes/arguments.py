@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from naftiko.functions import Plan
-    from naftiko.model import InputParameter
+    from naftiko.spec.model import InputParameter
 
     JSON = Any
     Getter = Callable[["Incoming"], JSON]

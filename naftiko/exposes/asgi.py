@@ -19,7 +19,7 @@ from naftiko.exposes.options import Options
 
 if TYPE_CHECKING:
     from naftiko.capability import Capability
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
     from naftiko.transport import AsyncTransport
 
 

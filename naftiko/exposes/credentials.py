@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.bindings import Variables
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     JSON = Any
     ASGIScope = Any

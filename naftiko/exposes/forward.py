@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
     from naftiko.messages import Request
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
 log = logging.getLogger("naftiko.rest")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.bindings import Variables
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
     from naftiko.transport import AsyncTransport
 
     JSON = Any

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     Scope = Any
     Receive = Any

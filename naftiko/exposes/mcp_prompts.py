@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     JSON = Any
 

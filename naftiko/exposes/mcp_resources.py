@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from naftiko.exposes.callers import CallerVariables
     from naftiko.exposes.engine import Engine
     from naftiko.functions import Plan
-    from naftiko.model import Exposes
     from naftiko.runs import Outcome
+    from naftiko.spec.model import Exposes
 
     JSON = Any
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from naftiko.functions import Plan
     from naftiko.inputs import WrongArgument
     from naftiko.messages import Response
-    from naftiko.model import InputParameter
     from naftiko.runs import Outcome
+    from naftiko.spec.model import InputParameter
 
     JSON = Any
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from naftiko.errors import names_of, with_stop
 from naftiko.exposes.mcp_results import failure, sendable
 from naftiko.inputs import fit, json_schema
-from naftiko.model import InputParameter
+from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

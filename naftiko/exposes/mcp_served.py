@@ -20,7 +20,7 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     JSON = Any
 

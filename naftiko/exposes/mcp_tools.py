@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.callers import CallerVariables
     from naftiko.exposes.engine import Engine, Progress
     from naftiko.functions import Plan
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     JSON = Any
 

@@ -17,7 +17,7 @@ from naftiko.exposes.arguments import BODY_TYPES, is_whole, place_of
 from naftiko.exposes.problems import KINDS, PROBLEM_TYPE
 from naftiko.expressions import TemplateError, parse_path
 from naftiko.inputs import property_schema
-from naftiko.model import InputParameter
+from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from naftiko.exposes.forward import Forward
     from naftiko.exposes.options import Options
     from naftiko.functions import Plan
-    from naftiko.model import Exposes, Function
     from naftiko.operation import Operation
+    from naftiko.spec.model import Exposes, Function
 
     JSON = Any
     #: Each placeholder of a template, and what it is called in the path.

@@ -19,7 +19,7 @@ from naftiko.exposes.problems import HttpProblem
 
 if TYPE_CHECKING:
     from naftiko.exposes.options import Options
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 #: Of a host (RFC 1035, 2.3.4); nothing longer is kept in memory.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.host import Host
     from naftiko.exposes.options import Options
     from naftiko.exposes.telemetry import Telemetry
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
     from naftiko.transport import AsyncTransport
 
 _log = logging.getLogger("naftiko.serve")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     JSON = Any
 

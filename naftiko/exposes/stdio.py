@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.logs import LatestLines
     from naftiko.exposes.server import Plan
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
 
 async def serve_stdio(plan: Plan, logs: LatestLines | None = None) -> None:

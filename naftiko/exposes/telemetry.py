@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from naftiko.exposes.observability import Settings
     from naftiko.functions import Plan
     from naftiko.messages import Request
-    from naftiko.model import Exposes
     from naftiko.runs import Call, Work
+    from naftiko.spec.model import Exposes
 
     JSON = Any
     Scope = Any

@@ -173,7 +173,7 @@ def test_metrics_and_traces() -> None:
 
 def naftiko_exposes() -> Any:
     """Return a REST adapter."""
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     return Exposes("rest", "api")
 

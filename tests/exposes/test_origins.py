@@ -10,7 +10,7 @@ import pytest
 
 from naftiko.exposes.options import Options
 from naftiko.exposes.origins import Origins
-from naftiko.model import Exposes
+from naftiko.spec.model import Exposes
 
 HERE = "localhost:8081"
 

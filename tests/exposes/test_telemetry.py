@@ -1010,7 +1010,7 @@ def test_log_lines_know_their_trace(collector: Collector) -> None:
 
 def naftiko_exposes() -> Any:
     """Return a REST adapter."""
-    from naftiko.model import Exposes
+    from naftiko.spec.model import Exposes
 
     return Exposes("rest", "api")
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naftiko.consumes_reader import ConsumesReader
 from naftiko.data import a_kind_of, kind_of, text_of
 from naftiko.errors import names_of, shorten
-from naftiko.exposes_reader import read_aggregates, read_exposes
-from naftiko.model import Binding, CapabilitySpec, Info
+from naftiko.spec.consumes import ConsumesReader
+from naftiko.spec.exposes import read_aggregates, read_exposes
+from naftiko.spec.model import Binding, CapabilitySpec, Info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from naftiko.document.findings import Findings
-    from naftiko.model import DocumentPath
+    from naftiko.spec.model import DocumentPath
 
     JSON = Any
 

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.data import a_kind_of, join_path, mappings_of, text_of
 from naftiko.errors import shorten
-from naftiko.model import Exposes, Function, InputParameter, Link, Step, StepMapping
+from naftiko.spec.model import (
+    Exposes,
+    Function,
+    InputParameter,
+    Link,
+    Step,
+    StepMapping,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
-    from naftiko.model import DocumentPath
+    from naftiko.spec.model import DocumentPath
 
     JSON = Any
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from naftiko.data import a_kind_of
 from naftiko.data import text_of as _text
 from naftiko.errors import did_you_mean, nearest, shorten
-from naftiko.model import Authentication, Credential
+from naftiko.spec.model import Authentication, Credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
-    from naftiko.model import DocumentPath
+    from naftiko.spec.model import DocumentPath
 
 SUPPORTED = ("bearer", "basic", "digest", "apikey")
 _PLACES = ("header", "query", "cookie")

@@ -11,11 +11,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.authentication import read_authentication
 from naftiko.base_uri import read_base_uri
 from naftiko.data import a_kind_of, join_path, mappings_of, text_of
 from naftiko.errors import did_you_mean, names_of, shorten
-from naftiko.model import (
+from naftiko.spec.authentication import read_authentication
+from naftiko.spec.model import (
     BODY_METHODS,
     PUBLISHED_METHODS,
     Body,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
-    from naftiko.model import DocumentPath
+    from naftiko.spec.model import DocumentPath
 
     JSON = Any
     _Placed = tuple[DocumentPath, Mapping[str, JSON]]

@@ -12,16 +12,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.consumes_reader import is_import, read_import
 from naftiko.document import source as documents
 from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
 from naftiko.locations import is_file_uri, path_of
+from naftiko.spec.consumes import is_import, read_import
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.source import Document
-    from naftiko.model import DocumentPath, Import
+    from naftiko.spec.model import DocumentPath, Import
 
     JSON = Any
 

@@ -1,0 +1,1 @@
+"""Plain data -> records, one module per noun of the specification."""
