@@ -9,8 +9,8 @@ import time
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from naftiko import formats
 from naftiko.errors import OutputError, StatusError, shorten
+from naftiko.formats import decoding
 from naftiko.outputs import compile_path, extract, is_root
 
 if TYPE_CHECKING:
@@ -117,11 +117,11 @@ class Decoder:
         self._is_whole = not outputs or (
             len(outputs) == 1 and is_root(outputs[0].value)
         )
-        self._decode = formats.decode
+        self._decode = decoding.decode
         #: Why no body can be decoded; known before anything is sent.
         self.refusal: OutputError | None = None
         try:
-            formats.check(operation.output_raw_format)
+            decoding.check(operation.output_raw_format)
         except OutputError as error:
             self.refusal = error
 
@@ -253,7 +253,7 @@ def status_error(
     the body; secrets that the server repeats are masked.
     """
     body = _masked(error_body(operation, response), request)
-    detail = request.mask(formats.message_of(body))
+    detail = request.mask(decoding.message_of(body))
     excerpt = detail or request.mask(response.text[:_READ])
     excerpt = shorten(excerpt, _EXCERPT)
     said = f": {excerpt}" if excerpt else ""
@@ -305,7 +305,7 @@ def error_body(operation: Operation, response: Response) -> JSON:
         return None
     for name in names:
         try:
-            return formats.decode(
+            return decoding.decode(
                 name, response.body, content_type=response.content_type
             )
         except OutputError:

@@ -11,7 +11,6 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from naftiko import formats
 from naftiko.base_uri import compile_base_uri, note_templates
 from naftiko.document.findings import pointer
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
@@ -26,6 +25,7 @@ from naftiko.expressions import (
     refs,
     source_of,
 )
+from naftiko.formats import decoding
 from naftiko.layout import compile_layout
 from naftiko.operation import Operation
 from naftiko.outputs import compile_path, is_plain, is_root, needs_length
@@ -210,7 +210,7 @@ class _Linker:
     def _decoding(self, operation: OperationSpec) -> Iterator[Problem]:
         """Yield what makes the response of an operation unreadable."""
         name = operation.output_raw_format.lower()
-        if name not in formats.FORMATS:
+        if name not in decoding.FORMATS:
             yield self.found.add(
                 "U-output-format",
                 (*operation.path, "outputRawFormat"),

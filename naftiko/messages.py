@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.curl import curl_command
 from naftiko.errors import shorten
-from naftiko.formats import charset_of
+from naftiko.formats.decoding import charset_of
 from naftiko.masking import LOGIN, Secret, mark, mask, plain
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from naftiko.errors import CallError, OutputError
 from naftiko.exchange import status_error
-from naftiko.formats import strict_json
+from naftiko.formats.decoding import strict_json
 
 if TYPE_CHECKING:
     from naftiko.exchange import Decoder

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from naftiko.errors import OutputError
-from naftiko.formats import charset_of, documents, message_without
+from naftiko.formats.decoding import charset_of, documents, message_without
 from naftiko.messages import Request, Response
 
 if TYPE_CHECKING:

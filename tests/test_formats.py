@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casefiles import cases
-from naftiko import formats
 from naftiko.errors import OutputError
+from naftiko.formats import decoding
 
 
 def decoded(case: dict[str, Any]) -> Any:
     """Decode the body of a case."""
-    return formats.decode(
+    return decoding.decode(
         case["format"],
         case["body"].encode(case.get("encoding", "utf-8")),
         content_type=case.get("content_type", ""),
@@ -48,34 +48,34 @@ def test_decode(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", cases("formats", "messages"))
 def test_message_of(case: dict[str, Any]) -> None:
     """The message in an error body is found under the usual names."""
-    assert formats.message_of(case["value"]) == case["expect"]
+    assert decoding.message_of(case["value"]) == case["expect"]
 
 
 def test_message_is_short() -> None:
     """A message never fills the screen."""
-    assert len(formats.message_of({"message": "x" * 10**6})) == 300
+    assert len(decoding.message_of({"message": "x" * 10**6})) == 300
 
 
 def test_binary_is_unchanged() -> None:
     """A binary body is the very bytes that came."""
     body = b"\xff\xfe\x00"
-    assert formats.decode("binary", body, content_type="text/plain") is body
+    assert decoding.decode("binary", body, content_type="text/plain") is body
 
 
 def test_formats_and_supported() -> None:
     """Every supported format is known, and two known ones are not supported."""
-    assert set(formats.FORMATS) - formats.SUPPORTED == {"avro", "protobuf"}
-    assert all(map(formats.is_supported, formats.SUPPORTED))
-    assert formats.is_supported("")
-    assert formats.is_supported(" Csv")
-    assert not formats.is_supported("avro")
-    assert not formats.is_supported("INI")
+    assert set(decoding.FORMATS) - decoding.SUPPORTED == {"avro", "protobuf"}
+    assert all(map(decoding.is_supported, decoding.SUPPORTED))
+    assert decoding.is_supported("")
+    assert decoding.is_supported(" Csv")
+    assert not decoding.is_supported("avro")
+    assert not decoding.is_supported("INI")
 
 
 def test_missing_library_names_the_extra() -> None:
     """A library that is not installed is a matter of one pip command."""
     with pytest.raises(OutputError) as caught:
-        formats._library("no_such_library_anywhere", "html")
+        decoding._library("no_such_library_anywhere", "html")
     assert caught.value.hint == 'pip install "naftiko[formats]"'
 
 
@@ -107,7 +107,7 @@ def test_hostile_bodies_are_refused(
 ) -> None:
     """A body made to do harm ends in an `OutputError` like any other mistake."""
     with pytest.raises(OutputError) as caught:
-        formats.decode(format, body, content_type=content_type)
+        decoding.decode(format, body, content_type=content_type)
     assert len(str(caught.value)) < 500
 
 
@@ -125,7 +125,7 @@ def test_hostile_bodies_are_refused(
 def test_hostile_pages_end(format: str, body: bytes) -> None:
     """A page nested without end gives its tables, or an `OutputError`."""
     try:
-        assert "tables" in formats.decode(format, body)
+        assert "tables" in decoding.decode(format, body)
     except OutputError as error:
         assert "nested too deeply" in error.message
 
@@ -143,16 +143,16 @@ def test_json_round_trip(value: Any, encoding: str) -> None:
     body = json.dumps(value, ensure_ascii=encoding == "utf-8").encode(
         encoding, "surrogatepass"
     )
-    assert formats.decode("json", body) == value
+    assert decoding.decode("json", body) == value
 
 
 @given(st.lists(VALUES))
 def test_lines_round_trip(values: list[Any]) -> None:
     """One document a line gives the list of them, also of one and of none."""
     body = "".join(json.dumps(value) + "\n" for value in values).encode()
-    assert formats.decode("json", body, content_type="application/x-ndjson") == values
+    assert decoding.decode("json", body, content_type="application/x-ndjson") == values
     if len(values) > 1:
-        assert formats.decode("json", body) == values
+        assert decoding.decode("json", body) == values
 
 
 CELLS = st.text(
@@ -179,7 +179,7 @@ def test_rows_round_trip(
     writer = csv.writer(target, delimiter=delimiter, quoting=csv.QUOTE_ALL)
     writer.writerows([names, *rows])
     expected = [dict(zip(names, row, strict=True)) for row in rows]
-    assert formats.decode(format, target.getvalue().encode()) == expected
+    assert decoding.decode(format, target.getvalue().encode()) == expected
 
 
 MARKUP = st.lists(
@@ -192,7 +192,7 @@ MARKUP = st.lists(
 
 
 @given(
-    st.sampled_from(formats.FORMATS),
+    st.sampled_from(decoding.FORMATS),
     st.binary() | MARKUP.map(str.encode),
     st.sampled_from(["", "application/x-ndjson"])
     | st.sampled_from(
@@ -208,7 +208,7 @@ def test_only_output_errors(
 ) -> None:
     """Whatever the body, the header and the schema are: a value or an `OutputError`."""
     try:
-        formats.decode(format, body, content_type=content_type, schema=schema)
+        decoding.decode(format, body, content_type=content_type, schema=schema)
     except OutputError as error:
         assert error.message
         assert error.hint
@@ -217,6 +217,6 @@ def test_only_output_errors(
 @given(VALUES)
 def test_message_of_anything(value: Any) -> None:
     """Any decoded body has a message, which may be empty, in one short line."""
-    message = formats.message_of(value)
+    message = decoding.message_of(value)
     assert len(message) <= 400
     assert "\n" not in message

@@ -1,0 +1,1 @@
+"""Response bytes -> value, one module per `outputRawFormat`."""
