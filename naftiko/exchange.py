@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import OutputError, StatusError, shorten
 from naftiko.formats import decoding
-from naftiko.outputs import compile_path, extract, is_root
+from naftiko.jsonpath.compiling import compile_path, extract, is_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

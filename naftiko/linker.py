@@ -26,9 +26,9 @@ from naftiko.expressions import (
     source_of,
 )
 from naftiko.formats import decoding
+from naftiko.jsonpath.compiling import compile_path, is_plain, is_root, needs_length
 from naftiko.layout import compile_layout
 from naftiko.operation import Operation
-from naftiko.outputs import compile_path, is_plain, is_root, needs_length
 from naftiko.registry import Registry
 from naftiko.spec.model import OperationSpec
 

@@ -20,7 +20,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.expressions import Scope, TemplateError, parse, render
-from naftiko.outputs import compile_path, is_root
+from naftiko.jsonpath.compiling import compile_path, is_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

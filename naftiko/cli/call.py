@@ -160,7 +160,7 @@ def _show_request(request: Request, arguments: Namespace) -> None:
 def _selector(path: str | None) -> Callable[[Any], Any] | None:
     if path is None:
         return None
-    from naftiko.outputs import compile_path
+    from naftiko.jsonpath.compiling import compile_path
 
     try:
         if not path.strip():

@@ -17,7 +17,7 @@ from naftiko.body import OPEN_ARGUMENT, Content
 from naftiko.exposes.problems import HttpProblem
 from naftiko.exposes.routes import Tail
 from naftiko.inputs import WrongArgument
-from naftiko.outputs import compile_path, is_root
+from naftiko.jsonpath.compiling import compile_path, is_root
 from naftiko.request import RawPath
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""JSONPath: read, compiled once, applied to values."""
