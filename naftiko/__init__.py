@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     )
     from naftiko.exchange import Exchange
     from naftiko.exposes.asgi import asgi
-    from naftiko.http_transport import HttpTransport
     from naftiko.loader import load, validate
-    from naftiko.messages import Headers, Request, Response
     from naftiko.operation import Operation
     from naftiko.registry import Registry
     from naftiko.request import RawPath
-    from naftiko.transport import StreamedResponse, StubTransport, Transport
+    from naftiko.transport.base import StreamedResponse, StubTransport, Transport
+    from naftiko.transport.http import HttpTransport
+    from naftiko.transport.messages import Headers, Request, Response
 
 _HOMES = {
     "body": ("Content",),
@@ -74,13 +74,13 @@ _HOMES = {
     ),
     "exchange": ("Exchange",),
     "exposes.asgi": ("asgi",),
-    "http_transport": ("HttpTransport",),
+    "transport.http": ("HttpTransport",),
     "loader": ("load", "validate"),
-    "messages": ("Headers", "Request", "Response"),
+    "transport.messages": ("Headers", "Request", "Response"),
     "operation": ("Operation",),
     "registry": ("Registry",),
     "request": ("RawPath",),
-    "transport": ("StreamedResponse", "StubTransport", "Transport"),
+    "transport.base": ("StreamedResponse", "StubTransport", "Transport"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -23,11 +23,11 @@ from naftiko.errors import (
 )
 from naftiko.exchange import Decoder, Exchange, send, status_error
 from naftiko.functions import Functions, checked_arguments
-from naftiko.messages import Response
 from naftiko.request import Blueprint, build, preview
 from naftiko.runs import Reply, Work, in_step
 from naftiko.scripts import scripting_of
 from naftiko.signers import find_signer
+from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from naftiko.errors import Problem
     from naftiko.expressions import Scope
     from naftiko.functions import Plan
-    from naftiko.messages import Request
     from naftiko.operation import Operation
     from naftiko.registry import Registry
     from naftiko.runs import Call, Outcome
     from naftiko.spec.model import CapabilitySpec, Exposes, Info
-    from naftiko.transport import StreamedResponse, Timeout, Transport
+    from naftiko.transport.base import StreamedResponse, Timeout, Transport
+    from naftiko.transport.messages import Request
 
     JSON = Any
 
@@ -82,7 +82,7 @@ class _Connections:
         """Return the transport; the caller holds the lock."""
         if self.transport is None:
             # A dry run, or a list of operations, never gets here.
-            from naftiko.http_transport import HttpTransport
+            from naftiko.transport.http import HttpTransport
 
             self.transport = HttpTransport()
         return self.transport

@@ -16,9 +16,9 @@ from naftiko.jsonpath.compiling import compile_path, extract, is_root
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from naftiko.messages import Request, Response
     from naftiko.operation import Operation
-    from naftiko.transport import Timeout, Transport
+    from naftiko.transport.base import Timeout, Transport
+    from naftiko.transport.messages import Request, Response
 
     JSON = Any
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from naftiko.expressions import Scope
     from naftiko.registry import Registry
     from naftiko.spec.model import CapabilitySpec
-    from naftiko.transport import Timeout, Transport
+    from naftiko.transport.base import Timeout, Transport
 
     Source = str | Path | bytes | Mapping[str, Any] | Document
 

@@ -27,8 +27,8 @@ from naftiko.errors import (
 )
 from naftiko.expressions import Ref, render, to_text
 from naftiko.masking import LOGIN, Secret, has_marker, marker
-from naftiko.messages import Headers, Request
 from naftiko.signers import RegisteredSigner
+from naftiko.transport.messages import Headers, Request
 from naftiko.version import __version__
 
 if TYPE_CHECKING:

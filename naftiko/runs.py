@@ -16,9 +16,9 @@ from naftiko.formats.decoding import strict_json
 
 if TYPE_CHECKING:
     from naftiko.exchange import Decoder
-    from naftiko.messages import Request, Response
     from naftiko.operation import Operation
     from naftiko.shapes import Shape
+    from naftiko.transport.messages import Request, Response
 
 JSON = Any
 ErrorT = TypeVar("ErrorT", bound=CallError)

@@ -16,7 +16,7 @@ from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.mcp_sdk import MODERN_PROTOCOL_VERSIONS
 from naftiko.exposes.options import Options
-from naftiko.messages import Response
+from naftiko.transport.messages import Response
 
 HANDSHAKES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN = "2026-07-28"

@@ -283,7 +283,7 @@ def test_threads() -> None:
 
 def test_threads_open_one_transport(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first calls of many threads open the connections once."""
-    from naftiko import http_transport
+    from naftiko.transport import http
 
     opened = []
 
@@ -292,7 +292,7 @@ def test_threads_open_one_transport(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__()
             opened.append(self)
 
-    monkeypatch.setattr(http_transport, "HttpTransport", Counting)
+    monkeypatch.setattr(http, "HttpTransport", Counting)
     api = capability(QUERY)
     start = threading.Barrier(8)
 

@@ -28,8 +28,8 @@ from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest import RestApp
-from naftiko.messages import Request, Response
 from naftiko.spec.model import Function
+from naftiko.transport.messages import Request, Response
 from shared import CORPUS, corpus_files, needs_corpus
 
 _PLACEHOLDER = re.compile(r"\{\{?\s*([^{}]+?)\s*\}?\}")

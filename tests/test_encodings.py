@@ -10,7 +10,7 @@ from collections.abc import Callable
 import brotli
 import pytest
 
-from naftiko.encodings import PIECE, CutOff, Damaged, Unknown, unpacker_of
+from naftiko.transport.encodings import PIECE, CutOff, Damaged, Unknown, unpacker_of
 
 
 def _raw_deflate(body: bytes) -> bytes:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import naftiko
-from naftiko.hops import MAX_REDIRECTS, Hop, origin_of
-from naftiko.messages import Request
+from naftiko.transport.messages import Request
+from naftiko.transport.redirects import MAX_REDIRECTS, Hop, origin_of
 
 
 def hop(method: str = "GET", url: str = "http://h/x", **more: Any) -> Hop:

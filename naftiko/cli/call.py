@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.exchange import Exchange
-    from naftiko.messages import Request, Response
-    from naftiko.transport import StreamedResponse
+    from naftiko.transport.base import StreamedResponse
+    from naftiko.transport.messages import Request, Response
 
 _RESULT_OPTIONS = ("--select", "--output", "--output raw")
 

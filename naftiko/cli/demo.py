@@ -42,8 +42,8 @@ def run_demo(arguments: Namespace) -> int:
 
 
 def _show(file: str, url: str) -> None:
-    from naftiko.http_transport import HttpTransport
     from naftiko.loader import load, validate
+    from naftiko.transport.http import HttpTransport
 
     started = time.perf_counter()
     _step(f"a bookshop API, served by this process at {url}")

@@ -18,8 +18,8 @@ from naftiko.expressions import to_scalar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from naftiko.messages import Response
     from naftiko.runs import Outcome
+    from naftiko.transport.messages import Response
 
     JSON = Any
     Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -20,7 +20,7 @@ from naftiko.exposes.options import Options
 if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.spec.model import Exposes
-    from naftiko.transport import AsyncTransport
+    from naftiko.transport.base import AsyncTransport
 
 
 def asgi(
@@ -58,7 +58,7 @@ def asgi(
     check_variables(settings.variable_headers, (capability,))
     if transport is None:
         with installed(exposes):
-            from naftiko.aio_transport import AioTransport
+            from naftiko.transport.aio import AioTransport
 
             transport = AioTransport()
     engine = Engine(capability, transport, timeout=settings.timeout)

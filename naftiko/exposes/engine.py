@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.telemetry import Telemetry
     from naftiko.functions import Functions, Plan
-    from naftiko.messages import Request, Response
     from naftiko.runs import Call, Outcome
-    from naftiko.transport import AsyncTransport, Timeout
+    from naftiko.transport.base import AsyncTransport, Timeout
+    from naftiko.transport.messages import Request, Response
 
     #: Told after each stage of a run: stages done, stages in all, steps of the stage.
     Progress = Callable[[int, int, str], Awaitable[None]]

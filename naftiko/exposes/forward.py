@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from naftiko.exposes.connection import Exchange
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
-    from naftiko.messages import Request
     from naftiko.spec.model import Exposes
+    from naftiko.transport.messages import Request
 
 log = logging.getLogger("naftiko.rest")
 

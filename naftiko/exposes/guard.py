@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from naftiko.bindings import Variables
     from naftiko.spec.model import Exposes
-    from naftiko.transport import AsyncTransport
+    from naftiko.transport.base import AsyncTransport
 
     JSON = Any
     ASGIScope = Any

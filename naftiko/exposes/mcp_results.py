@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from naftiko.exposes.mcp_outputs import Outputs
     from naftiko.functions import Plan
     from naftiko.inputs import WrongArgument
-    from naftiko.messages import Response
     from naftiko.runs import Outcome
     from naftiko.spec.model import InputParameter
+    from naftiko.transport.messages import Response
 
     JSON = Any
 

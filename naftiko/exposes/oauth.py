@@ -21,10 +21,10 @@ from urllib.parse import urlencode, urlsplit
 from naftiko.errors import CallError, ServeError, shorten
 from naftiko.exposes.credentials import Secrets, bearer_token
 from naftiko.exposes.problems import HttpProblem, unauthorized
-from naftiko.messages import Request
+from naftiko.transport.messages import Request
 
 if TYPE_CHECKING:
-    from naftiko.transport import AsyncTransport
+    from naftiko.transport.base import AsyncTransport
 
     JSON = Any
     Claims = Mapping[str, JSON]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from naftiko.masking import Secret
-    from naftiko.messages import Request, Response
+    from naftiko.transport.messages import Request, Response
 
     JSON = Any
 

@@ -109,7 +109,7 @@ class Server:
     """
 
     def __init__(self, plan: Plan, host: Host | None = None) -> None:
-        from naftiko.aio_transport import AioTransport
+        from naftiko.transport.aio import AioTransport
 
         self.plan = plan
         self.host = host or Host()

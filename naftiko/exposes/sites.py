@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.options import Options
     from naftiko.exposes.telemetry import Telemetry
     from naftiko.spec.model import Exposes
-    from naftiko.transport import AsyncTransport
+    from naftiko.transport.base import AsyncTransport
 
 _log = logging.getLogger("naftiko.serve")
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.observability import Settings
     from naftiko.functions import Plan
-    from naftiko.messages import Request
     from naftiko.runs import Call, Work
     from naftiko.spec.model import Exposes
+    from naftiko.transport.messages import Request
 
     JSON = Any
     Scope = Any

@@ -15,7 +15,7 @@ from asgi_client import AsyncStub
 from casefiles import cases
 from naftiko.exposes.engine import Engine
 from naftiko.functions import checked_arguments
-from naftiko.messages import Request, Response
+from naftiko.transport.messages import Request, Response
 from test_functions import capability
 
 #: Three reads that need nothing of each other.

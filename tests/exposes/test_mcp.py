@@ -28,7 +28,7 @@ from mcping import (
 )
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
-from naftiko.messages import Response
+from naftiko.transport.messages import Response
 from shared import CAPABILITIES
 
 CREW = {"name": "crew", "description": "The crew.", "call": "api.crew"}

@@ -18,7 +18,7 @@ from mcping import MODERN, answering, document, mcp_app, parts
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
-from naftiko.messages import Response
+from naftiko.transport.messages import Response
 
 CREW = {"name": "crew", "description": "The crew.", "call": "api.crew"}
 SECRET = {"name": "secret", "description": "A secret.", "call": "api.secret"}

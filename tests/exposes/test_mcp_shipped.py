@@ -17,7 +17,7 @@ from naftiko.errors import DocumentError
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
-from naftiko.messages import Response
+from naftiko.transport.messages import Response
 from shared import CAPABILITIES
 
 SHIPPED = [p for p in sorted(CAPABILITIES.glob("*.yaml")) if p.stem != "broken"]

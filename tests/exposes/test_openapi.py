@@ -21,7 +21,7 @@ from asgi_client import AsyncStub, ask
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest import RestApp
-from naftiko.messages import Response
+from naftiko.transport.messages import Response
 from serving import operation, rest_app
 from shared import CAPABILITIES, corpus_files, needs_corpus
 

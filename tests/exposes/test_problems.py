@@ -32,7 +32,7 @@ from naftiko.exposes.problems import (
 )
 from naftiko.inputs import WrongArgument
 from naftiko.masking import Secret
-from naftiko.messages import Request, Response
+from naftiko.transport.messages import Request, Response
 
 SECRET = "s3cret-t0ken"
 REQUEST = Request(

@@ -26,7 +26,7 @@ from naftiko.errors import RequestTimeout, TransportError
 from naftiko.exposes.answers import chosen
 from naftiko.exposes.options import Options
 from naftiko.exposes.telemetry import OPERATION
-from naftiko.messages import Response
+from naftiko.transport.messages import Response
 from serving import operation, rest_app
 
 JSON = {"Content-Type": "application/json"}

@@ -38,7 +38,7 @@ from naftiko.exposes.options import Options
 from naftiko.exposes.otel import MOST_LABELS, Counter
 from naftiko.exposes.telemetry import InTrace, Telemetry, Traced, telemetry_of
 from naftiko.exposes.traces import MOST_SPANS, TraceBuffer
-from naftiko.messages import Response
+from naftiko.transport.messages import Response
 from serving import operation, rest_app
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

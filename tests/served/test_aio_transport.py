@@ -25,10 +25,10 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 import naftiko
-from naftiko.aio_transport import AioTransport
 from naftiko.digest import DigestLogin
 from naftiko.masking import Secret
-from naftiko.messages import Request
+from naftiko.transport.aio import AioTransport
+from naftiko.transport.messages import Request
 from served.recorder import Received, Recorder, response
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-from naftiko.aio_transport import AioTransport
-from naftiko.messages import Request, Response
-from naftiko.transport import StreamedResponse
+from naftiko.transport.aio import AioTransport
+from naftiko.transport.base import StreamedResponse
+from naftiko.transport.messages import Request, Response
 
 T = TypeVar("T")
 

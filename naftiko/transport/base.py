@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from naftiko.errors import OutputError
 from naftiko.formats.decoding import charset_of, documents, message_without
-from naftiko.messages import Request, Response
+from naftiko.transport.messages import Request, Response
 
 if TYPE_CHECKING:
     #: Seconds, or (seconds to connect, seconds between two parts of the response).

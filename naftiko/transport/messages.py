@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from typing import IO, TYPE_CHECKING, Any
 
-from naftiko.curl import curl_command
 from naftiko.errors import shorten
 from naftiko.formats.decoding import charset_of
 from naftiko.masking import LOGIN, Secret, mark, mask, plain
+from naftiko.transport.curl import curl_command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable

@@ -22,20 +22,20 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from naftiko.encodings import Damaged, unpacker_of
 from naftiko.errors import TransportError
-from naftiko.hops import REDIRECTS, Hop, damaged, refusal, too_large
-from naftiko.messages import Headers, Request, Response
 from naftiko.spec.model import BODY_METHODS
-from naftiko.surroundings import Settings, tls_context
-from naftiko.threaded_transport import ThreadedTransport
-from naftiko.transport import CHUNK, MAX_RESPONSE_BYTES, AsyncStreamedResponse
+from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES, AsyncStreamedResponse
+from naftiko.transport.encodings import Damaged, unpacker_of
+from naftiko.transport.environment import Settings, tls_context
+from naftiko.transport.messages import Headers, Request, Response
+from naftiko.transport.redirects import REDIRECTS, Hop, damaged, refusal, too_large
+from naftiko.transport.threaded import ThreadedTransport
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.client_proto import ResponseHandler
 
-    from naftiko.transport import Timeout
+    from naftiko.transport.base import Timeout
 
 _log = logging.getLogger("naftiko")
 _MOST_ROUTES = 1024
@@ -569,7 +569,7 @@ def _failure(
     if upload is not None and upload.failure is not None:
         return upload.failure
     # Imported here: it knows `requests`, which takes time and may never be needed.
-    from naftiko.failures import failed
+    from naftiko.transport.failures import failed
 
     if isinstance(error.__cause__, ssl.SSLError):
         error = error.__cause__

@@ -17,14 +17,14 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from naftiko.errors import RequestTimeout
-from naftiko.hops import Hop
-from naftiko.transport import AsyncStreamedResponse
+from naftiko.transport.base import AsyncStreamedResponse
+from naftiko.transport.redirects import Hop
 
 if TYPE_CHECKING:
-    from naftiko.http_transport import HttpTransport
-    from naftiko.messages import Request, Response
-    from naftiko.surroundings import Settings
-    from naftiko.transport import StreamedResponse, Timeout
+    from naftiko.transport.base import StreamedResponse, Timeout
+    from naftiko.transport.environment import Settings
+    from naftiko.transport.http import HttpTransport
+    from naftiko.transport.messages import Request, Response
 
 _T = TypeVar("_T")
 #: Calls at the same time; each takes a thread, further ones wait.
@@ -107,7 +107,7 @@ class ThreadedTransport:
 
     def _new_http_transport(self) -> HttpTransport:
         # Imported here: `requests` takes time and may never be needed.
-        from naftiko.http_transport import HttpTransport
+        from naftiko.transport.http import HttpTransport
 
         verify, cert, proxies, trust_env = self._settings
         return HttpTransport(

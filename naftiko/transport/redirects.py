@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from naftiko.encodings import CutOff, Unknown
 from naftiko.errors import ArgumentError, TransportError, shorten
 from naftiko.masking import mask
 from naftiko.spec.model import BODY_METHODS
+from naftiko.transport.encodings import CutOff, Unknown
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
-    from naftiko.encodings import Damaged
-    from naftiko.messages import Request
+    from naftiko.transport.encodings import Damaged
+    from naftiko.transport.messages import Request
 
 MAX_REDIRECTS = 20
 REDIRECTS = frozenset((301, 302, 303, 307, 308))

@@ -29,21 +29,26 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 from urllib3.util import Timeout as Timeouts
 
-from naftiko.connections import SocketAdapter, WebAdapter, WireHeaders, shown_target
-from naftiko.encodings import Damaged, unpacker_of
 from naftiko.errors import CallError, TransportError
-from naftiko.failures import failure, is_dead
-from naftiko.hops import REDIRECTS, Hop, damaged, too_large
-from naftiko.messages import Headers, Request, Response
 from naftiko.spec.model import IDEMPOTENT_METHODS
-from naftiko.surroundings import Settings
-from naftiko.transport import CHUNK, MAX_RESPONSE_BYTES, StreamedResponse
+from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES, StreamedResponse
+from naftiko.transport.encodings import Damaged, unpacker_of
+from naftiko.transport.environment import Settings
+from naftiko.transport.failures import failure, is_dead
+from naftiko.transport.messages import Headers, Request, Response
+from naftiko.transport.patched_urllib3 import (
+    SocketAdapter,
+    WebAdapter,
+    WireHeaders,
+    shown_target,
+)
+from naftiko.transport.redirects import REDIRECTS, Hop, damaged, too_large
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
-    from naftiko.transport import Timeout
+    from naftiko.transport.base import Timeout
 
 #: As many pools as `urllib3` keeps: it closes those that go beyond.
 _MOST_ROUTES = 32

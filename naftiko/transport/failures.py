@@ -20,7 +20,7 @@ from urllib3 import exceptions as pools
 from naftiko.errors import RequestTimeout, TransportError, shorten
 
 if TYPE_CHECKING:
-    from naftiko.messages import Request
+    from naftiko.transport.messages import Request
 
 _TIMEOUTS = (requests.exceptions.Timeout, pools.TimeoutError, TimeoutError)
 TLS_REFUSED = "the TLS certificate or handshake was refused"

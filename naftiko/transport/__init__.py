@@ -1,0 +1,1 @@
+"""One request on the wire. Nothing here knows the specification."""
