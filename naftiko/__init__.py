@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
-    from naftiko.body import Content
     from naftiko.capability import Capability
+    from naftiko.consumes.body import Content
+    from naftiko.consumes.exchange import Exchange
+    from naftiko.consumes.operation import Operation
+    from naftiko.consumes.registry import Registry
+    from naftiko.consumes.request import RawPath
     from naftiko.errors import (
         ArgumentError,
         CallError,
@@ -38,18 +42,14 @@ if TYPE_CHECKING:
         UnusableOperation,
         ValidationError,
     )
-    from naftiko.exchange import Exchange
     from naftiko.exposes.asgi import asgi
     from naftiko.loader import load, validate
-    from naftiko.operation import Operation
-    from naftiko.registry import Registry
-    from naftiko.request import RawPath
     from naftiko.transport.base import StreamedResponse, StubTransport, Transport
     from naftiko.transport.http import HttpTransport
     from naftiko.transport.messages import Headers, Request, Response
 
 _HOMES = {
-    "body": ("Content",),
+    "consumes.body": ("Content",),
     "capability": ("Capability",),
     "errors": (
         "ArgumentError",
@@ -72,14 +72,14 @@ _HOMES = {
         "UnusableOperation",
         "ValidationError",
     ),
-    "exchange": ("Exchange",),
+    "consumes.exchange": ("Exchange",),
     "exposes.asgi": ("asgi",),
     "transport.http": ("HttpTransport",),
     "loader": ("load", "validate"),
     "transport.messages": ("Headers", "Request", "Response"),
-    "operation": ("Operation",),
-    "registry": ("Registry",),
-    "request": ("RawPath",),
+    "consumes.operation": ("Operation",),
+    "consumes.registry": ("Registry",),
+    "consumes.request": ("RawPath",),
     "transport.base": ("StreamedResponse", "StubTransport", "Transport"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from naftiko.base_uri import compile_base_uri, override_of
+from naftiko.consumes.base_uri import compile_base_uri, override_of
+from naftiko.consumes.exchange import Decoder, Exchange, send, status_error
+from naftiko.consumes.request import Blueprint, build, preview
+from naftiko.consumes.signers import find_signer
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -21,12 +24,9 @@ from naftiko.errors import (
     did_you_mean,
     names_of,
 )
-from naftiko.exchange import Decoder, Exchange, send, status_error
 from naftiko.functions import Functions, checked_arguments
-from naftiko.request import Blueprint, build, preview
 from naftiko.runs import Reply, Work, in_step
 from naftiko.scripts import scripting_of
-from naftiko.signers import find_signer
 from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
-    from naftiko.base_uri import BaseUri
     from naftiko.bindings import Variables
+    from naftiko.consumes.base_uri import BaseUri
+    from naftiko.consumes.operation import Operation
+    from naftiko.consumes.registry import Registry
     from naftiko.errors import Problem
     from naftiko.expressions import Scope
     from naftiko.functions import Plan
-    from naftiko.operation import Operation
-    from naftiko.registry import Registry
     from naftiko.runs import Call, Outcome
     from naftiko.spec.model import CapabilitySpec, Exposes, Info
     from naftiko.transport.base import StreamedResponse, Timeout, Transport

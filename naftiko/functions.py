@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from naftiko.body import ABSENT
+from naftiko.consumes.body import ABSENT
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -47,10 +47,10 @@ from naftiko.steps import (
 )
 
 if TYPE_CHECKING:
+    from naftiko.consumes.operation import Operation
+    from naftiko.consumes.registry import Registry
     from naftiko.expressions import Scope
     from naftiko.inputs import WrongArgument
-    from naftiko.operation import Operation
-    from naftiko.registry import Registry
     from naftiko.spec.model import (
         CapabilitySpec,
         Exposes,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naftiko.body import ABSENT, OPEN_ARGUMENT
-from naftiko.exchange import Decoder
+from naftiko.consumes.body import ABSENT, OPEN_ARGUMENT
+from naftiko.consumes.exchange import Decoder
 from naftiko.expressions import (
     Ref,
     TemplateError,
@@ -25,8 +25,8 @@ from naftiko.runs import Call, Lookup
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from naftiko.consumes.operation import Operation
     from naftiko.expressions import Scope
-    from naftiko.operation import Operation
     from naftiko.runs import Values
 
     JSON = Any

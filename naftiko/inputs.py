@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.body import OPEN_ARGUMENT
+from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.expressions import TemplateError, parse_path, refs, to_text
 from naftiko.spec.model import BODY_METHODS, InputParameter
@@ -18,7 +18,7 @@ from naftiko.spec.model import BODY_METHODS, InputParameter
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from naftiko.operation import Operation
+    from naftiko.consumes.operation import Operation
     from naftiko.spec.model import Function
 
     JSON = Any

@@ -11,7 +11,10 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from naftiko.base_uri import compile_base_uri, note_templates
+from naftiko.consumes.base_uri import compile_base_uri, note_templates
+from naftiko.consumes.layout import compile_layout
+from naftiko.consumes.operation import Operation
+from naftiko.consumes.registry import Registry
 from naftiko.document.findings import pointer
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
 from naftiko.expressions import (
@@ -27,9 +30,6 @@ from naftiko.expressions import (
 )
 from naftiko.formats import decoding
 from naftiko.jsonpath.compiling import compile_path, is_plain, is_root, needs_length
-from naftiko.layout import compile_layout
-from naftiko.operation import Operation
-from naftiko.registry import Registry
 from naftiko.spec.model import OperationSpec
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from naftiko.base_uri import override_of
 from naftiko.bindings import Variables, scope_of
 from naftiko.capability import DEFAULT_TIMEOUT, Capability, checked_names
+from naftiko.consumes.base_uri import override_of
 from naftiko.document import source as documents
 from naftiko.document.findings import Findings, best_first, pointer
 from naftiko.document.truncation import drop_incomplete, note_truncation
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
+    from naftiko.consumes.registry import Registry
     from naftiko.document.source import Document
     from naftiko.expressions import Scope
-    from naftiko.registry import Registry
     from naftiko.spec.model import CapabilitySpec
     from naftiko.transport.base import Timeout, Transport
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from naftiko.consumes.exchange import status_error
 from naftiko.errors import CallError, OutputError
-from naftiko.exchange import status_error
 from naftiko.formats.decoding import strict_json
 
 if TYPE_CHECKING:
-    from naftiko.exchange import Decoder
-    from naftiko.operation import Operation
+    from naftiko.consumes.exchange import Decoder
+    from naftiko.consumes.operation import Operation
     from naftiko.shapes import Shape
     from naftiko.transport.messages import Request, Response
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.body import ABSENT
+from naftiko.consumes.body import ABSENT
 from naftiko.errors import CallError, shorten
 from naftiko.expressions import to_scalar
 from naftiko.locations import is_file_uri, path_of

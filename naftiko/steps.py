@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from naftiko.body import ABSENT
+from naftiko.consumes.body import ABSENT
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import STEP_PATH_HINT, is_step_path, to_text
 from naftiko.injection import value_at
@@ -19,7 +19,7 @@ from naftiko.spec.model import SAFE_METHODS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from naftiko.exchange import Decoder
+    from naftiko.consumes.exchange import Decoder
     from naftiko.injection import Injector, Node, Target
     from naftiko.runs import Call, Lookup, Reply, Values
     from naftiko.scripts import Script

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.body import ABSENT
+from naftiko.consumes.body import ABSENT
 from naftiko.errors import CallError
 from naftiko.scripts import Scripting, Settings, instrumented, read_settings
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from naftiko.capability import Capability
-    from naftiko.operation import Operation
+    from naftiko.consumes.operation import Operation
 
 
 def run_list(arguments: Namespace) -> int:

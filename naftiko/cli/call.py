@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from naftiko.capability import Capability
-    from naftiko.exchange import Exchange
+    from naftiko.consumes.exchange import Exchange
     from naftiko.transport.base import StreamedResponse
     from naftiko.transport.messages import Request, Response
 

@@ -16,7 +16,7 @@ from naftiko.errors import NaftikoError
 if TYPE_CHECKING:
     from argparse import Action, Namespace
 
-    from naftiko.operation import Operation
+    from naftiko.consumes.operation import Operation
 
 _BASH = """\
 _naftiko() {

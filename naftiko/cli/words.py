@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from naftiko.base_uri import checked_uri
-from naftiko.body import OPEN_ARGUMENT, Content
+from naftiko.consumes.base_uri import checked_uri
+from naftiko.consumes.body import OPEN_ARGUMENT, Content
 from naftiko.errors import EXIT_USAGE, ArgumentError, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from naftiko.operation import Operation
+    from naftiko.consumes.operation import Operation
 
 _ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)

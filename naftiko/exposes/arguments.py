@@ -13,12 +13,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from naftiko.body import OPEN_ARGUMENT, Content
+from naftiko.consumes.body import OPEN_ARGUMENT, Content
+from naftiko.consumes.request import RawPath
 from naftiko.exposes.problems import HttpProblem
 from naftiko.exposes.routes import Tail
 from naftiko.inputs import WrongArgument
 from naftiko.jsonpath.compiling import compile_path, is_root
-from naftiko.request import RawPath
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence

@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_plus
 
+from naftiko.consumes.request import USER_AGENT
 from naftiko.data import mappings_of, text_of
 from naftiko.errors import CallError, TransportError, UnboundVariable
 from naftiko.exposes.answers import written
@@ -29,7 +30,6 @@ from naftiko.exposes.problems import (
 )
 from naftiko.exposes.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
-from naftiko.request import USER_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from naftiko.capability import Capability
+    from naftiko.consumes.operation import Operation
     from naftiko.exposes.arguments import ArgumentReader
     from naftiko.exposes.endpoint import Endpoint
     from naftiko.exposes.forward import Forward
     from naftiko.exposes.options import Options
     from naftiko.functions import Plan
-    from naftiko.operation import Operation
     from naftiko.spec.model import Exposes, Function
 
     JSON = Any

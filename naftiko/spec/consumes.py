@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.base_uri import read_base_uri
+from naftiko.consumes.base_uri import read_base_uri
 from naftiko.data import a_kind_of, join_path, mappings_of, text_of
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.spec.authentication import read_authentication

@@ -148,7 +148,11 @@ def test_metrics_and_traces() -> None:
     host = Host()
     host.telemetry = Telemetry(Settings(), "Test")
     control = app(host=host)
-    scope = {"headers": [], "method": "GET", "naftiko.operation": "/orders GET"}
+    scope = {
+        "headers": [],
+        "method": "GET",
+        "naftiko.consumes.operation": "/orders GET",
+    }
     for status in (200, 500):
         with host.telemetry.request(naftiko_exposes(), scope) as found:
             found["status"] = status

@@ -25,7 +25,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 import naftiko
-from naftiko.digest import DigestLogin
+from naftiko.consumes.digest import DigestLogin
 from naftiko.masking import Secret
 from naftiko.transport.aio import AioTransport
 from naftiko.transport.messages import Request

@@ -16,7 +16,7 @@ from naftiko.jsonpath.compiling import compile_path, extract, is_root
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from naftiko.operation import Operation
+    from naftiko.consumes.operation import Operation
     from naftiko.transport.base import Timeout, Transport
     from naftiko.transport.messages import Request, Response
 

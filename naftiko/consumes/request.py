@@ -15,8 +15,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
-from naftiko.base_uri import Origin, fill, quote_path, split_origin
-from naftiko.body import ABSENT, OPEN_ARGUMENT, encode, texts_of
+from naftiko.consumes.base_uri import Origin, fill, quote_path, split_origin
+from naftiko.consumes.body import ABSENT, OPEN_ARGUMENT, encode, texts_of
+from naftiko.consumes.signers import RegisteredSigner
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -27,17 +28,16 @@ from naftiko.errors import (
 )
 from naftiko.expressions import Ref, render, to_text
 from naftiko.masking import LOGIN, Secret, has_marker, marker
-from naftiko.signers import RegisteredSigner
 from naftiko.transport.messages import Headers, Request
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
-    from naftiko.base_uri import BaseUri
     from naftiko.bindings import Variables
-    from naftiko.body import Encoded
+    from naftiko.consumes.base_uri import BaseUri
+    from naftiko.consumes.body import Encoded
+    from naftiko.consumes.layout import Layout, Slot
+    from naftiko.consumes.operation import Operation
     from naftiko.expressions import Template
-    from naftiko.layout import Layout, Slot
-    from naftiko.operation import Operation
 
 #: Kept as they are in names: `$filter`, `filter[x]`, `a:b`.
 _NAME_SAFE = "$[]:@!*'(),;/?~"
@@ -740,7 +740,7 @@ def _sign_in(
     _check_secret(call, "the user name", username)
     _check_secret(call, "the password", password)
     if call.operation.auth == "digest":
-        from naftiko.digest import DigestLogin
+        from naftiko.consumes.digest import DigestLogin
 
         return DigestLogin(username, password)
     if ":" in username:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
+from naftiko.consumes.operation import Operation
 from naftiko.errors import UnknownOperation, names_of, nearest, shorten
-from naftiko.operation import Operation
 
 
 class Registry(Mapping[str, Operation]):

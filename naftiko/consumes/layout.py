@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, quote_plus
 
-from naftiko.body import OPEN_ARGUMENT, BodyPlan, compile_body
+from naftiko.consumes.body import OPEN_ARGUMENT, BodyPlan, compile_body
 from naftiko.errors import names_of, shorten
 from naftiko.expressions import (
     Ref,

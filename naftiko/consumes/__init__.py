@@ -1,0 +1,1 @@
+"""A consumed operation: what it takes, what it sends, what comes of it."""
