@@ -24,7 +24,7 @@ from naftiko.errors import (
     ValidationError,
     did_you_mean,
 )
-from naftiko.linker import link
+from naftiko.linking.linker import link
 from naftiko.spec.capability import read_capability, refusal
 from naftiko.spec.imports import resolve_imports
 

@@ -1,0 +1,1 @@
+"""Names are checked: every call, placeholder, variable and namespace."""
