@@ -24,9 +24,9 @@ from naftiko.errors import (
     did_you_mean,
     names_of,
 )
-from naftiko.functions import Functions, checked_arguments
-from naftiko.runs import Reply, Work, in_step
-from naftiko.scripts import scripting_of
+from naftiko.functions.compiler import Functions, checked_arguments
+from naftiko.functions.runs import Reply, Work, in_step
+from naftiko.functions.scripts import scripting_of
 from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from naftiko.consumes.registry import Registry
     from naftiko.errors import Problem
     from naftiko.expressions import Scope
-    from naftiko.functions import Plan
-    from naftiko.runs import Call, Outcome
+    from naftiko.functions.compiler import Plan
+    from naftiko.functions.runs import Call, Outcome
     from naftiko.spec.model import CapabilitySpec, Exposes, Info
     from naftiko.transport.base import StreamedResponse, Timeout, Transport
     from naftiko.transport.messages import Request

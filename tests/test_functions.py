@@ -257,7 +257,7 @@ def test_safe_steps_that_need_nothing_of_each_other_share_a_stage() -> None:
 
 def naftiko_reply(loaded: naftiko.Capability, call: Any, value: Any) -> Any:
     """Return the reply of an upstream that answers every call with a value."""
-    from naftiko.runs import Reply
+    from naftiko.functions.runs import Reply
 
     body = json.dumps(value).encode()
     return Reply(loaded.request_for(call), naftiko.Response(200, {}, body))

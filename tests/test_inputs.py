@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import naftiko
 from building import document
 from casefiles import cases
-from naftiko.inputs import fit, json_schema
+from naftiko.functions.arguments import fit, json_schema
 from naftiko.spec.model import InputParameter
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from naftiko.consumes.body import ABSENT
 from naftiko.errors import CallError
-from naftiko.scripts import Scripting, Settings, instrumented, read_settings
+from naftiko.functions.scripts import Scripting, Settings, instrumented, read_settings
 
 
 def run(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from casefiles import cases
 from naftiko.errors import OutputError
-from naftiko.shapes import compile_mock, compile_shape, convert
+from naftiko.functions.shapes import compile_mock, compile_shape, convert
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

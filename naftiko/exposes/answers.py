@@ -18,7 +18,7 @@ from naftiko.expressions import to_scalar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from naftiko.runs import Outcome
+    from naftiko.functions.runs import Outcome
     from naftiko.transport.messages import Response
 
     JSON = Any

@@ -17,13 +17,13 @@ from naftiko.consumes.body import OPEN_ARGUMENT, Content
 from naftiko.consumes.request import RawPath
 from naftiko.exposes.problems import HttpProblem
 from naftiko.exposes.routes import Tail
-from naftiko.inputs import WrongArgument
+from naftiko.functions.arguments import WrongArgument
 from naftiko.jsonpath.compiling import compile_path, is_root
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from naftiko.functions import Plan
+    from naftiko.functions.compiler import Plan
     from naftiko.spec.model import InputParameter
 
     JSON = Any

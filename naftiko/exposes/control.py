@@ -24,8 +24,8 @@ from naftiko.exposes.credentials import path_of
 from naftiko.exposes.explorer import SECURITY_POLICY
 from naftiko.exposes.observability import Settings as Observability
 from naftiko.exposes.observability import read_settings
+from naftiko.functions.scripts import LANGUAGES, Scripting, Settings
 from naftiko.loader import validate
-from naftiko.scripts import LANGUAGES, Scripting, Settings
 from naftiko.version import __version__
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.connection import Exchange
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
-    from naftiko.functions import Plan
+    from naftiko.functions.compiler import Plan
 
     JSON = Any
 

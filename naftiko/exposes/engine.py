@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, RequestTimeout
-from naftiko.runs import Reply, Work, in_step
+from naftiko.functions.runs import Reply, Work, in_step
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from naftiko.bindings import Variables
     from naftiko.capability import Capability
     from naftiko.exposes.telemetry import Telemetry
-    from naftiko.functions import Functions, Plan
-    from naftiko.runs import Call, Outcome
+    from naftiko.functions.compiler import Functions, Plan
+    from naftiko.functions.runs import Call, Outcome
     from naftiko.transport.base import AsyncTransport, Timeout
     from naftiko.transport.messages import Request, Response
 

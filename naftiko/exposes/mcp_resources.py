@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.callers import CallerVariables
     from naftiko.exposes.engine import Engine
-    from naftiko.functions import Plan
-    from naftiko.runs import Outcome
+    from naftiko.functions.compiler import Plan
+    from naftiko.functions.runs import Outcome
     from naftiko.spec.model import Exposes
 
     JSON = Any

@@ -20,18 +20,18 @@ from naftiko.errors import (
     with_stop,
 )
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
-from naftiko.exposes.mcp_outputs import RESULT
 from naftiko.exposes.problems import problem_of
 from naftiko.expressions import to_scalar
+from naftiko.functions.output_schema import RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from naftiko.exposes.callers import CallerVariables
-    from naftiko.exposes.mcp_outputs import Outputs
-    from naftiko.functions import Plan
-    from naftiko.inputs import WrongArgument
-    from naftiko.runs import Outcome
+    from naftiko.functions.arguments import WrongArgument
+    from naftiko.functions.compiler import Plan
+    from naftiko.functions.output_schema import Outputs
+    from naftiko.functions.runs import Outcome
     from naftiko.spec.model import InputParameter
     from naftiko.transport.messages import Response
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import names_of, with_stop
 from naftiko.exposes.mcp_results import failure, sendable
-from naftiko.inputs import fit, json_schema
+from naftiko.functions.arguments import fit, json_schema
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:

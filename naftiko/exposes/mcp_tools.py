@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, did_you_mean
-from naftiko.exposes.mcp_outputs import describe
 from naftiko.exposes.mcp_results import explain, failure, result_of, wrong_arguments
-from naftiko.inputs import json_schema
+from naftiko.functions.arguments import json_schema
+from naftiko.functions.output_schema import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.exposes.callers import CallerVariables
     from naftiko.exposes.engine import Engine, Progress
-    from naftiko.functions import Plan
+    from naftiko.functions.compiler import Plan
     from naftiko.spec.model import Exposes
 
     JSON = Any

@@ -16,7 +16,7 @@ from naftiko.exposes.answers import MEDIA_TYPES
 from naftiko.exposes.arguments import BODY_TYPES, is_whole, place_of
 from naftiko.exposes.problems import KINDS, PROBLEM_TYPE
 from naftiko.expressions import TemplateError, parse_path
-from naftiko.inputs import property_schema
+from naftiko.functions.arguments import property_schema
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.endpoint import Endpoint
     from naftiko.exposes.forward import Forward
     from naftiko.exposes.options import Options
-    from naftiko.functions import Plan
+    from naftiko.functions.compiler import Plan
     from naftiko.spec.model import Exposes, Function
 
     JSON = Any

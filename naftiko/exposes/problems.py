@@ -26,7 +26,7 @@ from naftiko.errors import (
     shorten,
 )
 from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes, raw_answer
-from naftiko.inputs import WrongArgument
+from naftiko.functions.arguments import WrongArgument
 from naftiko.masking import mask
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.exposes.observability import Settings
-    from naftiko.functions import Plan
-    from naftiko.runs import Call, Work
+    from naftiko.functions.compiler import Plan
+    from naftiko.functions.runs import Call, Work
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
 

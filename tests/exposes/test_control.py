@@ -20,7 +20,7 @@ from naftiko.exposes.logs import LatestLines
 from naftiko.exposes.observability import Settings, read_settings
 from naftiko.exposes.options import Options
 from naftiko.exposes.telemetry import Telemetry
-from naftiko.scripts import Stats
+from naftiko.functions.scripts import Stats
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
 

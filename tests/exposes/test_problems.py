@@ -30,7 +30,7 @@ from naftiko.exposes.problems import (
     status_answer,
     wrong_arguments,
 )
-from naftiko.inputs import WrongArgument
+from naftiko.functions.arguments import WrongArgument
 from naftiko.masking import Secret
 from naftiko.transport.messages import Request, Response
 

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from naftiko.consumes.body import ABSENT
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import STEP_PATH_HINT, is_step_path, to_text
-from naftiko.injection import value_at
-from naftiko.runs import Outcome, Work, checked, in_step, simple_outcome
+from naftiko.functions.injection import value_at
+from naftiko.functions.runs import Outcome, Work, checked, in_step, simple_outcome
 from naftiko.spec.model import SAFE_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder
-    from naftiko.injection import Injector, Node, Target
-    from naftiko.runs import Call, Lookup, Reply, Values
-    from naftiko.scripts import Script
-    from naftiko.shapes import Shape
+    from naftiko.functions.injection import Injector, Node, Target
+    from naftiko.functions.runs import Call, Lookup, Reply, Values
+    from naftiko.functions.scripts import Script
+    from naftiko.functions.shapes import Shape
 
     JSON = Any
     #: Step name → output; gives a value, or `ABSENT`.

@@ -20,14 +20,14 @@ from naftiko.expressions import (
     render,
     source_of,
 )
-from naftiko.runs import Call, Lookup
+from naftiko.functions.runs import Call, Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from naftiko.consumes.operation import Operation
     from naftiko.expressions import Scope
-    from naftiko.runs import Values
+    from naftiko.functions.runs import Values
 
     JSON = Any
     Node = Callable[[Values, Lookup], JSON]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from naftiko.functions import Plan
+    from naftiko.functions.compiler import Plan
 
     JSON = Any
     Fix = Callable[[JSON], JSON]

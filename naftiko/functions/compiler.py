@@ -23,9 +23,16 @@ from naftiko.errors import (
     shorten,
 )
 from naftiko.expressions import Ref, TemplateError
-from naftiko.injection import Injector, Target, value_at
-from naftiko.inputs import MISSING, Feed, arguments_of, fit, is_constant, target_of
-from naftiko.runs import (
+from naftiko.functions.arguments import (
+    MISSING,
+    Feed,
+    arguments_of,
+    fit,
+    is_constant,
+    target_of,
+)
+from naftiko.functions.injection import Injector, Target, value_at
+from naftiko.functions.runs import (
     Lookup,
     Outcome,
     Run,
@@ -34,9 +41,9 @@ from naftiko.runs import (
     checked,
     simple_outcome,
 )
-from naftiko.scripts import Scripting
-from naftiko.shapes import Shape, compile_mock, compile_shape
-from naftiko.steps import (
+from naftiko.functions.scripts import Scripting
+from naftiko.functions.shapes import Shape, compile_mock, compile_shape
+from naftiko.functions.steps import (
     CallStep,
     ScriptStep,
     State,
@@ -50,7 +57,7 @@ if TYPE_CHECKING:
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.expressions import Scope
-    from naftiko.inputs import WrongArgument
+    from naftiko.functions.arguments import WrongArgument
     from naftiko.spec.model import (
         CapabilitySpec,
         Exposes,

@@ -17,7 +17,7 @@ from naftiko.formats.decoding import strict_json
 if TYPE_CHECKING:
     from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
-    from naftiko.shapes import Shape
+    from naftiko.functions.shapes import Shape
     from naftiko.transport.messages import Request, Response
 
 JSON = Any

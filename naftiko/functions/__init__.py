@@ -1,0 +1,1 @@
+"""An exposed function: compiled into a plan, run as a generator."""
