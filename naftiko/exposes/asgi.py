@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import ServeError, names_of
 from naftiko.exposes.adapters import ALONE, app_of, guarded, installed
-from naftiko.exposes.callers import check_variables
 from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
+from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.options import Options
 
 if TYPE_CHECKING:

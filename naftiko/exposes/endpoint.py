@@ -10,13 +10,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, StatusError, UnboundVariable
-from naftiko.exposes.answers import (
-    JSON_TYPE,
-    MEDIA_TYPES,
-    Answer,
-    chosen,
-    outcome_answer,
-)
 from naftiko.exposes.arguments import (
     ArgumentReader,
     BadRequest,
@@ -24,8 +17,15 @@ from naftiko.exposes.arguments import (
     read_payload,
     text_of,
 )
-from naftiko.exposes.connection import read_body, watched
-from naftiko.exposes.problems import (
+from naftiko.exposes.http.answers import (
+    JSON_TYPE,
+    MEDIA_TYPES,
+    Answer,
+    chosen,
+    outcome_answer,
+)
+from naftiko.exposes.http.inbound import read_body, watched
+from naftiko.exposes.http.problems import (
     HttpProblem,
     missing_header,
     one_line,
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.capability import Capability
-    from naftiko.exposes.callers import CallerVariables
-    from naftiko.exposes.connection import Exchange
     from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.http.inbound import Exchange
     from naftiko.exposes.options import Options
     from naftiko.functions.compiler import Plan
 

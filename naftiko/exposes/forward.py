@@ -18,10 +18,10 @@ from urllib.parse import quote, unquote, unquote_plus
 from naftiko.consumes.request import USER_AGENT
 from naftiko.data import mappings_of, text_of
 from naftiko.errors import CallError, TransportError, UnboundVariable
-from naftiko.exposes.answers import written
 from naftiko.exposes.arguments import BadRequest
-from naftiko.exposes.connection import Gone, too_large, watched
-from naftiko.exposes.problems import (
+from naftiko.exposes.http.answers import written
+from naftiko.exposes.http.inbound import Gone, too_large, watched
+from naftiko.exposes.http.problems import (
     HttpProblem,
     missing_header,
     one_line,
@@ -34,9 +34,9 @@ from naftiko.masking import mask
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from naftiko.exposes.callers import CallerVariables
-    from naftiko.exposes.connection import Exchange
     from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.http.inbound import Exchange
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request

@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from naftiko.errors import ServeError, shorten
-from naftiko.exposes.answers import JSON_TYPE, Answer
-from naftiko.exposes.connection import Exchange
 from naftiko.exposes.credentials import (
     Secrets,
     bearer_token,
@@ -28,7 +26,9 @@ from naftiko.exposes.credentials import (
     header,
     path_of,
 )
-from naftiko.exposes.problems import HttpProblem, unauthorized
+from naftiko.exposes.http.answers import JSON_TYPE, Answer
+from naftiko.exposes.http.inbound import Exchange
+from naftiko.exposes.http.problems import HttpProblem, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

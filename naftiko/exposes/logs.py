@@ -165,8 +165,8 @@ class AccessLog:
             await self._app(scope, receive, noting)
         except asyncio.CancelledError:
             if not status:
-                from naftiko.exposes.connection import Exchange
-                from naftiko.exposes.problems import CUT_OFF
+                from naftiko.exposes.http.inbound import Exchange
+                from naftiko.exposes.http.problems import CUT_OFF
 
                 await Exchange(scope, receive, noting).refuse(CUT_OFF)
         finally:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from naftiko.exposes.callers import CallerVariables
     from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.compiler import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.spec.model import Exposes

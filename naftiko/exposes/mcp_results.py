@@ -20,14 +20,14 @@ from naftiko.errors import (
     with_stop,
 )
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
-from naftiko.exposes.problems import problem_of
+from naftiko.exposes.http.problems import problem_of
 from naftiko.expressions import to_scalar
 from naftiko.functions.output_schema import RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from naftiko.exposes.callers import CallerVariables
+    from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.arguments import WrongArgument
     from naftiko.functions.compiler import Plan
     from naftiko.functions.output_schema import Outputs

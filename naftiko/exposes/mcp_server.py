@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import shorten
-from naftiko.exposes.callers import CallerVariables, trace_of
+from naftiko.exposes.http.callers import CallerVariables, trace_of
 from naftiko.exposes.mcp_changes import TOLD, Changes
 from naftiko.exposes.mcp_prompts import PromptError
 from naftiko.exposes.mcp_resources import ResourceError, read_backed

@@ -16,8 +16,8 @@ from naftiko.functions.output_schema import describe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.exposes.callers import CallerVariables
     from naftiko.exposes.engine import Engine, Progress
+    from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.compiler import Plan
     from naftiko.spec.model import Exposes
 

@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 
 from naftiko.errors import CallError, ServeError, shorten
 from naftiko.exposes.credentials import Secrets, bearer_token
-from naftiko.exposes.problems import HttpProblem, unauthorized
+from naftiko.exposes.http.problems import HttpProblem, unauthorized
 from naftiko.transport.messages import Request
 
 if TYPE_CHECKING:

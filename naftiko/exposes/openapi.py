@@ -12,9 +12,9 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from naftiko.exposes.answers import MEDIA_TYPES
 from naftiko.exposes.arguments import BODY_TYPES, is_whole, place_of
-from naftiko.exposes.problems import KINDS, PROBLEM_TYPE
+from naftiko.exposes.http.answers import MEDIA_TYPES
+from naftiko.exposes.http.problems import KINDS, PROBLEM_TYPE
 from naftiko.expressions import TemplateError, parse_path
 from naftiko.functions.arguments import property_schema
 from naftiko.spec.model import InputParameter

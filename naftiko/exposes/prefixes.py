@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from html import escape
 from typing import Any
 
-from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes
-from naftiko.exposes.connection import Exchange
-from naftiko.exposes.problems import HttpProblem
+from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
+from naftiko.exposes.http.inbound import Exchange
+from naftiko.exposes.http.problems import HttpProblem
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

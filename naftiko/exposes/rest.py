@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from naftiko.exposes.answers import JSON_TYPE, Answer
-from naftiko.exposes.callers import CallerVariables
-from naftiko.exposes.connection import Exchange, Gone
 from naftiko.exposes.endpoint import Endpoint
 from naftiko.exposes.explorer import SECURITY_POLICY, page
 from naftiko.exposes.forward import Forward, forwards_of
+from naftiko.exposes.http.answers import JSON_TYPE, Answer
+from naftiko.exposes.http.callers import CallerVariables
+from naftiko.exposes.http.inbound import Exchange, Gone
+from naftiko.exposes.http.problems import RETRY_AFTER, HttpProblem
 from naftiko.exposes.openapi import Api
-from naftiko.exposes.problems import RETRY_AFTER, HttpProblem
 from naftiko.exposes.routes import ANY_METHOD, BadPath, Missing, Router
 from naftiko.exposes.telemetry import OPERATION
 

@@ -18,8 +18,6 @@ from urllib.parse import unquote
 from naftiko.data import mappings_of, text_of
 from naftiko.document.source import parse_value
 from naftiko.errors import DocumentError, ServeError, did_you_mean, names_of
-from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes
-from naftiko.exposes.connection import Exchange
 from naftiko.exposes.credentials import path_of
 from naftiko.exposes.files import (
     FileMissing,
@@ -28,7 +26,9 @@ from naftiko.exposes.files import (
     local_path,
     media_type,
 )
-from naftiko.exposes.problems import HttpProblem
+from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
+from naftiko.exposes.http.inbound import Exchange
+from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.telemetry import OPERATION
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from naftiko.errors import (
     UnresolvedCall,
     UnusableOperation,
 )
-from naftiko.exposes.problems import (
+from naftiko.exposes.http.problems import (
     KIND_OF,
     KINDS,
     TYPE_PREFIX,

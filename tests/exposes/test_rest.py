@@ -23,7 +23,7 @@ import pytest
 from asgi_client import ask, asked
 from casefiles import cases
 from naftiko.errors import RequestTimeout, TransportError
-from naftiko.exposes.answers import chosen
+from naftiko.exposes.http.answers import chosen
 from naftiko.exposes.options import Options
 from naftiko.exposes.telemetry import OPERATION
 from naftiko.transport.messages import Response

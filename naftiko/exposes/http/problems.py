@@ -25,7 +25,7 @@ from naftiko.errors import (
     UnusableOperation,
     shorten,
 )
-from naftiko.exposes.answers import JSON_TYPE, Answer, json_bytes, raw_answer
+from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes, raw_answer
 from naftiko.functions.arguments import WrongArgument
 from naftiko.masking import mask
 

@@ -1,0 +1,1 @@
+"""What every served adapter shares over HTTP."""
