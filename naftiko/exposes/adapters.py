@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import ServeError
-from naftiko.exposes.guard import Guard
+from naftiko.exposes.access.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

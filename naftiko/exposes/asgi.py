@@ -11,8 +11,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import ServeError, names_of
+from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.adapters import ALONE, app_of, guarded, installed
-from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.options import Options

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from naftiko.errors import DocumentError
-from naftiko.exposes.credentials import path_of
+from naftiko.exposes.access.secrets import path_of
 from naftiko.exposes.explorer import SECURITY_POLICY
 from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes, send_answer
 from naftiko.exposes.observability import Settings as Observability

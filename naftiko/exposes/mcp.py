@@ -12,13 +12,13 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.credentials import header
+from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, Names
+from naftiko.exposes.access.secrets import header
 from naftiko.exposes.http.inbound import Exchange
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.mcp_sdk import StreamableHTTPSessionManager, stdio_server
 from naftiko.exposes.mcp_served import Served
 from naftiko.exposes.mcp_server import McpServer
-from naftiko.exposes.origins import OTHER_ORIGIN, UNKNOWN_HOST, Names
 from naftiko.exposes.telemetry import OPERATION
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes import loop
+from naftiko.exposes.access.origins import is_loopback
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.intake import MAX_HEAD_BYTES, watchful
 from naftiko.exposes.logs import tell_unusable
-from naftiko.exposes.origins import is_loopback
 from naftiko.exposes.prefixes import Prefixes
 from naftiko.exposes.sites import (
     Place,

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document.source import read
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
+from naftiko.exposes.access.cors import with_cors
+from naftiko.exposes.access.origins import Origins, is_loopback
 from naftiko.exposes.adapters import TYPES, app_of, guarded
-from naftiko.exposes.cors import with_cors
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.host import Adapter
 from naftiko.exposes.logs import AccessLog, tell_unusable
 from naftiko.exposes.observability import declared, is_observed
-from naftiko.exposes.origins import Origins, is_loopback
 from naftiko.exposes.telemetry import Traced
 from naftiko.loader import load
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from naftiko.capability import Capability
-    from naftiko.exposes.guard import Guard
+    from naftiko.exposes.access.guard import Guard
     from naftiko.exposes.host import Host
     from naftiko.exposes.options import Options
     from naftiko.exposes.telemetry import Telemetry

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from naftiko.data import mappings_of, text_of
 from naftiko.document.source import parse_value
 from naftiko.errors import DocumentError, ServeError, did_you_mean, names_of
-from naftiko.exposes.credentials import path_of
+from naftiko.exposes.access.secrets import path_of
 from naftiko.exposes.files import (
     FileMissing,
     FileRefused,

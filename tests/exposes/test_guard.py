@@ -14,7 +14,7 @@ from requests.auth import HTTPDigestAuth
 
 import naftiko
 from naftiko.bindings import Variables
-from naftiko.exposes.guard import Digest, Guard
+from naftiko.exposes.access.guard import Digest, Guard
 from naftiko.spec.model import Binding, Exposes
 
 SECRET = "s3cr3t-t0ken"

@@ -15,7 +15,7 @@ import pytest
 
 from asgi_client import AsyncStub, Got, asked
 from mcping import MODERN, answering, document, mcp_app, parts
-from naftiko.exposes.cors import with_cors
+from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import naftiko
 from exposes.test_guard import ask, guard
-from naftiko.exposes import oauth
+from naftiko.exposes.access import oauth
 
 ISSUER = "https://auth.test"
 RESOURCE = "https://api.test/v1"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from naftiko.exposes.access.origins import Origins
 from naftiko.exposes.options import Options
-from naftiko.exposes.origins import Origins
 from naftiko.spec.model import Exposes
 
 HERE = "localhost:8081"

@@ -9,7 +9,7 @@ import pytest
 import requests
 from recorder import Recorder, response
 
-from naftiko.exposes.origins import is_loopback
+from naftiko.exposes.access.origins import is_loopback
 from serving_process import Server, write
 
 CONTROL = {

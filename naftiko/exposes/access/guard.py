@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from naftiko.errors import ServeError, shorten
-from naftiko.exposes.credentials import (
+from naftiko.exposes.access.secrets import (
     Secrets,
     bearer_token,
     equal,
@@ -145,7 +145,7 @@ def _checker(
             return _basic(username, password), {}
         return Digest(username, password).check, {}
     if kind == "oauth2":
-        from naftiko.exposes.oauth import ResourceServer
+        from naftiko.exposes.access.oauth import ResourceServer
 
         server = ResourceServer(given, values, transport)
         return server.check, server.documents

@@ -13,7 +13,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.credentials import header
+from naftiko.exposes.access.secrets import header
 from naftiko.exposes.http.inbound import Exchange
 from naftiko.exposes.http.problems import HttpProblem
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from naftiko.errors import CallError, ServeError, shorten
-from naftiko.exposes.credentials import Secrets, bearer_token
+from naftiko.exposes.access.secrets import Secrets, bearer_token
 from naftiko.exposes.http.problems import HttpProblem, unauthorized
 from naftiko.transport.messages import Request
 
