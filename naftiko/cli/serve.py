@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from naftiko.exposes.logs import LatestLines
+    from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.options import Options
     from naftiko.exposes.server import Plan
 
@@ -46,7 +46,7 @@ class _Usage(ArgumentError):
 
 def run_serve(arguments: Namespace) -> int:
     """Serve capabilities until told to stop."""
-    from naftiko.exposes import logs
+    from naftiko.exposes.observability import logs
 
     latest = logs.configure(arguments.log_format, arguments.log_level)
     try:

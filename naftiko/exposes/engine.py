@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from naftiko.bindings import Variables
     from naftiko.capability import Capability
-    from naftiko.exposes.telemetry import Telemetry
+    from naftiko.exposes.observability.telemetry import Telemetry
     from naftiko.functions.compiler import Functions, Plan
     from naftiko.functions.runs import Call, Outcome
     from naftiko.transport.base import AsyncTransport, Timeout

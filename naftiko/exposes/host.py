@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from naftiko.exposes.logs import LatestLines
-    from naftiko.exposes.telemetry import Telemetry
+    from naftiko.exposes.observability.logs import LatestLines
+    from naftiko.exposes.observability.telemetry import Telemetry
 
 STARTED, STOPPED = "started", "stopped"
 

@@ -19,7 +19,7 @@ from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.mcp_sdk import StreamableHTTPSessionManager, stdio_server
 from naftiko.exposes.mcp_served import Served
 from naftiko.exposes.mcp_server import McpServer
-from naftiko.exposes.telemetry import OPERATION
+from naftiko.exposes.observability.telemetry import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -47,7 +47,7 @@ from naftiko.exposes.mcp_served import (
     TOOLS,
     UnknownCursor,
 )
-from naftiko.exposes.telemetry import OPERATION, UNKNOWN
+from naftiko.exposes.observability.telemetry import OPERATION, UNKNOWN
 from naftiko.version import __version__
 
 if TYPE_CHECKING:

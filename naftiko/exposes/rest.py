@@ -19,9 +19,9 @@ from naftiko.exposes.http.answers import JSON_TYPE, Answer
 from naftiko.exposes.http.callers import CallerVariables
 from naftiko.exposes.http.inbound import Exchange, Gone
 from naftiko.exposes.http.problems import RETRY_AFTER, HttpProblem
+from naftiko.exposes.observability.telemetry import OPERATION
 from naftiko.exposes.openapi import Api
 from naftiko.exposes.routes import ANY_METHOD, BadPath, Missing, Router
-from naftiko.exposes.telemetry import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -23,7 +23,8 @@ from naftiko.exposes.access.origins import is_loopback
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.intake import MAX_HEAD_BYTES, watchful
-from naftiko.exposes.logs import tell_unusable
+from naftiko.exposes.observability.logs import tell_unusable
+from naftiko.exposes.observability.telemetry import PATIENCE, InTrace, telemetry_of
 from naftiko.exposes.prefixes import Prefixes
 from naftiko.exposes.sites import (
     Place,
@@ -35,7 +36,6 @@ from naftiko.exposes.sites import (
     check_names,
     place_of,
 )
-from naftiko.exposes.telemetry import PATIENCE, InTrace, telemetry_of
 from naftiko.exposes.workers import HURRY
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from naftiko.exposes.files import (
 from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
 from naftiko.exposes.http.inbound import Exchange
 from naftiko.exposes.http.problems import HttpProblem
-from naftiko.exposes.telemetry import OPERATION
+from naftiko.exposes.observability.telemetry import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

@@ -25,8 +25,9 @@ from exposes.test_skill import ORDERS
 from exposes.test_skill import app as skill_app
 from mcping import answering, asking, mcp_app
 from naftiko.errors import RequestTimeout, TransportError
-from naftiko.exposes.logs import JsonLines, LatestLines
-from naftiko.exposes.observability import (
+from naftiko.exposes.observability.logs import JsonLines, LatestLines
+from naftiko.exposes.observability.otel import MOST_LABELS, Counter
+from naftiko.exposes.observability.settings import (
     Export,
     Settings,
     exports,
@@ -34,10 +35,14 @@ from naftiko.exposes.observability import (
     read_settings,
     wanted,
 )
+from naftiko.exposes.observability.telemetry import (
+    InTrace,
+    Telemetry,
+    Traced,
+    telemetry_of,
+)
+from naftiko.exposes.observability.traces import MOST_SPANS, TraceBuffer
 from naftiko.exposes.options import Options
-from naftiko.exposes.otel import MOST_LABELS, Counter
-from naftiko.exposes.telemetry import InTrace, Telemetry, Traced, telemetry_of
-from naftiko.exposes.traces import MOST_SPANS, TraceBuffer
 from naftiko.transport.messages import Response
 from serving import operation, rest_app
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from naftiko.errors import ArgumentError, CallError, StatusError
-from naftiko.exposes.observability import wanted
-from naftiko.exposes.traces import TraceBuffer
+from naftiko.exposes.observability.settings import wanted
+from naftiko.exposes.observability.traces import TraceBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from naftiko.capability import Capability
-    from naftiko.exposes.observability import Settings
+    from naftiko.exposes.observability.settings import Settings
     from naftiko.functions.compiler import Plan
     from naftiko.functions.runs import Call, Work
     from naftiko.spec.model import Exposes
@@ -97,7 +97,7 @@ class Telemetry:
             TraceContextTextMapPropagator,
         )
 
-        from naftiko.exposes.otel import SECONDS, Counter, Sdk, describe
+        from naftiko.exposes.observability.otel import SECONDS, Counter, Sdk, describe
 
         self.settings = settings
         self.traces = (

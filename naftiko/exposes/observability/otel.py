@@ -19,14 +19,14 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import NoOpTracerProvider
 
-from naftiko.exposes.observability import exports
+from naftiko.exposes.observability.settings import exports
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from naftiko.exposes.observability import Export, Settings
-    from naftiko.exposes.traces import TraceBuffer
+    from naftiko.exposes.observability.settings import Export, Settings
+    from naftiko.exposes.observability.traces import TraceBuffer
 
     #: Label and value of each dimension of a measurement.
     Labels = tuple[tuple[str, str | int], ...]
