@@ -8,7 +8,7 @@ import naftiko
 from asgi_client import AsyncStub
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
-from naftiko.exposes.rest import RestApp
+from naftiko.exposes.rest.app import RestApp
 
 #: An upstream API with one operation of each kind that a route may call.
 CONSUMES: dict[str, Any] = {

@@ -27,7 +27,7 @@ from mcping import wire
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp import McpApp
 from naftiko.exposes.options import Options
-from naftiko.exposes.rest import RestApp
+from naftiko.exposes.rest.app import RestApp
 from naftiko.spec.model import Function
 from naftiko.transport.messages import Request, Response
 from shared import CORPUS, corpus_files, needs_corpus

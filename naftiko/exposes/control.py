@@ -20,10 +20,10 @@ from urllib.parse import parse_qs, unquote
 
 from naftiko.errors import DocumentError
 from naftiko.exposes.access.secrets import path_of
-from naftiko.exposes.explorer import SECURITY_POLICY
 from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes, send_answer
 from naftiko.exposes.observability.settings import Settings as Observability
 from naftiko.exposes.observability.settings import read_settings
+from naftiko.exposes.rest.explorer import SECURITY_POLICY
 from naftiko.functions.scripts import LANGUAGES, Scripting, Settings
 from naftiko.loader import validate
 from naftiko.version import __version__

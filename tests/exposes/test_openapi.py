@@ -20,7 +20,7 @@ import naftiko
 from asgi_client import AsyncStub, ask
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
-from naftiko.exposes.rest import RestApp
+from naftiko.exposes.rest.app import RestApp
 from naftiko.transport.messages import Response
 from serving import operation, rest_app
 from shared import CAPABILITIES, corpus_files, needs_corpus

@@ -19,10 +19,10 @@ import pytest
 
 import naftiko
 from asgi_client import AsyncStub, asked
-from naftiko.exposes.arguments import is_whole, place_of
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
-from naftiko.exposes.rest import RestApp
+from naftiko.exposes.rest.app import RestApp
+from naftiko.exposes.rest.arguments import is_whole, place_of
 from shared import CAPABILITIES
 
 _VARIABLE = re.compile(r"\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}")

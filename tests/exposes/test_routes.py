@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naftiko.exposes.routes import ANY_METHOD, BadPath, Found, Missing, Router, Tail
+from naftiko.exposes.rest.routes import (
+    ANY_METHOD,
+    BadPath,
+    Found,
+    Missing,
+    Router,
+    Tail,
+)
 
 
 def _router(*routes: str) -> Router[str]:

@@ -10,10 +10,10 @@ import re
 from random import getrandbits
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.arguments import BadRequest
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import trace_of
 from naftiko.exposes.http.problems import HttpProblem
+from naftiko.exposes.rest.arguments import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping

@@ -12,9 +12,9 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from naftiko.exposes.arguments import BODY_TYPES, is_whole, place_of
 from naftiko.exposes.http.answers import MEDIA_TYPES
 from naftiko.exposes.http.problems import KINDS, PROBLEM_TYPE
+from naftiko.exposes.rest.arguments import BODY_TYPES, is_whole, place_of
 from naftiko.expressions import TemplateError, parse_path
 from naftiko.functions.arguments import property_schema
 from naftiko.spec.model import InputParameter
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.consumes.operation import Operation
-    from naftiko.exposes.arguments import ArgumentReader
-    from naftiko.exposes.endpoint import Endpoint
-    from naftiko.exposes.forward import Forward
     from naftiko.exposes.options import Options
+    from naftiko.exposes.rest.arguments import ArgumentReader
+    from naftiko.exposes.rest.endpoint import Endpoint
+    from naftiko.exposes.rest.forward import Forward
     from naftiko.functions.compiler import Plan
     from naftiko.spec.model import Exposes, Function
 

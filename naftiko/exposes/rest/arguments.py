@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from naftiko.consumes.body import OPEN_ARGUMENT, Content
 from naftiko.consumes.request import RawPath
 from naftiko.exposes.http.problems import HttpProblem
-from naftiko.exposes.routes import Tail
+from naftiko.exposes.rest.routes import Tail
 from naftiko.functions.arguments import WrongArgument
 from naftiko.jsonpath.compiling import compile_path, is_root
 

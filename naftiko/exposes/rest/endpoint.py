@@ -10,13 +10,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, StatusError, UnboundVariable
-from naftiko.exposes.arguments import (
-    ArgumentReader,
-    BadRequest,
-    Incoming,
-    read_payload,
-    text_of,
-)
 from naftiko.exposes.http.answers import (
     JSON_TYPE,
     MEDIA_TYPES,
@@ -32,6 +25,13 @@ from naftiko.exposes.http.problems import (
     problem_of,
     status_answer,
     wrong_arguments,
+)
+from naftiko.exposes.rest.arguments import (
+    ArgumentReader,
+    BadRequest,
+    Incoming,
+    read_payload,
+    text_of,
 )
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from urllib.parse import quote, unquote, unquote_plus
 from naftiko.consumes.request import USER_AGENT
 from naftiko.data import mappings_of, text_of
 from naftiko.errors import CallError, TransportError, UnboundVariable
-from naftiko.exposes.arguments import BadRequest
 from naftiko.exposes.http.answers import written
 from naftiko.exposes.http.inbound import Gone, too_large, watched
 from naftiko.exposes.http.problems import (
@@ -28,7 +27,8 @@ from naftiko.exposes.http.problems import (
     problem_of,
     secrets_of,
 )
-from naftiko.exposes.routes import ANY_METHOD, CATCH_ALL
+from naftiko.exposes.rest.arguments import BadRequest
+from naftiko.exposes.rest.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
 
 if TYPE_CHECKING:

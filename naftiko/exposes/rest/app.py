@@ -12,16 +12,16 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from naftiko.exposes.endpoint import Endpoint
-from naftiko.exposes.explorer import SECURITY_POLICY, page
-from naftiko.exposes.forward import Forward, forwards_of
 from naftiko.exposes.http.answers import JSON_TYPE, Answer
 from naftiko.exposes.http.callers import CallerVariables
 from naftiko.exposes.http.inbound import Exchange, Gone
 from naftiko.exposes.http.problems import RETRY_AFTER, HttpProblem
 from naftiko.exposes.observability.telemetry import OPERATION
-from naftiko.exposes.openapi import Api
-from naftiko.exposes.routes import ANY_METHOD, BadPath, Missing, Router
+from naftiko.exposes.rest.endpoint import Endpoint
+from naftiko.exposes.rest.explorer import SECURITY_POLICY, page
+from naftiko.exposes.rest.forward import Forward, forwards_of
+from naftiko.exposes.rest.openapi import Api
+from naftiko.exposes.rest.routes import ANY_METHOD, BadPath, Missing, Router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
