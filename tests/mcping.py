@@ -13,8 +13,8 @@ import anyio
 import naftiko
 from asgi_client import AsyncStub
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.mcp import McpApp
-from naftiko.exposes.mcp_sdk import MODERN_PROTOCOL_VERSIONS
+from naftiko.exposes.mcp.app import McpApp
+from naftiko.exposes.mcp.sdk import MODERN_PROTOCOL_VERSIONS
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response
 

@@ -25,7 +25,7 @@ import naftiko
 from asgi_client import AsyncStub, asked
 from mcping import wire
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.mcp import McpApp
+from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.app import RestApp
 from naftiko.spec.model import Function

@@ -33,8 +33,8 @@ async def serve_stdio(plan: Plan, logs: LatestLines | None = None) -> None:
         DocumentError: The document cannot be loaded.
         ServeError: It has no MCP adapter, or several and none is chosen.
     """
-    from naftiko.exposes.mcp import McpApp
-    from naftiko.exposes.mcp import serve_stdio as speak
+    from naftiko.exposes.mcp.app import McpApp
+    from naftiko.exposes.mcp.app import serve_stdio as speak
     from naftiko.transport.aio import AioTransport
 
     if len(plan.sources) != 1:

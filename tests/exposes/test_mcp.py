@@ -26,7 +26,7 @@ from mcping import (
     parts,
     wire,
 )
-from naftiko.exposes.mcp import McpApp
+from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response
 from shared import CAPABILITIES

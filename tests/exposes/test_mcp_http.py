@@ -16,7 +16,7 @@ import pytest
 from asgi_client import AsyncStub, Got, asked
 from mcping import MODERN, answering, document, mcp_app, parts
 from naftiko.exposes.access.cors import with_cors
-from naftiko.exposes.mcp import McpApp
+from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response
 
@@ -622,14 +622,14 @@ def _python(code: str) -> str:
 def test_serving_does_not_import_the_client() -> None:
     """Only the server half of the SDK is loaded, and none of what the other needs."""
     heavy = ["mcp.client.client", "mcp.server.mcpserver", "httpx2", "cryptography"]
-    code = f"import sys, naftiko.exposes.mcp; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, naftiko.exposes.mcp.app; print([m for m in {heavy} if m in sys.modules])"
     assert _python(code) == "[]"
 
 
 def test_the_client_can_still_be_imported() -> None:
     """Whoever asks the SDK for more gets all of it, in either order."""
-    after = "import naftiko.exposes.mcp, mcp.server; from mcp import Client;"
-    before = "from mcp import Client; import naftiko.exposes.mcp, mcp.server;"
+    after = "import naftiko.exposes.mcp.app, mcp.server; from mcp import Client;"
+    before = "from mcp import Client; import naftiko.exposes.mcp.app, mcp.server;"
     check = (
         "from naftiko.exposes.mcp_sdk import Server;"
         "import mcp; print(mcp.server.Server is Server, mcp.server.MCPServer.__name__,"
@@ -637,7 +637,7 @@ def test_the_client_can_still_be_imported() -> None:
     )
     for code in (after, before):
         assert _python(code + check) == "True MCPServer True mcp"
-    strange = "import naftiko.exposes.mcp, mcp; print(hasattr(mcp, 'no_such_name'))"
+    strange = "import naftiko.exposes.mcp.app, mcp; print(hasattr(mcp, 'no_such_name'))"
     assert _python(strange) == "False"
 
 

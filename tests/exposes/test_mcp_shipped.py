@@ -15,7 +15,7 @@ from asgi_client import AsyncStub
 from mcping import MODERN, asking, wire
 from naftiko.errors import DocumentError
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.mcp import McpApp
+from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response
 from shared import CAPABILITIES

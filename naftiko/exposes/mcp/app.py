@@ -16,9 +16,9 @@ from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, Names
 from naftiko.exposes.access.secrets import header
 from naftiko.exposes.http.inbound import Exchange
 from naftiko.exposes.http.problems import HttpProblem
-from naftiko.exposes.mcp_sdk import StreamableHTTPSessionManager, stdio_server
-from naftiko.exposes.mcp_served import Served
-from naftiko.exposes.mcp_server import McpServer
+from naftiko.exposes.mcp.catalogue import Served
+from naftiko.exposes.mcp.sdk import StreamableHTTPSessionManager, stdio_server
+from naftiko.exposes.mcp.server import McpServer
 from naftiko.exposes.observability.telemetry import OPERATION
 
 if TYPE_CHECKING:

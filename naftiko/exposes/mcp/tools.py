@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, did_you_mean
-from naftiko.exposes.mcp_results import explain, failure, result_of, wrong_arguments
+from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
 from naftiko.functions.arguments import json_schema
 from naftiko.functions.output_schema import describe
 

@@ -23,7 +23,7 @@ from naftiko.exposes.files import (
     local_path,
     media_type,
 )
-from naftiko.exposes.mcp_results import (
+from naftiko.exposes.mcp.results import (
     blob,
     body_text,
     explain,

@@ -10,14 +10,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import names_of, with_stop
-from naftiko.exposes.mcp_results import failure, sendable
+from naftiko.exposes.mcp.results import failure, sendable
 from naftiko.functions.arguments import fit, json_schema
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from naftiko.exposes.mcp_tools import Tool, Tools
+    from naftiko.exposes.mcp.tools import Tool, Tools
 
     JSON = Any
 

@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import shorten
 from naftiko.exposes.http.callers import CallerVariables, trace_of
-from naftiko.exposes.mcp_changes import TOLD, Changes
-from naftiko.exposes.mcp_prompts import PromptError
-from naftiko.exposes.mcp_resources import ResourceError, read_backed
-from naftiko.exposes.mcp_results import failure
-from naftiko.exposes.mcp_sdk import (
+from naftiko.exposes.mcp.catalogue import (
+    PROMPTS,
+    RESOURCES,
+    TEMPLATES,
+    TOOLS,
+    UnknownCursor,
+)
+from naftiko.exposes.mcp.changes import TOLD, Changes
+from naftiko.exposes.mcp.prompts import PromptError
+from naftiko.exposes.mcp.resources import ResourceError, read_backed
+from naftiko.exposes.mcp.results import failure
+from naftiko.exposes.mcp.sdk import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
@@ -40,13 +47,6 @@ from naftiko.exposes.mcp_sdk import (
     ServerCapabilities,
     ValidationError,
 )
-from naftiko.exposes.mcp_served import (
-    PROMPTS,
-    RESOURCES,
-    TEMPLATES,
-    TOOLS,
-    UnknownCursor,
-)
 from naftiko.exposes.observability.telemetry import OPERATION, UNKNOWN
 from naftiko.version import __version__
 
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.exposes.engine import Progress
-    from naftiko.exposes.mcp_served import Served
-    from naftiko.exposes.mcp_tools import Tool
+    from naftiko.exposes.mcp.catalogue import Served
+    from naftiko.exposes.mcp.tools import Tool
     from naftiko.exposes.options import Options
 
     JSON = Any

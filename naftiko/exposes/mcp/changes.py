@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from naftiko.exposes.mcp_sdk import (
+from naftiko.exposes.mcp.sdk import (
     InMemorySubscriptionBus,
     ListenHandler,
     PromptsListChanged,
@@ -19,7 +19,7 @@ from naftiko.exposes.mcp_sdk import (
 )
 
 if TYPE_CHECKING:
-    from naftiko.exposes.mcp_sdk import Context, NotificationParams
+    from naftiko.exposes.mcp.sdk import Context, NotificationParams
 
 #: Seconds after which a client that does not read is no longer told of a change.
 _PATIENCE = 5.0
