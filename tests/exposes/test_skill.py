@@ -15,7 +15,7 @@ from building import document
 from exposes.test_guard import Nobody, ask
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
-from naftiko.exposes.skill import SkillApp
+from naftiko.exposes.skill.app import SkillApp
 
 REST = {
     "type": "rest",
