@@ -13,7 +13,7 @@ import pytest
 import naftiko
 from building import document
 from exposes.test_guard import Nobody, ask
-from naftiko.exposes.control import ControlApp, Logs, Management, read_management
+from naftiko.exposes.control.app import ControlApp, Logs, Management, read_management
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.host import STARTED, STOPPED, Adapter, Host, Reloaded
 from naftiko.exposes.observability.logs import LatestLines
