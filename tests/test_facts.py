@@ -21,7 +21,7 @@ from naftiko.cli import main
 from naftiko.document.source import write_yaml
 from naftiko.exposes.host import Host
 from naftiko.exposes.options import Options
-from naftiko.exposes.sites import Site, Source
+from naftiko.exposes.serve.sites import Site, Source
 from naftiko.jsonpath.compiling import compile_path
 
 JSON_TYPE = {"Content-Type": "application/json"}

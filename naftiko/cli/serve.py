@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.options import Options
-    from naftiko.exposes.server import Plan
+    from naftiko.exposes.serve.server import Plan
 
 
 #: What a header is called (RFC 9110, 5.6.2).
@@ -67,9 +67,9 @@ def _run(arguments: Namespace, latest: LatestLines) -> int:
     plan = _plan(arguments)
     if arguments.stdio:
         return _run_stdio(plan, latest)
-    from naftiko.exposes import server
     from naftiko.exposes.descriptors import allow_many
     from naftiko.exposes.host import Host
+    from naftiko.exposes.serve import server
 
     allow_many()
     host = Host()
@@ -96,8 +96,8 @@ def _check_installed(is_stdio: bool) -> None:
 
 def _plan(arguments: Namespace) -> Plan:
     from naftiko.exposes.options import Options
-    from naftiko.exposes.server import Plan
-    from naftiko.exposes.sites import Source
+    from naftiko.exposes.serve.server import Plan
+    from naftiko.exposes.serve.sites import Source
 
     options: Options = Options(
         cors=tuple(arguments.cors),
@@ -244,11 +244,11 @@ def _base_uris(words: list[str]) -> dict[str, str]:
 
 def _run_stdio(plan: Plan, logs: LatestLines) -> int:
     """Serve one MCP adapter on standard input and output."""
-    from naftiko.exposes import loop
-    from naftiko.exposes.stdio import serve_stdio
+    from naftiko.exposes.serve import process
+    from naftiko.exposes.serve.stdio import serve_stdio
 
     try:
-        loop.run(serve_stdio(plan, logs))
+        process.run(serve_stdio(plan, logs))
     except SystemExit:
         # A signal. The thread that waits for input would keep the interpreter for ever.
         logging.shutdown()
@@ -266,7 +266,7 @@ def _run_stdio(plan: Plan, logs: LatestLines) -> int:
 
 
 def _run_workers(plan: Plan, host: Any, count: int) -> int:
-    from naftiko.exposes import loop, server, workers
+    from naftiko.exposes.serve import process, server, workers
 
     async def check() -> Sequence[Any]:
         """Bind the sockets; what is wrong is told before anything is forked."""
@@ -279,7 +279,7 @@ def _run_workers(plan: Plan, host: Any, count: int) -> int:
     sockets = asyncio.run(check())
 
     def work(bound: Sequence[Any]) -> None:
-        loop.run(server.serve(plan, host, bound))
+        process.run(server.serve(plan, host, bound))
 
     code = workers.supervise(count, work, sockets)
     sys.stdout.flush()

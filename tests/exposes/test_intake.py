@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from naftiko.exposes.intake import MAX_HEAD_BYTES, watchful
+from naftiko.exposes.serve.patched_uvicorn import MAX_HEAD_BYTES, watchful
 
 httptools = pytest.importorskip("uvicorn.protocols.http.httptools_impl")
 

@@ -19,9 +19,9 @@ import pytest
 import requests
 from recorder import Received, Recorder, response
 
-from naftiko.exposes import server as serving
 from naftiko.exposes.options import Options
-from naftiko.exposes.sites import Source
+from naftiko.exposes.serve import server as serving
+from naftiko.exposes.serve.sites import Source
 from serving_process import Server, write
 
 UPSTREAM = {

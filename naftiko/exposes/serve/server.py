@@ -18,15 +18,15 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import NaftikoError, ServeError
-from naftiko.exposes import loop
 from naftiko.exposes.access.origins import is_loopback
 from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
 from naftiko.exposes.http.callers import check_variables
-from naftiko.exposes.intake import MAX_HEAD_BYTES, watchful
 from naftiko.exposes.observability.logs import tell_unusable
 from naftiko.exposes.observability.telemetry import PATIENCE, InTrace, telemetry_of
-from naftiko.exposes.prefixes import Prefixes
-from naftiko.exposes.sites import (
+from naftiko.exposes.serve import process
+from naftiko.exposes.serve.patched_uvicorn import MAX_HEAD_BYTES, watchful
+from naftiko.exposes.serve.prefixes import Prefixes
+from naftiko.exposes.serve.sites import (
     Place,
     Served,
     Site,
@@ -36,7 +36,7 @@ from naftiko.exposes.sites import (
     check_names,
     place_of,
 )
-from naftiko.exposes.workers import HURRY
+from naftiko.exposes.serve.workers import HURRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -535,7 +535,7 @@ def run(plan: Plan, host: Host) -> None:
         DocumentError: A document cannot be loaded.
         ServeError: Something cannot be served.
     """
-    loop.run(serve(plan, host))
+    process.run(serve(plan, host))
 
 
 async def serve(plan: Plan, host: Host, sockets: Sequence[socket.socket] = ()) -> None:

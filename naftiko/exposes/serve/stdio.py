@@ -13,12 +13,12 @@ from naftiko.errors import ServeError, names_of
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.observability.logs import tell_unusable
 from naftiko.exposes.observability.telemetry import InTrace, telemetry_of
-from naftiko.exposes.sites import check_base_uris
+from naftiko.exposes.serve.sites import check_base_uris
 
 if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.observability.logs import LatestLines
-    from naftiko.exposes.server import Plan
+    from naftiko.exposes.serve.server import Plan
     from naftiko.spec.model import Exposes
 
 
