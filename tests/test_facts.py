@@ -19,9 +19,9 @@ from building import capability, document
 from naftiko import ArgumentError, Request, Response, StubTransport
 from naftiko.cli import main
 from naftiko.document.source import write_yaml
-from naftiko.exposes.host import Host
 from naftiko.exposes.options import Options
 from naftiko.exposes.serve.sites import Site, Source
+from naftiko.exposes.state import Host
 from naftiko.jsonpath.compiling import compile_path
 
 JSON_TYPE = {"Content-Type": "application/json"}

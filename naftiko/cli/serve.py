@@ -68,8 +68,8 @@ def _run(arguments: Namespace, latest: LatestLines) -> int:
     if arguments.stdio:
         return _run_stdio(plan, latest)
     from naftiko.exposes.descriptors import allow_many
-    from naftiko.exposes.host import Host
     from naftiko.exposes.serve import server
+    from naftiko.exposes.state import Host
 
     allow_many()
     host = Host()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from naftiko.exposes.engine import Engine
-    from naftiko.exposes.host import Host
     from naftiko.exposes.options import Options
+    from naftiko.exposes.state import Host
     from naftiko.spec.model import Exposes
 
 #: Type → module and class.

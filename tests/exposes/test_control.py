@@ -15,11 +15,11 @@ from building import document
 from exposes.test_guard import Nobody, ask
 from naftiko.exposes.control.app import ControlApp, Logs, Management, read_management
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.host import STARTED, STOPPED, Adapter, Host, Reloaded
 from naftiko.exposes.observability.logs import LatestLines
 from naftiko.exposes.observability.settings import Settings, read_settings
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.options import Options
+from naftiko.exposes.state import STARTED, STOPPED, Adapter, Host, Reloaded
 from naftiko.functions.scripts import Stats
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}

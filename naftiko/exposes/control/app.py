@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from naftiko.exposes.engine import Engine
-    from naftiko.exposes.host import Host
     from naftiko.exposes.options import Options
+    from naftiko.exposes.state import Host
     from naftiko.spec.model import Exposes
 
     JSON = Any

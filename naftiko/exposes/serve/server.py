@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes.access.origins import is_loopback
-from naftiko.exposes.host import STARTED, STOPPED, Host, Reloaded
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.observability.logs import tell_unusable
 from naftiko.exposes.observability.telemetry import PATIENCE, InTrace, telemetry_of
@@ -37,6 +36,7 @@ from naftiko.exposes.serve.sites import (
     place_of,
 )
 from naftiko.exposes.serve.workers import HURRY
+from naftiko.exposes.state import STARTED, STOPPED, Host, Reloaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -17,10 +17,10 @@ from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.access.origins import Origins, is_loopback
 from naftiko.exposes.adapters import TYPES, app_of, guarded
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.host import Adapter
 from naftiko.exposes.observability.logs import AccessLog, tell_unusable
 from naftiko.exposes.observability.settings import declared, is_observed
 from naftiko.exposes.observability.telemetry import Traced
+from naftiko.exposes.state import Adapter
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.exposes.access.guard import Guard
-    from naftiko.exposes.host import Host
     from naftiko.exposes.observability.telemetry import Telemetry
     from naftiko.exposes.options import Options
+    from naftiko.exposes.state import Host
     from naftiko.spec.model import Exposes
     from naftiko.transport.base import AsyncTransport
 
