@@ -59,7 +59,7 @@ def _run(words: list[str], is_process: bool) -> int:
     from naftiko.errors import NaftikoError
 
     if words[:1] == ["__complete"]:
-        from naftiko.cli.completion import answer
+        from naftiko.cli.commands.completion import answer
 
         print(answer(words[1:]), end="")
         return 0

@@ -15,7 +15,7 @@ import pytest
 
 from building import document
 from naftiko.cli import main
-from naftiko.cli.completion import answer, complete
+from naftiko.cli.commands.completion import answer, complete
 from naftiko.cli.parser import COMMANDS
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from naftiko.cli import main
-from naftiko.cli.control import duration, milliseconds
+from naftiko.cli.commands.control import duration, milliseconds
 
 
 class Control:
