@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.cli.console import fail
-from naftiko.cli.option_types import (
+from naftiko.cli.options import (
     add_base_uri,
     add_choice,
     add_header,

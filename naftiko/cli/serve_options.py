@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from naftiko.cli.option_types import (
+from naftiko.cli.options import (
     add_base_uri,
     add_choice,
     add_header,

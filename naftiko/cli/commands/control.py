@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from naftiko.cli.console import clean, columns, fail, note, paint, width
-from naftiko.cli.option_types import is_host, port_of
+from naftiko.cli.options import is_host, port_of
 from naftiko.cli.words import UsageError, headers, text_of
 from naftiko.document.source import read
 from naftiko.errors import (

@@ -11,7 +11,7 @@ from argparse import ArgumentTypeError
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from naftiko.cli.option_types import is_host, port_of
+from naftiko.cli.options import is_host, port_of
 from naftiko.errors import (
     EXIT_USAGE,
     ArgumentError,
