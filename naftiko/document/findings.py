@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naftiko.data import a_kind_of
 from naftiko.errors import Problem, did_you_mean, names_of, shorten
+from naftiko.plain import a_kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naftiko.data import a_kind_of
-from naftiko.data import text_of as _text
 from naftiko.errors import did_you_mean, nearest, shorten
+from naftiko.plain import a_kind_of
+from naftiko.plain import text_of as _text
 from naftiko.spec.model import Authentication, Credential
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naftiko.data import a_kind_of, kind_of, text_of
 from naftiko.errors import names_of, shorten
+from naftiko.plain import a_kind_of, kind_of, text_of
 from naftiko.spec.consumes import ConsumesReader
 from naftiko.spec.exposes import read_aggregates, read_exposes
 from naftiko.spec.model import Binding, CapabilitySpec, Info

@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.consumes.base_uri import read_base_uri
-from naftiko.data import a_kind_of, join_path, mappings_of, text_of
 from naftiko.errors import did_you_mean, names_of, shorten
+from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
 from naftiko.spec.authentication import read_authentication
 from naftiko.spec.model import (
     BODY_METHODS,

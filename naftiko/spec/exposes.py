@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from naftiko.data import a_kind_of, join_path, mappings_of, text_of
 from naftiko.errors import shorten
+from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
 from naftiko.spec.model import (
     Exposes,
     Function,

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from naftiko.data import text_of
 from naftiko.exposes.mcp.prompts import Prompts
 from naftiko.exposes.mcp.resources import Resources
 from naftiko.exposes.mcp.results import to_json
 from naftiko.exposes.mcp.search import INSTRUCTIONS, SearchTools
 from naftiko.exposes.mcp.tools import Tools
+from naftiko.plain import text_of
 from naftiko.version import __version__
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from naftiko.data import mappings_of, text_of
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.exposes.files import FileRefused, Folder, as_text, local_path
+from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

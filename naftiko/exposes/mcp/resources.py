@@ -12,7 +12,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from naftiko.data import mappings_of, text_of
 from naftiko.errors import CallError, StatusError, shorten
 from naftiko.exposes.files import (
     UNKNOWN_TYPE,
@@ -31,6 +30,7 @@ from naftiko.exposes.mcp.results import (
     to_json,
     wrong_arguments,
 )
+from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

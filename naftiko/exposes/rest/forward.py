@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_plus
 
 from naftiko.consumes.request import USER_AGENT
-from naftiko.data import mappings_of, text_of
 from naftiko.errors import CallError, TransportError, UnboundVariable
 from naftiko.exposes.http.answers import written
 from naftiko.exposes.http.inbound import Gone, too_large, watched
@@ -30,6 +29,7 @@ from naftiko.exposes.http.problems import (
 from naftiko.exposes.rest.arguments import BadRequest
 from naftiko.exposes.rest.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
+from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

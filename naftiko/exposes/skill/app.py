@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
-from naftiko.data import mappings_of, text_of
 from naftiko.document.source import parse_value
 from naftiko.errors import DocumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.access.secrets import path_of
@@ -30,6 +29,7 @@ from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
 from naftiko.exposes.http.inbound import Exchange
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.observability.telemetry import OPERATION
+from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
