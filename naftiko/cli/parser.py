@@ -155,7 +155,7 @@ def build_parser(names: Iterable[str] | None = None) -> _Parser:
 
 def _runner(name: str) -> Callable[[argparse.Namespace], int]:
     def run(arguments: argparse.Namespace) -> int:
-        module = import_module(f"naftiko.cli.{_HOMES.get(name, name)}")
+        module = import_module(f"naftiko.cli.commands.{_HOMES.get(name, name)}")
         code: int = getattr(module, f"run_{name}")(arguments)
         return code
 

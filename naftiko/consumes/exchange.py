@@ -162,7 +162,7 @@ class Decoder:
                 )
             except OutputError as error:
                 raise OutputError(
-                    f"{operation.ref}: {formats.message_without(request.mask, error)}",
+                    f"{operation.ref}: {decoding.message_without(request.mask, error)}",
                     hint=request.mask(error.hint),
                     code=error.code,
                     location=operation.location,

@@ -92,10 +92,10 @@ _PUBLIC_IN_AUTHENTICATION = frozenset(("type", "placement", "in", "tokenValidati
 def directory() -> Path:
     """Return the folder of the schema files.
 
-    It stands beside this module in an installed package, and at the top level in a
+    It stands in the package when that is installed, and at the top level in a
     checkout.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     inside = package / "schemas"
     return inside if inside.is_dir() else package.parent / "schemas"
 

@@ -215,7 +215,7 @@ class _Linker:
                 "U-output-format",
                 (*operation.path, "outputRawFormat"),
                 f'Unsupported "{operation.output_raw_format}" format specified',
-                f"use one of {names_of(formats.FORMATS)}",
+                f"use one of {names_of(decoding.FORMATS)}",
             )
         for output in operation.outputs:
             key = "value" if "value" in self._node(output.path) else "mapping"

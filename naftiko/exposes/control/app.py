@@ -214,7 +214,7 @@ class ControlApp:
     # --- health and status ------------------------------------------------------------
 
     async def _page(self, scope: Any, receive: Any) -> Answer:
-        text = files("naftiko.exposes").joinpath("control.html").read_text("utf-8")
+        text = files("naftiko.exposes.control").joinpath("live.html").read_text("utf-8")
         telemetry = self.host.telemetry
         silent = {"metrics", "traces"} if telemetry is None else set()
         paths = [
