@@ -16,11 +16,11 @@ from naftiko.version import __version__
 
 if TYPE_CHECKING:
     from naftiko.capability import Capability
-    from naftiko.consumes.body import Content
+    from naftiko.consumes.content import Content
     from naftiko.consumes.exchange import Exchange
     from naftiko.consumes.operation import Operation
+    from naftiko.consumes.placing import RawPath
     from naftiko.consumes.registry import Registry
-    from naftiko.consumes.request import RawPath
     from naftiko.errors import (
         ArgumentError,
         CallError,
@@ -44,12 +44,15 @@ if TYPE_CHECKING:
     )
     from naftiko.exposes.asgi import asgi
     from naftiko.loader import load, validate
-    from naftiko.transport.base import StreamedResponse, StubTransport, Transport
+    from naftiko.transport.aio import AioTransport
+    from naftiko.transport.base import Transport
     from naftiko.transport.http import HttpTransport
     from naftiko.transport.messages import Headers, Request, Response
+    from naftiko.transport.streams import StreamedResponse
+    from naftiko.transport.stub import StubTransport
 
 _HOMES = {
-    "consumes.body": ("Content",),
+    "consumes.content": ("Content",),
     "capability": ("Capability",),
     "errors": (
         "ArgumentError",
@@ -79,12 +82,16 @@ _HOMES = {
     "transport.messages": ("Headers", "Request", "Response"),
     "consumes.operation": ("Operation",),
     "consumes.registry": ("Registry",),
-    "consumes.request": ("RawPath",),
-    "transport.base": ("StreamedResponse", "StubTransport", "Transport"),
+    "consumes.placing": ("RawPath",),
+    "transport.aio": ("AioTransport",),
+    "transport.base": ("Transport",),
+    "transport.streams": ("StreamedResponse",),
+    "transport.stub": ("StubTransport",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AioTransport",
     "ArgumentError",
     "CallError",
     "Capability",

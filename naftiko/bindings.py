@@ -218,7 +218,7 @@ def _as_text(name: str, value: Any) -> str:
 
 def _parse(path: Path, text: str) -> Any:
     if path.suffix in (".yaml", ".yml"):
-        from naftiko.document.source import parse_value
+        from naftiko.document.yaml import parse_value
 
         return parse_value(text, as_written=True)
     if path.suffix == ".json" or text.lstrip().startswith("{"):

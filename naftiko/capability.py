@@ -12,9 +12,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.base_uri import compile_base_uri, override_of
-from naftiko.consumes.exchange import Decoder, Exchange, send, status_error
+from naftiko.consumes.exchange import Decoder, Exchange, send
 from naftiko.consumes.request import Blueprint, build, preview
 from naftiko.consumes.signers import find_signer
+from naftiko.consumes.status import status_error
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -24,9 +25,11 @@ from naftiko.errors import (
     did_you_mean,
     names_of,
 )
-from naftiko.functions.compiler import Functions, checked_arguments
+from naftiko.functions.compiler import Functions
+from naftiko.functions.plan import checked_arguments
 from naftiko.functions.runs import Reply, Work, in_step
 from naftiko.functions.scripts import scripting_of
+from naftiko.settings import DEFAULT_TIMEOUT, checked_names, checked_timeout
 from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
@@ -41,18 +44,16 @@ if TYPE_CHECKING:
     from naftiko.consumes.registry import Registry
     from naftiko.errors import Problem
     from naftiko.expressions import Scope
-    from naftiko.functions.compiler import Plan
+    from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call, Outcome
+    from naftiko.plain import JSON
     from naftiko.spec.model import CapabilitySpec, Exposes, Info
-    from naftiko.transport.base import StreamedResponse, Timeout, Transport
+    from naftiko.transport.base import Timeout, Transport
     from naftiko.transport.messages import Request
+    from naftiko.transport.streams import StreamedResponse
 
-    JSON = Any
 
-DEFAULT_TIMEOUT = 30.0
 _ERROR_BODY = 64 * 1024
-#: Seconds, some 31 years: what the operating system takes everywhere.
-_LONGEST = 1e9
 
 
 class _Plan:
@@ -582,46 +583,6 @@ def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
             hint="give a mapping name → value, or keywords",
         )
     return {**arguments, **more}
-
-
-def checked_names(what: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a mapping from names that an option gives.
-
-    Raises:
-        ArgumentError: It is no mapping, or something in it is no name.
-    """
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise ArgumentError(
-            f"{what}: a {type(given).__name__} is no mapping",
-            hint=f"give name → value: {what}={{'NAME': …}}",
-        )
-    for name in given:
-        if not isinstance(name, str):
-            raise ArgumentError(f"{what}: '{name}' is no text", hint="names are texts")
-    return dict(given)
-
-
-def checked_timeout(timeout: Any) -> Any:
-    """Return a timeout that is one.
-
-    Raises:
-        ArgumentError: It is not a positive number of seconds, or two of them.
-    """
-    parts = timeout if isinstance(timeout, tuple) else (timeout,)
-    good = all(
-        isinstance(part, (int, float))
-        and not isinstance(part, bool)
-        and 0 < part <= _LONGEST
-        for part in parts
-    )
-    if not good or (isinstance(timeout, tuple) and len(parts) != 2):
-        raise ArgumentError(
-            f"'{timeout}' is not a timeout",
-            hint="give seconds, or (seconds to connect, seconds between two parts)",
-        )
-    return timeout
 
 
 def _unusable(operation: Operation, problems: list[Problem]) -> UnusableOperation:

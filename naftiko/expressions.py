@@ -351,3 +351,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__index__"):
         return value.__index__()
     return to_scalar(value)
+
+
+ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT"})()

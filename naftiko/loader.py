@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from naftiko.bindings import Variables, scope_of
-from naftiko.capability import DEFAULT_TIMEOUT, Capability, checked_names
+from naftiko.capability import Capability
 from naftiko.consumes.base_uri import override_of
 from naftiko.document import source as documents
 from naftiko.document.findings import Findings, best_first, pointer
@@ -25,6 +25,7 @@ from naftiko.errors import (
     did_you_mean,
 )
 from naftiko.linking.linker import link
+from naftiko.settings import DEFAULT_TIMEOUT, checked_names
 from naftiko.spec.capability import read_capability, refusal
 from naftiko.spec.imports import resolve_imports
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from naftiko.consumes.registry import Registry
-    from naftiko.document.source import Document
+    from naftiko.document.document import Document
     from naftiko.expressions import Scope
     from naftiko.spec.model import CapabilitySpec
     from naftiko.transport.base import Timeout, Transport

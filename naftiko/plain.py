@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.spec.model import DocumentPath
-
-    JSON = Any
+JSON = Any
+Key = str | int
+#: Where something stands in a document: its keys and indexes from the root.
+DocumentPath = tuple[Key, ...]
 
 
 def mappings_of(

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from naftiko.transport.base import AsyncStreamedResponse
 from naftiko.transport.messages import Headers, Request, Response
+from naftiko.transport.streams import AsyncStreamedResponse
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 

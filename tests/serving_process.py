@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from naftiko.document.source import write_yaml
+from naftiko.document.writing import write_yaml
 
 
 def write(path: Path, data: Any) -> Path:

@@ -1,33 +1,86 @@
-"""The modules import each other as `docs/architecture.md` says, and in no other way."""
+"""Folders import only folders above them, as `docs/architecture.md` says."""
 
 from __future__ import annotations
 
 import ast
 import re
 import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "naftiko"
-#: Modules of a library that are not named like it.
+#: The fourteen levels. A room imports from lower levels, and from the rooms of its own
+#: level only where `ALSO` says so. A room is a folder, or a module beside folders.
+LEVELS: tuple[tuple[str, ...], ...] = (
+    ("errors", "plain", "expressions", "masking", "locations", "http", "settings", "version"),
+    ("jsonpath", "document"),
+    ("spec", "formats"),
+    ("bindings", "transport"),
+    ("consumes",),
+    ("functions", "linking"),
+    ("capability",),
+    ("loader", "demo"),
+    ("exposes.http", "exposes.options", "exposes.files"),
+    ("exposes.access", "exposes.observability"),
+    ("exposes.engine", "exposes.state"),
+    ("exposes.rest", "exposes.mcp", "exposes.skill", "exposes.control"),
+    ("exposes.adapters", "exposes.asgi", "exposes.serve"),
+    ("cli", "__main__"),
+)  # fmt: skip
+#: Imports inside one level, each a straight line: importer → imported.
+ALSO = {
+    ("plain", "errors"),
+    ("expressions", "errors"),
+    ("settings", "errors"),
+    ("settings", "expressions"),
+    ("exposes.engine", "exposes.state"),
+    ("exposes.http", "exposes.options"),
+    ("exposes.asgi", "exposes.adapters"),
+    ("exposes.serve", "exposes.adapters"),
+    ("__main__", "cli"),
+}
+#: What a level must not import although it is lower.
+NEVER = {
+    "bindings": {"formats"},
+    "transport": {"spec", "bindings"},
+    "exposes.rest": {"exposes.access"},
+    "exposes.skill": {"exposes.access"},
+    "exposes.control": {"exposes.access"},
+}
+#: Only these may import the room: the linker is part of loading.
+ONLY = {"linking": {"loader"}}
+#: Libraries whose import name is not their own.
 LIBRARY = {"ruamel": "ruamel.yaml", "_ruamel_yaml": "ruamel.yaml"}
-_ROW = re.compile(
-    r"^\| (\d+) \| `([\w.]+)` \|[^|]*\| ([^|]*) \| ([^|]*) \|$", re.MULTILINE
-)
-
-
-def _declared() -> dict[str, tuple[set[str], set[str]]]:
-    """Return module → what it may import, in the order of the table."""
-    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    rows = _ROW.findall(text)
-    assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1))
-    return {
-        name: (
-            set(re.findall(r"`([^`]+)`", inner)),
-            set(re.findall(r"`([^`]+)`", outer)),
-        )
-        for _, name, inner, outer in rows
-    }
+#: Library → the modules or folders that may import it.
+HOMES = {
+    "aiohttp": {"transport.aio", "transport.patched_aiohttp"},
+    "brotli": {"transport.encodings"},
+    "brotlicffi": {"transport.encodings"},
+    "jsonpath_ng": {"jsonpath.library"},
+    "jsonschema": {"document.schema"},
+    "jsonschema_rs": {"document.schema"},
+    "jwt": {"exposes.access.oauth"},
+    "mcp": {"exposes.mcp.sdk"},
+    "mcp_types": {"exposes.mcp.sdk"},
+    "opentelemetry": {"exposes.observability"},
+    "prometheus_client": {"exposes.observability"},
+    "pydantic": {"exposes.mcp.sdk"},
+    "quickjs": {"functions.scripts", "functions.javascript"},
+    "requests": {"transport", "consumes.digest"},
+    "ruamel.yaml": {"document"},
+    "starlette": {"exposes.rest", "exposes.http", "exposes.access.cors"},
+    "tree_sitter": {"functions.javascript"},
+    "tree_sitter_javascript": {"functions.javascript"},
+    "urllib3": {"transport", "consumes.content"},
+    "uvicorn": {"exposes.serve"},
+    "uvloop": {"exposes.serve.process"},
+    "yarl": {"transport.aio", "transport.patched_aiohttp"},
+}
+MOST_MODULES, MOST_LINES = 14, 500
 
 
 def _name(path: Path) -> str:
@@ -37,12 +90,18 @@ def _name(path: Path) -> str:
     return ".".join(parts)
 
 
-def _imports(path: Path) -> tuple[set[str], set[str]]:
-    """Return what a module really imports: ours, and other libraries.
+@cache
+def _imports() -> dict[str, tuple[set[str], set[str]]]:
+    """Return module → what it imports: modules of ours, and other libraries.
 
     What is imported for its types only counts among ours, but loads no library.
     """
-    inner, outer = set(), set()
+    names = {_name(path) for path in PACKAGE.rglob("*.py")}
+    return {_name(path): _imports_of(path, names) for path in PACKAGE.rglob("*.py")}
+
+
+def _imports_of(path: Path, modules: set[str]) -> tuple[set[str], set[str]]:
+    ours, others = set(), set()
     tree = ast.parse(path.read_text("utf-8"))
     for_types = {
         id(node)
@@ -53,63 +112,123 @@ def _imports(path: Path) -> tuple[set[str], set[str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module == "naftiko":
-            names = [f"naftiko.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: relative import"
-            names = [node.module or ""]
+            below = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [n if n[8:] in modules else str(node.module) for n in below]
         else:
             continue
         for name in names:
             top = name.partition(".")[0]
             if top == "naftiko":
-                inner.add(name.removeprefix("naftiko."))
+                ours.add(name.removeprefix("naftiko").removeprefix(".") or "__init__")
             elif top not in sys.stdlib_module_names and id(node) not in for_types:
-                outer.add(LIBRARY.get(top, top))
-    return inner, outer
+                others.add(LIBRARY.get(top, top))
+    return ours, others
 
 
-def _actual() -> dict[str, tuple[set[str], set[str]]]:
-    return {_name(path): _imports(path) for path in PACKAGE.rglob("*.py")}
+def _room(module: str) -> str:
+    """Return the room of a module: its folder, or the module that has no folder."""
+    known = {room for level in LEVELS for room in level}
+    while module not in known:
+        module, dot, _ = module.rpartition(".")
+        assert dot, f"{module} is in no level"
+    return module
 
 
-def test_the_table_is_the_truth() -> None:
-    """Every module has a row, and imports exactly what its row names."""
-    assert _actual() == _declared()
+def _modules() -> list[str]:
+    return sorted(set(_imports()) - {"__init__", "exposes"})
 
 
-def test_imports_lead_upwards_only() -> None:
-    """A module imports only from rows above it, so there is no cycle."""
-    above: set[str] = set()
-    for name, (inner, _) in _declared().items():
-        assert inner <= above, f"{name} imports {inner - above} from below"
-        above.add(name)
+@pytest.mark.parametrize("number", range(len(LEVELS)))
+def test_a_level_imports_only_what_stands_above_it(number: int) -> None:
+    """Level N imports levels 1 to N-1, and beside it what `ALSO` names."""
+    allowed = {room for level in LEVELS[:number] for room in level}
+    for module in _modules():
+        room = _room(module)
+        if room not in LEVELS[number]:
+            continue
+        for other in _imports()[module][0] - {"__init__"}:
+            target = _room(other)
+            assert (
+                target in {room, *allowed} - NEVER.get(room, set())
+                or (room, target) in ALSO
+            ), f"{module} imports {other}"
+            if target in ONLY and target != room:
+                assert room in ONLY[target], f"{module} imports {other}"
+
+
+def test_nothing_is_allowed_that_is_not_needed() -> None:
+    """An exception that nobody needs any more is taken out."""
+    arrows = {
+        (_room(module), _room(other))
+        for module in _modules()
+        for other in _imports()[module][0] - {"__init__"}
+    }
+    assert arrows >= ALSO
+
+
+def test_no_import_cycle() -> None:
+    """Modules can be put in an order in which each imports only earlier ones."""
+    graph = {module: inner for module, (inner, _) in _imports().items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
 
 
 def test_every_library_has_one_home() -> None:
-    """A library is known to one module; `requests` to the few that send.
-
-    What serving stands on is known to several of the modules that serve.
-    """
-    homes: dict[str, set[str]] = {}
-    for name, (_, outer) in _actual().items():
-        for library in outer:
-            homes.setdefault(library, set()).add(name)
-    several = {library: names for library, names in homes.items() if len(names) > 1}
-    sending = {
-        "body", "connections", "digest", "failures", "http_transport", "surroundings",
-    }  # fmt: skip
-    serving = {"mcp", "opentelemetry", "prometheus_client", "starlette"}
-    assert set(several) <= {"requests", "urllib3"} | serving
-    for library, names in several.items():
-        if library in serving:
-            assert all(name.startswith("exposes.") for name in names), library
-        else:
-            assert names <= sending, library
+    """A library is imported by its home module or folder only."""
+    for module, (_, others) in _imports().items():
+        for library in others:
+            homes = HOMES[library]
+            assert any(f"{module}.".startswith(f"{home}.") for home in homes), (
+                f"{module} imports {library}, whose home is {homes}"
+            )
 
 
-def test_modules_say_what_they_must_not_know() -> None:
-    """Each module of the core begins with its charter and one thing left out."""
-    for path in PACKAGE.glob("*.py"):
+def test_folders_and_modules_stay_small() -> None:
+    """At most 14 modules in a folder, and 500 lines in a module."""
+    for folder in {path.parent for path in PACKAGE.rglob("*.py")}:
+        modules = [p for p in folder.glob("*.py") if p.name != "__init__.py"]
+        assert len(modules) <= MOST_MODULES, folder
+    long = {
+        _name(path): lines
+        for path in PACKAGE.rglob("*.py")
+        if (lines := path.read_text("utf-8").count("\n")) > MOST_LINES
+    }
+    assert not long
+
+
+def test_a_folder_says_its_charter_and_nothing_else() -> None:
+    """`__init__.py` of a folder is a docstring; `cli` is where the command starts."""
+    for path in PACKAGE.rglob("__init__.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        assert ast.get_docstring(tree), path
+        if _name(path) not in ("__init__", "cli"):
+            assert len(tree.body) == 1, path
+
+
+def test_every_module_says_its_charter() -> None:
+    """The first line of each module is a sentence."""
+    for path in PACKAGE.rglob("*.py"):
         text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         assert text.partition("\n")[0].endswith((".", "`", ":")), path.name
+
+
+def test_no_class_name_occurs_twice() -> None:
+    """One name, one thing."""
+    homes: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(_name(path))
+    assert not {name: where for name, where in homes.items() if len(where) > 1}
+
+
+def test_the_document_names_every_room() -> None:
+    """`docs/architecture.md` has each folder of the package in its table."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`naftiko/([\w/]+?)(?:\.py|/)?`", text))
+    rooms = {room.replace(".", "/") for level in LEVELS for room in level}
+    assert rooms - {"__main__"} <= named

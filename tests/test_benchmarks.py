@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from naftiko.document.source import has_c_parser
+from naftiko.document.yaml import has_c_parser
 from shared import ROOT
 
 FOLDER = ROOT / "benchmarks"

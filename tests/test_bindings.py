@@ -11,7 +11,7 @@ import pytest
 import naftiko
 from building import capability, document
 from naftiko import StubTransport
-from naftiko.document.source import write_yaml
+from naftiko.document.writing import write_yaml
 
 AUTH = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
 

@@ -13,7 +13,8 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 import naftiko
-from naftiko.document.source import Document, read
+from naftiko.document.document import Document
+from naftiko.document.source import read
 from shared import CORPUS, manifest, needs_corpus
 
 _VARIABLE = re.compile(r"\{\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}\}")

@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 from casefiles import cases
-from naftiko.document import source
-from naftiko.document.source import MAX_ALIASED, MAX_BYTES, MAX_DEPTH, read, read_text
+from naftiko.document import writing, yaml
+from naftiko.document.document import Document
+from naftiko.document.source import MAX_BYTES, read, read_text
+from naftiko.document.yaml import MAX_ALIASED, MAX_DEPTH
 from naftiko.errors import DocumentError, DocumentSyntaxError
 from shared import CAPABILITIES, corpus_files, needs_corpus
 
 needs_c = pytest.mark.skipif(
-    not source.has_c_parser(), reason="ruamel.yaml.clib is not installed"
+    not yaml.has_c_parser(), reason="ruamel.yaml.clib is not installed"
 )
 
 
@@ -27,8 +29,8 @@ needs_c = pytest.mark.skipif(
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Read with each of the two parsers."""
     if request.param == "pure":
-        monkeypatch.setattr(source, "_c_parser", lambda: None)
-    elif not source.has_c_parser():
+        monkeypatch.setattr(yaml, "_c_parser", lambda: None)
+    elif not yaml.has_c_parser():
         pytest.skip("ruamel.yaml.clib is not installed")
     return str(request.param)
 
@@ -323,7 +325,7 @@ def test_truncation_drops_one_line(cut: str, end: str) -> None:
 def test_writing_reads_back() -> None:
     """What is written as YAML reads back as the same data."""
     value = {"a": ["1", 1, None, True, "yes", "é\n"], "b": {"c": []}}
-    assert source.parse_value(source.write_yaml(value)) == value
+    assert yaml.parse_value(writing.write_yaml(value)) == value
 
 
 def test_reading_imports_no_schema_library() -> None:
@@ -339,7 +341,7 @@ def test_reading_imports_no_schema_library() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def _same(one: source.Document, two: source.Document) -> bool:
+def _same(one: Document, two: Document) -> bool:
     return one.data == two.data and one.stored()[1:3] == two.stored()[1:3]
 
 
@@ -350,7 +352,7 @@ def _same(one: source.Document, two: source.Document) -> bool:
 def test_both_parsers_agree(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The C parser and the pure one give the same data and positions."""
     fast = read(file)
-    monkeypatch.setattr(source, "_c_parser", lambda: None)
+    monkeypatch.setattr(yaml, "_c_parser", lambda: None)
     assert _same(fast, read(file))
 
 
@@ -361,6 +363,6 @@ def test_both_parsers_agree_on_every_published_file(
 ) -> None:
     """The same, on hundreds of files."""
     fast = [read(file) for file in corpus_files()]
-    monkeypatch.setattr(source, "_c_parser", lambda: None)
+    monkeypatch.setattr(yaml, "_c_parser", lambda: None)
     different = [d.name for d in fast if not _same(d, read(d.name))]
     assert different == []

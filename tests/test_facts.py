@@ -18,7 +18,7 @@ from asgi_client import AsyncStub, ask
 from building import capability, document
 from naftiko import ArgumentError, Request, Response, StubTransport
 from naftiko.cli import main
-from naftiko.document.source import write_yaml
+from naftiko.document.writing import write_yaml
 from naftiko.exposes.options import Options
 from naftiko.exposes.serve.sites import Site, Source
 from naftiko.exposes.state import Host

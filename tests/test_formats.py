@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casefiles import cases
+from naftiko.consumes.status import message_of
 from naftiko.errors import OutputError
-from naftiko.formats import decoding
+from naftiko.formats import decoding, faults
 
 
 def decoded(case: dict[str, Any]) -> Any:
@@ -48,12 +49,12 @@ def test_decode(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", cases("formats", "messages"))
 def test_message_of(case: dict[str, Any]) -> None:
     """The message in an error body is found under the usual names."""
-    assert decoding.message_of(case["value"]) == case["expect"]
+    assert message_of(case["value"]) == case["expect"]
 
 
 def test_message_is_short() -> None:
     """A message never fills the screen."""
-    assert len(decoding.message_of({"message": "x" * 10**6})) == 300
+    assert len(message_of({"message": "x" * 10**6})) == 300
 
 
 def test_binary_is_unchanged() -> None:
@@ -75,7 +76,7 @@ def test_formats_and_supported() -> None:
 def test_missing_library_names_the_extra() -> None:
     """A library that is not installed is a matter of one pip command."""
     with pytest.raises(OutputError) as caught:
-        decoding._library("no_such_library_anywhere", "html")
+        faults.formats_library("no_such_library_anywhere", "html")
     assert caught.value.hint == 'pip install "naftiko[formats]"'
 
 
@@ -217,6 +218,6 @@ def test_only_output_errors(
 @given(VALUES)
 def test_message_of_anything(value: Any) -> None:
     """Any decoded body has a message, which may be empty, in one short line."""
-    message = decoding.message_of(value)
+    message = message_of(value)
     assert len(message) <= 400
     assert "\n" not in message

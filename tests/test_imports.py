@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import naftiko
-from naftiko.document.source import write_yaml
+from naftiko.document.writing import write_yaml
 
 SHARED = {
     "naftiko": "1.0.0-alpha2",

@@ -16,7 +16,8 @@ import pytest
 import naftiko
 from building import document
 from naftiko import StubTransport
-from naftiko.document.source import read, write_yaml
+from naftiko.document.source import read
+from naftiko.document.writing import write_yaml
 
 YAML = write_yaml(document())
 

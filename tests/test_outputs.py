@@ -16,13 +16,8 @@ import pytest
 
 from casefiles import cases
 from naftiko.errors import OutputError
-from naftiko.jsonpath.compiling import (
-    compile_path,
-    extract,
-    is_plain,
-    is_root,
-    needs_length,
-)
+from naftiko.jsonpath.compiling import compile_path, extract
+from naftiko.jsonpath.reading import is_plain, is_root, needs_length
 
 
 @pytest.mark.parametrize(

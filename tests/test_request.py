@@ -21,7 +21,7 @@ import pytest
 import naftiko
 from building import capability
 from casefiles import cases
-from naftiko.transport.base import StubTransport
+from naftiko.transport.stub import StubTransport
 
 
 def loaded(case: dict[str, Any], **more: Any) -> naftiko.Capability:

@@ -18,6 +18,7 @@ import naftiko
 from casefiles import cases
 from mutations import mutated
 from naftiko.document import schema, source
+from naftiko.document.document import Document
 from naftiko.errors import DocumentError
 from shared import CAPABILITIES, PUBLISHED, corpus_files, needs_corpus, needs_spec
 
@@ -45,7 +46,7 @@ def published() -> Any:
 
 def ours(data: Any) -> bool:
     """Tell whether data is valid by our schema."""
-    return not schema.check(source.Document(data), "published")
+    return not schema.check(Document(data), "published")
 
 
 def valid_documents() -> list[Any]:
@@ -139,7 +140,7 @@ def test_same_results_with_and_without_the_accelerator(rules: str) -> None:
     seeds = valid_documents()
     rng = random.Random(7)
     for _ in range(1000):
-        got = source.Document(mutated(rng.choice(seeds), rng, rng.choice((1, 2))))
+        got = Document(mutated(rng.choice(seeds), rng, rng.choice((1, 2))))
         assert schema.check(got, rules) == schema.problems(got, version)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from naftiko.consumes.body import ABSENT
 from naftiko.errors import CallError
-from naftiko.functions.scripts import Scripting, Settings, instrumented, read_settings
+from naftiko.expressions import ABSENT
+from naftiko.functions.javascript import instrumented
+from naftiko.functions.scripts import Scripting, Settings, read_settings
 
 
 def run(

@@ -16,7 +16,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from naftiko.document.source import MAX_BYTES, Document, Truncation, read
+from naftiko.document.document import Document, Truncation
+from naftiko.document.source import MAX_BYTES, read
 from naftiko.version import __version__
 
 if TYPE_CHECKING:

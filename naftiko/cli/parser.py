@@ -293,14 +293,14 @@ def _completion(command: Any) -> None:
 
 
 def _serve(command: Any) -> None:
-    from naftiko.cli.serve_options import add_serve
+    from naftiko.cli.options import add_serve
 
     add_serve(command)
 
 
 def _client(name: str) -> Callable[[Any], None]:
     def add(command: Any) -> None:
-        from naftiko.cli.serve_options import add_client
+        from naftiko.cli.options import add_client
 
         add_client(name, command)
 

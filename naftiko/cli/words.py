@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.consumes.base_uri import checked_uri
-from naftiko.consumes.body import OPEN_ARGUMENT, Content
+from naftiko.consumes.body import OPEN_ARGUMENT
+from naftiko.consumes.content import Content
 from naftiko.errors import EXIT_USAGE, ArgumentError, names_of
 
 if TYPE_CHECKING:

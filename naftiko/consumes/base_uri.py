@@ -18,154 +18,29 @@ from naftiko.expressions import (
     Ref,
     Scope,
     TemplateError,
-    is_upper,
     parse_base_uri,
     to_text,
 )
 from naftiko.masking import has_marker, without_secrets
+from naftiko.spec.base_uri import is_web
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from naftiko.document.findings import Findings
     from naftiko.expressions import Template
-    from naftiko.spec.model import DocumentPath
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-#: A whole origin, and a path; no user, query or fragment (RFC 3986, 3).
-_WEB = re.compile(
-    r"https?://(?:[^/?#\s@:\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:/[^?#\x00-\x1f]*)?",
-    re.IGNORECASE,
-)
-_PLACEHOLDER_HOST = re.compile(
-    r"https?://(?:[^/]*\.)?(?:example\.(?:com|org|net)|your-[^/]*)(?:[:/]|$)",
-    re.IGNORECASE,
-)
-#: A path, or a scheme before one: what nothing can be sent to.
-_HOSTLESS = re.compile(r"/(?!/).*|(?:https?:)?/{2,3}(?:[?#].*|/.*)?|https?:", re.DOTALL)
+
 _REFERENCE = re.compile(r"\$?\{\{?[^{}]*\}\}?")
-_SCHEMES = ("http", "https", "unix", "http+unix")
+
+
 #: What a host label, a port or a whole host may be made of (RFC 3986, 3.2).
 _HOST_VALUE = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 #: Would name another resource; also encoded, as some servers decode first.
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _SAFE_PATH = "/:@!$&'()*+,;=~%"
-_TOO_MUCH = {"@": "credentials", "?": "a query", "#": "a fragment"}
+
+
 ENVIRONMENT = "NAFTIKO_BASE_URI_"
-
-
-def read_base_uri(
-    value: Any, at: DocumentPath, found: Findings, *, written: bool = True
-) -> str:
-    """Return a base URI as it will be used, without its trailing slash.
-
-    An empty text is returned for one that nothing can be sent to, with a finding.
-
-    Args:
-        value: What the document says.
-        at: The place of the adapter.
-        found: Where findings go.
-        written: Whether the document says anything at all.
-    """
-    text = "" if value is None else str(value).strip()
-    path = (*at, "baseUri")
-    shown = shorten(without_secrets(text))
-    if not text or _HOSTLESS.fullmatch(text):
-        found.add(
-            "U-base-uri-missing",
-            path if written else at,
-            f"the base URI '{shown}' names no host" if text else "there is no base URI",
-            "give one: base_uri='https://…' or --base-uri https://…",
-        )
-        return ""
-    if text.startswith("//"):
-        found.add(
-            "W-base-uri-scheme",
-            path,
-            f"the base URI '{shown}' has no scheme; https is used",
-            f"write `https:{shown}`",
-        )
-        text = "https:" + text
-    scheme = _SCHEME.match(text)
-    if scheme and re.match(r"\d+(?:/|$)", text[scheme.end() :]):
-        scheme = None  # a host and its port
-    if text[0] not in "{$[" and (not scheme or scheme[1].lower() not in _SCHEMES):
-        what = f"scheme '{scheme[1]}'" if scheme else "no scheme"
-        found.add(
-            "U-base-uri-not-http",
-            path,
-            f"the base URI '{shown}' has {what}: not an HTTP API",
-            "write `https://…`, or give one: base_uri='https://…'",
-        )
-        return ""
-    if not re.search(r"[{}\[\]]", text) and "unix:" not in text and not _is_web(text):
-        more = [what for mark, what in _TOO_MUCH.items() if mark in text]
-        found.add(
-            "U-base-uri-not-http",
-            path,
-            f"the base URI '{shown}' is not a host, a port and a"
-            f" path{' alone: it holds ' + names_of(more) if more else ''}",
-            "credentials go to `authentication`, a constant query to the paths",
-        )
-        return ""
-    if _PLACEHOLDER_HOST.match(text):
-        found.add(
-            "W-base-uri-placeholder",
-            path,
-            f"the base URI '{shown}' is a placeholder",
-            "give the real one: base_uri='https://…' or --base-uri https://…",
-        )
-    return text.removesuffix("/")
-
-
-def note_templates(
-    text: str, scope: Scope, at: DocumentPath, found: Findings
-) -> list[str]:
-    """Note references in a base URI that are not plain `{{BOUND}}` variables.
-
-    Returns:
-        The variables that it uses.
-    """
-    path = (*at, "baseUri")
-    try:
-        template = parse_base_uri(text, scope)
-    except TemplateError as error:
-        found.add("U-template", path, str(error), "write `{{NAME}}`")
-        return []
-    used: list[str] = []
-    odd: list[Ref] = []
-    for ref in (part for part in template if isinstance(part, Ref)):
-        variable = _bound(ref.name, scope)
-        if ref.written.startswith("{{") and (ref.is_variable or is_upper(ref.name)):
-            used.append(ref.name)
-            continue
-        used += [variable] if variable else []
-        odd.append(ref)
-    if odd:
-        bound = [f"'{{{{{v}}}}}'" for ref in odd if (v := _bound(ref.name, scope))]
-        names = list(dict.fromkeys(ref.written for ref in odd))
-        found.add(
-            "W-base-uri-templated",
-            path,
-            f"{names_of(names)} in the base URI need{'s' * (len(names) == 1)} a value"
-            " for every call",
-            f"write {names_of(dict.fromkeys(bound))}"
-            if len(bound) == len(odd)
-            else f"bind variables and write `{{{{NAME}}}}`, or give"
-            f" variables={{'{odd[0].name}': …}}",
-        )
-    return used
-
-
-def _bound(name: str, scope: Scope) -> str:
-    """Return the bound variable that a name in a base URI stands for, if any."""
-    upper = name.upper().replace("-", "_")  # as `Variables.find` looks it up
-    for known in (name, upper):
-        if known in scope.variables:
-            return known
-    ends = [known for known in scope.variables if known.endswith(f"_{upper}")]
-    return ends[0] if len(ends) == 1 else ""
 
 
 class BaseUri(NamedTuple):
@@ -233,17 +108,12 @@ def checked_uri(uri: Any) -> str:
             "a base URI may not hold credentials",
             hint="declare `authentication`, or pass `auth`",
         )
-    elif _is_web(_REFERENCE.sub("1", text)):
+    elif is_web(_REFERENCE.sub("1", text)):
         return text.removesuffix("/")
     raise ArgumentError(
         f"'{shorten(without_secrets(str(uri)))}' is not a base URI",
         hint="write http://…, https://… or unix:///path/of.sock, without ? and #",
     )
-
-
-def _is_web(text: str) -> bool:
-    found = _WEB.fullmatch(text)
-    return found is not None and int(found["port"] or 1) in range(1, 65536)
 
 
 def fill(
@@ -310,7 +180,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
     if not before:
         if base.text.startswith(ref.written + ":") and value in ("http", "https"):
             return value
-        if not _is_web(value) and not value.startswith(("unix:", "http+unix:")):
+        if not is_web(value) and not value.startswith(("unix:", "http+unix:")):
             raise ArgumentError(
                 f"'{ref.name}' stands for a whole origin, but is no http(s) URL",
                 hint="write it with its scheme, without a user, ? and #: https://…",

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import time
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from naftiko.errors import OutputError, StatusError, shorten
+from naftiko.consumes.status import ERROR_BODY_BYTES, error_body, status_error
+from naftiko.errors import OutputError
 from naftiko.formats import decoding
-from naftiko.jsonpath.compiling import compile_path, extract, is_root
+from naftiko.formats.faults import message_without
+from naftiko.jsonpath.compiling import compile_path, extract
+from naftiko.jsonpath.reading import is_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.consumes.operation import Operation
+    from naftiko.plain import JSON
     from naftiko.transport.base import Timeout, Transport
     from naftiko.transport.messages import Request, Response
 
-    JSON = Any
 
-_EXCERPT = 500
 _NO_CONTENT = frozenset((204, 205))
-#: What is looked at for an excerpt: it is masked first, and cut then.
-_READ = 64 * 1024
 
 
 class Exchange:
@@ -92,10 +92,10 @@ class Exchange:
         import json
 
         shown = self.request.as_dict()
-        if len(self.response.body) <= 16 * _READ:
+        if len(self.response.body) <= 16 * ERROR_BODY_BYTES:
             text = json.dumps(self.result, indent=2, ensure_ascii=False, default=str)
         else:
-            text = self.response.text[:_READ]
+            text = self.response.text[:ERROR_BODY_BYTES]
         text = self.request.mask(text)
         cut = text if len(text) <= 5000 else text[:5000] + "\n…"
         return (
@@ -162,7 +162,7 @@ class Decoder:
                 )
             except OutputError as error:
                 raise OutputError(
-                    f"{operation.ref}: {decoding.message_without(request.mask, error)}",
+                    f"{operation.ref}: {message_without(request.mask, error)}",
                     hint=request.mask(error.hint),
                     code=error.code,
                     location=operation.location,
@@ -242,72 +242,3 @@ def send(
     if raise_for_status:
         raise status_error(decoder.operation, request, response)
     return decoder.read_failed(request, response, elapsed)
-
-
-def status_error(
-    operation: Operation, request: Request, response: Response
-) -> StatusError:
-    """Return the error for a response outside 200 to 299.
-
-    Its text holds the error message that the body carries, or else the beginning of
-    the body; secrets that the server repeats are masked.
-    """
-    body = _masked(error_body(operation, response), request)
-    detail = request.mask(decoding.message_of(body))
-    excerpt = detail or request.mask(response.text[:_READ])
-    excerpt = shorten(excerpt, _EXCERPT)
-    said = f": {excerpt}" if excerpt else ""
-    reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
-    return StatusError(
-        f"{operation.ref}: {response.status}{reason}{said}",
-        status=response.status,
-        detail=detail,
-        hint=_HINTS.get(response.status, "").format(auth=operation.auth or "none"),
-        request=request,
-        response=response,
-    )
-
-
-#: What a status most often means for the one who calls.
-_HINTS = {
-    401: "the credentials are missing or wrong; the document declares: {auth}",
-    403: "the credentials do not allow this; the document declares: {auth}",
-    407: "the proxy wants credentials: see HTTP_PROXY and HTTPS_PROXY",
-    429: "too many requests; wait as long as the Retry-After header says",
-}
-
-
-def _masked(value: JSON, request: Request) -> JSON:
-    """Return a decoded body with every secret in its texts masked."""
-    if not request.secrets:
-        return value
-    if isinstance(value, str):
-        return request.mask(value)
-    if isinstance(value, list):
-        return [_masked(item, request) for item in value]
-    if isinstance(value, dict):
-        return {key: _masked(item, request) for key, item in value.items()}
-    return value
-
-
-def error_body(operation: Operation, response: Response) -> JSON:
-    """Return the decoded body of a failed response, or its text."""
-    kind = response.content_type.partition(";")[0].strip().lower()
-    names = [operation.output_raw_format]
-    # Servers answer errors in a format of their own: believe what they say first.
-    if kind.endswith(("/json", "+json")):
-        names.insert(0, "json")
-    elif kind.endswith(("/xml", "+xml")):
-        names.insert(0, "xml")
-    elif kind.startswith("text/"):
-        return response.text
-    if not response.body:
-        return None
-    for name in names:
-        try:
-            return decoding.decode(
-                name, response.body, content_type=response.content_type
-            )
-        except OutputError:
-            continue
-    return response.text

@@ -28,7 +28,8 @@ from naftiko.expressions import (
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
-    from naftiko.spec.model import DocumentPath, OperationSpec
+    from naftiko.plain import DocumentPath
+    from naftiko.spec.model import OperationSpec
 
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")

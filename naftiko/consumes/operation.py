@@ -9,13 +9,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.body import describe
-from naftiko.spec.model import IDEMPOTENT_METHODS, SAFE_METHODS
+from naftiko.http import IDEMPOTENT_METHODS, SAFE_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from naftiko.consumes.layout import Layout
-    from naftiko.document.source import Document
+    from naftiko.document.document import Document
     from naftiko.errors import Location, Problem
     from naftiko.spec.model import InputParameter, OperationSpec, OutputParameter
 

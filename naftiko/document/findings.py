@@ -6,7 +6,7 @@ and `S` is only noted by a strict check. This module must not know any rule.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import Problem, did_you_mean, names_of, shorten
 from naftiko.plain import a_kind_of
@@ -14,10 +14,8 @@ from naftiko.plain import a_kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from naftiko.document.source import Document
-    from naftiko.spec.model import DocumentPath
-
-    JSON = Any
+    from naftiko.document.document import Document
+    from naftiko.plain import JSON, DocumentPath
 
 SEVERITY = {"E": "error", "U": "error", "W": "warning", "S": "info"}
 _RANK = {"error": 0, "warning": 1, "info": 2}

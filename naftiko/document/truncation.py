@@ -7,15 +7,14 @@ key without a value. This module must not know what the parts are for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import shorten
 
 if TYPE_CHECKING:
     from naftiko.document.findings import Findings
-    from naftiko.spec.model import DocumentPath
+    from naftiko.plain import JSON, DocumentPath
 
-    JSON = Any
     _Dropped = tuple[DocumentPath, str]
 
 #: The key that holds a list → what each of its elements cannot be without, when the

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 #: Type → module and class.
 _APPS = {
-    "rest": ("rest", "RestApp"),
-    "mcp": ("mcp", "McpApp"),
-    "skill": ("skill", "SkillApp"),
-    "control": ("control", "ControlApp"),
+    "rest": ("rest.app", "RestApp"),
+    "mcp": ("mcp.app", "McpApp"),
+    "skill": ("skill.app", "SkillApp"),
+    "control": ("control.app", "ControlApp"),
 }
 TYPES = frozenset(_APPS)
 #: Those that need nothing but their document.

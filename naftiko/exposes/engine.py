@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from naftiko.bindings import Variables
     from naftiko.capability import Capability
     from naftiko.exposes.observability.telemetry import Telemetry
-    from naftiko.functions.compiler import Functions, Plan
+    from naftiko.functions.compiler import Functions
+    from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call, Outcome
     from naftiko.transport.base import AsyncTransport, Timeout
     from naftiko.transport.messages import Request, Response

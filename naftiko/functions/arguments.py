@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.expressions import TemplateError, parse_path, refs, to_text
-from naftiko.spec.model import BODY_METHODS, InputParameter
+from naftiko.http import BODY_METHODS
+from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from naftiko.consumes.operation import Operation
+    from naftiko.plain import JSON
     from naftiko.spec.model import Function
-
-    JSON = Any
 
 _TYPES = ("string", "number", "integer", "boolean", "array", "object")
 #: `$.path.id`, `path.id`, `pathParameters.id`, `body.id`: the last part is the target.

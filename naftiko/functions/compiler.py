@@ -8,12 +8,9 @@ protocols.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from naftiko.consumes.body import ABSENT
 from naftiko.errors import (
-    ArgumentError,
     CallError,
     UnknownFunction,
     UnresolvedCall,
@@ -22,27 +19,24 @@ from naftiko.errors import (
     nearest,
     shorten,
 )
-from naftiko.expressions import Ref, TemplateError
+from naftiko.expressions import ABSENT, Ref, TemplateError
 from naftiko.functions.arguments import (
-    MISSING,
     Feed,
     arguments_of,
-    fit,
-    is_constant,
     target_of,
 )
 from naftiko.functions.injection import Injector, Target, value_at
+from naftiko.functions.plan import Plan, name_of
 from naftiko.functions.runs import (
     Lookup,
     Outcome,
     Run,
     Values,
-    VariableOf,
     checked,
     simple_outcome,
 )
 from naftiko.functions.scripts import Scripting
-from naftiko.functions.shapes import Shape, compile_mock, compile_shape
+from naftiko.functions.shapes import compile_mock, compile_shape
 from naftiko.functions.steps import (
     CallStep,
     ScriptStep,
@@ -57,121 +51,13 @@ if TYPE_CHECKING:
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.expressions import Scope
-    from naftiko.functions.arguments import WrongArgument
+    from naftiko.plain import JSON
     from naftiko.spec.model import (
         CapabilitySpec,
         Exposes,
         Function,
-        InputParameter,
         Step,
     )
-
-    JSON = Any
-
-_Runner: TypeAlias = Callable[[Values, Lookup], Run]
-
-
-class Plan:
-    """One exposed function made ready to run.
-
-    Attributes:
-        function: What the document says.
-        name: How it is called: the name of the tool, or of the REST operation.
-        arguments: What it takes, declared and inferred.
-        problem: Why it cannot run, or `None`.
-        operation: The operation that it calls in simple mode, or `None`.
-        inner: The aggregate function that it stands for, or `None`.
-        shape: How a response becomes its value, or `None` for a mock.
-        stages: Groups of upstream calls that it makes one after the other.
-    """
-
-    def __init__(
-        self,
-        function: Function,
-        exposes: Exposes | None,
-        arguments: tuple[InputParameter, ...],
-        runner: _Runner | None,
-        *,
-        problem: CallError | None = None,
-        operation: Operation | None = None,
-        inner: Plan | None = None,
-        shape: Shape | None = None,
-        stages: int = 1,
-    ) -> None:
-        self.function = function
-        self.exposes = exposes
-        self.name = function.name
-        self.arguments = arguments
-        self.problem = problem
-        self.operation = operation
-        self.inner = inner
-        self.shape = shape
-        self.stages = stages
-        self._runner = runner
-        self._constants = {p.name: p.value for p in function.inputs if is_constant(p)}
-
-    @property
-    def description(self) -> str:
-        """What it does: its own text, else that of what it stands for."""
-        for text in (
-            self.function.description,
-            self.inner.description if self.inner else "",
-            self.operation.description if self.operation else "",
-        ):
-            if text:
-                return text
-        return ""
-
-    def fit(
-        self, given: Mapping[str, JSON]
-    ) -> tuple[dict[str, JSON], list[WrongArgument]]:
-        """Return the arguments in their types, and those that do not fit."""
-        return fit(self.arguments, given)
-
-    def run(self, values: Mapping[str, JSON], variable_of: VariableOf) -> Run:
-        """Run it; see the module.
-
-        Args:
-            values: Argument → value, as `fit` returned them.
-            variable_of: Gives the value of a variable.
-
-        Raises:
-            CallError: It cannot run, or an upstream call failed.
-        """
-        if self._runner is None:
-            raise self.problem or CallError(f"{self.name} cannot run")
-        return self._runner({**values, **self._constants}, Lookup(variable_of))
-
-    def __repr__(self) -> str:
-        return f"<Plan {self.function.kind} {self.name}>"
-
-
-def name_of(function: Function) -> str:
-    """Return how a unit is called: a reference without a name inherits it."""
-    return function.name or function.ref.rpartition(".")[2]
-
-
-def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
-    """Return arguments in their types.
-
-    Raises:
-        ArgumentError: Some are missing, unknown or wrong; it names all of them.
-    """
-    values, wrong = plan.fit(given)
-    if wrong:
-        said = "; ".join(f"'{w.name}' {w.reason}" for w in wrong)
-        names = [p.name for p in plan.arguments]
-        raise ArgumentError(
-            f"{plan.name}: {said}",
-            missing=[w.name for w in wrong if w.reason == MISSING],
-            unknown=[w.name for w in wrong if w.name not in names],
-            takes=names,
-            code="U-argument-missing"
-            if any(w.reason == MISSING for w in wrong)
-            else "",
-            hint=f"It takes: {names_of(names)}.",
-        )
-    return values
 
 
 class Functions:

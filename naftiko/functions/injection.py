@@ -6,11 +6,12 @@ for leaves its entry out. This module must not know how a call is made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from naftiko.consumes.body import ABSENT, OPEN_ARGUMENT
+from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.exchange import Decoder
 from naftiko.expressions import (
+    ABSENT,
     Ref,
     TemplateError,
     is_upper,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from naftiko.consumes.operation import Operation
     from naftiko.expressions import Scope
     from naftiko.functions.runs import Values
+    from naftiko.plain import JSON
 
-    JSON = Any
     Node = Callable[[Values, Lookup], JSON]
 
 

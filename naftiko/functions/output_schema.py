@@ -10,14 +10,15 @@ touched. This module must not know where a value comes from.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from naftiko.functions.compiler import Plan
+    from naftiko.functions.plan import Plan
+    from naftiko.plain import JSON
+    from naftiko.spec.model import Function
 
-    JSON = Any
     Fix = Callable[[JSON], JSON]
 
 #: Where a result that is no object is found in the structured content.
@@ -235,3 +236,58 @@ _FIXES: dict[JSON, Fix] = {
     "integer": _integer,
     "boolean": _boolean,
 }
+
+
+def outcome_schema(outputs: JSON, function: Function) -> tuple[dict[str, JSON], bool]:
+    """Return the schema of what a function gives, and whether it always gives it.
+
+    What finds nothing in a body makes way for the body itself (spec 3.6).
+    """
+    listed = outputs if isinstance(outputs, list) else [outputs]
+    entries = [entry for entry in listed if isinstance(entry, dict)]
+    if not entries:
+        return ({"type": "object"}, False) if function.mappings else ({}, False)
+    is_mock = not (function.call or function.steps)
+    names = [entry.get("name") for entry in entries]
+    named = all(isinstance(name, str) and name for name in names)
+    if is_mock or (named and (len(entries) > 1 or function.mappings)):
+        members = {
+            str(entry.get("name") or "value"): _schema(entry) for entry in entries
+        }
+        return {"type": "object", "properties": members}, is_mock or len(entries) > 1
+    if len(entries) > 1:
+        return {}, False
+    schema = _schema(entries[0])
+    if isinstance(entries[0].get("properties"), dict) and entries[0]["properties"]:
+        return {**schema, "type": "object"}, True
+    is_root = str(entries[0].get("mapping", "$")).strip() in ("$", "$.")
+    told = schema.keys() & {"properties", "additionalProperties", "items"}
+    return ({}, True) if is_root and not told else (schema, False)
+
+
+def _schema(entry: JSON) -> dict[str, JSON]:
+    """Return the schema of one output; every value may be missing, which is null."""
+    if not isinstance(entry, dict):
+        return {}
+    kind = entry.get("type")
+    schema: dict[str, JSON] = {}
+    properties, items = entry.get("properties"), entry.get("items")
+    if isinstance(entry.get("values"), dict):
+        schema = {"type": "object", "additionalProperties": _schema(entry["values"])}
+    elif isinstance(properties, dict) and properties:
+        members = {str(name): _schema(inner) for name, inner in properties.items()}
+        schema = {"type": "object", "properties": members}
+    elif kind == "array":
+        first = items[0] if isinstance(items, list) and items else items
+        is_told = isinstance(first, dict) and (
+            first.get("mapping") or first.get("properties") or first.get("values")
+        )
+        schema = {"type": "array", **({"items": _schema(first)} if is_told else {})}
+    elif kind in ("string", "number", "integer", "boolean"):
+        schema = {"type": kind}
+    if "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    text = entry.get("description")
+    if isinstance(text, str) and text.strip():
+        schema["description"] = " ".join(text.split())
+    return schema

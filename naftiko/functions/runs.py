@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
-from naftiko.consumes.exchange import status_error
+from naftiko.consumes.status import status_error
 from naftiko.errors import CallError, OutputError
-from naftiko.formats.decoding import strict_json
+from naftiko.formats.json import strict_json
+from naftiko.plain import JSON
 
 if TYPE_CHECKING:
     from naftiko.consumes.exchange import Decoder
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from naftiko.functions.shapes import Shape
     from naftiko.transport.messages import Request, Response
 
-JSON = Any
 ErrorT = TypeVar("ErrorT", bound=CallError)
 #: Name → value; what templates and `with` refer to.
 Values: TypeAlias = dict[str, Any]

@@ -14,25 +14,35 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.consumes.body import ABSENT
 from naftiko.errors import CallError, shorten
-from naftiko.expressions import to_scalar
+from naftiko.expressions import ABSENT
+from naftiko.functions.javascript import (
+    COUNTER,
+    COUNTER_PLACE,
+    GIVE_RESULT,
+    MAX_MEMORY,
+    MAX_RESULT,
+    MAX_STACK,
+    PRELUDE,
+    TAKE_CONTEXT,
+    UnparsableScript,
+    instrumented,
+    plain_result,
+)
 from naftiko.locations import is_file_uri, path_of
 
 if TYPE_CHECKING:
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
-
-    JSON = Any
 
 ENVIRONMENT = "NAFTIKO_SCRIPTING"
 LANGUAGES = ("javascript", "python", "groovy")
-MAX_MEMORY = 64 * 1024 * 1024
-MAX_RESULT = 16 * 1024 * 1024
-_MAX_STACK = 512 * 1024
+
+
 _SEGMENT = re.compile(r"[a-zA-Z0-9._-]+")
 
 
@@ -279,7 +289,7 @@ class Script:
             return self._scripting.source(path)
         except (OSError, UnicodeDecodeError):
             raise self._fail(unread) from None
-        except _Unparsable as error:
+        except UnparsableScript as error:
             raise self._fail(f"failed: {error}") from None
 
     def _evaluate(
@@ -287,23 +297,23 @@ class Script:
     ) -> JSON:
         import quickjs
 
-        given = json.dumps(context, default=_plain, allow_nan=False)
-        name = _COUNTER + secrets.token_hex(8)
+        given = json.dumps(context, default=plain_result, allow_nan=False)
+        name = COUNTER + secrets.token_hex(8)
         # A context belongs to one thread; it is made, used and dropped in this call.
         engine = quickjs.Context()
         engine.set_memory_limit(MAX_MEMORY)
-        engine.set_max_stack_size(_MAX_STACK)
+        engine.set_max_stack_size(MAX_STACK)
         # Counts processor time; the counter watches the clock.
         engine.set_time_limit(settings.timeout / 1000)
         limits = f"{settings.statement_limit}, {settings.timeout}"
         try:
-            engine.eval(f"const {name} = {_PRELUDE}({limits});")
+            engine.eval(f"const {name} = {PRELUDE}({limits});")
             engine.set("__context", given)
-            engine.eval(_TAKE_CONTEXT)
+            engine.eval(TAKE_CONTEXT)
             for source in sources:
                 # What the last statement gives may be nothing that Python has.
-                engine.eval(source.replace(_COUNTER_PLACE, name) + "\n;undefined")
-            text = engine.eval(_GIVE_RESULT)
+                engine.eval(source.replace(COUNTER_PLACE, name) + "\n;undefined")
+            text = engine.eval(GIVE_RESULT)
         except quickjs.StackOverflow:
             raise self._fail("failed: it calls itself too deeply") from None
         except quickjs.JSException as error:
@@ -357,145 +367,4 @@ def _folder(location: str, directory: Path, fail: Any) -> Path:
     return folder.absolute()
 
 
-def _plain(value: Any) -> Any:
-    return (
-        value.decode("utf-8", "replace")
-        if isinstance(value, bytes)
-        else to_scalar(value)
-    )
-
-
 # --- inside the engine --------------------------------------------------------------
-
-_COUNTER = "__naftiko_"
-#: Stands for the counter in an instrumented source; no source holds it by accident.
-_COUNTER_PLACE = "\ue000tick\ue001"
-
-#: Takes away what makes code from text, which would run uncounted, and returns the
-#: counter. It keeps its own references: a script may replace any global.
-_PRELUDE = """((limit, milliseconds) => {
-  const now = Date.now, stop = now() + milliseconds, Failure = Error;
-  for (const make of [function () {}, async function () {}, function* () {},
-                      async function* () {}])
-    Object.defineProperty(Object.getPrototypeOf(make), 'constructor',
-                          {value: undefined, writable: false, configurable: false});
-  delete globalThis.eval; delete globalThis.Function;
-  let count = 0, over = '';
-  const tick = () => {
-    if (over === '') {
-      if (++count > limit) over = 'statements';
-      else if ((count & 255) === 0 && now() > stop) over = 'time';
-      else return;
-    }
-    throw new Failure('limit');
-  };
-  tick.over = () => over;
-  return Object.freeze(tick);
-})"""
-_TAKE_CONTEXT = """globalThis.context = JSON.parse(__context);
-delete globalThis.__context;
-globalThis.result = undefined;"""
-_GIVE_RESULT = "typeof result === 'undefined' ? undefined : JSON.stringify(result)"
-
-
-class _Unparsable(Exception):
-    """Where a source is not JavaScript."""
-
-
-#: What holds statements one after another, and what has a single one as its body.
-_BLOCKS = frozenset(("program", "statement_block", "switch_case", "switch_default"))
-_HOLDERS = frozenset(
-    (
-        "if_statement", "else_clause", "for_statement", "for_in_statement",
-        "while_statement", "do_statement", "with_statement",
-    )
-)  # fmt: skip
-
-
-def instrumented(source: str, name: str) -> str:
-    """Return JavaScript with a call of the counter before each statement.
-
-    Raises:
-        _Unparsable: The source is not JavaScript.
-    """
-    import tree_sitter
-    import tree_sitter_javascript
-
-    if _COUNTER_PLACE in source or _COUNTER in source:
-        raise _Unparsable(f"{name} uses a reserved name")
-    raw = source.encode()
-    language = tree_sitter.Language(tree_sitter_javascript.language())
-    root = tree_sitter.Parser(language).parse(raw).root_node
-    if root.has_error:
-        row, column = _first_error(root).start_point
-        raise _Unparsable(f"{name}:{row + 1}:{column + 1}: is not JavaScript")
-    pieces: list[bytes] = []
-    end = 0
-    for at, text in sorted(_insertions(root), key=lambda place: place[0]):
-        pieces += raw[end:at], text.encode()
-        end = at
-    return b"".join((*pieces, raw[end:])).decode()
-
-
-def _first_error(node: Any) -> Any:
-    while True:
-        inner = [
-            child
-            for child in node.children
-            if child.has_error or child.is_error or child.is_missing
-        ]
-        if node.is_error or node.is_missing or not inner:
-            return node
-        node = inner[0]
-
-
-def _insertions(root: Any) -> Iterator[tuple[int, str]]:
-    """Yield where text goes into a source, in any order of places."""
-    tick = f"{_COUNTER_PLACE}();"
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        pending += node.named_children
-        if node.type in _BLOCKS:
-            yield from _in_block(node, tick)
-        elif node.type in _HOLDERS:
-            for body in _bodies(node):
-                if body.type == "statement_block":
-                    # A loop without statements goes round all the same.
-                    yield body.start_byte + 1, tick
-                else:
-                    yield body.start_byte, "{" + tick
-                    yield body.end_byte, "}"
-        elif node.type == "arrow_function":
-            body = node.child_by_field_name("body")
-            if body is not None and body.type != "statement_block":
-                yield body.start_byte, f"({_COUNTER_PLACE}(),"
-                yield body.end_byte, ")"
-
-
-def _in_block(node: Any, tick: str) -> Iterator[tuple[int, str]]:
-    prologue = True
-    label = node.child_by_field_name("value") if node.type == "switch_case" else None
-    for child in node.named_children:
-        if child.type == "comment" or child == label:
-            continue
-        only_text = (
-            child.type == "expression_statement"
-            and len(child.named_children) == 1
-            and child.named_children[0].type == "string"
-        )
-        # "use strict" only counts as the first statement.
-        if prologue and only_text:
-            continue
-        prologue = False
-        yield child.start_byte, tick
-
-
-def _bodies(node: Any) -> Iterator[Any]:
-    names = ("consequence", "body")
-    found = [node.child_by_field_name(name) for name in names]
-    if node.type == "else_clause":
-        found = [child for child in node.named_children if child.type != "comment"][:1]
-    for body in found:
-        if body is not None and body.type != "else_clause":
-            yield body

@@ -20,12 +20,14 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.expressions import Scope, TemplateError, parse, render
-from naftiko.jsonpath.compiling import compile_path, is_root
+from naftiko.jsonpath.compiling import compile_path
+from naftiko.jsonpath.reading import is_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    JSON = Any
+    from naftiko.plain import JSON
+
     Node = Callable[[JSON], JSON]
     #: Gives the value of a reference in a mock, or `None`.
     ValueOf = Callable[[Any], Any]

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from naftiko.consumes.body import ABSENT
 from naftiko.errors import CallError, OutputError, shorten
-from naftiko.expressions import STEP_PATH_HINT, is_step_path, to_text
+from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
 from naftiko.functions.injection import value_at
 from naftiko.functions.runs import Outcome, Work, checked, in_step, simple_outcome
-from naftiko.spec.model import SAFE_METHODS
+from naftiko.http import SAFE_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from naftiko.functions.runs import Call, Lookup, Reply, Values
     from naftiko.functions.scripts import Script
     from naftiko.functions.shapes import Shape
+    from naftiko.plain import JSON
 
-    JSON = Any
     #: Step name → output; gives a value, or `ABSENT`.
     StepPath = Callable[[Mapping[str, JSON]], JSON]
 

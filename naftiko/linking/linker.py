@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from naftiko.consumes.base_uri import compile_base_uri, note_templates
+from naftiko.consumes.base_uri import compile_base_uri
 from naftiko.consumes.layout import compile_layout
 from naftiko.consumes.operation import Operation
 from naftiko.consumes.registry import Registry
@@ -29,7 +29,10 @@ from naftiko.expressions import (
     source_of,
 )
 from naftiko.formats import decoding
-from naftiko.jsonpath.compiling import compile_path, is_plain, is_root, needs_length
+from naftiko.jsonpath.compiling import compile_path
+from naftiko.jsonpath.reading import is_plain, is_root, needs_length
+from naftiko.linking.exposed import HINTS_BY_METHOD, label_of
+from naftiko.linking.operations import addresses_of, by_owner, note_templates
 from naftiko.spec.model import OperationSpec
 
 if TYPE_CHECKING:
@@ -37,15 +40,11 @@ if TYPE_CHECKING:
 
     from naftiko.document.findings import Findings
     from naftiko.errors import Problem
-    from naftiko.spec.model import CapabilitySpec, DocumentPath, Exposes, Function
+    from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.model import CapabilitySpec, Exposes, Function
 
-    JSON = Any
 
-_OWNER = re.compile(
-    r"((?:/capability)?/consumes/\d+)(/resources/\d+(?:/operations/\d+)?)?(/.*)?$"
-)
 _BARE_ENV = re.compile(r"env\.[A-Z][A-Z0-9_]*")
-_HINTS_BY_METHOD = {"DELETE": "destructive"}
 
 
 def link(
@@ -117,8 +116,8 @@ class _Linker:
                 self._uses(fields, consumes.authentication.path)
             base = compile_base_uri(consumes.base_uri, self.scope)
             base_names[where] = frozenset(base.names)
-        noted = _by_owner(found.problems)
-        addresses, ambiguous = _addresses(spec)
+        noted = by_owner(found.problems)
+        addresses, ambiguous = addresses_of(spec)
         operations = []
         for ref, operation in zip(addresses, spec.operations, strict=True):
             layout = compile_layout(
@@ -395,7 +394,7 @@ class _Linker:
             self.found.add(
                 "U-unit-without-call",
                 function.path,
-                f"{_label(function)} calls nothing",
+                f"{label_of(function)} calls nothing",
                 f"write `call` instead of `{others[0]}`: `call: namespace.operation`"
                 if others
                 else "add `call: namespace.operation`",
@@ -404,7 +403,7 @@ class _Linker:
             self._with(function, called, namespace)
         self._steps(function)
         self._mappings(function.outputs, (*function.path, "outputParameters"))
-        hint = _HINTS_BY_METHOD.get(called.method if called else "")
+        hint = HINTS_BY_METHOD.get(called.method if called else "")
         if hint and function.kind == "tool" and function.hints.get(hint) is not True:
             self.found.add(
                 "S-hint",
@@ -553,7 +552,7 @@ class _Linker:
                 self.found.add(
                     "W-with-source",
                     path,
-                    f"{_label(function)} declares no argument '{shorten(source)}'",
+                    f"{label_of(function)} declares no argument '{shorten(source)}'",
                     self._like(source, declared)
                     or "add it to `inputParameters`; it is inferred",
                 )
@@ -608,60 +607,6 @@ class _Linker:
             for key in ("items", "values"):
                 if isinstance(data.get(key), (dict, list)):
                     self._mappings(data[key], (*path, key))
-
-
-def _addresses(
-    spec: CapabilitySpec,
-) -> tuple[list[str], dict[str, tuple[str, ...]]]:
-    """Return the ref of every operation, and the names that several share."""
-    short = [f"{op.consumes.namespace}.{op.name}" for op in spec.operations]
-    counts: dict[str, list[int]] = defaultdict(list)
-    for number, name in enumerate(short):
-        counts[name].append(number)
-    addresses = list(short)
-    ambiguous = {}
-    for name, numbers in counts.items():
-        if len(numbers) == 1:
-            continue
-        longer = []
-        for number in numbers:
-            op = spec.operations[number]
-            longer.append(f"{op.consumes.namespace}.{op.resource}.{op.name}")
-        for order, (number, long) in enumerate(zip(numbers, longer, strict=True), 1):
-            # Resources of one name leave only the order to tell them apart.
-            alone = spec.operations[number].resource and longer.count(long) == 1
-            addresses[number] = long if alone else f"{name}#{order}"
-        ambiguous[name] = tuple(addresses[number] for number in numbers)
-    return addresses, ambiguous
-
-
-def _by_owner(problems: list[Problem]) -> dict[str, list[Problem]]:
-    """Return the unit errors that were noted so far, by what they make unusable.
-
-    That is an adapter, a resource or an operation, named by its JSON Pointer.
-    """
-    owners: dict[str, list[Problem]] = defaultdict(list)
-    for problem in problems:
-        found = _OWNER.match(problem.path)
-        if found and problem.code[0] == "U" and problem.severity == "error":
-            adapter, rest, detail = found.groups()
-            # What concerns an adapter as a whole is only that it has no base URI.
-            if rest or detail or problem.code.startswith("U-base-uri"):
-                owners[adapter + (rest or "")].append(problem)
-    return owners
-
-
-def _label(function: Function) -> str:
-    """Return what a unit is called in a message."""
-    kinds = {
-        "rest": "the REST operation",
-        "tool": "the tool",
-        "resource": "the MCP resource",
-        "skill": "the skill tool",
-        "aggregate": "the function",
-    }
-    name = function.name or f"{function.method} {function.url_path}".strip()
-    return f"{kinds[function.kind]} '{shorten(name)}'"
 
 
 def _texts(value: JSON, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:

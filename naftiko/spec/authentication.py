@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
-    from naftiko.spec.model import DocumentPath
+    from naftiko.plain import DocumentPath
 
 SUPPORTED = ("bearer", "basic", "digest", "apikey")
 _PLACES = ("header", "query", "cookie")

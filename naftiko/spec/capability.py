@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from naftiko.document.findings import Findings
-    from naftiko.spec.model import DocumentPath
-
-    JSON = Any
+    from naftiko.plain import JSON, DocumentPath
 
 VERSION = "1.0.0-alpha2"
 OLDER_VERSIONS = ("1.0.0-alpha1",)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from naftiko.consumes.base_uri import read_base_uri
 from naftiko.errors import did_you_mean, names_of, shorten
+from naftiko.http import BODY_METHODS
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
 from naftiko.spec.authentication import read_authentication
+from naftiko.spec.base_uri import read_base_uri
+from naftiko.spec.imports import is_import, read_import
 from naftiko.spec.model import (
-    BODY_METHODS,
     PUBLISHED_METHODS,
     Body,
     Consumes,
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
-    from naftiko.spec.model import DocumentPath
+    from naftiko.plain import JSON, DocumentPath
 
-    JSON = Any
     _Placed = tuple[DocumentPath, Mapping[str, JSON]]
 
 _KEBAB = re.compile(r"[a-zA-Z0-9-]+")
@@ -62,26 +62,6 @@ _BODY_KINDS = {
     "binary": ("binary", "application/octet-stream"),
     "octet-stream": ("binary", "application/octet-stream"),
 }
-
-
-def is_import(entry: JSON) -> bool:
-    """Tell whether an entry of `consumes` names an adapter of another file."""
-    return (
-        isinstance(entry, dict)
-        and bool(entry.keys() & {"location", "import", "ref", "openapi", "url"})
-        and not entry.keys() & {"resources", "baseUri"}
-    )
-
-
-def read_import(entry: Mapping[str, JSON], at: DocumentPath) -> Import:
-    """Read an import, in every spelling of published files."""
-    location = entry.get("location") or entry.get("ref") or entry.get("url")
-    name = entry.get("import") or entry.get("name") or entry.get("namespace")
-    kind = ""
-    if "openapi" in entry:
-        kind, name = "openapi", entry["openapi"]
-    local = entry.get("as") or entry.get("namespace") or name
-    return Import(text_of(local or name), text_of(location), text_of(name), at, kind)
 
 
 class _Resource(NamedTuple):

@@ -5,7 +5,7 @@ This module must not know what a unit calls; that is linking.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import shorten
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
-    from naftiko.spec.model import DocumentPath
-
-    JSON = Any
+    from naftiko.plain import JSON, DocumentPath
 
 
 #: What an adapter of a type cannot be without; the first is what it usually has.

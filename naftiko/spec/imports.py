@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document import source as documents
 from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
 from naftiko.locations import is_file_uri, path_of
-from naftiko.spec.consumes import is_import, read_import
+from naftiko.plain import text_of
+from naftiko.spec.model import Import
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.document.source import Document
-    from naftiko.spec.model import DocumentPath, Import
-
-    JSON = Any
+    from naftiko.document.document import Document
+    from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.model import Import
 
 #: Imports of imports of …; more is a mistake.
 MAX_DEPTH = 20
@@ -217,3 +217,23 @@ def _path(location: str, folder: Path) -> Path:
             raise _Unavailable(f"{shorten(location)} is not fetched; copy it beside")
         raise _Unavailable(f"{shorten(location)} cannot be the name of a file")
     return Path(os.path.realpath(path))
+
+
+def is_import(entry: JSON) -> bool:
+    """Tell whether an entry of `consumes` names an adapter of another file."""
+    return (
+        isinstance(entry, dict)
+        and bool(entry.keys() & {"location", "import", "ref", "openapi", "url"})
+        and not entry.keys() & {"resources", "baseUri"}
+    )
+
+
+def read_import(entry: Mapping[str, JSON], at: DocumentPath) -> Import:
+    """Read an import, in every spelling of published files."""
+    location = entry.get("location") or entry.get("ref") or entry.get("url")
+    name = entry.get("import") or entry.get("name") or entry.get("namespace")
+    kind = ""
+    if "openapi" in entry:
+        kind, name = "openapi", entry["openapi"]
+    local = entry.get("as") or entry.get("namespace") or name
+    return Import(text_of(local or name), text_of(location), text_of(name), at, kind)

@@ -9,15 +9,11 @@ how a record is read, linked or run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-JSON = Any
-DocumentPath = tuple["str | int", ...]
+from naftiko.plain import JSON, DocumentPath
 
-SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 PUBLISHED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-BODY_METHODS = frozenset(("POST", "PUT", "PATCH"))
 
 
 class Info(NamedTuple):

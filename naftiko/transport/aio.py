@@ -22,19 +22,23 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from naftiko.errors import TransportError
-from naftiko.spec.model import BODY_METHODS
-from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES, AsyncStreamedResponse
+from naftiko.http import BODY_METHODS
+from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES
 from naftiko.transport.encodings import Damaged, unpacker_of
 from naftiko.transport.environment import Settings, tls_context
 from naftiko.transport.messages import Headers, Request, Response
+from naftiko.transport.patched_aiohttp import (
+    ExactRequest,
+    NotAscii,
+    Upload,
+    framed_headers,
+    let_rest,
+)
 from naftiko.transport.redirects import REDIRECTS, Hop, damaged, refusal, too_large
+from naftiko.transport.streams import AsyncStreamedResponse
 from naftiko.transport.threaded import ThreadedTransport
 
 if TYPE_CHECKING:
-    from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.client_proto import ResponseHandler
-
     from naftiko.transport.base import Timeout
 
 _log = logging.getLogger("naftiko")
@@ -43,8 +47,8 @@ _MOST_ROUTES = 1024
 _IDLE = 60.0
 #: As long as `http.client` takes a line; the default of aiohttp is an eighth.
 _LONGEST_LINE = 65536
-#: Bytes of a body that are written at once: no transport holds them up.
-_AT_ONCE = CHUNK // 2
+
+
 #: Bytes that are unpacked before others get their turn.
 _TURN = 1024 * 1024
 
@@ -70,133 +74,6 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)
 
 
-class _NotAscii(Exception):
-    """Headers are Latin-1, and aiohttp would write UTF-8."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request with the headers that it was given, and none of aiohttp's own."""
-
-    #: Methods whose body gets a type that nobody gave.
-    POST_METHODS: set[str] = set()  # noqa: RUF012
-
-    def update_auto_headers(self, skip_auto_headers: Any) -> None:
-        """Add nothing: `User-Agent` and `Accept` are the caller's."""
-
-    def update_headers(self, headers: Any) -> None:
-        """Take the headers, unless aiohttp would write them in another encoding."""
-        super().update_headers(headers)
-        if not all(map(str.isascii, self.headers.values())):
-            raise _NotAscii
-
-    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
-        """Take the body as it is; its length is among the headers already."""
-        self._body = body
-
-    def update_expect_continue(self, expect: bool = False) -> None:
-        """Do not wait for `100 Continue`: not every server says it, ever."""
-
-
-class _Upload(aiohttp.Payload):
-    """A body that is sent in parts, each of them within the timeout.
-
-    Attributes:
-        failure: What was raised while the body was read, if anything was.
-    """
-
-    # `Payload.__init__` makes headers that nobody sends.
-    def __init__(self, hop: Hop, length: int | None, patience: float | None) -> None:
-        self._hop = hop
-        self._length = length
-        self._patience = patience
-        self._connection: asyncio.WriteTransport | None = None
-        self.failure: Exception | None = None
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Show nothing of the body."""
-        return ""  # pragma: no cover - a payload must have it; nobody calls it
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send the body."""
-        # aiohttp below 3.14.4 would send what is left of it.
-        if self._consumed:  # pragma: no cover - of the lowest version
-            what = "the server closed the connection without a response"
-            self.failure = refusal(what, self._hop.request)
-            raise self.failure
-        self._connection = writer.transport
-        body = self._hop.body
-        if isinstance(body, bytes) and len(body) <= _AT_ONCE:
-            await writer.write(body)
-            return
-        try:
-            await self._write(writer)
-        except BaseException:
-            self.abort()
-            raise
-
-    def abort(self) -> None:
-        """End the connection; closed, it would wait for a server that reads no more."""
-        if self._connection is not None:
-            self._connection.abort()
-
-    async def _write(self, writer: AbstractStreamWriter) -> None:
-        size = 0
-        async with aclosing(self._parts()) as parts:
-            async for part in parts:
-                size += len(part)
-                if self._length is not None and size > self._length:
-                    raise self._failed(f"is longer than {self._length:,} bytes")
-                async with asyncio.timeout(self._patience):
-                    await writer.write(part)
-        if self._length is not None and size < self._length:
-            raise self._failed(f"ends after {size:,} of {self._length:,} bytes")
-        async with asyncio.timeout(self._patience):
-            await writer.drain()
-
-    async def _parts(self) -> AsyncGenerator[bytes, None]:
-        body: Any = self._hop.body
-        try:
-            if isinstance(body, bytes):
-                view = memoryview(body)
-                for begin in range(0, len(body), CHUNK):
-                    yield bytes(view[begin : begin + CHUNK])
-            elif hasattr(body, "__aiter__"):
-                # A connection that dies is not replaced: half of it may be gone.
-                self._consumed = True
-                async for part in body:
-                    yield part
-            else:
-                async with aclosing(self._waiting_parts()) as parts:
-                    async for part in parts:
-                        yield part
-        except OSError as error:
-            raise self._failed(f"cannot be read: {error.strerror or error}") from None
-        except Exception as error:
-            self.failure = error
-            raise
-
-    async def _waiting_parts(self) -> AsyncGenerator[bytes, None]:
-        """Give the parts of what has to be waited for: of a file, of an iterator."""
-        hop = self._hop
-        await asyncio.to_thread(hop.open)
-        self._consumed = not await asyncio.to_thread(hop.rewind)
-        content = hop.content
-        parts = (
-            iter(partial(content.read, CHUNK), b"")
-            if hasattr(content, "read")
-            else iter(content)
-        )
-        try:
-            while (part := await asyncio.to_thread(next, parts, None)) is not None:
-                yield part
-        finally:
-            hop.close()
-
-    def _failed(self, what: str) -> TransportError:
-        self.failure = error = refusal(f"the body {what}", self._hop.request)
-        return error
-
-
 class _Route(NamedTuple):
     """What is known about an origin before any call; no session behind a proxy."""
 
@@ -212,7 +89,7 @@ class _Answer(NamedTuple):
 
     hop: Hop
     raw: aiohttp.ClientResponse
-    upload: _Upload | None
+    upload: Upload | None
 
 
 class AioTransport:
@@ -351,7 +228,7 @@ class AioTransport:
                 return hop
             try:
                 answer = await self._exchange(hop, route, timeout)
-            except _NotAscii:
+            except NotAscii:
                 return hop
             raw = answer.raw
             if raw.status not in REDIRECTS or not self._follow_redirects:
@@ -372,9 +249,9 @@ class AioTransport:
         upload = None
         is_chunked = None
         if hop.body is not None or hop.method in BODY_METHODS:
-            headers, length = await _framed(hop, headers)
+            headers, length = await framed_headers(hop, headers)
             if hop.body is not None:
-                upload = _Upload(hop, length, waits.sock_read)
+                upload = Upload(hop, length, waits.sock_read)
                 is_chunked = True if length is None else None
         # The target is a path with everything behind it: yarl must not look into it.
         url = URL.build(
@@ -402,7 +279,7 @@ class AioTransport:
                 raise _failure(error, hop, upload) from None
             raise
         if (connection := raw.connection) is not None:
-            raw.content.on_eof(partial(_rest, connection.protocol))
+            raw.content.on_eof(partial(let_rest, connection.protocol))
         return _Answer(hop, raw, upload)
 
     async def _read(self, answer: _Answer) -> bytes:
@@ -531,7 +408,7 @@ class AioTransport:
                 )
             session = self._sessions[path] = aiohttp.ClientSession(
                 connector=connector,
-                request_class=_Request,
+                request_class=ExactRequest,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 read_bufsize=CHUNK,
@@ -548,20 +425,10 @@ class AioTransport:
         return context
 
 
-def _rest(protocol: ResponseHandler | None) -> None:
-    """Let a connection whose response is complete wait as long as it likes.
-
-    Whoever then reads what is buffered would have aiohttp (3.14) wait for more of it,
-    give up after the timeout, and fail the next request on that connection for it.
-    """
-    if protocol is not None:
-        protocol.read_timeout = None  # the next request sets its own
-
-
 def _failure(
     error: BaseException,
     hop: Hop,
-    upload: _Upload | None = None,
+    upload: Upload | None = None,
     *,
     reading: bool = False,
 ) -> Exception:
@@ -578,28 +445,6 @@ def _failure(
     return failed(
         what, error, hop.request, url=hop.url, timed_out=timed_out, reading=reading
     )
-
-
-async def _framed(
-    hop: Hop, headers: Mapping[str, str]
-) -> tuple[dict[str, str], int | None]:
-    """Return headers that say how long the body is, and its length if it is known."""
-    if hop.body is None or isinstance(hop.body, bytes):
-        hop.open()
-    else:
-        await asyncio.to_thread(hop.open)
-        hop.close()  # it is opened again each time that it is sent
-    length = hop.length
-    framed: dict[str, str] = {}
-    for name, value in headers.items():
-        folded = name.lower()
-        if folded == "content-length" and length is None and value.isdigit():
-            length = int(value)
-        elif folded not in ("content-length", "transfer-encoding"):
-            framed[name] = value
-    if length is not None:
-        framed["Content-Length"] = str(length)
-    return framed, length
 
 
 def _keep_cookies(

@@ -30,8 +30,8 @@ from urllib3.util import Retry
 from urllib3.util import Timeout as Timeouts
 
 from naftiko.errors import CallError, TransportError
-from naftiko.spec.model import IDEMPOTENT_METHODS
-from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES, StreamedResponse
+from naftiko.http import IDEMPOTENT_METHODS
+from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES
 from naftiko.transport.encodings import Damaged, unpacker_of
 from naftiko.transport.environment import Settings
 from naftiko.transport.failures import failure, is_dead
@@ -43,6 +43,7 @@ from naftiko.transport.patched_urllib3 import (
     shown_target,
 )
 from naftiko.transport.redirects import REDIRECTS, Hop, damaged, too_large
+from naftiko.transport.streams import StreamedResponse
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase

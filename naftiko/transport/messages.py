@@ -10,7 +10,7 @@ from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMappi
 from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.errors import shorten
-from naftiko.formats.decoding import charset_of
+from naftiko.http import charset_of
 from naftiko.masking import LOGIN, Secret, mark, mask, plain
 from naftiko.transport.curl import curl_command
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
-    JSON = Any
+    from naftiko.plain import JSON
 
 
 class Headers(MutableMapping[str, str]):

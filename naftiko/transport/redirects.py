@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from naftiko.errors import ArgumentError, TransportError, shorten
+from naftiko.http import BODY_METHODS
 from naftiko.masking import mask
-from naftiko.spec.model import BODY_METHODS
 from naftiko.transport.encodings import CutOff, Unknown
 
 if TYPE_CHECKING:

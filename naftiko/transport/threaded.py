@@ -17,14 +17,15 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from naftiko.errors import RequestTimeout
-from naftiko.transport.base import AsyncStreamedResponse
 from naftiko.transport.redirects import Hop
+from naftiko.transport.streams import AsyncStreamedResponse
 
 if TYPE_CHECKING:
-    from naftiko.transport.base import StreamedResponse, Timeout
+    from naftiko.transport.base import Timeout
     from naftiko.transport.environment import Settings
     from naftiko.transport.http import HttpTransport
     from naftiko.transport.messages import Request, Response
+    from naftiko.transport.streams import StreamedResponse
 
 _T = TypeVar("_T")
 #: Calls at the same time; each takes a thread, further ones wait.

@@ -11,6 +11,7 @@ import pytest
 
 from naftiko.cli.cache import read_cached
 from naftiko.document import source as documents
+from naftiko.document.document import Document
 
 ROOT = Path(__file__).parents[2]
 DOCKER = str(ROOT / "capabilities" / "docker.yaml")
@@ -23,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def _same(document: documents.Document) -> bool:
+def _same(document: Document) -> bool:
     plain = documents.read(DOCKER)
     path = ("capability", "consumes", 0, "resources", 3)
     return (

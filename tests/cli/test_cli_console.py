@@ -7,17 +7,10 @@ import sys
 
 import pytest
 
-from naftiko.cli.console import (
-    Progress,
-    columns,
-    csv_text,
-    has_colour,
-    json_text,
-    paint,
-    table_rows,
-    table_text,
-)
-from naftiko.document.source import write_yaml
+from naftiko.cli.console import has_colour, paint
+from naftiko.cli.progress import Progress
+from naftiko.cli.tables import columns, csv_text, json_text, table_rows, table_text
+from naftiko.document.writing import write_yaml
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 import naftiko
 from building import document
 from exposes.test_guard import Nobody, ask
-from naftiko.exposes.control.app import ControlApp, Logs, Management, read_management
+from naftiko.exposes.control.app import ControlApp
+from naftiko.exposes.control.management import Logs, Management, read_management
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.observability.logs import LatestLines
 from naftiko.exposes.observability.settings import Settings, read_settings

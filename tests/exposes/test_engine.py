@@ -14,7 +14,7 @@ import naftiko
 from asgi_client import AsyncStub
 from casefiles import cases
 from naftiko.exposes.engine import Engine
-from naftiko.functions.compiler import checked_arguments
+from naftiko.functions.plan import checked_arguments
 from naftiko.transport.messages import Request, Response
 from test_functions import capability
 

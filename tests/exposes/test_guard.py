@@ -14,7 +14,8 @@ from requests.auth import HTTPDigestAuth
 
 import naftiko
 from naftiko.bindings import Variables
-from naftiko.exposes.access.guard import Digest, Guard
+from naftiko.exposes.access.digest import Digest
+from naftiko.exposes.access.guard import Guard
 from naftiko.spec.model import Binding, Exposes
 
 SECRET = "s3cr3t-t0ken"

@@ -24,7 +24,7 @@ from asgi_client import ask, asked
 from casefiles import cases
 from naftiko.errors import RequestTimeout, TransportError
 from naftiko.exposes.http.answers import chosen
-from naftiko.exposes.observability.telemetry import OPERATION
+from naftiko.exposes.http.scope import OPERATION
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response
 from serving import operation, rest_app

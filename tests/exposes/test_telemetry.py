@@ -35,12 +35,8 @@ from naftiko.exposes.observability.settings import (
     read_settings,
     wanted,
 )
-from naftiko.exposes.observability.telemetry import (
-    InTrace,
-    Telemetry,
-    Traced,
-    telemetry_of,
-)
+from naftiko.exposes.observability.telemetry import Telemetry, telemetry_of
+from naftiko.exposes.observability.traced import InTrace, Traced
 from naftiko.exposes.observability.traces import MOST_SPANS, TraceBuffer
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import naftiko
 from naftiko.document import source
+from naftiko.document.document import Document
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from mutations import mutated as changed
@@ -40,7 +41,7 @@ def consume(data: bytes) -> None:
     use(got)
 
 
-def use(got: source.Document) -> None:
+def use(got: Document) -> None:
     """Check, link, list and build; only promised errors may appear."""
     for problem in naftiko.validate(got):
         assert problem.line >= 1

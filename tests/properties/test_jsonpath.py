@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jsonpath_ng.ext import parse
 
 from naftiko.errors import OutputError
-from naftiko.jsonpath.compiling import compile_path, is_plain
+from naftiko.jsonpath.compiling import compile_path
+from naftiko.jsonpath.reading import is_plain
 
 #: Names by what stands there in all data of these tests.
 OBJECTS = ["data", "x y", "größe", "where"]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naftiko
-from naftiko.document import source
+from naftiko.document import source, writing, yaml
 from naftiko.errors import DocumentSyntaxError
 
 SCALARS = (
@@ -71,9 +71,9 @@ def test_json_reads_as_json(value: Any, indent: int | None, ascii_: bool) -> Non
 @given(st.dictionaries(KEYS, VALUES))
 def test_written_yaml_reads_back(value: Any) -> None:
     """What is written as YAML gives the same data on both parsers."""
-    text = source.write_yaml(value)
+    text = writing.write_yaml(value)
     expected = json.loads(json.dumps(value))
-    assert source.parse_value(text) == expected
+    assert yaml.parse_value(text) == expected
 
 
 def outcome(text: str) -> Any:
@@ -106,7 +106,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         assert error.location is not None
 
 
-@pytest.mark.skipif(not source.has_c_parser(), reason="needs ruamel.yaml.clib")
+@pytest.mark.skipif(not yaml.has_c_parser(), reason="needs ruamel.yaml.clib")
 @given(
     st.lists(
         st.sampled_from(
@@ -120,9 +120,9 @@ def test_both_parsers_agree(lines: list[str]) -> None:
     """Where the C parser gives data, the pure one gives the same."""
     text = "\n".join(lines) + "\n"
     fast = outcome(text)
-    parser = source._c_parser
-    source._c_parser = lambda: None
+    parser = yaml._c_parser
+    yaml._c_parser = lambda: None
     try:
         assert outcome(text) == fast
     finally:
-        source._c_parser = parser
+        yaml._c_parser = parser

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from naftiko.transport.aio import AioTransport
-from naftiko.transport.base import StreamedResponse
 from naftiko.transport.messages import Request, Response
+from naftiko.transport.streams import StreamedResponse
 
 T = TypeVar("T")
 

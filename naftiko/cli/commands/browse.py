@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.cache import read_cached
-from naftiko.cli.console import clean, columns, json_text, note, paint, width
+from naftiko.cli.console import clean, note, paint
+from naftiko.cli.tables import columns, json_text, width
 from naftiko.loader import load
 
 if TYPE_CHECKING:

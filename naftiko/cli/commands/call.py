@@ -6,16 +6,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.cache import read_cached
-from naftiko.cli.console import (
-    Progress,
-    clean,
-    csv_text,
-    json_text,
-    paint,
-    table_text,
-)
+from naftiko.cli.console import clean, paint
+from naftiko.cli.progress import Progress
+from naftiko.cli.tables import csv_text, json_text, table_text
 from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
-from naftiko.document.source import write_yaml
+from naftiko.document.writing import write_yaml
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -30,8 +25,8 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.consumes.exchange import Exchange
-    from naftiko.transport.base import StreamedResponse
     from naftiko.transport.messages import Request, Response
+    from naftiko.transport.streams import StreamedResponse
 
 _RESULT_OPTIONS = ("--select", "--output", "--output raw")
 

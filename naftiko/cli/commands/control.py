@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from naftiko.cli.console import clean, columns, fail, note, paint, width
+from naftiko.cli.console import clean, fail, note, paint
 from naftiko.cli.options import is_host, port_of
+from naftiko.cli.tables import columns, width
 from naftiko.cli.words import UsageError, headers, text_of
 from naftiko.document.source import read
 from naftiko.errors import (
@@ -33,7 +34,7 @@ from naftiko.masking import without_secrets
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    JSON = Any
+    from naftiko.plain import JSON
 
 DEFAULT_PORT = 9090
 _TIMEOUT = 10.0

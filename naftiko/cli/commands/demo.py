@@ -8,7 +8,8 @@ import time
 from shutil import which
 from typing import TYPE_CHECKING
 
-from naftiko.cli.console import columns, json_text, note, paint
+from naftiko.cli.console import note, paint
+from naftiko.cli.tables import columns, json_text
 from naftiko.demo import TOKEN, capability_file, serve
 from naftiko.errors import StatusError
 

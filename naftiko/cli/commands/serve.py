@@ -67,8 +67,8 @@ def _run(arguments: Namespace, latest: LatestLines) -> int:
     plan = _plan(arguments)
     if arguments.stdio:
         return _run_stdio(plan, latest)
-    from naftiko.exposes.descriptors import allow_many
     from naftiko.exposes.serve import server
+    from naftiko.exposes.serve.process import allow_many
     from naftiko.exposes.state import Host
 
     allow_many()

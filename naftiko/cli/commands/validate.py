@@ -8,10 +8,11 @@ import os
 import sys
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from typing import TYPE_CHECKING, NamedTuple
 
-from naftiko.cli.console import Progress, clean, fail, json_text, note, paint
+from naftiko.cli.console import fail, note, paint
+from naftiko.cli.progress import Progress
+from naftiko.cli.reports import REPORTS, CheckedFile
 from naftiko.document.source import FETCH_IT, NO_FILE, is_url
 from naftiko.errors import (
     EXIT_CALL,
@@ -22,7 +23,6 @@ from naftiko.errors import (
     Problem,
 )
 from naftiko.masking import without_secrets
-from naftiko.version import __version__
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -31,21 +31,9 @@ if TYPE_CHECKING:
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
-class _Checked(NamedTuple):
-    """One file and its problems; one that cannot be read has only that."""
-
-    file: str
-    problems: tuple[Problem, ...]
-    is_readable: bool = True
-
-    @property
-    def is_valid(self) -> bool:
-        return all(problem.severity != "error" for problem in self.problems)
-
-
-def _unreadable(file: str, message: str, hint: str = "") -> _Checked:
+def _unreadable(file: str, message: str, hint: str = "") -> CheckedFile:
     problem = Problem("E-unreadable", "error", message, hint, file=file)
-    return _Checked(file, (problem,), is_readable=False)
+    return CheckedFile(file, (problem,), is_readable=False)
 
 
 class _Options(NamedTuple):
@@ -61,7 +49,7 @@ def run_validate(arguments: Namespace) -> int:
     files, missing = _expand(arguments.paths)
     options = _Options(arguments.schema, arguments.strict, arguments.truncated)
     progress = Progress(len(files) + len(missing), "files", shown=not arguments.quiet)
-    report = _REPORTS[arguments.format]()
+    report = REPORTS[arguments.format]()
     totals = dict.fromkeys(("files", "valid", "errors", "warnings"), 0)
     unreadable = 0
     for checked in chain(missing, _check_all(files, options, arguments.jobs)):
@@ -108,10 +96,10 @@ def _several(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _expand(paths: list[str]) -> tuple[list[str], list[_Checked]]:
+def _expand(paths: list[str]) -> tuple[list[str], list[CheckedFile]]:
     """Return the files that the paths stand for, and what cannot be looked at."""
     files: dict[str, str] = {}
-    missing: list[_Checked] = []
+    missing: list[CheckedFile] = []
     for path in paths:
         found = []
         for match in _matches(path, missing):
@@ -125,7 +113,7 @@ def _expand(paths: list[str]) -> tuple[list[str], list[_Checked]]:
     return list(files.values()), missing
 
 
-def _matches(path: str, missing: list[_Checked]) -> list[str]:
+def _matches(path: str, missing: list[CheckedFile]) -> list[str]:
     """Return the files and folders that a path of the command line stands for."""
     try:
         if path != "-":
@@ -149,7 +137,7 @@ def _matches(path: str, missing: list[_Checked]) -> list[str]:
     return found
 
 
-def _files_below(folder: str, missing: list[_Checked]) -> list[str]:
+def _files_below(folder: str, missing: list[CheckedFile]) -> list[str]:
     """Return the files of the known kinds in a folder and those below it."""
     found = []
     known = len(missing)
@@ -175,7 +163,7 @@ def _files_below(folder: str, missing: list[_Checked]) -> list[str]:
     return found
 
 
-def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[_Checked]:
+def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[CheckedFile]:
     count = min(jobs or os.cpu_count() or 1, max(1, len(files) // 4))
     tasks = [(file, options) for file in files]
     if count < 2 or "-" in files:
@@ -228,7 +216,7 @@ def _check_one_ahead(options: _Options) -> None:
     )
 
 
-def _check(task: tuple[str, _Options]) -> _Checked:
+def _check(task: tuple[str, _Options]) -> CheckedFile:
     from naftiko.loader import validate
 
     file, options = task
@@ -244,137 +232,7 @@ def _check(task: tuple[str, _Options]) -> _Checked:
     except DocumentError as error:
         message = error.message.removeprefix(f"{Path(file)}: ")
         return _unreadable(shown, message, error.hint)
-    return _Checked(shown, tuple(p._replace(file=shown) for p in problems))
+    return CheckedFile(shown, tuple(p._replace(file=shown) for p in problems))
 
 
 # --- reports ----------------------------------------------------------------------
-
-
-class _Text:
-    def add(self, checked: _Checked) -> None:
-        # That a file cannot be read is said already, to the one who asked for it.
-        for problem in checked.problems if checked.is_readable else ():
-            file = clean(problem.file).replace("\n", "\\n")
-            text = clean(str(problem._replace(file=file)))
-            word = f" {problem.severity}: "
-            shown = f" {paint(problem.severity, problem.severity, sys.stdout)}: "
-            first, _, hint = text.partition("\n")
-            print(first.replace(word, shown, 1))
-            if hint:
-                print(paint(hint, "hint", sys.stdout))
-
-    def end(self, totals: dict[str, int]) -> None:
-        """Everything is printed."""
-
-
-class _Json:
-    """One object, written as it is made: memory stays flat over many files."""
-
-    def __init__(self) -> None:
-        self._first = True
-
-    def add(self, checked: _Checked) -> None:
-        shown = {
-            "file": checked.file,
-            "valid": checked.is_valid,
-            "problems": [problem.as_dict() for problem in checked.problems],
-        }
-        text = json_text(shown).replace("\n", "\n    ")
-        print('{\n  "files": [\n    ' if self._first else ",\n    ", end="")
-        print(text, end="")
-        self._first = False
-
-    def end(self, totals: dict[str, int]) -> None:
-        print('{\n  "files": [' if self._first else "\n  ", end="")
-        summary = json_text(totals).replace("\n", "\n  ")
-        print(f'],\n  "summary": {summary}\n}}')
-
-
-class _GitHub:
-    """Workflow commands, which annotate the changed lines of a pull request."""
-
-    def add(self, checked: _Checked) -> None:
-        for problem in checked.problems:
-            level = {"info": "notice"}.get(problem.severity, problem.severity)
-            message = problem.message
-            if problem.hint:
-                message += f"\nhint: {problem.hint}"
-            print(
-                f"::{level} file={_property(problem.file)},line={problem.line},"
-                f"col={problem.column},title={_property(problem.code)}"
-                f"::{_message(message)}"
-            )
-
-    def end(self, totals: dict[str, int]) -> None:
-        """Everything is printed."""
-
-
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
-
-
-class _Sarif:
-    """SARIF 2.1.0, which code scanning services read."""
-
-    def __init__(self) -> None:
-        self._problems: list[Problem] = []
-
-    def add(self, checked: _Checked) -> None:
-        self._problems += checked.problems
-
-    def end(self, totals: dict[str, int]) -> None:
-        codes = sorted({problem.code for problem in self._problems})
-        driver = {
-            "name": "naftiko",
-            "version": __version__,
-            "rules": [{"id": code} for code in codes],
-        }
-        results = [_sarif_result(p, codes.index(p.code)) for p in self._problems]
-        print(
-            json_text(
-                {
-                    "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-                    "version": "2.1.0",
-                    "runs": [
-                        {
-                            "tool": {"driver": driver},
-                            "columnKind": "unicodeCodePoints",
-                            "results": results,
-                        }
-                    ],
-                }
-            )
-        )
-
-
-def _sarif_result(problem: Problem, rule: int) -> dict[str, Any]:
-    text = problem.message + (f" ({problem.hint})" if problem.hint else "")
-    file = Path(problem.file)
-    uri = file.as_uri() if file.is_absolute() else quote(os.fsencode(file.as_posix()))
-    location: dict[str, Any] = {
-        "physicalLocation": {
-            "artifactLocation": {"uri": uri},
-            "region": {"startLine": problem.line, "startColumn": problem.column},
-        }
-    }
-    if problem.path:
-        location["logicalLocations"] = [{"fullyQualifiedName": problem.path}]
-    return {
-        "ruleId": problem.code,
-        "ruleIndex": rule,
-        "level": {"info": "note"}.get(problem.severity, problem.severity),
-        "message": {"text": text},
-        "locations": [location],
-    }
-
-
-_REPORTS: dict[str, Any] = {
-    "text": _Text,
-    "json": _Json,
-    "github": _GitHub,
-    "sarif": _Sarif,
-}

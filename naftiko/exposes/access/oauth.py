@@ -24,9 +24,9 @@ from naftiko.exposes.http.problems import HttpProblem, unauthorized
 from naftiko.transport.messages import Request
 
 if TYPE_CHECKING:
+    from naftiko.plain import JSON
     from naftiko.transport.base import AsyncTransport
 
-    JSON = Any
     Claims = Mapping[str, JSON]
 
 #: Seconds that clocks may differ.

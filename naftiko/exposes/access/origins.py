@@ -13,9 +13,9 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.access.secrets import header
 from naftiko.exposes.http.inbound import Exchange
 from naftiko.exposes.http.problems import HttpProblem
+from naftiko.exposes.http.scope import header
 
 if TYPE_CHECKING:
     from naftiko.exposes.options import Options

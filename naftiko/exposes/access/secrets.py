@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError
+from naftiko.exposes.http.scope import header
 from naftiko.expressions import Scope, TemplateError, parse_credential, refs, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.bindings import Variables
+    from naftiko.exposes.http.scope import ASGIScope
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
-
-    JSON = Any
-    ASGIScope = Any
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: What a template looks like that nobody filled in, here or where a variable is set.
@@ -85,21 +85,6 @@ class Secrets:
             f"{self.where} cannot be served: its authentication: {what}",
             hint=hint or "write `{{NAME}}` for a bound variable",
         )
-
-
-def header(scope: ASGIScope, name: bytes) -> str:
-    """Return the first header of a name, given in lower case, or an empty text."""
-    for known, value in scope["headers"]:
-        if known == name:
-            return str(value.decode("latin-1"))
-    return ""
-
-
-def path_of(scope: ASGIScope) -> str:
-    """Return the path of a request below where the application is mounted."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    return (path.removeprefix(root) or "/") if root else path
 
 
 def bearer_token(scope: ASGIScope) -> str:

@@ -19,11 +19,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from naftiko.errors import DocumentError
-from naftiko.exposes.access.secrets import path_of
-from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes, send_answer
+from naftiko.exposes.control.management import Management, read_management
+from naftiko.exposes.http.answers import (
+    JSON_TYPE,
+    SECURITY_POLICY,
+    Answer,
+    json_bytes,
+    send_answer,
+)
+from naftiko.exposes.http.scope import path_of
 from naftiko.exposes.observability.settings import Settings as Observability
 from naftiko.exposes.observability.settings import read_settings
-from naftiko.exposes.rest.explorer import SECURITY_POLICY
 from naftiko.functions.scripts import LANGUAGES, Scripting, Settings
 from naftiko.loader import validate
 from naftiko.version import __version__
@@ -34,9 +40,9 @@ if TYPE_CHECKING:
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
     from naftiko.exposes.state import Host
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
 
-    JSON = Any
     #: Path → method → what answers; `*` stands for any one segment.
     Routes = dict[tuple[str, ...], dict[str, Any]]
 
@@ -48,50 +54,6 @@ _INACTIVE = (
 #: Seconds after which a silent stream shows that it is alive.
 _PING = 15.0
 _QUEUE = 1000
-
-
-class Logs(NamedTuple):
-    """What `management.logs` says (spec 5.2)."""
-
-    levels: bool = False
-    stream: bool = False
-    max_subscribers: int = 5
-
-
-class Management(NamedTuple):
-    """What `management` says; what it leaves out has its default."""
-
-    health: bool = True
-    info: bool = False
-    reload: bool = False
-    validate: bool = False
-    logs: Logs = Logs()
-    scripting: bool = False
-
-
-def read_management(data: JSON) -> Management:
-    """Read a `management` mapping."""
-    given = data if isinstance(data, dict) else {}
-    return Management(
-        given.get("health") is not False,
-        given.get("info") is True,
-        given.get("reload") is True,
-        given.get("validate") is True,
-        _read_logs(given.get("logs")),
-        isinstance(given.get("scripting"), dict),
-    )
-
-
-def _read_logs(data: JSON) -> Logs:
-    if data is True:
-        return Logs(True, True)
-    if not isinstance(data, dict):
-        return Logs()
-    logs = Logs(data.get("level-control") is not False, data.get("stream") is True)
-    most = data.get("max-subscribers")
-    if isinstance(most, int) and not isinstance(most, bool) and 1 <= most <= 20:
-        logs = logs._replace(max_subscribers=most)
-    return logs
 
 
 class _Refused(Exception):

@@ -12,17 +12,16 @@ from functools import lru_cache
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.document.source import write_yaml
+from naftiko.document.writing import write_yaml
 from naftiko.expressions import to_scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+    from naftiko.exposes.http.scope import Send
     from naftiko.functions.runs import Outcome
+    from naftiko.plain import JSON
     from naftiko.transport.messages import Response
-
-    JSON = Any
-    Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 JSON_TYPE = "application/json"
 #: RFC 9512, and what was written before it.
@@ -231,3 +230,11 @@ def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
             joint = b"; " if name == b"cookie" else b", "
             headers[name] = value if known is None else known + joint + value
     return headers
+
+
+#: Sent with the page: it may run its own script and talk to its own server, no more.
+SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline';"
+    " connect-src 'self'; img-src 'self' blob: data:; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'"
+)

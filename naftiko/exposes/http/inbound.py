@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import trace_of
-from naftiko.exposes.http.problems import HttpProblem
-from naftiko.exposes.rest.arguments import BadRequest
+from naftiko.exposes.http.problems import BadRequest, HttpProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    Scope = Any
-    Receive = Callable[[], Awaitable[Any]]
-    Send = Callable[[Any], Awaitable[None]]
+    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
 
 #: A caller's own request id, when it can stand in a header and a log line as it is.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -51,7 +48,7 @@ class Exchange:
         "scope", "send",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send

@@ -9,7 +9,7 @@ log. This module must not know requests or routes.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.errors import (
     ArgumentError,
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from naftiko.masking import Secret
+    from naftiko.plain import JSON
     from naftiko.transport.messages import Request, Response
-
-    JSON = Any
 
 _QUERY = re.compile(r"(\w+://[^\s?]*)\?\S*?(?=:?(?:\s|$))")
 PROBLEM_TYPE = "application/problem+json"
@@ -313,3 +312,11 @@ def _masked(body: bytes, request: Request | None) -> bytes:
         return body
     text = body.decode("utf-8", "surrogateescape")
     return mask(text, secrets).encode("utf-8", "surrogateescape")
+
+
+class BadRequest(Exception):
+    """A request that cannot be read; `problem` says why."""
+
+    def __init__(self, problem: HttpProblem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem

@@ -13,24 +13,20 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, Names
-from naftiko.exposes.access.secrets import header
 from naftiko.exposes.http.inbound import Exchange
 from naftiko.exposes.http.problems import HttpProblem
+from naftiko.exposes.http.scope import OPERATION, header
 from naftiko.exposes.mcp.catalogue import Served
-from naftiko.exposes.mcp.sdk import StreamableHTTPSessionManager, stdio_server
+from naftiko.exposes.mcp.sdk import StreamableHTTPSessionManager
 from naftiko.exposes.mcp.server import McpServer
-from naftiko.exposes.observability.telemetry import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
-
-    Scope = Any
-    Receive = Any
-    Send = Any
 
 log = logging.getLogger("naftiko.mcp")
 
@@ -119,14 +115,14 @@ class McpApp:
         self._ended.set()
         self.server.changes.end()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         manager = self._manager
         if manager is None:
             raise RuntimeError("an MCP adapter is served inside `lifespan()`")
@@ -158,7 +154,7 @@ class McpApp:
             )
             await Exchange(scope, receive, send).refuse(problem)
 
-    def _refusal(self, scope: Scope) -> HttpProblem | None:
+    def _refusal(self, scope: ASGIScope) -> HttpProblem | None:
         """Return why the `Host` or the `Origin` of a request is not believed.
 
         A page of somewhere else can make its own name point at this machine; then the
@@ -180,7 +176,7 @@ class McpApp:
     async def _stream(
         self,
         manager: StreamableHTTPSessionManager,
-        scope: Scope,
+        scope: ASGIScope,
         receive: Receive,
         send: Send,
     ) -> None:
@@ -212,7 +208,7 @@ class McpApp:
             await send({"type": "http.response.body", "body": b""})
 
 
-def _noting_silence(scope: Scope, send: Send) -> Send:
+def _noting_silence(scope: ASGIScope, send: Send) -> Send:
     """Return what sends; a message that is taken without a word is a notification.
 
     Of what kind is found out when its request is over.
@@ -226,21 +222,10 @@ def _noting_silence(scope: Scope, send: Send) -> Send:
     return noting
 
 
-def _path_of(scope: Scope) -> str:
+def _path_of(scope: ASGIScope) -> str:
     """Return the path below the one that the application is mounted at."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if root and path.startswith(root):
         path = path[len(root) :]
     return path.rstrip("/") or "/"
-
-
-async def serve_stdio(app: McpApp) -> None:
-    """Serve an adapter on standard input and output until the input ends.
-
-    While it does, file descriptor 1 leads to standard error, so that nothing but the
-    protocol is written to standard output.
-    """
-    server = app.server
-    async with app.attached(), stdio_server() as (read, write):
-        await server.run(read, write, server.create_initialization_options())

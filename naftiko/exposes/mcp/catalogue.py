@@ -6,7 +6,7 @@ one. This module must not know messages.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from naftiko.exposes.mcp.prompts import Prompts
@@ -20,9 +20,8 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.options import Options
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
-
-    JSON = Any
 
 #: Many clients never ask for a second page, and the largest published adapters have
 #: about a hundred tools: pages are for what no client can want at once.

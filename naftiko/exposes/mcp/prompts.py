@@ -7,7 +7,7 @@ placeholder. This module must not know how messages travel.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.exposes.files import FileRefused, Folder, as_text, local_path
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
-
-    JSON = Any
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 

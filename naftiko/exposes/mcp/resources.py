@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from naftiko.errors import CallError, StatusError, shorten
@@ -38,11 +38,10 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.http.callers import CallerVariables
-    from naftiko.functions.compiler import Plan
+    from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
-
-    JSON = Any
 
 _JSON_TYPE = "application/json"
 _PLACEHOLDER = re.compile(r"\{\{?([\w.-]+)\}\}?")

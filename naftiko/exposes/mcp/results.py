@@ -29,13 +29,12 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.arguments import WrongArgument
-    from naftiko.functions.compiler import Plan
     from naftiko.functions.output_schema import Outputs
+    from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
+    from naftiko.plain import JSON
     from naftiko.spec.model import InputParameter
     from naftiko.transport.messages import Response
-
-    JSON = Any
 
 #: An error carries at most this much of what the upstream said.
 _EXCERPT = 2000

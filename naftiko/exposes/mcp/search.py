@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.exposes.mcp.tools import Tool, Tools
-
-    JSON = Any
+    from naftiko.plain import JSON
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 50

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import shorten
 from naftiko.exposes.http.callers import CallerVariables, trace_of
+from naftiko.exposes.http.scope import OPERATION, UNKNOWN
 from naftiko.exposes.mcp.catalogue import (
     PROMPTS,
     RESOURCES,
@@ -47,7 +48,6 @@ from naftiko.exposes.mcp.sdk import (
     ServerCapabilities,
     ValidationError,
 )
-from naftiko.exposes.observability.telemetry import OPERATION, UNKNOWN
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.mcp.catalogue import Served
     from naftiko.exposes.mcp.tools import Tool
     from naftiko.exposes.options import Options
-
-    JSON = Any
+    from naftiko.plain import JSON
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ how messages travel.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import CallError, did_you_mean
 from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.engine import Engine, Progress
     from naftiko.exposes.http.callers import CallerVariables
-    from naftiko.functions.compiler import Plan
+    from naftiko.functions.plan import Plan
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
-
-    JSON = Any
 
 _HINTS = {
     "readOnly": "readOnlyHint",

@@ -6,22 +6,20 @@ not know who serves.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from naftiko.capability import Capability
+    pass
 
 #: Lines that the control port can show.
 KEPT = 500
-#: What cannot be called is told up to this number; published files have hundreds.
-_MOST_UNUSABLE = 10
+
 
 _log = logging.getLogger("naftiko.access")
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -101,97 +99,3 @@ def configure(kind: str, level: str) -> LatestLines:
     root.setLevel(logging.WARNING)
     logging.getLogger("naftiko").setLevel(level.upper())
     return latest
-
-
-def tell_unusable(capability: Capability, file: str) -> None:
-    """Warn of what a document describes, but nobody can call."""
-    unusable = [p for p in capability.problems if p.code.startswith("U-")]
-    serve = logging.getLogger("naftiko.serve")
-    for problem in unusable[:_MOST_UNUSABLE]:
-        serve.warning(
-            "%s: %s [%s]",
-            problem.location,
-            problem.message,
-            problem.code,
-            extra={"hint": problem.hint},
-        )
-    more = len(unusable) - _MOST_UNUSABLE
-    if more > 0:
-        serve.warning("%d more of these; see: naftiko validate %s", more, file)
-
-
-class AccessLog:
-    """An ASGI application that logs each request of another, and counts open ones.
-
-    A request that is cancelled, which happens only where a server stops, has an answer
-    all the same, unless it had begun already.
-
-    Attributes:
-        open_requests: Requests that have no end yet. Event streams that a GET opened
-            stand aside: those end when the server does. What a POST answers as a
-            stream, as MCP does, has an end of its own.
-    """
-
-    def __init__(self, app: Any, name: str) -> None:
-        self._app = app
-        self._name = name
-        self.open_requests = 0
-
-    async def __call__(
-        self,
-        scope: Any,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 0
-        counted = 1
-        self.open_requests += 1
-
-        async def noting(message: Any) -> None:
-            nonlocal status, counted
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if counted and scope["method"] == "GET" and _is_stream(message):
-                    self.open_requests -= counted
-                    counted = 0
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noting)
-        except asyncio.CancelledError:
-            if not status:
-                from naftiko.exposes.http.inbound import Exchange
-                from naftiko.exposes.http.problems import CUT_OFF
-
-                await Exchange(scope, receive, noting).refuse(CUT_OFF)
-        finally:
-            self.open_requests -= counted
-            if _log.isEnabledFor(logging.INFO):
-                took = (time.perf_counter() - started) * 1000
-                _log.info(
-                    "%s %s %s %s %.1f ms",
-                    self._name,
-                    scope["method"],
-                    scope["path"],
-                    status or "-",
-                    took,
-                    extra={
-                        "adapter": self._name,
-                        "method": scope["method"],
-                        "path": scope["path"],
-                        "status": status,
-                        "duration_ms": round(took, 1),
-                    },
-                )
-
-
-def _is_stream(message: Any) -> bool:
-    for name, value in message.get("headers", ()):
-        if name == b"content-type":
-            return bool(value.startswith(b"text/event-stream"))
-    return False

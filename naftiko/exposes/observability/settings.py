@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from naftiko.errors import CallError, shorten
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.capability import Capability
-
-    JSON = Any
+    from naftiko.plain import JSON
 
 _log = logging.getLogger("naftiko.telemetry")
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"

@@ -15,34 +15,28 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from naftiko.errors import ArgumentError, CallError, StatusError
+from naftiko.exposes.http.scope import CONTEXT, OPERATION, UNKNOWN
 from naftiko.exposes.observability.settings import wanted
 from naftiko.exposes.observability.traces import TraceBuffer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from naftiko.capability import Capability
+    from naftiko.exposes.http.scope import ASGIScope
+    from naftiko.exposes.observability.otel import Labels
     from naftiko.exposes.observability.settings import Settings
-    from naftiko.functions.compiler import Plan
+    from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call, Work
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
 
-    JSON = Any
-    Scope = Any
-    Send = Callable[[Any], Awaitable[None]]
-    Receive = Callable[[], Awaitable[Any]]
-    Labels = tuple[tuple[str, str | int], ...]
     #: What is found out while something goes on: `status`, `error`.
     Found = dict[str, Any]
 
 _log = logging.getLogger("naftiko.telemetry")
-#: Where an adapter notes, in the scope of a request, which operation it serves: names
-#: of the document only, so that what callers send makes no new label.
-OPERATION = "naftiko.operation"
-#: Where the trace of a request stands in its scope, for those who answer elsewhere.
-CONTEXT = "naftiko.context"
-UNKNOWN = "unknown"
+
+
 #: What those may use who read traces of several kinds, beside what they say they write.
 _ALSO_READ = ("b3", "x-b3-flags")
 _METHODS = frozenset(
@@ -159,7 +153,7 @@ class Telemetry:
 
     @contextmanager
     def request(
-        self, exposes: Exposes, scope: Scope, label: str = ""
+        self, exposes: Exposes, scope: ASGIScope, label: str = ""
     ) -> Iterator[Found]:
         """Put a request into a span; a request without a `status` was not answered.
 
@@ -203,7 +197,7 @@ class Telemetry:
             )
 
     def _end_request(
-        self, span: Any, found: Found, exposes: Exposes, scope: Scope, label: str
+        self, span: Any, found: Found, exposes: Exposes, scope: ASGIScope, label: str
     ) -> None:
         status = found.get("status", 0)
         error = _error_of(status, found.get("error"))
@@ -246,7 +240,7 @@ class Telemetry:
 
     @contextmanager
     def inside(
-        self, scope: Scope | None, sent: Mapping[str, str] | None = None
+        self, scope: ASGIScope | None, sent: Mapping[str, str] | None = None
     ) -> Iterator[None]:
         """Go on with the trace of a request in another task.
 
@@ -436,51 +430,3 @@ class _Keeping:
 
 
 _KEEPING = _Keeping()
-
-
-class Traced:
-    """An ASGI application that puts the requests of another into spans.
-
-    Attributes:
-        label: Of the capability that is served.
-    """
-
-    def __init__(
-        self, app: Any, exposes: Exposes, telemetry: Telemetry, label: str = ""
-    ) -> None:
-        self._app = app
-        self._exposes = exposes
-        self._telemetry = telemetry
-        self.label = label
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        with self._telemetry.request(self._exposes, scope, self.label) as found:
-
-            async def noting(message: Any) -> None:
-                if message["type"] == "http.response.start":
-                    found["status"] = message["status"]
-                await send(message)
-
-            await self._app(scope, receive, noting)
-
-
-class InTrace(logging.Filter):
-    """Give log records the ids of the trace that they belong to."""
-
-    def __init__(self) -> None:
-        from opentelemetry import trace
-
-        super().__init__()
-        self._current: Any = trace.get_current_span
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Add `trace_id` and `span_id`; every record passes."""
-        found = self._current().get_span_context()
-        if found.is_valid:
-            record.trace_id = f"{found.trace_id:032x}"
-            record.span_id = f"{found.span_id:016x}"
-        return True

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    JSON = Any
+    from naftiko.plain import JSON
+
     #: Whatever `describe` describes.
     Span = Any
 

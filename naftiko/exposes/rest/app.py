@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from naftiko.exposes.http.answers import JSON_TYPE, Answer
+from naftiko.exposes.http.answers import JSON_TYPE, SECURITY_POLICY, Answer
 from naftiko.exposes.http.callers import CallerVariables
 from naftiko.exposes.http.inbound import Exchange, Gone
 from naftiko.exposes.http.problems import RETRY_AFTER, HttpProblem
-from naftiko.exposes.observability.telemetry import OPERATION
+from naftiko.exposes.http.scope import OPERATION
 from naftiko.exposes.rest.endpoint import Endpoint
-from naftiko.exposes.rest.explorer import SECURITY_POLICY, page
+from naftiko.exposes.rest.explorer import page
 from naftiko.exposes.rest.forward import Forward, forwards_of
 from naftiko.exposes.rest.openapi import Api
 from naftiko.exposes.rest.routes import ANY_METHOD, BadPath, Missing, Router
@@ -27,13 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
-
-    JSON = Any
-    Scope = Any
-    Receive = Any
-    Send = Any
 
 log = logging.getLogger("naftiko.rest")
 
@@ -70,7 +66,7 @@ class RestApp:
         """Serve another version; requests under way finish with the one they have."""
         self._served = version
 
-    def is_open(self, scope: Scope) -> bool:
+    def is_open(self, scope: ASGIScope) -> bool:
         """Tell whether a request needs no credentials: it asks for the page.
 
         What the document itself serves at that path needs them.
@@ -82,7 +78,7 @@ class RestApp:
         """Do nothing: everything is ready when it is made."""
         yield
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
@@ -139,7 +135,7 @@ class _Served:
         self.router.add("GET", OPENAPI_PATH, _Description(api))
         self.router.add("GET", DOCS_PATH, _Page())
 
-    def is_page(self, scope: Scope) -> bool:
+    def is_page(self, scope: ASGIScope) -> bool:
         """Tell whether the page answers a request."""
         query = scope.get("query_string", b"").decode("latin-1")
         try:
@@ -227,7 +223,7 @@ def _is_preflight(exchange: Exchange) -> bool:
     )
 
 
-def _path_of(scope: Scope) -> str:
+def _path_of(scope: ASGIScope) -> str:
     """Return the path of a request below the place where the adapter is mounted.
 
     It is the encoded path: what `%2F` stands for is no separator.

@@ -7,7 +7,7 @@ module must not know how a request finds its endpoint.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import CallError, StatusError, UnboundVariable
 from naftiko.exposes.http.answers import (
@@ -18,7 +18,9 @@ from naftiko.exposes.http.answers import (
     outcome_answer,
 )
 from naftiko.exposes.http.inbound import read_body, watched
+from naftiko.exposes.http.payload import read_payload
 from naftiko.exposes.http.problems import (
+    BadRequest,
     HttpProblem,
     missing_header,
     one_line,
@@ -26,13 +28,7 @@ from naftiko.exposes.http.problems import (
     status_answer,
     wrong_arguments,
 )
-from naftiko.exposes.rest.arguments import (
-    ArgumentReader,
-    BadRequest,
-    Incoming,
-    read_payload,
-    text_of,
-)
+from naftiko.exposes.rest.arguments import ArgumentReader, Incoming, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +38,8 @@ if TYPE_CHECKING:
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.inbound import Exchange
     from naftiko.exposes.options import Options
-    from naftiko.functions.compiler import Plan
-
-    JSON = Any
+    from naftiko.functions.plan import Plan
+    from naftiko.plain import JSON
 
 log = logging.getLogger("naftiko.rest")
 

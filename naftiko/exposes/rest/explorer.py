@@ -11,13 +11,6 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-#: Sent with the page: it may run its own script and talk to its own server, no more.
-SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline';"
-    " connect-src 'self'; img-src 'self' blob: data:; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'none'"
-)
-
 
 def page(title: str, openapi_url: str) -> bytes:
     """Return the page.

@@ -20,13 +20,13 @@ from naftiko.errors import CallError, TransportError, UnboundVariable
 from naftiko.exposes.http.answers import written
 from naftiko.exposes.http.inbound import Gone, too_large, watched
 from naftiko.exposes.http.problems import (
+    BadRequest,
     HttpProblem,
     missing_header,
     one_line,
     problem_of,
     secrets_of,
 )
-from naftiko.exposes.rest.arguments import BadRequest
 from naftiko.exposes.rest.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
 from naftiko.plain import mappings_of, text_of

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from naftiko.exposes.http.answers import MEDIA_TYPES
 from naftiko.exposes.http.problems import KINDS, PROBLEM_TYPE
-from naftiko.exposes.rest.arguments import BODY_TYPES, is_whole, place_of
+from naftiko.exposes.rest.arguments import place_of
+from naftiko.exposes.rest.openapi_inputs import (
+    ANY_CONTENT,
+    beside_body,
+    parameter_object,
+    placeholder_objects,
+    request_body,
+)
 from naftiko.expressions import TemplateError, parse_path
-from naftiko.functions.arguments import property_schema
-from naftiko.spec.model import InputParameter
+from naftiko.functions.output_schema import outcome_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,22 +31,22 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.consumes.operation import Operation
     from naftiko.exposes.options import Options
-    from naftiko.exposes.rest.arguments import ArgumentReader
     from naftiko.exposes.rest.endpoint import Endpoint
     from naftiko.exposes.rest.forward import Forward
-    from naftiko.functions.compiler import Plan
+
+    #: Each placeholder of a template, and what it is called in the path.
+    from naftiko.exposes.rest.openapi_inputs import Names
+    from naftiko.functions.plan import Plan
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes, Function
 
-    JSON = Any
-    #: Each placeholder of a template, and what it is called in the path.
-    Names = list[tuple[str, str]]
 
-_ANY: dict[str, JSON] = {"*/*": {"schema": {}}}
 _FORWARDED = ("get", "head", "post", "put", "patch", "delete", "options")
 _METHODS = (*_FORWARDED, "trace")
 #: Described elsewhere in a description, so that OpenAPI ignores them as parameters.
 _NOT_PARAMETERS = frozenset(("accept", "authorization", "content-type"))
-_PLAIN_PATH = re.compile(r"\$(\.[^.\[\]*?()$\s]+)+")
+
+
 _SLUG = re.compile(r"[^A-Za-z0-9._-]+")
 _UPSTREAM_STATUSES = (500, 502, 503, 504)
 
@@ -190,20 +196,22 @@ class _Writer:
         if endpoint.problem is not None:
             described["deprecated"] = True
             described["responses"] = self._responses((501,))
-            if placeholders := _placeholders(plan, names):
+            if placeholders := placeholder_objects(plan, names):
                 described["parameters"] = placeholders
             item.setdefault(method, described)
             return
-        parameters = _placeholders(plan, names) + [
-            _parameter(p)
+        parameters = placeholder_objects(plan, names) + [
+            parameter_object(p)
             for p in plan.arguments
             if (place := place_of(p)) in ("query", "cookie")
             or (place == "header" and p.name.lower() not in _NOT_PARAMETERS)
         ]
-        parameters += [_parameter(p._replace(in_="query")) for p in _beside_body(plan)]
+        parameters += [
+            parameter_object(p._replace(in_="query")) for p in beside_body(plan)
+        ]
         if parameters:
             described["parameters"] = parameters
-        if body := _request_body(plan, reader):
+        if body := request_body(plan, reader):
             described["requestBody"] = body
         described["responses"] = self._outcomes(endpoint)
         if security := self._security(plan):
@@ -247,13 +255,13 @@ class _Writer:
                 "responses": {
                     "default": {
                         "description": "What the API answers.",
-                        "content": _ANY,
+                        "content": ANY_CONTENT,
                     },
                     **self._responses((400, 413, *_UPSTREAM_STATUSES)),
                 },
             }
             if method in ("post", "put", "patch", "delete"):
-                described["requestBody"] = {"content": _ANY}
+                described["requestBody"] = {"content": ANY_CONTENT}
             target = self.capability.operations.adapters.get(forward.namespace)
             used = self._used((target,), ()) if target is not None else []
             if security := self._security_of(used):
@@ -277,11 +285,11 @@ class _Writer:
         outputs = function.outputs
         if plan.inner is not None and not outputs:
             outputs = plan.function.outputs
-        schema, is_sure = _outcome_schema(outputs, function)
+        schema, is_sure = outcome_schema(outputs, function)
         shaped = {kind: {"schema": schema} for kind in MEDIA_TYPES}
         if outputs and not is_sure:
             shaped["*/*"] = {"schema": {}}
-        content = shaped if endpoint.is_negotiated else _ANY
+        content = shaped if endpoint.is_negotiated else ANY_CONTENT
         found: dict[str, JSON] = {
             "200": {"description": "Success.", "content": content}
         }
@@ -409,156 +417,7 @@ def _tags(endpoints: Sequence[Endpoint]) -> dict[str, JSON]:
 # --- arguments ----------------------------------------------------------------------
 
 
-def _placeholders(plan: Plan, names: Names) -> list[dict[str, JSON]]:
-    """Return the parameters of a path, under the names that they have there."""
-    by_name = {p.name: p for p in plan.arguments if place_of(p) == "path"}
-    found = []
-    for own, name in names:
-        # One that has a constant value still has a place in the path.
-        parameter = by_name.get(own) or InputParameter(own, "path", "string")
-        described = _parameter(parameter._replace(name=name, required=True))
-        if described["schema"].get("type", "string") == "string":
-            described["schema"].setdefault("minLength", 1)
-        found.append(described)
-    return found
-
-
-def _parameter(parameter: InputParameter) -> dict[str, JSON]:
-    schema = property_schema(parameter)
-    description = schema.pop("description", "")
-    described: dict[str, JSON] = {
-        "name": parameter.name,
-        "in": parameter.in_,
-        **({"description": description} if description else {}),
-        **({"required": True} if parameter.required else {}),
-    }
-    if schema.get("type") == "object" and parameter.in_ != "path":
-        # An object outside the body is JSON text.
-        described["content"] = {"application/json": {"schema": schema}}
-    else:
-        described["schema"] = schema
-    return described
-
-
-def _beside_body(plan: Plan) -> list[InputParameter]:
-    """Return what may be a member of the body or in the query, where any body is taken.
-
-    The body is then for the called API to describe, so the query is the place to name.
-    """
-    bodied = [p for p in plan.arguments if place_of(p) == "body"]
-    if not any(map(is_whole, bodied)):
-        return []
-    declared = {p.name for p in plan.function.inputs if p.in_}
-    return [p for p in bodied if not is_whole(p) and p.name not in declared]
-
-
-def _request_body(plan: Plan, reader: ArgumentReader) -> dict[str, JSON] | None:
-    if not reader.reads_body:
-        return None
-    elsewhere = _beside_body(plan)
-    bodied = [p for p in plan.arguments if place_of(p) == "body" and p not in elsewhere]
-    whole = next((p for p in bodied if is_whole(p)), None)
-    fields = [p for p in bodied if not is_whole(p)]
-    required = any(p.required for p in bodied)
-    declared = {p.name for p in plan.function.inputs if p.in_}
-    lone = fields[0] if len(bodied) == 1 and fields else None
-    if lone is not None and lone.name not in declared:
-        lone = None
-    if whole is not None:
-        members = _fields_schema(fields)
-        del members["type"]
-        schema = {**property_schema(whole), **members}
-        content: dict[str, JSON] = {"application/json": {"schema": schema}, **_ANY}
-    elif lone is not None and lone.value is None and lone.type in ("array", "object"):
-        content = {"application/json": {"schema": property_schema(lone)}}
-    else:
-        schema = _fields_schema(fields)
-        content = {kind: {"schema": schema} for kind in BODY_TYPES}
-    return {**({"required": True} if required else {}), "content": content}
-
-
-def _fields_schema(fields: Iterable[InputParameter]) -> dict[str, JSON]:
-    """Return the schema of a body, an input such as `$.customer.name` nested in it."""
-    root: dict[str, JSON] = {"type": "object"}
-    for field in fields:
-        names = [field.name]
-        if field.value is not None:
-            path = str(field.value).strip()
-            if not _PLAIN_PATH.fullmatch(path):
-                continue
-            names = path.removeprefix("$.").split(".")
-        schema = root
-        for name in names[:-1]:
-            inner = schema.setdefault("properties", {})
-            _require(schema, name, required=field.required)
-            schema = inner.setdefault(name, {})
-            schema.setdefault("type", "object")
-        schema.setdefault("properties", {})[names[-1]] = property_schema(field)
-        _require(schema, names[-1], required=field.required)
-    return root
-
-
-def _require(schema: dict[str, JSON], name: str, *, required: bool) -> None:
-    if required and name not in schema.setdefault("required", []):
-        schema["required"].append(name)
-
-
 # --- values -------------------------------------------------------------------------
-
-
-def _outcome_schema(outputs: JSON, function: Function) -> tuple[dict[str, JSON], bool]:
-    """Return the schema of what a function gives, and whether it always gives it.
-
-    What finds nothing in a body makes way for the body itself (spec 3.6).
-    """
-    listed = outputs if isinstance(outputs, list) else [outputs]
-    entries = [entry for entry in listed if isinstance(entry, dict)]
-    if not entries:
-        return ({"type": "object"}, False) if function.mappings else ({}, False)
-    is_mock = not (function.call or function.steps)
-    names = [entry.get("name") for entry in entries]
-    named = all(isinstance(name, str) and name for name in names)
-    if is_mock or (named and (len(entries) > 1 or function.mappings)):
-        members = {
-            str(entry.get("name") or "value"): _schema(entry) for entry in entries
-        }
-        return {"type": "object", "properties": members}, is_mock or len(entries) > 1
-    if len(entries) > 1:
-        return {}, False
-    schema = _schema(entries[0])
-    if isinstance(entries[0].get("properties"), dict) and entries[0]["properties"]:
-        return {**schema, "type": "object"}, True
-    is_root = str(entries[0].get("mapping", "$")).strip() in ("$", "$.")
-    told = schema.keys() & {"properties", "additionalProperties", "items"}
-    return ({}, True) if is_root and not told else (schema, False)
-
-
-def _schema(entry: JSON) -> dict[str, JSON]:
-    """Return the schema of one output; every value may be missing, which is null."""
-    if not isinstance(entry, dict):
-        return {}
-    kind = entry.get("type")
-    schema: dict[str, JSON] = {}
-    properties, items = entry.get("properties"), entry.get("items")
-    if isinstance(entry.get("values"), dict):
-        schema = {"type": "object", "additionalProperties": _schema(entry["values"])}
-    elif isinstance(properties, dict) and properties:
-        members = {str(name): _schema(inner) for name, inner in properties.items()}
-        schema = {"type": "object", "properties": members}
-    elif kind == "array":
-        first = items[0] if isinstance(items, list) and items else items
-        is_told = isinstance(first, dict) and (
-            first.get("mapping") or first.get("properties") or first.get("values")
-        )
-        schema = {"type": "array", **({"items": _schema(first)} if is_told else {})}
-    elif kind in ("string", "number", "integer", "boolean"):
-        schema = {"type": kind}
-    if "type" in schema:
-        schema["type"] = [schema["type"], "null"]
-    text = entry.get("description")
-    if isinstance(text, str) and text.strip():
-        schema["description"] = " ".join(text.split())
-    return schema
 
 
 # --- problems -----------------------------------------------------------------------

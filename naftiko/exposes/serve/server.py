@@ -8,8 +8,6 @@ what is served.
 from __future__ import annotations
 
 import asyncio
-import errno
-import gc
 import logging
 import os
 import signal
@@ -20,20 +18,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes.access.origins import is_loopback
 from naftiko.exposes.http.callers import check_variables
-from naftiko.exposes.observability.logs import tell_unusable
-from naftiko.exposes.observability.telemetry import PATIENCE, InTrace, telemetry_of
+from naftiko.exposes.observability.telemetry import PATIENCE, telemetry_of
+from naftiko.exposes.observability.traced import InTrace
 from naftiko.exposes.serve import process
 from naftiko.exposes.serve.patched_uvicorn import MAX_HEAD_BYTES, watchful
-from naftiko.exposes.serve.prefixes import Prefixes
-from naftiko.exposes.serve.sites import (
+from naftiko.exposes.serve.places import (
+    BACKLOG,
+    Listener,
     Place,
+    bind,
+    place_of,
+    shown_host,
+)
+from naftiko.exposes.serve.process import collect_often
+from naftiko.exposes.serve.sites import (
     Served,
     Site,
     Source,
     Version,
     check_base_uris,
     check_names,
-    place_of,
+    tell_unusable,
 )
 from naftiko.exposes.serve.workers import HURRY
 from naftiko.exposes.state import STARTED, STOPPED, Host, Reloaded
@@ -49,9 +54,8 @@ _LAST = 1.0
 #: Seconds after which the process is to be over, whatever still goes on.
 _END = 8.5
 _WATCH = 0.5
-_BACKLOG = 2048
-#: New objects after which garbage is looked for.
-_GARBAGE = 10_000
+
+
 _log = logging.getLogger("naftiko.serve")
 
 
@@ -73,27 +77,6 @@ class Plan(NamedTuple):
     only: tuple[str, ...] = ()
     allow_public: bool = False
     watch: bool = False
-
-
-class Listener(NamedTuple):
-    """One socket and what is served on it."""
-
-    socket: socket.socket
-    served: tuple[Served, ...]
-    prefixes: tuple[str, ...] = ()
-
-    @property
-    def app(self) -> Any:
-        """The ASGI application."""
-        if not self.prefixes:
-            return self.served[0].front
-        below = dict(zip(self.prefixes, self.served, strict=True))
-        return Prefixes(
-            {prefix: served.front for prefix, served in below.items()},
-            {prefix: served.state.type for prefix, served in below.items()},
-            # Asked for anew each time: reloading may change them.
-            lambda: {p: served.guarded.documents for p, served in below.items()},
-        )
 
 
 class Server:
@@ -159,7 +142,7 @@ class Server:
         listeners: list[Listener] = []
         try:
             for place, served in places:
-                bound = next(given, None) or _bind(place, served)
+                bound = next(given, None) or bind(place, served)
                 port = bound.getsockname()[1]
                 prefixes = self._prefixes() if self.plan.single_port is not None else ()
                 for number, entry in enumerate(served):
@@ -168,7 +151,7 @@ class Server:
                         self.plan.allow_public or is_loopback(place.host)
                     )
                     below = prefixes[number] if prefixes else ""
-                    entry.state.url = f"http://{_shown(place.host)}:{port}{below}"
+                    entry.state.url = f"http://{shown_host(place.host)}:{port}{below}"
                 listeners.append(Listener(bound, served, tuple(prefixes)))
         except ServeError:
             for listener in listeners:
@@ -260,7 +243,7 @@ class Server:
                 serving = server.serve(sockets=[listener.socket])
                 tasks.append(asyncio.create_task(serving))
             await _until_started(servers, tasks)
-            _tidy()
+            collect_often()
             for served in self.served:
                 served.state.state = STARTED
                 _log.info(
@@ -432,16 +415,6 @@ class Server:
         return found
 
 
-def _tidy() -> None:
-    """Look for garbage often: what failed calls leave behind would pile up.
-
-    Each failure of TLS leaves half a megabyte. What is there before the first request
-    stays, and need not be looked at again and again.
-    """
-    gc.freeze()
-    gc.set_threshold(_GARBAGE)
-
-
 def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
     config = uvicorn.Config(
         listener.app,
@@ -453,7 +426,7 @@ def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(GRACE + _LAST),
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
     )
     config.load()
     config.http_protocol_class = watchful(config.http_protocol_class)
@@ -486,46 +459,6 @@ async def _until_started(
                 task.result()
                 raise ServeError("a server stopped before it was ready")
         await asyncio.sleep(0.005)
-
-
-def _bind(place: Place, served: Sequence[Served]) -> socket.socket:
-    host = "127.0.0.1" if place.host == "localhost" else place.host
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # Without a protocol asyncio leaves Nagle's algorithm on: 40 ms for each answer.
-        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    except OSError as error:
-        raise _unbound(error, host, place.port, served) from None
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, place.port))
-        bound.listen(_BACKLOG)
-        bound.set_inheritable(True)
-        return bound
-    except OSError as error:
-        bound.close()
-        raise _unbound(error, host, place.port, served) from None
-
-
-def _unbound(
-    error: OSError, host: str, port: int, served: Sequence[Served]
-) -> ServeError:
-    names = ", ".join(f"'{entry.name}'" for entry in served)
-    option = f"--port {served[0].name}=PORT" if len(served) == 1 else "--single-port"
-    if error.errno == errno.EADDRINUSE:
-        hint = f"give {option}, or stop what listens there"
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        hint = f"give {option} with a port above 1023, or the right to use this one"
-    else:
-        hint = "give another --host: this machine has no such address"
-    return ServeError(
-        f"{names}: {_shown(host)}:{port} cannot be had: {error.strerror or error}",
-        hint=hint,
-    )
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def run(plan: Plan, host: Host) -> None:

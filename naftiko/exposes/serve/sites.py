@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.document.source import read
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.access.cors import with_cors
-from naftiko.exposes.access.origins import Origins, is_loopback
+from naftiko.exposes.access.origins import Origins
 from naftiko.exposes.adapters import TYPES, app_of, guarded
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.observability.logs import AccessLog, tell_unusable
+from naftiko.exposes.observability.access_log import AccessLog
 from naftiko.exposes.observability.settings import declared, is_observed
-from naftiko.exposes.observability.telemetry import Traced
+from naftiko.exposes.observability.traced import Traced
 from naftiko.exposes.state import Adapter
 from naftiko.loader import load
 
@@ -66,18 +66,6 @@ class Source(NamedTuple):
     def name(self) -> str:
         """What tells it from others in a path."""
         return Path(self.file).stem
-
-
-class Place(NamedTuple):
-    """Where adapters are to be served.
-
-    Attributes:
-        warnings: What the operator should know of it.
-    """
-
-    host: str
-    port: int
-    warnings: tuple[str, ...] = ()
 
 
 class Served:
@@ -301,56 +289,6 @@ def _key(exposes: Exposes) -> tuple[str, str]:
 # --- where --------------------------------------------------------------------------
 
 
-def place_of(
-    exposes: Exposes,
-    *,
-    host: str = "",
-    port: int | None = None,
-    allow_public: bool = False,
-) -> Place:
-    """Decide where to serve an adapter.
-
-    Without `--allow-public` an open adapter is only served to this machine: an address
-    of the document is replaced, one that was asked for is refused.
-
-    Args:
-        exposes: The adapter.
-        host: What the operator asks for; empty for the document's.
-        port: The same.
-        allow_public: The operator means it.
-
-    Raises:
-        ServeError: It has no port, or must not be open to everyone.
-    """
-    name = exposes.namespace or exposes.type
-    wanted = host or exposes.address or "localhost"
-    warnings: tuple[str, ...] = ()
-    if not is_loopback(wanted) and exposes.authentication is None:
-        if allow_public:
-            warnings = (
-                f"'{name}' is open to everyone who reaches {wanted}: it has no"
-                " authentication",
-            )
-        elif host:
-            raise ServeError(
-                f"'{name}' has no authentication and would be open at {wanted}",
-                hint="declare `authentication`, or confirm it with --allow-public",
-            )
-        else:
-            warnings = (
-                f"'{name}' has no authentication, so it is not served at {wanted} but"
-                " to this machine only; --allow-public confirms it [W-address-public]",
-            )
-            wanted = "localhost"
-    chosen = exposes.port if port is None else port
-    if chosen is None:
-        raise ServeError(
-            f"'{name}' has no port",
-            hint=f"add `port:`, or give --port {name}=8080",
-        )
-    return Place(wanted, chosen, warnings)
-
-
 def check_base_uris(sources: Iterable[Source], served: Iterable[Capability]) -> None:
     """Refuse a base URI of a namespace that no document consumes.
 
@@ -380,3 +318,24 @@ def check_names(wanted: Iterable[str], sites: Iterable[Site], option: str) -> No
                 f"{option}: no adapter is called '{name}'",
                 hint=f"exposed: {names_of(known)}",
             )
+
+
+#: What cannot be called is told up to this number; published files have hundreds.
+_MOST_UNUSABLE = 10
+
+
+def tell_unusable(capability: Capability, file: str) -> None:
+    """Warn of what a document describes, but nobody can call."""
+    unusable = [p for p in capability.problems if p.code.startswith("U-")]
+    serve = logging.getLogger("naftiko.serve")
+    for problem in unusable[:_MOST_UNUSABLE]:
+        serve.warning(
+            "%s: %s [%s]",
+            problem.location,
+            problem.message,
+            problem.code,
+            extra={"hint": problem.hint},
+        )
+    more = len(unusable) - _MOST_UNUSABLE
+    if more > 0:
+        serve.warning("%d more of these; see: naftiko validate %s", more, file)

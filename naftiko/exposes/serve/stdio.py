@@ -1,6 +1,7 @@
 """One MCP adapter on standard input and output, as desktop agents start it.
 
-Nothing but protocol is written to standard output. This module must not know MCP.
+Nothing but protocol is written to standard output. This module must not know what a
+message means.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError, names_of
 from naftiko.exposes.engine import Engine
-from naftiko.exposes.observability.logs import tell_unusable
-from naftiko.exposes.observability.telemetry import InTrace, telemetry_of
-from naftiko.exposes.serve.sites import check_base_uris
+from naftiko.exposes.mcp.app import McpApp
+from naftiko.exposes.mcp.sdk import stdio_server
+from naftiko.exposes.observability.telemetry import telemetry_of
+from naftiko.exposes.observability.traced import InTrace
+from naftiko.exposes.serve.sites import check_base_uris, tell_unusable
 
 if TYPE_CHECKING:
     from naftiko.capability import Capability
@@ -33,8 +36,6 @@ async def serve_stdio(plan: Plan, logs: LatestLines | None = None) -> None:
         DocumentError: The document cannot be loaded.
         ServeError: It has no MCP adapter, or several and none is chosen.
     """
-    from naftiko.exposes.mcp.app import McpApp
-    from naftiko.exposes.mcp.app import serve_stdio as speak
     from naftiko.transport.aio import AioTransport
 
     if len(plan.sources) != 1:
@@ -60,7 +61,18 @@ async def serve_stdio(plan: Plan, logs: LatestLines | None = None) -> None:
             telemetry.serving(capability.info.label, 1)
             stack.push_async_callback(asyncio.to_thread, telemetry.close)
         stack.push_async_callback(transport.close)
-        await speak(app)
+        await _speak(app)
+
+
+async def _speak(app: McpApp) -> None:
+    """Answer on standard input and output until the input ends.
+
+    While it does, file descriptor 1 leads to standard error, so that nothing but the
+    protocol is written to standard output.
+    """
+    server = app.server
+    async with app.attached(), stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())
 
 
 def _chosen(capability: Capability, plan: Plan) -> Exposes:

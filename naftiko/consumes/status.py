@@ -1,0 +1,137 @@
+"""A response outside 200 to 299 -> `StatusError` with the message of its body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from naftiko.errors import OutputError, StatusError, shorten
+from naftiko.formats import decoding
+
+if TYPE_CHECKING:
+    from naftiko.consumes.operation import Operation
+    from naftiko.plain import JSON
+    from naftiko.transport.messages import Request, Response
+
+# The more a key says to a person, the earlier it stands: OAuth's `error` is a code.
+_MESSAGES = (
+    "message",
+    "error_description",
+    "errormessage",
+    "error_message",
+    "detail",
+    "error",
+    "title",
+    "description",
+    "msg",
+    "reason",
+    "errors",
+    "fault",
+    "faultstring",
+)
+_MESSAGE = 300
+_MESSAGE_DEPTH = 6
+_EXCERPT = 500
+#: What is looked at for an excerpt: it is masked first, and cut then.
+ERROR_BODY_BYTES = 64 * 1024
+#: What a status most often means for the one who calls.
+_HINTS = {
+    401: "the credentials are missing or wrong; the document declares: {auth}",
+    403: "the credentials do not allow this; the document declares: {auth}",
+    407: "the proxy wants credentials: see HTTP_PROXY and HTTPS_PROXY",
+    429: "too many requests; wait as long as the Retry-After header says",
+}
+
+
+def message_of(value: JSON) -> str:
+    """Return what a decoded error body says to a person, or an empty text."""
+    return _message(value, _MESSAGE_DEPTH)
+
+
+def _message(value: JSON, depth: int) -> str:
+    if isinstance(value, str):
+        # A page is no message.
+        text = value[: 10 * _MESSAGE]
+        return "" if text.lstrip().startswith("<") else shorten(text, _MESSAGE)
+    if not depth:
+        return ""
+    if isinstance(value, list):
+        found = (_message(item, depth - 1) for item in value[:_MESSAGE_DEPTH])
+        return next(filter(None, found), "")
+    if isinstance(value, dict):
+        members = {str(key).lower(): member for key, member in value.items()}
+        found = (_message(members.get(key), depth - 1) for key in _MESSAGES)
+        return next(filter(None, found), "") or _field_message(members, depth)
+    return ""
+
+
+def _field_message(members: dict[str, JSON], depth: int) -> str:
+    """Return the first of `{"errors": {"<field>": ["<message>"]}}`."""
+    fields = members.get("errors")
+    if not isinstance(fields, dict):
+        return ""
+    found = (
+        f"{field}: {text}"
+        for field, told in fields.items()
+        if (text := _message(told, depth - 1))
+    )
+    return next(found, "")
+
+
+def status_error(
+    operation: Operation, request: Request, response: Response
+) -> StatusError:
+    """Return the error for a response outside 200 to 299.
+
+    Its text holds the error message that the body carries, or else the beginning of
+    the body; secrets that the server repeats are masked.
+    """
+    body = _masked(error_body(operation, response), request)
+    detail = request.mask(message_of(body))
+    excerpt = detail or request.mask(response.text[:ERROR_BODY_BYTES])
+    excerpt = shorten(excerpt, _EXCERPT)
+    said = f": {excerpt}" if excerpt else ""
+    reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
+    return StatusError(
+        f"{operation.ref}: {response.status}{reason}{said}",
+        status=response.status,
+        detail=detail,
+        hint=_HINTS.get(response.status, "").format(auth=operation.auth or "none"),
+        request=request,
+        response=response,
+    )
+
+
+def _masked(value: JSON, request: Request) -> JSON:
+    """Return a decoded body with every secret in its texts masked."""
+    if not request.secrets:
+        return value
+    if isinstance(value, str):
+        return request.mask(value)
+    if isinstance(value, list):
+        return [_masked(item, request) for item in value]
+    if isinstance(value, dict):
+        return {key: _masked(item, request) for key, item in value.items()}
+    return value
+
+
+def error_body(operation: Operation, response: Response) -> JSON:
+    """Return the decoded body of a failed response, or its text."""
+    kind = response.content_type.partition(";")[0].strip().lower()
+    names = [operation.output_raw_format]
+    # Servers answer errors in a format of their own: believe what they say first.
+    if kind.endswith(("/json", "+json")):
+        names.insert(0, "json")
+    elif kind.endswith(("/xml", "+xml")):
+        names.insert(0, "xml")
+    elif kind.startswith("text/"):
+        return response.text
+    if not response.body:
+        return None
+    for name in names:
+        try:
+            return decoding.decode(
+                name, response.body, content_type=response.content_type
+            )
+        except OutputError:
+            continue
+    return response.text

@@ -1,0 +1,121 @@
+"""`Document`: plain data, and the line and column of every path in it."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from naftiko.errors import Location
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from naftiko.plain import JSON, Key
+
+
+class Truncation:
+    """What the publisher's notice at the end of a cut-off text says."""
+
+    __slots__ = ("kept_kb", "source", "total_kb")
+
+    def __init__(self, kept_kb: int, total_kb: int, source: str) -> None:
+        self.kept_kb = kept_kb
+        self.total_kb = total_kb
+        self.source = source
+
+
+class Document:
+    """One read document.
+
+    Attributes:
+        data: The plain data: mappings with text keys, lists, scalars.
+        name: The file as it is to be shown in messages.
+        directory: What relative locations in the document refer to, or `None`.
+        file: Where it was read from, or `None`.
+        truncation: The publisher's notice, or `None` for a whole document.
+    """
+
+    __slots__ = (
+        "_aliases",
+        "_index",
+        "_marks",
+        "data",
+        "directory",
+        "file",
+        "name",
+        "truncation",
+    )
+
+    def __init__(
+        self,
+        data: JSON,
+        name: str = "<data>",
+        *,
+        marks: array[int] | None = None,
+        aliases: Sequence[int] = (),
+        directory: Path | None = None,
+        truncation: Truncation | None = None,
+    ) -> None:
+        self.data = data
+        self.name = name
+        self.directory = directory
+        self.file: Path | None = None
+        self.truncation = truncation
+        self._marks = marks
+        self._aliases = frozenset(aliases)
+        self._index: dict[tuple[Key, ...], int] | None = None
+
+    def locate(self, path: Sequence[Key], *, key: bool = False) -> Location:
+        """Return where a path stands, or its nearest ancestor that is there.
+
+        Args:
+            path: Keys and list indexes from the root.
+            key: Point at the key of the last member, not at its value.
+        """
+        if not self._marks:  # plain data, or nothing
+            return Location(self.name, 1, 1)
+        if self._index is None:
+            self._index = dict(self._positions())
+        at = tuple(path)
+        while at and at not in self._index:
+            at, key = at[:-1], False
+        number = self._index.get(at, 0)
+        if key and at and isinstance(at[-1], str):
+            number -= 1  # a key stands right before its value
+        line, column = self._marks[2 * number], self._marks[2 * number + 1]
+        return Location(self.name, line + 1, column + 1)
+
+    def merges(self) -> Iterator[tuple[Key, ...]]:
+        """Yield the places of `<<` keys that were meant to merge an alias."""
+        if self._aliases:
+            for path, _ in self._positions():
+                if path and path[-1] == "<<":
+                    yield path
+
+    def stored(self) -> tuple[JSON, bytes, list[int], tuple[int, int, str] | None]:
+        """Return, as plain data, what the constructor needs to make this again."""
+        cut = self.truncation
+        return (
+            self.data,
+            self._marks.tobytes() if self._marks is not None else b"",
+            sorted(self._aliases),
+            (cut.kept_kb, cut.total_kb, cut.source) if cut else None,
+        )
+
+    def _positions(self) -> Iterator[tuple[tuple[Key, ...], int]]:
+        """Yield every path with the number of its mark, in the order of the text."""
+        number = 0
+        stack: list[tuple[tuple[Key, ...], JSON]] = [((), self.data)]
+        while stack:
+            path, node = stack.pop()
+            if path and isinstance(path[-1], str):
+                number += 1
+            yield path, number
+            if number not in self._aliases:
+                if isinstance(node, dict):
+                    stack += [((*path, k), v) for k, v in reversed(node.items())]
+                elif isinstance(node, list):
+                    last = len(node) - 1
+                    stack += [((*path, last - i), v) for i, v in enumerate(node[::-1])]
+            number += 1

@@ -1,0 +1,110 @@
+"""HTTP Digest (RFC 7616), as a server checks it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from naftiko.exposes.access.schemes import REALM
+from naftiko.exposes.access.secrets import equal
+from naftiko.exposes.http.problems import HttpProblem, unauthorized
+from naftiko.exposes.http.scope import header
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from naftiko.exposes.http.scope import ASGIScope
+
+#: Seconds that a digest nonce is good for.
+NONCE_AGE = 300
+_HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
+
+
+class Digest:
+    """Digest authentication of one user (RFC 7616): SHA-256, and MD5 for old clients.
+
+    The key of the nonces comes from the password, so that servers which share the
+    document accept each other's nonces without a store. A nonce is good for
+    `NONCE_AGE` seconds; within them a recorded request could be sent again, which is
+    why Digest belongs behind TLS too.
+    """
+
+    _PART = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+
+    def __init__(self, username: str, password: str) -> None:
+        self._username = username
+        self._password = password
+        self._key = hashlib.sha256(f"nonce\0{username}\0{password}".encode()).digest()
+
+    async def check(self, scope: ASGIScope) -> HttpProblem | None:
+        """Check one request."""
+        scheme, _, text = header(scope, b"authorization").partition(" ")
+        if scheme.lower() != "digest":
+            return self._refusal("a user name and a password are needed")
+        given = {
+            found[1].lower(): re.sub(r"\\(.)", r"\1", found[2])
+            if found[2] is not None
+            else found[3]
+            for found in self._PART.finditer(text)
+        }
+        if not self._is_answer(scope, given):
+            return self._refusal("the user name or the password is wrong")
+        if not self._is_fresh(given["nonce"]):
+            return self._refusal("the nonce is too old", stale=True)
+        return None
+
+    def _is_answer(self, scope: ASGIScope, given: Mapping[str, str]) -> bool:
+        algorithm = given.get("algorithm", "MD5").upper()
+        needed = ("username", "realm", "nonce", "uri", "response", "nc", "cnonce")
+        if algorithm not in _HASHES or any(key not in given for key in needed):
+            return False
+        if given.get("qop") != "auth" or given["realm"] != REALM:
+            return False
+        # The target as it came: a proxy in front may have changed the prefix only.
+        query = scope.get("query_string", b"")
+        raw = scope.get("raw_path") or scope["path"].encode()
+        target = raw.partition(b"?")[0] + (b"?" + query if query else b"")
+        if given["uri"] != target.decode("latin-1") or not self._is_ours(
+            given["nonce"]
+        ):
+            return False
+
+        def digest(*parts: str) -> str:
+            return _HASHES[algorithm](":".join(parts).encode()).hexdigest()
+
+        expected = digest(
+            digest(self._username, REALM, self._password),
+            given["nonce"],
+            given["nc"],
+            given["cnonce"],
+            "auth",
+            digest(scope["method"], given["uri"]),
+        )
+        is_user = equal(given["username"], self._username)
+        return is_user & equal(given["response"].lower(), expected)
+
+    def _nonce(self, moment: str, salt: str) -> str:
+        sign = hmac.new(self._key, f"{moment}.{salt}".encode(), "sha256").hexdigest()
+        return f"{moment}.{salt}.{sign[:32]}"
+
+    def _is_ours(self, nonce: str) -> bool:
+        moment, _, rest = nonce.partition(".")
+        return equal(nonce, self._nonce(moment, rest.partition(".")[0]))
+
+    def _is_fresh(self, nonce: str) -> bool:
+        moment = nonce.partition(".")[0]
+        return moment.isdecimal() and -5 <= time.time() - int(moment) <= NONCE_AGE
+
+    def _refusal(self, detail: str, *, stale: bool = False) -> HttpProblem:
+        nonce = self._nonce(str(int(time.time())), secrets.token_hex(8))
+        more = ", stale=true" if stale else ""
+        challenges = [
+            f'Digest realm="{REALM}", qop="auth", algorithm={name},'
+            f' nonce="{nonce}"{more}'
+            for name in _HASHES
+        ]
+        return unauthorized(detail, *challenges)

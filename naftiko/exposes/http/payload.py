@@ -1,0 +1,201 @@
+"""The body of a request -> values: JSON, forms, multipart."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl
+
+from naftiko.consumes.content import Content
+from naftiko.exposes.http.problems import BadRequest, HttpProblem
+from naftiko.functions.arguments import WrongArgument
+from naftiko.http import media_type_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from naftiko.plain import JSON
+
+_JSON_BEGINS = re.compile(rb"\s*[{\[]")
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_MULTIPART_TYPE = "multipart/form-data"
+BODY_TYPES = ("application/json", _FORM_TYPE, _MULTIPART_TYPE)
+#: More fields than any operation has; each costs memory.
+_MAX_FIELDS = 1000
+
+
+class Payload(NamedTuple):
+    """A request body, read.
+
+    Attributes:
+        kind: `json`, `form`, `raw`, or an empty text when there is none.
+        value: The JSON value, or field → value of a form.
+        body: The bytes.
+        content_type: As the caller wrote it.
+    """
+
+    kind: str = ""
+    value: JSON = None
+    body: bytes = b""
+    content_type: str = ""
+
+    @property
+    def fields(self) -> Mapping[str, JSON]:
+        """The named parts of the body; none unless it is an object or a form."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    @property
+    def whole(self) -> JSON:
+        """The body as one argument, its media type along unless it is plain JSON."""
+        if not self.kind:
+            return None
+        media_type = media_type_of(self.content_type)
+        if self.kind == "json" and media_type in ("", "application/json", _FORM_TYPE):
+            return self.value
+        return Content(self.body, self.content_type)
+
+
+async def read_payload(
+    body: bytes, content_type: str, *, reads_fields: bool, takes_any: bool
+) -> Payload:
+    """Return a request body, read by its media type.
+
+    A form that begins as JSON is read as JSON: `curl -d '{…}'` calls everything a form.
+    So is any text where only JSON would make sense.
+
+    Args:
+        body: The bytes.
+        content_type: As the caller wrote it.
+        reads_fields: Whether parts of it are wanted.
+        takes_any: Whether it may be anything, as a whole.
+
+    Raises:
+        BadRequest: It is malformed, or in a media type that has no parts.
+    """
+    if not body:
+        return Payload(content_type=content_type)
+    media_type = media_type_of(content_type)
+    if media_type == _MULTIPART_TYPE:
+        if takes_any or not reads_fields:
+            return Payload("raw", None, body, content_type)
+        fields = await _multipart(body, content_type)
+        return Payload("form", fields, body, content_type)
+    if media_type in ("", "application/json") or media_type.endswith("+json"):
+        try:
+            return Payload("json", _json(body), body, content_type)
+        except ValueError as error:
+            if media_type:
+                raise BadRequest(_malformed("JSON", str(error))) from None
+    elif (media_type == _FORM_TYPE or not takes_any) and _JSON_BEGINS.match(body):
+        try:
+            return Payload("json", _json(body), body, content_type)
+        except ValueError:
+            pass
+    if media_type == _FORM_TYPE and reads_fields:
+        return Payload("form", pairs_of(body, "form"), body, content_type)
+    if reads_fields and not takes_any:
+        if not media_type:
+            raise BadRequest(_malformed("JSON", "it has no media type, and is no JSON"))
+        raise BadRequest(
+            HttpProblem(
+                "unsupported-media-type",
+                f"the body is {media_type}, which has no fields",
+                f"send one of {', '.join(BODY_TYPES)}",
+                headers=(("Accept", ", ".join(BODY_TYPES)),),
+            )
+        )
+    return Payload("raw", None, body, content_type)
+
+
+def _malformed(what: str, why: str) -> HttpProblem:
+    reason = f"is not well-formed {what}: {why}"
+    return HttpProblem(
+        "malformed-request",
+        f"the request body {reason}",
+        errors=(WrongArgument("", "body", reason),),
+    )
+
+
+def _json(body: bytes) -> JSON:
+    def refuse(name: str) -> JSON:
+        raise ValueError(f"{name} is not JSON")
+
+    try:
+        return json.loads(body, parse_constant=refuse)
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def pairs_of(raw: bytes, what: str) -> dict[str, JSON]:
+    """Return name → text, or a list of texts, of a query or a form."""
+    try:
+        text = raw.decode()
+        if "%" not in text and "+" not in text and text.count("&") < _MAX_FIELDS:
+            # Nothing is encoded: a fifth of the time.
+            split = [part.partition("=") for part in text.split("&") if part]
+            return _collected([(name, value) for name, _, value in split])
+        pairs = parse_qsl(
+            text,
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except UnicodeDecodeError:
+        raise BadRequest(_unreadable(what, "is not UTF-8")) from None
+    except ValueError:
+        why = f"has more than {_MAX_FIELDS} fields"
+        raise BadRequest(_unreadable(what, why)) from None
+    return _collected(pairs)
+
+
+def _unreadable(what: str, why: str) -> HttpProblem:
+    place = "query" if what == "query" else "body"
+    return HttpProblem(
+        "malformed-request",
+        f"the {what} {why}",
+        errors=(WrongArgument("", place, why),),
+    )
+
+
+def _collected(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
+    found: dict[str, JSON] = {}
+    for name, value in pairs:
+        if name not in found:
+            found[name] = value
+        elif isinstance(found[name], list):
+            found[name].append(value)
+        else:
+            found[name] = [found[name], value]
+    return found
+
+
+async def _multipart(body: bytes, content_type: str) -> dict[str, JSON]:
+    """Return field → text, or bytes for a file, or a list of them."""
+    from starlette.datastructures import Headers, UploadFile
+    from starlette.formparsers import MultiPartException, MultiPartParser
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+
+    headers = Headers({"content-type": content_type})
+    parser = MultiPartParser(
+        headers,
+        stream(),  # type: ignore[arg-type]
+        max_files=_MAX_FIELDS,
+        max_fields=_MAX_FIELDS,
+        max_part_size=len(body),
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        why = getattr(error, "message", "") or "it has no boundary"
+        raise BadRequest(_malformed("multipart/form-data", why)) from None
+    pairs = [
+        (name, await value.read() if isinstance(value, UploadFile) else value)
+        for name, value in form.multi_items()
+    ]
+    await form.close()
+    return _collected(pairs)

@@ -1,0 +1,282 @@
+"""A JSONPath text -> its segments."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from naftiko.errors import OutputError, did_you_mean, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from naftiko.plain import JSON
+
+_CODE = "U-output-path"
+_ROOTS = frozenset(("$", "$."))
+# Characters of a path shown left and right of a fault.
+_LEFT, _RIGHT = 50, 25
+MEMBER, INDEX, EVERY, LIBRARY, FUNCTION = range(5)
+QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+# 18 digits: Python refuses to read very long numbers, and no list is longer.
+_NUMBER = r"-?[0-9]{1,18}"
+_STRING = re.compile(QUOTED, re.DOTALL)
+_NAME = re.compile(r"[^.\[\]()*`]+")
+_BLANKS = re.compile(r"\s*")
+_OPERATOR = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
+_AN_INDEX = re.compile(_NUMBER)
+_A_SLICE = re.compile(rf"(?:{_NUMBER})?\s*:\s*(?:{_NUMBER})?(?:\s*:\s*(?:{_NUMBER})?)?")
+_A_UNION = re.compile(
+    rf"(?:{QUOTED})(?:\s*,\s*(?:{QUOTED}))+|{_NUMBER}(?:\s*,\s*{_NUMBER})+",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_NEXT = "write '.name', '[0]', '[*]' or \"['a name']\""
+
+
+class Segment(NamedTuple):
+    """One step of a path; `text` is how the library writes it."""
+
+    kind: int
+    key: Any
+    text: str
+    at: int
+    single: bool = True
+
+
+def is_root(expression: str | None) -> bool:
+    """Tell whether a path is the root: `$` or `$.`."""
+    return bool(expression) and str(expression).strip() in _ROOTS
+
+
+def is_plain(expression: str | None) -> bool:
+    """Tell whether a path is well-formed and needs no JSONPath library."""
+    try:
+        segments = segments_of(expression or "")
+    except OutputError:
+        return False
+    return all(segment.kind != LIBRARY for segment in segments)
+
+
+def needs_length(expression: str | None) -> bool:
+    """Tell whether a path ends in a member named `length`."""
+    if not expression or "length" not in expression:
+        return False
+    try:
+        return ends_in_length(segments_of(expression))
+    except OutputError:
+        return False
+
+
+def segments_of(expression: str) -> tuple[Segment, ...]:
+    """Return the segments of a JSONPath; the root has none."""
+    text = expression.strip()
+    if not text or text in _ROOTS:
+        return ()
+    return tuple(_Reader(text).read())
+
+
+class _Reader:
+    """Read the segments of one path from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def read(self) -> list[Segment]:
+        segments = self._first()
+        while self._skip_blanks() < len(self.text):
+            if segments and segments[-1].kind == FUNCTION:
+                self._refuse("nothing can follow a function", self.at)
+            if self.text[self.at] == ".":
+                self.at += 1
+                segments.append(self._dotted())
+            elif self.text[self.at] == "[":
+                segments.append(self._bracketed())
+            else:
+                self._refuse(
+                    f"'{self.text[self.at]}' is not expected here", self.at, _NEXT
+                )
+        return segments
+
+    def _first(self) -> list[Segment]:
+        follows = self.text[1:2]
+        if self.text[0] == "$" or (self.text[0] == "@" and follows in ("", ".", "[")):
+            self.at = 1
+            return []
+        return [] if self.text[0] == "[" else [self._dotted()]
+
+    def _skip_blanks(self) -> int:
+        found = _BLANKS.match(self.text, self.at)
+        self.at = found.end() if found else self.at
+        return self.at
+
+    def _dotted(self) -> Segment:
+        """Read what follows a dot."""
+        start = self.at
+        head = self.text[start : start + 1]
+        if head == ".":
+            self.at += 1
+            return self._descent(start)
+        if head == "[":
+            return self._bracketed()
+        if head == "*":
+            self.at += 1
+            return Segment(EVERY, None, "[*]", start, single=False)
+        if head and head in "'\"":
+            found = self._match(_STRING, "the quote is not closed")
+            return member_segment(_unquote(found), start)
+        if head == "`":
+            found = self._match(_OPERATOR, "the '`' is not closed")
+            return Segment(LIBRARY, None, f".{found}", start, found != "`keys`")
+        return self._name()
+
+    def _name(self) -> Segment:
+        start = self.at
+        found = _NAME.match(self.text, start)
+        name = found.group().strip() if found else ""
+        if not found or not name:
+            self._refuse("a name is missing here", start, _NEXT)
+        self.at = found.end()
+        if self.text[self.at : self.at + 1] != "(":
+            return member_segment(name, start)
+        if self.text[self.at : self.at + 2] != "()" or name not in FUNCTIONS:
+            self._refuse(f"'{name}(' is no function of a path", start, _functions(name))
+        self.at += 2
+        return Segment(FUNCTION, name, "", start)
+
+    def _descent(self, start: int) -> Segment:
+        """Read what follows two dots."""
+        head = self.text[self.at : self.at + 1]
+        if head in ("", ".", "`"):
+            self._refuse("a name is missing after '..'", self.at, _NEXT)
+        inner = self._dotted()
+        if inner.kind == FUNCTION:
+            self._refuse("a function cannot follow '..'", inner.at, _NEXT)
+        text, at = f"..{inner.text}", max(0, start - 1)
+        return Segment(LIBRARY, None, text, at, single=False)
+
+    def _bracketed(self) -> Segment:
+        """Read what stands in brackets."""
+        start = self.at
+        end = self._closing(start)
+        inner = self.text[start + 1 : end]
+        content = inner.strip()
+        self.at = end + 1
+        if content == "*":
+            return Segment(EVERY, None, "[*]", start, single=False)
+        if _STRING.fullmatch(content):
+            return member_segment(_unquote(content), start)
+        if _AN_INDEX.fullmatch(content):
+            return Segment(INDEX, int(content), f"[{content}]", start)
+        if content.startswith(("/", "\\")):
+            return Segment(LIBRARY, None, f"[{inner}]", start)
+        if (
+            content.startswith("?")
+            or _A_SLICE.fullmatch(content)
+            or _A_UNION.fullmatch(content)
+        ):
+            return Segment(LIBRARY, None, f"[{inner}]", start, single=False)
+        hint = (
+            f"quote a name: ['{content}']"
+            if IDENTIFIER.fullmatch(content)
+            else "brackets hold a quoted name, an index, '*', a slice or '?' and a test"
+        )
+        return self._refuse("this cannot stand in brackets", start + 1, hint)
+
+    def _closing(self, start: int) -> int:
+        """Return where the bracket that opens at `start` closes."""
+        depth, at = 0, start
+        while at < len(self.text):
+            char = self.text[at]
+            if char in "'\"":
+                self.at = at
+                self._match(_STRING, "the quote is not closed")
+                at = self.at
+                continue
+            depth += {"[": 1, "]": -1}.get(char, 0)
+            if not depth:
+                return at
+            at += 1
+        return self._refuse("this '[' is not closed", start, "add the missing ']'")
+
+    def _match(self, pattern: re.Pattern[str], wrong: str) -> str:
+        found = pattern.match(self.text, self.at)
+        if not found:
+            self._refuse(wrong, self.at, "close it with the same character")
+        self.at = found.end()
+        return found.group()
+
+    def _refuse(self, wrong: str, at: int, hint: str = "") -> NoReturn:
+        refuse_path(self.text, wrong, at, hint)
+
+
+def member_segment(name: str, at: int) -> Segment:
+    """Return the segment of a member."""
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return Segment(MEMBER, name, f"['{escaped}']", at)
+
+
+def _unquote(quoted: str) -> str:
+    inner = quoted[1:-1]
+    if "\\" not in inner:
+        return inner
+    text = _ESCAPE.sub(_unescape, inner)
+    # Two \u escapes may be the halves of one character.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _unescape(found: re.Match[str]) -> str:
+    mark = found.group(1)
+    return chr(int(mark[1:], 16)) if len(mark) > 1 else _ESCAPED.get(mark, mark)
+
+
+def ends_in_length(segments: Sequence[Segment]) -> bool:
+    """Tell whether a path ends in a length, as `$.items.length()` does."""
+    return bool(segments) and segments[-1][:2] == (MEMBER, "length")
+
+
+def refuse_path(text: str, wrong: str, at: int, hint: str = "") -> NoReturn:
+    """Raise the error for a path, with a caret under the offending character."""
+    first = max(0, at - _LEFT)
+    # Every blank becomes one space, or the caret would not stand where it should.
+    shown = re.sub(r"\s", " ", text[first : at + _RIGHT])
+    caret = f"{shown}\n    {' ' * (at - first)}^"
+    raise OutputError(
+        f"'{shorten(text)}' is not a JSONPath: {wrong} (character {at + 1})",
+        hint=f"{hint}\n    {caret}" if hint else f"look here\n    {caret}",
+        code=_CODE,
+    )
+
+
+def _numbers(value: list[JSON]) -> list[float]:
+    return [
+        item
+        for item in value
+        if isinstance(item, (int, float)) and not isinstance(item, bool)
+    ]
+
+
+def _average(value: list[JSON]) -> float:
+    numbers = _numbers(value)
+    return sum(numbers) / len(numbers)
+
+
+FUNCTIONS: dict[str, Callable[[Any], JSON]] = {
+    "length": len,
+    "size": len,
+    "min": lambda value: min(_numbers(value)),
+    "max": lambda value: max(_numbers(value)),
+    "sum": lambda value: sum(_numbers(value)),
+    "avg": _average,
+    "keys": lambda value: list(value.keys()),
+    "first": lambda value: value[0],
+    "last": lambda value: value[-1],
+}
+
+
+def _functions(name: str) -> str:
+    known = ", ".join(f"{known}()" for known in FUNCTIONS)
+    return f"{did_you_mean(name, FUNCTIONS)} At the end can stand: {known}".strip()

@@ -1,0 +1,181 @@
+"""Responses whose body is read while it arrives."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from naftiko.errors import OutputError
+from naftiko.formats.faults import message_without
+from naftiko.formats.json import documents
+from naftiko.http import charset_of
+from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES
+from naftiko.transport.messages import Request
+
+# Inside `StreamedResponse` the name `bytes` means its method.
+_Bytes: TypeAlias = bytes
+
+
+class AsyncStreamedResponse:
+    """A response whose body is read as it arrives, by a server that must not wait.
+
+    Iterate over it once, for chunks of bytes as soon as they are there.
+
+    Attributes:
+        status: The status code.
+        headers: Names compare without case.
+        pairs: The headers as they came, those that came several times apart.
+        request: What was sent.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        status: int,
+        headers: Mapping[str, str],
+        chunks: AsyncIterator[bytes],
+        *,
+        reason: str = "",
+        pairs: Sequence[tuple[str, str]] | None = None,
+    ) -> None:
+        self.request = request
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.pairs = tuple(headers.items()) if pairs is None else pairs
+        self._chunks = chunks
+
+    @property
+    def content_type(self) -> str:
+        """The `Content-Type` header, or an empty text."""
+        return self.headers.get("Content-Type", "")
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+    async def read(self, limit: int = MAX_RESPONSE_BYTES) -> bytes:
+        """Return what is left of the body, up to `limit` bytes."""
+        chunks, size = [], 0
+        async for chunk in self._chunks:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                break
+        return b"".join(chunks)[:limit]
+
+    def __repr__(self) -> str:
+        kind = self.content_type or "no content type"
+        return f"<AsyncStreamedResponse {self.status} {kind}>"
+
+
+class StreamedResponse:
+    """A response whose body is read as it arrives; a context manager.
+
+    Iterating gives what suits the content: values of newline-delimited JSON, lines of
+    text, or chunks of bytes. `bytes()`, `lines()` and `values()` say which.
+
+    Attributes:
+        status: The status code.
+        headers: Names compare without case.
+        pairs: The headers as they came, those that came several times apart.
+        request: What was sent.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        status: int,
+        headers: Mapping[str, str],
+        chunks: Callable[[int], Iterator[_Bytes]],
+        *,
+        reason: str = "",
+        pairs: Sequence[tuple[str, str]] | None = None,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        self.request = request
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.pairs = tuple(headers.items()) if pairs is None else pairs
+        self._chunks = chunks
+        self._close = close
+
+    @property
+    def content_type(self) -> str:
+        """The `Content-Type` header, or an empty text."""
+        return self.headers.get("Content-Type", "")
+
+    def bytes(self, size: int = CHUNK) -> Iterator[_Bytes]:
+        """Yield chunks of at most `size` bytes as soon as they are there."""
+        return self._chunks(size)
+
+    def lines(self) -> Iterator[str]:
+        """Yield lines of text, without their ends."""
+        charset = charset_of(self.content_type)
+        # A mark at the beginning is no character of the text.
+        charset = "utf-8-sig" if charset == "utf-8" else charset
+        decoder = codecs.getincrementaldecoder(charset)("replace")
+        # Texts since the last line break: a line may come in very many chunks.
+        pending: list[str] = []
+        for chunk in self.bytes():
+            first, *more = decoder.decode(chunk).split("\n")
+            pending.append(first)
+            for text in more:
+                yield "".join(pending).removesuffix("\r")
+                pending = [text]
+        pending.append(decoder.decode(b"", final=True))
+        if last := "".join(pending):
+            yield last.removesuffix("\r")
+
+    def values(self) -> Iterator[Any]:
+        """Yield JSON values, each as soon as it is complete.
+
+        There may be one to a line, several on a line, or one on many lines.
+
+        Raises:
+            OutputError: One of them is not JSON.
+        """
+        try:
+            yield from documents(self.lines())
+        except OutputError as error:
+            request = self.request
+            raise OutputError(
+                f"{request.method} {request.shown_url}:"
+                f" {message_without(request.mask, error)}",
+                hint="`lines()` and `bytes()` give it as it is",
+                request=request,
+            ) from None
+
+    def __iter__(self) -> Iterator[Any]:
+        kind = self.content_type.partition(";")[0].strip().lower()
+        if kind.endswith(("json", "ndjson", "jsonl", "json-seq", "jsonlines")):
+            return self.values()
+        return self.lines() if kind.startswith("text/") else self.bytes()
+
+    def read(self, limit: int = MAX_RESPONSE_BYTES) -> _Bytes:
+        """Return what is left of the body, up to `limit` bytes."""
+        chunks: list[Any] = []
+        size = 0
+        for chunk in self.bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                break
+        return b"".join(chunks)[:limit]
+
+    def close(self) -> None:
+        """Close the connection; what was not read is lost."""
+        if self._close is not None:
+            self._close()
+
+    def __enter__(self) -> StreamedResponse:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"<StreamedResponse {self.status} {self.content_type or 'no content type'}>"
+        )
