@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep quiet: the demo prints what it does itself."""
 
 
-class _Server(ThreadingHTTPServer):
+class _DemoServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -242,7 +242,7 @@ class _Server(ThreadingHTTPServer):
 def serve() -> Iterator[str]:
     """Serve the API on a free loopback port while the context is open; give its URL."""
     kind = type("_ShopHandler", (_Handler,), {"shop": _Shop()})
-    with _Server(("127.0.0.1", 0), kind) as server:
+    with _DemoServer(("127.0.0.1", 0), kind) as server:
         thread = threading.Thread(
             target=server.serve_forever, args=(0.05,), daemon=True
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from naftiko.document.yaml import has_c_parser
-from shared import ROOT
+from support.shared import ROOT
 
 FOLDER = ROOT / "benchmarks"
 HAS_PROC = Path("/proc/self/stat").exists()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import naftiko
-from building import capability, document
 from naftiko import StubTransport
 from naftiko.document.writing import write_yaml
+from support.building import capability, document
 
 AUTH = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 import naftiko
-from casefiles import CASES
-from shared import CAPABILITIES
+from support.casefiles import TESTS
+from support.shared import CAPABILITIES
 
 FILES = sorted(CAPABILITIES.glob("*.yaml"))
 GOOD = [file for file in FILES if file.stem != "broken"]
@@ -147,7 +147,7 @@ def _is_harmless(line: str) -> bool:
 
 def _engine() -> dict[str, str]:
     """Return `METHOD /path` of the Docker Engine API → what kind of body it takes."""
-    text = (CASES / "docker-engine-api.txt").read_text("utf-8")
+    text = (TESTS / "docker-engine-api.txt").read_text("utf-8")
     found = re.findall(r"^([A-Z]+) +(/\S*) ?([+<]?)$", text, re.MULTILINE)
     return {f"{method} {path}": body for method, path, body in found}
 

@@ -10,8 +10,8 @@ import pytest
 from requests.auth import HTTPBasicAuth
 
 import naftiko
-from building import capability, document
 from naftiko import Response, StubTransport
+from support.building import capability, document
 
 QUERY = {"inputParameters": [{"name": "q", "in": "query"}]}
 BEARER = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}

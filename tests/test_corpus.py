@@ -15,7 +15,7 @@ import pytest
 import naftiko
 from naftiko.document.document import Document
 from naftiko.document.source import read
-from shared import CORPUS, manifest, needs_corpus
+from support.shared import CORPUS, manifest, needs_corpus
 
 _VARIABLE = re.compile(r"\{\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}\}")
 #: What an argument may hold, and must not change: where the request goes.

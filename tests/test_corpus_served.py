@@ -22,15 +22,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import naftiko
-from asgi_client import AsyncStub, asked
-from mcping import wire
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.app import RestApp
 from naftiko.spec.model import Function
 from naftiko.transport.messages import Request, Response
-from shared import CORPUS, corpus_files, needs_corpus
+from support.asgi_client import AsyncStub, asked
+from support.mcping import wire
+from support.shared import CORPUS, corpus_files, needs_corpus
 
 _PLACEHOLDER = re.compile(r"\{\{?\s*([^{}]+?)\s*\}?\}")
 _REFERENCE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")

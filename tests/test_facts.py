@@ -13,9 +13,6 @@ from typing import Any
 import pytest
 
 import naftiko
-import serving
-from asgi_client import AsyncStub, ask
-from building import capability, document
 from naftiko import ArgumentError, Request, Response, StubTransport
 from naftiko.cli import main
 from naftiko.document.writing import write_yaml
@@ -23,6 +20,9 @@ from naftiko.exposes.options import Options
 from naftiko.exposes.serve.sites import Site, Source
 from naftiko.exposes.state import Host
 from naftiko.jsonpath.compiling import compile_path
+from support import serving
+from support.asgi_client import AsyncStub, ask
+from support.building import capability, document
 
 JSON_TYPE = {"Content-Type": "application/json"}
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import naftiko
-from building import document
 from naftiko import StubTransport
 from naftiko.document.source import read
 from naftiko.document.writing import write_yaml
+from support.building import document
 
 YAML = write_yaml(document())
 

@@ -14,7 +14,7 @@ import pytest
 
 import naftiko
 from naftiko import _HOMES
-from shared import ROOT
+from support.shared import ROOT
 
 SNIPPETS = ROOT / "tests" / "typing" / "api.py"
 

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 import naftiko
-from building import capability, document
 from naftiko.cli import main
-from served.recorder import Received, Recorder, response
+from support.building import capability, document
+from support.recorder import Received, Recorder, response
 
 #: Stays as it is in every notation but base64; any three letters of it are a leak.
 CORE = "Kq7Z"

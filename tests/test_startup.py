@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import CAPABILITIES
+from support.shared import CAPABILITIES
 
 DOCKER = str(CAPABILITIES / "docker.yaml")
 #: Each of these takes longer to import than the interpreter takes to start.

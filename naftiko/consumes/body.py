@@ -87,7 +87,7 @@ def compile_body(
     """
     # In XML and plain text a quotation mark is a character like any other.
     quotes = True if body.kind == "json" or body.content_type in _QUOTING else None
-    compiler = _Compiler(scope, declared, settings, quotes)
+    compiler = _BodyCompiler(scope, declared, settings, quotes)
     if body.fields:
         node = compiler.fields(body.fields)
     elif body.kind == "multipartForm":
@@ -110,7 +110,7 @@ def compile_body(
     )
 
 
-class _Compiler:
+class _BodyCompiler:
     """Turn a body template into closures, noting every reference."""
 
     def __init__(

@@ -111,7 +111,7 @@ def compile_layout(
         path: Replaces the path of the document.
         append_unplaced: Append path parameters without a placeholder as segments.
     """
-    compiler = _Compiler(spec, scope)
+    compiler = _LayoutCompiler(spec, scope)
     try:
         return compiler.compile(path or spec.url_path, append_unplaced)
     except TemplateError as error:
@@ -132,7 +132,7 @@ def _unusable(spec: OperationSpec, finding: Finding) -> Layout:
     )  # fmt: skip
 
 
-class _Compiler:
+class _LayoutCompiler:
     def __init__(self, spec: OperationSpec, scope: Scope) -> None:
         self.spec = spec
         self.scope = scope

@@ -69,10 +69,10 @@ def describe(plan: Plan) -> Outputs | None:
     )
 
 
-class _Node(NamedTuple):
+class _SchemaNode(NamedTuple):
     schema: dict[str, JSON]
     fix: Fix
-    members: dict[str, _Node] | None = None
+    members: dict[str, _SchemaNode] | None = None
 
 
 def _entries(outputs: JSON) -> list[Mapping[str, JSON]]:
@@ -98,7 +98,7 @@ def _has_structure(entry: Mapping[str, JSON]) -> bool:
     )
 
 
-def _object(members: dict[str, _Node]) -> Outputs:
+def _object(members: dict[str, _SchemaNode]) -> Outputs:
     node = _object_node(members)
     nothing = dict.fromkeys(members)
 
@@ -117,7 +117,7 @@ def _object(members: dict[str, _Node]) -> Outputs:
     return Outputs({**node.schema, "type": "object"}, conform)
 
 
-def _node(entry: Mapping[str, JSON]) -> _Node:
+def _node(entry: Mapping[str, JSON]) -> _SchemaNode:
     kind = entry.get("type")
     node = _untold()
     if isinstance(entry.get("values"), dict):
@@ -133,7 +133,7 @@ def _node(entry: Mapping[str, JSON]) -> _Node:
     elif kind == "array" and (items := _items(entry)) is not None:
         node = _array_node(items)
     elif kind in _FIXES:
-        node = _Node({"type": [kind, "null"]}, _FIXES[kind])
+        node = _SchemaNode({"type": [kind, "null"]}, _FIXES[kind])
     text = entry.get("description")
     if isinstance(text, str) and text.strip():
         return node._replace(
@@ -142,7 +142,7 @@ def _node(entry: Mapping[str, JSON]) -> _Node:
     return node
 
 
-def _items(entry: Mapping[str, JSON]) -> _Node | None:
+def _items(entry: Mapping[str, JSON]) -> _SchemaNode | None:
     """Return what an array says of its elements; a bare type is no promise."""
     items = entry.get("items")
     if isinstance(items, list):
@@ -152,15 +152,15 @@ def _items(entry: Mapping[str, JSON]) -> _Node | None:
     return _node(items) if items.get("mapping") or _has_structure(items) else None
 
 
-def _untold() -> _Node:
-    return _Node({}, lambda value: value)
+def _untold() -> _SchemaNode:
+    return _SchemaNode({}, lambda value: value)
 
 
-def _null() -> _Node:
-    return _Node({"type": "null"}, lambda _value: None)
+def _null() -> _SchemaNode:
+    return _SchemaNode({"type": "null"}, lambda _value: None)
 
 
-def _object_node(members: dict[str, _Node]) -> _Node:
+def _object_node(members: dict[str, _SchemaNode]) -> _SchemaNode:
     schema = {
         "type": ["object", "null"],
         "properties": {name: node.schema for name, node in members.items()},
@@ -176,23 +176,25 @@ def _object_node(members: dict[str, _Node]) -> _Node:
                 fixed[name] = of(fixed[name])
         return fixed
 
-    return _Node(schema, fix, members)
+    return _SchemaNode(schema, fix, members)
 
 
-def _values_node(node: _Node) -> _Node:
+def _values_node(node: _SchemaNode) -> _SchemaNode:
     def fix(value: JSON) -> JSON:
         if not isinstance(value, dict):
             return None
         return {name: node.fix(inner) for name, inner in value.items()}
 
-    return _Node({"type": ["object", "null"], "additionalProperties": node.schema}, fix)
+    return _SchemaNode(
+        {"type": ["object", "null"], "additionalProperties": node.schema}, fix
+    )
 
 
-def _array_node(node: _Node) -> _Node:
+def _array_node(node: _SchemaNode) -> _SchemaNode:
     def fix(value: JSON) -> JSON:
         return [node.fix(item) for item in value] if isinstance(value, list) else None
 
-    return _Node({"type": ["array", "null"], "items": node.schema}, fix)
+    return _SchemaNode({"type": ["array", "null"], "items": node.schema}, fix)
 
 
 # --- scalars ------------------------------------------------------------------------

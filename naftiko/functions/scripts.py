@@ -50,7 +50,7 @@ class ScriptError(CallError):
     """A script step cannot run, or failed."""
 
 
-class Settings(NamedTuple):
+class ScriptSettings(NamedTuple):
     """What `management.scripting` of the control adapter says (spec 5.2).
 
     Attributes:
@@ -67,10 +67,10 @@ class Settings(NamedTuple):
     allowed_languages: tuple[str, ...] = ()
 
 
-def read_settings(data: JSON) -> Settings:
+def read_settings(data: JSON) -> ScriptSettings:
     """Read the `scripting` mapping of a control adapter; odd values are left out."""
     given = data if isinstance(data, Mapping) else {}
-    settings = Settings()
+    settings = ScriptSettings()
     found: dict[str, Any] = {}
     if isinstance(given.get("enabled"), bool):
         found["enabled"] = given["enabled"]
@@ -132,10 +132,10 @@ class Scripting:
     """
 
     def __init__(
-        self, settings: Settings | None = None, directory: Path | None = None
+        self, settings: ScriptSettings | None = None, directory: Path | None = None
     ) -> None:
         self.directory = directory or Path()
-        self.settings = settings or Settings()
+        self.settings = settings or ScriptSettings()
         self.is_governed = settings is not None
         self.stats = Stats()
         self._lock = threading.Lock()
@@ -226,7 +226,7 @@ class Script:
     def _fail(self, message: str, hint: str = "") -> ScriptError:
         return ScriptError(f"Script step '{self._step}' {message}", hint=hint)
 
-    def _check_enabled(self, settings: Settings) -> None:
+    def _check_enabled(self, settings: ScriptSettings) -> None:
         if settings.enabled is False:
             raise self._fail(
                 "is disabled: management.scripting.enabled=false",
@@ -235,7 +235,7 @@ class Script:
         if not self._scripting.is_enabled:
             raise self._fail(f"is disabled: {ENVIRONMENT}=false")
 
-    def _files(self, settings: Settings) -> tuple[Path, list[str]]:
+    def _files(self, settings: ScriptSettings) -> tuple[Path, list[str]]:
         """Return the folder and the files to evaluate, the main one last."""
         script = self._script
         location = script.get("location") or settings.default_location
@@ -293,7 +293,7 @@ class Script:
             raise self._fail(f"failed: {error}") from None
 
     def _evaluate(
-        self, sources: list[str], context: Mapping[str, JSON], settings: Settings
+        self, sources: list[str], context: Mapping[str, JSON], settings: ScriptSettings
     ) -> JSON:
         import quickjs
 
@@ -329,7 +329,7 @@ class Script:
         return json.loads(text)
 
     def _failure(
-        self, engine: Any, name: str, text: str, settings: Settings
+        self, engine: Any, name: str, text: str, settings: ScriptSettings
     ) -> ScriptError:
         over = self._exceeded(engine, name, settings)
         if over is not None:
@@ -341,7 +341,7 @@ class Script:
         return self._fail(f"failed: {shorten(text.partition(chr(10))[0], 200)}")
 
     def _exceeded(
-        self, engine: Any, name: str, settings: Settings
+        self, engine: Any, name: str, settings: ScriptSettings
     ) -> ScriptError | None:
         """Return the error for a limit that the counter met, even if it was caught."""
         import quickjs

@@ -25,7 +25,7 @@ from yarl import URL
 from naftiko.http import BODY_METHODS
 from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES
 from naftiko.transport.encodings import Damaged, unpacker_of
-from naftiko.transport.environment import Settings, tls_context
+from naftiko.transport.environment import ConnectionSettings, tls_context
 from naftiko.transport.messages import Headers, Request, Response
 from naftiko.transport.patched_aiohttp import (
     ExactRequest,
@@ -34,7 +34,13 @@ from naftiko.transport.patched_aiohttp import (
     framed_headers,
     let_rest,
 )
-from naftiko.transport.redirects import REDIRECTS, Hop, damaged, refusal, too_large
+from naftiko.transport.redirects import (
+    REDIRECTS,
+    RedirectedRequest,
+    damaged,
+    refusal,
+    too_large,
+)
 from naftiko.transport.streams import AsyncStreamedResponse
 from naftiko.transport.threaded import ThreadedTransport
 
@@ -74,7 +80,7 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)
 
 
-class _Route(NamedTuple):
+class _AioOrigin(NamedTuple):
     """What is known about an origin before any call; no session behind a proxy."""
 
     session: aiohttp.ClientSession | None
@@ -84,10 +90,10 @@ class _Route(NamedTuple):
     login: str = ""
 
 
-class _Answer(NamedTuple):
+class _AioOpened(NamedTuple):
     """A response before its body is read."""
 
-    hop: Hop
+    hop: RedirectedRequest
     raw: aiohttp.ClientResponse
     upload: Upload | None
 
@@ -122,11 +128,13 @@ class AioTransport:
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         pool_size: int = 256,
     ) -> None:
-        self._settings = Settings(verify, cert, dict(proxies or {}), trust_env)
+        self._settings = ConnectionSettings(
+            verify, cert, dict(proxies or {}), trust_env
+        )
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
         self._pool_size = pool_size
-        self._routes: dict[tuple[bool, str, str], _Route] = {}
+        self._routes: dict[tuple[bool, str, str], _AioOrigin] = {}
         #: Path of a Unix socket, or an empty text for all others → its session.
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._contexts: dict[tuple[Any, Any], ssl.SSLContext] = {}
@@ -141,8 +149,8 @@ class AioTransport:
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """Send a request and return the whole response; see `AsyncTransport.send`."""
         started = time.perf_counter()
-        answer = await self._open(Hop(request), timeout)
-        if isinstance(answer, Hop):
+        answer = await self._open(RedirectedRequest(request), timeout)
+        if isinstance(answer, RedirectedRequest):
             return await self._threaded.send(answer, timeout=timeout)
         body = await self._read(answer)
         raw = answer.raw
@@ -178,8 +186,8 @@ class AioTransport:
         Raises:
             TransportError: No usable response came back.
         """
-        answer = await self._open(Hop(request), timeout)
-        if isinstance(answer, Hop):
+        answer = await self._open(RedirectedRequest(request), timeout)
+        if isinstance(answer, RedirectedRequest):
             through = self._threaded.stream(answer, timeout=timeout, decode=decode)
             async with through as stream:
                 yield stream
@@ -211,14 +219,20 @@ class AioTransport:
 
     # --- one exchange, redirects included -------------------------------------------
 
-    async def _open(self, hop: Hop, timeout: Timeout) -> _Answer | Hop:
+    async def _open(
+        self, hop: RedirectedRequest, timeout: Timeout
+    ) -> _AioOpened | RedirectedRequest:
         """Return the response, or the hop that only `requests` can send."""
         # What servers set on the way, for each origin: it belongs to this call alone.
         jars: dict[str, aiohttp.CookieJar] = {}
         while True:
             if self._is_closed:
                 raise refusal("the transport is closed", hop.request)
-            key = (hop.is_home, hop.request.socket if hop.is_home else "", hop.origin)
+            key = (
+                hop.is_first_origin,
+                hop.request.socket if hop.is_first_origin else "",
+                hop.origin,
+            )
             route = self._routes.get(key)
             if route is None:
                 route = await self._new_route(key, hop)
@@ -241,7 +255,9 @@ class AioTransport:
             hop.headers = given
             hop = hop.next(raw.status, _as_latin(location))
 
-    async def _exchange(self, hop: Hop, route: _Route, timeout: Timeout) -> _Answer:
+    async def _exchange(
+        self, hop: RedirectedRequest, route: _AioOrigin, timeout: Timeout
+    ) -> _AioOpened:
         waits = _timeouts(timeout)
         headers = hop.headers
         if route.login and not hop.request.is_identified:
@@ -280,9 +296,9 @@ class AioTransport:
             raise
         if (connection := raw.connection) is not None:
             raw.content.on_eof(partial(let_rest, connection.protocol))
-        return _Answer(hop, raw, upload)
+        return _AioOpened(hop, raw, upload)
 
-    async def _read(self, answer: _Answer) -> bytes:
+    async def _read(self, answer: _AioOpened) -> bytes:
         """Return the body; its connection is free afterwards, or closed."""
         hop, raw, upload = answer
         limit = self._max_bytes
@@ -310,7 +326,7 @@ class AioTransport:
         finally:
             self._end(raw)
 
-    async def _unpacked(self, answer: _Answer) -> tuple[list[bytes], int]:
+    async def _unpacked(self, answer: _AioOpened) -> tuple[list[bytes], int]:
         chunks, size, turn = [], 0, _TURN
         async with aclosing(self._chunks(answer, True)) as pieces:
             async for piece in pieces:
@@ -324,7 +340,7 @@ class AioTransport:
         return chunks, size
 
     async def _chunks(
-        self, answer: _Answer, decode: bool
+        self, answer: _AioOpened, decode: bool
     ) -> AsyncGenerator[bytes, None]:
         """Give the body as it arrives."""
         hop, raw, upload = answer
@@ -364,7 +380,9 @@ class AioTransport:
 
     # --- origins ----------------------------------------------------------------------
 
-    async def _new_route(self, key: tuple[bool, str, str], hop: Hop) -> _Route:
+    async def _new_route(
+        self, key: tuple[bool, str, str], hop: RedirectedRequest
+    ) -> _AioOrigin:
         async with self._lock:
             route = self._routes.get(key)
             if route is None:
@@ -378,13 +396,15 @@ class AioTransport:
                     raise refusal("the URL is malformed", hop.request) from None
         return route
 
-    async def _looked_up(self, is_home: bool, path: str, origin: str) -> _Route:
+    async def _looked_up(
+        self, is_first_origin: bool, path: str, origin: str
+    ) -> _AioOrigin:
         if path:
-            return _Route(self._session(path), "http", "localhost")
-        around = partial(self._settings.around, origin, is_home=is_home)
+            return _AioOrigin(self._session(path), "http", "localhost")
+        around = partial(self._settings.around, origin, is_first_origin=is_first_origin)
         found = await asyncio.to_thread(around)
         if found.proxy:
-            return _Route(None)
+            return _AioOrigin(None)
         parts = urlsplit(origin)
         tls: ssl.SSLContext | bool = True
         if parts.scheme == "https":
@@ -392,7 +412,9 @@ class AioTransport:
         # yarl writes a host outside ASCII as the network wants it.
         url = URL.build(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
         login = _basic(*found.login) if found.login else ""
-        return _Route(self._session(""), parts.scheme, url.raw_authority, tls, login)
+        return _AioOrigin(
+            self._session(""), parts.scheme, url.raw_authority, tls, login
+        )
 
     def _session(self, path: str) -> aiohttp.ClientSession:
         session = self._sessions.get(path)
@@ -427,7 +449,7 @@ class AioTransport:
 
 def _failure(
     error: BaseException,
-    hop: Hop,
+    hop: RedirectedRequest,
     upload: Upload | None = None,
     *,
     reading: bool = False,
@@ -448,7 +470,9 @@ def _failure(
 
 
 def _keep_cookies(
-    jars: dict[str, aiohttp.CookieJar], hop: Hop, raw: aiohttp.ClientResponse
+    jars: dict[str, aiohttp.CookieJar],
+    hop: RedirectedRequest,
+    raw: aiohttp.ClientResponse,
 ) -> None:
     cookies = raw.headers.getall("Set-Cookie", ())
     # A socket file is called `localhost`, which is somebody else.
@@ -459,7 +483,9 @@ def _keep_cookies(
         jar.update_cookies_from_headers(cookies, URL(hop.url, encoded=True))
 
 
-def _with_cookies(hop: Hop, jar: aiohttp.CookieJar | None) -> Mapping[str, str]:
+def _with_cookies(
+    hop: RedirectedRequest, jar: aiohttp.CookieJar | None
+) -> Mapping[str, str]:
     """Return the headers of a hop with the cookies of its call."""
     if jar is None:
         return hop.headers

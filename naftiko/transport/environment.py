@@ -34,7 +34,7 @@ class Surroundings(NamedTuple):
     login: tuple[str, str] | None
 
 
-class Settings(NamedTuple):
+class ConnectionSettings(NamedTuple):
     """What a transport was told about connecting; see `HttpTransport`."""
 
     verify: bool | str = True
@@ -42,13 +42,13 @@ class Settings(NamedTuple):
     proxies: Mapping[str, str] = {}
     trust_env: bool = True
 
-    def around(self, origin: str, *, is_home: bool) -> Surroundings:
+    def around(self, origin: str, *, is_first_origin: bool) -> Surroundings:
         """Look up what surrounds an origin; reads files.
 
         Args:
             origin: Scheme, host and port.
-            is_home: Whether the user chose it. One that a redirect led to gets neither
-                a login nor a client certificate.
+            is_first_origin: Whether the user chose it. One that a redirect led to gets
+                neither a login nor a client certificate.
 
         Raises:
             FileNotFoundError: A certificate file is not there.
@@ -63,8 +63,8 @@ class Settings(NamedTuple):
                 )
                 verify = bundle or True
             proxies = {**_environment_proxies(origin), **proxies}
-            login = _netrc_login(origin) if is_home else None
-        cert = self.cert if is_home else None
+            login = _netrc_login(origin) if is_first_origin else None
+        cert = self.cert if is_first_origin else None
         for path in (verify, *((cert,) if isinstance(cert, str) else cert or ())):
             if isinstance(path, str) and not os.path.exists(path):
                 raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)

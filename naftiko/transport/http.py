@@ -33,7 +33,7 @@ from naftiko.errors import CallError, TransportError
 from naftiko.http import IDEMPOTENT_METHODS
 from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES
 from naftiko.transport.encodings import Damaged, unpacker_of
-from naftiko.transport.environment import Settings
+from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.failures import failure, is_dead
 from naftiko.transport.messages import Headers, Request, Response
 from naftiko.transport.patched_urllib3 import (
@@ -42,7 +42,12 @@ from naftiko.transport.patched_urllib3 import (
     WireHeaders,
     shown_target,
 )
-from naftiko.transport.redirects import REDIRECTS, Hop, damaged, too_large
+from naftiko.transport.redirects import (
+    REDIRECTS,
+    RedirectedRequest,
+    damaged,
+    too_large,
+)
 from naftiko.transport.streams import StreamedResponse
 
 if TYPE_CHECKING:
@@ -57,7 +62,7 @@ _NO_RETRIES = Retry(False, redirect=False)
 _log = logging.getLogger("naftiko")
 
 
-class _Route(NamedTuple):
+class _Origin(NamedTuple):
     """What is known about an origin before any call; no pool when behind a proxy."""
 
     adapter: WebAdapter
@@ -68,7 +73,7 @@ class _Route(NamedTuple):
     netrc: AuthBase | None
 
 
-class _Answer(NamedTuple):
+class _Opened(NamedTuple):
     """A response before its body is read; `body` is what a signer has read of it."""
 
     raw: BaseHTTPResponse
@@ -101,13 +106,15 @@ class HttpTransport:
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         pool_size: int = 32,
     ) -> None:
-        self._settings = Settings(verify, cert, dict(proxies or {}), trust_env)
+        self._settings = ConnectionSettings(
+            verify, cert, dict(proxies or {}), trust_env
+        )
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
         self._pool_size = pool_size
         self._web = WebAdapter(_MOST_ROUTES, pool_size)
         self._sockets: dict[str, SocketAdapter] = {}
-        self._routes: dict[tuple[bool, str, str], _Route] = {}
+        self._routes: dict[tuple[bool, str, str], _Origin] = {}
         self._lock = threading.Lock()
         #: One jar for each origin: cookies know no port, and are credentials.
         self._cookies: dict[str, RequestsCookieJar] = {}
@@ -120,7 +127,11 @@ class HttpTransport:
         return other
 
     def send(
-        self, request: Request, *, timeout: Timeout, hop: Hop | None = None
+        self,
+        request: Request,
+        *,
+        timeout: Timeout,
+        hop: RedirectedRequest | None = None,
     ) -> Response:
         """Send a request and return the whole response; see `Transport.send`.
 
@@ -130,7 +141,7 @@ class HttpTransport:
             hop: Where redirects have led already; by default nowhere.
         """
         started = time.perf_counter()
-        answer = self._open(hop or Hop(request), timeout)
+        answer = self._open(hop or RedirectedRequest(request), timeout)
         body = self._read(request, answer)
         raw = answer.raw
         if _log.isEnabledFor(logging.DEBUG):
@@ -152,7 +163,7 @@ class HttpTransport:
         request: Request,
         *,
         timeout: Timeout,
-        hop: Hop | None = None,
+        hop: RedirectedRequest | None = None,
         decode: bool = True,
     ) -> StreamedResponse:
         """Send a request and return the response before its body is read.
@@ -163,7 +174,7 @@ class HttpTransport:
             hop: Where redirects have led already; by default nowhere.
             decode: Undo a `Content-Encoding`; otherwise the body is what was sent.
         """
-        answer = self._open(hop or Hop(request), timeout)
+        answer = self._open(hop or RedirectedRequest(request), timeout)
         raw = answer.raw
         return StreamedResponse(
             request,
@@ -186,7 +197,7 @@ class HttpTransport:
 
     # --- one exchange, redirects included -------------------------------------------
 
-    def _open(self, hop: Hop, timeout: Timeout) -> _Answer:
+    def _open(self, hop: RedirectedRequest, timeout: Timeout) -> _Opened:
         while True:
             answer = self._exchange(hop, timeout)
             raw = answer.raw
@@ -201,7 +212,7 @@ class HttpTransport:
             _end(raw)
             hop = hop.next(raw.status, location)
 
-    def _exchange(self, hop: Hop, timeout: Timeout) -> _Answer:
+    def _exchange(self, hop: RedirectedRequest, timeout: Timeout) -> _Opened:
         # What `requests` raises is an `OSError`.
         try:
             route = self._route(hop)
@@ -220,7 +231,9 @@ class HttpTransport:
         finally:
             hop.close()
 
-    def _send(self, hop: Hop, route: _Route, timeout: Timeout) -> _Answer:
+    def _send(
+        self, hop: RedirectedRequest, route: _Origin, timeout: Timeout
+    ) -> _Opened:
         """Send a request straight, unless it needs what only `requests` can do."""
         auth = hop.auth
         if auth is None and not hop.request.is_identified:
@@ -230,8 +243,8 @@ class HttpTransport:
         return self._send_through_requests(hop, route, auth, timeout)
 
     def _send_straight(
-        self, hop: Hop, pool: HTTPConnectionPool, timeout: Timeout
-    ) -> _Answer:
+        self, hop: RedirectedRequest, pool: HTTPConnectionPool, timeout: Timeout
+    ) -> _Opened:
         headers = _wire_headers(hop)
         headers.target = hop.target
         raw = pool.urlopen(
@@ -250,11 +263,11 @@ class HttpTransport:
         )
         if "set-cookie" in raw.headers:
             self._keep_cookies(hop, _prepared(hop), raw)
-        return _Answer(raw, hop.url)
+        return _Opened(raw, hop.url)
 
     def _send_through_requests(
-        self, hop: Hop, route: _Route, auth: Any, timeout: Timeout
-    ) -> _Answer:
+        self, hop: RedirectedRequest, route: _Origin, auth: Any, timeout: Timeout
+    ) -> _Opened:
         prepared = self._signed(hop, auth)
         settings: Any = {
             "stream": True,
@@ -275,9 +288,11 @@ class HttpTransport:
             if "set-cookie" in answer.headers:
                 self._keep_cookies(hop, prepared, answer.raw)
         body = response.content if response._content_consumed else None
-        return _Answer(response.raw, response.url, body)
+        return _Opened(response.raw, response.url, body)
 
-    def _keep_cookies(self, hop: Hop, prepared: PreparedRequest, raw: Any) -> None:
+    def _keep_cookies(
+        self, hop: RedirectedRequest, prepared: PreparedRequest, raw: Any
+    ) -> None:
         # A socket file is called `localhost`, which is somebody else.
         if not hop.request.socket:
             jar = self._cookies.setdefault(hop.origin, RequestsCookieJar())
@@ -285,7 +300,7 @@ class HttpTransport:
                 jar, prepared, raw
             )
 
-    def _signed(self, hop: Hop, auth: Any) -> PreparedRequest:
+    def _signed(self, hop: RedirectedRequest, auth: Any) -> PreparedRequest:
         """Return a request with its cookies and what a signer adds."""
         prepared = _prepared(hop)
         jar = None if hop.request.socket else self._cookies.get(hop.origin)
@@ -305,8 +320,12 @@ class HttpTransport:
                 prepared.prepare_content_length(prepared.body)
         return prepared
 
-    def _route(self, hop: Hop) -> _Route:
-        key = (hop.is_home, hop.request.socket if hop.is_home else "", hop.origin)
+    def _route(self, hop: RedirectedRequest) -> _Origin:
+        key = (
+            hop.is_first_origin,
+            hop.request.socket if hop.is_first_origin else "",
+            hop.origin,
+        )
         route = self._routes.get(key)
         if route is None:
             with self._lock:
@@ -315,20 +334,20 @@ class HttpTransport:
                 route = self._routes[key] = self._new_route(*key)
         return route
 
-    def _new_route(self, is_home: bool, path: str, origin: str) -> _Route:
+    def _new_route(self, is_first_origin: bool, path: str, origin: str) -> _Origin:
         if path:
             adapter = self._sockets.setdefault(
                 path, SocketAdapter(path, self._pool_size)
             )
-            return _Route(adapter, adapter.socket_pool, False, None, {}, None)
-        found = self._settings.around(origin, is_home=is_home)
+            return _Origin(adapter, adapter.socket_pool, False, None, {}, None)
+        found = self._settings.around(origin, is_first_origin=is_first_origin)
         pool = None
         if not found.proxy:
             pool = self._web.pool(origin, found.verify, found.cert)
         login = requests.auth.HTTPBasicAuth(*found.login) if found.login else None
-        return _Route(self._web, pool, found.verify, found.cert, found.proxies, login)
+        return _Origin(self._web, pool, found.verify, found.cert, found.proxies, login)
 
-    def _read(self, request: Request, answer: _Answer) -> bytes:
+    def _read(self, request: Request, answer: _Opened) -> bytes:
         limit = self._max_bytes
         raw: Any = answer.raw
         try:
@@ -361,7 +380,7 @@ class HttpTransport:
             _end(raw)
 
 
-def _wire_headers(hop: Hop) -> WireHeaders:
+def _wire_headers(hop: RedirectedRequest) -> WireHeaders:
     """Return the headers that go with the body of a hop that is open."""
     headers = WireHeaders(hop.headers)
     headers.mask = hop.request.mask
@@ -370,7 +389,7 @@ def _wire_headers(hop: Hop) -> WireHeaders:
     return headers
 
 
-def _prepared(hop: Hop) -> PreparedRequest:
+def _prepared(hop: RedirectedRequest) -> PreparedRequest:
     """Return a hop as `requests` wants it."""
     prepared = PreparedRequest()
     prepared.method = hop.method
@@ -391,7 +410,7 @@ def _headers_of(raw: BaseHTTPResponse) -> Headers:
 
 
 def _chunks(
-    answer: _Answer, request: Request, size: int, *, decode: bool
+    answer: _Opened, request: Request, size: int, *, decode: bool
 ) -> Iterator[bytes]:
     """Yield the body of a response as it arrives, at most `size` bytes at once."""
     raw: Any = answer.raw
@@ -428,7 +447,7 @@ def _end(raw: BaseHTTPResponse) -> None:
     raw.release_conn()
 
 
-def _died_in_pool(error: BaseException, hop: Hop) -> bool:
+def _died_in_pool(error: BaseException, hop: RedirectedRequest) -> bool:
     return hop.method in IDEMPOTENT_METHODS and is_dead(error)
 
 
@@ -438,7 +457,7 @@ def _is_small(raw: Any) -> bool:
 
 
 @contextmanager
-def _signing(hop: Hop, auth: Any) -> Iterator[None]:
+def _signing(hop: RedirectedRequest, auth: Any) -> Iterator[None]:
     """Say whose fault it is when a signer fails; it may be anybody's code."""
     try:
         yield

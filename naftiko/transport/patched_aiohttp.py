@@ -12,7 +12,7 @@ import aiohttp
 
 from naftiko.errors import TransportError
 from naftiko.transport.base import CHUNK
-from naftiko.transport.redirects import Hop, refusal
+from naftiko.transport.redirects import RedirectedRequest, refusal
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -57,7 +57,9 @@ class Upload(aiohttp.Payload):
     """
 
     # `Payload.__init__` makes headers that nobody sends.
-    def __init__(self, hop: Hop, length: int | None, patience: float | None) -> None:
+    def __init__(
+        self, hop: RedirectedRequest, length: int | None, patience: float | None
+    ) -> None:
         self._hop = hop
         self._length = length
         self._patience = patience
@@ -160,7 +162,7 @@ def let_rest(protocol: ResponseHandler | None) -> None:
 
 
 async def framed_headers(
-    hop: Hop, headers: Mapping[str, str]
+    hop: RedirectedRequest, headers: Mapping[str, str]
 ) -> tuple[dict[str, str], int | None]:
     """Return headers that say how long the body is, and its length if it is known."""
     if hop.body is None or isinstance(hop.body, bytes):

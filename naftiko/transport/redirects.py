@@ -43,20 +43,21 @@ _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _END_OF_ORIGIN = re.compile("[/?#]")
 
 
-class Hop:
+class RedirectedRequest:
     """One request of an exchange.
 
     Attributes:
         origin: Scheme, host and port, the default port written out.
-        is_home: Whether its origin, and each before it, is the one the user chose.
+        is_first_origin: Whether its origin, and each before it, is the one that the
+            user chose.
         content: The body as it is handed on once it is open: bytes, an open file, what
             the caller gave, or `None`.
         length: Bytes of the body once it is open, `None` when nobody knows.
     """
 
     __slots__ = (
-        "_file", "_number", "_offset", "auth", "body", "content", "headers", "is_home",
-        "length", "method", "origin", "request", "url",
+        "_file", "_number", "_offset", "auth", "body", "content", "headers",
+        "is_first_origin", "length", "method", "origin", "request", "url",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -70,7 +71,7 @@ class Hop:
         self.headers: Mapping[str, str] = request.headers
         self.body = request.body
         self.auth: AuthBase | None = request.auth
-        self.is_home = True
+        self.is_first_origin = True
         self.content: Any = None
         self.length: int | None = None
         self._number = 0
@@ -80,7 +81,7 @@ class Hop:
             with suppress(OSError, ValueError):
                 self._offset = self.body.tell()
 
-    def next(self, status: int, location: str) -> Hop:
+    def next(self, status: int, location: str) -> RedirectedRequest:
         """Return what a redirect asks for.
 
         Args:
@@ -90,7 +91,7 @@ class Hop:
         Raises:
             TransportError: It cannot be followed, or must not be.
         """
-        hop = Hop(self.request)
+        hop = RedirectedRequest(self.request)
         hop._offset, hop._number = self._offset, self._number + 1
         request = self.request
         if hop._number > MAX_REDIRECTS:
@@ -110,15 +111,15 @@ class Hop:
         to_get = status == 303 and self.method not in ("GET", "HEAD")
         if to_get or (status in (301, 302) and self.method == "POST"):
             hop.method, hop.body = "GET", None
-        hop.is_home = self.is_home and hop.origin == self.origin
+        hop.is_first_origin = self.is_first_origin and hop.origin == self.origin
         hop.headers = {
             name: value
             for name, value in self.headers.items()
-            if (hop.is_home or name.lower() in _IMPERSONAL | _CONTENT_HEADERS)
+            if (hop.is_first_origin or name.lower() in _IMPERSONAL | _CONTENT_HEADERS)
             and (hop.body is not None or name.lower() not in _CONTENT_HEADERS)
         }
-        hop.auth = self.auth if hop.is_home else None
-        if not hop.is_home:
+        hop.auth = self.auth if hop.is_first_origin else None
+        if not hop.is_first_origin:
             hop._check_credentials(self.url)
         if not hop.rewind():
             raise refusal(

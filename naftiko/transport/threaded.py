@@ -17,12 +17,12 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from naftiko.errors import RequestTimeout
-from naftiko.transport.redirects import Hop
+from naftiko.transport.redirects import RedirectedRequest
 from naftiko.transport.streams import AsyncStreamedResponse
 
 if TYPE_CHECKING:
     from naftiko.transport.base import Timeout
-    from naftiko.transport.environment import Settings
+    from naftiko.transport.environment import ConnectionSettings
     from naftiko.transport.http import HttpTransport
     from naftiko.transport.messages import Request, Response
     from naftiko.transport.streams import StreamedResponse
@@ -47,7 +47,10 @@ class ThreadedTransport:
     """
 
     def __init__(
-        self, settings: Settings, follow_redirects: bool, max_response_bytes: int
+        self,
+        settings: ConnectionSettings,
+        follow_redirects: bool,
+        max_response_bytes: int,
     ) -> None:
         self._settings = settings
         self._follow_redirects = follow_redirects
@@ -56,7 +59,7 @@ class ThreadedTransport:
         self._free = asyncio.Semaphore(_THREADS)
         self._lock = asyncio.Lock()
 
-    async def send(self, hop: Hop, *, timeout: Timeout) -> Response:
+    async def send(self, hop: RedirectedRequest, *, timeout: Timeout) -> Response:
         """Send a hop and return the whole response; see `AsyncTransport.send`."""
         async with _rereadable(hop) as again:
             http = await self._view()
@@ -65,7 +68,7 @@ class ThreadedTransport:
 
     @asynccontextmanager
     async def stream(
-        self, hop: Hop, *, timeout: Timeout, decode: bool
+        self, hop: RedirectedRequest, *, timeout: Timeout, decode: bool
     ) -> AsyncIterator[AsyncStreamedResponse]:
         """Send a hop and give the response before its body is read."""
         request = hop.request
@@ -185,7 +188,7 @@ def _undone(undo: Callable[[Any], None], future: asyncio.Future[Any]) -> None:
 
 
 @asynccontextmanager
-async def _rereadable(hop: Hop) -> AsyncIterator[Hop]:
+async def _rereadable(hop: RedirectedRequest) -> AsyncIterator[RedirectedRequest]:
     """Give a hop whose body a thread can read, and more than once."""
     if not isinstance(hop.body, AsyncIterable):
         yield hop
@@ -196,4 +199,4 @@ async def _rereadable(hop: Hop) -> AsyncIterator[Hop]:
         file.seek(0)
         request = copy(hop.request)
         request.body = file
-        yield Hop(request)
+        yield RedirectedRequest(request)

@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 import naftiko
-from asgi_client import AsyncStub, Got, ask, asked
 from naftiko.errors import ServeError
-from serving import document, operation
+from support.asgi_client import AsyncStub, Got, ask, asked
+from support.serving import document, operation
 
 _ORIGIN = "https://page.test"
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 import naftiko
-from asgi_client import AsyncStub
-from casefiles import cases
+from functions.test_compiler import capability
 from naftiko.exposes.engine import Engine
 from naftiko.functions.plan import checked_arguments
 from naftiko.transport.messages import Request, Response
-from test_functions import capability
+from support.asgi_client import AsyncStub
+from support.casefiles import cases
 
 #: Three reads that need nothing of each other.
 THREE = {
@@ -59,7 +59,7 @@ def given(value: Any, status: int = 200) -> Response:
     return Response(status, {"Content-Type": "application/json"}, body)
 
 
-@pytest.mark.parametrize("case", cases("functions"))
+@pytest.mark.parametrize("case", cases("functions/cases/runs"))
 def test_the_same_as_a_capability_gives(case: Any) -> None:
     """Every case of `test_functions.py` gives the same value and the same requests."""
     loaded, sent = capability(case["tool"], case.get("answers", {}))

@@ -17,8 +17,8 @@ from naftiko.document import source
 from naftiko.document.document import Document
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from mutations import mutated as changed
 from naftiko.errors import DocumentSyntaxError, NaftikoError
+from support.mutations import mutated as changed
 
 CAPABILITIES = Path(__file__).parents[2] / "capabilities"
 _TOKENS = (

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import naftiko
-from building import document
 from naftiko import Content, RawPath, Response, StubTransport
+from support.building import document
 
 NAMES = [
     "a", "id", "X-H", "b", "c", "path", "TOKEN", "filter[x]", "$top", "body", "query",

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, unquote
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from building import capability
 from naftiko import CallError
 from naftiko.expressions import parse, refs, render
 from properties.test_reading import VALUES
+from support.building import capability
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 BASE = "http://127.0.0.1:9"

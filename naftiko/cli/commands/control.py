@@ -44,7 +44,7 @@ _MOST = 64 << 20
 _METRICS = re.compile(r"\s*(?:#|[a-zA-Z_:][\w:]*(?:\{[^\n]*\})? +[^\s]|$)", re.ASCII)
 
 
-class _Answer:
+class _ControlReply:
     """What the server answers to a path."""
 
     def __init__(self, url: str, path: str, status: int, body: bytes) -> None:
@@ -94,7 +94,7 @@ class _Answer:
         )
 
 
-class _Server:
+class _ControlPort:
     """The control port that a command talks to."""
 
     def __init__(self, arguments: Namespace) -> None:
@@ -104,7 +104,7 @@ class _Server:
         shown = f"[{self.host}]" if ":" in self.host else self.host
         self.url = f"http://{shown}:{self.port}"
 
-    def ask(self, path: str, method: str = "GET", data: JSON = None) -> _Answer:
+    def ask(self, path: str, method: str = "GET", data: JSON = None) -> _ControlReply:
         """Ask for a path.
 
         Raises:
@@ -130,7 +130,7 @@ class _Server:
             ) from None
         finally:
             connection.close()
-        answer = _Answer(self.url, path, response.status, content)
+        answer = _ControlReply(self.url, path, response.status, content)
         if answer.status in (401, 403):
             raise CallError(
                 f"{self.url} wants credentials: {answer.path} returned HTTP"
@@ -204,7 +204,7 @@ def _control_port(file: Path) -> int | None:
 
 def run_health(arguments: Namespace) -> int:
     """Print whether the server is up; exit code 0 only when it is ready."""
-    server = _Server(arguments)
+    server = _ControlPort(arguments)
     live = server.expect("/health/live", status=str)["status"]
     answer = server.ask("/health/ready")
     if answer.status not in (200, 503):
@@ -222,7 +222,7 @@ def run_health(arguments: Namespace) -> int:
 
 def run_status(arguments: Namespace) -> int:
     """Print what the server serves."""
-    found = _Server(arguments).expect("/status", adapters=list)
+    found = _ControlPort(arguments).expect("/status", adapters=list)
     adapters = _objects(found["adapters"])
     degraded = any(
         a.get("state") != "started" and a.get("type") != "control" for a in adapters
@@ -251,7 +251,7 @@ def run_traces(arguments: Namespace) -> int:
     asked = urlencode({name: text for name, text in query.items() if text})
     if arguments.trace_id is not None:
         return _one_trace(arguments, text_of(arguments.trace_id, "TRACE"), asked)
-    answer = _Server(arguments).ask(f"/traces?{asked}" if asked else "/traces")
+    answer = _ControlPort(arguments).ask(f"/traces?{asked}" if asked else "/traces")
     traces = _checked(answer, 503, traces=list).get("traces", ())
     if not traces:
         note("No traces found.")
@@ -279,7 +279,7 @@ def _one_trace(arguments: Namespace, trace_id: str, asked: str) -> int:
             "--operation and --status choose among traces, and TRACE names one",
             hint="leave out one of them",
         )
-    answer = _Server(arguments).ask(f"/traces/{quote(trace_id, safe='')}")
+    answer = _ControlPort(arguments).ask(f"/traces/{quote(trace_id, safe='')}")
     trace = _checked(answer, 404, 503, traceId=str, spans=list)
     if answer.status != 200:
         fail(f"Trace not found: {trace_id}", "`naftiko traces` lists those that are")
@@ -288,7 +288,7 @@ def _one_trace(arguments: Namespace, trace_id: str, asked: str) -> int:
     return EXIT_OK
 
 
-def _checked(answer: _Answer, *none: int, **wanted: type) -> dict[str, JSON]:
+def _checked(answer: _ControlReply, *none: int, **wanted: type) -> dict[str, JSON]:
     """Return an answer that has traces, or says that there are none."""
     if answer.status in none:
         return answer.data()
@@ -319,7 +319,7 @@ def run_metrics(arguments: Namespace) -> int:
                 f"--filter: no regular expression: {error}",
                 hint="a backslash before a character takes it as it is",
             ) from None
-    answer = _Server(arguments).ask("/metrics")
+    answer = _ControlPort(arguments).ask("/metrics")
     if answer.status == 503:
         fail(
             "Metrics unavailable: OpenTelemetry is not active.",
@@ -367,7 +367,7 @@ def run_scripting(arguments: Namespace) -> int:
                 f"--set {name} is given twice", hint="leave out one of them"
             )
         changes[name] = _field(_FIELDS[name], text)
-    server = _Server(arguments)
+    server = _ControlPort(arguments)
     if changes:
         server.expect("/scripting", "PUT", changes)
         note("Scripting configuration updated.")
@@ -406,7 +406,7 @@ def _field(kind: str, text: str) -> JSON:
 
 def run_reload(arguments: Namespace) -> int:
     """Make the server read its documents again."""
-    answer = _Server(arguments).ask("/config/reload", "POST")
+    answer = _ControlPort(arguments).ask("/config/reload", "POST")
     if answer.status not in (200, 422):
         raise answer.refused("`management: {reload: true}`")
     problems = answer.data(problems=list)["problems"]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.options import Options
-    from naftiko.exposes.serve.server import Plan
+    from naftiko.exposes.serve.server import ServePlan
 
 
 #: What a header is called (RFC 9110, 5.6.2).
@@ -94,9 +94,9 @@ def _check_installed(is_stdio: bool) -> None:
             )
 
 
-def _plan(arguments: Namespace) -> Plan:
+def _plan(arguments: Namespace) -> ServePlan:
     from naftiko.exposes.options import Options
-    from naftiko.exposes.serve.server import Plan
+    from naftiko.exposes.serve.server import ServePlan
     from naftiko.exposes.serve.sites import Source
 
     options: Options = Options(
@@ -110,7 +110,7 @@ def _plan(arguments: Namespace) -> Plan:
     )
     base_uris = _base_uris(arguments.base_uri)
     _check_words(arguments)
-    return Plan(
+    return ServePlan(
         [Source(file, base_uris) for file in arguments.files],
         options,
         host=arguments.host or "",
@@ -242,7 +242,7 @@ def _base_uris(words: list[str]) -> dict[str, str]:
     return base_uris(words, [""]) or {}
 
 
-def _run_stdio(plan: Plan, logs: LatestLines) -> int:
+def _run_stdio(plan: ServePlan, logs: LatestLines) -> int:
     """Serve one MCP adapter on standard input and output."""
     from naftiko.exposes.serve import process
     from naftiko.exposes.serve.stdio import serve_stdio
@@ -265,7 +265,7 @@ def _run_stdio(plan: Plan, logs: LatestLines) -> int:
     return 0
 
 
-def _run_workers(plan: Plan, host: Any, count: int) -> int:
+def _run_workers(plan: ServePlan, host: Any, count: int) -> int:
     from naftiko.exposes.serve import process, server, workers
 
     async def check() -> Sequence[Any]:

@@ -20,7 +20,7 @@ from naftiko.exposes.access.schemes import (
 )
 from naftiko.exposes.access.secrets import Secrets
 from naftiko.exposes.http.answers import JSON_TYPE, Answer
-from naftiko.exposes.http.inbound import Exchange
+from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.scope import is_preflight, path_of
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class Guard:
         await self._app(scope, receive, send)
 
 
-def _exchange(scope: ASGIScope, receive: Receive, send: Send) -> Exchange:
+def _exchange(scope: ASGIScope, receive: Receive, send: Send) -> Inbound:
     """Return a request that is answered here; no such answer is to be kept."""
-    exchange = Exchange(scope, receive, send)
+    exchange = Inbound(scope, receive, send)
     exchange.more.append((b"cache-control", b"no-store"))
     return exchange
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.http.inbound import Exchange
+from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.scope import header
 
@@ -88,7 +88,7 @@ class Origins:
         if scope["type"] == "http":
             refusal = self._refusal(scope)
             if refusal is not None:
-                await Exchange(scope, receive, send).refuse(refusal)
+                await Inbound(scope, receive, send).refuse(refusal)
                 return
         await self._app(scope, receive, send)
 

@@ -28,9 +28,11 @@ from naftiko.exposes.http.answers import (
     send_answer,
 )
 from naftiko.exposes.http.scope import path_of
-from naftiko.exposes.observability.settings import Settings as Observability
+from naftiko.exposes.observability.settings import (
+    ObservabilitySettings as Observability,
+)
 from naftiko.exposes.observability.settings import read_settings
-from naftiko.functions.scripts import LANGUAGES, Scripting, Settings
+from naftiko.functions.scripts import LANGUAGES, Scripting, ScriptSettings
 from naftiko.loader import validate
 from naftiko.version import __version__
 
@@ -65,7 +67,7 @@ class _Refused(Exception):
         self.headers = headers
 
 
-class _Served(NamedTuple):
+class _ControlVersion(NamedTuple):
     """One version of an adapter."""
 
     engine: Engine
@@ -92,13 +94,13 @@ class ControlApp:
         self._draining = asyncio.Event()
         self.replace(self.prepare(engine, exposes))
 
-    def prepare(self, engine: Engine, exposes: Exposes) -> _Served:
+    def prepare(self, engine: Engine, exposes: Exposes) -> _ControlVersion:
         """Make another version ready to be served; what is served stays."""
         management = read_management(exposes.data.get("management"))
         observed = read_settings(exposes.data.get("observability"))
-        return _Served(engine, management, self._attached(management, observed))
+        return _ControlVersion(engine, management, self._attached(management, observed))
 
-    def replace(self, version: _Served) -> None:
+    def replace(self, version: _ControlVersion) -> None:
         """Serve another version."""
         self._served = version
 
@@ -443,7 +445,7 @@ def _scripting_state(scripting: Scripting) -> dict[str, JSON]:
     return {**found, "stats": told}
 
 
-def _changed(data: Mapping[str, JSON], settings: Settings) -> Settings:
+def _changed(data: Mapping[str, JSON], settings: ScriptSettings) -> ScriptSettings:
     """Return settings with what a request changes.
 
     Raises:

@@ -32,7 +32,7 @@ class Gone(Exception):
     """The caller has hung up; nobody waits for an answer."""
 
 
-class Exchange:
+class Inbound:
     """One request on its way, and what every answer to it has in common.
 
     Attributes:

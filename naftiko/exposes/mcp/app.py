@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, Names
-from naftiko.exposes.http.inbound import Exchange
+from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.scope import OPERATION, header
-from naftiko.exposes.mcp.catalogue import Served
+from naftiko.exposes.mcp.catalogue import McpVersion
 from naftiko.exposes.mcp.sdk import StreamableHTTPSessionManager
 from naftiko.exposes.mcp.server import McpServer
 
@@ -60,11 +60,11 @@ class McpApp:
         """The adapter that is served."""
         return self.server.served.exposes
 
-    def prepare(self, engine: Engine, exposes: Exposes) -> Served:
+    def prepare(self, engine: Engine, exposes: Exposes) -> McpVersion:
         """Make another version ready to be served; what is served stays."""
-        return Served(engine, exposes, self.options)
+        return McpVersion(engine, exposes, self.options)
 
-    def replace(self, version: Served) -> None:
+    def replace(self, version: McpVersion) -> None:
         """Serve another version; requests under way finish with the one they have.
 
         Sessions stay open, and clients are told which of their lists have changed.
@@ -130,10 +130,10 @@ class McpApp:
         has_session = any(name == _SESSION for name, _ in scope["headers"])
         refusal = self._refusal(scope)
         if refusal is not None:
-            await Exchange(scope, receive, send).refuse(refusal)
+            await Inbound(scope, receive, send).refuse(refusal)
         elif _path_of(scope) not in PATHS:
             problem = HttpProblem("not-found", "MCP is served at /mcp")
-            await Exchange(scope, receive, send).refuse(problem)
+            await Inbound(scope, receive, send).refuse(problem)
         elif method == "GET" and has_session:
             scope[OPERATION] = "GET"
             await self._stream(manager, scope, receive, send)
@@ -152,7 +152,7 @@ class McpApp:
                 "this is an MCP server: connect an MCP client",
                 headers=(("Allow", "POST"),),
             )
-            await Exchange(scope, receive, send).refuse(problem)
+            await Inbound(scope, receive, send).refuse(problem)
 
     def _refusal(self, scope: ASGIScope) -> HttpProblem | None:
         """Return why the `Host` or the `Origin` of a request is not believed.

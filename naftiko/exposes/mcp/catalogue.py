@@ -40,7 +40,7 @@ class UnknownCursor(Exception):
     """A page that nobody offered, or that a reload took away."""
 
 
-class Served:
+class McpVersion:
     """One version of an adapter.
 
     Attributes:

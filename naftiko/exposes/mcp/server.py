@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.exposes.engine import Progress
-    from naftiko.exposes.mcp.catalogue import Served
+    from naftiko.exposes.mcp.catalogue import McpVersion
     from naftiko.exposes.mcp.tools import Tool
     from naftiko.exposes.options import Options
     from naftiko.plain import JSON
@@ -81,7 +81,7 @@ class McpServer(Server[dict[str, Any]]):
         served: What is served now.
     """
 
-    def __init__(self, served: Served, options: Options) -> None:
+    def __init__(self, served: McpVersion, options: Options) -> None:
         self.served = served
         self._callers = CallerVariables(options.variable_headers)
         self._most = options.max_concurrency
@@ -156,7 +156,7 @@ class McpServer(Server[dict[str, Any]]):
 
     # --- reload -----------------------------------------------------------------------
 
-    def replace(self, served: Served) -> list[str]:
+    def replace(self, served: McpVersion) -> list[str]:
         """Serve something else from now on; return the lists that changed."""
         before, self.served, self.pages = self.served, served, {}
         self.name = served.name
@@ -237,7 +237,7 @@ class McpServer(Server[dict[str, Any]]):
             said = "Invalid params: the cursor is not known"
             raise MCPError(INVALID_PARAMS, said) from None
 
-    def _require(self, served: Served, method: str) -> None:
+    def _require(self, served: McpVersion, method: str) -> None:
         """Refuse a method of what the document does not have."""
         kind = method.partition("/")[0]
         if kind == "tools" or getattr(served, kind):
@@ -278,7 +278,7 @@ class McpServer(Server[dict[str, Any]]):
     async def _run(
         self,
         ctx: Context,
-        served: Served,
+        served: McpVersion,
         tool: Tool | None,
         name: str,
         arguments: Mapping[str, JSON],

@@ -56,10 +56,10 @@ class AccessLog:
             await self._app(scope, receive, noting)
         except asyncio.CancelledError:
             if not status:
-                from naftiko.exposes.http.inbound import Exchange
+                from naftiko.exposes.http.inbound import Inbound
                 from naftiko.exposes.http.problems import CUT_OFF
 
-                await Exchange(scope, receive, noting).refuse(CUT_OFF)
+                await Inbound(scope, receive, noting).refuse(CUT_OFF)
         finally:
             self.open_requests -= counted
             if _log.isEnabledFor(logging.INFO):

@@ -25,7 +25,7 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from naftiko.exposes.observability.settings import Export, Settings
+    from naftiko.exposes.observability.settings import Export, ObservabilitySettings
     from naftiko.exposes.observability.traces import TraceBuffer
 
     #: Label and value of each dimension of a measurement.
@@ -59,13 +59,13 @@ class Sdk:
     """
 
     def __init__(
-        self, settings: Settings, label: str, traces: TraceBuffer | None
+        self, settings: ObservabilitySettings, label: str, traces: TraceBuffer | None
     ) -> None:
         self._closing: list[Callable[[], None]] = []
         self._exporters: list[Any] = []
         self._told: list[_Seldom] = []
         resource = _resource(label)
-        processors = [_Keeping(traces)] if traces is not None else []
+        processors = [_KeptSpans(traces)] if traces is not None else []
         if (export := exports(settings.endpoint, "traces")) is not None:
             processors.append(self._sending_spans(export))
         self.tracer: Any = NoOpTracerProvider().get_tracer("naftiko")
@@ -177,7 +177,7 @@ class Counter:
         return [Observation(count, dict(labels)) for labels, count in counts.items()]
 
 
-class _Keeping(SpanProcessor):
+class _KeptSpans(SpanProcessor):
     """Puts every finished span into a buffer."""
 
     def __init__(self, buffer: TraceBuffer) -> None:

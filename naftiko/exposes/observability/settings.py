@@ -25,7 +25,7 @@ _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _GRPC_PORT = 4317
 
 
-class Settings(NamedTuple):
+class ObservabilitySettings(NamedTuple):
     """What `observability` of a control adapter says.
 
     Attributes:
@@ -43,16 +43,16 @@ class Settings(NamedTuple):
     endpoint: str = ""
 
 
-def read_settings(data: JSON) -> Settings:
+def read_settings(data: JSON) -> ObservabilitySettings:
     """Read an `observability` mapping; what it leaves out has its default."""
-    found = Settings()
+    found = ObservabilitySettings()
     if not isinstance(data, dict):
         return found
     metrics, traces = _inner(data, "metrics"), _inner(data, "traces")
     sampling = traces.get("sampling")
     size = _inner(traces, "local").get("buffer-size")
     endpoint = _inner(_inner(data, "exporters"), "otlp").get("endpoint")
-    return Settings(
+    return ObservabilitySettings(
         enabled=data.get("enabled") is not False,
         metrics=_inner(metrics, "local").get("enabled") is not False,
         traces=_inner(traces, "local").get("enabled") is not False,
@@ -74,7 +74,7 @@ def _inner(data: Mapping[str, JSON], key: str) -> Mapping[str, JSON]:
     return inner if isinstance(inner, dict) else {}
 
 
-def declared(capability: Capability) -> Settings | None:
+def declared(capability: Capability) -> ObservabilitySettings | None:
     """Return what a document says, `None` for one without a control adapter."""
     for exposes in capability.exposes:
         if exposes.type == "control":
@@ -124,7 +124,9 @@ def exports(endpoint: str, signal: str) -> Export | None:
     return Export(f"{endpoint.rstrip('/')}/v1/{signal}")
 
 
-def wanted(capabilities: list[Capability], *, is_local: bool) -> Settings | None:
+def wanted(
+    capabilities: list[Capability], *, is_local: bool
+) -> ObservabilitySettings | None:
     """Return how a process is observed that serves some documents, `None` for not.
 
     The first document that has something to say decides.
@@ -141,7 +143,9 @@ def wanted(capabilities: list[Capability], *, is_local: bool) -> Settings | None
     first = next((c for c in observed if declared(c) is not None), observed[0])
     settings = declared(first)
     if settings is None or not is_local:
-        settings = (settings or Settings())._replace(metrics=False, traces=False)
+        settings = (settings or ObservabilitySettings())._replace(
+            metrics=False, traces=False
+        )
     settings = settings._replace(endpoint=_endpoint(settings.endpoint, first))
     sent = [exports(settings.endpoint, signal) for signal in ("traces", "metrics")]
     if (

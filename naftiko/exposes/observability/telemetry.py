@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.http.scope import ASGIScope
     from naftiko.exposes.observability.otel import Labels
-    from naftiko.exposes.observability.settings import Settings
+    from naftiko.exposes.observability.settings import ObservabilitySettings
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call, Work
     from naftiko.spec.model import Exposes
@@ -84,7 +84,7 @@ class Telemetry:
         traces: The latest traces, or `None` where they are not kept.
     """
 
-    def __init__(self, settings: Settings, label: str = "") -> None:
+    def __init__(self, settings: ObservabilitySettings, label: str = "") -> None:
         from opentelemetry import context, trace
         from opentelemetry.context import create_key
         from opentelemetry.trace.propagation.tracecontext import (
@@ -421,7 +421,7 @@ def _host(url: str) -> str:
         return UNKNOWN
 
 
-class _Keeping:
+class _KeepingHeaders:
     """Writes headers, but none that is there already."""
 
     def set(self, carrier: Any, key: str, value: str) -> None:
@@ -429,4 +429,4 @@ class _Keeping:
         carrier.setdefault(key, value)
 
 
-_KEEPING = _Keeping()
+_KEEPING = _KeepingHeaders()

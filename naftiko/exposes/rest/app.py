@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from naftiko.exposes.http.answers import JSON_TYPE, SECURITY_POLICY, Answer
 from naftiko.exposes.http.callers import CallerVariables
-from naftiko.exposes.http.inbound import Exchange, Gone
+from naftiko.exposes.http.inbound import Gone, Inbound
 from naftiko.exposes.http.problems import RETRY_AFTER, HttpProblem
 from naftiko.exposes.http.scope import OPERATION
 from naftiko.exposes.rest.endpoint import Endpoint
@@ -58,11 +58,11 @@ class RestApp:
         """The adapter that is served."""
         return self._served.exposes
 
-    def prepare(self, engine: Engine, exposes: Exposes) -> _Served:
+    def prepare(self, engine: Engine, exposes: Exposes) -> _RestVersion:
         """Make another version ready to be served; what is served stays."""
-        return _Served(engine, exposes, self.options, self._callers)
+        return _RestVersion(engine, exposes, self.options, self._callers)
 
-    def replace(self, version: _Served) -> None:
+    def replace(self, version: _RestVersion) -> None:
         """Serve another version; requests under way finish with the one they have."""
         self._served = version
 
@@ -85,7 +85,7 @@ class RestApp:
             return
         if scope["type"] != "http":
             return
-        exchange = Exchange(scope, receive, send)
+        exchange = Inbound(scope, receive, send)
         if self._active >= self.options.max_concurrency:
             await exchange.refuse(
                 HttpProblem(
@@ -103,7 +103,7 @@ class RestApp:
             self._active -= 1
 
 
-class _Served:
+class _RestVersion:
     """One version of an adapter, compiled; it never changes."""
 
     def __init__(
@@ -144,7 +144,7 @@ class _Served:
             return False
         return not isinstance(found, Missing) and isinstance(found.endpoint, _Page)
 
-    async def serve(self, exchange: Exchange) -> None:
+    async def serve(self, exchange: Inbound) -> None:
         if _is_preflight(exchange):
             # It comes without credentials: nothing may be called or forwarded for it.
             await exchange.answer(Answer(204))
@@ -177,7 +177,7 @@ class _Served:
                 await exchange.refuse(HttpProblem("failed", detail))
 
     async def _missing(
-        self, exchange: Exchange, path: str, allowed: frozenset[str]
+        self, exchange: Inbound, path: str, allowed: frozenset[str]
     ) -> None:
         if not allowed and path == "/" and _wants_page(exchange):
             # Where people begin, when all that they have is the address.
@@ -209,12 +209,12 @@ class _Served:
         )
 
 
-def _wants_page(exchange: Exchange) -> bool:
+def _wants_page(exchange: Inbound) -> bool:
     accepted = exchange.headers.get(b"accept", b"")
     return exchange.method in ("GET", "HEAD") and b"text/html" in accepted
 
 
-def _is_preflight(exchange: Exchange) -> bool:
+def _is_preflight(exchange: Inbound) -> bool:
     headers = exchange.headers
     return (
         exchange.method == "OPTIONS"
@@ -250,7 +250,7 @@ class _Page:
 
     label = f"{DOCS_PATH} GET"
 
-    async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
+    async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
         body = page("API", OPENAPI_PATH.removeprefix("/"))
         policy = (("Content-Security-Policy", SECURITY_POLICY),)
         await exchange.answer(Answer(200, "text/html; charset=utf-8", body, policy))
@@ -264,6 +264,6 @@ class _Description:
     def __init__(self, api: Api) -> None:
         self.api = api
 
-    async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
+    async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
         body = self.api.document(exchange.scope.get("root_path", ""))
         await exchange.answer(Answer(200, JSON_TYPE, body))

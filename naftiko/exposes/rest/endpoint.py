@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.http.callers import CallerVariables
-    from naftiko.exposes.http.inbound import Exchange
+    from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.options import Options
     from naftiko.functions.plan import Plan
     from naftiko.plain import JSON
@@ -72,7 +72,7 @@ class Endpoint:
         self.is_mock = _is_mock(plan)
         self.is_negotiated = _is_negotiated(plan)
 
-    async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
+    async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
         """Answer one request."""
         if self.problem is not None:
             await exchange.refuse(problem_of(self.problem, is_compiled=True))
@@ -105,7 +105,7 @@ class Endpoint:
         await exchange.answer(answer)
 
     async def _values(
-        self, exchange: Exchange, captures: Mapping[str, str]
+        self, exchange: Inbound, captures: Mapping[str, str]
     ) -> dict[str, JSON]:
         """Return the arguments in their types.
 
@@ -140,7 +140,7 @@ class Endpoint:
         return values
 
     async def _answer(
-        self, exchange: Exchange, values: dict[str, JSON], media_type: str
+        self, exchange: Inbound, values: dict[str, JSON], media_type: str
     ) -> Answer:
         request_id = exchange.request_id.decode()
         variables = (

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.http.callers import CallerVariables
-    from naftiko.exposes.http.inbound import Exchange
+    from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
@@ -113,7 +113,7 @@ class Forward:
         self._callers = callers
         self._limit = options.max_body_bytes
 
-    async def serve(self, exchange: Exchange, captures: Mapping[str, str]) -> None:
+    async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
         """Forward one request and relay the response."""
         if exchange.method in _ECHOED:
             await exchange.refuse(
@@ -153,7 +153,7 @@ class Forward:
                 return
             await self._fail(exchange, error)
 
-    async def _fail(self, exchange: Exchange, error: CallError) -> None:
+    async def _fail(self, exchange: Inbound, error: CallError) -> None:
         request_id = exchange.request_id.decode()
         header = ""
         if isinstance(error, UnboundVariable):
@@ -170,7 +170,7 @@ class Forward:
 
     # --- the request ------------------------------------------------------------------
 
-    def _request(self, exchange: Exchange, rest: str, upload: _Upload) -> Request:
+    def _request(self, exchange: Inbound, rest: str, upload: _Upload) -> Request:
         headers = exchange.headers
         variables = None
         if self._callers:
@@ -214,7 +214,7 @@ class Forward:
 
     # --- the response -----------------------------------------------------------------
 
-    async def _relay(self, exchange: Exchange, rest: str, upload: _Upload) -> None:
+    async def _relay(self, exchange: Inbound, rest: str, upload: _Upload) -> None:
         request = self._request(exchange, rest, upload)
         telemetry = self._engine.telemetry
         found: dict[str, Any] = {}
@@ -223,7 +223,7 @@ class Forward:
 
     async def _relay_response(
         self,
-        exchange: Exchange,
+        exchange: Inbound,
         request: Request,
         upload: _Upload,
         found: dict[str, Any],
@@ -307,7 +307,7 @@ class _Upload:
         problem: Why it is not read to its end.
     """
 
-    def __init__(self, exchange: Exchange, limit: int) -> None:
+    def __init__(self, exchange: Inbound, limit: int) -> None:
         self._exchange = exchange
         self._limit = limit
         self._end = asyncio.Event()

@@ -61,7 +61,7 @@ class Router(Generic[T]):
     """The routes of one adapter."""
 
     def __init__(self) -> None:
-        self._root: _Node[T] = _Node()
+        self._root: _RouteNode[T] = _RouteNode()
 
     def add(self, method: str, template: str, endpoint: T) -> bool:
         """Add a route; return whether it is the first of its method and shape.
@@ -130,7 +130,7 @@ class _Search(Generic[T]):
         self._query: dict[str, list[str]] | None = None
 
     def walk(
-        self, node: _Node[T], at: int, captures: tuple[str, ...]
+        self, node: _RouteNode[T], at: int, captures: tuple[str, ...]
     ) -> tuple[_Entry[T], tuple[str, ...]] | None:
         if at == len(self.segments):
             return self.choose(node, captures)
@@ -158,7 +158,7 @@ class _Search(Generic[T]):
         return None
 
     def choose(
-        self, node: _Node[T], captures: tuple[str, ...]
+        self, node: _RouteNode[T], captures: tuple[str, ...]
     ) -> tuple[_Entry[T], tuple[str, ...]] | None:
         entries = node.entries
         if not entries:
@@ -243,33 +243,33 @@ _ONE, _REST = _Kind(), _Kind()
 _Part = str | _Mixed | _Kind
 
 
-class _Node(Generic[T]):
+class _RouteNode(Generic[T]):
     __slots__ = ("depths", "entries", "literals", "mixed", "one", "rest")
 
     def __init__(self) -> None:
-        self.literals: dict[str, _Node[T]] = {}
-        self.mixed: list[tuple[_Mixed, _Node[T]]] = []
-        self.one: _Node[T] | None = None
-        self.rest: _Node[T] | None = None
+        self.literals: dict[str, _RouteNode[T]] = {}
+        self.mixed: list[tuple[_Mixed, _RouteNode[T]]] = []
+        self.one: _RouteNode[T] | None = None
+        self.rest: _RouteNode[T] | None = None
         #: Of a node below `path`: how many segments its templates have after it.
         self.depths: tuple[int, ...] = ()
         self.entries: dict[str, list[_Entry[T]]] = {}
 
-    def child(self, part: _Part) -> _Node[T]:
+    def child(self, part: _Part) -> _RouteNode[T]:
         """Return the node for the next part, made when it is first asked for."""
         if isinstance(part, str):
-            return self.literals.setdefault(part, _Node())
+            return self.literals.setdefault(part, _RouteNode())
         if part is _ONE:
-            self.one = self.one or _Node()
+            self.one = self.one or _RouteNode()
             return self.one
         if part is _REST:
-            self.rest = self.rest or _Node()
+            self.rest = self.rest or _RouteNode()
             return self.rest
         assert isinstance(part, _Mixed)
         for known, node in self.mixed:
             if known == part:
                 return node
-        node = _Node()
+        node = _RouteNode()
         self.mixed.append((part, node))
         # The more text a segment must hold, the more specific it is.
         self.mixed.sort(key=lambda pair: -sum(map(len, _texts(pair[0]))))

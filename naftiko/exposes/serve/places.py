@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.errors import ServeError
 from naftiko.exposes.access.origins import is_loopback
 from naftiko.exposes.serve.prefixes import Prefixes
-from naftiko.exposes.serve.sites import Served
+from naftiko.exposes.serve.sites import RunningAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ class Listener(NamedTuple):
     """One socket and what is served on it."""
 
     socket: socket.socket
-    served: tuple[Served, ...]
+    served: tuple[RunningAdapter, ...]
     prefixes: tuple[str, ...] = ()
 
     @property
@@ -102,7 +102,7 @@ class Listener(NamedTuple):
         )
 
 
-def bind(place: Place, served: Sequence[Served]) -> socket.socket:
+def bind(place: Place, served: Sequence[RunningAdapter]) -> socket.socket:
     """Return a socket that is bound to a place."""
     host = "127.0.0.1" if place.host == "localhost" else place.host
     try:
@@ -123,7 +123,7 @@ def bind(place: Place, served: Sequence[Served]) -> socket.socket:
 
 
 def _unbound(
-    error: OSError, host: str, port: int, served: Sequence[Served]
+    error: OSError, host: str, port: int, served: Sequence[RunningAdapter]
 ) -> ServeError:
     names = ", ".join(f"'{entry.name}'" for entry in served)
     option = f"--port {served[0].name}=PORT" if len(served) == 1 else "--single-port"

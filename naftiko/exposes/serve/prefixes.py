@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
-from naftiko.exposes.http.inbound import Exchange
+from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 
 Receive = Callable[[], Awaitable[Any]]
@@ -62,9 +62,9 @@ class Prefixes:
                 if path in paths:
                     await self._apps[prefix](scope, receive, send)
                     return
-        await self._list(Exchange(scope, receive, send))
+        await self._list(Inbound(scope, receive, send))
 
-    async def _list(self, exchange: Exchange) -> None:
+    async def _list(self, exchange: Inbound) -> None:
         """Answer `/` with what is served; anything else with 404."""
         listed = [{"path": p, "type": k} for p, k in self._kinds.items()]
         if exchange.scope["path"] not in ("", "/"):

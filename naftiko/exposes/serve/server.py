@@ -32,7 +32,7 @@ from naftiko.exposes.serve.places import (
 )
 from naftiko.exposes.serve.process import collect_often
 from naftiko.exposes.serve.sites import (
-    Served,
+    RunningAdapter,
     Site,
     Source,
     Version,
@@ -59,7 +59,7 @@ _WATCH = 0.5
 _log = logging.getLogger("naftiko.serve")
 
 
-class Plan(NamedTuple):
+class ServePlan(NamedTuple):
     """What to serve and where, as the operator says.
 
     Attributes:
@@ -91,7 +91,7 @@ class Server:
         ServeError: Something cannot be served.
     """
 
-    def __init__(self, plan: Plan, host: Host | None = None) -> None:
+    def __init__(self, plan: ServePlan, host: Host | None = None) -> None:
         from naftiko.transport.aio import AioTransport
 
         self.plan = plan
@@ -119,7 +119,7 @@ class Server:
         self._is_hurried = False
 
     @property
-    def served(self) -> list[Served]:
+    def served(self) -> list[RunningAdapter]:
         """Every adapter of every document."""
         return [served for site in self.sites for served in site.served]
 
@@ -159,7 +159,7 @@ class Server:
             raise
         return listeners
 
-    def _places(self) -> list[tuple[Place, tuple[Served, ...]]]:
+    def _places(self) -> list[tuple[Place, tuple[RunningAdapter, ...]]]:
         plan, served = self.plan, self.served
         named = [name for name in plan.ports if name]
         check_names(named, self.sites, "--port")
@@ -183,7 +183,7 @@ class Server:
             self._check_prefixes()
             told = tuple(w for place in places for w in place.warnings)
             return [(places[0]._replace(warnings=told), tuple(served))]
-        found: list[tuple[Place, tuple[Served, ...]]] = []
+        found: list[tuple[Place, tuple[RunningAdapter, ...]]] = []
         taken: dict[int, str] = {}
         for entry in served:
             port = plan.ports.get(entry.name, plan.ports.get(""))
@@ -205,7 +205,7 @@ class Server:
 
     def _check_prefixes(self) -> None:
         """Refuse two adapters at one path: one of them would not be served."""
-        taken: dict[str, Served] = {}
+        taken: dict[str, RunningAdapter] = {}
         for prefix, entry in zip(self._prefixes(), self.served, strict=True):
             before = taken.setdefault(prefix, entry)
             if before is not entry:
@@ -461,7 +461,7 @@ async def _until_started(
         await asyncio.sleep(0.005)
 
 
-def run(plan: Plan, host: Host) -> None:
+def run(plan: ServePlan, host: Host) -> None:
     """Serve in this process until SIGTERM or SIGINT.
 
     Raises:
@@ -471,7 +471,9 @@ def run(plan: Plan, host: Host) -> None:
     process.run(serve(plan, host))
 
 
-async def serve(plan: Plan, host: Host, sockets: Sequence[socket.socket] = ()) -> None:
+async def serve(
+    plan: ServePlan, host: Host, sockets: Sequence[socket.socket] = ()
+) -> None:
     """Serve until SIGTERM or SIGINT; see `run`."""
     server = Server(plan, host)
     try:

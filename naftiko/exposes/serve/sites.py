@@ -68,7 +68,7 @@ class Source(NamedTuple):
         return Path(self.file).stem
 
 
-class Served:
+class RunningAdapter:
     """One adapter that is served: an ASGI application that survives reloading."""
 
     def __init__(self, site: Site, app: Any, exposes: Exposes) -> None:
@@ -133,7 +133,7 @@ class Site:
         self._telemetry: Telemetry | None = None
         self.engine = self._engine(self.capability)
         self.served = [
-            Served(self, app_of(self.engine, exposes, options, host), exposes)
+            RunningAdapter(self, app_of(self.engine, exposes, options, host), exposes)
             for exposes in self._chosen(self.capability)
         ]
 

@@ -21,11 +21,11 @@ from naftiko.exposes.serve.sites import check_base_uris, tell_unusable
 if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.observability.logs import LatestLines
-    from naftiko.exposes.serve.server import Plan
+    from naftiko.exposes.serve.server import ServePlan
     from naftiko.spec.model import Exposes
 
 
-async def serve_stdio(plan: Plan, logs: LatestLines | None = None) -> None:
+async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
     """Serve until standard input ends.
 
     Args:
@@ -61,10 +61,10 @@ async def serve_stdio(plan: Plan, logs: LatestLines | None = None) -> None:
             telemetry.serving(capability.info.label, 1)
             stack.push_async_callback(asyncio.to_thread, telemetry.close)
         stack.push_async_callback(transport.close)
-        await _speak(app)
+        await speak(app)
 
 
-async def _speak(app: McpApp) -> None:
+async def speak(app: McpApp) -> None:
     """Answer on standard input and output until the input ends.
 
     While it does, file descriptor 1 leads to standard error, so that nothing but the
@@ -75,7 +75,7 @@ async def _speak(app: McpApp) -> None:
         await server.run(read, write, server.create_initialization_options())
 
 
-def _chosen(capability: Capability, plan: Plan) -> Exposes:
+def _chosen(capability: Capability, plan: ServePlan) -> Exposes:
     """Return the adapter to serve: the one named, else the one meant for it."""
     found = [e for e in capability.exposes if e.type == "mcp"]
     if plan.only:

@@ -22,7 +22,7 @@ from naftiko.exposes.files import (
     media_type,
 )
 from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
-from naftiko.exposes.http.inbound import Exchange
+from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.scope import OPERATION, path_of
 from naftiko.exposes.skill.skills import TOLD_FIELDS, Skill, read_skills
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 MAX_ZIP_BYTES = 64 * 1024 * 1024
 
 
-class _Served(NamedTuple):
+class _SkillVersion(NamedTuple):
     """One version of an adapter."""
 
     exposes: Exposes
@@ -66,15 +66,15 @@ class SkillApp:
         """The adapter that is served."""
         return self._served.exposes
 
-    def prepare(self, engine: Engine, exposes: Exposes) -> _Served:
+    def prepare(self, engine: Engine, exposes: Exposes) -> _SkillVersion:
         """Make another version ready to be served; what is served stays.
 
         Raises:
             ServeError: A tool does not say what it is.
         """
-        return _Served(exposes, read_skills(engine.capability, exposes))
+        return _SkillVersion(exposes, read_skills(engine.capability, exposes))
 
-    def replace(self, version: _Served) -> None:
+    def replace(self, version: _SkillVersion) -> None:
         """Serve another version."""
         self._served = version
 
@@ -87,7 +87,7 @@ class SkillApp:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(scope, receive, send)
+        exchange = Inbound(scope, receive, send)
         allowed = (("Allow", "GET, HEAD"),)
         if exchange.method == "OPTIONS":
             await exchange.answer(Answer(204, headers=allowed))

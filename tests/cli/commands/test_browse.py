@@ -1,0 +1,109 @@
+"""`naftiko list` and `naftiko describe`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from naftiko.cli import main
+
+ROOT = Path(__file__).parents[3]
+DOCKER = str(ROOT / "capabilities" / "docker.yaml")
+BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
+
+
+def test_list_as_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each operation is a line: ref, method, path, description."""
+    assert main(["list", BOOKSHOP]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    assert lines[1].split() == [
+        "bookshop.get-book",
+        "GET",
+        "/books/{isbn}",
+        "Show",
+        "one",
+        "book.",
+    ]
+
+
+def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON has exactly the documented members."""
+    assert main(["list", DOCKER, "--format", "json"]) == 0
+    operations = json.loads(capsys.readouterr().out)
+    assert len(operations) == 105
+    members = [
+        "ref",
+        "namespace",
+        "resource",
+        "name",
+        "method",
+        "path",
+        "description",
+        "parameters",
+    ]
+    assert all(list(operation) == members for operation in operations)
+    inspect = next(o for o in operations if o["ref"] == "docker.containerinspect")
+    assert list(inspect["parameters"][0]) == [
+        "name",
+        "in",
+        "type",
+        "required",
+        "description",
+    ]
+    assert inspect["parameters"][0]["name"] == "id"
+    assert inspect["parameters"][0]["required"] is True
+
+
+def test_search_finds_every_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--search` lists what holds every word, names first."""
+    assert main(["list", DOCKER, "--search", "container logs"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("docker.containerlogs")
+
+
+def test_search_without_result_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty search prints no data, and a message."""
+    assert main(["list", DOCKER, "--search", "submarine"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "submarine" in shown.err
+
+
+def test_describe_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """A description names arguments, body, authentication and result."""
+    assert main(["describe", BOOKSHOP, "bookshop.create-order"]) == 0
+    shown = capsys.readouterr().out
+    for part in (
+        "POST http://127.0.0.1:8000/orders",
+        "customer_name",
+        "bearer",
+        "$.total",
+    ):
+        assert part in shown
+
+
+def test_describe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON of a description holds what `list` gives, and more."""
+    assert main(["describe", BOOKSHOP, "bookshop.get-book", "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["auth"] == "bearer"
+    assert shown["safe"] is True
+    assert shown["problems"] == []
+
+
+def test_describe_shows_why_a_call_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unit errors stand in the description."""
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "naftiko: 1.0.0-alpha2\ncapability:\n  consumes:\n  - type: http\n"
+        "    namespace: a\n    baseUri: https://h.test\n    resources:\n"
+        "    - {name: r, path: /r, operations: [{name: o, method: GET,"
+        " inputParameters: [{name: id, in: path}]}]}\n"
+    )
+    assert main(["describe", str(file), "a.o"]) == 0
+    assert "U-path-parameter-unplaced" in capsys.readouterr().out

@@ -1,0 +1,481 @@
+"""`naftiko call` against the demo API: arguments, shapes of output, files, streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from naftiko.cli import main
+from naftiko.demo import TOKEN, serve
+from support.building import document
+from support.recorder import Received, Recorder, response
+
+ROOT = Path(__file__).parents[3]
+BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
+DOCKER = str(ROOT / "capabilities" / "docker.yaml")
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve the demo API; its URL and token are in the environment."""
+    with serve() as url:
+        monkeypatch.setenv("BOOKSHOP_TOKEN", TOKEN)
+        monkeypatch.setenv("NAFTIKO_BASE_URI_BOOKSHOP", url)
+        yield url
+
+
+@pytest.fixture
+def call(shop: str, capsys: pytest.CaptureFixture[str]) -> object:
+    """Return a function that calls an operation and gives what was printed."""
+
+    def run(*words: str, code: int = 0) -> str:
+        assert main(["call", BOOKSHOP, *words]) == code
+        shown = capsys.readouterr()
+        assert TOKEN not in shown.out + shown.err
+        return shown.out if code == 0 else shown.err
+
+    return run
+
+
+def test_result_is_json(call) -> None:  # type: ignore[no-untyped-def]
+    """The result is printed as JSON unless it is a text."""
+    book = json.loads(call("bookshop.get-book", "isbn=9780141439587"))
+    assert book["title"] == "Emma"
+
+
+def test_values_have_the_type_of_their_sign(call) -> None:  # type: ignore[no-untyped-def]
+    """`=` gives a text and `:=` JSON, on the wire as in the document."""
+    order = json.loads(
+        call("bookshop.create-order", "isbn=9780141439587", "quantity:=3", "gift:=true")
+    )
+    assert order["total"] == 25.2
+    assert "quantity: a whole number" in call(
+        "bookshop.create-order", "isbn=9780141439587", "quantity=3", code=1
+    )
+
+
+def test_error_of_the_api(call) -> None:  # type: ignore[no-untyped-def]
+    """A failed response is an error with status and message, exit code 1."""
+    assert "404 Not Found: no book has the ISBN 0" in call(
+        "bookshop.get-book", "isbn=0", code=1
+    )
+
+
+def test_outputs(call) -> None:  # type: ignore[no-untyped-def]
+    """The same result as YAML, table, CSV, and the body as it came."""
+    words = ("bookshop.list-books", "genre=novel", "per_page=2")
+    assert "isbns    9780141439471, 9780141439518\n" in call(
+        *words, "--output", "table"
+    )
+    assert call(*words, "--output", "csv").splitlines()[3] == (
+        'authors,"Mary Shelley, Jane Austen"'
+    )
+    assert "titles:\n- Frankenstein\n" in call(*words, "--output", "yaml")
+    assert json.loads(call(*words, "--output", "raw"))["page"] == 1
+    assert json.loads(call(*words, "--raw"))["page"] == 1
+
+
+def test_select(call) -> None:  # type: ignore[no-untyped-def]
+    """`--select` prints a part of the result."""
+    assert call("bookshop.list-books", "--select", "$.titles[0]") == (
+        "On the Origin of Species\n"
+    )
+    assert "--select" in call("bookshop.list-books", "--select", "$.[", code=2)
+
+
+def test_include(call) -> None:  # type: ignore[no-untyped-def]
+    """`--include` prints status and headers first."""
+    shown = call("bookshop.list-books", "--include")
+    assert shown.startswith("HTTP 200 OK\n")
+    assert "X-Total-Count: 10" in shown
+
+
+def test_dry_run_and_curl(call) -> None:  # type: ignore[no-untyped-def]
+    """Neither sends anything, and neither shows a secret."""
+    shown = call("bookshop.get-book", "isbn=a b", "--dry-run")
+    assert "/books/a%20b" in shown
+    assert "Authorization: Bearer $BOOKSHOP_TOKEN" in shown
+    curl = call("bookshop.get-book", "isbn=9780141439587", "--curl")
+    done = subprocess.run(
+        ["sh", "-c", curl], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["title"] == "Emma"
+
+
+def test_base_uri_and_headers(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--base-uri` takes one URI or one for a namespace; `--header` wins over all."""
+    words = ["call", BOOKSHOP, "bookshop.list-books", "--base-uri"]
+    assert main([*words, shop]) == 0
+    assert (
+        main([*words, f"bookshop={shop}", "--header", "Authorization: Bearer no"]) == 1
+    )
+    assert "401" in capsys.readouterr().err
+    assert main([*words, "nothing=https://h.test"]) == 2
+    assert "no namespace is called 'nothing'" in capsys.readouterr().err
+
+
+def test_stream(call) -> None:  # type: ignore[no-untyped-def]
+    """`--stream` prints the bytes as they arrive."""
+    assert json.loads(call("bookshop.list-books", "--stream"))["total"] == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "both"),
+    [
+        (["--curl", "--dry-run"], "--dry-run and --curl"),
+        (["--stream", "-O", "f"], "--stream and -O"),
+        (["--raw", "--select", "$"], "--raw and --select"),
+        (["--raw", "--output", "json"], "--raw and --output"),
+        (["--output", "raw", "--select", "$"], "--output raw and --select"),
+        (["--stream", "--output", "csv"], "--stream and --output"),
+        (["-O", "f", "--select", "$"], "-O and --select"),
+        (["--dry-run", "--include"], "--dry-run and --include"),
+        (["--curl", "--output", "json"], "--curl and --output"),
+    ],
+)
+def test_options_that_exclude_each_other(call, words: list[str], both: str) -> None:  # type: ignore[no-untyped-def]
+    """Options of which one would do nothing are refused, before anything is sent."""
+    shown = call("bookshop.list-books", *words, code=2)
+    assert f"{both} exclude each other" in shown
+
+
+def test_bodies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--body` takes JSON, a text, a file or standard input."""
+    file = tmp_path / "container.json"
+    file.write_text('{"Image": "busybox"}')
+    words = ["call", DOCKER, "docker.imagebuild", "--dry-run"]
+    assert main([*words, "--body", "a text"]) == 0
+    assert "text/plain" in capsys.readouterr().out
+    assert main([*words, "--body", '{"a": 1}']) == 0
+    shown = capsys.readouterr().out
+    assert '{"a": 1}' in shown
+    assert main([*words, "--body", f"@{file}"]) == 0
+    assert "application/json" in capsys.readouterr().out
+    assert main([*words, f"body=@{file}"]) == 0
+    assert main([*words, "--body", "x", "body=y"]) == 2
+
+
+def test_repeated_names_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name given twice becomes a list."""
+    words = ["call", DOCKER, "docker.systemdatausage", "type=image", "type=volume"]
+    assert main([*words, "--dry-run"]) == 0
+    assert "?type=image&type=volume" in capsys.readouterr().out
+
+
+def test_unset_variable_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A call without its variable says which, and how to give it."""
+    words = [sys.executable, "-m", "naftiko", "call", BOOKSHOP, "bookshop.list-books"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={})
+    assert done.returncode == 1
+    assert "'BOOKSHOP_TOKEN'" in done.stderr
+
+
+# --- on the wire ------------------------------------------------------------------
+
+_OPERATION = {
+    "inputParameters": [
+        {"name": name, "in": "query"}
+        for name in (
+            "plain",
+            "filter[x]",
+            "$top",
+            "a:b",
+            "a=b",
+            "x:",
+            "-d",
+            "with space",
+        )
+    ]
+}
+
+
+@pytest.fixture
+def send(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Received]]:
+    """Return a function that calls an operation and gives the request that came."""
+    with Recorder() as recorder:
+
+        def run(*words: str, method: str = "GET", **more: object) -> Received:
+            operation = {**_OPERATION, "method": method, **more}
+            file = tmp_path / "api.json"
+            file.write_text(
+                json.dumps(document(operation, consumes={"baseUri": recorder.url}))
+            )
+            code = main(["call", str(file), "api.op", *words])
+            assert code == 0, capsys.readouterr().err
+            return recorder.last
+
+        yield run
+
+
+@pytest.mark.parametrize(
+    ("items", "target"),
+    [
+        (["plain=a=b"], "plain=a%3Db"),
+        (["plain="], "plain="),
+        (["plain:=1", "plain=x"], "plain=1&plain=x"),
+        (["plain:=[1,2]"], "plain=1&plain=2"),
+        (["filter[x]=1"], "filter[x]=1"),
+        (["$top:=3"], "$top=3"),
+        (["a:b=1"], "a:b=1"),
+        (["a:b:=true"], "a:b=true"),
+        (["a=b=c=d"], "a%3Db=c%3Dd"),
+        (["a=b:=7"], "a%3Db=7"),
+        (["x:=7"], "x:=7"),
+        (["x::=7"], "x:=7"),
+        (["with space=1"], "with%20space=1"),
+        (["--", "-d=1"], "-d=1"),
+        (["plain:=null", "a:b=1"], "a:b=1"),
+    ],
+)
+def test_names_and_values(send, items: list[str], target: str) -> None:  # type: ignore[no-untyped-def]
+    """Any name can be given: the longest that the operation takes ends it."""
+    assert send(*items).target == f"/x?{target}"
+
+
+def test_content_of_a_file(send, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """`name=@file` gives text, bytes where it is none, and reads a pipe to its end."""
+    (tmp_path / "text").write_text("ü\n", "utf-8")
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    assert send(f"plain=@{tmp_path / 'text'}").target == "/x?plain=%C3%BC%0A"
+    assert send(f"plain=@{tmp_path / 'bytes'}").target == "/x?plain=%FF"
+    reader, writer = os.pipe()
+    os.write(writer, b"piped")
+    os.close(writer)
+    assert send(f"plain=@/dev/fd/{reader}").target == "/x?plain=piped"
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"a": 1}', "application/json"),
+        ("[", "text/plain; charset=utf-8"),
+        ("", "text/plain; charset=utf-8"),
+        ("a @file", "text/plain; charset=utf-8"),
+    ],
+)
+def test_body_as_text(send, text: str, kind: str) -> None:  # type: ignore[no-untyped-def]
+    """`--body TEXT` sends exactly that, as JSON where it is JSON."""
+    received = send("--body", text, method="POST")
+    assert received.body == text.encode()
+    assert received.headers["content-type"] == kind
+
+
+def test_body_from_standard_input() -> None:
+    """`--body -` streams standard input, and `--curl` reads it as well."""
+    with Recorder() as recorder:
+        words = [
+            sys.executable, "-m", "naftiko", "call", DOCKER, "docker.imageload",
+            "--base-uri", recorder.url, "--body", "-",
+        ]  # fmt: skip
+        subprocess.run(words, input=b"a\0b", check=True, capture_output=True)
+        assert recorder.last.body == b"a\0b"
+        done = subprocess.run(
+            [*words, "--curl"], input="", check=True, capture_output=True, text=True
+        )
+        assert done.stdout.rstrip().endswith("--data-binary @-")
+        assert len(recorder.received) == 1
+
+
+def test_base_uri_for_one_and_for_all_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One `--base-uri` without a namespace is for those that have none of their own."""
+    data = document()
+    (first,) = data["capability"]["consumes"]
+    data["capability"]["consumes"].append({**first, "namespace": "other"})
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(data))
+    words = ["--base-uri", "http://all.test", "--base-uri", "other=http://one.test"]
+    for namespace, url in (
+        ("api", "http://all.test/x"),
+        ("other", "http://one.test/x"),
+    ):
+        ref = f"{namespace}.op"
+        assert main(["call", str(file), ref, "--dry-run", *words]) == 0
+        assert capsys.readouterr().out.startswith(f"GET {url}\n")
+
+
+@pytest.mark.parametrize("kind", ["bearer", "oauth2"])
+def test_own_authorization_replaces_that_of_the_document(
+    kind: str, tmp_path: Path
+) -> None:
+    """`--header 'Authorization: …'` needs neither the variable nor a known type."""
+    with Recorder() as recorder:
+        authentication = {"type": kind, "token": "{{NOT_SET}}"}
+        adapter = {"baseUri": recorder.url, "authentication": authentication}
+        file = tmp_path / "api.json"
+        file.write_text(json.dumps(document(consumes=adapter)))
+        words = ["call", str(file), "api.op"]
+        assert main(words) == 1
+        assert main([*words, "--header", "Authorization: Bearer mine"]) == 0
+        (received,) = recorder.received
+        assert received.headers["authorization"] == "Bearer mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["plain"], "argument 1, 'plain', is not name=value"),
+        (["plain=1", "=x"], "argument 2 is not name=value"),
+        (["plain:="], "is not JSON"),
+        (["plain:=NaN"], "NaN is not a number in JSON"),
+        (["plain:=" + "9" * 5000], "a number of 5,000 digits is too large"),
+        (["plain:=" + "[" * 90_000], "the value of 'plain' is nested too deeply"),
+        (['plain:={"a":1,"a":2}'], "the member 'a' stands twice"),
+        (["plain:=@file"], "write plain=@file for the content of a file"),
+        (["plain=@"], "the name of the file is missing"),
+        (["plain=@/"], "cannot be read: Is a directory"),
+        (["plain=@/no/such"], "cannot be read: No such file"),
+        (["plain=a\udcffb"], "holds bytes that are not UTF-8"),
+        (["--body", "x"], "--body: api.op takes no body"),
+        (["--header", "A: 1", "--header", "a: 2"], "'a' is given twice"),
+        (["--base-uri", ""], "--base-uri: '' is not a base URI"),
+        (["--base-uri", "h.test"], "--base-uri: 'h.test' is not a base URI"),
+        (["--base-uri", "apo=http://h.test"], "did you mean 'api'?"),
+        (["--base-uri", "http://h.test", "--base-uri", "http://i.test"], "given twice"),
+        (["--select", ""], "--select: a path is missing"),
+        (["--select", "$.["], "--select: "),
+        (["-O", ""], "-O needs the name of a file"),
+        (["-O", "/"], "-O: '/' is a folder"),
+        (["-O", "/no/such/file"], "-O: the folder of '/no/such/file' is not there"),
+    ],
+)
+def test_mistakes(
+    words: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake in the words is named in one line, exit code 2, and nothing is sent."""
+    with Recorder() as recorder:
+        file = tmp_path / "api.json"
+        operation = document(_OPERATION, consumes={"baseUri": recorder.url})
+        file.write_text(json.dumps(operation))
+        assert main(["call", str(file), "api.op", *words]) == 2
+        shown = capsys.readouterr()
+        assert text in shown.err
+        assert shown.out == ""
+        assert not recorder.received
+
+
+@pytest.mark.parametrize("body", ["[" * 90_000, "9" * 5000])
+def test_a_body_that_python_cannot_read(
+    body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is too deep to be looked at is sent as text; a long number is JSON."""
+    file = tmp_path / "api.json"
+    file.write_text(json.dumps(document({"method": "POST"})))
+    assert main(["call", str(file), "api.op", "--body", body, "--dry-run"]) == 0
+    kind = "text/plain" if body[0] == "[" else "application/json"
+    assert f"Content-Type: {kind}" in capsys.readouterr().out
+
+
+def test_a_base_uri_of_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong with it says which variable holds it, and no secret in it."""
+    for uri, said in (
+        ("nonsense", "'nonsense' is not a base URI"),
+        ("http://s3cr3t@h.test", "a base URI may not hold credentials"),
+    ):
+        monkeypatch.setenv("NAFTIKO_BASE_URI_BOOKSHOP", uri)
+        assert main(["list", BOOKSHOP]) == 1
+        errors = capsys.readouterr().err
+        assert f"error: NAFTIKO_BASE_URI_BOOKSHOP: {said}" in errors
+        assert "s3cr3t" not in errors
+
+
+def test_standard_input_is_one_thing(capsys: pytest.CaptureFixture[str]) -> None:
+    """It cannot be the document and the body, of which one would be empty."""
+    assert main(["call", "-", "api.op", "--body", "-"]) == 2
+    assert "cannot be the document and the body" in capsys.readouterr().err
+
+
+def test_described_body_takes_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--body` for an operation that builds its body says what it takes instead."""
+    words = ["call", BOOKSHOP, "bookshop.create-order", "--body", "{}"]
+    assert main(words) == 2
+    shown = capsys.readouterr().err
+    assert "--body: bookshop.create-order describes its body" in shown
+    assert "it takes: isbn, quantity" in shown
+
+
+def test_failed_response_can_be_seen(call) -> None:  # type: ignore[no-untyped-def]
+    """`--include` and `--raw` show what came with an error as well."""
+    words = ["call", BOOKSHOP, "bookshop.get-book", "isbn=0", "--include", "--raw"]
+    done = subprocess.run(
+        [sys.executable, "-m", "naftiko", *words],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout.startswith("HTTP 404 Not Found\n")
+    assert '"code": "no_such_book"' in done.stdout
+    assert done.stderr.startswith("error: bookshop.get-book: 404")
+
+
+def test_raw_needs_no_decoding(tmp_path: Path) -> None:
+    """`--raw` prints a body that is not what the document says, to the byte."""
+    page = b"<p>\xff no JSON\r\n"
+    with Recorder(response(page, content_type="text/html")) as recorder:
+        file = tmp_path / "api.json"
+        file.write_text(json.dumps(document(consumes={"baseUri": recorder.url})))
+        command = [sys.executable, "-m", "naftiko", "call", str(file), "api.op"]
+        done = subprocess.run([*command, "--raw"], capture_output=True, check=True)
+        assert done.stdout == page
+        done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"--raw prints what came" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "printed"), [(b"a\n", "a\n"), (b"a", "a\n"), (b"", "\n")]
+)
+def test_text_ends_in_one_line_break(
+    body: bytes, printed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text is printed as it is; only a missing line break at its end is added."""
+    with Recorder(response(body, content_type="text/plain")) as recorder:
+        file = tmp_path / "api.json"
+        operation = {"outputRawFormat": "text"}
+        file.write_text(
+            json.dumps(document(operation, consumes={"baseUri": recorder.url}))
+        )
+        assert main(["call", str(file), "api.op"]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_dry_run_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--output` writes a dry run as JSON, YAML, a table or CSV."""
+    words = ["call", BOOKSHOP, "bookshop.list-books", "genre=novel", "--dry-run"]
+    url = "http://127.0.0.1:8000/books?genre=novel"
+    assert main([*words, "--output", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["url"] == url
+    assert shown["headers"]["Authorization"] == "Bearer $BOOKSHOP_TOKEN"
+    for form, line in (("yaml", f"url: {url}"), ("csv", f"url,{url}")):
+        assert main([*words, "--output", form]) == 0
+        assert line in capsys.readouterr().out.splitlines()
+
+
+def test_messages_cannot_steer_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Control characters of a server are escaped in messages and headers."""
+    answer = response('{"message": "\\u001b[2J"}', "500 Oops", X_Bad="a\x1b[31m")
+    with Recorder(answer) as recorder:
+        file = tmp_path / "api.json"
+        file.write_text(json.dumps(document(consumes={"baseUri": recorder.url})))
+        assert main(["call", str(file), "api.op", "--include"]) == 1
+    shown = capsys.readouterr()
+    assert "X-Bad: a\\x1b[31m\n" in shown.out
+    assert "500 Oops: \\x1b[2J\n" in shown.err

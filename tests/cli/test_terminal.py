@@ -1,0 +1,170 @@
+"""The command line in a real terminal: colour, progress, width, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pty", reason="needs a POSIX terminal")
+
+from support.recorder import Recorder, response
+from support.terminals import Terminal
+
+ROOT = Path(__file__).parents[2]
+BROKEN = str(ROOT / "capabilities" / "broken.yaml")
+DOCKER = str(ROOT / "capabilities" / "docker.yaml")
+BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
+
+
+def _run(*words: str, columns: int = 80, **environment: str) -> tuple[str, int | None]:
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS")
+    }
+    with Terminal(
+        [sys.executable, "-m", "naftiko", *words],
+        columns=columns,
+        environment={**variables, "TERM": "xterm", **environment},
+        folder=str(ROOT),
+    ) as terminal:
+        return terminal.end(), terminal.code
+
+
+def test_colour_in_a_terminal() -> None:
+    """Severities are coloured in a terminal."""
+    shown, code = _run("validate", BROKEN)
+    assert "\x1b[31merror\x1b[0m: " in shown
+    assert code == 1
+
+
+@pytest.mark.parametrize(
+    "environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"CLICOLOR": "0"}]
+)
+def test_colour_can_be_refused(environment: dict[str, str]) -> None:
+    """`NO_COLOR`, `TERM=dumb` and `CLICOLOR=0` turn colour off in a terminal."""
+    shown, _ = _run("validate", BROKEN, **environment)
+    assert ": error: " in shown
+    assert "\x1b[3" not in shown
+
+
+def test_lines_fit_a_terminal_and_names_stay_whole() -> None:
+    """Rows are cut at the width of the terminal, but never inside a ref."""
+    lines = _run("list", DOCKER, columns=60)[0].splitlines()
+    assert len(lines) == 105
+    assert max(map(len, lines)) == 60
+    narrow = _run("list", DOCKER, columns=10)[0].splitlines()
+    assert narrow[0] == "docker.containerlist"
+    assert len(narrow) == 105
+
+
+def test_description_is_wrapped() -> None:
+    """A long description takes several lines in a terminal."""
+    shown, _ = _run("describe", DOCKER, "docker.imagebuild", columns=50)
+    assert max(len(line) for line in shown.splitlines()[2:6]) <= 50
+
+
+def test_bytes_do_not_go_to_a_terminal() -> None:
+    """Bytes that are no text are refused in a terminal, with and without colour."""
+    answer = response(b"\0\1\2\x1b[31m", content_type="application/octet-stream")
+    with Recorder(answer) as recorder:
+        shown, code = _run(
+            "call", BOOKSHOP, "bookshop.list-authors", "--raw",
+            "--base-uri", recorder.url, BOOKSHOP_TOKEN="x", NO_COLOR="1",
+        )  # fmt: skip
+    assert "the response is bytes that are no text" in shown
+    assert "\0" not in shown
+    assert code == 1
+
+
+class _Slow(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Answer with two parts, the second after a while."""
+        self.send_response(200)
+        self.send_header("Content-Length", "2000000")
+        self.end_headers()
+        self.wfile.write(b"x" * 1_000_000)
+        time.sleep(0.8)
+        self.wfile.write(b"x" * 1_000_000)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_progress_bar_of_a_download(tmp_path: Path) -> None:
+    """A slow download shows a bar that fits the terminal, and removes it."""
+    target = tmp_path / "a"
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        shown, code = _run(
+            "call", BOOKSHOP, "bookshop.list-authors", "-O", str(target),
+            "--base-uri", f"http://127.0.0.1:{server.server_port}",
+            columns=60, BOOKSHOP_TOKEN="x",
+        )  # fmt: skip
+        server.shutdown()
+    assert code == 0
+    assert target.stat().st_size == 2_000_000
+    bars = shown.split("\r\x1b[K")
+    assert "/2,000,000 bytes" in bars[1]
+    assert "█" in bars[1]
+    assert max(map(len, bars)) < 60
+    assert bars[-1] == ""
+
+
+def test_progress_bar_of_a_long_check(tmp_path: Path) -> None:
+    """Checking for long shows how far it is, in a terminal, unless told not to."""
+    pipe = tmp_path / "slow.yaml"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("wb") as file:  # waits for the reader
+            time.sleep(0.8)
+            file.write(Path(BOOKSHOP).read_bytes())
+
+    for more, bars in (([], 1), (["--quiet"], 0)):
+        threading.Thread(target=write, daemon=True).start()
+        paths = [BOOKSHOP, str(pipe)]
+        shown, code = _run("validate", *paths, *more, columns=50)
+        assert code == 0
+        drawn = shown.split("\r\x1b[K")
+        assert [text for text in drawn if "/2 files" in text] == drawn[1 : 1 + bars]
+        assert max(map(len, drawn)) < 50
+        last = "" if more else "\x1b[1m2 files, 2 valid, 0 errors, 0 warnings\x1b[0m\n"
+        assert drawn[-1] == last
+
+
+def test_message_begins_a_line_of_its_own() -> None:
+    """When a stream breaks off in the middle of a line, the message does not follow it."""
+    half = response(b"x" * 100)[:-50]
+    with Recorder(half + b"\r\nConnection: close") as recorder:
+        shown, code = _run(
+            "call", BOOKSHOP, "bookshop.list-authors", "--stream",
+            "--base-uri", recorder.url, BOOKSHOP_TOKEN="x", NO_COLOR="1",
+        )  # fmt: skip
+    assert code == 1
+    assert shown.splitlines()[-1].startswith("error: ")
+
+
+def test_interrupt_of_a_stream() -> None:
+    """Ctrl-C in a terminal ends a stream without a word."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        Recorder(head + b"6\r\nhello\n\r\n") as recorder,
+        Terminal(
+            [
+                sys.executable, "-m", "naftiko", "call", BOOKSHOP,
+                "bookshop.list-authors", "--stream", "--base-uri", recorder.url,
+            ],
+            environment={**os.environ, "BOOKSHOP_TOKEN": "x"},
+        ) as terminal,
+    ):  # fmt: skip
+        terminal.wait_for("hello\n")
+        terminal.type("\x03")
+        assert terminal.end().strip() in ("", "^C")
+        assert terminal.code == -2

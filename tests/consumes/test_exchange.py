@@ -1,0 +1,246 @@
+"""What comes of a response: results, outputs, errors, and how they are shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import naftiko
+from naftiko import Response, StubTransport
+from support.building import capability
+
+DATA = (
+    b'{"a": {"b c": [1, 2, 3]}, "items": [{"id": 1, "n": "x"}, {"id": 2, "n": "y"}],'
+    b' "length": 9}'
+)
+
+
+def answered(
+    body: bytes = b"{}",
+    status: int = 200,
+    kind: str = "application/json",
+    reason: str = "",
+    **operation: Any,
+) -> naftiko.Capability:
+    """Return a capability whose one operation gets this response."""
+    headers = {"Content-Type": kind} if kind else {}
+    stub = StubTransport(Response(status, headers, body, reason=reason))
+    return capability(operation, transport=stub, variables={"KEY": "S3CR3T  t0ken"})
+
+
+def outputs(*paths: str) -> list[dict[str, str]]:
+    """Return output parameters `a`, `b`, … with these paths."""
+    names = "abcdef"
+    return [
+        {"name": names[n], "type": "object", "value": path}
+        for n, path in enumerate(paths)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("paths", "result"),
+    [
+        (["$.a"], {"a": {"b c": [1, 2, 3]}}),
+        (["$.a.b c"], {"a": [1, 2, 3]}),
+        (["$.items.length"], {"a": 2}),
+        (["$.length"], {"a": 9}),
+        (["$.items[?(@.id>1)].n"], {"a": ["y"]}),
+        (["$.none.at all"], {"a": None}),
+        (["$.items[*].id", "$['a']['b c'][-1]"], {"a": [1, 2], "b": 3}),
+    ],
+)
+def test_outputs(paths: list[str], result: Any) -> None:
+    """Outputs that are not the whole body are the result, by their names."""
+    exchange = answered(DATA, outputParameters=outputs(*paths)).exchange("api.op")
+    assert exchange.result == exchange.outputs == result
+
+
+@pytest.mark.parametrize("path", ["$", "$.", " $. ", None])
+def test_the_whole_body_is_the_result(path: str | None) -> None:
+    """Without outputs, or with one that is the whole body, the body is the result."""
+    declared = outputs(path) if path else []
+    exchange = answered(b"[1, 2]", outputParameters=declared).exchange("api.op")
+    assert exchange.result == exchange.data == [1, 2]
+    assert exchange.outputs == ({"a": [1, 2]} if path else {})
+
+
+def test_two_outputs_of_which_one_is_the_whole() -> None:
+    """With several outputs the result is a mapping."""
+    api = answered(b'{"x": 1}', outputParameters=outputs("$.", "$.x"))
+    assert api.call("api.op") == {"a": {"x": 1}, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("format", "body", "kind", "result"),
+    [
+        ("json", b"", "application/json", None),
+        ("json", b"", "application/x-ndjson", []),
+        ("json", b'{"a":1}\n', "application/x-ndjson", [{"a": 1}]),
+        ("json", b'{"a":1}\r\n{"a":2}\r\n', "application/json", [{"a": 1}, {"a": 2}]),
+        ("JSON", b"[1]", "", [1]),
+        ("text", b"", "text/plain", ""),
+        ("binary", b"", "", b""),
+        ("csv", b"", "", []),
+        ("xml", b"<r><a>1</a></r>", "", {"a": "1"}),
+    ],
+)
+def test_formats(format: str, body: bytes, kind: str, result: Any) -> None:
+    """The declared format decides; an empty body is what it is in that format."""
+    api = answered(body, kind=kind, outputRawFormat=format)
+    assert api.call("api.op") == result
+
+
+@pytest.mark.parametrize("format", ["json", "text", "binary", "csv"])
+def test_no_content(format: str) -> None:
+    """A response that has no body gives nothing, whatever the format."""
+    assert answered(b"", 204, "", outputRawFormat=format).call("api.op") is None
+    api = answered(b"", 204, "", outputParameters=outputs("$.a"))
+    assert api.call("api.op") == {"a": None}
+
+
+@pytest.mark.parametrize("format", ["avro", "protobuf"])
+def test_a_format_that_is_not_built_yet_is_refused_before_sending(format: str) -> None:
+    """The error names the format, and nothing has happened yet."""
+    stub = StubTransport(Response(200, {}, b"\x00"))
+    api = capability({"outputRawFormat": format, "method": "POST"}, transport=stub)
+    for act in (api.call, api.exchange):
+        with pytest.raises(
+            naftiko.OutputError, match=f"'{format}' is not supported yet"
+        ):
+            act("api.op")
+    assert stub.requests == []
+    with api.stream("api.op") as stream:
+        assert list(stream.bytes()) == [b"\x00"]
+
+
+@pytest.mark.parametrize("format", ["html", "markdown"])
+def test_a_missing_library_is_named_before_sending(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra the error says what to install, and nothing is sent."""
+    for name in ("bs4", "soupsieve", "markdown_it"):
+        monkeypatch.setitem(sys.modules, name, None)  # as if it was not installed
+    stub = StubTransport(Response(200, {}, b"x"))
+    api = capability({"outputRawFormat": format}, transport=stub)
+    with pytest.raises(naftiko.OutputError, match=r"naftiko\[formats\]"):
+        api.call("api.op")
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "detail"),
+    [
+        (b'{"message": "boom"}', "application/json", "boom"),
+        (b'{"error": {"message": "boom"}}', "application/json", "boom"),
+        (b'{"errors": [{"detail": "boom"}]}', "application/vnd.api+json", "boom"),
+        (b'{"title": "T", "detail": "boom"}', "application/problem+json", "boom"),
+        (b'{"error": "code", "error_description": "boom"}', "application/json", "boom"),
+        (b'{"errors": {"name": ["is short"]}}', "application/json", "name: is short"),
+        (b"<e><message>boom</message></e>", "application/xml", "boom"),
+        (b'"boom"', "application/json", "boom"),
+        (b"boom", "text/plain", "boom"),
+        (
+            b'{"message": "a\\nb \\u001b[31mred"}',
+            "application/json",
+            "a b \\x1b[31mred",
+        ),
+        (b"<html>page</html>", "text/html", ""),
+        (b"", "", ""),
+    ],
+)
+def test_the_message_of_a_failure(body: bytes, kind: str, detail: str) -> None:
+    """What the server says is in the message, on one line, without control characters."""
+    with pytest.raises(naftiko.StatusError) as caught:
+        answered(body, 500, kind, "Oops\x1b[1m").call("api.op")
+    error = caught.value
+    assert (error.status, error.detail) == (500, detail)
+    assert str(error).startswith(
+        f"api.op: 500 Oops\\x1b[1m{': ' if body else ''}{detail}"
+    )
+    assert error.response.body == body
+    assert error.request.method == "GET"
+
+
+def test_an_excerpt_is_bounded() -> None:
+    """A large page is cut; the response has it whole."""
+    with pytest.raises(naftiko.StatusError) as caught:
+        answered(b"<html>" + b"x" * 100_000, 502, "text/html").call("api.op")
+    assert len(str(caught.value)) < 700
+    assert len(caught.value.response.body) == 100_006
+
+
+@pytest.mark.parametrize("before", [0, 280, 295, 485, 495])
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+def test_a_secret_that_comes_back_is_masked_before_it_is_cut(
+    before: int, kind: str
+) -> None:
+    """Neither a whole secret nor the half at the end of an excerpt is shown."""
+    said = "x" * before + "S3CR3T  t0ken"
+    body = f'{{"message": "{said}"}}' if kind.endswith("json") else said
+    parameter = {"name": "k", "in": "query", "value": "{{KEY}}"}
+    with pytest.raises(naftiko.StatusError) as caught:
+        answered(body.encode(), 401, kind, inputParameters=[parameter]).call("api.op")
+    assert "S3C" not in str(caught.value) + caught.value.detail
+
+
+def test_a_failure_can_be_given_back() -> None:
+    """With `raise_for_status=False` a failed response is an exchange like any other."""
+    api = answered(b'{"message": "no"}', 404, outputParameters=outputs("$.message"))
+    exchange = api.exchange("api.op", raise_for_status=False)
+    assert (exchange.status, exchange.data) == (404, {"message": "no"})
+    assert exchange.outputs == exchange.result == {"a": "no"}
+    assert not exchange.response.is_success
+    page = answered(b"<p>no", 404, "text/html").exchange(
+        "api.op", raise_for_status=False
+    )
+    assert page.data == "<p>no"
+
+
+def test_representations() -> None:
+    """They are short, escaped, and hold no secret."""
+    parameter = {"name": "k", "in": "query", "value": "{{KEY}}"}
+    api = answered(
+        b'{"a": "<script>", "k": "S3CR3T  t0ken"}',
+        description="<b>bold</b>",
+        inputParameters=[parameter, {"name": "<i>", "in": "query"}],
+    )
+    exchange = api.exchange("api.op")
+    assert repr(exchange).startswith("<Exchange api.op: 200, ")
+    assert len(repr(exchange)) < 80
+    html = exchange._repr_html_()
+    assert "&lt;script&gt;" in html
+    assert "<script>" not in html
+    assert "S3CR3T" not in html
+    large = answered(b'["' + b"x" * 2_000_000 + b'"]').exchange("api.op")
+    assert len(large._repr_html_()) < 6000
+    operation = api.operations["api.op"]
+    assert repr(operation) == "<Operation api.op: GET /x>"
+    assert repr(api) == "<Capability 'Test' from <data>: 1 operations>"
+    for text in (operation._repr_html_(), api._repr_html_()):
+        assert "&lt;b&gt;bold" in text
+        assert "<b>bold" not in text
+    assert "&lt;i&gt;" in operation._repr_html_()
+
+
+def test_a_page_for_a_notebook_says_what_there_is_to_know() -> None:
+    """The page of an operation names authentication, body, outputs and what is wrong."""
+    api = capability(
+        {
+            "method": "PUT",
+            "body": {"type": "json", "data": {"a": "{{a}}"}},
+            "outputParameters": outputs("$.x"),
+            "inputParameters": [{"name": "id", "in": "path"}],
+        },
+        consumes={"authentication": {"type": "bearer", "token": "t"}},
+    )
+    html = api.operations["api.op"]._repr_html_()
+    for words in (
+        "can be repeated",
+        "authentication: bearer",
+        "body: application/json: a",
+        "outputs: a ($.x)",
+        "cannot be called: the path",
+    ):
+        assert words in html

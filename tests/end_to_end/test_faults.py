@@ -1,0 +1,638 @@
+"""`naftiko serve` when everything around it fails: upstream, callers, its own workers.
+
+Nothing hangs, no answer is taken for another, and what was used is given back: memory
+and descriptors of the process are counted before and after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import trustme
+
+from support.agents import talk, text_of
+from support.hostile import ANSWERS, Hostile
+from support.serving_process import Server, write
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="needs /proc to count with"
+)
+#: Fault → status of the REST answer; for MCP each is an error.
+FAULTS = {
+    "silent": 504,
+    "closed": 502,
+    "reset": 502,
+    "reset-midway": 502,
+    "truncated": 502,
+    "half-chunked": 502,
+    "bad-chunk": 502,
+    "declared": 502,
+    "two-lengths": 502,
+    "endless": 502,
+    "bomb": 502,
+    "half-packed": 502,
+    "not-packed": 502,
+    "headers": 502,
+    "no-http": 502,
+    "loop": 502,
+    "nowhere": 502,
+    "file": 502,
+    "unavailable": 502,
+    # What the engine calls a failure of mapping (R07).
+    "no-json": 500,
+    "deep": 500,
+    "long-number": 500,
+    "no-utf-8": 500,
+    # Other addresses.
+    "refused": 502,
+    "no-host": 502,
+    "no-tls": 502,
+    "self-signed": 502,
+}
+#: What never ends by itself, though something comes all the time.
+TRICKLES = ("dribbling", "informing")
+TIMEOUT = 1.5
+
+
+def document(*, path: str = "") -> dict[str, Any]:
+    """Return a document with a route and a tool for each way to fail."""
+    names = [name.removeprefix("/") for name in ANSWERS]
+    elsewhere = ("refused", "no-host", "no-tls", "self-signed")
+    query = [{"name": "n", "in": "query"}]
+    shape = [
+        {
+            "type": "object",
+            "properties": {"asked": {"type": "string", "mapping": "$.asked"}},
+        }
+    ]
+
+    def consumed(namespace: str, *paths: str) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "namespace": namespace,
+            "baseUri": "http://127.0.0.1:9",
+            "resources": [
+                {
+                    "name": name,
+                    "path": f"/{name}",
+                    "operations": [
+                        {"name": name, "method": "GET", "inputParameters": query}
+                    ],
+                }
+                for name in paths
+            ],
+        }
+
+    calls = {name: f"upstream.{name}" for name in names}
+    calls |= {name: f"{name}.good" for name in elsewhere}
+    return {
+        "naftiko": "1.0.0-alpha2",
+        "info": {"label": "Faults", "description": "Everything fails."},
+        "capability": {
+            "consumes": [
+                consumed("upstream", *names),
+                *(consumed(name, "good") for name in elsewhere),
+            ],
+            "exposes": [
+                {
+                    "type": "rest",
+                    "namespace": "rest",
+                    "port": 0,
+                    "resources": [
+                        {
+                            "path": f"{path}/{name}",
+                            "operations": [
+                                {
+                                    "method": "GET",
+                                    "call": call,
+                                    # What is passed on is not looked at.
+                                    "outputParameters": shape,
+                                }
+                            ],
+                        }
+                        for name, call in calls.items()
+                    ]
+                    + [
+                        {
+                            "path": "/through/{path}",
+                            "forward": {"targetNamespace": "upstream"},
+                        },
+                        {
+                            "path": "/raw",
+                            "operations": [{"method": "GET", "call": "upstream.large"}],
+                        },
+                    ],
+                },
+                {
+                    "type": "mcp",
+                    "namespace": "mcp",
+                    "port": 0,
+                    "tools": [
+                        {
+                            "name": name,
+                            "description": name,
+                            "call": call,
+                            "outputParameters": shape,
+                        }
+                        for name, call in calls.items()
+                    ],
+                },
+                {
+                    "type": "control",
+                    "port": 0,
+                    "management": {"reload": True},
+                    "observability": {"enabled": False},
+                },
+            ],
+        },
+    }
+
+
+class Process:
+    """What a process uses, as the system counts it."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    @property
+    def memory(self) -> int:
+        """Resident memory, in KiB."""
+        text = Path(f"/proc/{self.pid}/status").read_text()
+        return int(text.split("VmRSS:")[1].split()[0])
+
+    @property
+    def descriptors(self) -> int:
+        """Open files and sockets."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def settles(self, most: int, timeout: float = 10.0) -> int:
+        """Wait until no more than so many descriptors are open; return how many are."""
+        until = time.monotonic() + timeout
+        while (found := self.descriptors) > most and time.monotonic() < until:
+            time.sleep(0.05)
+        return found
+
+
+class Site:
+    """A server, the upstream API behind it, and what it uses."""
+
+    def __init__(self, server: Server, upstream: Hostile) -> None:
+        self.server = server
+        self.upstream = upstream
+        self.rest = server.urls["rest"]
+        self.mcp = server.urls["mcp"]
+        self.process = Process(server.process.pid)
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        """Ask for a path."""
+        return requests.get(f"{self.rest}/{path}", **{"timeout": 20, **more})
+
+    def check(self) -> None:
+        """Check that it works, and quickly."""
+        started = time.monotonic()
+        assert self.get("good", params={"n": "42"}).json() == {"asked": "n=42"}
+        assert time.monotonic() - started < 2
+
+
+@contextlib.contextmanager
+def serving(file: Path, *words: str, ends: bool = True) -> Iterator[Site]:
+    """Serve a document before a hostile API, and see it end as it should."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gone = listener.getsockname()[1]
+    with Hostile() as upstream, Hostile(tls) as secret:
+        uris = {
+            "upstream": upstream.url,
+            "refused": f"http://127.0.0.1:{gone}",
+            "no-host": "http://no-such-host.invalid",
+            "no-tls": upstream.url.replace("http:", "https:"),
+            "self-signed": secret.url,
+        }
+        given = [word for n, u in uris.items() for word in ("--base-uri", f"{n}={u}")]
+        with Server(file, *given, *words, ready=3) as server:
+            yield Site(server, upstream)
+            if ends:
+                assert server.stop() == 0
+            assert "Traceback" not in server.text, server.text
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the document as a file."""
+    return write(tmp_path_factory.mktemp("faults") / "faults.yaml", document())
+
+
+@pytest.fixture(scope="module")
+def site(file: Path) -> Iterator[Site]:
+    """Serve it, with little patience."""
+    with serving(file, "--timeout", str(TIMEOUT)) as running:
+        yield running
+
+
+# --- an API that fails ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_api_that_fails(site: Site, fault: str) -> None:
+    """Each failure is a problem document that says what, never where, and is quick."""
+    started = time.monotonic()
+    answer = site.get(fault)
+    assert time.monotonic() - started < 5
+    assert answer.status_code == FAULTS[fault], answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == FAULTS[fault]
+    assert problem["detail"]
+    assert "127.0.0.1" not in answer.text
+    assert "Traceback" not in answer.text
+    site.check()
+
+
+def test_an_api_that_fails_for_an_agent(site: Site) -> None:
+    """Each failure is a result with `isError`, in words, and the session goes on."""
+
+    async def ask_all(client: Any) -> dict[str, str]:
+        said = {}
+        for fault in FAULTS:
+            result = await client.call_tool(fault, {})
+            assert result.is_error, fault
+            said[fault] = text_of(result)
+        good = await client.call_tool("good", {"n": "7"})
+        assert good.structured_content == {"asked": "n=7"}
+        return said
+
+    for mode in ("auto", "legacy"):
+        for fault, text in talk(site.mcp, ask_all, mode=mode).items():
+            assert text.startswith(f"{fault}: ")
+            assert "127.0.0.1" not in text
+            assert len(text) < 1000
+
+
+def test_an_api_that_trickles(file: Path) -> None:
+    """Something comes all the time, but no answer: given up after ten timeouts."""
+
+    async def ask(client: Any) -> Any:
+        return await client.call_tool("dribbling", {})
+
+    with serving(file, "--timeout", "0.5") as site:
+        started = time.monotonic()
+        with ThreadPoolExecutor(3) as pool:
+            tool = pool.submit(talk, site.mcp, ask)
+            answers = list(pool.map(site.get, TRICKLES))
+            assert [answer.status_code for answer in answers] == [504, 504]
+            assert tool.result().is_error
+        assert 4 < time.monotonic() - started < 10
+        site.check()
+
+
+@pytest.mark.parametrize("fault", ["reset-midway", "truncated", "half-chunked"])
+def test_a_stream_that_breaks_off(site: Site, fault: str) -> None:
+    """What is forwarded breaks off for the caller too: half is not taken for all."""
+    with pytest.raises(requests.RequestException):
+        _ = site.get(f"through/{fault}").content
+    site.check()
+
+
+@pytest.mark.parametrize(
+    "fault", ["closed", "reset", "silent", "no-http", "headers", "two-lengths"]
+)
+def test_a_stream_that_never_begins(site: Site, fault: str) -> None:
+    """Nothing has been sent yet, so the caller gets the status that says it."""
+    assert site.get(f"through/{fault}").status_code == FAULTS[fault]
+    site.check()
+
+
+def test_a_stream_that_trickles(site: Site) -> None:
+    """It is forwarded as it comes, for as long as the caller likes."""
+    with site.get("through/dribbling", stream=True) as answer:
+        assert answer.status_code == 200
+        assert next(answer.iter_content(1)) == b"["
+        assert next(answer.iter_content(1)) == b" "
+    site.check()
+
+
+def test_faults_leave_nothing(site: Site) -> None:
+    """Hundreds of failures, many at once: no descriptor and no memory is kept."""
+    cheap = [f for f in FAULTS if f not in ("endless", "bomb", "headers")] * 4
+
+    def round_of_faults() -> None:
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(site.get, cheap))
+        for fault, answer in zip(cheap, answers, strict=True):
+            assert answer.status_code == FAULTS[fault], (fault, answer.text)
+
+    # Until garbage is looked for, some lies about.
+    for _ in range(2):
+        round_of_faults()
+    site.check()
+    before = site.process.descriptors, site.process.memory
+    for _ in range(3):
+        round_of_faults()
+    site.check()
+    assert site.process.settles(before[0] + 4) <= before[0] + 4
+    assert site.process.memory - before[1] < 10_000, "KiB"
+
+
+# --- callers that fail ----------------------------------------------------------------
+
+
+def hang_up(site: Site, target: str) -> None:
+    """Ask for something, and break the connection while it comes, or before it does."""
+    address = ("127.0.0.1", int(site.rest.rpartition(":")[2]))
+    with socket.create_connection(address, timeout=10) as connection:
+        head = f"GET /{target} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        connection.sendall(head.encode())
+        if target.endswith("silent"):
+            time.sleep(0.1)
+        else:
+            connection.recv(100)
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+def hang_ups(site: Site, targets: Sequence[str]) -> None:
+    """Hang up many times, sixteen callers at once."""
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda target: hang_up(site, target), targets))
+    site.check()
+
+
+def test_callers_that_hang_up(site: Site) -> None:
+    """In the middle of an answer or before it: the connections to the API end too."""
+    targets = ["raw?n=1", "large", "silent", "through/large", "through/silent", "late"]
+    for _ in range(3):
+        hang_ups(site, targets * 8)
+    before = site.process.settles(0, 1), site.process.memory
+    for _ in range(3):
+        hang_ups(site, targets * 8)
+    assert site.process.settles(before[0] + 4) <= before[0] + 4
+    # Sixteen answers of 4 MB are under way at once; nothing of them may be kept.
+    assert site.process.memory - before[1] < 25_000, "KiB"
+    until = time.monotonic() + 5
+    while site.upstream.connections > 20 and time.monotonic() < until:
+        time.sleep(0.05)
+    # Those that are kept for the next call.
+    assert site.upstream.connections <= 20
+
+
+def test_a_connection_that_is_lost_is_forgotten(site: Site) -> None:
+    """Thousands that were broken off cost no memory, not even for a minute."""
+    hang_ups(site, ["good"] * 500)
+    before = site.process.memory
+    hang_ups(site, ["good"] * 2500)
+    assert site.process.memory - before < 4_000, "KiB"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"GET /good?", b"GET /good HTTP/1.1\r\nHost: localhost\r\nX: "],
+    ids=["line", "header"],
+)
+def test_a_request_without_end(site: Site, endless: bytes) -> None:
+    """A head that never ends is refused before it fills the memory."""
+    address = ("127.0.0.1", int(site.rest.rpartition(":")[2]))
+    before = site.process.memory
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(endless)
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 64_000_000:
+                sent += connection.send(b"y" * 65_536)
+        assert sent < 64_000_000
+    site.check()
+    assert site.process.memory - before < 8_000, "KiB"
+
+
+# --- many callers, all slow -----------------------------------------------------------
+
+
+CALLERS = 2000
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[int]:
+    """Let this process open many sockets; give what the limit was."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2 * CALLERS + 500:
+        pytest.skip(f"at most {hard} descriptors may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+    yield min(soft, 1024)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def slow_caller(address: tuple[str, int], number: int, go: asyncio.Event) -> str:
+    """Send a request in halves, and return what came of it: `200` only if it is ours."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(f"GET /late?n={number} HTTP/1.1\r\nHost: localhost\r\n".encode())
+        await go.wait()
+        await asyncio.sleep(number / CALLERS * 3)
+        writer.write(b"Connection: close\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.read()
+        status = head.split()[1].decode()
+        if status == "200":
+            assert json.loads(body) == {"asked": f"n={number}"}
+        return status
+    finally:
+        writer.close()
+
+
+async def slow_callers(site: Site) -> Counter[str]:
+    """Let all of them begin, look after another one, and let them finish."""
+    address = ("127.0.0.1", int(site.rest.rpartition(":")[2]))
+    go = asyncio.Event()
+    # A connection of before may end meanwhile.
+    wanted = site.process.descriptors + CALLERS - 10
+    callers = []
+    for number in range(CALLERS):
+        callers.append(asyncio.create_task(slow_caller(address, number, go)))
+        if number % 100 == 99:
+            await asyncio.sleep(0.01)
+    until = time.monotonic() + 10
+    while site.process.descriptors < wanted and time.monotonic() < until:
+        await asyncio.sleep(0.05)
+    assert site.process.descriptors >= wanted
+    await asyncio.to_thread(site.check)
+    go.set()
+    return Counter(await asyncio.gather(*callers))
+
+
+def test_thousands_of_slow_callers(file: Path, many_descriptors: int) -> None:
+    """Two thousand requests that begin and wait; each gets its own answer in the end."""
+    with serving(file) as site:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert soft == many_descriptors, "the server raises the limit for itself only"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2 * CALLERS + 500, hard))
+        site.check()
+        before = site.process.descriptors
+        assert asyncio.run(slow_callers(site)) == {"200": CALLERS}
+        # As many connections to the API as it was allowed to have may stay.
+        most = before + 256
+        assert site.process.settles(most) <= most
+        memory = site.process.memory
+        assert asyncio.run(slow_callers(site)) == {"200": CALLERS}
+        assert site.process.settles(most) <= most
+        assert site.process.memory - memory < 10_000, "KiB"
+        site.check()
+
+
+def test_slow_readers_of_streams(file: Path) -> None:
+    """A stream waits for its reader: what is not read yet is not kept in memory."""
+    with serving(file) as site:
+        read_slowly(site, 50)
+
+
+def read_slowly(site: Site, count: int) -> None:
+    """Begin to read several streams, and look at the memory of who sends them."""
+    site.check()
+    before = site.process.memory
+    with contextlib.ExitStack() as stack:
+        answers = [
+            stack.enter_context(site.get(f"through/large?n={n}", stream=True))
+            for n in range(count)
+        ]
+        for number, answer in enumerate(answers):
+            assert answer.raw.read(20).startswith(b'{"asked": "n=%d"' % number)
+        site.check()
+        # Two hundred megabytes are under way.
+        assert site.process.memory - before < 60_000, "KiB"
+        rest = answers[0].raw.read()
+        assert len(rest) > 4_000_000 - 20
+
+
+# --- the server itself ----------------------------------------------------------------
+
+
+class Load:
+    """Callers that ask all the time, and check every answer; a context manager.
+
+    Attributes:
+        seen: Status → how often; `lost` for a connection that broke.
+        wrong: Answers that were none of theirs.
+    """
+
+    def __init__(self, url: str, callers: int, path: str = "good") -> None:
+        self.seen: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self._url = f"{url}/{path}"
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(n,)) for n in range(callers)
+        ]
+
+    def _run(self, caller: int) -> None:
+        number = 0
+        with requests.Session() as session:
+            while not self._stop.is_set():
+                number += 1
+                asked = f"{caller}-{number}"
+                try:
+                    answer = session.get(self._url, params={"n": asked}, timeout=10)
+                except requests.Timeout:
+                    self.seen["late"] += 1
+                    continue
+                except (
+                    requests.ConnectionError,
+                    requests.exceptions.ChunkedEncodingError,
+                ):
+                    self.seen["lost"] += 1
+                    continue
+                self.seen[str(answer.status_code)] += 1
+                if answer.status_code == 200 and answer.json() != {
+                    "asked": f"n={asked}"
+                }:
+                    self.wrong.append(f"{asked}: {answer.text}")
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(15)
+            assert not thread.is_alive()
+        assert self.wrong == []
+
+
+def test_a_worker_is_killed_under_load(file: Path) -> None:
+    """What it was doing is lost, nothing else; its place is taken, and all goes on."""
+    with serving(file, "--workers", "2") as site:
+        workers = [
+            line["worker"] for line in site.server.lines if "started" in line["message"]
+        ]
+        with Load(site.rest, 8) as load:
+            for worker in workers:
+                time.sleep(0.4)
+                os.kill(worker, signal.SIGKILL)
+                site.server.wait_for("worker .* started")
+            time.sleep(0.4)
+            lost = load.seen["lost"]
+            time.sleep(0.5)
+            assert load.seen["lost"] == lost, "the new ones lose nothing"
+        assert set(load.seen) <= {"200", "lost"}
+        # A killed worker had some of these connections, and no more.
+        assert load.seen["lost"] <= 16
+        assert load.seen["200"] > 200
+
+
+def test_whoever_looks_after_the_workers_is_killed(file: Path) -> None:
+    """They end as well, and the port is free: nobody would stop them any more."""
+    with serving(file, "--workers", "2", ends=False) as site:
+        workers = [
+            line["worker"] for line in site.server.lines if "started" in line["message"]
+        ]
+        site.check()
+        site.server.process.kill()
+        until = time.monotonic() + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            assert time.monotonic() < until, "they go on"
+            time.sleep(0.05)
+        with pytest.raises(requests.ConnectionError):
+            site.get("good")
+
+
+def test_reloads_under_load(file: Path) -> None:
+    """Requests and tool calls go on through thirty reloads, and nothing is kept of them."""
+    with serving(file) as site:
+        url = f"{site.server.urls['control']}/config/reload"
+
+        def reload(times: int) -> None:
+            for _ in range(times):
+                assert requests.post(url, timeout=20).status_code == 200
+
+        async def reloaded(client: Any) -> None:
+            for number in range(15):
+                await asyncio.to_thread(reload, 1)
+                result = await client.call_tool("good", {"n": str(number)})
+                assert result.structured_content == {"asked": f"n={number}"}
+
+        with Load(site.rest, 4) as load:
+            talk(site.mcp, reloaded, mode="legacy")
+        before = site.process.settles(0, 1), site.process.memory
+        with Load(site.rest, 4) as more:
+            talk(site.mcp, reloaded, mode="legacy")
+        assert set(load.seen) == set(more.seen) == {"200"}
+        assert site.process.settles(before[0] + 8) <= before[0] + 8
+        assert site.process.memory - before[1] < 8_000, "KiB"
+        site.check()

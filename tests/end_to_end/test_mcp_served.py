@@ -1,0 +1,475 @@
+"""MCP adapters over real sockets and over a child process, with the official client.
+
+Ids are those of the facts in spec 11.7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mcp_types as types
+import pytest
+import requests
+import uvicorn
+from mcp import Client, StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+
+import naftiko
+from naftiko.exposes.asgi import asgi
+from naftiko.exposes.engine import Engine
+from support.mcping import HANDSHAKES, MODERN, document
+from support.recorder import Received, Recorder, response
+from support.shared import CAPABILITIES
+
+CREW = {"name": "crew", "description": "The crew.", "call": "api.crew"}
+GET = {"name": "get", "description": "A ship.", "call": "api.get"}
+SECRET = {"name": "secret", "description": "A secret.", "call": "api.secret"}
+STAGES = {
+    "name": "stages",
+    "description": "d",
+    "steps": [
+        {"type": "call", "name": "ship", "call": "api.get", "with": {"id": "7"}},
+        {"type": "call", "name": "note", "call": "api.build", "with": {"name": "x"}},
+    ],
+    "mappings": [{"targetName": "ship", "value": "$.ship.id"}],
+}
+#: Starts one adapter on standard input and output, and is noisy about it.
+CHILD = """
+import asyncio, logging, sys
+import naftiko
+from naftiko import AioTransport
+from naftiko.exposes.engine import Engine
+from naftiko.exposes.mcp.app import McpApp
+from naftiko.exposes.serve.stdio import speak
+from naftiko.exposes.options import Options
+
+async def main():
+    capability = naftiko.load(sys.argv[1], base_uri=sys.argv[2])
+    exposes = next(e for e in capability.exposes if e.type == "mcp")
+    engine = Engine(capability, AioTransport())
+    asyncio.get_running_loop().call_later(0.05, lambda: print("noise", flush=True))
+    try:
+        await speak(McpApp(engine, exposes, Options()))
+    finally:
+        await engine.close()
+
+logging.basicConfig(level="WARNING")
+asyncio.run(main())
+"""
+
+
+def upstream(request: Received) -> bytes:
+    """Answer as the ships would."""
+    if request.target == "/crew":
+        return response(json.dumps([{"name": "Ada"}]))
+    if request.target.startswith("/ships/"):
+        number = request.target.removeprefix("/ships/")
+        if number == "0":
+            return response(json.dumps({"message": "no ship 0"}), "404 Not Found")
+        return response(json.dumps({"id": number, "port": None}))
+    return response()
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """Serve an application in a thread; yield its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="error", lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+        assert not thread.is_alive()
+
+
+@contextmanager
+def ships(**adapter: Any) -> Iterator[tuple[str, Any, Recorder]]:
+    """Serve an adapter over HTTP; yield its URL, the application, its upstream."""
+    options = adapter.pop("options", {})
+    with Recorder(upstream) as recorder:
+        capability = naftiko.load(
+            document(**adapter), schema=None, base_uri=recorder.url
+        )
+        app = asgi(capability, "fleet", **options)
+        with serving(app) as url:
+            yield url, app, recorder
+
+
+def post(url: str, body: Any, **headers: str) -> requests.Response:
+    """Send one message."""
+    return requests.post(
+        url,
+        data=json.dumps({"jsonrpc": "2.0", **body}),
+        headers={
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        },
+        timeout=10,
+    )
+
+
+def message_of(answer: requests.Response) -> Any:
+    """Return the message in a response, which may be a stream of events."""
+    if answer.headers["Content-Type"].startswith("application/json"):
+        return answer.json()
+    (data,) = [x for x in answer.text.splitlines() if x.startswith("data: ")]
+    return json.loads(data.removeprefix("data: "))
+
+
+# --- HTTP ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/"])
+@pytest.mark.parametrize("revision", HANDSHAKES)
+def test_every_revision_with_a_handshake(revision: str, path: str) -> None:
+    """P01, P05: a session is opened, named in a header, used and ended."""
+    with ships(tools=[CREW]) as (url, _, _recorder):
+        hello = post(
+            url + path,
+            {
+                "id": 0,
+                "method": "initialize",
+                "params": {
+                    "protocolVersion": revision,
+                    "capabilities": {},
+                    "clientInfo": {"name": "test", "version": "1"},
+                },
+            },
+        )
+        said = message_of(hello)["result"]
+        assert said["protocolVersion"] == revision
+        assert said["serverInfo"]["name"] == "fleet"
+        session = {
+            "Mcp_Session_Id": hello.headers["Mcp-Session-Id"],
+            "MCP_Protocol_Version": revision,
+        }
+        noted = post(url + path, {"method": "notifications/initialized"}, **session)
+        assert (noted.status_code, noted.content) == (202, b"")
+        call = {"id": 1, "method": "tools/call", "params": {"name": "crew"}}
+        result = message_of(post(url + path, call, **session))["result"]
+        assert result["structuredContent"] == {"result": [{"name": "Ada"}]}
+        headers = {name.replace("_", "-"): value for name, value in session.items()}
+        assert requests.delete(url + path, headers=headers, timeout=10).ok
+
+
+def test_the_newest_revision_needs_nothing_before() -> None:
+    """One request, one answer, no session."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    body = {
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "crew", "_meta": meta},
+    }
+    headers = {
+        "MCP_Protocol_Version": MODERN,
+        "Mcp_Method": "tools/call",
+        "Mcp_Name": "crew",
+    }
+    with ships(tools=[CREW]) as (url, _, _recorder):
+        answer = post(f"{url}/mcp", body, **headers)
+        assert answer.status_code == 200
+        assert "Mcp-Session-Id" not in answer.headers
+        result = answer.json()["result"]
+        assert result["structuredContent"] == {"result": [{"name": "Ada"}]}
+        assert result["resultType"] == "complete"
+        strange = post(f"{url}/mcp", body, **{**headers, "Mcp_Name": "other"})
+        assert (strange.status_code, strange.json()["error"]["code"]) == (400, -32020)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_the_official_client_over_http(mode: Any) -> None:
+    """It connects at either path, calls, and is told of failures and of progress."""
+    told: list[Any] = []
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        told.append((done, total, message))
+
+    async def talk(url: str) -> None:
+        async with Client(url, mode=mode) as client:
+            listed = await client.list_tools()
+            assert [tool.name for tool in listed.tools] == ["crew", "get", "stages"]
+            result = await client.call_tool("get", {"id": "7"})
+            assert result.structured_content == {"id": "7", "port": None}
+            failed = await client.call_tool("get", {"id": "0"})
+            assert failed.is_error
+            text = failed.content[0].text  # type: ignore[union-attr]
+            assert text.startswith("get: api.get: 404 Not Found: no ship 0.")
+            await client.call_tool("stages", {}, progress_callback=progress)
+
+    with ships(tools=[CREW, GET, STAGES]) as (url, _, recorder):
+        for path in ("/mcp", "/"):
+            asyncio.run(talk(url + path))
+        assert told == [(1, 2, "ship"), (2, 2, "note")] * 2
+        assert [r.line for r in recorder.received[:2]] == [
+            "GET /ships/7 HTTP/1.1",
+            "GET /ships/0 HTTP/1.1",
+        ]
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_cancelling_reaches_the_upstream(mode: Any) -> None:
+    """A caller that stops waiting makes the server hang up on the upstream API."""
+    asked = threading.Event()
+    hung_up = threading.Event()
+
+    def slow(request: Received) -> bytes | None:
+        asked.set()
+        hung_up.wait(10)
+        return None
+
+    async def talk(url: str) -> None:
+        async with Client(url, mode=mode) as client:
+            call = asyncio.ensure_future(client.call_tool("crew", {}))
+            while not asked.is_set():
+                await asyncio.sleep(0.01)
+            call.cancel()
+            await asyncio.wait([call])
+            assert call.cancelled()
+            # The server is none the worse for it.
+            assert (await client.list_tools()).tools[0].name == "crew"
+
+    with ships(tools=[CREW]) as (url, app, recorder):
+        recorder.answer = slow
+        asyncio.run(talk(f"{url}/mcp"))
+        running = app._adapter.server
+        deadline = time.monotonic() + 5
+        while running._running and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert running._running == 0
+        hung_up.set()
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_a_reload_is_heard_of(mode: Any) -> None:
+    """Another thread replaces the document; a client that listens asks again."""
+
+    async def talk(url: str, app: Any) -> list[str]:
+        heard = asyncio.Event()
+
+        async def handle(message: Any) -> None:
+            if isinstance(message, types.ToolListChangedNotification):
+                heard.set()
+
+        async with Client(url, mode=mode, message_handler=handle) as client:
+            before = await client.list_tools()
+            if mode == "legacy":
+                # The client opens its stream by itself; give it the time.
+                await asyncio.sleep(0.3)
+                await asyncio.to_thread(replace, app)
+                await asyncio.wait_for(heard.wait(), 5)
+            else:
+                async with client.listen(tools_list_changed=True) as events:
+                    await asyncio.to_thread(replace, app)
+                    async with asyncio.timeout(5):
+                        async for _ in events:
+                            break
+            after = await client.list_tools()
+            return [before.tools[0].name, after.tools[0].name]
+
+    def replace(app: Any) -> None:
+        new = naftiko.load(document(tools=[{**CREW, "name": "sailors"}]), schema=None)
+        engine = Engine(new, app._engine.transport)
+        adapter = app._adapter
+        adapter.replace(adapter.prepare(engine, new.exposes[0]))
+
+    with ships(tools=[CREW]) as (url, app, _):
+        assert asyncio.run(talk(f"{url}/mcp", app)) == ["crew", "sailors"]
+
+
+def test_callers_bring_keys_of_their_own() -> None:
+    """Two clients of one server never use each other's key."""
+
+    async def call(url: str, key: str) -> bool:
+        async with (
+            create_mcp_http_client(headers={"X-Api-Key": key} if key else {}) as http,
+            Client(streamable_http_client(url, http_client=http)) as client,
+        ):
+            return bool((await client.call_tool("secret", {})).is_error)
+
+    async def talk(url: str) -> list[bool]:
+        keys = ["ada", "bo", "", "ada"]
+        return [await call(url, key) for key in keys]
+
+    options = {"variable_headers": {"API_KEY": "X-Api-Key"}}
+    with ships(tools=[SECRET], options=options) as (url, _, recorder):
+        assert asyncio.run(talk(f"{url}/mcp")) == [False, False, True, False]
+        keys = [request.headers["x-key"] for request in recorder.received]
+        assert keys == ["ada", "bo", "ada"]
+
+
+def test_a_page_that_points_its_name_here_is_refused() -> None:
+    """DNS rebinding: what the browser calls the host is not this machine."""
+    with ships(tools=[CREW]) as (url, _, _recorder):
+        ping = {"id": 1, "method": "ping"}
+        assert post(f"{url}/mcp", ping, Host="evil.example").status_code == 421
+        evil = {"Origin": "http://evil.example"}
+        assert post(f"{url}/mcp", ping, **evil).status_code == 403
+
+
+def test_an_unreachable_upstream_over_http() -> None:
+    """P09: nobody listens there; the result says so."""
+    with ships(tools=[CREW]) as (url, _, recorder):
+        recorder.__exit__()
+
+        async def talk() -> str:
+            async with Client(f"{url}/mcp") as client:
+                result = await client.call_tool("crew", {})
+                assert result.is_error
+                return str(result.content[0].text)  # type: ignore[union-attr]
+
+        text = asyncio.run(talk())
+        assert text.startswith("crew: ")
+        assert text.endswith("hint: call again later")
+        assert recorder.url not in text
+
+
+# --- stdio --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a document on disk."""
+    path = tmp_path / "fleet.json"
+    path.write_text(json.dumps(document(tools=[CREW, GET, STAGES])))
+    return path
+
+
+def child(file: Path, url: str) -> subprocess.Popen[bytes]:
+    """Start a server on standard input and output."""
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(file), url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_four_lines_in_three_out(file: Path) -> None:
+    """P24: one line for each request, nothing else, and the end of input is the end."""
+    lines = [
+        {
+            "id": 1,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {"name": "test", "version": "1"},
+            },
+        },
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/list"},
+        {"id": 3, "method": "ping"},
+    ]
+    with child(file, "http://127.0.0.1:9") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(
+            b"".join(
+                json.dumps({"jsonrpc": "2.0", **line}).encode() + b"\n"
+                for line in lines
+            )
+        )
+        process.stdin.flush()
+        answers = [json.loads(process.stdout.readline()) for _ in range(3)]
+        assert sorted(answer["id"] for answer in answers) == [1, 2, 3]
+        # A line that is no message, and noise of the process itself, change nothing.
+        process.stdin.write(b"no json\n\n")
+        process.stdin.flush()
+        noise = process.stderr.readline()
+        assert noise == b"noise\n"
+        process.stdin.write(b'{"jsonrpc":"2.0","id":4,"method":"ping"}\n')
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 4
+        process.stdin.close()
+        assert process.stdout.read() == b""
+        assert process.wait(5) == 0
+
+
+def test_a_signal_ends_it(file: Path) -> None:
+    """SIGTERM ends a server that waits for input."""
+    with child(file, "http://127.0.0.1:9") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b'{"jsonrpc":"2.0","id":4,"method":"ping"}\n')
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 4
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(5) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_the_official_client_over_stdio(file: Path, mode: Any) -> None:
+    """A desktop agent starts the server, lists, calls, and is told of progress."""
+    told: list[Any] = []
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        told.append((done, total, message))
+
+    async def talk(url: str) -> None:
+        parameters = StdioServerParameters(
+            command=sys.executable, args=["-c", CHILD, str(file), url]
+        )
+        with open(os.devnull, "w") as nowhere:
+            transport = stdio_client(parameters, errlog=nowhere)
+            async with Client(transport, mode=mode) as client:
+                listed = await client.list_tools()
+                names = [tool.name for tool in listed.tools]
+                assert names == ["crew", "get", "stages"]
+                result = await client.call_tool("crew", {})
+                assert result.structured_content == {"result": [{"name": "Ada"}]}
+                failed = await client.call_tool("get", {})
+                assert failed.is_error
+                await client.call_tool("stages", {}, progress_callback=progress)
+
+    with Recorder(upstream) as recorder:
+        asyncio.run(talk(recorder.url))
+        assert recorder.received[0].line == "GET /crew HTTP/1.1"
+    assert told == [(1, 2, "ship"), (2, 2, "note")]
+
+
+def test_the_docker_engine_over_stdio() -> None:
+    """The shipped file is served as it is: every tool, in the order of the document."""
+
+    async def talk() -> list[str]:
+        arguments = [
+            "-c",
+            CHILD,
+            str(CAPABILITIES / "docker.yaml"),
+            "http://127.0.0.1:9",
+        ]
+        parameters = StdioServerParameters(command=sys.executable, args=arguments)
+        with open(os.devnull, "w") as nowhere:
+            async with Client(stdio_client(parameters, errlog=nowhere)) as client:
+                return [tool.name for tool in (await client.list_tools()).tools]
+
+    names = asyncio.run(talk())
+    assert len(names) == 105
+    assert names[:2] == ["list-containers", "create-container"]

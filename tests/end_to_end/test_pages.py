@@ -1,0 +1,548 @@
+"""The pages for people, in a browser: that of a REST adapter, that of the control port.
+
+They load nothing from elsewhere, can be used without a mouse, and complain of nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from end_to_end.test_serve import document, mcp, rest
+from support.browsing import Browser, browser
+from support.recorder import Received, Recorder, response
+from support.serving_process import Server, write
+
+ENTER, ESCAPE, TAB = "\ue007", "\ue00c", "\ue004"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Open a browser for all tests of this module."""
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(window: Browser) -> Iterator[Browser]:
+    """Return the browser, and see that nothing was wrong and nobody else was asked."""
+    window.dark(False)
+    window.forget()
+    yield window
+    assert window.complaints() == []
+    assert len(window.origins()) == 1
+
+
+@pytest.fixture
+def upstream() -> Iterator[Recorder]:
+    """Serve the upstream API."""
+    with Recorder(response('[{"id": 1}]')) as server:
+        yield server
+
+
+# --- the control port -----------------------------------------------------------------
+
+
+def _is_focused(page: Browser, key: str) -> bool:
+    return bool(page.run("return document.activeElement.dataset.key") == key)
+
+
+def test_the_control_page(tmp_path: Path, upstream: Recorder, page: Browser) -> None:
+    """Numbers appear and go on; a trace is opened, read and closed by keyboard."""
+    control = {"type": "control", "port": 0, "management": {"info": True}}
+    file = write(tmp_path / "s.yaml", document(rest(), mcp(), control))
+    with Server(file, "--base-uri", upstream.url, ready=3) as server:
+        shop = server.urls["shop"]
+        for path in ("/things", "/things", "/nothing"):
+            requests.get(shop + path, timeout=5)
+        page.open(server.urls["control"] + "/")
+        page.wait("document.title === 'Shop'")
+        assert page.text("#state") == "Up"
+        adapters = page.text("#adapters")
+        assert "shop-mcp" in adapters
+        assert adapters.count("started") == 3
+        assert "/things GET 0.0 2 0" in page.text("#operations").replace("–", "0.0")
+        assert "3\nrequests" in page.text("#figures")
+        # It is live: what comes now appears by itself.
+        upstream.answer = response("no", status="500 No")
+        requests.get(f"{shop}/things", timeout=5)
+        page.wait(
+            "document.querySelector('#figures').innerText.includes('4\\nrequests')"
+        )
+        assert "1\nerrors" in page.text("#figures")
+        assert page.text("#traces tbody tr").startswith("/things GET")
+        assert "ERROR" in page.text("#traces tbody tr")
+        # By keyboard alone, while the tables are made anew around it.
+        page.run("document.querySelector('#slow button').focus()")
+        for _ in page.all("#slow button"):
+            page.press(TAB)
+        key = page.run("return document.activeElement.dataset.key")
+        assert _is_focused(page, key)
+        requests.get(f"{shop}/things", timeout=5)
+        page.wait(
+            "document.querySelector('#figures').innerText.includes('5\\nrequests')"
+        )
+        assert _is_focused(page, key)
+        page.press(ENTER)
+        page.wait("document.querySelector('#trace').open")
+        assert page.text("#trace-title") == "/things GET"
+        spans = [row.text for row in page.all("#spans tbody tr")]
+        assert [row.split()[0] for row in spans] == ["rest.request", "http.client.GET"]
+        assert all(row.endswith("ERROR") for row in spans)
+        page.shot("control-trace")
+        page.press(ESCAPE)
+        assert page.wait("!document.querySelector('#trace').open")
+        assert _is_focused(page, key)
+        for is_dark in (False, True):
+            page.dark(is_dark)
+            page.shot(f"control-{'dark' if is_dark else 'light'}")
+            for part in ("h1", "h2", ".soft", ".good", ".bad", "td", "th"):
+                assert page.contrast(part) >= 4.5, (part, is_dark)
+        assert server.stop() == 0
+
+
+def test_a_control_page_with_nothing_to_tell(
+    tmp_path: Path, upstream: Recorder, page: Browser
+) -> None:
+    """What is off is said to be off, and not asked for again and again."""
+    off = {"enabled": False}
+    control = {"type": "control", "port": 0, "observability": off}
+    file = write(tmp_path / "s.yaml", document(rest(), control))
+    with Server(file, "--base-uri", upstream.url, ready=2) as server:
+        page.open(server.urls["control"] + "/")
+        page.wait("document.querySelector('#state').innerText === 'Up'")
+        assert page.text("#operations tbody") == "metrics are off"
+        assert page.text("#traces tbody") == "traces are off"
+        assert page.all("#figures li") == []
+        time.sleep(2.5)
+        assert page.complaints() == []
+        assert server.stop() == 0
+        page.wait("document.querySelector('#state').innerText.startsWith('No answer')")
+        page.expected = ("ERR_CONNECTION_REFUSED",)
+
+
+# --- the page of a REST adapter -------------------------------------------------------
+
+OPEN = "details.op[open]"
+
+
+def answered(page: Browser, selector: str = OPEN) -> str:
+    """Wait for the answer of the open operation; return the line that says how it was."""
+    page.wait(
+        f"/ bytes$|bytes,|No answer|Stopped|characters/.test("
+        f"document.querySelector('{selector} [role=status]').innerText)"
+        f" && !/still/.test(document.querySelector('{selector} [role=status]').innerText)"
+    )
+    return page.text(f"{selector} [role=status]")
+
+
+def of(received: Received) -> Any:
+    """Return the JSON of a request."""
+    return json.loads(received.body)
+
+
+def test_a_large_api(upstream: Recorder, page: Browser) -> None:
+    """105 operations appear at once; one is found, opened and sent by keyboard."""
+    upstream.answer = response(
+        '[{"Id": "8dfa", "Names": ["/calm"], "Image": "busybox", "State": "running"}]'
+    )
+    file = ROOT / "capabilities" / "docker.yaml"
+    words = ("--adapter", "docker-rest", "--port", "0", "--base-uri", upstream.url)
+    with Server(file, *words) as server:
+        page.open(f"{server.urls['docker-rest']}/docs")
+        page.wait("document.querySelectorAll('details.op').length === 105")
+        # No form is made before it is looked at.
+        assert page.all(".op form") == []
+        took = page.run(
+            "const t = performance.now(); listOperations(); document.body.offsetHeight;"
+            "return performance.now() - t"
+        )
+        assert took < 500
+        assert page.text("#count") == "105 operations"
+        page.press("/")
+        page.press("containers list")
+        page.wait("document.querySelector('#count').innerText.startsWith('3 ')")
+        page.press(TAB, TAB)
+        assert page.focused.text.startswith("GET\n/containers/json")
+        page.press(ENTER)
+        page.wait(f"document.querySelector('{OPEN} form')")
+        assert "#" in page.driver.current_url
+        page.press(TAB)
+        page.press("true", ENTER)
+        assert answered(page).startswith("200 OK · ")
+        assert upstream.last.target == "/containers/json?all=true"
+        assert '"name": "/calm"' in page.text(f"{OPEN} pre[aria-label=response]")
+        line = page.text(f"{OPEN} .curl")
+        assert line == (
+            f"curl --globoff '{server.urls['docker-rest']}/containers/json?all=true'"
+        )
+        found = subprocess.run(
+            ["sh", "-c", f"{line} --silent"], capture_output=True, check=True, text=True
+        )
+        assert json.loads(found.stdout)[0]["name"] == "/calm"
+        for is_dark in (False, True):
+            page.dark(is_dark)
+            page.shot(f"explorer-{'dark' if is_dark else 'light'}")
+            parts = ("h1", "h2", ".what", ".method.get", ".path", ".kind", "pre", "p")
+            for part in (*parts, f"{OPEN} .status", f"{OPEN} button.send"):
+                assert page.contrast(part) >= 4.5, (part, is_dark)
+        page.open(page.driver.current_url)
+        page.wait(f"document.querySelector('{OPEN} form')")
+        assert server.stop() == 0
+
+
+CONSUMES = {
+    "type": "http",
+    "namespace": "api",
+    "baseUri": "http://127.0.0.1:9",
+    "resources": [
+        {
+            "name": "r",
+            "path": "/r",
+            "operations": [
+                {
+                    "name": "make",
+                    "method": "POST",
+                    "body": {
+                        "type": "json",
+                        "data": {"name": "{{name}}", "tons": "{{tons}}",
+                                 "tags": "{{tags}}", "kind": "{{kind}}"},
+                    },
+                },
+                {
+                    "name": "send",
+                    "method": "PUT",
+                    "body": {
+                        "type": "multipartForm",
+                        "data": {"title": "{{title}}", "file": "{{file}}"},
+                    },
+                },
+                {"name": "raw", "method": "PATCH"},
+            ],
+        },
+        {
+            "name": "f",
+            "path": "/f/{{path}}",
+            "operations": [
+                {
+                    "name": "get",
+                    "method": "GET",
+                    "inputParameters": [
+                        {"name": "X-Tone", "in": "header"},
+                        {"name": "crumb", "in": "cookie"},
+                        {"name": "path", "in": "path"},
+                        {"name": "n", "in": "query"},
+                    ],
+                }
+            ],
+        },
+    ],
+}  # fmt: skip
+
+
+def _input(name: str, in_: str, **more: Any) -> Any:
+    return {"name": name, "in": in_, **more}
+
+
+RESOURCES = [
+    {
+        "path": "/ships",
+        "operations": [
+            {
+                "method": "POST",
+                "name": "make",
+                "call": "api.make",
+                "inputParameters": [
+                    _input("name", "body", type="string", required=True),
+                    _input("tons", "body", type="number", description="Of water."),
+                    _input("tags", "body", type="array"),
+                    _input("kind", "body", type="string", enum=["tug", "ferry"]),
+                ],
+            },
+            {"method": "PUT", "name": "send", "call": "api.send"},
+            {"method": "PATCH", "name": "raw", "call": "api.raw"},
+        ],
+    },
+    {
+        "path": "/files/{path}",
+        "operations": [
+            {
+                "method": "GET",
+                "name": "get",
+                "call": "api.get",
+                "inputParameters": [
+                    _input("path", "path"),
+                    _input("X-Tone", "header"),
+                    _input("crumb", "cookie"),
+                    _input("n", "query", type="integer"),
+                ],
+            }
+        ],
+    },
+]
+
+
+@pytest.fixture
+def ships(tmp_path: Path, upstream: Recorder) -> Iterator[Server]:
+    """Serve an API with a form of each kind, below a prefix."""
+    data = document({"type": "rest", "namespace": "fleet", "resources": RESOURCES})
+    data["capability"]["consumes"] = [CONSUMES]
+    file = write(tmp_path / "s.yaml", data)
+    words = ("--base-uri", upstream.url, "--single-port", "0")
+    with Server(file, *words) as server:
+        yield server
+        assert server.stop() == 0
+
+
+def opened(page: Browser, server: Server, path: str, name: str = "fleet") -> None:
+    """Open the page with one operation open."""
+    page.open(f"{server.urls[name]}/docs")
+    page.wait(
+        "[...document.querySelectorAll('details.op')].find(n =>"
+        f" n.querySelector('summary').innerText.replace(/\\s+/g, ' ') === '{path}'"
+        " && (n.open = true))"
+    )
+    page.wait(f"document.querySelector('{OPEN} form')")
+
+
+def fill(page: Browser, **values: str) -> None:
+    """Fill in the form of the open operation, by the labels of its fields."""
+    for name, value in values.items():
+        label = page.run(
+            f"return [...document.querySelectorAll('{OPEN} label')].find(n =>"
+            " n.firstChild.textContent === arguments[0]).htmlFor",
+            name.replace("__", "-"),
+        )
+        field = page.driver.find_element("id", label)
+        field.send_keys(value)
+
+
+def send(page: Browser) -> None:
+    """Press Send."""
+    page.one(f"{OPEN} button.send").click()
+
+
+def test_a_form_becomes_json(ships: Server, upstream: Recorder, page: Browser) -> None:
+    """Typed fields, a required one, a choice; what was sent is what the API gets."""
+    opened(page, ships, "POST /ships")
+    assert [note.text for note in page.all(f"{OPEN} .note")] == ["Of water."]
+    send(page)
+    # The browser itself asks for what is required.
+    assert page.run("return document.activeElement.id").endswith("-body-name")
+    assert upstream.received == []
+    fill(page, name="Café 'n' $x", tons="12.5", tags='["a", "b"]', kind="ferry")
+    send(page)
+    assert answered(page).startswith("200 OK")
+    sent = {"name": "Café 'n' $x", "tons": 12.5, "tags": ["a", "b"], "kind": "ferry"}
+    assert of(upstream.last) == sent
+    line = page.text(f"{OPEN} .curl")
+    subprocess.run(["sh", "-c", f"{line} --silent"], check=True, capture_output=True)
+    assert [of(received) for received in upstream.received] == [sent, sent]
+
+
+def test_an_answer_that_is_an_error(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """Its status and what the server says of it are shown."""
+    page.expected = ("status of 400", "status of 502")
+    opened(page, ships, "POST /ships")
+    fill(page, name="x", tons="heavy")
+    send(page)
+    assert answered(page).startswith("400 ")
+    text = page.text(f"{OPEN} pre[aria-label=response]")
+    assert '"urn:naftiko:problem:arguments"' in text
+    assert "tons" in text
+    assert page.contrast(f"{OPEN} .status.bad") >= 4.5
+    page.shot("explorer-error")
+    page.shot("explorer-error")
+    upstream.answer = response('{"why": "no"}', status="500 No")
+    page.driver.find_element("css selector", f"{OPEN} [id$=-body-tons]").clear()
+    send(page)
+    page.wait(f"/^50/.test(document.querySelector('{OPEN} [role=status]').innerText)")
+
+
+def test_a_file(
+    ships: Server, upstream: Recorder, page: Browser, tmp_path: Path
+) -> None:
+    """A field may be a file, and so may a whole body."""
+    file = tmp_path / "ship's.bin"
+    file.write_bytes(bytes(range(256)))
+    opened(page, ships, "PUT /ships")
+    fill(page, title="Tug")
+    page.one(f"{OPEN} [id$=-body-file-file]").send_keys(str(file))
+    send(page)
+    assert answered(page).startswith("200 OK")
+    assert upstream.last.headers["content-type"].startswith("multipart/form-data")
+    assert bytes(range(256)) in upstream.last.body
+    assert b'name="title"' in upstream.last.body
+    line = page.text(f"{OPEN} .curl")
+    assert line.endswith("--form title=Tug --form 'file=@ship'\\''s.bin'")
+    subprocess.run(
+        ["sh", "-c", f"{line} --silent"], check=True, capture_output=True, cwd=tmp_path
+    )
+    assert bytes(range(256)) in upstream.last.body
+    opened(page, ships, "PATCH /ships")
+    page.one(f"{OPEN} textarea").send_keys("not JSON")
+    send(page)
+    answered(page)
+    assert upstream.last.body == b"not JSON"
+    page.one(f"{OPEN} input[type=file]").send_keys(str(file))
+    send(page)
+    page.wait(f"document.querySelector('{OPEN} .curl')?.innerText.includes('@ship')")
+    answered(page)
+    assert upstream.last.body == bytes(range(256))
+
+
+def test_every_place_of_a_parameter(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """Path with several segments, header, cookie and query; no cookie is left over."""
+    opened(page, ships, "GET /files/{path}")
+    fill(page, path="a b/ü", X__Tone="loud", crumb="c=1;", n="7")
+    send(page)
+    assert answered(page).startswith("200 OK")
+    got = upstream.last
+    assert got.target == "/f/a%20b/%C3%BC?n=7"
+    assert got.headers["x-tone"] == "loud"
+    assert "crumb=" in got.headers["cookie"]
+    assert page.run("return document.cookie") == ""
+    line = page.text(f"{OPEN} .curl")
+    assert "--cookie crumb=c%3D1%3B" in line
+    subprocess.run(["sh", "-c", f"{line} --silent"], check=True, capture_output=True)
+    again = upstream.last
+    assert (again.target, again.headers["cookie"]) == (
+        got.target,
+        got.headers["cookie"],
+    )
+
+
+def test_copying_sends_nothing(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """The command of what is typed, without doing it."""
+    opened(page, ships, "GET /files/{path}")
+    fill(page, path="x")
+    page.one(f"{OPEN} .actions button:not(.send)").click()
+    page.wait(f"document.querySelector('{OPEN} .curl')")
+    assert page.text(f"{OPEN} .curl").endswith("/fleet/files/x")
+    assert upstream.received == []
+
+
+def test_an_answer_that_never_ends(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """Send becomes Stop, which ends the waiting."""
+
+    def never(_: Received) -> bytes | None:
+        time.sleep(5)
+        return None
+
+    upstream.answer = never
+    opened(page, ships, "GET /files/{path}")
+    fill(page, path="x")
+    send(page)
+    assert page.text(f"{OPEN} [role=status]") == "Waiting…"
+    assert page.text(f"{OPEN} button.send") == "Stop"
+    send(page)
+    assert answered(page).startswith("Stopped after")
+    assert page.text(f"{OPEN} button.send") == "Send"
+
+
+def test_a_large_answer_is_cut(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """A page does not choke on megabytes."""
+    upstream.answer = response("x" * 3_000_000, content_type="text/plain")
+    opened(page, ships, "GET /files/{path}")
+    fill(page, path="x")
+    send(page)
+    assert answered(page).endswith(
+        "3,000,000 bytes, the first 200,000 characters shown"
+    )
+    length = (
+        f"document.querySelector('{OPEN} pre[aria-label=response]').innerText.length"
+    )
+    assert page.run(f"return {length}") == 200_000
+
+
+def test_a_path_that_is_not_there_and_one_that_says_nothing(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """An empty answer is said to be one; a search without result, too."""
+    upstream.answer = response("", status="204 No Content")
+    opened(page, ships, "GET /files/{path}")
+    fill(page, path="x")
+    send(page)
+    assert answered(page).startswith("204 ")
+    assert page.text(f"{OPEN} pre[aria-label=response]") == "(empty)"
+    page.one("#search").send_keys("no such thing")
+    page.wait("!document.querySelector('#empty').hidden")
+    assert page.text("#count") == "0 operations"
+
+
+@pytest.mark.parametrize(
+    ("authentication", "typed", "shown"),
+    [
+        (
+            {"type": "bearer", "token": "s3cr3t-token"},
+            "Bearer s3cr3t-token",
+            '"Authorization: Bearer $BEARER"',
+        ),
+        (
+            {"type": "apikey", "key": "X-Key", "value": "s3cr3t-key"},
+            "s3cr3t-key",
+            '"X-Key: $APIKEY"',
+        ),
+        (
+            {"type": "apikey", "key": "k", "value": "s3cr3t&", "placement": "query"},
+            "s3cr3t&",
+            "'?k='\"$APIKEY\"",
+        ),
+    ],
+)
+def test_credentials(
+    tmp_path: Path,
+    upstream: Recorder,
+    page: Browser,
+    authentication: Any,
+    typed: str,
+    shown: str,
+) -> None:
+    """Without them the page asks; they go with each request, and into no command."""
+    page.expected = ("status of 401",)
+    guarded = rest(authentication=authentication)
+    file = write(tmp_path / "s.yaml", document(guarded))
+    with Server(file, "--base-uri", upstream.url) as server:
+        page.open(f"{server.urls['shop']}/docs")
+        page.wait("document.querySelector('#token')")
+        assert page.run("return document.activeElement.id") == "token"
+        page.press("wrong", ENTER)
+        page.wait("document.querySelector('#token')?.value === ''")
+        page.shot("explorer-credentials")
+        page.press(typed, ENTER)
+        page.wait("document.querySelectorAll('details.op').length === 1")
+        page.run("document.querySelector('details.op').open = true")
+        page.wait(f"document.querySelector('{OPEN} form')")
+        send(page)
+        assert answered(page).startswith("200 OK")
+        line = page.text(f"{OPEN} .curl")
+        assert shown in line
+        assert "s3cr3t" not in page.run("return document.body.innerText")
+        secret = authentication.get("token") or authentication["value"]
+        name = "BEARER" if "token" in authentication else "APIKEY"
+        value = secret.replace("&", "%26")
+        found = subprocess.run(
+            ["sh", "-c", f"{name}='{value}'; {line} --silent"],
+            capture_output=True,
+            check=True,
+        )
+        assert json.loads(found.stdout) == [{"id": 1}]
+        assert server.stop() == 0

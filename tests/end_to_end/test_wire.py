@@ -1,0 +1,149 @@
+"""Every placing rule, byte for byte, as a server on loopback receives it.
+
+The cases are those of `tests/test_request.py`; what they say about a request must be
+what arrives. What is about the connection itself is written out here.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import naftiko
+from consumes.test_request import check_raises, loaded
+from support.building import capability
+from support.casefiles import cases
+from support.recorder import Recorder, response
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Recorder]:
+    """Give a server that answers `{}` to everything."""
+    with Recorder() as recorder:
+        yield recorder
+
+
+@pytest.mark.parametrize("case", cases("consumes/cases"))
+def test_case_on_the_wire(case: dict[str, Any], server: Recorder) -> None:
+    """What arrives is what the case says; what is refused never arrives."""
+    base = case.get("consumes", {}).get("baseUri", "http://127.0.0.1:9")
+    before = len(server.received)
+    uri = server.url + base.removeprefix("http://127.0.0.1:9")
+    with loaded(case, base_uri=uri) as api:
+        act = lambda: api.exchange(  # noqa: E731
+            "api.op", case.get("arguments", {}), raise_for_status=False
+        )
+        if "raises" in case:
+            check_raises(case, act)
+            assert len(server.received) == before
+            return
+        if case.get("operation", {}).get("outputRawFormat", "json") == "json":
+            act()
+        else:
+            with pytest.raises(naftiko.OutputError):
+                act()
+    got = server.last
+    assert got.line == f"{got.method} {got.target} HTTP/1.1"
+    assert got.method == case.get("operation", {}).get("method", "GET")
+    if "target" in case:
+        assert got.target == case["target"]
+    for name, value in case.get("headers", {}).items():
+        assert got.headers[name.lower()] == value
+    for name in case.get("absent", ()):
+        assert name.lower() not in got.headers
+    if "body" in case:
+        assert got.body == case["body"].encode()
+        assert got.headers["content-length"] == str(len(got.body))
+
+
+def test_the_whole_request_byte_for_byte(server: Recorder) -> None:
+    """Nothing is sent that nobody asked for."""
+    operation = {"method": "POST", "body": {"type": "json", "data": {"a": "{{a}}"}}}
+    with capability(operation, base_uri=server.url + "/v1") as api:
+        api.call("api.op", a=1)
+    got = server.last
+    encodings = got.headers["accept-encoding"]
+    assert got.head.decode().split("\r\n") == [
+        "POST /v1/x HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        f"User-Agent: naftiko/{naftiko.__version__}",
+        f"Accept-Encoding: {encodings}",
+        "Accept: application/json, */*;q=0.5",
+        "Content-Type: application/json",
+        "Content-Length: 7",
+    ]
+    assert encodings.split(", ")[:2] == ["gzip", "deflate"]
+    assert got.body == b'{"a":1}'
+
+
+def test_a_get_has_no_body_headers(server: Recorder) -> None:
+    """A GET has neither a length nor a content type."""
+    with capability(base_uri=server.url) as api:
+        api.call("api.op")
+    assert "content-length" not in server.last.headers
+    assert "content-type" not in server.last.headers
+
+
+def test_a_file_is_streamed_from_disk(server: Recorder, tmp_path: Path) -> None:
+    """A path is sent with its length, an open file as well, from where it stands."""
+    file = tmp_path / "data.bin"
+    content = bytes(range(256)) * 5000
+    file.write_bytes(content)
+    with capability({"method": "PUT"}, base_uri=server.url) as api:
+        api.call("api.op", body=file)
+        assert server.last.body == content
+        assert server.last.headers["content-length"] == str(len(content))
+        with file.open("rb") as stream:
+            stream.seek(1000)
+            api.call("api.op", body=stream)
+        assert server.last.body == content[1000:]
+
+
+def test_a_stream_without_a_length_is_chunked(server: Recorder) -> None:
+    """What cannot be measured is sent in chunks."""
+
+    class Pipe(io.RawIOBase):
+        def __init__(self) -> None:
+            self.parts = [b"one", b"two", b""]
+
+        def readable(self) -> bool:
+            return True
+
+        def seekable(self) -> bool:
+            return False
+
+        def read(self, size: int = -1) -> bytes:
+            return self.parts.pop(0)
+
+    with capability({"method": "POST"}, base_uri=server.url) as api:
+        api.call("api.op", body=Pipe())
+    assert server.last.body == b"onetwo"
+    assert server.last.headers["transfer-encoding"] == "chunked"
+
+
+def test_unix_socket(tmp_path: Path) -> None:
+    """`unix:///path.sock` and `http+unix://%2Fpath.sock` reach a socket file."""
+    path = tmp_path / "s.sock"
+    with Recorder(response("[1]"), path=str(path)) as server:
+        with capability({"resourcePath": "/a/{x}"}, base_uri=f"unix://{path}") as api:
+            assert api.call("api.op", x="b c") == [1]
+        encoded = str(path).replace("/", "%2F")
+        with capability(base_uri=f"http+unix://{encoded}/v1") as api:
+            assert api.call("api.op") == [1]
+        first, second = server.received
+        assert first.target == "/a/b%20c"
+        assert first.headers["host"] == "localhost"
+        assert second.target == "/v1/x"
+        with capability(base_uri=f"unix://{path}.gone") as api:
+            with pytest.raises(naftiko.TransportError, match=r"s\.sock\.gone.*No such"):
+                api.call("api.op")
+
+
+def test_bracketed_host(server: Recorder) -> None:
+    """An IPv6 address keeps its brackets in the URL."""
+    api = capability(base_uri="http://[::1]:8080/v1")
+    assert api.request("api.op").url == "http://[::1]:8080/v1/x"

@@ -1,0 +1,203 @@
+"""Errors as problem documents (RFC 9457): statuses, members, and nothing secret."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naftiko import errors
+from naftiko.errors import (
+    ArgumentError,
+    CallError,
+    OutputError,
+    RequestTimeout,
+    StatusError,
+    TransportError,
+    UnboundVariable,
+    UnresolvedCall,
+    UnusableOperation,
+)
+from naftiko.exposes.http.problems import (
+    KIND_OF,
+    KINDS,
+    TYPE_PREFIX,
+    HttpProblem,
+    missing_header,
+    problem_of,
+    status_answer,
+    wrong_arguments,
+)
+from naftiko.functions.arguments import WrongArgument
+from naftiko.masking import Secret
+from naftiko.transport.messages import Request, Response
+
+SECRET = "s3cret-t0ken"
+REQUEST = Request(
+    "GET",
+    f"http://inside.test/x?key={SECRET}",
+    {"Authorization": f"Bearer {SECRET}"},
+    secrets=(Secret("TOKEN", SECRET), Secret("REGION", "eu")),
+)
+
+
+def _every_call_error() -> list[type[CallError]]:
+    found = [CallError]
+    for kind in found:
+        found += [k for k in kind.__subclasses__() if k not in found]
+    return [
+        k for k in found if k.__module__ == "naftiko.errors" and k.__name__[0] != "_"
+    ]
+
+
+@pytest.mark.parametrize("kind", _every_call_error(), ids=lambda kind: kind.__name__)
+def test_every_error_has_a_problem(kind: type[CallError]) -> None:
+    """Each class of errors that a run can raise is mapped by name."""
+    assert kind in KIND_OF
+    problem = problem_of(kind("what went wrong")).document("id-1")
+    assert problem["type"].removeprefix(TYPE_PREFIX) in KINDS
+    assert 400 <= problem["status"] <= 599
+    assert problem["title"]
+    assert problem["requestId"] == "id-1"
+
+
+def test_every_kind_is_documented() -> None:
+    """`docs/serve.md` has one row for each kind of problem, with its status."""
+    text = (Path(__file__).parents[3] / "docs" / "serve.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (\d{3}|4xx) \|", text, re.MULTILINE))
+    statuses = {kind: str(status) for kind, (status, _) in KINDS.items()}
+    statuses["refused"] = "4xx"
+    assert rows == statuses
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (ArgumentError("x", missing=["a"]), 400, "arguments"),
+        (UnboundVariable("x", name="TOKEN"), 500, "configuration"),
+        (UnresolvedCall("x"), 501, "unresolved-call"),
+        (UnusableOperation("x"), 501, "unusable-operation"),
+        (TransportError("x"), 502, "unreachable"),
+        (RequestTimeout("x"), 504, "timeout"),
+        (StatusError("a.b: 500", status=500), 502, "upstream"),
+        (OutputError("x"), 500, "output"),
+        (CallError("x"), 500, "failed"),
+        (CallError("x", code="U-base-uri-unresolved"), 500, "configuration"),
+        (ArgumentError("x", code="U-base-uri-unresolved"), 500, "configuration"),
+    ],
+)
+def test_statuses(error: CallError, status: int, kind: str) -> None:
+    """An error is the caller's fault, the document's, the operator's or upstream's."""
+    problem = problem_of(error).document()
+    assert (problem["status"], problem["type"]) == (status, TYPE_PREFIX + kind)
+
+
+def test_what_is_wrong_with_the_document_is_not_the_callers_fault() -> None:
+    """An error that was found when the document was read is a 501."""
+    for error in (CallError("x"), ArgumentError("x"), OutputError("x")):
+        assert problem_of(error, is_compiled=True).code == 501
+
+
+def test_every_wrong_argument_is_named() -> None:
+    """The problem names them one by one, and its detail all of them."""
+    wrong = [
+        WrongArgument("id", "path", "is not a number"),
+        WrongArgument("who", "", "is missing"),
+    ]
+    document = wrong_arguments(wrong).document()
+    assert document["errors"] == [
+        {"name": "id", "in": "path", "detail": "is not a number"},
+        {"name": "who", "detail": "is missing"},
+    ]
+    assert document["detail"] == "'id' is not a number; 'who' is missing"
+    named = problem_of(ArgumentError("x", missing=["a"], unknown=["b"])).document()
+    assert [error["name"] for error in named["errors"]] == ["a", "b"]
+
+
+def test_the_answer_of_a_problem() -> None:
+    """A problem is sent as its own media type, with its own headers."""
+    answer = missing_header("X-Token").answer("id-1")
+    assert (answer.status, answer.content_type) == (401, "application/problem+json")
+    assert dict(answer.headers) == {"WWW-Authenticate": 'Header name="X-Token"'}
+    assert HttpProblem("not-found").document() == {
+        "type": "urn:naftiko:problem:not-found",
+        "title": "Nothing is served at this path",
+        "status": 404,
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransportError(
+            f"GET {REQUEST.shown_url}: no connection (refused {SECRET})", request=REQUEST
+        ),
+        RequestTimeout(f"GET {REQUEST.shown_url}: timed out", request=REQUEST),
+        TransportError(
+            f"step 's': GET {REQUEST.shown_url}, redirected to http://inside.test:1/:"
+            " no connection",
+            request=REQUEST,
+        ),
+        UnboundVariable(f"the variable 'TOKEN' in /etc/{SECRET} has no value", name="TOKEN"),
+        StatusError(
+            f"a.b: 500 Oops: {SECRET}",
+            status=500,
+            request=REQUEST,
+            response=Response(500, {}, SECRET.encode(), reason="Oops"),
+        ),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_nothing_of_the_inside_is_shown(error: CallError) -> None:
+    """Neither secrets, nor hosts, nor names of variables reach a caller."""
+    text = problem_of(error).answer("id").body.decode()
+    assert SECRET not in text
+    assert "inside.test" not in text
+    assert "TOKEN' " not in text
+
+
+def _failed(status: int, body: bytes, value: Any = None, **more: Any) -> StatusError:
+    error = StatusError(
+        f"a.b: {status}: said",
+        status=status,
+        request=REQUEST,
+        response=Response(status, {"Content-Type": "text/plain", **more}, body),
+    )
+    error.value = value
+    return error
+
+
+def test_what_an_api_repeats_is_masked_where_it_is_secret() -> None:
+    """A credential is masked in an error that is passed on; a short word is not."""
+    answer = status_answer(_failed(403, f"eu: {SECRET} denied".encode()))
+    assert answer.body == b"eu: $TOKEN denied"
+    answer = status_answer(_failed(403, b"", value={"said": SECRET}))
+    assert answer.body == b'{"said":"$TOKEN"}'
+
+
+def test_bytes_that_are_no_text_survive_masking() -> None:
+    """A binary error body is passed on byte for byte."""
+    content = bytes(range(256))
+    assert status_answer(_failed(400, content)).body == content
+
+
+@pytest.mark.parametrize("value", ["7", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_retry_after_is_passed_on(value: str) -> None:
+    """A caller learns when the upstream API wants to be asked again."""
+    for status in (429, 503):
+        answer = status_answer(_failed(status, b"x", **{"Retry-After": value}))
+        assert dict(answer.headers)["Retry-After"] == value
+
+
+@pytest.mark.parametrize("value", ["", "x" * 99, "a\r\nb"])
+def test_retry_after_that_is_none_is_not(value: str) -> None:
+    """What cannot be a value of `Retry-After` stays where it is."""
+    answer = status_answer(_failed(503, b"x", **{"Retry-After": value}))
+    assert "Retry-After" not in dict(answer.headers)
+
+
+def test_errors_of_the_library_that_are_not_of_calls_are_not_mapped() -> None:
+    """Only what a call can raise is answered; the rest ends the start."""
+    assert not any(issubclass(kind, errors.DocumentError) for kind in KIND_OF)

@@ -1,0 +1,77 @@
+"""Exposed outputs: each case in `tests/functions/cases/shapes/` is outputs, a body and a value.
+
+Run one with `pytest tests/test_shapes.py -k "part of its name"`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naftiko.errors import OutputError
+from naftiko.functions.shapes import compile_mock, compile_shape, convert
+from support.casefiles import cases
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("case", cases("functions/cases/shapes", "mapped", "identity"))
+def test_value(case: Any) -> None:
+    """A body becomes the value that the outputs describe."""
+    shape = compile_shape(case["outputs"])
+    value = shape.apply(case["body"])
+    assert shape.is_identity == case.get("identity", not case["outputs"])
+    if case.get("shaped", True):
+        assert value == case["value"]
+        assert type(value) is type(case["value"])
+    else:
+        assert value is None or not shape.is_declared
+        assert case["value"] == case["body"]
+
+
+@pytest.mark.parametrize("case", cases("functions/cases/shapes", "mock"))
+def test_mock(case: Any) -> None:
+    """A unit without a call answers its static outputs."""
+    arguments = case.get("given", {})
+    built = compile_mock(case["mock"]).build(lambda ref: arguments.get(ref.name, ""))
+    assert built == case["value"]
+
+
+@given(_JSON, _JSON)
+def test_any_outputs_with_any_body(outputs: Any, body: Any) -> None:
+    """Whatever stands in the document, shaping gives a value or names a path."""
+    try:
+        shape = compile_shape(outputs)
+    except OutputError:
+        return
+    shape.apply(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("nan", "number", "nan"),
+        ("1e400", "number", "1e400"),
+        ("maybe", "boolean", "maybe"),
+        ('{"a": 1}', "object", {"a": 1}),
+        ("[1]", "array", [1]),
+        ("[1]", "object", "[1]"),
+        ("{", "object", "{"),
+        ("[" * 100_000, "array", "[" * 100_000),
+        (True, "string", "true"),
+        (" 12 ", "integer", 12),
+    ],
+)
+def test_what_cannot_be_converted_stays(text: Any, kind: str, value: Any) -> None:
+    """A static value that is none of its declared type is left as it is."""
+    assert convert(text, kind) == value

@@ -1,0 +1,28 @@
+"""Read the case files beside their tests: lists of mappings with a `name` each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+TESTS = Path(__file__).parents[1]
+
+
+def cases(folder: str, *topics: str) -> list[Any]:
+    """Return the cases of a folder below `tests/`, or of some files in it."""
+    reader = YAML(typ="safe", pure=True)
+    files = (
+        [TESTS / folder / f"{topic}.yaml" for topic in topics]
+        if topics
+        else sorted((TESTS / folder).glob("*.yaml"))
+    )
+    found = [
+        pytest.param(case, id=f"{file.stem}: {case['name']}")
+        for file in files
+        for case in reader.load(file.read_text("utf-8"))
+    ]
+    assert found, f"no cases in {folder}"
+    return found

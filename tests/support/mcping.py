@@ -1,0 +1,263 @@
+"""MCP adapters for tests, and ways to talk to them that hide nothing of the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+
+import naftiko
+from naftiko.exposes.engine import Engine
+from naftiko.exposes.mcp.app import McpApp
+from naftiko.exposes.mcp.sdk import MODERN_PROTOCOL_VERSIONS
+from naftiko.exposes.options import Options
+from naftiko.transport.messages import Response
+from support.asgi_client import AsyncStub
+
+HANDSHAKES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+MODERN = "2026-07-28"
+REVISIONS = (*HANDSHAKES, MODERN)
+_META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+}
+
+CONSUMES: dict[str, Any] = {
+    "type": "http",
+    "namespace": "api",
+    "baseUri": "http://upstream.test",
+    "resources": [
+        {
+            "name": "ships",
+            "path": "/ships",
+            "operations": [
+                {
+                    "name": "list",
+                    "method": "GET",
+                    "description": "List ships.",
+                    "inputParameters": [
+                        {"name": "flag", "in": "query", "description": "Country."},
+                        {"name": "limit", "in": "query", "type": "integer"},
+                        {"name": "sunk", "in": "query", "type": "boolean"},
+                    ],
+                },
+                {
+                    "name": "build",
+                    "method": "POST",
+                    "body": {"type": "json", "data": {"name": "{{name}}"}},
+                },
+            ],
+        },
+        {
+            "name": "ship",
+            "path": "/ships/{id}",
+            "operations": [
+                {"name": "get", "method": "GET"},
+                {"name": "scrap", "method": "DELETE"},
+            ],
+        },
+        {
+            "name": "crew",
+            "path": "/crew",
+            "operations": [{"name": "crew", "method": "GET"}],
+        },
+        {
+            "name": "notes",
+            "path": "/notes",
+            "operations": [
+                {"name": "notes", "method": "GET", "outputRawFormat": "text"}
+            ],
+        },
+        {
+            "name": "vessels",
+            "path": "/vessels",
+            "operations": [
+                {"name": "vessels", "method": "GET", "outputRawFormat": "xml"}
+            ],
+        },
+        {
+            "name": "secret",
+            "path": "/secret",
+            "operations": [
+                {
+                    "name": "secret",
+                    "method": "GET",
+                    "inputParameters": [
+                        {"name": "X-Key", "in": "header", "value": "{{API_KEY}}"}
+                    ],
+                }
+            ],
+        },
+    ],
+}
+BINDS = [{"namespace": "env", "keys": {"API_KEY": "NAFTIKO_TEST_API_KEY"}}]
+
+
+def document(**adapter: Any) -> dict[str, Any]:
+    """Return a document with one MCP adapter, `fleet`, that has these keys."""
+    return {
+        "naftiko": "1.0.0-alpha2",
+        "info": {"label": "Fleet", "description": "Ships."},
+        "binds": BINDS,
+        "capability": {
+            "consumes": [CONSUMES],
+            "aggregates": adapter.pop("aggregates", []),
+            "exposes": [{"type": "mcp", "namespace": "fleet", "port": 3010, **adapter}],
+        },
+    }
+
+
+def parts(source: Any, upstream: AsyncStub) -> tuple[Engine, Any]:
+    """Return the engine and the adapter of a document."""
+    capability = naftiko.load(source, schema=None)
+    return Engine(capability, upstream), capability.exposes[0]
+
+
+def mcp_app(
+    answer: Any = None, *, options: Options = Options(), **adapter: Any
+) -> tuple[McpApp, AsyncStub]:
+    """Return an adapter and what stands for its upstream API; see `document`."""
+    upstream = AsyncStub(answer)
+    return McpApp(*parts(document(**adapter), upstream), options), upstream
+
+
+def answering(answers: Any) -> Any:
+    """Return what answers `METHOD /path?query` from a mapping; 404 for all others.
+
+    A value is JSON, or a mapping with `status`, `text`, `bytes` or `type` that says
+    more of the response; an exception is raised.
+    """
+
+    def answer(request: naftiko.Request) -> Any:
+        target = request.url.removeprefix("http://upstream.test")
+        found = answers.get(f"{request.method} {target}", _NOTHING)
+        if isinstance(found, Exception):
+            return found
+        kind, status, content = "application/json", 200, found
+        if isinstance(found, dict) and found.keys() & {"status", "text", "bytes"}:
+            status = found.get("status", 200)
+            kind = found.get("type", "text/plain" if "text" in found else kind)
+            content = found.get("body")
+        if isinstance(found, dict) and "text" in found:
+            body = found["text"].encode()
+        elif isinstance(found, dict) and "bytes" in found:
+            body = bytes.fromhex(found["bytes"])
+        else:
+            body = b"" if content is None else json.dumps(content).encode()
+        reason = {404: "Not Found", 500: "Internal Server Error"}.get(status, "")
+        return Response(status, {"Content-Type": kind}, body, reason=reason)
+
+    return answer
+
+
+_NOTHING = {"status": 404, "body": {"message": "no such thing"}}
+
+
+class Wire:
+    """One connection to a server over streams, message by message.
+
+    Attributes:
+        notifications: What came that was no answer.
+    """
+
+    def __init__(self, send: Any, receive: Any, revision: str) -> None:
+        self._send = send
+        self._receive = receive
+        self._number = 0
+        self.revision = revision
+        self.notifications: list[dict[str, Any]] = []
+
+    async def post(self, message: dict[str, Any]) -> None:
+        """Send one message."""
+        from mcp.shared.message import SessionMessage
+        from mcp_types import jsonrpc_message_adapter
+
+        text = json.dumps({"jsonrpc": "2.0", **message})
+        parsed = jsonrpc_message_adapter.validate_json(text, by_name=False)
+        await self._send.send(SessionMessage(parsed))
+
+    async def next(self) -> dict[str, Any]:
+        """Return the next message as it is on the wire."""
+        with anyio.fail_after(5):
+            found = await self._receive.receive()
+        text = found.message.model_dump_json(by_alias=True, exclude_unset=True)
+        message: dict[str, Any] = json.loads(text)
+        return message
+
+    async def start(self, method: str, params: Any = None) -> int:
+        """Send a request and return its id."""
+        self._number += 1
+        if self.revision in MODERN_PROTOCOL_VERSIONS:
+            params = {**(params or {})}
+            params["_meta"] = {**_META, **params.get("_meta", {})}
+        message: dict[str, Any] = {"id": self._number, "method": method}
+        if params is not None:
+            message["params"] = params
+        await self.post(message)
+        return self._number
+
+    async def answer(self, number: int) -> dict[str, Any]:
+        """Return the answer to a request, keeping what comes before it."""
+        while True:
+            message = await self.next()
+            if message.get("id") == number:
+                return message
+            self.notifications.append(message)
+
+    async def ask(self, method: str, params: Any = None) -> dict[str, Any]:
+        """Send a request and return the answer to it: `result` or `error`."""
+        return await self.answer(await self.start(method, params))
+
+    async def result(self, method: str, params: Any = None) -> Any:
+        """Send a request and return its result, which must be one."""
+        answer = await self.ask(method, params)
+        assert "result" in answer, answer
+        return answer["result"]
+
+
+@asynccontextmanager
+async def wire(
+    app: McpApp, revision: str = "2025-11-25", *, says_hello: bool = True
+) -> AsyncIterator[Wire]:
+    """Connect to an adapter, with the handshake where the revision has one."""
+    to_server, from_client = anyio.create_memory_object_stream[Any](0)
+    to_client, from_server = anyio.create_memory_object_stream[Any](0)
+    server = app.server
+    async with app.attached(), anyio.create_task_group() as group:
+        options = server.create_initialization_options()
+        group.start_soon(server.run, from_client, to_client, options)
+        connection = Wire(to_server, from_server, revision)
+        if says_hello and revision not in MODERN_PROTOCOL_VERSIONS:
+            hello = await connection.result(
+                "initialize",
+                {
+                    "protocolVersion": revision,
+                    "capabilities": {},
+                    "clientInfo": {"name": "test", "version": "1"},
+                },
+            )
+            assert hello["protocolVersion"] == revision
+            await connection.post({"method": "notifications/initialized"})
+        try:
+            yield connection
+        finally:
+            await to_server.aclose()
+            group.cancel_scope.cancel()
+            from_server.close()
+
+
+def asking(
+    app: McpApp, method: str, params: Any = None, revision: str = "2025-11-25"
+) -> dict[str, Any]:
+    """Connect, ask one thing and return the answer: `result` or `error`."""
+
+    async def run() -> dict[str, Any]:
+        async with wire(app, revision) as connection:
+            return await connection.ask(method, params)
+
+    return asyncio.run(run())

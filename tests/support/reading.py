@@ -1,0 +1,99 @@
+"""Run the cases of `tests/spec/cases/`: what is found in a document, and where.
+
+A case has a `name`, a `text`, and `expect`: code, line and JSON Pointer of everything
+that `validate` finds in it, in order; nothing by default. Besides:
+
+- `says`: words of some message or hint; `silent`: words that are in none
+- `strict`: findings that only a strict check adds, among others; `not_strict`: codes
+  that not even a strict check gives
+- `warnings`: codes of units that are warnings here
+- `unusable`: refs of the operations that refuse to run
+- `paths`: ref → path as it will be sent
+- `truncated`: the text ends with the publisher's notice
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import naftiko
+from naftiko.errors import NaftikoError, Problem
+
+_CUT = ["W-source-truncated", 1, ""]
+_SEVERITIES = {"E": "error", "U": "error", "W": "warning"}
+
+
+def _shown(problems: tuple[Problem, ...]) -> list[list[Any]]:
+    return [[problem.code, problem.line, problem.path] for problem in problems]
+
+
+def check(case: dict[str, Any]) -> None:
+    """Compare what is found in the document of a case with what it expects."""
+    text, expected = case["text"], case.get("expect", [])
+    unreadable = any(code.startswith("E-yaml") for code, _, _ in expected)
+    if case.get("truncated") and not unreadable:
+        first = [found for found in expected if found[0][0] == "E"]
+        expected = [*first, _CUT, *expected[len(first) :]]
+    problems = naftiko.validate(text)
+    assert _shown(problems) == expected
+    for problem in problems:
+        assert (problem.file, problem.column > 0) == ("<text>", True)
+        soft = case.get("warnings", ())
+        wanted = "warning" if problem.code in soft else _SEVERITIES[problem.code[0]]
+        assert problem.severity == ("error" if _shown((problem,)) == [_CUT] else wanted)
+    places = [(problem.code, problem.path) for problem in problems]
+    assert len(places) == len(set(places)), "one cause is reported twice"
+    _check_words(case, problems)
+    _check_strict(case)
+    _check_loading(case, problems)
+    # The published rules alone decide; what else is found are warnings and notes.
+    for problem in naftiko.validate(text, schema="published"):
+        assert problem.code[0] in "ES" or problem.severity == "warning"
+    if not any(code.startswith("E-") for code, _, _ in expected):
+        assert _shown(naftiko.validate(text, schema=None)) == expected
+
+
+def _check_words(case: dict[str, Any], problems: tuple[Problem, ...]) -> None:
+    said = "\n".join(f"{problem.message}\n{problem.hint}" for problem in problems)
+    for words in case.get("says", ()):
+        assert words in said
+    for words in case.get("silent", ()):
+        assert words not in said
+    assert all(problem.hint for problem in problems if problem.code[0] in "UW"), said
+
+
+def _check_strict(case: dict[str, Any]) -> None:
+    strict = naftiko.validate(case["text"], strict=True)
+    assert {problem.severity for problem in strict} <= {"error"}
+    codes = [problem.code for problem in strict]
+    for found in case.get("strict", ()):
+        assert found in _shown(strict)
+        assert found[0] not in [p.code for p in naftiko.validate(case["text"])]
+    for code in case.get("not_strict", ()):
+        assert code not in codes
+
+
+def _check_loading(case: dict[str, Any], problems: tuple[Problem, ...]) -> None:
+    """Only what makes the whole document useless keeps it from loading."""
+    fatal = [problem.code for problem in problems if problem.code[0] == "E"]
+    if fatal:
+        with pytest.raises(NaftikoError) as caught:
+            naftiko.load(case["text"])
+        assert caught.value.code == fatal[0]
+        return
+    api = naftiko.load(case["text"])
+    assert _shown(api.problems) == _shown(
+        naftiko.validate(case["text"], truncated="accept")
+    )
+    if "unusable" in case:
+        assert [op.ref for op in api.operations.values() if op.problems] == [
+            *case["unusable"]
+        ]
+    for ref, path in case.get("paths", {}).items():
+        assert api.operations[ref].path == path
+    if case.get("truncated"):
+        with pytest.raises(naftiko.ValidationError) as caught:
+            naftiko.load(case["text"], truncated="reject")
+        assert caught.value.code == "E-source-truncated"
