@@ -26,19 +26,13 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("loader", "demo"),
     ("exposes.http", "exposes.options", "exposes.files"),
     ("exposes.access", "exposes.observability"),
-    ("exposes.engine", "exposes.state"),
     ("exposes.rest", "exposes.mcp", "exposes.skill", "exposes.control"),
     ("exposes.adapters", "exposes.asgi", "exposes.serve"),
     ("cli", "__main__"),
 )  # fmt: skip
 #: Imports inside one level, each a straight line: importer → imported.
 ALSO = {
-    ("plain", "errors"),
-    ("expressions", "errors"),
     ("settings", "errors"),
-    ("settings", "expressions"),
-    ("exposes.engine", "exposes.state"),
-    ("exposes.http", "exposes.options"),
     ("exposes.asgi", "exposes.adapters"),
     ("exposes.serve", "exposes.adapters"),
     ("__main__", "cli"),

@@ -80,7 +80,7 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)
 
 
-class _AioOrigin(NamedTuple):
+class _AioKnownOrigin(NamedTuple):
     """What is known about an origin before any call; no session behind a proxy."""
 
     session: aiohttp.ClientSession | None
@@ -134,7 +134,7 @@ class AioTransport:
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
         self._pool_size = pool_size
-        self._routes: dict[tuple[bool, str, str], _AioOrigin] = {}
+        self._routes: dict[tuple[bool, str, str], _AioKnownOrigin] = {}
         #: Path of a Unix socket, or an empty text for all others → its session.
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._contexts: dict[tuple[Any, Any], ssl.SSLContext] = {}
@@ -256,7 +256,7 @@ class AioTransport:
             hop = hop.next(raw.status, _as_latin(location))
 
     async def _exchange(
-        self, hop: RedirectedRequest, route: _AioOrigin, timeout: Timeout
+        self, hop: RedirectedRequest, route: _AioKnownOrigin, timeout: Timeout
     ) -> _AioOpened:
         waits = _timeouts(timeout)
         headers = hop.headers
@@ -382,7 +382,7 @@ class AioTransport:
 
     async def _new_route(
         self, key: tuple[bool, str, str], hop: RedirectedRequest
-    ) -> _AioOrigin:
+    ) -> _AioKnownOrigin:
         async with self._lock:
             route = self._routes.get(key)
             if route is None:
@@ -398,13 +398,13 @@ class AioTransport:
 
     async def _looked_up(
         self, is_first_origin: bool, path: str, origin: str
-    ) -> _AioOrigin:
+    ) -> _AioKnownOrigin:
         if path:
-            return _AioOrigin(self._session(path), "http", "localhost")
+            return _AioKnownOrigin(self._session(path), "http", "localhost")
         around = partial(self._settings.around, origin, is_first_origin=is_first_origin)
         found = await asyncio.to_thread(around)
         if found.proxy:
-            return _AioOrigin(None)
+            return _AioKnownOrigin(None)
         parts = urlsplit(origin)
         tls: ssl.SSLContext | bool = True
         if parts.scheme == "https":
@@ -412,7 +412,7 @@ class AioTransport:
         # yarl writes a host outside ASCII as the network wants it.
         url = URL.build(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
         login = _basic(*found.login) if found.login else ""
-        return _AioOrigin(
+        return _AioKnownOrigin(
             self._session(""), parts.scheme, url.raw_authority, tls, login
         )
 

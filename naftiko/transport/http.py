@@ -62,7 +62,7 @@ _NO_RETRIES = Retry(False, redirect=False)
 _log = logging.getLogger("naftiko")
 
 
-class _Origin(NamedTuple):
+class _KnownOrigin(NamedTuple):
     """What is known about an origin before any call; no pool when behind a proxy."""
 
     adapter: WebAdapter
@@ -114,7 +114,7 @@ class HttpTransport:
         self._pool_size = pool_size
         self._web = WebAdapter(_MOST_ROUTES, pool_size)
         self._sockets: dict[str, SocketAdapter] = {}
-        self._routes: dict[tuple[bool, str, str], _Origin] = {}
+        self._routes: dict[tuple[bool, str, str], _KnownOrigin] = {}
         self._lock = threading.Lock()
         #: One jar for each origin: cookies know no port, and are credentials.
         self._cookies: dict[str, RequestsCookieJar] = {}
@@ -232,7 +232,7 @@ class HttpTransport:
             hop.close()
 
     def _send(
-        self, hop: RedirectedRequest, route: _Origin, timeout: Timeout
+        self, hop: RedirectedRequest, route: _KnownOrigin, timeout: Timeout
     ) -> _Opened:
         """Send a request straight, unless it needs what only `requests` can do."""
         auth = hop.auth
@@ -266,7 +266,7 @@ class HttpTransport:
         return _Opened(raw, hop.url)
 
     def _send_through_requests(
-        self, hop: RedirectedRequest, route: _Origin, auth: Any, timeout: Timeout
+        self, hop: RedirectedRequest, route: _KnownOrigin, auth: Any, timeout: Timeout
     ) -> _Opened:
         prepared = self._signed(hop, auth)
         settings: Any = {
@@ -320,7 +320,7 @@ class HttpTransport:
                 prepared.prepare_content_length(prepared.body)
         return prepared
 
-    def _route(self, hop: RedirectedRequest) -> _Origin:
+    def _route(self, hop: RedirectedRequest) -> _KnownOrigin:
         key = (
             hop.is_first_origin,
             hop.request.socket if hop.is_first_origin else "",
@@ -334,18 +334,20 @@ class HttpTransport:
                 route = self._routes[key] = self._new_route(*key)
         return route
 
-    def _new_route(self, is_first_origin: bool, path: str, origin: str) -> _Origin:
+    def _new_route(self, is_first_origin: bool, path: str, origin: str) -> _KnownOrigin:
         if path:
             adapter = self._sockets.setdefault(
                 path, SocketAdapter(path, self._pool_size)
             )
-            return _Origin(adapter, adapter.socket_pool, False, None, {}, None)
+            return _KnownOrigin(adapter, adapter.socket_pool, False, None, {}, None)
         found = self._settings.around(origin, is_first_origin=is_first_origin)
         pool = None
         if not found.proxy:
             pool = self._web.pool(origin, found.verify, found.cert)
         login = requests.auth.HTTPBasicAuth(*found.login) if found.login else None
-        return _Origin(self._web, pool, found.verify, found.cert, found.proxies, login)
+        return _KnownOrigin(
+            self._web, pool, found.verify, found.cert, found.proxies, login
+        )
 
     def _read(self, request: Request, answer: _Opened) -> bytes:
         limit = self._max_bytes

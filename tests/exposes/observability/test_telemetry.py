@@ -15,8 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from exposes.test_skill import ORDERS
-from exposes.test_skill import app as skill_app
+from exposes.skill.test_app import ORDERS
+from exposes.skill.test_app import app as skill_app
 
 import naftiko
 from exposes.mcp.test_app import CREW, POST, message, modern, served, session
