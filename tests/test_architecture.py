@@ -26,6 +26,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("loader", "demo"),
     ("exposes.http", "exposes.options", "exposes.files"),
     ("exposes.access", "exposes.observability"),
+    ("exposes.engine", "exposes.state"),
     ("exposes.rest", "exposes.mcp", "exposes.skill", "exposes.control"),
     ("exposes.adapters", "exposes.asgi", "exposes.serve"),
     ("cli", "__main__"),
@@ -124,10 +125,11 @@ def _imports_of(path: Path, modules: set[str]) -> tuple[set[str], set[str]]:
 def _room(module: str) -> str:
     """Return the room of a module: its folder, or the module that has no folder."""
     known = {room for level in LEVELS for room in level}
-    while module not in known:
-        module, dot, _ = module.rpartition(".")
+    room = module
+    while room not in known:
+        room, dot, _ = room.rpartition(".")
         assert dot, f"{module} is in no level"
-    return module
+    return room
 
 
 def _modules() -> list[str]:
