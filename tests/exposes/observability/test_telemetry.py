@@ -1046,11 +1046,11 @@ def test_a_collector_that_takes_nothing(
         assert time.perf_counter() - started < 2.5
     lost = "the latest spans and metrics are lost"
     if kind == "error":
-        assert "Nothing takes telemetry at http://127.0.0.1" in caplog.text
+        assert "No collector takes telemetry at http://127.0.0.1" in caplog.text
     else:
         assert lost in caplog.text
     # One line, however many batches were lost.
-    assert caplog.text.count("Nothing takes telemetry at") <= 2
+    assert caplog.text.count("No collector takes telemetry at") <= 2
     assert "Traceback" not in caplog.text
 
 
@@ -1060,6 +1060,7 @@ _OFF = """
 import asyncio, sys
 from pathlib import Path
 from naftiko.exposes.state import Host
+from naftiko.exposes.observability.silent import SILENT
 from naftiko.exposes.options import Options
 from naftiko.exposes.serve.plan import ServePlan, Source
 from naftiko.exposes.serve.server import Server
