@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import requests
 
-from end_to_end.test_serve import document, mcp, rest
 from support.collector import Collector
 from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
+from support.shop import document, mcp, rest
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SENT = f"00-{TRACE}-{PARENT}-01"
