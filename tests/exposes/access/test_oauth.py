@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import naftiko
-from exposes.access.test_guard import ask, guard
 from naftiko.exposes.access import oauth
+from support.guarding import ask, guard
 
 ISSUER = "https://auth.test"
 RESOURCE = "https://api.test/v1"

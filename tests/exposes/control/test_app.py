@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import naftiko
-from exposes.access.test_guard import Nobody, ask
 from naftiko.exposes.control.app import ControlApp
 from naftiko.exposes.control.management import Logs, Management, read_management
 from naftiko.exposes.engine import Engine
@@ -22,6 +21,7 @@ from naftiko.exposes.options import Options
 from naftiko.exposes.state import STARTED, STOPPED, AdapterState, Host, Reloaded
 from naftiko.functions.scripts import Stats
 from support.building import document
+from support.guarding import Nobody, ask
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
 
