@@ -45,7 +45,7 @@ def control(endpoint: str = "", **observability: Any) -> Any:
     return {**adapter, "management": {"info": True, "reload": True}}
 
 
-def test_everything_is_exported_when_it_ends(
+def test_spans_are_exported_when_the_server_ends(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:
     """What happened right before SIGTERM gets there; the traces join those around."""
