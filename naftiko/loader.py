@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
-    from naftiko.consumes.registry import Registry
     from naftiko.document.document import Document
     from naftiko.document.findings import Finding
     from naftiko.expressions import Scope
+    from naftiko.linking.linker import Linked
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import CapabilitySpec
     from naftiko.transport.base import Timeout, Transport
@@ -107,7 +107,7 @@ def load(
     stages.check()
     if stages.is_refused():
         raise _refused(stages.problems())
-    registry = stages.read_and_link(
+    registry, used = stages.read_and_link(
         variables, paths, append_unplaced=unplaced_path_parameters == "append"
     )
     for ref in paths:
@@ -127,6 +127,7 @@ def load(
         timeout=timeout,
         base_uri=base_uri,
         auth=auth,
+        used=used,
         problems=stages.problems(_settled(spec, base_uri, auth)),
         files=tuple(filter(None, (document.file, *stages.imported))),
     )
@@ -224,7 +225,7 @@ class _Stages:
         paths: Mapping[str, str] | None,
         *,
         append_unplaced: bool,
-    ) -> Registry:
+    ) -> Linked:
         resolved = resolve_imports(self.document)
         self.imported = resolved.files
         self.spec = read_capability(
