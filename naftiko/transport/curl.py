@@ -1,7 +1,9 @@
 """A request becomes a `curl` command for a POSIX shell, which fills in the variables.
 
-POST /x, body {"a": 1}, token $TOKEN
--> curl --data-raw '{"a": 1}' --header "Authorization: Bearer ${TOKEN}" http://…/x
+    POST http://h/x, Authorization: Bearer $TOKEN, {"a": 1}
+    ->  curl http://h/x --header "Authorization: Bearer ${TOKEN}" --data-raw '{"a": 1}'
+
+This module must not know how a request is built or sent.
 """
 
 from __future__ import annotations

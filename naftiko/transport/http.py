@@ -33,7 +33,7 @@ from urllib3.util import Timeout as Timeouts
 
 from naftiko.errors import CallError, TransportError
 from naftiko.http import IDEMPOTENT_METHODS
-from naftiko.transport.encodings import Damaged, unpacker_of
+from naftiko.transport.encodings import Damaged, unpacked
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.failures import failure, is_dead
 from naftiko.transport.messages import Headers, Request, Response, SignIn
@@ -396,7 +396,8 @@ class HttpTransport:
                     return bytes(raw.read())
             chunks, size = [], 0
             arriving = iter(lambda: raw.read(CHUNK, decode_content=False), b"")
-            for chunk in _unpacked(raw, arriving):
+            # Not by `urllib3`, which would accept a truncated body.
+            for chunk in unpacked(raw.headers.get("Content-Encoding"), arriving):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
@@ -450,7 +451,7 @@ def _chunks(
         else:
             chunks = iter(lambda: raw.read1(size, decode_content=False), b"")
             if decode:
-                chunks = _unpacked(raw, chunks)
+                chunks = unpacked(raw.headers.get("Content-Encoding"), chunks)
         for chunk in chunks:
             for begin in range(0, len(chunk), size):
                 yield chunk[begin : begin + size]
@@ -460,19 +461,8 @@ def _chunks(
         raise failure(error, request, reading=True) from None
 
 
-def _unpacked(raw: BaseHTTPResponse, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Undo the encoding of a body; `urllib3` would accept a truncated one."""
-    unpacker = unpacker_of(raw.headers.get("Content-Encoding"))
-    if unpacker is None:
-        yield from chunks
-        return
-    for chunk in chunks:
-        yield from unpacker.feed(chunk)
-    unpacker.end()
-
-
 def _finish(raw: BaseHTTPResponse) -> None:
-    """End a response that is not needed; a small body frees its connection for reuse."""
+    """End a response that is not needed; a small body frees its connection."""
     with suppress(HTTPError, OSError):
         _ = raw.read() if _is_small(raw) else None
     _end(raw)
