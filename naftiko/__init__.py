@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         UnknownFunction,
         UnknownOperation,
         UnresolvedCall,
-        UnresolvedRef,
         UnusableOperation,
         ValidationError,
     )
@@ -70,7 +69,6 @@ _HOMES = {
         "UnknownFunction",
         "UnknownOperation",
         "UnresolvedCall",
-        "UnresolvedRef",
         "UnusableOperation",
         "ValidationError",
     ),
@@ -119,7 +117,6 @@ __all__ = [
     "UnknownFunction",
     "UnknownOperation",
     "UnresolvedCall",
-    "UnresolvedRef",
     "UnusableOperation",
     "ValidationError",
     "__version__",

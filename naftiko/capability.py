@@ -15,6 +15,7 @@ from naftiko.consumes.base_uri import checked_base_uri, merged_base_uri
 from naftiko.consumes.exchange import Decoders, Exchange, send
 from naftiko.consumes.request import Prepared, prepare
 from naftiko.consumes.status import status_error
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -383,7 +384,7 @@ class Capability:
             if operation is None:
                 raise UnresolvedCall(
                     f"no adapter has the namespace '{namespace}'",
-                    code="U-call-unresolved",
+                    code=rules.CALL_UNRESOLVED.code,
                     hint=did_you_mean(namespace, self._namespaces)
                     or f"the document consumes: {names_of(self._namespaces)}",
                 )

@@ -43,6 +43,7 @@ from naftiko.consumes.placing import (
 )
 from naftiko.consumes.signers import RegisteredSigner, find_signer
 from naftiko.consumes.signing import sign_in
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -263,15 +264,15 @@ def prepare(
     problems = [
         problem
         for problem in operation.problems
-        if not (override and problem.code.startswith("U-base-uri"))
-        and not (signer and problem.code.startswith("U-auth"))
+        if not (override and rules.settled_by(problem) == rules.BASE_URI)
+        and not (signer and rules.settled_by(problem) == rules.AUTH)
     ]
-    unsigned = [p for p in problems if p.code == "U-auth-unsupported"]
+    unsigned = [p for p in problems if p.code == rules.AUTH_UNSUPPORTED.code]
     if unsigned and not dry and authentication is not None:
         signer = find_signer(authentication, scope)
     if signer or dry:
         # A dry run shows the request as it is before it is signed.
-        problems = [p for p in problems if not p.code.startswith("U-auth")]
+        problems = [p for p in problems if rules.settled_by(p) != rules.AUTH]
     if problems:
         raise _unusable(operation, problems)
     text = override if override is not None else operation.base_uri
@@ -481,7 +482,7 @@ def _refuse(operation: Operation, unknown: list[str], missing: list[str]) -> Non
         missing=missing,
         unknown=unknown,
         takes=takes,
-        code="U-argument-missing" if missing else "",
+        code=rules.ARGUMENT_MISSING.code if missing else "",
         location=operation.location,
         hint=f"{near} It takes: {names_of(takes)}.".strip(),
     )
