@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -23,6 +23,7 @@ from naftiko.expressions import (
     to_text,
 )
 from naftiko.masking import has_marker, without_secrets
+from naftiko.settings import checked_namespaces
 from naftiko.spec.base_uri import is_web
 
 if TYPE_CHECKING:
@@ -92,6 +93,41 @@ def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | 
         return checked_uri(uri)
     except ArgumentError as error:
         raise ArgumentError(f"{variable}: {error.message}", hint=error.hint) from None
+
+
+def checked_base_uri(
+    given: str | Mapping[str, str] | None, namespaces: Sequence[str]
+) -> str | dict[str, str] | None:
+    """Return the `base_uri` that a user gives: one URI, or namespace → URI.
+
+    Raises:
+        ArgumentError: A namespace is not consumed, or a URI is not valid.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        checked_uri(given)
+        return given
+    known = checked_namespaces("base_uri", given, namespaces)
+    for namespace in known:
+        override_of(namespace, known)
+    return known
+
+
+def merged_base_uri(
+    known: str | Mapping[str, str] | None,
+    given: str | Mapping[str, str] | None,
+    namespaces: Sequence[str],
+) -> str | Mapping[str, str] | None:
+    """Return the `base_uri` of a view: what is given, before what is known.
+
+    "http://a", {"x": "http://b"}, ["x", "y"]  ->  {"x": "http://b", "y": "http://a"}
+    """
+    if isinstance(given, str) or given is None:
+        return given
+    if isinstance(known, str):
+        known = dict.fromkeys(namespaces, known)
+    return {**(known or {}), **given}
 
 
 def checked_uri(uri: Any) -> str:

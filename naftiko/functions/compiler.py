@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from naftiko.consumes.exchange import Decoders
 from naftiko.document import rules
 from naftiko.errors import (
     CallError,
@@ -69,6 +70,7 @@ class Functions:
         operations: Its operations.
         scope: The variables that it binds.
         scripting: Runs script steps.
+        decoders: Read the responses of its operations.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class Functions:
         scope: Scope,
         *,
         scripting: Scripting | None = None,
+        decoders: Decoders | None = None,
     ) -> None:
         self._spec = spec
         self._operations = operations
         self._scope = scope
         self._scripting = scripting or Scripting()
+        self._decoders = Decoders() if decoders is None else decoders
         self._aggregates: dict[str, tuple[str, Function]] = {}
         self._doubled: set[str] = set()
         for namespace, functions in spec.aggregates:
@@ -201,7 +205,8 @@ class Functions:
             if p.mapping
         }
         injector = self._injector(function, namespace)
-        target = Target(operation, function.with_ or {}, injector, mapped)
+        decoder = self._decoders[operation]
+        target = Target(operation, decoder, function.with_ or {}, injector, mapped)
         feed = Feed(operation, target.sources)
         arguments = arguments_of(function, (feed,), sources=injector.names)
         shape = compile_shape(function.outputs)
@@ -357,7 +362,9 @@ class Functions:
                 hint="add `call: namespace.operation`",
             )
         if step.type == "call":
-            target = Target(self._resolve(step.call), step.with_, injector, {})
+            operation = self._resolve(step.call)
+            decoder = self._decoders[operation]
+            target = Target(operation, decoder, step.with_, injector, {})
             return CallStep(name, {*target.named, *target.passed}, target)
         if step.type == "lookup":
             return lookup_step(
