@@ -61,9 +61,9 @@ FORMATS = (*_DECODERS, "avro", "protobuf")
 def decode(
     format: str, body: bytes, *, content_type: str = "", schema: str = ""
 ) -> JSON:
-    """Return the value that a response body stands for.
+    r"""Return the value that a response body stands for.
 
-    `decode("csv", b"id,name\\n7,Ada")` is `[{"id": "7", "name": "Ada"}]`.
+    `decode("csv", b"id,name\n7,Ada")` is `[{"id": "7", "name": "Ada"}]`.
 
     Args:
         format: An `outputRawFormat` in any case; empty means `json`.

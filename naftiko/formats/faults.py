@@ -103,9 +103,9 @@ def message_without(mask: Callable[[str], str], error: OutputError) -> str:
 
 
 def offset_at(text: str, line: int, column: int) -> int:
-    """Return the offset of a line and a column, which count from 1.
+    r"""Return the offset of a line and a column, which count from 1.
 
-    `offset_at("a\\nbc", 2, 2)` is `3`.
+    `offset_at("a\nbc", 2, 2)` is `3`.
     """
     before = text.split("\n")[: line - 1]
     return min(sum(len(each) + 1 for each in before) + column - 1, len(text))

@@ -1,11 +1,13 @@
 """Bytes → text: `text`, `yaml` and `binary`, and the characters of the other formats.
 
-bytes          Content-Type                text
--------------  --------------------------  ---------------------------
-ef bb bf 61    any                         a       (byte order mark)
-e9             text/plain; charset=latin1  é
-c3 a9          none, or an unknown one     é       (UTF-8)
-e9             none                        \ufffd  (no fault: the others count)
+    bytes          Content-Type                text
+    -------------  --------------------------  -----------------------
+    ef bb bf 61    any                         a  (byte order mark)
+    e9             text/plain; charset=latin1  é
+    c3 a9          none, or an unknown one     é  (UTF-8)
+    e9             none                        U+FFFD
+
+Bytes that are no characters are no fault: the rest of the text may be what is asked for.
 """
 
 from __future__ import annotations
