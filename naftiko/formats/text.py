@@ -7,7 +7,7 @@
     c3 a9          none, or an unknown one     é  (UTF-8)
     e9             none                        U+FFFD
 
-Bytes that are no characters are no fault: the rest of the text may be what is asked for.
+Bytes that are no characters are no fault: the rest of the text may be what counts.
 """
 
 from __future__ import annotations
