@@ -23,7 +23,7 @@ from naftiko.exposes.rest.openapi_inputs import (
     request_body,
 )
 from naftiko.expressions import TemplateError, parse_path
-from naftiko.functions.output_schema import outcome_schema
+from naftiko.functions.output_schema import value_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -280,14 +280,10 @@ class _Writer:
 
     def _outcomes(self, endpoint: Endpoint) -> dict[str, JSON]:
         plan = endpoint.plan
-        function = plan.inner.function if plan.inner is not None else plan.function
         calls = not endpoint.is_mock
-        outputs = function.outputs
-        if plan.inner is not None and not outputs:
-            outputs = plan.function.outputs
-        schema, is_sure = outcome_schema(outputs, function)
-        shaped = {kind: {"schema": schema} for kind in MEDIA_TYPES}
-        if outputs and not is_sure:
+        value = value_schema(plan)
+        shaped = {kind: {"schema": value.schema} for kind in MEDIA_TYPES}
+        if value.may_be_response:
             shaped["*/*"] = {"schema": {}}
         content = shaped if endpoint.is_negotiated else ANY_CONTENT
         found: dict[str, JSON] = {
