@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
     from naftiko.exposes.state import Host
     from naftiko.plain import JSON
@@ -71,6 +72,7 @@ class _ControlVersion(NamedTuple):
     """One version of an adapter."""
 
     engine: Engine
+    exposes: Exposes
     management: Management
     routes: Routes
 
@@ -94,15 +96,25 @@ class ControlApp:
         self._draining = asyncio.Event()
         self.replace(self.prepare(engine, exposes))
 
+    @property
+    def exposes(self) -> Exposes:
+        """The adapter that is served."""
+        return self._served.exposes
+
     def prepare(self, engine: Engine, exposes: Exposes) -> _ControlVersion:
         """Make another version ready to be served; what is served stays."""
         management = read_management(exposes.data.get("management"))
         observed = read_settings(exposes.data.get("observability"))
-        return _ControlVersion(engine, management, self._attached(management, observed))
+        routes = self._attached(management, observed)
+        return _ControlVersion(engine, exposes, management, routes)
 
     def replace(self, version: _ControlVersion) -> None:
         """Serve another version."""
         self._served = version
+
+    def is_open(self, scope: ASGIScope) -> bool:
+        """Tell that every request needs the credentials of the document."""
+        return False
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -138,7 +150,7 @@ class ControlApp:
             found["traces", "*"] = {"GET": self._trace}
         return found
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
@@ -179,8 +191,7 @@ class ControlApp:
 
     async def _page(self, scope: Any, receive: Any) -> Answer:
         text = files("naftiko.exposes.control").joinpath("live.html").read_text("utf-8")
-        telemetry = self.host.telemetry
-        silent = {"metrics", "traces"} if telemetry is None else set()
+        silent = set() if self.host.telemetry.is_on else {"metrics", "traces"}
         paths = [
             f"/{'/'.join(segments)}"
             for segments, methods in self._served.routes.items()
@@ -202,7 +213,7 @@ class ControlApp:
 
     async def _status(self, scope: Any, receive: Any) -> Answer:
         capability = self._served.engine.capability
-        active = self.host.telemetry is not None
+        active = self.host.telemetry.is_on
         return _json(
             {
                 "capability": {
@@ -223,8 +234,7 @@ class ControlApp:
     # --- metrics and traces -----------------------------------------------------------
 
     async def _metrics(self, scope: Any, receive: Any) -> Answer:
-        telemetry = self.host.telemetry
-        text = telemetry.metrics_text() if telemetry is not None else None
+        text = self.host.telemetry.metrics_text()
         if text is None:
             raise _Refused(503, _INACTIVE)
         kind = "text/plain; version=0.0.4; charset=utf-8"
@@ -251,10 +261,10 @@ class ControlApp:
         return _json(found)
 
     def _buffer(self) -> Any:
-        telemetry = self.host.telemetry
-        if telemetry is None or telemetry.traces is None:
+        traces = self.host.telemetry.traces
+        if traces is None:
             raise _Refused(503, _INACTIVE)
-        return telemetry.traces
+        return traces
 
     # --- the document -----------------------------------------------------------------
 

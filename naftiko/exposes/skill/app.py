@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
@@ -78,12 +79,19 @@ class SkillApp:
         """Serve another version."""
         self._served = version
 
+    def is_open(self, scope: ASGIScope) -> bool:
+        """Tell that every request needs the credentials of the document."""
+        return False
+
+    def drain(self) -> None:
+        """End no stream: no answer stays open for ever."""
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Need nothing while served."""
         yield
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return

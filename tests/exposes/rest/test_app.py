@@ -49,7 +49,9 @@ def _answer(data: Any) -> Any:
         kinds = {"TransportError": TransportError, "RequestTimeout": RequestTimeout}
         kind = kinds[data["raises"]]
         return lambda request: kind(
-            f"{request.method} {request.shown_url}: no connection", request=request
+            f"{request.method} {request.shown_url}: no connection",
+            reason="no connection",
+            request=request,
         )
     headers = {"Content-Type": data.get("type", "application/json")}
     body = data.get("body")
@@ -627,7 +629,7 @@ class _Spans:
         self.seen: list[Any] = []
 
     @contextmanager
-    def call(self, request: Any) -> Iterator[dict[str, Any]]:
+    def call(self, request: Any, trace: Any) -> Iterator[dict[str, Any]]:
         request.headers["traceparent"] = "of-the-span"
         found: dict[str, Any] = {}
         yield found
