@@ -229,7 +229,25 @@ class _Exchanged(CallError):
 
 
 class TransportError(_Exchanged):
-    """No usable response came back; `request` is what was to be sent."""
+    """No usable response came back.
+
+    Attributes:
+        request: What was to be sent.
+        reason: What happened, without the method and the URL; may be empty.
+        is_redirected: It happened after a redirect.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        is_redirected: bool = False,
+        **more: Any,
+    ) -> None:
+        super().__init__(message, **more)
+        self.reason = reason
+        self.is_redirected = is_redirected
 
 
 class RequestTimeout(TransportError):
@@ -242,6 +260,7 @@ class StatusError(_Exchanged):
     Attributes:
         request: What was sent.
         response: What came back, body included.
+        operation: Namespace and name of the operation; may be empty.
         status: The status code.
         detail: The error message decoded from the body; may be empty.
         value: What the outputs of an exposed function find in the body, or `None`.
@@ -250,9 +269,16 @@ class StatusError(_Exchanged):
     value: Any = None
 
     def __init__(
-        self, message: str, *, status: int = 0, detail: str = "", **more: Any
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        status: int = 0,
+        detail: str = "",
+        **more: Any,
     ) -> None:
         super().__init__(message, **more)
+        self.operation = operation
         self.status = status
         self.detail = detail
 

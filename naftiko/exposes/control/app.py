@@ -297,7 +297,7 @@ class ControlApp:
         )
 
     async def _validate(self, request: ControlRequest) -> Answer:
-        """Validate the document in the body, or the served one when there is no body."""
+        """Validate the document in the body, or without a body the served one."""
         body = await self._body(request.receive)
         sources: list[Any] = [body] if body.strip() else []
         if not sources:

@@ -1,7 +1,8 @@
 """The page at `/docs`, on which a person can try the operations of a REST adapter.
 
 The page fetches the OpenAPI description in the browser. It holds nothing of the
-document and loads nothing from other servers. This module must not know the description.
+document and loads nothing from other servers. This module must not know the
+description.
 """
 
 from __future__ import annotations
