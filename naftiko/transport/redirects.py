@@ -237,7 +237,10 @@ def damaged(error: Damaged, request: Request) -> TransportError:
 def refusal(what: str, request: Request, hint: str = "") -> TransportError:
     """Return the error for what is not done, or not taken."""
     return TransportError(
-        f"{request.method} {request.shown_url}: {what}", request=request, hint=hint
+        f"{request.method} {request.shown_url}: {what}",
+        reason=what,
+        request=request,
+        hint=hint,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 import naftiko
 from functions.test_compiler import capability
 from naftiko.exposes.engine import Engine
+from naftiko.exposes.http.callers import Caller
 from naftiko.functions.plan import checked_arguments
 from naftiko.transport.messages import Request, Response
 from support.asgi_client import AsyncStub
@@ -132,7 +133,7 @@ def test_stages_follow_each_other() -> None:
     async def progress(done: int, total: int, steps: str) -> None:
         told.append((done, total, steps))
 
-    running({"steps": steps}, answer, progress=progress)
+    running({"steps": steps}, answer, caller=Caller(progress=progress))
     assert asked == ["/users", "answered", "/search?q=1", "answered"]
     assert told == [(1, 2, "a"), (2, 2, "b")]
 
@@ -226,7 +227,8 @@ def test_headers_of_the_trace_stand_behind_those_of_the_document() -> None:
         seen.append((request.headers["traceparent"], request.headers["accept"]))
         return given({})
 
-    running(THREE, answer, headers={"traceparent": "00-1-2-01", "Accept": "mine/x"})
+    trace = {"traceparent": "00-1-2-01", "Accept": "mine/x"}
+    running(THREE, answer, caller=Caller(trace=trace))
     assert seen == [("00-1-2-01", "application/json, */*;q=0.5")] * 3
 
 
@@ -242,7 +244,7 @@ def test_variables_of_one_caller() -> None:
 
     async def main() -> None:
         await asyncio.gather(
-            *(engine.run(plan, {}, variables={"TOKEN": f"t{n}"}) for n in range(5))
+            *(engine.run(plan, {}, Caller({"TOKEN": f"t{n}"})) for n in range(5))
         )
         with pytest.raises(naftiko.UnboundVariable):
             await engine.run(plan, {})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.options import Options
-    from naftiko.exposes.serve.server import ServePlan
+    from naftiko.exposes.serve.plan import ServePlan
 
 
 #: What a header is called (RFC 9110, 5.6.2).
@@ -96,8 +96,7 @@ def _check_installed(is_stdio: bool) -> None:
 
 def _plan(arguments: Namespace) -> ServePlan:
     from naftiko.exposes.options import Options
-    from naftiko.exposes.serve.server import ServePlan
-    from naftiko.exposes.serve.sites import Source
+    from naftiko.exposes.serve.plan import ServePlan, Source
 
     options: Options = Options(
         cors=tuple(arguments.cors),

@@ -101,6 +101,7 @@ class ControlVersion(NamedTuple):
     """
 
     engine: Engine
+    exposes: Exposes
     management: Management
     router: Router[Handler]
     paths: tuple[str, ...]
@@ -124,6 +125,11 @@ class ControlApp:
         self._stream = LogStream()
         self.replace(self.prepare(engine, exposes))
 
+    @property
+    def exposes(self) -> Exposes:
+        """The adapter that is served."""
+        return self._served.exposes
+
     def prepare(self, engine: Engine, exposes: Exposes) -> ControlVersion:
         """Read a new version of the document; the old one is served on."""
         management = read_management(exposes.data.get("management"))
@@ -135,11 +141,15 @@ class ControlApp:
         if management.logs.stream:
             router.add("GET", "/logs/stream", self._follow)
         paths = tuple(t for method, t, _ in routes if method == "GET" and "{" not in t)
-        return ControlVersion(engine, management, router, paths)
+        return ControlVersion(engine, exposes, management, router, paths)
 
     def replace(self, version: ControlVersion) -> None:
         """Serve a new version of the document."""
         self._served = version
+
+    def is_open(self, scope: ASGIScope) -> bool:
+        """Tell that every request needs the credentials of the document."""
+        return False
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -213,8 +223,7 @@ class ControlApp:
 
     async def _page(self, request: ControlRequest) -> Answer:
         text = files("naftiko.exposes.control").joinpath("live.html").read_text("utf-8")
-        telemetry = self.host.telemetry
-        silent = {"/metrics", "/traces"} if telemetry is None else set()
+        silent = set() if self.host.telemetry.is_on else {"/metrics", "/traces"}
         paths = [path for path in self._served.paths if path not in silent]
         text = text.replace('"{{paths}}"', json.dumps(paths))
         policy = ("Content-Security-Policy", SECURITY_POLICY)
@@ -231,7 +240,7 @@ class ControlApp:
 
     async def _status(self, request: ControlRequest) -> Answer:
         capability = self._served.engine.capability
-        active = self.host.telemetry is not None
+        active = self.host.telemetry.is_on
         return _json(
             {
                 "capability": {
@@ -252,8 +261,7 @@ class ControlApp:
     # --- metrics and traces -----------------------------------------------------------
 
     async def _metrics(self, request: ControlRequest) -> Answer:
-        telemetry = self.host.telemetry
-        text = telemetry.metrics_text() if telemetry is not None else None
+        text = self.host.telemetry.metrics_text()
         if text is None:
             raise _Refused(503, _INACTIVE)
         kind = "text/plain; version=0.0.4; charset=utf-8"
@@ -281,10 +289,10 @@ class ControlApp:
         return _json(trace)
 
     def _buffer(self) -> Any:
-        telemetry = self.host.telemetry
-        if telemetry is None or telemetry.traces is None:
+        traces = self.host.telemetry.traces
+        if traces is None:
             raise _Refused(503, _INACTIVE)
-        return telemetry.traces
+        return traces
 
     # --- the document -----------------------------------------------------------------
 

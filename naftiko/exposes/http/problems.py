@@ -207,7 +207,7 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
     if isinstance(error, StatusError):
         return _upstream(error)
     if isinstance(error, TransportError):
-        return HttpProblem(kind, _without_target(error))
+        return HttpProblem(kind, _transport_detail(error))
     if isinstance(error, OutputError):
         detail = f"Failed to map output parameters: {error.message}"
         return HttpProblem(kind, detail, error.hint, members=_code(error))
@@ -224,28 +224,32 @@ def _code(error: CallError) -> dict[str, JSON]:
     return {"code": error.code} if error.code else {}
 
 
-def _without_target(error: TransportError) -> str:
-    """Return what went wrong without the URL, which is the operator's business."""
+def _step(error: CallError) -> str:
+    """Return the beginning of a sentence about an error: the step that failed."""
+    return f"step '{error.step}': " if error.step else ""
+
+
+def _transport_detail(error: TransportError) -> str:
+    """Return what went wrong without the URL, which only the operator may know.
+
+    A message may hold the URL, so it is shown only where there was no request.
+    """
     request: Request | None = error.request
-    text = error.message
-    if request is not None:
-        where = request.mask(request.socket) or request.shown_url
-        before, found, rest = text.partition(f"{request.method} {where}")
-        if found:
-            # A redirect stands between the address and what happened there.
-            redirect, _, what = rest.partition(": ")
-            text = f"{before}{'after a redirect: ' if redirect else ''}{what}"
-        text = request.mask(text)
-    return text
+    if request is None:
+        return error.message
+    if not error.reason:
+        return ""
+    redirect = "after a redirect: " if error.is_redirected else ""
+    return request.mask(f"{_step(error)}{redirect}{error.reason}")
 
 
 def _upstream(error: StatusError) -> HttpProblem:
-    """Return the problem of an upstream failure, which names the upstream's status.
+    """Return the problem of an upstream failure, which names the upstream status.
 
-    What the upstream said goes along only for what a caller can change: its 4xx.
+    The message of the upstream API is passed on only for a status that the caller can
+    do something about: 400 to 499.
     """
     status = error.status
-    where = error.message.split(f": {status}", 1)[0]
     response: Response | None = error.response
     if 400 <= status < 500 and status != 407:
         return HttpProblem(
@@ -257,12 +261,13 @@ def _upstream(error: StatusError) -> HttpProblem:
             members={"upstreamStatus": status},
         )
     reason = f" {response.reason}" if response is not None and response.reason else ""
-    said = f"{where} answered {status}{reason}"
+    operation = error.operation or "the upstream API"
+    detail = f"{_step(error)}{operation} answered {status}{reason}"
     if 300 <= status < 400:
-        said += ", a redirect that is not followed"
+        detail += ", a redirect that is not followed"
     return HttpProblem(
         "upstream",
-        said,
+        detail,
         headers=_retry(response),
         members={"upstreamStatus": status},
     )

@@ -23,6 +23,7 @@ from naftiko.exposes.files import (
     local_path,
     media_type,
 )
+from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import (
     blob,
     body_text,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from naftiko.exposes.engine import Engine
-    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.http.callers import Caller, CallerVariables
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
@@ -309,9 +310,7 @@ async def read_backed(
     backed: Backed,
     uri: str,
     callers: CallerVariables,
-    *,
-    variables: Mapping[str, str | None] | None = None,
-    headers: Mapping[str, str] | None = None,
+    caller: Caller = ANONYMOUS,
 ) -> dict[str, JSON]:
     """Return the content of a resource behind a call.
 
@@ -326,7 +325,7 @@ async def read_backed(
     if wrong:
         raise ResourceError(wrong_arguments(plan, wrong))
     try:
-        outcome = await engine.run(plan, given, variables=variables, headers=headers)
+        outcome = await engine.run(plan, given, caller)
         return _content(outcome, plan, uri)
     except CallError as error:
         # What the upstream does not have is not to be read here either.

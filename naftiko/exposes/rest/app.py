@@ -84,6 +84,9 @@ class RestApp:
         """
         return scope["path"].endswith(DOCS_PATH) and self._served.is_page(scope)
 
+    def drain(self) -> None:
+        """End no stream: no answer stays open for ever."""
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Do nothing: everything is ready when it is made."""

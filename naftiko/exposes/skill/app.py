@@ -96,6 +96,13 @@ class SkillApp:
         """Serve a new version of the document."""
         self._served = version
 
+    def is_open(self, scope: ASGIScope) -> bool:
+        """Tell that every request needs the credentials of the document."""
+        return False
+
+    def drain(self) -> None:
+        """End no stream: no answer stays open for ever."""
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Do nothing: a catalogue needs no preparation and no end."""

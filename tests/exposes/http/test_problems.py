@@ -132,12 +132,16 @@ def test_the_answer_of_a_problem() -> None:
     "error",
     [
         TransportError(
-            f"GET {REQUEST.shown_url}: no connection (refused {SECRET})", request=REQUEST
+            f"GET {REQUEST.shown_url}: no connection (refused {SECRET})",
+            reason=f"no connection (refused {SECRET})",
+            request=REQUEST,
         ),
         RequestTimeout(f"GET {REQUEST.shown_url}: timed out", request=REQUEST),
         TransportError(
             f"step 's': GET {REQUEST.shown_url}, redirected to http://inside.test:1/:"
             " no connection",
+            reason="no connection",
+            is_redirected=True,
             request=REQUEST,
         ),
         UnboundVariable(f"the variable 'TOKEN' in /etc/{SECRET} has no value", name="TOKEN"),
@@ -156,6 +160,33 @@ def test_nothing_of_the_inside_is_shown(error: CallError) -> None:
     assert SECRET not in text
     assert "inside.test" not in text
     assert "TOKEN' " not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (TransportError("no connection"), "no connection"),
+        (TransportError("GET x: y", request=REQUEST), ""),
+        (TransportError("GET x: y", reason="y", request=REQUEST), "y"),
+        (
+            TransportError("GET x, redirected to z: y", reason="y", is_redirected=True,
+                           request=REQUEST),
+            "after a redirect: y",
+        ),
+        (StatusError("a.b: 500 Oops", operation="a.b", status=500), "a.b answered 500"),
+        (StatusError("500", status=302),
+         "the upstream API answered 302, a redirect that is not followed"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("step", ["", "s"])
+def test_detail_names_the_step_and_the_reason(
+    error: CallError, detail: str, step: str
+) -> None:
+    """The detail is made of what the error carries; its message is not looked into."""
+    had_request = isinstance(error, StatusError) or error.request is not None  # type: ignore[attr-defined]
+    error.step = step
+    prefix = f"step '{step}': " if step and had_request and detail else ""
+    assert problem_of(error).detail == prefix + detail
 
 
 def _failed(status: int, body: bytes, value: Any = None, **more: Any) -> StatusError:

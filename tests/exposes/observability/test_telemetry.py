@@ -15,11 +15,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from exposes.skill.test_app import ORDERS
-from exposes.skill.test_app import app as skill_app
 
 import naftiko
 from exposes.mcp.test_app import CREW, POST, message, modern, served, session
+from exposes.skill.test_app import ORDERS
+from exposes.skill.test_app import app as skill_app
 from naftiko.errors import RequestTimeout, TransportError
 from naftiko.exposes.observability.logs import JsonLines, LatestLines
 from naftiko.exposes.observability.otel import MOST_LABELS, Counter
@@ -31,6 +31,7 @@ from naftiko.exposes.observability.settings import (
     read_settings,
     wanted,
 )
+from naftiko.exposes.observability.silent import SILENT
 from naftiko.exposes.observability.telemetry import Telemetry, telemetry_of
 from naftiko.exposes.observability.traced import InTrace, Traced
 from naftiko.exposes.observability.traces import MOST_SPANS, TraceBuffer
@@ -222,7 +223,7 @@ def test_a_missing_extra_is_told(
 ) -> None:
     """Serving goes on, and one line says what to install."""
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    assert telemetry_of([loaded({})], is_local=True) is None
+    assert telemetry_of([loaded({})], is_local=True) is SILENT
     assert "pip install 'naftiko[telemetry]'" in caplog.text
 
 
@@ -244,7 +245,7 @@ def test_a_wrong_environment_is_told(
     monkeypatch.setenv(name, value)
     exporters = {"exporters": {"otlp": {"endpoint": "http://127.0.0.1:9"}}}
     telemetry = telemetry_of([loaded(exporters)], is_local=True)
-    if telemetry is not None:
+    if telemetry.is_on:
         telemetry.close(0.1)
     assert told in caplog.text
 
@@ -1060,8 +1061,8 @@ import asyncio, sys
 from pathlib import Path
 from naftiko.exposes.state import Host
 from naftiko.exposes.options import Options
-from naftiko.exposes.serve.server import Server, ServePlan
-from naftiko.exposes.serve.sites import Source
+from naftiko.exposes.serve.plan import ServePlan, Source
+from naftiko.exposes.serve.server import Server
 
 async def main():
     server = Server(ServePlan([Source(sys.argv[1])], Options()), Host())
@@ -1076,7 +1077,7 @@ async def main():
     writer.close()
     for served in server.served:
         assert served.front is served.logged
-        assert served.site.engine.telemetry is None
+        assert served.site.engine.telemetry is SILENT
     server.stop()
     await task
 

@@ -39,7 +39,9 @@ def _answer(data: Any) -> Any:
         kinds = {"TransportError": TransportError, "RequestTimeout": RequestTimeout}
         kind = kinds[data["raises"]]
         return lambda request: kind(
-            f"{request.method} {request.shown_url}: no connection", request=request
+            f"{request.method} {request.shown_url}: no connection",
+            reason="no connection",
+            request=request,
         )
     headers = {"Content-Type": data.get("type", "application/json")}
     body = data.get("body")
