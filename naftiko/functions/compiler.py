@@ -26,6 +26,7 @@ from naftiko.functions.arguments import (
     target_of,
 )
 from naftiko.functions.injection import Injector, Target, value_at
+from naftiko.functions.mocks import compile_mock
 from naftiko.functions.plan import Plan, name_of
 from naftiko.functions.runs import (
     Lookup,
@@ -36,7 +37,7 @@ from naftiko.functions.runs import (
     simple_outcome,
 )
 from naftiko.functions.scripts import Scripting
-from naftiko.functions.shapes import compile_mock, compile_shape
+from naftiko.functions.shapes import compile_shape
 from naftiko.functions.steps import (
     CallStep,
     ScriptStep,

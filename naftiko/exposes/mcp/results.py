@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.arguments import WrongArgument
-    from naftiko.functions.output_schema import Outputs
+    from naftiko.functions.output_schema import ToolOutput
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
@@ -92,7 +92,9 @@ def _sendable(value: JSON) -> JSON:
 # --- results ------------------------------------------------------------------------
 
 
-def result_of(outcome: Outcome, plan: Plan, outputs: Outputs | None) -> dict[str, JSON]:
+def result_of(
+    outcome: Outcome, plan: Plan, outputs: ToolOutput | None
+) -> dict[str, JSON]:
     """Return the result of a tool.
 
     A value that the document shapes is compact JSON; a response that is passed on
@@ -199,8 +201,7 @@ def failure(text: str) -> dict[str, JSON]:
 def wrong_arguments(plan: Plan, wrong: Iterable[WrongArgument]) -> str:
     """Return what a model has to change in its arguments, all of it."""
     # What it takes is said once, for all of them.
-    reasons = ((w.name, w.reason.partition("; it takes:")[0]) for w in wrong)
-    said = "; ".join(f"'{name}' {reason}" for name, reason in reasons)
+    said = "; ".join(f"'{w.name}' {w.brief}" for w in wrong)
     return f"{plan.name}: {with_stop(said)} Nothing was sent. {takes(plan.arguments)}"
 
 

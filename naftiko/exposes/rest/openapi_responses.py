@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from naftiko.exposes.http.answers import MEDIA_TYPES
 from naftiko.exposes.http.problems import KINDS, PROBLEM_TYPE
 from naftiko.exposes.rest.openapi_inputs import ANY_CONTENT
-from naftiko.functions.output_schema import outcome_schema
+from naftiko.functions.output_schema import value_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,16 +130,11 @@ class Responses:
 
 def _value_content(endpoint: Endpoint) -> dict[str, JSON]:
     """Return the content of a success: media type → schema of the value."""
-    plan = endpoint.plan
-    function = plan.inner.function if plan.inner is not None else plan.function
-    outputs = function.outputs
-    if plan.inner is not None and not outputs:
-        outputs = plan.function.outputs
-    schema, is_sure = outcome_schema(outputs, function)
     if not endpoint.is_negotiated:
         return ANY_CONTENT
-    content: dict[str, JSON] = {kind: {"schema": schema} for kind in MEDIA_TYPES}
-    if outputs and not is_sure:
+    value = value_schema(endpoint.plan)
+    content: dict[str, JSON] = {kind: {"schema": value.schema} for kind in MEDIA_TYPES}
+    if value.may_be_response:
         content["*/*"] = {"schema": {}}
     return content
 
