@@ -157,6 +157,31 @@ class Functions:
             f"no exposed function is called '{shorten(name)}'", hint=hint
         )
 
+    def operations_of(self, plan: Plan) -> list[Operation]:
+        """Return the operations that a function calls, directly or by a reference."""
+        inner = self.operations_of(plan.inner) if plan.inner is not None else []
+        calls = (plan.function.call, *(step.call for step in plan.function.steps))
+        called = [self._operations.resolve(call) for call in calls if call]
+        return [operation for operation in called if operation is not None] + inner
+
+    def variables_of(self, plan: Plan) -> set[str]:
+        """Return the bind variables that a function uses.
+
+        They are those of the operations that it calls, and those in its `with` values.
+        """
+        used: set[str] = set()
+        for operation in self.operations_of(plan):
+            used |= {*operation.layout.variables, *operation.base_names}
+        at: Plan | None = plan
+        while at is not None:
+            function = at.function
+            injector = self._injector(function, "")
+            for with_ in (function.with_, *(step.with_ for step in function.steps)):
+                injector.compile(with_)
+            used |= injector.variables
+            at = at.inner
+        return used
+
     # --- compiling --------------------------------------------------------------------
 
     def _compile(
