@@ -14,6 +14,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 import naftiko
 from naftiko import (
+    AioTransport,
     ArgumentError,
     CallError,
     Capability,
@@ -183,7 +184,7 @@ class Recorder:
 
 
 def mounted(docker: Capability) -> None:
-    application = asgi(docker, "docker-rest")
+    application = asgi(docker, "docker-rest", transport=AioTransport())
     print(application)
 
 
