@@ -63,6 +63,14 @@ class FileMissing(FileRefused):
     """There is no file at the path."""
 
 
+class FileOutside(FileRefused):
+    """The path leads out of the folder."""
+
+
+class FileIsFolder(FileRefused):
+    """The path names a folder, not a file."""
+
+
 def local_path(location: str, directory: Path | None) -> Path:
     """Return the path of a `location`.
 
@@ -145,6 +153,10 @@ class Folder:
                 return file.read(MAX_FILE_BYTES + 1)
         except FileNotFoundError:
             raise FileMissing(f"there is no file '{shorten(path)}'") from None
+        except IsADirectoryError:
+            raise FileIsFolder(
+                f"'{shorten(path)}' is a directory, not a file"
+            ) from None
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()
             raise FileRefused(f"'{shorten(path)}': {reason}") from None
@@ -154,7 +166,7 @@ class Folder:
         segments = path.split("/") if path else []
         for segment in segments:
             if segment in (".", "..") or "\\" in segment:
-                raise FileRefused(f"the path '{shorten(path)}' leads out of the folder")
+                raise FileOutside(f"the path '{shorten(path)}' leads out of the folder")
             if not segment or segment.startswith(".") or not segment.isprintable():
                 raise FileRefused(f"'{shorten(segment)}' is no name of a served file")
         try:
@@ -166,11 +178,11 @@ class Folder:
         except (OSError, RuntimeError):
             raise FileRefused(f"'{shorten(path)}' cannot be read") from None
         if target != real and real not in target.parents:
-            raise FileRefused(f"the path '{shorten(path)}' leads out of the folder")
+            raise FileOutside(f"the path '{shorten(path)}' leads out of the folder")
         if _is_hidden(target, real):
             raise FileRefused(f"'{shorten(path)}' is no name of a served file")
         if stat.S_ISDIR(kind):
-            raise FileRefused(f"'{shorten(path)}' is a directory, not a file")
+            raise FileIsFolder(f"'{shorten(path)}' is a directory, not a file")
         if not stat.S_ISREG(kind):
             raise FileRefused(f"'{shorten(path)}' is no regular file")
         return real, target

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -91,8 +92,8 @@ KIND_OF: dict[type[CallError], str] = {
     OutputError: "output",
 }
 
-#: Codes of errors that only the operator can mend, whatever the class of the error.
-_OF_OPERATOR = ("U-base-uri", "U-variable")
+#: Errors that only the operator can mend, whatever their class.
+_OF_OPERATOR = (rules.BASE_URI, rules.VARIABLES)
 _SETUP = "a variable that this operation needs has no usable value; the log names it"
 #: Shorter values of variables (a region, a version) stay in the errors of an API that
 #: are passed on: replacing them would tear words and numbers apart.
@@ -202,7 +203,7 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
             for every request.
     """
     kind = next(KIND_OF[c] for c in type(error).__mro__ if c in KIND_OF)
-    if error.code.startswith(_OF_OPERATOR) and kind in (
+    if rules.settled_by(error) in _OF_OPERATOR and kind in (
         "arguments",
         "failed",
         "configuration",

@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote
 from naftiko.errors import CallError, StatusError, shorten
 from naftiko.exposes.files import (
     UNKNOWN_TYPE,
-    FileMissing,
+    FileIsFolder,
+    FileOutside,
     FileRefused,
     Folder,
     as_text,
@@ -216,10 +217,8 @@ class Resources:
             path = unquote(uri[len(resource.uri) + 1 :])
             try:
                 data = resource.folder.read(path)
-            except FileMissing as missing:
-                raise ResourceError(f"{missing}: {shorten(uri)}") from None
             except FileRefused as refused:
-                raise ResourceError(_refusal(str(refused), uri)) from None
+                raise ResourceError(f"{_refusal(refused)}: {shorten(uri)}") from None
             kind = resource.mime_type or media_type(path or str(resource.folder.root))
             text = as_text(data)
             if text is None:
@@ -260,17 +259,13 @@ class Resources:
         return list(values)
 
 
-def _traversal(uri: str) -> str:
-    return f"Path traversal detected for resource URI: {shorten(uri)}"
-
-
-def _refusal(reason: str, uri: str) -> str:
-    """Return a refusal in the words of the specification where it has some."""
-    if "leads out" in reason:
-        return _traversal(uri)
-    if "is a directory" in reason:
-        return f"Resource URI resolves to a directory, not a file: {shorten(uri)}"
-    return f"{reason}: {shorten(uri)}"
+def _refusal(refused: FileRefused) -> str:
+    """Return why a file is not read, in the words of the specification (spec 4.4)."""
+    if isinstance(refused, FileOutside):
+        return "Path traversal detected for resource URI"
+    if isinstance(refused, FileIsFolder):
+        return "Resource URI resolves to a directory, not a file"
+    return str(refused)
 
 
 def _enumerated(plan: Plan, argument: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from naftiko.errors import CallError, did_you_mean
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
 from naftiko.functions.arguments import json_schema
-from naftiko.functions.output_schema import describe
+from naftiko.functions.output_schema import tool_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ class Tool:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.name = plan.name
-        self._outputs = describe(plan)
+        self._outputs = tool_output(plan)
         self.entry = _entry(plan)
         if self._outputs is not None:
             self.entry["outputSchema"] = self._outputs.schema

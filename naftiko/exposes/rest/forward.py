@@ -26,7 +26,7 @@ from naftiko.exposes.http.problems import (
     problem_of,
     secrets_of,
 )
-from naftiko.exposes.rest.routes import ANY_METHOD, CATCH_ALL
+from naftiko.exposes.http.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
 from naftiko.plain import mappings_of, text_of
 
