@@ -325,7 +325,7 @@ def test_one_path_for_each_shape() -> None:
     assert names == ["id", "id"]
 
 
-def test_names_of_operations_are_unique() -> None:
+def test_operation_ids_are_unique() -> None:
     """Operations of one name get numbers, those without one a name."""
     described = _described(
         [
@@ -382,7 +382,7 @@ def test_authentication(authentication: Any, scheme: Any) -> None:
     assert "x" not in json.dumps(described["components"]["securitySchemes"]).split('"')
 
 
-def test_variables_of_callers() -> None:
+def test_only_operations_that_use_a_variable_need_its_header() -> None:
     """Only operations that use a caller's variable ask for its header."""
     described = _described(
         [
@@ -404,6 +404,25 @@ def test_variables_of_callers() -> None:
     assert "security" not in _operation(described, "/free")
 
 
+def test_a_variable_counts_where_it_is_referred_to() -> None:
+    """A reference in a `with` value counts; the same name in plain text does not."""
+    step = {"type": "call", "name": "s", "call": "api.list"}
+    described = _described(
+        [
+            *operation("/lone", call="api.list", **{"with": {"flag": "{{TOKEN}}"}}),
+            *operation("/env", call="api.list", **{"with": {"flag": "env.TOKEN"}}),
+            *operation("/step", steps=[{**step, "with": {"flag": "a {{TOKEN}}"}}]),
+            *operation("/text", call="api.list", **{"with": {"flag": "a TOKEN"}}),
+        ],
+        options=Options(variable_headers={"TOKEN": "X-Token"}),
+        binds=[{"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_TOKEN"}}],
+    )
+    for path in ("/lone", "/env", "/step"):
+        required = _operation(described, path)["security"]
+        assert required == [{"variable-TOKEN": []}], path
+    assert "security" not in _operation(described, "/text")
+
+
 def test_forwards() -> None:
     """A forwarded resource is there with every method and its trusted headers."""
     forward = {"targetNamespace": "api", "trustedHeaders": ["X-Trace", "Accept"]}
@@ -418,7 +437,7 @@ def test_forwards() -> None:
     assert "requestBody" not in item["head"]
 
 
-def test_methods_without_a_place_are_left_out() -> None:
+def test_methods_unknown_to_openapi_are_left_out() -> None:
     """OpenAPI knows eight methods; another is served all the same."""
     app, _ = rest_app(operation("/x", "PURGE", call="api.list"))
     assert _checked(app)["paths"] == {}
@@ -472,7 +491,7 @@ _SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", _APP)
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_what_is_described_is_what_is_served(case: Any) -> None:
+def test_the_description_matches_what_is_served(case: Any) -> None:
     """Generated requests are answered as the description says, every one of them."""
     name = case.operation.definition.raw["operationId"]
     # Types that are declared are enforced in paths, queries and headers. A body is
