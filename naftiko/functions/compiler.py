@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from naftiko.consumes.exchange import Decoders
+from naftiko.document import rules
 from naftiko.errors import (
     CallError,
     UnknownFunction,
@@ -69,6 +71,7 @@ class Functions:
         operations: Its operations.
         scope: The variables that it binds.
         scripting: Runs script steps.
+        decoders: Read the responses of its operations.
     """
 
     def __init__(
@@ -78,11 +81,13 @@ class Functions:
         scope: Scope,
         *,
         scripting: Scripting | None = None,
+        decoders: Decoders | None = None,
     ) -> None:
         self._spec = spec
         self._operations = operations
         self._scope = scope
         self._scripting = scripting or Scripting()
+        self._decoders = Decoders() if decoders is None else decoders
         self._aggregates: dict[str, tuple[str, Function]] = {}
         self._doubled: set[str] = set()
         for namespace, functions in spec.aggregates:
@@ -193,7 +198,7 @@ class Functions:
                 return self._compile_mock(function, exposes)
             raise UnresolvedCall(
                 f"the {function.kind} '{shorten(function.name)}' calls nothing",
-                code="U-unit-without-call",
+                code=rules.UNIT_WITHOUT_CALL.code,
                 hint="add `call: namespace.operation`",
             )
         except (CallError, TemplateError) as error:
@@ -207,7 +212,7 @@ class Functions:
             explained = self._operations.explain(call)
             raise UnresolvedCall(
                 f"'{shorten(call)}' names no operation: {explained.message}",
-                code=explained.code or "U-call-unresolved",
+                code=explained.code or rules.CALL_UNRESOLVED.code,
                 hint=explained.hint,
             )
         return operation
@@ -226,7 +231,8 @@ class Functions:
             if p.mapping
         }
         injector = self._injector(function, namespace)
-        target = Target(operation, function.with_ or {}, injector, mapped)
+        decoder = self._decoders[operation]
+        target = Target(operation, decoder, function.with_ or {}, injector, mapped)
         feed = Feed(operation, target.sources)
         arguments = arguments_of(function, (feed,), sources=injector.names)
         shape = compile_shape(function.outputs)
@@ -262,13 +268,13 @@ class Functions:
             hint = did_you_mean(ref, self._aggregates)
             raise UnresolvedCall(
                 f"no aggregate function is called '{shorten(ref)}'",
-                code="U-call-unresolved",
+                code=rules.CALL_UNRESOLVED.code,
                 hint=hint or f"declared: {names_of(self._aggregates)}",
             )
         if ref in self._doubled:
             raise UnresolvedCall(
                 f"several aggregate functions are called '{shorten(ref)}'",
-                code="U-operation-ambiguous",
+                code=rules.OPERATION_AMBIGUOUS.code,
                 hint="rename one of them",
             )
         if ref not in self._inner:
@@ -378,11 +384,13 @@ class Functions:
         if step.type == "call" and not step.call:
             raise UnresolvedCall(
                 f"the step '{shorten(name)}' calls nothing",
-                code="U-call-unresolved",
+                code=rules.CALL_UNRESOLVED.code,
                 hint="add `call: namespace.operation`",
             )
         if step.type == "call":
-            target = Target(self._resolve(step.call), step.with_, injector, {})
+            operation = self._resolve(step.call)
+            decoder = self._decoders[operation]
+            target = Target(operation, decoder, step.with_, injector, {})
             return CallStep(name, {*target.named, *target.passed}, target)
         if step.type == "lookup":
             return lookup_step(
@@ -400,7 +408,7 @@ class Functions:
             return ScriptStep(name, script, nodes, set(injector.names))
         raise CallError(
             f"step '{name}' has the unknown type '{shorten(step.type)}'",
-            code="U-step-type",
+            code=rules.STEP_TYPE.code,
             hint="a step is a call, a lookup or a script",
         )
 

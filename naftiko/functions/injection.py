@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
-from naftiko.consumes.exchange import Decoder
 from naftiko.expressions import (
     ABSENT,
     Ref,
@@ -26,6 +25,7 @@ from naftiko.functions.runs import Call, Lookup
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
     from naftiko.expressions import Scope
     from naftiko.functions.runs import Values
@@ -145,12 +145,13 @@ class Target:
     def __init__(
         self,
         operation: Operation,
+        decoder: Decoder,
         with_: Mapping[str, JSON],
         injector: Injector,
         sources: Mapping[str, str],
     ) -> None:
         self.operation = operation
-        self.decoder = Decoder(operation)
+        self.decoder = decoder
         self.nodes = [(name, injector.compile(value)) for name, value in with_.items()]
         self.sources = {
             name: source_of(value, injector.namespace) or _lone_name(value, injector)

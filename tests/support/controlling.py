@@ -7,12 +7,12 @@ import json
 from typing import Any
 
 import naftiko
-from exposes.access.test_guard import Nobody, ask
 from naftiko.exposes.control.app import ControlApp
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.state import Host
 from support.building import document
+from support.guarding import Nobody, ask
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import naftiko
-from exposes.access.test_guard import Nobody, ask
 from naftiko.exposes.control.app import ControlApp
 from naftiko.exposes.control.management import Logs, Management, read_management
 from naftiko.exposes.engine import Engine
@@ -20,6 +19,7 @@ from naftiko.exposes.options import Options
 from naftiko.exposes.state import STARTED, STOPPED, AdapterState, Host, Reloaded
 from support.building import document
 from support.controlling import ALL, app, get, send
+from support.guarding import Nobody, ask
 
 
 def adapters(*states: tuple[str, str]) -> Host:

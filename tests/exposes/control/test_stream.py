@@ -7,10 +7,10 @@ import json
 import logging
 from typing import Any
 
-from exposes.access.test_guard import ask
 from naftiko.exposes.observability.logs import LatestLines
 from naftiko.exposes.state import Host
 from support.controlling import app
+from support.guarding import ask
 
 
 def test_new_log_lines_are_streamed_until_the_server_drains() -> None:
