@@ -324,7 +324,8 @@ class _Linker:
                     )
                 tools.setdefault(function.name, function)
             self.function(function, exposes.namespace)
-        self._uses(exposes.authentication, (*exposes.path, "authentication"))
+        if exposes.authentication is not None:
+            self._uses(dict(exposes.authentication.texts), exposes.authentication.path)
         for entry in exposes.links:
             self._adapter_link(entry.kind, entry.namespace, entry.action, entry.path)
 

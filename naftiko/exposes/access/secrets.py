@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError
 from naftiko.exposes.http.scope import header
 from naftiko.expressions import Scope, TemplateError, parse_credential, refs, render
+from naftiko.spec.access import flaw_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from naftiko.bindings import Variables
     from naftiko.exposes.http.scope import ASGIScope
-    from naftiko.plain import JSON
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-#: What a template looks like that nobody filled in, here or where a variable is set.
-_TEMPLATE = re.compile(r"\{\{.*|.*\}\}|\$?\{\s*[\w.-]+\s*\}", re.DOTALL)
 
 
 class Secrets:
     """The values in an `authentication`, resolved from declared binds only."""
 
     def __init__(
-        self, data: Mapping[str, JSON], exposes: Exposes, variables: Variables
+        self, asked: ServerAuthentication, exposes: Exposes, variables: Variables
     ) -> None:
-        self._data = data
+        self._asked = asked
         self._variables = variables
         self.where = f"the {exposes.type} adapter '{exposes.namespace}'"
 
@@ -44,10 +38,7 @@ class Secrets:
         Raises:
             ServeError: It is missing or empty, or a variable of it has no value.
         """
-        written = self._data.get(key)
-        if isinstance(written, (bool, list, dict)):
-            raise self.error(f"`{key}` is no text")
-        text = "" if written is None else str(written)
+        text = self._asked.texts.get(key, "")
         scope = Scope(self._variables.declared)
         try:
             template = parse_credential(text, scope)
@@ -65,18 +56,8 @@ class Secrets:
                     f"set {ref.name} before serving",
                 )
         value = render(template, lambda ref: self._variables.get(ref.name))
-        if not value and not empty:
-            raise self.error(f"`{key}` is missing or empty", f"write `{key}:`")
-        if value and not value.strip():
-            raise self.error(f"`{key}` is blank")
-        if _CONTROL.search(value):
-            raise self.error(
-                f"`{key}` holds a line break or another control character",
-                "check the value of its variable for a trailing line break",
-            )
-        if _TEMPLATE.fullmatch(value):
-            # Somebody meant to replace it; everybody knows what it says.
-            raise self.error(f"`{key}` is still a template")
+        if flaw := flaw_of(value, may_be_empty=empty):
+            raise self.error(f"`{key}` {flaw.message}", flaw.hint)
         return value
 
     def error(self, what: str, hint: str = "") -> ServeError:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from naftiko.errors import DocumentError
-from naftiko.exposes.control.management import Management, read_management
 from naftiko.exposes.http.answers import (
     JSON_TYPE,
     SECURITY_POLICY,
@@ -28,12 +27,10 @@ from naftiko.exposes.http.answers import (
     send_answer,
 )
 from naftiko.exposes.http.scope import path_of
-from naftiko.exposes.observability.settings import (
-    ObservabilitySettings as Observability,
-)
-from naftiko.exposes.observability.settings import read_settings
-from naftiko.functions.scripts import LANGUAGES, Scripting, ScriptSettings
+from naftiko.functions.scripts import Scripting
 from naftiko.loader import validate
+from naftiko.spec.adapters import Management, ObservabilitySettings
+from naftiko.spec.model import SCRIPT_LANGUAGES, ScriptSettings
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -96,8 +93,8 @@ class ControlApp:
 
     def prepare(self, engine: Engine, exposes: Exposes) -> _ControlVersion:
         """Make another version ready to be served; what is served stays."""
-        management = read_management(exposes.data.get("management"))
-        observed = read_settings(exposes.data.get("observability"))
+        management = exposes.management or Management()
+        observed = exposes.observability or ObservabilitySettings()
         return _ControlVersion(engine, management, self._attached(management, observed))
 
     def replace(self, version: _ControlVersion) -> None:
@@ -113,7 +110,9 @@ class ControlApp:
         """End the streams that would stay open for ever."""
         self._draining.set()
 
-    def _attached(self, management: Management, observed: Observability) -> Routes:
+    def _attached(
+        self, management: Management, observed: ObservabilitySettings
+    ) -> Routes:
         """Return what is turned on."""
         found: Routes = {(): {"GET": self._page}}
         if management.health:
@@ -477,12 +476,12 @@ _SETTERS: dict[str, tuple[str, Any, str]] = {
     ),
     "defaultLanguage": (
         "default_language",
-        lambda v: v in LANGUAGES,
-        f"is one of {', '.join(LANGUAGES)}",
+        lambda v: v in SCRIPT_LANGUAGES,
+        f"is one of {', '.join(SCRIPT_LANGUAGES)}",
     ),
     "allowedLanguages": (
         "allowed_languages",
-        lambda v: isinstance(v, list) and all(item in LANGUAGES for item in v),
-        f"is a list of {', '.join(LANGUAGES)}",
+        lambda v: isinstance(v, list) and all(item in SCRIPT_LANGUAGES for item in v),
+        f"is a list of {', '.join(SCRIPT_LANGUAGES)}",
     ),
 }

@@ -330,25 +330,23 @@ class _Writer:
 
     def _authentication(self) -> dict[str, JSON]:
         """Return the requirement that the authentication of the adapter makes."""
-        data = self.exposes.authentication
-        if not isinstance(data, dict):
+        asked = self.exposes.authentication
+        if asked is None:
             return {}
-        kind = str(data.get("type", ""))
+        kind = asked.type
         scopes: list[str] = []
         if kind in ("bearer", "basic", "digest"):
             scheme: dict[str, JSON] = {"type": "http", "scheme": kind}
         elif kind == "apikey":
-            in_ = str(data.get("placement") or data.get("in") or "header").lower()
-            name = str(data.get("key", data.get("name", "")))
-            scheme = {"type": "apiKey", "in": in_, "name": name}
+            name = asked.texts.get(asked.written("key", "name"), "")
+            scheme = {"type": "apiKey", "in": asked.placement, "name": name}
         elif kind == "oauth2":
-            server = str(data.get("authorizationServerUri", "")).rstrip("/")
+            server = asked.texts.get("authorizationServerUri", "").rstrip("/")
             scheme = {
                 "type": "openIdConnect",
                 "openIdConnectUrl": f"{server}/.well-known/openid-configuration",
             }
-            listed = data.get("scopes")
-            scopes = [str(s) for s in listed] if isinstance(listed, list) else []
+            scopes = list(asked.scopes)
         else:
             return {}
         self.schemes[kind] = scheme

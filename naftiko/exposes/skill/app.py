@@ -25,7 +25,8 @@ from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.scope import OPERATION, path_of
-from naftiko.exposes.skill.skills import TOLD_FIELDS, Skill, read_skills
+from naftiko.exposes.skill.skills import Skill, open_skills
+from naftiko.spec.skills import TOLD_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -72,7 +73,7 @@ class SkillApp:
         Raises:
             ServeError: A tool does not say what it is.
         """
-        return _SkillVersion(exposes, read_skills(engine.capability, exposes))
+        return _SkillVersion(exposes, open_skills(engine.capability, exposes))
 
     def replace(self, version: _SkillVersion) -> None:
         """Serve another version."""

@@ -13,14 +13,13 @@ import pytest
 import naftiko
 from exposes.access.test_guard import Nobody, ask
 from naftiko.exposes.control.app import ControlApp
-from naftiko.exposes.control.management import Logs, Management, read_management
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.observability.logs import LatestLines
-from naftiko.exposes.observability.settings import ObservabilitySettings, read_settings
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.options import Options
 from naftiko.exposes.state import STARTED, STOPPED, Adapter, Host, Reloaded
 from naftiko.functions.scripts import Stats
+from naftiko.spec.adapters import ObservabilitySettings
 from support.building import document
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
@@ -72,19 +71,6 @@ def adapters(*states: tuple[str, str]) -> Host:
         adapter.state = state
         host.adapters.append(adapter)
     return host
-
-
-def test_defaults() -> None:
-    """C06, C07: health on, everything else off; what `logs` may be."""
-    assert read_management(None) == Management()
-    assert Management()[:4] == (True, False, False, False)
-    assert Management().logs == Logs(False, False, 5)
-    assert read_management({"logs": True}).logs == Logs(True, True, 5)
-    assert read_management({"logs": False}).logs == Logs(False, False, 5)
-    found = read_management({"logs": {"stream": True, "max-subscribers": 7}})
-    assert found.logs == Logs(True, True, 7)
-    assert read_management({"logs": {"level-control": False}}).logs == Logs()
-    assert read_management({"logs": {"max-subscribers": 99}}).logs.max_subscribers == 5
 
 
 def test_health() -> None:
@@ -385,19 +371,3 @@ def test_page() -> None:
     assert headers["content-type"] == ["text/html; charset=utf-8"]
     assert b"http://" not in body
     assert b"https://" not in body
-
-
-def test_observability() -> None:
-    """C08, C14: what the document says, and what it leaves out."""
-    assert read_settings(None) == ObservabilitySettings()
-    data = {
-        "traces": {
-            "sampling": 0.1,
-            "propagation": "b3",
-            "local": {"buffer-size": 50},
-        },
-        "exporters": {"otlp": {"endpoint": " "}},
-    }
-    found = read_settings(data)
-    assert (found.sampling, found.propagation, found.buffer_size) == (0.1, "b3", 50)
-    assert found.endpoint == ""

@@ -15,26 +15,25 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from exposes.skill.test_app import ORDERS
-from exposes.skill.test_app import app as skill_app
 
 import naftiko
 from exposes.mcp.test_app import CREW, POST, message, modern, served, session
+from exposes.skill.test_app import ORDERS
+from exposes.skill.test_app import app as skill_app
 from naftiko.errors import RequestTimeout, TransportError
 from naftiko.exposes.observability.logs import JsonLines, LatestLines
 from naftiko.exposes.observability.otel import MOST_LABELS, Counter
 from naftiko.exposes.observability.settings import (
     Export,
-    ObservabilitySettings,
     exports,
     is_observed,
-    read_settings,
     wanted,
 )
 from naftiko.exposes.observability.telemetry import Telemetry, telemetry_of
 from naftiko.exposes.observability.traced import InTrace, Traced
 from naftiko.exposes.observability.traces import MOST_SPANS, TraceBuffer
 from naftiko.exposes.options import Options
+from naftiko.spec.adapters import ObservabilitySettings
 from naftiko.transport.messages import Response
 from support.asgi_client import asked
 from support.building import document as plain_document
@@ -92,28 +91,6 @@ def got(
 
 
 # --- what is asked for ----------------------------------------------------------------
-
-
-def test_what_a_document_says() -> None:
-    """C08, C09, C14: defaults, and each key of `observability`."""
-    assert read_settings(None) == ObservabilitySettings()
-    assert read_settings({"enabled": False}).enabled is False
-    data = {
-        "metrics": {"local": {"enabled": False}},
-        "traces": {
-            "sampling": 0.1,
-            "propagation": "b3",
-            "local": {"enabled": False, "buffer-size": 50},
-        },
-        "exporters": {"otlp": {"endpoint": " http://x:4318 "}},
-    }
-    assert read_settings(data) == ObservabilitySettings(
-        True, False, False, 0.1, "b3", 50, "http://x:4318"
-    )
-    wrong = {"sampling": True, "local": {"buffer-size": 0}, "propagation": "jaeger"}
-    assert read_settings(
-        {"traces": wrong, "exporters": {"otlp": {"endpoint": " "}}}
-    ) == (ObservabilitySettings())
 
 
 def test_nothing_is_exported_unless_it_is_asked_for() -> None:
