@@ -16,6 +16,7 @@ from naftiko.consumes.exchange import Decoder, Exchange, send
 from naftiko.consumes.request import Blueprint, build, preview
 from naftiko.consumes.signers import find_signer
 from naftiko.consumes.status import status_error
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -388,7 +389,7 @@ class Capability:
             if operation is None:
                 raise UnresolvedCall(
                     f"no adapter has the namespace '{namespace}'",
-                    code="U-call-unresolved",
+                    code=rules.CALL_UNRESOLVED.code,
                     hint=did_you_mean(namespace, self._namespaces)
                     or f"the document consumes: {names_of(self._namespaces)}",
                 )
@@ -488,15 +489,15 @@ class Capability:
         refused = [
             problem
             for problem in operation.problems
-            if not (override and problem.code.startswith("U-base-uri"))
-            and not (signer and problem.code.startswith("U-auth"))
+            if not (override and rules.settled_by(problem) == rules.BASE_URI)
+            and not (signer and rules.settled_by(problem) == rules.AUTH)
         ]
-        unsigned = [p for p in refused if p.code == "U-auth-unsupported"]
+        unsigned = [p for p in refused if p.code == rules.AUTH_UNSUPPORTED.code]
         if unsigned and not dry and authentication is not None:
             signer = find_signer(authentication, self._scope)
         if signer or dry:
             # A dry run shows what would be signed.
-            refused = [p for p in refused if not p.code.startswith("U-auth")]
+            refused = [p for p in refused if rules.settled_by(p) != rules.AUTH]
         if refused:
             raise _unusable(operation, refused)
         text = override if override is not None else operation.base_uri

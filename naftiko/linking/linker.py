@@ -15,7 +15,7 @@ from naftiko.consumes.base_uri import compile_base_uri
 from naftiko.consumes.layout import compile_layout
 from naftiko.consumes.operation import Operation
 from naftiko.consumes.registry import Registry
-from naftiko.document.findings import pointer
+from naftiko.document import rules
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
 from naftiko.expressions import (
     STEP_PATH_HINT,
@@ -38,8 +38,7 @@ from naftiko.spec.model import OperationSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from naftiko.document.findings import Findings
-    from naftiko.errors import Problem
+    from naftiko.document.findings import Finding, Findings
     from naftiko.plain import JSON, DocumentPath
     from naftiko.spec.model import CapabilitySpec, Exposes, Function
 
@@ -71,7 +70,7 @@ def link(
         name = f" '{shorten(entry.namespace)}'" if entry.namespace else ""
         why = f": {entry.reason}" if entry.reason else ""
         found.add(
-            "U-import-unresolved",
+            rules.IMPORT_UNRESOLVED,
             entry.path,
             f"the import{name}{where} is not available{why}",
             "put the file there, or copy the adapter into this document",
@@ -116,7 +115,7 @@ class _Linker:
                 self._uses(fields, consumes.authentication.path)
             base = compile_base_uri(consumes.base_uri, self.scope)
             base_names[where] = frozenset(base.names)
-        noted = by_owner(found.problems)
+        noted = by_owner(found.noted, spec)
         addresses, ambiguous = addresses_of(spec)
         operations = []
         for ref, operation in zip(addresses, spec.operations, strict=True):
@@ -128,15 +127,15 @@ class _Linker:
             )
             at = operation.path
             owners = (operation.consumes.path, at[:-2], at) if noted else ()
-            problems = [p for owner in owners for p in noted.get(pointer(owner), ())]
+            findings = [f for owner in owners for f in noted.get(owner, ())]
             for finding in layout.findings:
-                if finding.code == "U-template":
+                if finding.rule is rules.TEMPLATE:
                     at = self._leaf(finding.path, _is_no_template) or finding.path
                     finding = finding._replace(path=at)
-                problem = found.add(*finding)
-                if finding.code[0] == "U":
-                    problems.append(problem)
-            problems += self._decoding(operation)
+                found.note(finding)
+                if finding.spoils_unit:
+                    findings.append(finding)
+            findings += self._decoding(operation)
             for name in layout.variables:
                 if name not in self.used:
                     self._use(name, self._place(name, operation))
@@ -144,7 +143,7 @@ class _Linker:
                 operation,
                 layout,
                 ref=ref,
-                problems=tuple(problems),
+                findings=tuple(findings),
                 document=found.document,
                 base_names=base_names[operation.consumes.path],
             )
@@ -152,7 +151,7 @@ class _Linker:
             self.by_name[f"{linked.namespace}.{linked.name}"].append(linked)
         for name, candidates in ambiguous.items():
             found.add(
-                "U-operation-ambiguous",
+                rules.OPERATION_AMBIGUOUS,
                 self.by_name[name][1].spec.path,
                 f"{len(candidates)} operations are called '{name}'",
                 f"give each its own name; until then call {names_of(candidates, 4)}",
@@ -163,7 +162,7 @@ class _Linker:
 
     def _forwarded(
         self,
-        noted: Mapping[str, list[Problem]],
+        noted: Mapping[DocumentPath, list[Finding]],
         base_names: Mapping[DocumentPath, frozenset[str]],
     ) -> dict[str, Operation]:
         """Return the adapters that requests are forwarded to, as operations."""
@@ -198,7 +197,7 @@ class _Linker:
                 spec,
                 layout,
                 ref=namespace,
-                problems=tuple(noted.get(pointer(consumes.path), ())),
+                findings=tuple(noted.get(consumes.path, ())),
                 document=self.found.document,
                 base_names=base_names[consumes.path],
             )
@@ -206,27 +205,27 @@ class _Linker:
                 self._use(name, consumes.path)
         return adapters
 
-    def _decoding(self, operation: OperationSpec) -> Iterator[Problem]:
+    def _decoding(self, operation: OperationSpec) -> Iterator[Finding]:
         """Yield what makes the response of an operation unreadable."""
         name = operation.output_raw_format.lower()
         if name not in decoding.FORMATS:
             yield self.found.add(
-                "U-output-format",
+                rules.OUTPUT_FORMAT,
                 (*operation.path, "outputRawFormat"),
                 f'Unsupported "{operation.output_raw_format}" format specified',
                 f"use one of {names_of(decoding.FORMATS)}",
             )
         for output in operation.outputs:
             key = "value" if "value" in self._node(output.path) else "mapping"
-            if problem := self._expression(output.value, (*output.path, key)):
-                yield problem
+            if finding := self._expression(output.value, (*output.path, key)):
+                yield finding
 
-    def _expression(self, expression: str, path: DocumentPath) -> Problem | None:
+    def _expression(self, expression: str, path: DocumentPath) -> Finding | None:
         if is_root(expression):
             return None
         if needs_length(expression):
             self.found.add(
-                "W-path-length",
+                rules.PATH_LENGTH,
                 path,
                 f"'{expression}' is read as the number of elements of a list",
                 "JSONPath has no such member; name the list itself",
@@ -235,7 +234,9 @@ class _Linker:
             try:
                 compile_path(expression)
             except OutputError as error:
-                return self.found.add("U-output-path", path, error.message, error.hint)
+                return self.found.add(
+                    rules.OUTPUT_PATH, path, error.message, error.hint
+                )
         return None
 
     def _place(self, name: str, operation: OperationSpec) -> DocumentPath:
@@ -279,7 +280,7 @@ class _Linker:
             for name, path in self.used.items():
                 if name not in self.scope.variables:
                     self.found.add(
-                        "W-variable-undeclared",
+                        rules.VARIABLE_UNDECLARED,
                         path,
                         f"the variable '{shorten(name)}' is in no bind",
                         "the environment is asked all the same; add it: "
@@ -289,7 +290,7 @@ class _Linker:
             for name in bind.keys:
                 if name not in self.used:
                     self.found.add(
-                        "S-variable-unused",
+                        rules.VARIABLE_UNUSED,
                         (*bind.path, "keys", name),
                         f"the variable '{name}' is used nowhere",
                         "remove it",
@@ -306,7 +307,7 @@ class _Linker:
                 key = function.method, "/" + shape.removeprefix("/")
                 if key in routes:
                     self.found.add(
-                        "W-route-duplicate",
+                        rules.ROUTE_DUPLICATE,
                         function.path,
                         f"{function.method} {shorten(function.url_path)} is declared"
                         " twice; the first one wins",
@@ -316,7 +317,7 @@ class _Linker:
             elif function.kind == "tool":
                 if function.name and function.name in tools:
                     self.found.add(
-                        "W-tool-duplicate",
+                        rules.TOOL_DUPLICATE,
                         (*function.path, "name"),
                         f"the tool '{function.name}' is declared twice; the first one"
                         " wins",
@@ -339,7 +340,7 @@ class _Linker:
             known = [e.namespace for e in self.spec.exposes if e.type in served]
         if namespace not in known:
             self.found.add(
-                "U-call-unresolved",
+                rules.CALL_UNRESOLVED,
                 path,
                 f"no adapter has the namespace '{shorten(namespace)}'",
                 self._like(namespace, known) or f"declared: {names_of(known)}",
@@ -353,7 +354,7 @@ class _Linker:
             ]
             if action not in names:
                 self.found.add(
-                    "U-call-unresolved",
+                    rules.CALL_UNRESOLVED,
                     path,
                     f"'{namespace}' has no tool or operation '{shorten(action)}'",
                     self._like(action, names) or f"it has: {names_of(names)}",
@@ -367,7 +368,7 @@ class _Linker:
                 ref = f"{namespace}.{function.name}"
                 if ref in refs:
                     self.found.add(
-                        "U-operation-ambiguous",
+                        rules.OPERATION_AMBIGUOUS,
                         (*function.path, "name"),
                         f"the aggregate function '{shorten(ref)}' is declared twice",
                         "rename one of them",
@@ -383,7 +384,7 @@ class _Linker:
         elif function.ref:
             if function.ref not in self.aggregates:
                 self.found.add(
-                    "U-call-unresolved",
+                    rules.CALL_UNRESOLVED,
                     (*function.path, "ref"),
                     f"no aggregate function is called '{shorten(function.ref)}'",
                     self._like(function.ref, self.aggregates)
@@ -393,7 +394,7 @@ class _Linker:
             unit = self._node(function.path)
             others = [key for key in ("calls", "operation") if key in unit]
             self.found.add(
-                "U-unit-without-call",
+                rules.UNIT_WITHOUT_CALL,
                 function.path,
                 f"{label_of(function)} calls nothing",
                 f"write `call` instead of `{others[0]}`: `call: namespace.operation`"
@@ -407,7 +408,7 @@ class _Linker:
         hint = HINTS_BY_METHOD.get(called.method if called else "")
         if hint and function.kind == "tool" and function.hints.get(hint) is not True:
             self.found.add(
-                "S-hint",
+                rules.HINT,
                 function.path,
                 f"the tool '{shorten(function.name)}' deletes without a hint",
                 f"add `hints: {{{hint}: true}}`",
@@ -426,7 +427,7 @@ class _Linker:
         named = self.by_name.get(f"{namespace}.{name}", [])
         if named:
             self.found.add(
-                "U-operation-ambiguous",
+                rules.OPERATION_AMBIGUOUS,
                 path,
                 f"'{shorten(call)}' names {len(named)} operations",
                 "give each operation its own name",
@@ -434,7 +435,7 @@ class _Linker:
             return None
         what = "operation" if namespace in self.namespaces else "namespace"
         self.found.add(
-            "U-call-unresolved",
+            rules.CALL_UNRESOLVED,
             path,
             f"'{shorten(call)}' names no declared {what}",
             self._meant(namespace, name, call),
@@ -473,7 +474,7 @@ class _Linker:
         for step in function.steps:
             if step.type == "call" and not step.call:
                 self.found.add(
-                    "U-call-unresolved",
+                    rules.CALL_UNRESOLVED,
                     step.path,
                     f"the step '{shorten(step.name)}' calls nothing",
                     "add `call: namespace.operation`",
@@ -485,14 +486,14 @@ class _Linker:
                         self._target(name, called, (*step.path, "with", name))
             elif step.type == "lookup" and step.index not in earlier:
                 self.found.add(
-                    "U-call-unresolved",
+                    rules.CALL_UNRESOLVED,
                     (*step.path, "index") if step.index else step.path,
                     f"the lookup names no earlier step '{shorten(step.index)}'",
                     self._like(step.index, earlier) or f"earlier: {names_of(earlier)}",
                 )
             elif step.type not in ("lookup", "script"):
                 self.found.add(
-                    "U-step-type",
+                    rules.STEP_TYPE,
                     step.path,
                     f"the step '{shorten(step.name)}' has the unknown type"
                     f" '{shorten(step.type)}'",
@@ -501,7 +502,7 @@ class _Linker:
             language = step.script.get("language")
             if step.type == "script" and language in ("python", "groovy"):
                 self.found.add(
-                    "U-script-language",
+                    rules.SCRIPT_LANGUAGE,
                     step.path,
                     f"the script of step '{shorten(step.name)}' is written in"
                     f" '{language}', which cannot be run safely here",
@@ -516,7 +517,7 @@ class _Linker:
     def _step_path(self, text: str, path: DocumentPath) -> None:
         if not is_step_path(text):
             self.found.add(
-                "U-step-path",
+                rules.STEP_PATH,
                 path,
                 f"'{shorten(text)}' is not a step path",
                 STEP_PATH_HINT,
@@ -534,7 +535,7 @@ class _Linker:
             is_bare = isinstance(value, str) and _BARE_ENV.fullmatch(value)
             if is_bare or isinstance(value, (dict, list)):
                 self.found.add(
-                    "W-with-value",
+                    rules.WITH_VALUE,
                     path,
                     f"the value of '{shorten(name)}' is not a plain reference or text",
                     f"write '{{{{{value.removeprefix('env.')}}}}}'"
@@ -551,7 +552,7 @@ class _Linker:
                 and source not in declared
             ):
                 self.found.add(
-                    "W-with-source",
+                    rules.WITH_SOURCE,
                     path,
                     f"{label_of(function)} declares no argument '{shorten(source)}'",
                     self._like(source, declared)
@@ -573,19 +574,19 @@ class _Linker:
             message = f"'{called.ref}' takes no argument '{shorten(name)}'"
         takes = [parameter.name for parameter in called.parameters]
         hint = self._like(name, takes) or f"it takes: {names_of(takes, 12)}"
-        self.found.add("W-with-target", path, message, hint, key=True)
+        self.found.add(rules.WITH_TARGET, path, message, hint, at_key=True)
 
     def _rest_arguments(self, function: Function, called: Operation) -> None:
         offered = {parameter.name for parameter in function.inputs}
         try:
             offered |= {ref.name for ref in refs(parse_path(function.url_path))}
         except TemplateError as error:
-            self.found.add("U-template", function.path, str(error), "write `{name}`")
+            self.found.add(rules.TEMPLATE, function.path, str(error), "write `{name}`")
             return
         needed = {ref.name for ref in refs(called.layout.path) if not ref.is_variable}
         if lacking := sorted(needed - offered):
             self.found.add(
-                "W-rest-arguments",
+                rules.REST_ARGUMENTS,
                 function.path,
                 f"{function.method} {shorten(function.url_path)} does not offer"
                 f" {names_of(lacking)}, which '{called.ref}' needs in its path",

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from naftiko.document import rules
 from naftiko.errors import names_of
 from naftiko.expressions import Ref, Scope, TemplateError, is_upper, parse_base_uri
 
 if TYPE_CHECKING:
-    from naftiko.document.findings import Findings
-    from naftiko.errors import Problem
+    from collections.abc import Iterable
+
+    from naftiko.document.findings import Finding, Findings
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import CapabilitySpec
-
-_OWNER = re.compile(
-    r"((?:/capability)?/consumes/\d+)(/resources/\d+(?:/operations/\d+)?)?(/.*)?$"
-)
 
 
 def note_templates(
@@ -32,7 +29,7 @@ def note_templates(
     try:
         template = parse_base_uri(text, scope)
     except TemplateError as error:
-        found.add("U-template", path, str(error), "write `{{NAME}}`")
+        found.add(rules.TEMPLATE, path, str(error), "write `{{NAME}}`")
         return []
     used: list[str] = []
     odd: list[Ref] = []
@@ -47,7 +44,7 @@ def note_templates(
         bound = [f"'{{{{{v}}}}}'" for ref in odd if (v := _bound(ref.name, scope))]
         names = list(dict.fromkeys(ref.written for ref in odd))
         found.add(
-            "W-base-uri-templated",
+            rules.BASE_URI_TEMPLATED,
             path,
             f"{names_of(names)} in the base URI need{'s' * (len(names) == 1)} a value"
             " for every call",
@@ -94,17 +91,28 @@ def addresses_of(
     return addresses, ambiguous
 
 
-def by_owner(problems: list[Problem]) -> dict[str, list[Problem]]:
-    """Return the unit errors that were noted so far, by what they make unusable.
+def by_owner(
+    findings: Iterable[Finding], spec: CapabilitySpec
+) -> dict[DocumentPath, list[Finding]]:
+    """Return the findings that make a part of the document unusable, by that part.
 
-    That is an adapter, a resource or an operation, named by its JSON Pointer.
+    A part is an adapter, a resource or an operation. A finding belongs to the smallest
+    one around its place.
+
+    Returns:
+        Place of the part → its findings, in the order in which they were noted.
     """
-    owners: dict[str, list[Problem]] = defaultdict(list)
-    for problem in problems:
-        found = _OWNER.match(problem.path)
-        if found and problem.code[0] == "U" and problem.severity == "error":
-            adapter, rest, detail = found.groups()
-            # What concerns an adapter as a whole is only that it has no base URI.
-            if rest or detail or problem.code.startswith("U-base-uri"):
-                owners[adapter + (rest or "")].append(problem)
+    spoiling = [finding for finding in findings if finding.spoils_unit]
+    if not spoiling:
+        return {}
+    parts = {consumes.path for consumes in spec.consumes}
+    for operation in spec.operations:
+        parts |= {operation.path, operation.path[:-2]}
+    owners: dict[DocumentPath, list[Finding]] = defaultdict(list)
+    for finding in spoiling:
+        path = finding.path
+        around = (path[:length] for length in range(len(path), 0, -1))
+        part = next((place for place in around if place in parts), None)
+        if part is not None:
+            owners[part].append(finding)
     return owners

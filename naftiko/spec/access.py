@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from naftiko.document import rules
 from naftiko.errors import shorten
 from naftiko.expressions import TemplateError, parse_credential, refs, render
 from naftiko.plain import text_of
@@ -24,8 +25,8 @@ from naftiko.spec.adapters import ServerAuthentication
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from naftiko.document.findings import Findings
-    from naftiko.errors import Problem
+    from naftiko.document.findings import Finding, Findings
+    from naftiko.document.rules import Rule
     from naftiko.plain import JSON, DocumentPath
 
 PLACEMENTS = ("header", "query", "cookie")
@@ -104,7 +105,7 @@ class _AccessReader:
         self._adapter = adapter
         self._path = path
         self._found = found
-        self._problems: list[Problem] = []
+        self._problems: list[Finding] = []
         self._texts: dict[str, str] = {}
 
     def read(self) -> ServerAuthentication:
@@ -130,7 +131,7 @@ class _AccessReader:
             introspects = self._introspects()
         else:
             self._refuse(
-                "U-auth-unsupported",
+                rules.AUTH_UNSUPPORTED,
                 "type" if "type" in self._data else "",
                 f"{self._adapter} cannot be served: authentication of type"
                 f" '{shorten(kind)}' is not known",
@@ -171,7 +172,7 @@ class _AccessReader:
         else:
             name = key if key in self._data else called or key
             hint = f"write `{name}:`"
-            self._wrong(name, flaw._replace(hint=hint), "U-auth-incomplete")
+            self._wrong(name, flaw._replace(hint=hint), rules.AUTH_INCOMPLETE)
         return ""
 
     def _uri(self, key: str) -> None:
@@ -184,7 +185,7 @@ class _AccessReader:
         placement = str(self._data.get(key) or "header").lower()
         if placement not in PLACEMENTS:
             self._refuse(
-                "U-auth-placement",
+                rules.AUTH_PLACEMENT,
                 key,
                 f"{self._adapter} cannot be served: an API key cannot stand in"
                 f" '{shorten(placement)}'",
@@ -221,10 +222,10 @@ class _AccessReader:
             )
         return bool(validation == "introspection")
 
-    def _wrong(self, key: str, flaw: Flaw, code: str = "U-auth-value") -> None:
+    def _wrong(self, key: str, flaw: Flaw, rule: Rule = rules.AUTH_VALUE) -> None:
         message = f"{self._adapter} cannot be served: its authentication: `{key}`"
-        self._refuse(code, key, f"{message} {flaw.message}", flaw.hint)
+        self._refuse(rule, key, f"{message} {flaw.message}", flaw.hint)
 
-    def _refuse(self, code: str, key: str, message: str, hint: str) -> None:
+    def _refuse(self, rule: Rule, key: str, message: str, hint: str) -> None:
         path = (*self._path, key) if key in self._data else self._path
-        self._problems.append(self._found.add(code, path, message, hint))
+        self._problems.append(self._found.add(rule, path, message, hint))

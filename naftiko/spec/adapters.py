@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from naftiko.errors import Problem
+    from naftiko.document.findings import Finding
     from naftiko.plain import JSON, DocumentPath
 
 
@@ -44,7 +44,7 @@ class ServerAuthentication(NamedTuple):
     placement: str = "header"
     scopes: tuple[str, ...] = ()
     introspects: bool = False
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Finding, ...] = ()
     path: DocumentPath = ()
 
     def written(self, *spellings: str) -> str:
@@ -123,7 +123,7 @@ class PromptSpec(NamedTuple):
     arguments: tuple[PromptArgument, ...] = ()
     messages: tuple[PromptMessage, ...] = ()
     location: str = ""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Finding, ...] = ()
     path: DocumentPath = ()
 
 
@@ -159,7 +159,7 @@ class SkillSpec(NamedTuple):
     about: Mapping[str, JSON] = {}
     location: str = ""
     tools: tuple[SkillTool, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Finding, ...] = ()
     path: DocumentPath = ()
 
 

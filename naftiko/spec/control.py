@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from naftiko.document import rules
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.locations import is_file_uri
 from naftiko.plain import a_kind_of, text_of
@@ -221,12 +222,12 @@ class _Settings:
             if key not in known:
                 name = text_of(key)
                 found.add(
-                    "W-control-key",
+                    rules.CONTROL_KEY,
                     (*path, key),
                     f"`{path[-1]}` has no setting '{shorten(name)}', and it is left"
                     " out",
                     did_you_mean(name, known) or f"use one of {names_of(known)}",
-                    key=True,
+                    at_key=True,
                 )
 
     def inner(self, key: str, known: tuple[str, ...]) -> _Settings:
@@ -283,13 +284,13 @@ class _Settings:
 
     def doubt(self, key: str, message: str, hint: str) -> None:
         """Note a value that is kept, although it will not do what it should."""
-        self._found.add("W-control-value", (*self.path, key), message, hint)
+        self._found.add(rules.CONTROL_VALUE, (*self.path, key), message, hint)
 
     def _note(self, path: DocumentPath, key: str, value: JSON, wanted: str) -> None:
         is_scalar = isinstance(value, (str, int, float)) and not isinstance(value, bool)
         shown = f"'{shorten(value, 40)}'" if is_scalar else a_kind_of(value)
         self._found.add(
-            "W-control-value",
+            rules.CONTROL_VALUE,
             path,
             f"`{key}` is {shown}, not {wanted}, and is left out",
             f"write {wanted}, or remove it",

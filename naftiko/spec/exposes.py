@@ -13,6 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from naftiko.document import rules
+from naftiko.document.findings import Mention
 from naftiko.errors import shorten
 from naftiko.locations import path_of
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
@@ -57,7 +59,7 @@ def read_exposes(
         kind = text_of(entry.get("type"))
         if kind not in readers:
             found.unknown(
-                "U-expose-type",
+                rules.EXPOSE_TYPE,
                 (*at, "type") if "type" in entry else at,
                 f"an adapter of type '{shorten(kind)}' cannot be served"
                 if kind
@@ -102,7 +104,7 @@ def _note_empty(
     hint = f"add {lacking}, or remove the adapter"
     if empty and strays and kind == "mcp":
         hint = "move `capability.tools` below it, with a `call` for each tool"
-    found.add("W-expose-empty", at, f"the {kind} adapter has no {lacking}", hint)
+    found.add(rules.EXPOSE_EMPTY, at, f"the {kind} adapter has no {lacking}", hint)
 
 
 def _check_port(
@@ -113,7 +115,7 @@ def _check_port(
         return
     if port is None:
         found.add(
-            "W-port-missing",
+            rules.PORT_MISSING,
             exposes.path,
             f"the {exposes.type} adapter '{shorten(exposes.namespace)}' has no port",
             "add `port:`",
@@ -122,11 +124,12 @@ def _check_port(
         first = ports.setdefault(exposes.port, exposes)
         if first is not exposes:
             found.add(
-                "W-port-duplicate",
+                rules.PORT_DUPLICATE,
                 (*exposes.path, "port"),
                 f"'{_name_of(exposes)}' and '{_name_of(first)}' both want port"
                 f" {exposes.port}",
                 "give each a port of its own, or serve them with --single-port",
+                related=(Mention((*first.path, "port"), "first wanted here"),),
             )
 
 
@@ -202,7 +205,7 @@ def _rest_functions(
             own = text_of(unit.get("path"))
             if own:
                 found.add(
-                    "W-operation-path",
+                    rules.OPERATION_PATH,
                     (*here, "path"),
                     "the `path` of a REST operation continues the resource's",
                     "make it a resource of its own",
@@ -287,7 +290,7 @@ def _static_resources(
         location = text_of(unit["location"])
         if path_of(location, Path()) is None:
             found.add(
-                "U-location",
+                rules.LOCATION,
                 (*where, "location"),
                 f"the resource '{shorten(uri)}': the location '{shorten(location)}' is"
                 " no file: URI",
@@ -368,7 +371,7 @@ def _note_shape(
 ) -> None:
     has = "has a `call` of its own" if "call" in unit else "belongs to no skill"
     found.add(
-        "W-skill-shape",
+        rules.SKILL_SHAPE,
         at,
         f"{what} '{shorten(text_of(unit.get('name')))}' {has}",
         "declare an MCP tool, and refer to it with `from` in the tools of a skill",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from naftiko.document import rules
 from naftiko.errors import shorten
 from naftiko.plain import a_kind_of, text_of
 from naftiko.spec.model import Function, InputParameter, Step, StepMapping
@@ -106,7 +107,7 @@ def read_inputs(
         name = text_of(entry.get("name"))
         if not name:
             found.add(
-                "U-parameter-nameless",
+                rules.PARAMETER_NAMELESS,
                 where,
                 "a parameter without a name is left out",
                 "add `name:`",

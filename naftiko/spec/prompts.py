@@ -14,6 +14,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from naftiko.document import rules
+from naftiko.document.findings import Mention
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.locations import path_of
 from naftiko.plain import text_of
@@ -22,8 +24,7 @@ from naftiko.spec.adapters import PromptArgument, PromptMessage, PromptSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.document.findings import Findings
-    from naftiko.errors import Problem
+    from naftiko.document.findings import Finding, Findings
     from naftiko.plain import JSON, DocumentPath
 
 #: Where the value of an argument goes in the text of a message.
@@ -41,29 +42,30 @@ def read_prompts(
         path: Its place.
         found: Where findings go.
     """
-    names: set[str] = set()
+    first: dict[str, DocumentPath] = {}
     for at, entry in found.mappings(data, path):
         name = text_of(entry.get("name"))
         if not name.strip():
             found.dropped(
                 at, "a prompt without a name is left out", "add `name:` to it"
             )
-        elif name in names:
+        elif name in first:
             found.add(
-                "W-prompt-duplicate",
+                rules.PROMPT_DUPLICATE,
                 (*at, "name"),
                 f"the prompt '{shorten(name)}' is declared twice; the first one wins",
                 "rename one of them",
+                related=(Mention(first[name], "first declared here"),),
             )
         else:
-            names.add(name)
+            first[name] = at
             yield _prompt(name, entry, at, found)
 
 
 def _prompt(
     name: str, entry: Mapping[str, JSON], at: DocumentPath, found: Findings
 ) -> PromptSpec:
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     arguments = tuple(_arguments(entry, at, found))
     location = text_of(entry.get("location"))
     messages: tuple[PromptMessage, ...] = ()
@@ -80,7 +82,7 @@ def _prompt(
     if location and path_of(location, Path()) is None:
         problems.append(
             found.add(
-                "U-location",
+                rules.LOCATION,
                 (*at, "location"),
                 f"the prompt '{shorten(name)}': the location '{shorten(location)}' is"
                 " no file: URI",
@@ -90,7 +92,7 @@ def _prompt(
     if not location and not entry.get("template"):
         problems.append(
             found.add(
-                "U-prompt",
+                rules.PROMPT,
                 at,
                 f"the prompt '{shorten(name)}' has no messages",
                 "add `template: [{role: user, content: …}]`, or `location: file:///…`",
@@ -141,13 +143,13 @@ def _messages(
     entry: Mapping[str, JSON],
     at: DocumentPath,
     found: Findings,
-    problems: list[Problem],
+    problems: list[Finding],
 ) -> Iterator[PromptMessage]:
     for where, data in found.mappings(entry.get("template"), (*at, "template")):
         role = text_of(data.get("role")) or "user"
         if role not in _ROLES:
             problem = found.add(
-                "U-prompt",
+                rules.PROMPT,
                 (*where, "role"),
                 f"the prompt '{shorten(name)}' has a message of the unknown role"
                 f" '{shorten(role)}'",
@@ -173,7 +175,7 @@ def _check_placeholders(
         for name in dict.fromkeys(PLACEHOLDER.findall(content)):
             if name not in declared:
                 found.add(
-                    "W-prompt-argument",
+                    rules.PROMPT_ARGUMENT,
                     (*at, "template", index, "content"),
                     f"'{{{{{shorten(name)}}}}}' names no argument of the prompt, and"
                     " stays in the text",

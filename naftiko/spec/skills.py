@@ -14,6 +14,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from naftiko.document import rules
+from naftiko.document.findings import Mention
 from naftiko.errors import shorten
 from naftiko.locations import path_of
 from naftiko.plain import mappings_of, text_of
@@ -22,8 +24,7 @@ from naftiko.spec.adapters import SkillSpec, SkillTool
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.document.findings import Findings
-    from naftiko.errors import Problem
+    from naftiko.document.findings import Finding, Findings
     from naftiko.plain import JSON, DocumentPath
 
 #: Keys of a skill that the catalogue tells, beside its description, in this order.
@@ -49,7 +50,7 @@ def read_skills(
         at: Its place.
         found: Where findings go.
     """
-    names: set[str] = set()
+    first: dict[str, DocumentPath] = {}
     skills = list(mappings_of(entry.get("skills"), (*at, "skills")))
     # An adapter without a name is noted as such.
     if entry.get("tools") and entry.get("namespace"):
@@ -61,15 +62,16 @@ def read_skills(
             found.dropped(
                 where, "a skill without a name is left out", "add `name:` to it"
             )
-        elif name in names:
+        elif name in first:
             found.add(
-                "W-skill-duplicate",
+                rules.SKILL_DUPLICATE,
                 (*where, "name") if where != at else where,
                 f"the skill '{shorten(name)}' is declared twice; the first one wins",
                 "rename one of them",
+                related=(Mention(first[name], "first declared here"),),
             )
         else:
-            names.add(name)
+            first[name] = where
             yield _skill(name, skill, where, found)
 
 
@@ -97,12 +99,12 @@ def about_skill(data: Mapping[str, JSON]) -> dict[str, JSON]:
 def _skill(
     name: str, data: Mapping[str, JSON], at: DocumentPath, found: Findings
 ) -> SkillSpec:
-    problems: list[Problem] = []
+    problems: list[Finding] = []
     location = text_of(data.get("location"))
     if location and path_of(location, Path()) is None:
         problems.append(
             found.add(
-                "U-location",
+                rules.LOCATION,
                 (*at, "location"),
                 f"Skill '{shorten(name)}': the location '{shorten(location)}' is no"
                 " file: URI.",
@@ -144,27 +146,27 @@ def _refusal(
     skill: str,
     location: str,
     found: Findings,
-) -> Problem | None:
+) -> Finding | None:
     """Note why a tool does not say what it is; `None` for one that does."""
     where = f"Skill tool '{shorten(record.name)}' in skill '{shorten(skill)}'"
     has_source = isinstance(tool.get("from"), dict)
     if has_source and record.instruction:
         return found.add(
-            "U-skill-tool",
+            rules.SKILL_TOOL,
             record.path,
             f"{where} cannot define both 'from' and 'instruction'.",
             "keep one of the two",
         )
     if record.instruction and not location:
         return found.add(
-            "U-skill-tool",
+            rules.SKILL_TOOL,
             record.path,
             f"{where} uses 'instruction' but the skill has no 'location' configured.",
             "add `location: file:///…`, the folder of the skill",
         )
     if not has_source and not record.instruction and not record.call:
         return found.add(
-            "U-unit-without-call",
+            rules.UNIT_WITHOUT_CALL,
             record.path,
             f"{where} must define either 'from' or 'instruction'.",
             "write `from: {sourceNamespace: …, action: …}`",

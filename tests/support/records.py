@@ -15,7 +15,7 @@ def part(reader: Callable[..., Any], data: Any, key: str = "part") -> tuple[Any,
     """Return the record that a reader makes of data, and the codes that it notes."""
     found = Findings(read({key: data}))
     record = reader(data, (key,), found)
-    return record, [problem.code for problem in found.problems]
+    return record, [finding.rule.code for finding in found.noted]
 
 
 def server_authentication(data: Any) -> ServerAuthentication | None:

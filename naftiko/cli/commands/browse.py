@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.cache import read_cached
 from naftiko.cli.console import clean, note, paint
 from naftiko.cli.tables import columns, json_text, width
+from naftiko.document import rules
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run_list(arguments: Namespace) -> int:
 
 def _note_losses(capability: Capability, file: str) -> None:
     """Say that something of the document is not listed, or refuses to run."""
-    lost = [p for p in capability.problems if p.code == "W-incomplete-dropped"]
+    lost = [p for p in capability.problems if p.code == rules.INCOMPLETE_DROPPED.code]
     unusable = [op for op in capability if op.problems]
     counts = (("incomplete and left out", lost), ("not callable", unusable))
     parts = [f"{len(found)} {what}" for what, found in counts if found]

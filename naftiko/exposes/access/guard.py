@@ -111,7 +111,7 @@ def _checker(
         ServeError: The document does not say what to check, or a secret is missing.
     """
     for problem in asked.problems:
-        raise ServeError(problem.message, hint=problem.hint, code=problem.code)
+        raise ServeError(problem.message, hint=problem.hint, code=problem.rule.code)
     if asked.type == "bearer":
         return bearer_check(values.get(asked.written("token", "value"))), {}
     if asked.type == "apikey":

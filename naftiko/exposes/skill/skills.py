@@ -102,7 +102,7 @@ def open_skills(capability: Capability, exposes: Exposes) -> dict[str, Skill]:
     skills: dict[str, Skill] = {}
     for spec in exposes.skills:
         for problem in spec.problems:
-            raise ServeError(problem.message, hint=problem.hint, code=problem.code)
+            raise ServeError(problem.message, hint=problem.hint, code=problem.rule.code)
         folder = None
         if spec.location:
             folder = Folder(local_path(spec.location, capability.directory))
