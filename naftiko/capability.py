@@ -5,7 +5,6 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
-import re
 from _thread import allocate_lock  # `threading` takes a millisecond to import
 from collections.abc import Mapping
 from html import escape
@@ -118,6 +117,7 @@ class Capability:
         auth: Mapping[str, AuthBase] | None = None,
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
+        used: frozenset[str] = frozenset(),
         files: tuple[Path, ...] = (),
     ) -> None:
         self.files = files
@@ -129,6 +129,8 @@ class Capability:
         self._name = name
         self._scope = scope
         self._variables = variables
+        #: Names of the variables that its templates refer to, bound or not.
+        self._used = used
         if transport is not None and not hasattr(transport, "send"):
             raise ArgumentError(
                 f"transport: a {type(transport).__name__} cannot send",
@@ -308,8 +310,7 @@ class Capability:
         """Tell whether a bind declares a variable, or something uses it without."""
         if name in self._variables.declared:
             return True
-        use = re.compile(r"\{\{\s*" + re.escape(name) + r"\s*\}\}")
-        return use.search(repr(self._spec)) is not None
+        return name in self._used
 
     @property
     def directory(self) -> Path | None:

@@ -60,7 +60,7 @@ def compile_path(expression: str | None) -> Path:
     function first runs, so a fault there shows only then.
 
     Raises:
-        OutputError: The text is not a JSONPath; its code is `U-output-path`.
+        OutputError: The text is not a JSONPath; its rule is `OUTPUT_PATH`.
     """
     if not expression or not expression.strip():
         return _nothing

@@ -3,7 +3,7 @@
     {type: bearer, token: "{{TOKEN}}"}
         →  ServerAuthentication("bearer", {"token": "{{TOKEN}}"})
     {type: hmac}
-        →  ServerAuthentication("hmac", problems=(U-auth-unsupported,))
+        →  ServerAuthentication("hmac", problems=(Finding(...),))
 
 What no value of a variable could mend is noted here, so that `validate` sees it; the
 value of a variable is looked at when the adapter is served. This module must not know
