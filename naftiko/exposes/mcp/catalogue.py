@@ -14,7 +14,6 @@ from naftiko.exposes.mcp.resources import Resources
 from naftiko.exposes.mcp.results import to_json
 from naftiko.exposes.mcp.search import INSTRUCTIONS, SearchTools
 from naftiko.exposes.mcp.tools import Tools
-from naftiko.plain import text_of
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -128,11 +127,8 @@ class McpVersion:
 
 def _freshness(exposes: Exposes) -> dict[str, JSON]:
     """Return how long clients may cache a result, which newer revisions ask for."""
-    ttl = exposes.data.get("ttlMs")
-    is_ttl = isinstance(ttl, int) and not isinstance(ttl, bool) and ttl >= 0
-    scope = text_of(exposes.data.get("cacheScope"))
     return {
-        "ttlMs": ttl if is_ttl else 0,
-        "cacheScope": scope if scope in ("public", "private") else "private",
+        "ttlMs": exposes.cache_ttl,
+        "cacheScope": exposes.cache_scope,
         "resultType": "complete",
     }

@@ -38,7 +38,7 @@ from naftiko.exposes.mcp.results import (
     to_json,
     wrong_arguments,
 )
-from naftiko.plain import mappings_of, text_of
+from naftiko.spec.model import Function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
+    from naftiko.spec.adapters import StaticResource
     from naftiko.spec.model import Exposes
 
 _JSON_TYPE = "application/json"
@@ -118,48 +119,42 @@ class _FileResource(NamedTuple):
     """A resource that is a file, or a folder of files."""
 
     uri: str
-    data: Mapping[str, JSON]
+    spec: StaticResource
     directory: Path | None
 
     @property
     def folder(self) -> Folder:
-        return Folder(local_path(text_of(self.data.get("location")), self.directory))
+        return Folder(local_path(self.spec.location, self.directory))
 
     @property
     def mime_type(self) -> str:
-        return text_of(self.data.get("mimeType"))
+        return self.spec.mime_type
 
 
 class Resources:
     """The resources of one adapter, in the order of the document."""
 
     def __init__(self, engine: Engine, exposes: Exposes) -> None:
-        backed = {
-            function.path: function
-            for function in exposes.functions
-            if function.kind == "resource"
-        }
+        backed = [f for f in exposes.functions if f.kind == "resource" and f.uri]
         self._all: list[_FunctionResource | _FileResource] = []
         self._exact: dict[str, _FunctionResource] = {}
-        at = (*exposes.path, "resources")
-        for path, data in mappings_of(exposes.data.get("resources"), at):
-            uri = text_of(data.get("uri"))
-            if not uri:
-                continue
-            if "location" in data:
+        declared: list[Function | StaticResource] = [*backed, *exposes.files]
+        for spec in sorted(declared, key=lambda spec: spec.path):
+            uri = spec.uri
+            if not isinstance(spec, Function):
                 base = uri if uri.endswith("://") else uri.rstrip("/")
-                static = _FileResource(base, data, engine.capability.directory)
+                static = _FileResource(base, spec, engine.capability.directory)
                 self._all.append(static)
-            elif (function := backed.get(path)) is not None:
-                plan = engine.functions.plan(function, exposes)
-                template = UriTemplate(uri)
-                entry = _entry(data, uri)
-                if function.mime_type:
-                    entry["mimeType"] = function.mime_type
-                resource = _FunctionResource(uri, entry, template, plan)
-                self._all.append(resource)
-                if not template.names:
-                    self._exact.setdefault(uri, resource)
+                continue
+            plan = engine.functions.plan(spec, exposes)
+            template = UriTemplate(uri)
+            entry = _entry(spec, uri)
+            if spec.mime_type:
+                entry["mimeType"] = spec.mime_type
+            resource = _FunctionResource(uri, entry, template, plan)
+            self._all.append(resource)
+            if not template.names:
+                self._exact.setdefault(uri, resource)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -175,7 +170,7 @@ class Resources:
         return [
             resource.entry
             if isinstance(resource, _FunctionResource)
-            else dict(resource.data)
+            else list(resource.spec)
             for resource in self._all
         ]
 
@@ -291,18 +286,18 @@ def _enumerated(plan: Plan, argument: str) -> Iterator[str]:
             yield from ("true", "false")
 
 
-def _entry(data: Mapping[str, JSON], uri: str) -> dict[str, JSON]:
-    name = text_of(data.get("name")) or uri
+def _entry(spec: Function | StaticResource, uri: str) -> dict[str, JSON]:
+    name = spec.name or uri
     entry: dict[str, JSON] = {"uri": uri, "name": name}
-    entry["title"] = text_of(data.get("label")) or name
-    if description := " ".join(text_of(data.get("description")).split()):
+    entry["title"] = spec.label or name
+    if description := " ".join(spec.description.split()):
         entry["description"] = description
     return entry
 
 
 def _files(resource: _FileResource) -> Iterator[dict[str, JSON]]:
     """Yield the entry of each file of a resource."""
-    base = _entry(resource.data, resource.uri)
+    base = _entry(resource.spec, resource.uri)
     try:
         folder = resource.folder
     except FileRefused:

@@ -34,7 +34,6 @@ from naftiko.exposes.http.problems import (
 )
 from naftiko.exposes.http.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
-from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.http.callers import Caller, CallerVariables
     from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.options import Options
+    from naftiko.spec.adapters import ForwardSpec
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
 
@@ -76,12 +76,7 @@ def forwards_of(
     exposes: Exposes, engine: Engine, options: Options, callers: CallerVariables
 ) -> list[Forward]:
     """Return the forwarded resources of an adapter."""
-    resources = mappings_of(exposes.data.get("resources"), ("resources",))
-    return [
-        Forward(text_of(entry.get("path")), entry["forward"], engine, options, callers)
-        for _, entry in resources
-        if isinstance(entry.get("forward"), dict)
-    ]
+    return [Forward(spec, engine, options, callers) for spec in exposes.forwards]
 
 
 class Forward:
@@ -98,21 +93,17 @@ class Forward:
 
     def __init__(
         self,
-        path: str,
-        data: Mapping[str, Any],
+        spec: ForwardSpec,
         engine: Engine,
         options: Options,
         callers: CallerVariables,
     ) -> None:
-        self.path = path
+        self.path = path = spec.url_path
         self.label = f"{path} {ANY_METHOD}"
         stem = _CATCH_ALL_END.sub("", path)
         self.stem = (stem or "/") if stem != path else ""
-        self.namespace = text_of(data.get("targetNamespace"))
-        listed = data.get("trustedHeaders")
-        self.trusted: tuple[str, ...] = (
-            tuple(map(text_of, listed)) if isinstance(listed, list) else ()
-        )
+        self.namespace = spec.namespace
+        self.trusted = spec.trusted_headers
         self._folded = frozenset(n.lower() for n in self.trusted) - _NEVER_SENT
         self._engine = engine
         self._callers = callers

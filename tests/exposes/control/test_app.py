@@ -10,13 +10,12 @@ from typing import Any
 
 import naftiko
 from naftiko.exposes.control.app import ControlApp
-from naftiko.exposes.control.management import Logs, Management, read_management
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.observability.logs import LatestLines
-from naftiko.exposes.observability.settings import ObservabilitySettings, read_settings
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.options import Options
 from naftiko.exposes.state import STARTED, STOPPED, AdapterState, Host, Reloaded
+from naftiko.spec.adapters import ObservabilitySettings
 from support.building import document
 from support.controlling import ALL, app, get, send
 from support.guarding import Nobody, ask
@@ -30,19 +29,6 @@ def adapters(*states: tuple[str, str]) -> Host:
         adapter.state = state
         host.adapters.append(adapter)
     return host
-
-
-def test_management_has_defaults() -> None:
-    """C06, C07: health is on, all else is off; `logs` is true, false or a mapping."""
-    assert read_management(None) == Management()
-    assert Management()[:4] == (True, False, False, False)
-    assert Management().logs == Logs(False, False, 5)
-    assert read_management({"logs": True}).logs == Logs(True, True, 5)
-    assert read_management({"logs": False}).logs == Logs(False, False, 5)
-    found = read_management({"logs": {"stream": True, "max-subscribers": 7}})
-    assert found.logs == Logs(True, True, 7)
-    assert read_management({"logs": {"level-control": False}}).logs == Logs()
-    assert read_management({"logs": {"max-subscribers": 99}}).logs.max_subscribers == 5
 
 
 def test_readiness_needs_every_other_adapter() -> None:
@@ -240,19 +226,3 @@ def test_the_page_loads_nothing_from_other_servers() -> None:
     assert headers["content-type"] == ["text/html; charset=utf-8"]
     assert b"http://" not in body
     assert b"https://" not in body
-
-
-def test_observability_has_defaults() -> None:
-    """C08, C14: settings of the document, and defaults for the others."""
-    assert read_settings(None) == ObservabilitySettings()
-    data = {
-        "traces": {
-            "sampling": 0.1,
-            "propagation": "b3",
-            "local": {"buffer-size": 50},
-        },
-        "exporters": {"otlp": {"endpoint": " "}},
-    }
-    found = read_settings(data)
-    assert (found.sampling, found.propagation, found.buffer_size) == (0.1, "b3", 50)
-    assert found.endpoint == ""
