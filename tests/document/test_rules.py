@@ -25,6 +25,7 @@ _WITHOUT_EXAMPLE = {
     rules.YAML_ENCODING,
     rules.SOURCE_REJECTED,
     rules.SOURCE_TRUNCATED,
+    rules.FILE_MISSING,
 }
 _SHOWN = [
     pytest.param(rule, example, id=rule.code)

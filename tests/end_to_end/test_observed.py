@@ -56,7 +56,7 @@ def test_spans_are_exported_when_the_server_ends(
         assert requests.get(url, headers=headers, timeout=5).status_code == 200
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 10
     request, call = collector.one("rest.request"), collector.one("http.client.GET")
     assert (request.trace_id, request.parent) == (TRACE, PARENT)
     assert (call.trace_id, call.parent) == (TRACE, request.span_id)

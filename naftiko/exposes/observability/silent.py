@@ -21,8 +21,20 @@ if TYPE_CHECKING:
     #: What is learned while something goes on: `status`, `error`.
     Noted = dict[str, Any]
 
-#: One for all: it has no state. A new one for each use would cost more.
+
+class _Forgetting:
+    """A context whose notes are dropped."""
+
+    def __enter__(self) -> Noted:
+        return {}
+
+    def __exit__(self, *_: object) -> None:
+        """Let an exception pass."""
+
+
+#: One of each for all uses: they have no state, and a new one would cost more.
 _NOTHING: AbstractContextManager[None] = nullcontext()
+_FORGETTING: AbstractContextManager[Noted] = _Forgetting()
 
 
 class SilentTelemetry:
@@ -45,7 +57,7 @@ class SilentTelemetry:
         self, exposes: Exposes, scope: ASGIScope, label: str = ""
     ) -> AbstractContextManager[Noted]:
         """Return a context that forgets what is noted in it."""
-        return nullcontext({})
+        return _FORGETTING
 
     def inside(
         self, scope: ASGIScope | None, sent: Mapping[str, str] | None = None
@@ -55,7 +67,7 @@ class SilentTelemetry:
 
     def tool(self, name: str, namespace: str) -> AbstractContextManager[Noted]:
         """Return a context that forgets what is noted in it."""
-        return nullcontext({})
+        return _FORGETTING
 
     def function(self, plan: Plan) -> AbstractContextManager[None]:
         """Return a context that does nothing."""
@@ -74,7 +86,7 @@ class SilentTelemetry:
         """
         for name, value in trace.items():
             request.headers.setdefault(name, value)
-        return nullcontext({})
+        return _FORGETTING
 
 
 #: Telemetry that is off.
