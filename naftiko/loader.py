@@ -177,6 +177,7 @@ def validate(
         note_truncation(stages.findings)
     if stages.check():
         stages.read_and_link(None, None, append_unplaced=False)
+        stages.look_for_files()
     return stages.problems()
 
 
@@ -242,6 +243,13 @@ class _Stages:
             paths=paths,
             append_unplaced=append_unplaced,
         )
+
+    def look_for_files(self) -> None:
+        """Note files that the document names beside it, and that are not there."""
+        if self.document.directory is not None:
+            from naftiko.spec.files import note_missing_files
+
+            note_missing_files(self.spec, self.document.directory, self.findings)
 
     def is_refused(self) -> bool:
         """Tell whether something was found that makes the whole document useless."""

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
 from naftiko.document.document import Document, Truncation
+from naftiko.document.scalars import MAX_DIGITS
 from naftiko.document.yaml import (
     BRACKETS_HINT,
     MAX_DEPTH,
-    MAX_DIGITS,
     NO_VALUE,
     TOO_DEEP,
     UNPRINTABLE,

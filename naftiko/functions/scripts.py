@@ -34,60 +34,18 @@ from naftiko.functions.javascript import (
     plain_result,
 )
 from naftiko.locations import is_file_uri, path_of
+from naftiko.spec.model import ScriptSettings
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
 
 ENVIRONMENT = "NAFTIKO_SCRIPTING"
-LANGUAGES = ("javascript", "python", "groovy")
-
-
 _SEGMENT = re.compile(r"[a-zA-Z0-9._-]+")
 
 
 class ScriptError(CallError):
     """A script step cannot run, or failed."""
-
-
-class ScriptSettings(NamedTuple):
-    """What `management.scripting` of the control adapter says (spec 5.2).
-
-    Attributes:
-        enabled: `None` leaves it to the environment.
-        timeout: Milliseconds.
-        allowed_languages: Empty for all.
-    """
-
-    enabled: bool | None = None
-    default_location: str = ""
-    default_language: str = ""
-    timeout: int = 60_000
-    statement_limit: int = 100_000
-    allowed_languages: tuple[str, ...] = ()
-
-
-def read_settings(data: JSON) -> ScriptSettings:
-    """Read the `scripting` mapping of a control adapter; odd values are left out."""
-    given = data if isinstance(data, Mapping) else {}
-    settings = ScriptSettings()
-    found: dict[str, Any] = {}
-    if isinstance(given.get("enabled"), bool):
-        found["enabled"] = given["enabled"]
-    for key, name in (
-        ("defaultLocation", "default_location"),
-        ("defaultLanguage", "default_language"),
-    ):
-        if isinstance(given.get(key), str):
-            found[name] = given[key]
-    for key, name in (("timeout", "timeout"), ("statementLimit", "statement_limit")):
-        value = given.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            found[name] = value
-    languages = given.get("allowedLanguages")
-    if isinstance(languages, list):
-        found["allowed_languages"] = tuple(map(str, languages))
-    return settings._replace(**found)
 
 
 def scripting_of(
@@ -99,12 +57,9 @@ def scripting_of(
         exposes: The adapters of the document.
         directory: Where relative locations start.
     """
-    for entry in exposes:
-        if entry.type == "control":
-            management = entry.data.get("management")
-            if isinstance(management, Mapping) and "scripting" in management:
-                settings = read_settings(management["scripting"])
-                return Scripting(settings, directory)
+    for adapter in exposes:
+        if adapter.scripting is not None:
+            return Scripting(adapter.scripting, directory)
     return Scripting(directory=directory)
 
 

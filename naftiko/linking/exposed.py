@@ -20,6 +20,7 @@ from naftiko.expressions import (
     STEP_PATH_HINT,
     TemplateError,
     is_step_path,
+    parse_credential,
     parse_path,
     refs,
     source_of,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from naftiko.consumes.registry import Registry
     from naftiko.linking.names import Names
     from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes, Function, Link, Step
 
 #: Method → the hint that a tool should give when its operation has that method.
@@ -80,8 +82,8 @@ class ExposedLinker:
             elif function.kind == "tool":
                 self._tool(function, tools)
             self._function(function, exposes.namespace)
-        at = (*exposes.path, "authentication")
-        self.names.use_all(exposes.authentication, at)
+        if exposes.authentication is not None:
+            self._secrets(exposes, exposes.authentication)
         for link in exposes.links:
             self._link(link)
 
@@ -101,6 +103,33 @@ class ExposedLinker:
                     )
                 first.setdefault(ref, function)
                 self._function(function, namespace)
+
+    def _secrets(self, exposes: Exposes, asked: ServerAuthentication) -> None:
+        """Note variables of exposed authentication that no bind declares.
+
+        Such an adapter is not served: any variable of the environment would do.
+        """
+        for key, text in asked.texts.items():
+            place = (*asked.path, key)
+            for name in self._referred(text):
+                if name in self.names.scope.variables:
+                    self.names.use(name, place)
+                elif self.findings.document.truncation is None:
+                    self.findings.add(
+                        rules.AUTH_VARIABLE,
+                        place,
+                        f"the {exposes.type} adapter '{shorten(exposes.namespace)}'"
+                        f" cannot be served: its authentication: `{key}` needs"
+                        f" '{shorten(name)}', which no bind declares",
+                        f"binds: [{{namespace: env, keys: {{{name}: {name}}}}}]",
+                    )
+
+    def _referred(self, text: str) -> list[str]:
+        try:
+            template = parse_credential(text, self.names.scope)
+        except TemplateError:
+            return []  # noted where it is read
+        return [ref.name for ref in refs(template)]
 
     # --- adapters -------------------------------------------------------------------
 

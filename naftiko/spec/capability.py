@@ -14,7 +14,8 @@ from naftiko.document import rules
 from naftiko.errors import names_of, shorten
 from naftiko.plain import a_kind_of, kind_of, text_of
 from naftiko.spec.consumes import ConsumesReader
-from naftiko.spec.exposes import read_aggregates, read_exposes
+from naftiko.spec.exposes import read_exposes
+from naftiko.spec.functions import read_aggregates
 from naftiko.spec.model import Binding, CapabilitySpec, Info
 
 if TYPE_CHECKING:

@@ -9,10 +9,22 @@ how a record is read, linked or run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.plain import JSON, DocumentPath
 
+if TYPE_CHECKING:
+    from naftiko.spec.adapters import (
+        ForwardSpec,
+        Management,
+        ObservabilitySettings,
+        PromptSpec,
+        ServerAuthentication,
+        SkillSpec,
+        StaticResource,
+    )
+
+SCRIPT_LANGUAGES = ("javascript", "python", "groovy")
 PUBLISHED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -254,12 +266,37 @@ class Link(NamedTuple):
     path: DocumentPath = ()
 
 
+class ScriptSettings(NamedTuple):
+    """The limits of script steps: `management.scripting` (spec 5.2).
+
+    Attributes:
+        enabled: `None` leaves it to the environment.
+        timeout: Milliseconds.
+        allowed_languages: Empty for all.
+    """
+
+    enabled: bool | None = None
+    default_location: str = ""
+    default_language: str = ""
+    timeout: int = 60_000
+    statement_limit: int = 100_000
+    allowed_languages: tuple[str, ...] = ()
+
+
 class Exposes(NamedTuple):
     """One exposing adapter (spec 3, 4 and 5).
 
     Attributes:
-        data: The adapter as it is written; what only one kind of adapter has (prompts,
-            skills, management) is read where that adapter is served.
+        authentication: What it asks of its callers; `None` for an open adapter.
+        forwards: The REST resources that pass requests on.
+        files: The MCP resources whose content is in files.
+        prompts: The prompts of an MCP adapter.
+        cache_ttl: Milliseconds that MCP clients may keep a result (`ttlMs`).
+        cache_scope: Who may keep it: `public` or `private` (`cacheScope`).
+        skills: The skills of a skill adapter.
+        management: What a control adapter lets its callers do; `None` for other types.
+        observability: What a control adapter says of metrics and traces.
+        scripting: The limits that a control adapter sets to scripts, if it does.
     """
 
     type: str
@@ -270,9 +307,17 @@ class Exposes(NamedTuple):
     description: str = ""
     functions: tuple[Function, ...] = ()
     links: tuple[Link, ...] = ()
-    authentication: JSON = None
+    authentication: ServerAuthentication | None = None
     path: DocumentPath = ()
-    data: Mapping[str, JSON] = {}
+    forwards: tuple[ForwardSpec, ...] = ()
+    files: tuple[StaticResource, ...] = ()
+    prompts: tuple[PromptSpec, ...] = ()
+    cache_ttl: int = 0
+    cache_scope: str = "private"
+    skills: tuple[SkillSpec, ...] = ()
+    management: Management | None = None
+    observability: ObservabilitySettings | None = None
+    scripting: ScriptSettings | None = None
 
 
 class CapabilitySpec(NamedTuple):

@@ -15,7 +15,8 @@ import pytest
 from naftiko.errors import CallError
 from naftiko.expressions import ABSENT
 from naftiko.functions.javascript import instrumented
-from naftiko.functions.scripts import Scripting, ScriptSettings, read_settings
+from naftiko.functions.scripts import Scripting
+from naftiko.spec.model import ScriptSettings
 
 
 def run(
@@ -359,20 +360,3 @@ def test_counting_keeps_lines() -> None:
     """Nothing is put on a line of its own, so that places in messages are true."""
     source = "let a\nif (a)\n  b\nelse\n  c"
     assert instrumented(source, "x").count("\n") == source.count("\n")
-
-
-def test_settings_of_the_control_adapter() -> None:
-    """C12: defaults; odd values are left out."""
-    assert read_settings(None) == ScriptSettings()
-    assert ScriptSettings().timeout == 60000
-    assert ScriptSettings().statement_limit == 100000
-    data = {
-        "enabled": True,
-        "defaultLocation": "file:///x",
-        "timeout": 0,
-        "statementLimit": "7",
-        "allowedLanguages": ["javascript"],
-    }
-    assert read_settings(data) == ScriptSettings(
-        True, "file:///x", allowed_languages=("javascript",)
-    )

@@ -23,6 +23,10 @@ TOPICS = (
     "operations",
     "parameters",
     "bodies",
+    "access",
+    "control",
+    "prompts",
+    "skills",
     "truncated",
 )
 LINKED = ("exposes", "calls", "with")

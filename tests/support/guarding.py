@@ -9,6 +9,7 @@ import naftiko
 from naftiko.bindings import Variables
 from naftiko.exposes.access.guard import Guard
 from naftiko.spec.model import Binding, Exposes
+from support.records import server_authentication
 
 SECRET = "s3cr3t-t0ken"
 
@@ -40,7 +41,8 @@ def guard(
     """Return a guard with variables that have these values."""
     binds = [Binding("env", dict.fromkeys(bound, "NO_SUCH_NAME"))] if bound else []
     variables = Variables(binds, {"TOKEN": SECRET} if given is None else given)
-    exposes = Exposes("rest", "api", authentication=authentication)
+    record = server_authentication(authentication)
+    exposes = Exposes("rest", "api", authentication=record)
     return Guard(behind, exposes, variables, transport or Nobody(), is_open=is_open)
 
 

@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 import naftiko
-from naftiko.exposes.observability.settings import ObservabilitySettings
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.observability.traced import Traced
+from naftiko.spec.adapters import ObservabilitySettings
 from support.asgi_client import asked
 from support.building import document
 from support.collector import Collector

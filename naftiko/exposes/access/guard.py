@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from naftiko.errors import ServeError, shorten
+from naftiko.errors import ServeError
 from naftiko.exposes.access.digest import Digest
 from naftiko.exposes.access.schemes import (
     Check,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from naftiko.bindings import Variables
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
-    from naftiko.plain import JSON
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes
     from naftiko.transport.base import AsyncTransport
 
@@ -65,9 +65,10 @@ class Guard:
         self._is_open = is_open
         self.documents: Mapping[str, bytes] = {}
         self._check: Check | None = None
-        data = exposes.authentication
-        if data is not None:
-            self._check, self.documents = _checker(data, exposes, variables, transport)
+        asked = exposes.authentication
+        if asked is not None:
+            values = Secrets(asked, exposes, variables)
+            self._check, self.documents = _checker(asked, values, transport)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -102,29 +103,28 @@ def _inbound(scope: ASGIScope, receive: Receive, send: Send) -> Inbound:
 
 
 def _checker(
-    data: JSON, exposes: Exposes, variables: Variables, transport: AsyncTransport
+    asked: ServerAuthentication, values: Secrets, transport: AsyncTransport
 ) -> tuple[Check, Mapping[str, bytes]]:
-    """Return the check of a request, and the documents that need no credentials."""
-    given = data if isinstance(data, dict) else {}
-    values = Secrets(given, exposes, variables)
-    kind = str(given.get("type") or "").lower()
-    if kind == "bearer":
-        return bearer_check(values.get("token" if "token" in given else "value")), {}
-    if kind == "apikey":
-        return api_key_check(given, values), {}
-    if kind in ("basic", "digest"):
-        username = values.get("username", empty=True)
-        password = values.get("password")
-        if kind == "basic":
-            return basic_check(username, password), {}
-        return Digest(username, password).check, {}
-    if kind == "oauth2":
+    """Return the check of a request, and the documents that need no credentials.
+
+    Raises:
+        ServeError: The document does not say what to check, or a secret is missing.
+    """
+    for problem in asked.problems:
+        raise ServeError(problem.message, hint=problem.hint, code=problem.rule.code)
+    if asked.type == "bearer":
+        return bearer_check(values.get(asked.written("token", "value"))), {}
+    if asked.type == "apikey":
+        # The published spelling, and that of OpenAPI (dialect 3.3).
+        name = values.get(asked.written("key", "name"))
+        return api_key_check(asked.placement, name, values.get("value")), {}
+    if asked.type == "oauth2":
         from naftiko.exposes.access.oauth import ResourceServer
 
-        server = ResourceServer(given, values, transport)
+        server = ResourceServer(asked, values, transport)
         return server.check, server.documents
-    raise ServeError(
-        f"{values.where} cannot be served: authentication of type"
-        f" '{shorten(kind)}' is not known",
-        hint="use bearer, apikey, basic, digest or oauth2",
-    )
+    username = values.get("username", empty=True)
+    password = values.get("password")
+    if asked.type == "basic":
+        return basic_check(username, password), {}
+    return Digest(username, password).check, {}

@@ -23,11 +23,13 @@ from urllib.parse import urlencode, urlsplit
 from naftiko.errors import CallError, ServeError, shorten
 from naftiko.exposes.access.secrets import Secrets, bearer_token
 from naftiko.exposes.http.problems import HttpProblem, unauthorized
+from naftiko.spec.access import is_http_uri
 from naftiko.transport.messages import Request
 
 if TYPE_CHECKING:
     from naftiko.exposes.http.scope import ASGIScope
     from naftiko.plain import JSON
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.transport.base import AsyncTransport
 
     Claims = Mapping[str, JSON]
@@ -84,7 +86,7 @@ class ResourceServer:
     """
 
     def __init__(
-        self, data: Mapping[str, JSON], values: Secrets, transport: AsyncTransport
+        self, asked: ServerAuthentication, values: Secrets, transport: AsyncTransport
     ) -> None:
         try:
             import jwt  # noqa: F401 - a missing library is reported at the start
@@ -97,17 +99,10 @@ class ResourceServer:
         self._resource = values.get("resource")
         self._audience = values.get("audience", empty=True) or self._resource
         for key in ("authorizationServerUri", "resource"):
-            parts = urlsplit(values.get(key))
-            if parts.scheme not in ("http", "https") or not parts.netloc:
+            if not is_http_uri(values.get(key)):
                 raise values.error(f"`{key}` is no http or https URI")
-        self._scopes = _declared_scopes(data.get("scopes"), values)
-        validation = data.get("tokenValidation") or "jwks"
-        if validation not in ("jwks", "introspection"):
-            raise values.error(
-                f"`tokenValidation` is not known: '{shorten(str(validation))}'",
-                "use jwks or introspection",
-            )
-        self._introspects = validation == "introspection"
+        self._scopes = asked.scopes
+        self._introspects = asked.introspects
         self._server = _AuthorizationServer(self._issuer, transport)
         parts = urlsplit(self._resource)
         path = parts.path.rstrip("/")
@@ -230,19 +225,6 @@ _MISSING = {
     "iss": "Invalid issuer",
     "aud": "Invalid audience",
 }
-
-
-def _declared_scopes(written: JSON, values: Secrets) -> tuple[str, ...]:
-    """Return the scopes that a document requires: "a b" or ["a", "b"] → ("a", "b")."""
-    listed = written.split() if isinstance(written, str) else written or []
-    if not isinstance(listed, list) or not all(
-        isinstance(item, str) and item and "{{" not in item for item in listed
-    ):
-        raise values.error(
-            "`scopes` has to be a list of texts without variables",
-            "write `scopes: [read, write]`",
-        )
-    return tuple(listed)
 
 
 def _scopes_of(claims: Claims) -> frozenset[str]:

@@ -8,16 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus
 
-from naftiko.errors import ServeError
-from naftiko.exposes.access.secrets import Secrets, bearer_token, equal
+from naftiko.exposes.access.secrets import bearer_token, equal
 from naftiko.exposes.http.problems import HttpProblem, unauthorized
 from naftiko.exposes.http.scope import header
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from naftiko.exposes.http.scope import ASGIScope
-    from naftiko.plain import JSON
 
 REALM = "naftiko"
 #: Scope of a request → the problem it is refused with, or `None` to let it pass.
@@ -39,17 +35,8 @@ def bearer_check(expected: str) -> Check:
     return check
 
 
-def api_key_check(data: Mapping[str, JSON], values: Secrets) -> Check:
-    """Return the check of an API key in a header or in the query."""
-    # The published spelling, and that of OpenAPI: `name` and `in` (dialect 3.3).
-    name = values.get("key" if "key" in data else "name")
-    expected = values.get("value")
-    place = str(data.get("placement") or data.get("in") or "header").lower()
-    if place not in ("header", "query", "cookie"):
-        raise ServeError(
-            f"{values.where} cannot be served: an API key cannot stand in '{place}'",
-            hint="use placement: header, or query",
-        )
+def api_key_check(place: str, name: str, expected: str) -> Check:
+    """Return the check of an API key in a `header`, the `query` or a `cookie`."""
 
     async def check(scope: ASGIScope) -> HttpProblem | None:
         given = _key_in(scope, place, name)

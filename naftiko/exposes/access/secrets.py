@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError
 from naftiko.exposes.http.scope import header
 from naftiko.expressions import Scope, TemplateError, parse_credential, refs, render
+from naftiko.spec.access import flaw_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from naftiko.bindings import Variables
     from naftiko.exposes.http.scope import ASGIScope
-    from naftiko.plain import JSON
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-#: A template without a value, or with one left in the value of a variable.
-_TEMPLATE = re.compile(r"\{\{.*|.*\}\}|\$?\{\s*[\w.-]+\s*\}", re.DOTALL)
 
 
 class Secrets:
@@ -42,9 +36,9 @@ class Secrets:
     """
 
     def __init__(
-        self, data: Mapping[str, JSON], exposes: Exposes, variables: Variables
+        self, asked: ServerAuthentication, exposes: Exposes, variables: Variables
     ) -> None:
-        self._data = data
+        self._asked = asked
         self._variables = variables
         self.where = f"the {exposes.type} adapter '{exposes.namespace}'"
 
@@ -59,10 +53,7 @@ class Secrets:
             ServeError: The value is missing or empty, is no text, or needs a variable
                 that no bind declares or that has no value.
         """
-        written = self._data.get(key)
-        if isinstance(written, (bool, list, dict)):
-            raise self.error(f"`{key}` is no text")
-        text = "" if written is None else str(written)
+        text = self._asked.texts.get(key, "")
         scope = Scope(self._variables.declared)
         try:
             template = parse_credential(text, scope)
@@ -80,18 +71,8 @@ class Secrets:
                     f"set {ref.name} before serving",
                 )
         value = render(template, lambda ref: self._variables.get(ref.name))
-        if not value and not empty:
-            raise self.error(f"`{key}` is missing or empty", f"write `{key}:`")
-        if value and not value.strip():
-            raise self.error(f"`{key}` is blank")
-        if _CONTROL.search(value):
-            raise self.error(
-                f"`{key}` holds a line break or another control character",
-                "check the value of its variable for a trailing line break",
-            )
-        if _TEMPLATE.fullmatch(value):
-            # The text of a template stands in the document: it is no secret.
-            raise self.error(f"`{key}` is still a template")
+        if flaw := flaw_of(value, may_be_empty=empty):
+            raise self.error(f"`{key}` {flaw.message}", flaw.hint)
         return value
 
     def error(self, mistake: str, hint: str = "") -> ServeError:

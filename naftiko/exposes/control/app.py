@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 from naftiko.errors import DocumentError
-from naftiko.exposes.control.management import Management, read_management
 from naftiko.exposes.control.scripting import (
     WrongSetting,
     changed_settings,
@@ -42,11 +41,8 @@ from naftiko.exposes.http.answers import (
     send_answer,
 )
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
-from naftiko.exposes.observability.settings import (
-    ObservabilitySettings as Observability,
-)
-from naftiko.exposes.observability.settings import read_settings
 from naftiko.loader import validate
+from naftiko.spec.adapters import Management, ObservabilitySettings
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -132,8 +128,8 @@ class ControlApp:
 
     def prepare(self, engine: Engine, exposes: Exposes) -> ControlVersion:
         """Read a new version of the document; the old one is served on."""
-        management = read_management(exposes.data.get("management"))
-        observed = read_settings(exposes.data.get("observability"))
+        management = exposes.management or Management()
+        observed = exposes.observability or ObservabilitySettings()
         routes = self._routes(management, observed)
         router: Router[Handler] = Router()
         for method, template, handler in routes:
@@ -160,7 +156,9 @@ class ControlApp:
         """End the streams of log lines, which would stay open for ever."""
         self._stream.drain()
 
-    def _routes(self, management: Management, observed: Observability) -> list[Route]:
+    def _routes(
+        self, management: Management, observed: ObservabilitySettings
+    ) -> list[Route]:
         """Return the routes that the document turns on."""
         routes: list[Route] = [("GET", "/", self._page)]
         if management.health:

@@ -14,13 +14,14 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.functions.scripts import LANGUAGES
+from naftiko.spec.model import SCRIPT_LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from naftiko.functions.scripts import Scripting, ScriptSettings
+    from naftiko.functions.scripts import Scripting
     from naftiko.plain import JSON
+    from naftiko.spec.model import ScriptSettings
 
 
 class WrongSetting(ValueError):
@@ -96,11 +97,11 @@ def _is_file_uri(value: JSON) -> bool:
 
 
 def _is_language(value: JSON) -> bool:
-    return value in LANGUAGES
+    return value in SCRIPT_LANGUAGES
 
 
 def _are_languages(value: JSON) -> bool:
-    return isinstance(value, list) and all(item in LANGUAGES for item in value)
+    return isinstance(value, list) and all(item in SCRIPT_LANGUAGES for item in value)
 
 
 #: Key of the request → the setting that it changes.
@@ -116,9 +117,11 @@ _SETTINGS = {
         "default_location", _is_file_uri, "is an absolute file: URI"
     ),
     "defaultLanguage": _Setting(
-        "default_language", _is_language, f"is one of {', '.join(LANGUAGES)}"
+        "default_language", _is_language, f"is one of {', '.join(SCRIPT_LANGUAGES)}"
     ),
     "allowedLanguages": _Setting(
-        "allowed_languages", _are_languages, f"is a list of {', '.join(LANGUAGES)}"
+        "allowed_languages",
+        _are_languages,
+        f"is a list of {', '.join(SCRIPT_LANGUAGES)}",
     ),
 }

@@ -41,8 +41,8 @@ _BODILESS = frozenset((204, 205, 304))
 _FIXED = ((b"x-content-type-options", b"nosniff"),)
 
 
-def _plain(value: object) -> str:
-    """Return a value that JSON has no form for: bytes as base64, a date as text."""
+def text_for_json(value: object) -> str:
+    """Return a value that JSON cannot hold as text: bytes as base64, dates as ISO."""
     if isinstance(value, (bytes, bytearray)):
         return b64encode(value).decode("ascii")
     return to_scalar(value)
@@ -51,7 +51,7 @@ def _plain(value: object) -> str:
 _JSON: dict[str, Any] = {
     "separators": (",", ":"),
     "allow_nan": False,
-    "default": _plain,
+    "default": text_for_json,
 }
 _encode = JSONEncoder(ensure_ascii=False, **_JSON).encode
 _encode_ascii = JSONEncoder(**_JSON).encode

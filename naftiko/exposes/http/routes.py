@@ -282,7 +282,7 @@ class _Mixed(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many characters of text a segment must hold."""
+        """The number of characters of text that a segment must hold."""
         return len(self.prefix) + len(self.suffix) + sum(map(len, self.between))
 
 
@@ -307,7 +307,7 @@ class _RouteNode(Generic[T]):
         self.mixed: list[tuple[_Mixed, _RouteNode[T]]] = []
         self.one: _RouteNode[T] | None = None
         self.rest: _RouteNode[T] | None = None
-        #: Of a node below `path`: how many segments its templates have after it.
+        #: For the node of `path`: the numbers of segments that templates have after it.
         self.depths: tuple[int, ...] = ()
         self.entries: dict[str, list[_Entry[T]]] = {}
 

@@ -1,7 +1,11 @@
-"""The tools of an MCP adapter: how they are listed, and how they are called.
+"""The tools of an MCP adapter: their entries in a list, and their calls.
 
-Spec 4.2 and 4.3; dialect 7.2 to 7.5. The list is made once. This module must not know
-how messages travel.
+Spec 4.2 and 4.3; dialect 7.2 to 7.5::
+
+    {name: ship, call: fleet.get}
+        {"name": "ship", "description": "…", "inputSchema": {"type": "object", …}}
+
+The entries are made once. This module must not know how messages travel.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ class Tool:
     """One tool.
 
     Attributes:
-        entry: What a list of tools says of it.
+        entry: The entry of the tool in a list of tools.
     """
 
     __slots__ = ("_outputs", "entry", "name", "plan")
@@ -55,12 +59,12 @@ class Tool:
         callers: CallerVariables,
         caller: Caller = ANONYMOUS,
     ) -> dict[str, JSON]:
-        """Call it and return its result, in the form of the wire.
+        """Call the tool and return its result in the form of the wire.
 
         Args:
-            engine: What runs it.
+            engine: Runs the function.
             arguments: Argument → value.
-            callers: Knows which header fills which variable.
+            callers: The headers that fill variables.
             caller: Variables, trace and progress of this call.
         """
         plan = self.plan
@@ -89,7 +93,10 @@ def _entry(plan: Plan) -> dict[str, JSON]:
 
 
 def _annotations(plan: Plan) -> dict[str, JSON]:
-    """Return the annotations of a tool: only what is set (facts A05 to A07)."""
+    """Return the annotations of a tool that the document sets (facts A05 to A07).
+
+    `semantics` of an aggregate function count; `hints` of the tool override them.
+    """
     function = plan.function
     hints: dict[str, bool] = {}
     if plan.inner is not None:
@@ -114,7 +121,7 @@ def _annotations(plan: Plan) -> dict[str, JSON]:
 
 
 class Tools:
-    """The tools of one adapter, by name; of two with one name the first counts."""
+    """The tools of one adapter by name; the first of two equal names counts."""
 
     def __init__(self, engine: Engine, exposes: Exposes) -> None:
         self._by_name: dict[str, Tool] = {}
@@ -139,5 +146,5 @@ class Tools:
         return len(self._by_name)
 
     def entries(self) -> list[dict[str, JSON]]:
-        """Return what a list of tools says."""
+        """Return the entries of a list of tools."""
         return [tool.entry for tool in self]

@@ -25,8 +25,9 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from naftiko.exposes.observability.settings import Export, ObservabilitySettings
+    from naftiko.exposes.observability.settings import Export
     from naftiko.exposes.observability.traces import TraceBuffer
+    from naftiko.spec.adapters import ObservabilitySettings
 
     #: Label and value of each dimension of a measurement.
     Labels = tuple[tuple[str, str | int], ...]

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.http.scope import ASGIScope
     from naftiko.exposes.observability.otel import Labels
-    from naftiko.exposes.observability.settings import ObservabilitySettings
     from naftiko.exposes.observability.silent import Noted
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call
+    from naftiko.spec.adapters import ObservabilitySettings
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
 

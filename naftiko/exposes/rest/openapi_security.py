@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.rest.forward import Forward
     from naftiko.functions.plan import Plan
     from naftiko.plain import JSON
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes
 
 
@@ -60,30 +61,27 @@ class Security:
         """Tell whether a request for an operation can be refused with 401."""
         return bool(self.requirement or self._used_by(plan))
 
-    def _authentication(self, data: JSON) -> dict[str, JSON]:
+    def _authentication(self, asked: ServerAuthentication | None) -> dict[str, JSON]:
         """Return the requirement of an `authentication`, and note its scheme."""
-        if not isinstance(data, dict):
+        if asked is None:
             return {}
-        kind = str(data.get("type", ""))
         scopes: list[str] = []
-        if kind in ("bearer", "basic", "digest"):
-            scheme: dict[str, JSON] = {"type": "http", "scheme": kind}
-        elif kind == "apikey":
-            in_ = str(data.get("placement") or data.get("in") or "header").lower()
-            name = str(data.get("key", data.get("name", "")))
-            scheme = {"type": "apiKey", "in": in_, "name": name}
-        elif kind == "oauth2":
-            server = str(data.get("authorizationServerUri", "")).rstrip("/")
+        if asked.type in ("bearer", "basic", "digest"):
+            scheme: dict[str, JSON] = {"type": "http", "scheme": asked.type}
+        elif asked.type == "apikey":
+            name = asked.texts.get(asked.written("key", "name"), "")
+            scheme = {"type": "apiKey", "in": asked.placement, "name": name}
+        elif asked.type == "oauth2":
+            server = asked.texts.get("authorizationServerUri", "").rstrip("/")
             scheme = {
                 "type": "openIdConnect",
                 "openIdConnectUrl": f"{server}/.well-known/openid-configuration",
             }
-            listed = data.get("scopes")
-            scopes = [str(s) for s in listed] if isinstance(listed, list) else []
+            scopes = list(asked.scopes)
         else:
             return {}
-        self.schemes[kind] = scheme
-        return {kind: scopes}
+        self.schemes[asked.type] = scheme
+        return {asked.type: scopes}
 
     def _used_by(self, plan: Plan) -> list[str]:
         """Return the variables of callers that an operation uses."""

@@ -39,7 +39,8 @@ from naftiko.exposes.http.routes import (
     encoded_path,
 )
 from naftiko.exposes.http.scope import OPERATION, path_of
-from naftiko.exposes.skill.skills import TOLD_FIELDS, Skill, read_skills
+from naftiko.exposes.skill.skills import Skill, open_skills
+from naftiko.spec.skills import TOLD_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -90,7 +91,7 @@ class SkillApp:
         Raises:
             ServeError: A tool does not say what it is.
         """
-        return SkillVersion(exposes, read_skills(engine.capability, exposes))
+        return SkillVersion(exposes, open_skills(engine.capability, exposes))
 
     def replace(self, version: SkillVersion) -> None:
         """Serve a new version of the document."""

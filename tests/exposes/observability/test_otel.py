@@ -9,11 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from naftiko.exposes.observability.otel import MOST_LABELS, Counter
-from naftiko.exposes.observability.settings import (
-    ObservabilitySettings,
-)
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.observability.traced import Traced
+from naftiko.spec.adapters import ObservabilitySettings
 from support.asgi_client import asked
 from support.collector import Collector
 from support.observing import SHIP, got

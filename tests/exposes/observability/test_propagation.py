@@ -8,11 +8,9 @@ import pytest
 
 from exposes.skill.test_app import ORDERS
 from exposes.skill.test_app import app as skill_app
-from naftiko.exposes.observability.settings import (
-    ObservabilitySettings,
-)
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.observability.traced import Traced
+from naftiko.spec.adapters import ObservabilitySettings
 from support.asgi_client import asked
 from support.collector import Collector
 from support.observing import PARENT, SENT, SHIP, TRACE, got

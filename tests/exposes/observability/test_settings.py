@@ -7,36 +7,13 @@ import pytest
 import naftiko
 from naftiko.exposes.observability.settings import (
     Export,
-    ObservabilitySettings,
     exports,
     is_observed,
-    read_settings,
     wanted,
 )
+from naftiko.spec.adapters import ObservabilitySettings
 from support.building import document as plain_document
 from support.observing import loaded
-
-
-def test_document_sets_each_key_of_observability() -> None:
-    """C08, C09, C14: defaults, and each key of `observability`."""
-    assert read_settings(None) == ObservabilitySettings()
-    assert read_settings({"enabled": False}).enabled is False
-    data = {
-        "metrics": {"local": {"enabled": False}},
-        "traces": {
-            "sampling": 0.1,
-            "propagation": "b3",
-            "local": {"enabled": False, "buffer-size": 50},
-        },
-        "exporters": {"otlp": {"endpoint": " http://x:4318 "}},
-    }
-    assert read_settings(data) == ObservabilitySettings(
-        True, False, False, 0.1, "b3", 50, "http://x:4318"
-    )
-    wrong = {"sampling": True, "local": {"buffer-size": 0}, "propagation": "jaeger"}
-    assert read_settings(
-        {"traces": wrong, "exporters": {"otlp": {"endpoint": " "}}}
-    ) == (ObservabilitySettings())
 
 
 def test_without_an_endpoint_nothing_is_exported() -> None:

@@ -11,12 +11,10 @@ import pytest
 
 import naftiko
 from naftiko.errors import RequestTimeout, TransportError
-from naftiko.exposes.observability.settings import (
-    ObservabilitySettings,
-)
 from naftiko.exposes.observability.silent import SILENT
 from naftiko.exposes.observability.telemetry import Telemetry, telemetry_of
 from naftiko.exposes.observability.traced import Traced
+from naftiko.spec.adapters import ObservabilitySettings
 from naftiko.transport.messages import Response
 from support.asgi_client import asked
 from support.collector import Collector

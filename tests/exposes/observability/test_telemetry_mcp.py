@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from exposes.mcp.test_app import CREW, POST, message, modern, served, session
 from naftiko.errors import TransportError
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response
 from support.asgi_client import asked
 from support.collector import Collector
-from support.mcping import answering, asking, mcp_app
+from support.mcp_http import POST, message, modern, served, session
+from support.mcping import CREW, answering, asking, mcp_app
 from support.observing import PARENT, SENT, TRACE, observed
 
 

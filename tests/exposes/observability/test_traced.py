@@ -13,16 +13,14 @@ from typing import Any
 
 import pytest
 
-from exposes.mcp.test_app import CREW
 from naftiko.exposes.observability.logs import JsonLines, LatestLines
-from naftiko.exposes.observability.settings import (
-    ObservabilitySettings,
-)
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.observability.traced import InTrace, Traced
+from naftiko.spec.adapters import ObservabilitySettings
 from support.asgi_client import asked
 from support.building import document as plain_document
 from support.collector import Collector
+from support.mcping import CREW
 from support.observing import observed
 from support.serving import operation
 
