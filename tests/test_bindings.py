@@ -54,7 +54,7 @@ def bound(folder: Path, location: str, entry: str = "T") -> naftiko.Capability:
         ("s.env", "\ufeffT=a\r\nT=b\r\n", "b"),
     ],
 )
-def test_files(name: str, text: str, expected: str, tmp_path: Path) -> None:
+def test_files_give_texts(name: str, text: str, expected: str, tmp_path: Path) -> None:
     """YAML, JSON and `NAME=value` lines give the texts that stand in them."""
     (tmp_path / name).write_bytes(text.encode())
     assert token(bound(tmp_path, f"file:///./{name}")) == expected
@@ -114,7 +114,7 @@ def test_a_provider_that_does_not_give_the_value(
     assert caught.value.location is not None
 
 
-def test_nothing_is_read_before_it_is_needed(
+def test_variable_is_read_when_a_call_needs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file may come, and the environment may change, after loading."""
@@ -130,7 +130,9 @@ def test_nothing_is_read_before_it_is_needed(
         assert token(api) == value
 
 
-def test_what_is_given_stands_before_the_binds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_variables_stand_before_the_binds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """`variables` win over the environment; a function is asked for every call."""
     monkeypatch.setenv("NAFTIKO_TEST_TOKEN", "environment")
     binds = [{"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_TOKEN"}}]

@@ -106,7 +106,7 @@ def test_texts_without_references(text: str) -> None:
         ("", []),
     ],
 )
-def test_paths(text: str, parts: list[str]) -> None:
+def test_path_has_two_kinds_of_placeholders(text: str, parts: list[str]) -> None:
     """A path has placeholders of one and of two braces."""
     found = parse_path(text, SCOPE)
     assert [p if isinstance(p, str) else p.name for p in found] == parts
@@ -118,7 +118,7 @@ def test_a_single_brace_names_a_variable_only_if_it_is_bound() -> None:
     assert [r.is_variable for r in refs(parse_path("/{TOKEN}", SCOPE, ("TOKEN",)))] == [False]  # fmt: skip
 
 
-def test_base_uris() -> None:
+def test_base_uri_has_four_notations() -> None:
     """A base URI has four notations for a reference."""
     found = parse_base_uri("https://{a}.[b].${c}.x:{{d}}/e[1]")
     assert [r.name for r in refs(found)] == ["a", "b", "c", "d"]
@@ -162,7 +162,7 @@ def test_other_writers() -> None:
     assert text == "<[&]>"
 
 
-def test_splice() -> None:
+def test_splice_escapes_as_the_place_asks_for() -> None:
     """A template stands for a name in another one, escaped as its place asks for."""
     outer = parse('{"a": "{{p}}", "b": {{p}}, "c": "{{q}}"}')
     inner = parse('"{{TOKEN}}"', quotes=False)
