@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,54 @@ def test_views_keep_their_values_to_themselves(
         thread.join()
     assert wrong == []
     assert "v1" not in repr(views[2]._variables)
+
+
+BIND = {"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_FACT"}}
+
+
+def test_bind_of_the_environment_gives_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """L05: the key of the bind has the value of the environment variable it names."""
+    monkeypatch.setenv("NAFTIKO_TEST_FACT", "secret")
+    sent = capability(consumes=AUTH, binds=[BIND]).request("api.op")
+    assert sent.headers["Authorization"] == "Bearer secret"
+
+
+def test_bind_of_an_unset_variable_is_refused_by_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """L06: refused by the call; loading needs no variable (dialect 2)."""
+    monkeypatch.delenv("NAFTIKO_TEST_FACT", raising=False)
+    loaded = capability(consumes=AUTH, binds=[BIND], transport=StubTransport())
+    words = "'TOKEN' has no value: .* 'NAFTIKO_TEST_FACT' is not set"
+    with pytest.raises(naftiko.UnboundVariable, match=words):
+        loaded.call("api.op")
+
+
+def test_binds_of_two_files_are_merged(tmp_path: Path) -> None:
+    """L07, L10: binds of a JSON and a YAML file are merged; keys of any case do."""
+    (tmp_path / "a.json").write_text('{"user": "scott"}')
+    (tmp_path / "b.yaml").write_text("pass: tiger\n")
+    binds = [
+        {
+            "namespace": "a",
+            "description": "Who.",
+            "location": "file:///./a.json",
+            "keys": {"LOGIN": "user"},
+        },
+        {
+            "namespace": "b",
+            "description": "How.",
+            "location": "file:///./b.yaml",
+            "keys": {"pass_word": "pass"},
+        },
+    ]
+    login = {"type": "basic", "username": "{{LOGIN}}", "password": "{{pass_word}}"}
+    file = tmp_path / "capability.yaml"
+    data = document(consumes={"authentication": login}, binds=binds)
+    file.write_text(write_yaml(data), "utf-8")
+    loaded = naftiko.load(file, schema=None)
+    assert loaded.variables.declared == {"LOGIN", "pass_word"}
+    sent = loaded.request("api.op").headers["Authorization"]
+    assert base64.b64decode(sent.removeprefix("Basic ")) == b"scott:tiger"
