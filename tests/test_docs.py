@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,12 @@ from naftiko.demo import TOKEN, serve
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: Beside them, the pages that are about the project and not about its use.
+PAGES = [
+    *DOCUMENTS,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    ROOT / "benchmarks" / "README.md",
+]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -30,7 +37,11 @@ def _blocks(path: Path, language: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+#: `tests/docs/test_authoring.py` runs its Python, beside the file that it needs.
+EXAMPLES = [path for path in DOCUMENTS if path.name != "authoring.md"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_python_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of a document runs, one after the other."""
     monkeypatch.chdir(ROOT)
@@ -111,18 +122,63 @@ def test_codes_are_documented() -> None:
     assert documented == given - {"E-schema", "U-auth", "U-base-uri", "U-variable"}
 
 
-def test_links_lead_somewhere() -> None:
-    """Every relative link of a document points to a file that is there."""
-    for path in (*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("schema", ["observed", "published"])
+def test_yaml_documents_are_valid(path: Path, schema: str) -> None:
+    """Every YAML block that is a whole document passes a strict check."""
+    for code in _blocks(path, "yaml"):
+        if code.startswith("naftiko:") and "\ncapability:" in code:
+            assert naftiko.validate(code, schema=schema, strict=True) == ()
+
+
+def test_each_type_of_adapter_has_an_example() -> None:
+    """The page about serving shows a whole document for each of them."""
+    shown = {
+        exposes.type
+        for code in _blocks(ROOT / "docs" / "serve.md", "yaml")
+        for exposes in naftiko.load(code).exposes
+    }
+    assert shown == {"rest", "mcp", "skill", "control"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_are_understood(path: Path) -> None:
+    """Every `naftiko` line of a console block has options that exist."""
+    for block in _blocks(path, "console"):
+        for line in re.findall(r"^\$ (?:[A-Z_]+=\S+ )*naftiko (.*)$", block, re.M):
+            words = shlex.split(re.split(r" [>|] ", line)[0])
+            assert parse(words), line
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return the fragments of the headings of a page."""
+    text = _BLOCK.sub("", path.read_text("utf-8"))
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles
+    }
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every relative link points to a file that exists, and to a heading in it."""
+    text = _BLOCK.sub("", path.read_text("utf-8"))
+    for target in re.findall(r"\]\(([^) ]+)\)", text):
+        if target.startswith(("http:", "https:")):
+            continue
+        name, _, anchor = target.partition("#")
+        file = path.parent / name if name else path
+        assert file.exists(), f"{path.name}: {target}"
+        if anchor:
+            assert anchor in _anchors(file), f"{path.name}: {target}"
 
 
 def test_files_that_are_named_are_there() -> None:
     """Every path of the project that a document names exists."""
     kept = "benchmarks|capabilities|deploy|docs|naftiko|schemas|tests"
-    documents = [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"]
-    for path in documents:
+    for path in PAGES:
+        if path.name == "CHANGELOG.md":  # it tells of files that have moved
+            continue
         text = path.read_text("utf-8")
         for name in re.findall(rf"`((?:{kept})/[\w./-]+)`", text):
             assert (ROOT / name).exists(), f"{path.name}: {name}"

@@ -15,7 +15,8 @@ import naftiko
 from naftiko.cli import main
 from naftiko.document.writing import write_yaml
 from naftiko.exposes.options import Options
-from naftiko.exposes.serve.sites import Site, Source
+from naftiko.exposes.serve.plan import Source
+from naftiko.exposes.serve.sites import Site
 from naftiko.exposes.state import Host
 from support import serving
 from support.asgi_client import AsyncStub

@@ -118,8 +118,7 @@ def evaluate(
         limit = _exceeded(engine, counter) or _limit_of(str(error))
         if limit:
             raise _over(limit, timeout, statement_limit) from None
-        first_line = str(error).partition("\n")[0]
-        raise JavaScriptError(f"failed: {shorten(first_line, 200)}") from None
+        raise JavaScriptError(f"failed: {_first_line(str(error))}") from None
     # A script may catch the error of the counter.
     if limit := _exceeded(engine, counter):
         raise _over(limit, timeout, statement_limit)
@@ -160,6 +159,11 @@ def _limit_of(message: str) -> str:
     if "interrupted" in message:
         return "time"
     return "memory" if "out of memory" in message else ""
+
+
+def _first_line(text: str) -> str:
+    """Return the message of an error of the engine without its stack."""
+    return shorten(text.partition("\n")[0], 200)
 
 
 def _over(limit: str, timeout: int, statement_limit: int) -> JavaScriptError:

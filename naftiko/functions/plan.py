@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from naftiko.document import rules
 from naftiko.errors import ArgumentError, CallError, names_of
 from naftiko.functions.arguments import MISSING, UNKNOWN, fit, is_constant
 from naftiko.functions.runs import Lookup, Run, Values, VariableOf
@@ -120,7 +121,7 @@ def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
             missing=missing,
             unknown=[w.name for w in wrong if w.kind == UNKNOWN],
             takes=names,
-            code="U-argument-missing" if missing else "",
+            code=rules.ARGUMENT_MISSING.code if missing else "",
             hint=f"It takes: {names_of(names)}.",
         )
     return values

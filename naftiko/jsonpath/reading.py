@@ -16,13 +16,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from naftiko.document import rules
 from naftiko.errors import OutputError, did_you_mean, shorten
 from naftiko.jsonpath.functions import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_CODE = "U-output-path"
 _ROOTS = frozenset(("$", "$."))
 #: Characters of a path that are shown left and right of a fault.
 _LEFT, _RIGHT = 50, 25
@@ -288,7 +288,7 @@ def refuse_path(text: str, fault: str, at: int, hint: str = "") -> NoReturn:
     raise OutputError(
         f"'{shorten(text)}' is not a JSONPath: {fault} (character {at + 1})",
         hint=f"{hint}\n    {caret}" if hint else f"look here\n    {caret}",
-        code=_CODE,
+        code=rules.OUTPUT_PATH.code,
     )
 
 

@@ -14,6 +14,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 import naftiko
 from naftiko import (
+    AioTransport,
     ArgumentError,
     CallError,
     Capability,
@@ -43,7 +44,6 @@ from naftiko import (
     UnknownFunction,
     UnknownOperation,
     UnresolvedCall,
-    UnresolvedRef,
     UnusableOperation,
     ValidationError,
     asgi,
@@ -184,7 +184,7 @@ class Recorder:
 
 
 def mounted(docker: Capability) -> None:
-    application = asgi(docker, "docker-rest")
+    application = asgi(docker, "docker-rest", transport=AioTransport())
     print(application)
 
 
@@ -223,7 +223,7 @@ def failing(docker: Capability) -> None:
         load("docker.yaml")
     except ValidationError as error:
         assert_type(error.problems, tuple[Problem, ...])
-    except (DocumentSyntaxError, UnresolvedRef) as error:
+    except DocumentSyntaxError as error:
         assert_type(error.code, str)
     except DocumentError as error:
         assert_type(error.exit_code, int)

@@ -234,9 +234,7 @@ def explain(error: CallError, plan: Plan, callers: CallerVariables) -> str:
         hint = problem.hint or _HINTS.get(problem.kind, "")
         if problem.kind in ("arguments", "malformed-request"):
             hint = " ".join(filter(None, (hint, takes(plan.arguments))))
-    message = with_stop(message)
-    if not message.startswith(f"{plan.name}: "):
-        message = f"{plan.name}: {message}"
+    message = f"{plan.name}: {with_stop(message)}"
     return f"{message}\nhint: {hint}" if hint else message
 
 
@@ -257,9 +255,9 @@ def _status_message(error: StatusError) -> str:
     """
     message = error.message
     if error.status >= 500 or error.status < 400:
-        where = message.split(f": {error.status}", 1)[0]
+        step = f"step '{error.step}': " if error.step else ""
         reason = getattr(error.response, "reason", "")
-        message = f"{where}: {error.status} {reason}".strip()
+        message = f"{step}{error.operation}: {error.status} {reason}".strip()
         if error.detail:
             message = f"{message}: {shorten(error.detail, 500)}"
     if error.value is not None and not isinstance(error.value, bytes):
