@@ -1,4 +1,4 @@
-"""Where variables get their values, when, and who may not replace them."""
+"""Variables: the sources of their values, when they are read, and their protection."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_files_give_texts(name: str, text: str, expected: str, tmp_path: Path) -
 
 
 def test_an_empty_text_is_a_value(tmp_path: Path) -> None:
-    """It is sent where anything may be; as a credential it is refused."""
+    """An empty text is sent where anything may be; as a credential it is refused."""
     (tmp_path / "s.env").write_text("T=\n")
     with pytest.raises(naftiko.CallError, match="is empty"):
         bound(tmp_path, "file:s.env").call("api.op")
@@ -197,7 +197,7 @@ PLACES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("parts", PLACES)
 @pytest.mark.parametrize("name", ["TOKEN", "env.TOKEN", "s.TOKEN", "tools.TOKEN"])
 def test_no_argument_replaces_a_variable(parts: dict[str, Any], name: str) -> None:
-    """Whatever the argument is called, the document's variable is not its."""
+    """No name of an argument reaches the variable of the document."""
     binds = [{"namespace": "s", "keys": {"TOKEN": "NAFTIKO_TEST_NOWHERE"}}]
     for variables in ({"TOKEN": "right"}, {}):
         stub = StubTransport()

@@ -1,4 +1,4 @@
-"""What a reference means, where it may stand, and how a value is written."""
+"""References: their meaning, the places they may stand in, and values as text."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_other_forms_are_refused(text: str) -> None:
     "text", ["", "plain", "{x}", "{ {x} }", "}}{{", '{"a": {"b": 1}}', "{{x}", "${x}"]
 )
 def test_texts_without_references(text: str) -> None:
-    """What is no reference is a text, and stays as it is."""
+    """A text without a reference stays as it is."""
     assert refs(parse(text)) == []
     assert "".join(map(str, parse(text))) == text
 
@@ -246,7 +246,7 @@ def test_values_as_text(value: Any, text: str) -> None:
     ],
 )
 def test_values_without_a_text(value: Any, error: type[Exception] | None) -> None:
-    """What no server could read is refused in a few words."""
+    """A value that no server could read is refused in a few words."""
     if error is None:
         assert to_text(value) == '{"a":[1,2]}'
         return

@@ -213,7 +213,7 @@ def test_variables_of_with_are_secret() -> None:
 
 
 def test_an_argument_cannot_stand_for_a_variable() -> None:
-    """What a caller sends never fills a bind variable (spec 12.3, weakness 38)."""
+    """An argument of a caller never fills a bind variable (spec 12.3, weakness 38)."""
     loaded, _ = capability(
         {"call": "api.search", "with": {"q": "{{TOKEN}}"}},
         binds=[{"namespace": "env", "keys": {"TOKEN": "NO_SUCH_NAME_HERE"}}],

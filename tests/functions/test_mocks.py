@@ -40,7 +40,7 @@ def test_mock(case: Any) -> None:
 
 @given(_JSON)
 def test_any_outputs_give_an_object(outputs: Any) -> None:
-    """Whatever stands in the document, a mock answers an object."""
+    """A mock answers an object for any outputs of any document."""
     assert isinstance(compile_mock(outputs).build(lambda _ref: "x"), dict)
 
 

@@ -329,7 +329,7 @@ def test_a_failure_says_what_failed(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    """What was read once is kept only as long as it is the same."""
+    """The source of a file is kept until the file changes."""
     scripting = Scripting()
     assert run(tmp_path, "result = 1", scripting=scripting) == 1
     assert run(tmp_path, "result = 22", scripting=scripting) == 22

@@ -86,7 +86,7 @@ def test_extract_gives_each_output_its_own_path() -> None:
 
 
 def test_values_are_not_copied() -> None:
-    """What is found is the very object, so large results cost nothing."""
+    """A path gives the very object that it finds, so large results cost nothing."""
     data = {"a": {"b": [object()]}}
     assert compile_path("$")(data) is data
     assert compile_path("$.a.b")(data) is data["a"]["b"]

@@ -83,7 +83,7 @@ def test_secret_is_not_shown(
     shown += [caplog.text]
     assert [text for text in shown if leaks(text)] == []
     if place != "digest":
-        # It did get there, so it could have been shown.
+        # The secret did reach the server, which repeated it.
         assert sent
         assert all(map(leaks, sent[:1]))
     assert any("$TOKEN" in text or "TOKEN}" in text for text in shown)

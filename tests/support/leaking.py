@@ -19,7 +19,7 @@ from support.recorder import Received, response
 
 #: Stays as it is in every notation but base64; any three letters of it are a leak.
 CORE = "Kq7Z"
-#: Everything that some notation writes in another way; a header takes ASCII alone.
+#: With each character that some notation escapes; a header takes ASCII alone.
 ASCII = CORE * 3 + " \"'<&%+=?#/\\;," + CORE
 SECRET = ASCII + "äß€😀" + CORE
 USER = CORE + "user"
@@ -214,7 +214,7 @@ def texts_of(api: naftiko.Capability) -> Iterator[str]:
         yield from error_texts(error)
         sent = getattr(error, "request", None)
     else:
-        # What the server gave is the result; nothing else shows it.
+        # The body of the response is the result of the caller; nothing else shows it.
         yield from (repr(exchange), exchange._repr_html_(), repr(exchange.response))
         yield exchange.response.url
         sent = exchange.request
