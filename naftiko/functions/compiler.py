@@ -35,7 +35,7 @@ from naftiko.functions.arguments import (
     arguments_of,
     target_of,
 )
-from naftiko.functions.injection import Injector, Target, value_at
+from naftiko.functions.injection import Injector, Target, inject, value_at
 from naftiko.functions.mocks import compile_mock
 from naftiko.functions.plan import Plan, name_of
 from naftiko.functions.runs import (
@@ -60,6 +60,8 @@ from naftiko.functions.steps import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.expressions import Scope
@@ -303,12 +305,15 @@ class Functions:
         if inner.problem is not None:
             raise inner.problem
         injector = self._injector(function, namespace)
-        nodes = [(n, injector.compile(v)) for n, v in (function.with_ or {}).items()]
-        inherited = [p for p in inner.arguments if p.name not in (function.with_ or {})]
-        if function.inputs:
-            inherited = []
+        nodes = injector.entries(function.with_)
+        given = function.with_ or {}
+        # Declared inputs stand for all of them.
+        inherited = () if function.inputs else inner.arguments
         arguments = arguments_of(
-            function, (), sources=injector.names, inherited=inherited
+            function,
+            (),
+            sources=injector.names,
+            inherited=[p for p in inherited if p.name not in given],
         )
         own = compile_shape(function.outputs)
         function = function._replace(
@@ -317,12 +322,9 @@ class Functions:
         )
 
         def run(values: Values, look: Lookup) -> Run:
-            given = dict(values)
-            for name, node in nodes:
-                value = node(given, look)
-                if value is not ABSENT:
-                    given[name] = value
-            outcome = yield from inner.run(given, look)
+            seen = dict(values)
+            inject(nodes, seen, look)
+            outcome = yield from inner.run(seen, look)
             if outcome.is_shaped or not own.is_declared:
                 return outcome
             value = own.apply(outcome.value)
@@ -341,7 +343,7 @@ class Functions:
         self, function: Function, namespace: str, exposes: Exposes | None
     ) -> Plan:
         injector = self._injector(function, namespace)
-        unit = [(n, injector.compile(v)) for n, v in (function.with_ or {}).items()]
+        nodes = injector.entries(function.with_)
         steps: list[AnyStep] = []
         feeds: list[Feed] = []
         earlier: set[str] = set()
@@ -349,22 +351,16 @@ class Functions:
         for number, step in enumerate(function.steps):
             name = step.name or f"step-{number + 1}"
             compiled = self._compile_step(step, name, function, namespace, earlier)
+            needed = compiled.refers
             if isinstance(compiled, CallStep):
                 feed = _feed_of(compiled, earlier)
                 feeds.append(feed)
-                needed = {*compiled.target.named} | {
-                    p.name
-                    for p in feed.operation.parameters
-                    if p.name not in feed.sources
-                    and (p.required or not function.inputs)
-                }
-            else:
-                needed = compiled.refers
+                needed = (*compiled.target.named, *_open_parameters(feed, function))
             # Outputs of earlier steps are no arguments of the unit.
             names |= dict.fromkeys(n for n in needed if not is_step(n, earlier))
             steps.append(compiled)
             earlier.add(name)
-        given = {name for name, _ in unit}
+        given = function.with_ or {}
         arguments = arguments_of(
             function, feeds, sources=[n for n in names if n not in given]
         )
@@ -374,10 +370,7 @@ class Functions:
 
         def run(values: Values, look: Lookup) -> Run:
             state = State(dict(values))
-            for name, node in unit:
-                value = node(state.values, look)
-                if value is not ABSENT:
-                    state.values[name] = value
+            inject(nodes, state.values, look)
             for group in groups:
                 replies = yield tuple(step.ask(state, look) for step in group)
                 for step, reply in zip(group, replies, strict=True):
@@ -411,14 +404,25 @@ class Functions:
         if step.type == "lookup":
             return LookupStep(name, step, injector, is_known=step.index in earlier)
         if step.type == "script":
-            nodes = [(n, injector.compile(v)) for n, v in step.with_.items()]
+            nodes = injector.entries(step.with_)
             script = self._scripting.prepare(step.script, step=name)
-            return ScriptStep(name, script, nodes, set(injector.names))
+            return ScriptStep(name, script, nodes, tuple(injector.names))
         raise CallError(
             f"step '{name}' has the unknown type '{shorten(step.type)}'",
             code=rules.STEP_TYPE.code,
             hint="a step is a call, a lookup or a script",
         )
+
+
+def _open_parameters(feed: Feed, function: Function) -> Iterator[str]:
+    """Yield the parameters of a step's operation that are arguments of the unit.
+
+    Where the unit declares its inputs, only required parameters are added to them.
+    """
+    for parameter in feed.operation.parameters:
+        is_open = parameter.required or not function.inputs
+        if is_open and parameter.name not in feed.sources:
+            yield parameter.name
 
 
 def _feed_of(step: CallStep, earlier: set[str]) -> Feed:

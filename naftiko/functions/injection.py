@@ -30,7 +30,7 @@ from naftiko.expressions import (
 from naftiko.functions.runs import Call, Lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     #: Values of a run and its variables → one value, or `ABSENT`.
     Node = Callable[[Values, Lookup], JSON]
+    Nodes = Sequence[tuple[str, Node]]
 
 
 def value_at(values: Mapping[str, JSON], name: str) -> JSON:
@@ -102,6 +103,10 @@ class Injector:
             return lambda values, look: look(value[4:])
         return self.text(value)
 
+    def entries(self, with_: Mapping[str, JSON] | None) -> Nodes:
+        """Return name → function that gives its value, for each entry of a `with`."""
+        return [(name, self.compile(value)) for name, value in (with_ or {}).items()]
+
     def text(self, text: str) -> Node:
         """Compile a template; one that is a lone reference keeps the JSON type."""
         try:
@@ -150,6 +155,20 @@ def _argument(name: str) -> Node:
     return argument
 
 
+def inject(nodes: Nodes, values: Values, look: Lookup) -> None:
+    """Add the values of a `with` to those of a run, each seeing the ones before it.
+
+    Args:
+        nodes: Name → function that gives its value, in the order of the document.
+        values: The values of the run, which are changed.
+        look: The variables of the run.
+    """
+    for name, node in nodes:
+        value = node(values, look)
+        if value is not ABSENT:
+            values[name] = value
+
+
 # --- one upstream call --------------------------------------------------------------
 
 
@@ -175,7 +194,7 @@ class Target:
     ) -> None:
         self.operation = operation
         self.decoder = decoder
-        self.nodes = [(name, injector.compile(value)) for name, value in with_.items()]
+        self.nodes = [*injector.entries(with_)]
         self.sources = {
             name: source_of(value, injector.namespace) or _lone_name(value, injector)
             for name, value in with_.items()
@@ -184,7 +203,7 @@ class Target:
             if name not in self.sources:
                 self.sources[name] = source
                 self.nodes.append((name, _argument(source)))
-        self.named = frozenset(injector.names)
+        self.named = tuple(injector.names)
         takes = operation.layout.takes
         self.passed = tuple(
             sorted((takes | operation.base_names) - self.sources.keys())

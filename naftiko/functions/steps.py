@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
-from naftiko.functions.injection import value_at
+from naftiko.functions.injection import inject, value_at
 from naftiko.functions.runs import Outcome, Work, checked, in_step, simple_outcome
 from naftiko.http import SAFE_METHODS
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder
-    from naftiko.functions.injection import Injector, Node, Target
+    from naftiko.functions.injection import Injector, Node, Nodes, Target
     from naftiko.functions.runs import Call, Lookup, Reply, Values
     from naftiko.functions.scripts import Script
     from naftiko.functions.shapes import Shape
@@ -125,7 +125,7 @@ class CallStep:
 
     def __init__(self, name: str, target: Target) -> None:
         self.name = name
-        self.refers = {*target.named, *target.passed}
+        self.refers = (*target.named, *target.passed)
         self.target = target
 
     def ask(self, state: State, look: Lookup) -> Call:
@@ -182,15 +182,16 @@ class LookupStep:
         self.name = name
         self._step = step
         self._is_known = is_known
+        self.refers: tuple[str, ...]
         if step.lookup_value.startswith("$."):
             path = step_path(step.lookup_value)
             self._wanted: Node = lambda outputs, _look: path(outputs)
             self._is_path = True
-            self.refers = {step.index, step.lookup_value.removeprefix("$.")}
+            self.refers = (step.index, step.lookup_value.removeprefix("$."))
         else:
             self._wanted = injector.compile(step.lookup_value)
             self._is_path = False
-            self.refers = {step.index, *injector.names}
+            self.refers = (step.index, *injector.names)
 
     def ask(self, state: State, look: Lookup) -> Work:
         """Return the search, which takes no time worth waiting for."""
@@ -249,7 +250,7 @@ class ScriptStep:
     """
 
     def __init__(
-        self, name: str, script: Script, nodes: list[tuple[str, Node]], refers: set[str]
+        self, name: str, script: Script, nodes: Nodes, refers: tuple[str, ...]
     ) -> None:
         self.name = name
         self.script = script
@@ -259,10 +260,7 @@ class ScriptStep:
     def ask(self, state: State, look: Lookup) -> Work:
         """Return the execution, which may take as long as the script is allowed to."""
         context = {**state.values, **state.outputs}
-        for name, node in self.nodes:
-            value = node(context, look)
-            if value is not ABSENT:
-                context[name] = value
+        inject(self.nodes, context, look)
         return Work(
             lambda: self.script.run(context),
             self.name,

@@ -84,3 +84,14 @@ def test_outputs_are_kept_as_they_are_written() -> None:
     resources = serving.operation(name="u", call="api.list", outputParameters=outputs)
     loaded = naftiko.load(serving.document(resources), schema=None)
     assert loaded.functions.find("front.u").function.outputs == outputs
+
+
+def test_arguments_of_steps_have_the_order_of_the_document() -> None:
+    """The list of tools is the same each time that a server starts."""
+    names = ["zeta", "alpha", "mid", "beta", "omega"]
+    steps = [
+        {"type": "call", "name": "one", "call": "api.op", "with": {n: f"{{{{{n}}}}}" for n in names}},
+        {"type": "script", "name": "two", "file": "x.js", "with": {"a": "{{last}}", "b": "{{first}}"}},
+    ]  # fmt: skip
+    plan = exposing({"name": "t", "steps": steps}).functions.find("m.t")
+    assert [p.name for p in plan.arguments] == [*names, "last", "first"]
