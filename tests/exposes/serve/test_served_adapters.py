@@ -1,8 +1,4 @@
-"""Whole documents at the door: served adapters, and files that are no document.
-
-Facts L01, L02, P25 and Z01 of spec 11. Where a test differs from its fact, the
-docstring says why.
-"""
+"""The adapters of a document that are served: facts L01, L02 and P25 of spec 11."""
 
 from __future__ import annotations
 
@@ -12,7 +8,6 @@ from typing import Any
 import pytest
 
 import naftiko
-from naftiko.cli import main
 from naftiko.document.writing import write_yaml
 from naftiko.exposes.options import Options
 from naftiko.exposes.serve.plan import Source
@@ -34,7 +29,7 @@ GET = {"name": "get", "description": "Gets.", "call": "api.op"}
 
 
 def test_document_that_exposes_nothing_is_not_served(tmp_path: Path) -> None:
-    """L01: its operations can be called, as issue 3 says; only serving refuses it."""
+    """L01: its operations can be called all the same; only serving refuses it."""
     assert capability().request("api.op").url.endswith("/x")
     with pytest.raises(naftiko.ServeError, match="must expose at least one endpoint"):
         site(tmp_path, document())
@@ -55,16 +50,3 @@ def test_mcp_adapter_without_a_transport_is_served_by_http(tmp_path: Path) -> No
         {"type": "mcp", "namespace": "s", "transport": "stdio", "tools": [GET]},
     ]
     assert [each.name for each in site(tmp_path, data).served] == ["h"]
-
-
-def test_file_is_judged_by_its_content(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Z01: judged by what it holds, where the engine refuses it for its name."""
-    file = tmp_path / "notes.txt"
-    file.write_text("Buy milk.\n")
-    assert main(["validate", str(file)]) == 1
-    said = capsys.readouterr()
-    assert "notes.txt:1:1: error: the document is a text, not a mapping" in said.out
-    file.write_text(write_yaml(document()), "utf-8")
-    assert main(["validate", str(file)]) == 0
