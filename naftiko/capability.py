@@ -5,7 +5,6 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
-from _thread import allocate_lock  # `threading` takes a millisecond to import
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,9 @@ from naftiko.settings import (
     checked_auth,
     checked_names,
     checked_timeout,
+    checked_transport,
 )
+from naftiko.transport.base import LazyTransport, StreamingTransport
 from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from naftiko.bindings import Variables
+    from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.errors import Problem
@@ -57,25 +59,6 @@ if TYPE_CHECKING:
 
 
 _ERROR_BODY = 64 * 1024
-
-
-class _Connections:
-    """The transport that a capability shares with its views, opened when needed."""
-
-    __slots__ = ("lock", "transport")
-
-    def __init__(self, transport: Transport | None) -> None:
-        self.transport = transport
-        self.lock = allocate_lock()
-
-    def opened(self) -> Transport:
-        """Return the transport; the caller holds the lock."""
-        if self.transport is None:
-            # A dry run, or a list of operations, never gets here.
-            from naftiko.transport.http import HttpTransport
-
-            self.transport = HttpTransport()
-        return self.transport
 
 
 class Capability:
@@ -120,19 +103,13 @@ class Capability:
         self._variables = variables
         #: Names of the variables that its templates refer to, bound or not.
         self._used = used
-        if transport is not None and not hasattr(transport, "send"):
-            raise ArgumentError(
-                f"transport: a {type(transport).__name__} cannot send",
-                hint="pass an HttpTransport, a StubTransport, or what has `send`",
-            )
-        self._connections = _Connections(transport)
-        self._transport = transport
-        self._is_view = False
+        given = checked_transport(transport)
+        self._transport = LazyTransport(
+            _http_transport if given is None else lambda: given
+        )
         self._timeout = checked_timeout(timeout)
         self._namespaces = tuple(dict.fromkeys(c.namespace for c in spec.consumes))
-        self._base_uri: str | Mapping[str, str] | None = checked_base_uri(
-            base_uri, self._namespaces
-        )
+        self._base_uri = checked_base_uri(base_uri, self._namespaces)
         self._auth = checked_auth(auth, self._namespaces)
         self._headers = checked_names("headers", headers)
         self._decoders = Decoders()
@@ -167,11 +144,9 @@ class Capability:
             StatusError: The status is outside 200 to 299.
             OutputError: The body is not what the document says it is.
         """
-        prepared = self._prepared.get(ref) or self._prepare(ref)
-        given = more if arguments is None else _joined(arguments, more)
-        request = prepared.request(given, self._variables)
-        transport = self._opened()
-        return send(prepared.decoder, request, transport, timeout=self._timeout).result
+        decoder, request = self._requested(ref, arguments, more)
+        transport = self._transport.get()
+        return send(decoder, request, transport, timeout=self._timeout).result
 
     def exchange(
         self,
@@ -190,13 +165,11 @@ class Capability:
             raise_for_status: Otherwise a failed response is returned like any other.
             **more: Arguments as keywords.
         """
-        prepared = self._prepared.get(ref) or self._prepare(ref)
-        given = more if arguments is None else _joined(arguments, more)
-        request = prepared.request(given, self._variables)
+        decoder, request = self._requested(ref, arguments, more)
         return send(
-            prepared.decoder,
+            decoder,
             request,
-            self._opened(),
+            self._transport.get(),
             timeout=self._timeout,
             raise_for_status=raise_for_status,
         )
@@ -231,13 +204,8 @@ class Capability:
         The timeout counts between two parts of the response: give
         `using(timeout=…)` for a stream that may be silent for longer.
         """
-        # Imported here: a capability that sends nothing needs no transport.
-        from naftiko.transport.base import StreamingTransport
-
-        prepared = self._prepared.get(ref) or self._prepare(ref)
-        given = more if arguments is None else _joined(arguments, more)
-        request = prepared.request(given, self._variables)
-        transport = self._opened()
+        decoder, request = self._requested(ref, arguments, more)
+        transport = self._transport.get()
         if not isinstance(transport, StreamingTransport):
             raise CallError(f"a {type(transport).__name__} cannot stream")
         stream = transport.stream(request, timeout=self._timeout)
@@ -247,7 +215,7 @@ class Capability:
             response = Response(
                 stream.status, stream.headers, body, reason=stream.reason
             )
-            raise status_error(prepared.operation, request, response)
+            raise status_error(decoder.operation, request, response)
         return stream
 
     def invoke(
@@ -333,7 +301,7 @@ class Capability:
             return asked.run()
         try:
             request = self.request_for(asked)
-            response = self._opened().send(request, timeout=self._timeout)
+            response = self._transport.get().send(request, timeout=self._timeout)
         except CallError as error:
             raise in_step(error, asked.step) from None
         return Reply(request, response)
@@ -420,17 +388,13 @@ class Capability:
         view.__dict__.update(self.__dict__)
         view._prepared = {}
         view._forwarded = {}
-        view._is_view = True
         view._variables = self._variables.using(checked_names("variables", variables))
-        view._transport = None
+        view._transport = self._transport.view()
         if auth is not None:
             view._auth = {**self._auth, **checked_auth(auth, self._namespaces)}
         if base_uri is not None:
-            view._base_uri = merged_base_uri(
-                self._base_uri,
-                checked_base_uri(base_uri, self._namespaces),
-                self._namespaces,
-            )
+            given = checked_base_uri(base_uri, self._namespaces)
+            view._base_uri = merged_base_uri(self._base_uri, given, self._namespaces)
         if timeout is not None:
             view._timeout = checked_timeout(timeout)
         if headers is not None:
@@ -442,11 +406,7 @@ class Capability:
 
         A view leaves them to the capability that it is of.
         """
-        if self._is_view:
-            return
-        with self._connections.lock:
-            if self._connections.transport is not None:
-                self._connections.transport.close()
+        self._transport.close()
 
     def __enter__(self) -> Capability:
         return self
@@ -455,6 +415,14 @@ class Capability:
         self.close()
 
     # --- inside -----------------------------------------------------------------------
+
+    def _requested(
+        self, ref: str, arguments: Mapping[str, Any] | None, more: dict[str, Any]
+    ) -> tuple[Decoder, Request]:
+        """Return the request of a call, and the decoder of its response."""
+        prepared = self._prepared.get(ref) or self._prepare(ref)
+        given = more if arguments is None else _joined(arguments, more)
+        return prepared.decoder, prepared.request(given, self._variables)
 
     def _prepare(self, ref: str) -> Prepared:
         """Make an operation ready when it is first used, and keep it."""
@@ -479,16 +447,6 @@ class Capability:
             dry=dry,
         )
 
-    def _opened(self) -> Transport:
-        if self._transport is None:
-            with self._connections.lock:
-                if self._transport is None:
-                    transport = self._connections.opened()
-                    self._transport = (
-                        _view_of(transport) if self._is_view else transport
-                    )
-        return self._transport
-
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations.values())
 
@@ -505,6 +463,13 @@ class Capability:
         )
 
 
+def _http_transport() -> Transport:
+    # Imported here: a dry run or a list of operations needs no transport.
+    from naftiko.transport.http import HttpTransport
+
+    return HttpTransport()
+
+
 def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(arguments, Mapping):
         raise ArgumentError(
@@ -512,11 +477,3 @@ def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
             hint="give a mapping name → value, or keywords",
         )
     return {**arguments, **more}
-
-
-def _view_of(transport: Transport) -> Transport:
-    from naftiko.transport.base import ShareableTransport
-
-    if isinstance(transport, ShareableTransport):
-        return transport.view()
-    return transport

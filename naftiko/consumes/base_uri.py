@@ -97,7 +97,7 @@ def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | 
 
 def checked_base_uri(
     given: str | Mapping[str, str] | None, namespaces: Sequence[str]
-) -> str | dict[str, str] | None:
+) -> str | Mapping[str, str] | None:
     """Return the `base_uri` that a user gives: one URI, or namespace → URI.
 
     Raises:

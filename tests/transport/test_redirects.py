@@ -1,4 +1,4 @@
-"""What a redirect makes of a request; on sockets: `tests/end_to_end/test_transport.py`."""
+"""What a redirect makes of a request; on sockets: `tests/end_to_end/test_redirects.py`."""
 
 from __future__ import annotations
 
