@@ -110,17 +110,34 @@ class NaftikoError(Exception):
         self.location = location
         self.code = code
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The place, the message and the code in one line: all but the hint."""
         text = f"{self.location}: {self.message}" if self.location else self.message
-        if self.code:
-            text += f" [{self.code}]"
-        return f"{text}\n  hint: {self.hint}" if self.hint else text
+        return f"{text} [{self.code}]" if self.code else text
+
+    def __str__(self) -> str:
+        return f"{self.headline}\n  hint: {self.hint}" if self.hint else self.headline
 
 
 class DocumentError(NaftikoError):
-    """The document cannot be used."""
+    """The document cannot be used.
+
+    Attributes:
+        file: The file that could not be read at all, and so has no `location`; an
+            empty text for every other error.
+    """
 
     exit_code = EXIT_DOCUMENT
+
+    def __init__(self, message: str, *, file: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.file = file
+
+    @property
+    def headline(self) -> str:
+        """The file or the place, the message and the code: all but the hint."""
+        return f"{self.file}: {super().headline}" if self.file else super().headline
 
 
 class DocumentSyntaxError(DocumentError):

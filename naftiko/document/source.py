@@ -113,14 +113,16 @@ def _read_path(source: str | Path, name: str) -> Document:
         except (OSError, ValueError) as error:
             if is_url(shown):
                 raise DocumentError(
-                    f"{without_secrets(shown)}: {NO_FILE}",
+                    NO_FILE,
+                    file=without_secrets(shown),
                     code="E-unreadable",
                     hint=FETCH_IT,
                 ) from None
             reason = getattr(error, "strerror", None) or str(error)
             is_folder = isinstance(error, IsADirectoryError)
             raise DocumentError(
-                f"{shown}: cannot be read: {reason}",
+                f"cannot be read: {reason}",
+                file=shown,
                 code="E-unreadable",
                 hint="name a file in it" if is_folder else "",
             ) from None
