@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         UnknownFunction,
         UnknownOperation,
         UnresolvedCall,
-        UnresolvedRef,
         UnusableOperation,
         ValidationError,
     )
@@ -71,7 +70,6 @@ _HOMES = {
         "UnknownFunction",
         "UnknownOperation",
         "UnresolvedCall",
-        "UnresolvedRef",
         "UnusableOperation",
         "ValidationError",
     ),
@@ -121,7 +119,6 @@ __all__ = [
     "UnknownFunction",
     "UnknownOperation",
     "UnresolvedCall",
-    "UnresolvedRef",
     "UnusableOperation",
     "ValidationError",
     "__version__",

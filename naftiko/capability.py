@@ -5,7 +5,6 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
-import re
 from _thread import allocate_lock  # `threading` takes a millisecond to import
 from collections.abc import Mapping
 from html import escape
@@ -16,6 +15,7 @@ from naftiko.consumes.exchange import Decoder, Exchange, send
 from naftiko.consumes.request import Blueprint, build, preview
 from naftiko.consumes.signers import find_signer
 from naftiko.consumes.status import status_error
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -117,6 +117,7 @@ class Capability:
         auth: Mapping[str, AuthBase] | None = None,
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
+        used: frozenset[str] = frozenset(),
         files: tuple[Path, ...] = (),
     ) -> None:
         self.files = files
@@ -128,6 +129,8 @@ class Capability:
         self._name = name
         self._scope = scope
         self._variables = variables
+        #: Names of the variables that its templates refer to, bound or not.
+        self._used = used
         if transport is not None and not hasattr(transport, "send"):
             raise ArgumentError(
                 f"transport: a {type(transport).__name__} cannot send",
@@ -307,8 +310,7 @@ class Capability:
         """Tell whether a bind declares a variable, or something uses it without."""
         if name in self._variables.declared:
             return True
-        use = re.compile(r"\{\{\s*" + re.escape(name) + r"\s*\}\}")
-        return use.search(repr(self._spec)) is not None
+        return name in self._used
 
     @property
     def directory(self) -> Path | None:
@@ -388,7 +390,7 @@ class Capability:
             if operation is None:
                 raise UnresolvedCall(
                     f"no adapter has the namespace '{namespace}'",
-                    code="U-call-unresolved",
+                    code=rules.CALL_UNRESOLVED.code,
                     hint=did_you_mean(namespace, self._namespaces)
                     or f"the document consumes: {names_of(self._namespaces)}",
                 )
@@ -488,15 +490,15 @@ class Capability:
         refused = [
             problem
             for problem in operation.problems
-            if not (override and problem.code.startswith("U-base-uri"))
-            and not (signer and problem.code.startswith("U-auth"))
+            if not (override and rules.settled_by(problem) == rules.BASE_URI)
+            and not (signer and rules.settled_by(problem) == rules.AUTH)
         ]
-        unsigned = [p for p in refused if p.code == "U-auth-unsupported"]
+        unsigned = [p for p in refused if p.code == rules.AUTH_UNSUPPORTED.code]
         if unsigned and not dry and authentication is not None:
             signer = find_signer(authentication, self._scope)
         if signer or dry:
             # A dry run shows what would be signed.
-            refused = [p for p in refused if not p.code.startswith("U-auth")]
+            refused = [p for p in refused if rules.settled_by(p) != rules.AUTH]
         if refused:
             raise _unusable(operation, refused)
         text = override if override is not None else operation.base_uri

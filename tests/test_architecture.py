@@ -34,6 +34,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 #: Imports inside one level, each a straight line: importer → imported.
 ALSO = {
     ("settings", "errors"),
+    # The error of a broken path carries the code of its rule.
+    ("jsonpath", "document"),
     ("exposes.asgi", "exposes.adapters"),
     ("exposes.serve", "exposes.adapters"),
     ("__main__", "cli"),

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
+from naftiko.document import rules
 from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
 from naftiko.expressions import (
     Ref,
@@ -147,7 +148,7 @@ def fill(
         raise ArgumentError(
             f"the base URI would hold a dot segment (argument {names})",
             hint="it would name another resource",
-            code="U-base-uri-unresolved",
+            code=rules.BASE_URI_UNRESOLVED.code,
         )
     return text.removesuffix("/")
 
@@ -158,13 +159,13 @@ def _argument(ref: Ref, value: Any) -> str:
     except (TypeError, ValueError) as error:
         raise ArgumentError(
             f"argument '{ref.name}' cannot stand in the base URI: {error}",
-            code="U-base-uri-unresolved",
+            code=rules.BASE_URI_UNRESOLVED.code,
         ) from None
 
 
 def _without(base: BaseUri, ref: Ref) -> CallError:
     text = f"the base URI '{base.text}' needs a value for '{ref.name}'"
-    code = "U-base-uri-unresolved"
+    code = rules.BASE_URI_UNRESOLVED.code
     hint = f"give variables={{'{ref.name}': …}}, base_uri= or --base-uri"
     if ref.is_variable:
         hint = f"set {ref.name} in the environment, or {hint}"
@@ -184,7 +185,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
             raise ArgumentError(
                 f"'{ref.name}' stands for a whole origin, but is no http(s) URL",
                 hint="write it with its scheme, without a user, ? and #: https://…",
-                code="U-base-uri-unresolved",
+                code=rules.BASE_URI_UNRESOLVED.code,
             )
         value = value.removesuffix("/")
         if value.startswith("unix:") and ":/" not in value.removeprefix("unix:"):
@@ -198,7 +199,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
         raise ArgumentError(
             f"the value of '{ref.name}' is no host name or port",
             hint="it may hold letters, digits, '.', '-' and '_'",
-            code="U-base-uri-unresolved",
+            code=rules.BASE_URI_UNRESOLVED.code,
         )
     return value
 

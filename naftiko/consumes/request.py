@@ -33,6 +33,7 @@ from naftiko.consumes.placing import (
 )
 from naftiko.consumes.signers import RegisteredSigner
 from naftiko.consumes.signing import sign_in
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -354,7 +355,7 @@ def _refuse(
         missing=missing,
         unknown=unknown,
         takes=takes,
-        code="U-argument-missing" if missing else "",
+        code=rules.ARGUMENT_MISSING.code if missing else "",
         location=operation.location,
         hint=f"{near} It takes: {names_of(takes)}.".strip(),
     )

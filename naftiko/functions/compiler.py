@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from naftiko.document import rules
 from naftiko.errors import (
     CallError,
     UnknownFunction,
@@ -167,7 +168,7 @@ class Functions:
                 return self._compile_mock(function, exposes)
             raise UnresolvedCall(
                 f"the {function.kind} '{shorten(function.name)}' calls nothing",
-                code="U-unit-without-call",
+                code=rules.UNIT_WITHOUT_CALL.code,
                 hint="add `call: namespace.operation`",
             )
         except (CallError, TemplateError) as error:
@@ -181,7 +182,7 @@ class Functions:
             explained = self._operations.explain(call)
             raise UnresolvedCall(
                 f"'{shorten(call)}' names no operation: {explained.message}",
-                code=explained.code or "U-call-unresolved",
+                code=explained.code or rules.CALL_UNRESOLVED.code,
                 hint=explained.hint,
             )
         return operation
@@ -236,13 +237,13 @@ class Functions:
             hint = did_you_mean(ref, self._aggregates)
             raise UnresolvedCall(
                 f"no aggregate function is called '{shorten(ref)}'",
-                code="U-call-unresolved",
+                code=rules.CALL_UNRESOLVED.code,
                 hint=hint or f"declared: {names_of(self._aggregates)}",
             )
         if ref in self._doubled:
             raise UnresolvedCall(
                 f"several aggregate functions are called '{shorten(ref)}'",
-                code="U-operation-ambiguous",
+                code=rules.OPERATION_AMBIGUOUS.code,
                 hint="rename one of them",
             )
         if ref not in self._inner:
@@ -352,7 +353,7 @@ class Functions:
         if step.type == "call" and not step.call:
             raise UnresolvedCall(
                 f"the step '{shorten(name)}' calls nothing",
-                code="U-call-unresolved",
+                code=rules.CALL_UNRESOLVED.code,
                 hint="add `call: namespace.operation`",
             )
         if step.type == "call":
@@ -374,7 +375,7 @@ class Functions:
             return ScriptStep(name, script, nodes, set(injector.names))
         raise CallError(
             f"step '{name}' has the unknown type '{shorten(step.type)}'",
-            code="U-step-type",
+            code=rules.STEP_TYPE.code,
             hint="a step is a call, a lookup or a script",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from naftiko.document import rules
 from naftiko.errors import ArgumentError, CallError, names_of
 from naftiko.functions.arguments import MISSING, fit, is_constant
 from naftiko.functions.runs import Lookup, Run, Values, VariableOf
@@ -114,7 +115,7 @@ def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
             missing=[w.name for w in wrong if w.reason == MISSING],
             unknown=[w.name for w in wrong if w.name not in names],
             takes=names,
-            code="U-argument-missing"
+            code=rules.ARGUMENT_MISSING.code
             if any(w.reason == MISSING for w in wrong)
             else "",
             hint=f"It takes: {names_of(names)}.",

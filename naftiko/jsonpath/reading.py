@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from naftiko.document import rules
 from naftiko.errors import OutputError, did_you_mean, shorten
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from naftiko.plain import JSON
 
-_CODE = "U-output-path"
 _ROOTS = frozenset(("$", "$."))
 # Characters of a path shown left and right of a fault.
 _LEFT, _RIGHT = 50, 25
@@ -247,7 +247,7 @@ def refuse_path(text: str, wrong: str, at: int, hint: str = "") -> NoReturn:
     raise OutputError(
         f"'{shorten(text)}' is not a JSONPath: {wrong} (character {at + 1})",
         hint=f"{hint}\n    {caret}" if hint else f"look here\n    {caret}",
-        code=_CODE,
+        code=rules.OUTPUT_PATH.code,
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.cache import read_cached
 from naftiko.cli.console import clean, note, paint
 from naftiko.cli.tables import columns, json_text, width
+from naftiko.document import rules
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def run_list(arguments: Namespace) -> int:
 
 def _note_losses(capability: Capability, file: str) -> None:
     """Note how many operations are not listed, and how many cannot be called."""
-    lost = [p for p in capability.problems if p.code == "W-incomplete-dropped"]
+    lost = [p for p in capability.problems if p.code == rules.INCOMPLETE_DROPPED.code]
     unusable = [op for op in capability if op.problems]
     counts = ((len(lost), "incomplete and left out"), (len(unusable), "not callable"))
     parts = [f"{count} {nature}" for count, nature in counts if count]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from naftiko.cli.console import fail, note, paint
 from naftiko.cli.progress import Progress
 from naftiko.cli.reports import REPORTS, CheckedFile
+from naftiko.document import rules
 from naftiko.document.source import FETCH_IT, NO_FILE, is_url
 from naftiko.errors import (
     EXIT_CALL,
@@ -38,7 +39,7 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def _unreadable(file: str, message: str, hint: str = "") -> CheckedFile:
-    problem = Problem("E-unreadable", "error", message, hint, file=file)
+    problem = Problem(rules.UNREADABLE.code, "error", message, hint, file=file)
     return CheckedFile(file, (problem,), is_readable=False)
 
 
@@ -236,5 +237,5 @@ def _check(task: tuple[str, _Options]) -> CheckedFile:
             truncated=options.truncated,
         )
     except DocumentError as error:
-        return _unreadable(shown, error.message, error.hint)
+        return _unreadable(shown, error.reason, error.hint)
     return CheckedFile(shown, tuple(p._replace(file=shown) for p in problems))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -88,7 +89,7 @@ KIND_OF: dict[type[CallError], str] = {
 }
 
 #: The operator's to mend, whatever the class of the error.
-_OF_OPERATOR = ("U-base-uri", "U-variable")
+_OF_OPERATOR = (rules.BASE_URI, rules.VARIABLES)
 _SETUP = "a variable that this operation needs has no usable value; the log names it"
 #: Shorter values of variables (a region, a version) stay in the errors of an API that
 #: are passed on: replacing them would tear words and numbers apart.
@@ -194,7 +195,7 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
         is_compiled: It was found when the document was read, so no request changes it.
     """
     kind = next(KIND_OF[c] for c in type(error).__mro__ if c in KIND_OF)
-    if error.code.startswith(_OF_OPERATOR) and kind in (
+    if rules.settled_by(error) in _OF_OPERATOR and kind in (
         "arguments",
         "failed",
         "configuration",

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.document.rules import is_of_unit
 from naftiko.document.source import read
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.access.cors import with_cors
@@ -326,7 +327,7 @@ _MOST_UNUSABLE = 10
 
 def tell_unusable(capability: Capability, file: str) -> None:
     """Warn of what a document describes, but nobody can call."""
-    unusable = [p for p in capability.problems if p.code.startswith("U-")]
+    unusable = [p for p in capability.problems if is_of_unit(p)]
     serve = logging.getLogger("naftiko.serve")
     for problem in unusable[:_MOST_UNUSABLE]:
         serve.warning(

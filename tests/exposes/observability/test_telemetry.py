@@ -15,11 +15,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from exposes.skill.test_app import ORDERS
-from exposes.skill.test_app import app as skill_app
 
 import naftiko
 from exposes.mcp.test_app import CREW, POST, message, modern, served, session
+from exposes.skill.test_app import ORDERS
+from exposes.skill.test_app import app as skill_app
 from naftiko.errors import RequestTimeout, TransportError
 from naftiko.exposes.observability.logs import JsonLines, LatestLines
 from naftiko.exposes.observability.otel import MOST_LABELS, Counter
