@@ -44,6 +44,20 @@ class _Parser(argparse.ArgumentParser):
         """Refuse what `argparse` refuses without naming an argument."""
         self.refuse(message)
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: list[str], namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse words; the pass for options alone leaves `--` to the other pass.
+
+        `parse_known_intermixed_args` makes two passes up to Python 3.13.0, and its
+        first would drop a `--` that no argument stands before.
+        """
+        positionals = [a for a in self._actions if not a.option_strings]
+        is_for_options = any(a.nargs == argparse.SUPPRESS for a in positionals)
+        end = args.index("--") if is_for_options and "--" in args else len(args)
+        parsed, rest = super().parse_known_args(args[:end], namespace)
+        return parsed, rest + args[end:]
+
     def print_help(self, file: Any = None) -> None:
         """Print the help.
 

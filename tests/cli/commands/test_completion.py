@@ -15,7 +15,7 @@ import pytest
 
 from naftiko.cli import main
 from naftiko.cli.commands.completion import answer, complete
-from naftiko.cli.parser import COMMANDS
+from naftiko.cli.options import COMMANDS
 from support.building import document
 
 ROOT = Path(__file__).parents[3]
@@ -61,7 +61,7 @@ BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
         ([], [*COMMANDS, "--help", "--version"]),
     ],
 )  # fmt: skip
-def test_words(words: list[str], expected: list[str]) -> None:
+def test_last_word_is_completed(words: list[str], expected: list[str]) -> None:
     """The last word is completed by what stands before it."""
     assert complete(words) == expected
 
@@ -107,7 +107,7 @@ def folder(tmp_path: Path) -> Path:
         ("plain=@no/such/", []),
     ],
 )
-def test_items(
+def test_arguments_of_an_operation_are_completed(
     last: str, expected: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names that are odd, values of a boolean and files behind `@` are completed."""
@@ -115,7 +115,7 @@ def test_items(
     assert complete(["call", "api.json", "api.op", "many=1", last]) == expected
 
 
-def test_names_that_begin_with_a_dash(folder: Path) -> None:
+def test_argument_with_a_dash_is_offered_behind_two_dashes(folder: Path) -> None:
     """They are offered behind `--`, where they can be given."""
     words = ["call", str(folder / "api.json"), "api.op"]
     assert "-d=" not in complete([*words, ""])
@@ -214,7 +214,9 @@ def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, 
     ],
     ids=["bash", "zsh"],
 )
-def test_typed_in_a_shell(words: list[str], setting: str, folder: Path) -> None:
+def test_bash_and_zsh_complete_typed_lines(
+    words: list[str], setting: str, folder: Path
+) -> None:
     """The shell completes what is typed, odd names and quotes included."""
     if not shutil.which(words[0]):
         pytest.skip(f"{words[0]} is not installed")
@@ -225,7 +227,7 @@ def test_typed_in_a_shell(words: list[str], setting: str, folder: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
-def test_fish(folder: Path) -> None:
+def test_fish_offers_the_same_words(folder: Path) -> None:
     """The fish script offers the same words."""
     lines = "".join(f"complete -C {shlex.quote(line)}; echo END;" for line, _ in TYPED)
     done = subprocess.run(
