@@ -186,7 +186,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield each line that was typed in a shell, and the words that it ends up as."""
-    terminals = pytest.importorskip("terminals", reason="needs a POSIX terminal")
+    terminals = pytest.importorskip("support.terminals", reason="needs a POSIX terminal")
     with terminals.Terminal(
         words, environment=_environment(folder), folder=str(folder), columns=200
     ) as shell:
