@@ -76,7 +76,7 @@ def test_control_port_that_no_client_can_use_is_passed_over(
 def test_address_that_is_no_host_is_refused(
     address: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What cannot be a name is refused; what no name server takes leads nowhere."""
+    """A text that is no host is refused; a host that does not resolve is not reached."""
     code = main(["health", "--port", "9", "--address", address])
     assert said in capsys.readouterr().err
     assert code == (1 if said.startswith("Cannot") else 2)

@@ -73,7 +73,7 @@ def test_broken_pipe_ends_without_a_message() -> None:
     [["--version"], ["list", BOOKSHOP], ["validate", BROKEN], ["demo"], ["--help"]],
 )
 def test_broken_pipe_of_any_command_ends_without_a_message(words: list[str]) -> None:
-    """No command has a word to say when nobody reads its output any more."""
+    """A command whose output is closed ends without a message."""
     with subprocess.Popen(
         [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -141,7 +141,7 @@ def test_closed_stream_is_like_an_empty_one(redirection: str, code: int) -> None
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_output_in_any_encoding_is_escaped(encoding: str, tmp_path: Path) -> None:
-    """What the output cannot show is escaped, and JSON stays JSON."""
+    """Characters that the encoding lacks are escaped, and JSON stays JSON."""
     file = tmp_path / "ü日.yaml"
     file.write_bytes(
         Path(BOOKSHOP).read_bytes().replace(b"Show one", "Zeig 日".encode())

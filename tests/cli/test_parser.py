@@ -197,7 +197,7 @@ def test_wrong_usage_is_named_with_a_hint(
 def test_secret_is_not_repeated_in_a_message(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a secret may stand in is not shown by the message about it."""
+    """A word that may hold a secret is not shown by the message about it."""
     try:
         code = main(words)
     except SystemExit as ended:
@@ -210,7 +210,7 @@ def test_secret_is_not_repeated_in_a_message(
 
 
 def test_options_are_parsed_anywhere() -> None:
-    """Options may stand between arguments; behind `--` everything is an argument."""
+    """Options may come between arguments; behind `--` every word is an argument."""
     words = [
         "call",
         "f",

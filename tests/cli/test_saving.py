@@ -23,7 +23,7 @@ FAILED = response(b"no", "500 Oops", content_type="text/plain")
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Recorder]:
-    """Return a server; a capability for it stands in a folder beside the target."""
+    """Return a server; the folder of the target has a capability file for it."""
     with Recorder(WHOLE) as recorder:
         (tmp_path / "api.json").write_text(
             json.dumps(document(consumes={"baseUri": recorder.url}))
@@ -100,7 +100,7 @@ def test_old_file_keeps_its_place_and_permissions(
 def test_device_is_written_to_directly(
     server: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is no file is written to, never replaced."""
+    """A device or a pipe is written to, never replaced."""
     link = target.with_name("null")
     link.symlink_to(os.devnull)
     assert main(_words(link)) == 0

@@ -377,7 +377,7 @@ def test_wrong_word_is_named_and_nothing_is_sent(
 def test_body_too_deep_for_json_is_sent_as_text(
     body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is too deep to be looked at is sent as text; a long number is JSON."""
+    """JSON that is nested too deeply is sent as text; a long number is JSON."""
     file = tmp_path / "api.json"
     file.write_text(json.dumps(document({"method": "POST"})))
     assert main(["call", str(file), "api.op", "--body", body, "--dry-run"]) == 0
@@ -388,7 +388,7 @@ def test_body_too_deep_for_json_is_sent_as_text(
 def test_base_uri_of_the_environment_is_named_in_errors(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is wrong with it says which variable holds it, and no secret in it."""
+    """The error names the environment variable, and shows no secret in it."""
     for uri, said in (
         ("nonsense", "'nonsense' is not a base URI"),
         ("http://s3cr3t@h.test", "a base URI may not hold credentials"),

@@ -62,7 +62,7 @@ BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
     ],
 )  # fmt: skip
 def test_last_word_is_completed(words: list[str], expected: list[str]) -> None:
-    """The last word is completed by what stands before it."""
+    """The words before the last decide what it can become."""
     assert complete(words) == expected
 
 
@@ -131,7 +131,7 @@ def test_pipe_is_not_waited_for(folder: Path) -> None:
 
 
 def test_unknown_shell_gets_nothing() -> None:
-    """What asks in another way gets an empty answer."""
+    """Any other way of asking gets an empty answer."""
     assert answer([]) == answer(["csh", "x"]) == answer(["bash"]) == ""
 
 
@@ -186,7 +186,9 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield each line that was typed in a shell, and the words that it ends up as."""
-    terminals = pytest.importorskip("support.terminals", reason="needs a POSIX terminal")
+    terminals = pytest.importorskip(
+        "support.terminals", reason="needs a POSIX terminal"
+    )
     with terminals.Terminal(
         words, environment=_environment(folder), folder=str(folder), columns=200
     ) as shell:

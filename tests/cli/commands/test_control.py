@@ -260,7 +260,7 @@ def test_scripting_errors_are_reported(control: Control, run: Run) -> None:
 
 
 def test_reload_reports_problems(control: Control, run: Run) -> None:
-    """What the server says of its documents, and whether it serves them now."""
+    """The problems that the server replies are printed; a refusal exits with 1."""
     control.answers["POST /config/reload"] = (200, {"problems": []})
     assert run("reload") == (0, "Reloaded.\n", "")
     control.answers["POST /config/reload"] = (200, {"problems": ["'x' is new"]})

@@ -216,7 +216,7 @@ def test_ended_process_ends_the_command(tmp_path: Path, ended: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        # As soon as somebody reads the pipe, and waits.
+        # Opening waits until a process of the command reads the pipe.
         writer = os.open(pipe, os.O_WRONLY)
         family = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         if ended == "itself":
