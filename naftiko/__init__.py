@@ -38,18 +38,16 @@ if TYPE_CHECKING:
         UnknownFunction,
         UnknownOperation,
         UnresolvedCall,
-        UnresolvedRef,
         UnusableOperation,
         ValidationError,
     )
     from naftiko.exposes.asgi import asgi
     from naftiko.loader import load, validate
     from naftiko.transport.aio import AioTransport
-    from naftiko.transport.base import Transport
+    from naftiko.transport.base import StubTransport, Transport
     from naftiko.transport.http import HttpTransport
     from naftiko.transport.messages import Headers, Request, Response
     from naftiko.transport.streams import StreamedResponse
-    from naftiko.transport.stub import StubTransport
 
 _HOMES = {
     "consumes.content": ("Content",),
@@ -71,7 +69,6 @@ _HOMES = {
         "UnknownFunction",
         "UnknownOperation",
         "UnresolvedCall",
-        "UnresolvedRef",
         "UnusableOperation",
         "ValidationError",
     ),
@@ -84,9 +81,8 @@ _HOMES = {
     "consumes.registry": ("Registry",),
     "consumes.placing": ("RawPath",),
     "transport.aio": ("AioTransport",),
-    "transport.base": ("Transport",),
+    "transport.base": ("StubTransport", "Transport"),
     "transport.streams": ("StreamedResponse",),
-    "transport.stub": ("StubTransport",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -121,7 +117,6 @@ __all__ = [
     "UnknownFunction",
     "UnknownOperation",
     "UnresolvedCall",
-    "UnresolvedRef",
     "UnusableOperation",
     "ValidationError",
     "__version__",

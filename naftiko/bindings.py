@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from naftiko.document import rules
 from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean, shorten
 from naftiko.expressions import Scope, is_upper, to_text
 from naftiko.locations import is_file_uri, path_of
@@ -147,7 +148,7 @@ class Variables:
         return UnboundVariable(
             f"the variable '{name}' has no value: {where}",
             name=name,
-            code="U-variable-unbound",
+            code=rules.VARIABLE_UNBOUND.code,
             hint=near or f"set it, or give variables={{'{name}': …}}",
         )
 
@@ -162,7 +163,7 @@ class Variables:
             return UnboundVariable(
                 f"the variable '{name}' has no value: {location}: {reason}",
                 name=name,
-                code="U-variable-unbound",
+                code=rules.VARIABLE_UNBOUND.code,
                 hint=hint or f"give variables={{'{name}': …}}",
             )
 
@@ -211,7 +212,7 @@ def _as_text(name: str, value: Any) -> str:
             f"the value of the variable '{name}' is no text: it is of type"
             f" '{type(value).__name__}'",
             name=name,
-            code="U-variable-unbound",
+            code=rules.VARIABLE_UNBOUND.code,
             hint="give a text, or a function that returns one",
         ) from None
 

@@ -5,17 +5,16 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
-import re
 from _thread import allocate_lock  # `threading` takes a millisecond to import
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from naftiko.consumes.base_uri import compile_base_uri, override_of
-from naftiko.consumes.exchange import Decoder, Exchange, send
-from naftiko.consumes.request import Blueprint, build, preview
-from naftiko.consumes.signers import find_signer
+from naftiko.consumes.base_uri import checked_base_uri, merged_base_uri
+from naftiko.consumes.exchange import Decoders, Exchange, send
+from naftiko.consumes.request import Prepared, prepare
 from naftiko.consumes.status import status_error
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -29,7 +28,12 @@ from naftiko.functions.compiler import Functions
 from naftiko.functions.plan import checked_arguments
 from naftiko.functions.runs import Reply, Work, in_step
 from naftiko.functions.scripts import scripting_of
-from naftiko.settings import DEFAULT_TIMEOUT, checked_names, checked_timeout
+from naftiko.settings import (
+    DEFAULT_TIMEOUT,
+    checked_auth,
+    checked_names,
+    checked_timeout,
+)
 from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from naftiko.bindings import Variables
-    from naftiko.consumes.base_uri import BaseUri
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.errors import Problem
@@ -54,20 +57,6 @@ if TYPE_CHECKING:
 
 
 _ERROR_BODY = 64 * 1024
-
-
-class _Plan:
-    """One operation made ready for calls of one view."""
-
-    __slots__ = ("base", "blueprint", "decoder", "signer")
-
-    def __init__(
-        self, blueprint: Blueprint, decoder: Decoder, base: BaseUri, signer: Any
-    ) -> None:
-        self.blueprint = blueprint
-        self.decoder = decoder
-        self.base = base
-        self.signer = signer
 
 
 class _Connections:
@@ -117,6 +106,7 @@ class Capability:
         auth: Mapping[str, AuthBase] | None = None,
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
+        used: frozenset[str] = frozenset(),
         files: tuple[Path, ...] = (),
     ) -> None:
         self.files = files
@@ -128,6 +118,8 @@ class Capability:
         self._name = name
         self._scope = scope
         self._variables = variables
+        #: Names of the variables that its templates refer to, bound or not.
+        self._used = used
         if transport is not None and not hasattr(transport, "send"):
             raise ArgumentError(
                 f"transport: a {type(transport).__name__} cannot send",
@@ -138,11 +130,14 @@ class Capability:
         self._is_view = False
         self._timeout = checked_timeout(timeout)
         self._namespaces = tuple(dict.fromkeys(c.namespace for c in spec.consumes))
-        self._base_uri = self._checked_keys("base_uri", base_uri)
-        self._auth = self._checked_auth(auth)
+        self._base_uri: str | Mapping[str, str] | None = checked_base_uri(
+            base_uri, self._namespaces
+        )
+        self._auth = checked_auth(auth, self._namespaces)
         self._headers = checked_names("headers", headers)
-        self._plans: dict[str, _Plan] = {}
-        self._forwards: dict[str, _Plan] = {}
+        self._decoders = Decoders()
+        self._prepared: dict[str, Prepared] = {}
+        self._forwarded: dict[str, Prepared] = {}
         self._functions: Functions | None = None
         self.scripting = scripting_of(spec.exposes, variables.directory)
 
@@ -172,9 +167,11 @@ class Capability:
             StatusError: The status is outside 200 to 299.
             OutputError: The body is not what the document says it is.
         """
-        plan = self._plans.get(ref) or self._plan(ref)
-        request = self._build(plan, arguments, more)
-        return send(plan.decoder, request, self._opened(), timeout=self._timeout).result
+        prepared = self._prepared.get(ref) or self._prepare(ref)
+        given = more if arguments is None else _joined(arguments, more)
+        request = prepared.request(given, self._variables)
+        transport = self._opened()
+        return send(prepared.decoder, request, transport, timeout=self._timeout).result
 
     def exchange(
         self,
@@ -193,10 +190,11 @@ class Capability:
             raise_for_status: Otherwise a failed response is returned like any other.
             **more: Arguments as keywords.
         """
-        plan = self._plans.get(ref) or self._plan(ref)
-        request = self._build(plan, arguments, more)
+        prepared = self._prepared.get(ref) or self._prepare(ref)
+        given = more if arguments is None else _joined(arguments, more)
+        request = prepared.request(given, self._variables)
         return send(
-            plan.decoder,
+            prepared.decoder,
             request,
             self._opened(),
             timeout=self._timeout,
@@ -211,14 +209,11 @@ class Capability:
         A variable without a value is written `$NAME`; its representations show every
         variable like that. See `call` for the arguments and errors.
         """
-        plan = self._plan(ref, dry=True)
-        given = _joined(arguments, more) if arguments is not None else more
-        settings: Any = {"signer": plan.signer, "headers": self._headers}
-        shown = preview(plan.blueprint, given, self._variables, plan.base, **settings)
+        prepared = self._made(self.operations.find(ref), dry=True)
+        given = more if arguments is None else _joined(arguments, more)
+        shown = prepared.preview(given, self._variables)
         try:
-            request = build(
-                plan.blueprint, given, self._variables, plan.base, **settings
-            )
+            request = prepared.request(given, self._variables)
         except UnboundVariable:
             request = shown.without_markers()
         request.preview = shown
@@ -236,20 +231,23 @@ class Capability:
         The timeout counts between two parts of the response: give
         `using(timeout=…)` for a stream that may be silent for longer.
         """
-        plan = self._plans.get(ref) or self._plan(ref)
-        request = self._build(plan, arguments, more)
+        # Imported here: a capability that sends nothing needs no transport.
+        from naftiko.transport.base import StreamingTransport
+
+        prepared = self._prepared.get(ref) or self._prepare(ref)
+        given = more if arguments is None else _joined(arguments, more)
+        request = prepared.request(given, self._variables)
         transport = self._opened()
-        opener = getattr(transport, "stream", None)
-        if opener is None:
+        if not isinstance(transport, StreamingTransport):
             raise CallError(f"a {type(transport).__name__} cannot stream")
-        stream: StreamedResponse = opener(request, timeout=self._timeout)
+        stream = transport.stream(request, timeout=self._timeout)
         if not 200 <= stream.status < 300:
             with stream:
                 body = stream.read(_ERROR_BODY)
             response = Response(
                 stream.status, stream.headers, body, reason=stream.reason
             )
-            raise status_error(plan.decoder.operation, request, response)
+            raise status_error(prepared.operation, request, response)
         return stream
 
     def invoke(
@@ -275,8 +273,7 @@ class Capability:
         )
         if plan.operation is not None and plan.problem is None:
             # A server may pass on what cannot be decoded; here it would be lost.
-            ref = plan.operation.ref
-            (self._plans.get(ref) or self._plan(ref)).decoder.check()
+            self._decoders[plan.operation].check()
         return self.run(plan, values).value
 
     @property
@@ -284,7 +281,11 @@ class Capability:
         """Everything that is exposed: tools, REST operations, aggregate functions."""
         if self._functions is None:
             self._functions = Functions(
-                self._spec, self.operations, self._scope, scripting=self.scripting
+                self._spec,
+                self.operations,
+                self._scope,
+                scripting=self.scripting,
+                decoders=self._decoders,
             )
         return self._functions
 
@@ -307,8 +308,7 @@ class Capability:
         """Tell whether a bind declares a variable, or something uses it without."""
         if name in self._variables.declared:
             return True
-        use = re.compile(r"\{\{\s*" + re.escape(name) + r"\s*\}\}")
-        return use.search(repr(self._spec)) is not None
+        return name in self._used
 
     @property
     def directory(self) -> Path | None:
@@ -345,14 +345,11 @@ class Capability:
             call: What the run asks for.
             variables: Replace those of the capability for this call.
         """
-        plan = self._plans.get(call.operation.ref) or self._plan(call.operation.ref)
-        return build(
-            plan.blueprint,
+        ref = call.operation.ref
+        prepared = self._prepared.get(ref) or self._prepare(ref)
+        return prepared.request(
             call.arguments,
             variables or self._variables,
-            plan.base,
-            signer=plan.signer,
-            headers=self._headers,
             secrets=call.secrets,
             overrides=call.overrides,
         )
@@ -360,7 +357,7 @@ class Capability:
     def refusal(self, operation: Operation) -> UnusableOperation | None:
         """Return why an operation cannot be called, or `None`."""
         try:
-            self._plan(operation.ref)
+            self._prepare(operation.ref)
         except UnusableOperation as error:
             return error
         return None
@@ -382,27 +379,20 @@ class Capability:
             UnusableOperation: Nothing can be sent to it.
             UnboundVariable: A variable that it needs has no value.
         """
-        plan = self._forwards.get(namespace)
-        if plan is None:
+        prepared = self._forwarded.get(namespace)
+        if prepared is None:
             operation = self.operations.adapters.get(namespace)
             if operation is None:
                 raise UnresolvedCall(
                     f"no adapter has the namespace '{namespace}'",
-                    code="U-call-unresolved",
+                    code=rules.CALL_UNRESOLVED.code,
                     hint=did_you_mean(namespace, self._namespaces)
                     or f"the document consumes: {names_of(self._namespaces)}",
                 )
-            plan = self._forwards[namespace] = self._prepared(operation)
-            # Whoever forwards says what the caller accepts.
-            plan.blueprint.fixed = {}
-        return build(
-            plan.blueprint,
-            {},
-            variables or self._variables,
-            plan.base,
-            signer=plan.signer,
-            headers=self._headers,
-        )
+            # `Accept` and its like are those of the request that is forwarded.
+            prepared = self._made(operation, defaults={})
+            self._forwarded[namespace] = prepared
+        return prepared.request({}, variables or self._variables)
 
     # --- views ------------------------------------------------------------------------
 
@@ -428,15 +418,19 @@ class Capability:
         """
         view = object.__new__(Capability)
         view.__dict__.update(self.__dict__)
-        view._plans = {}
-        view._forwards = {}
+        view._prepared = {}
+        view._forwarded = {}
         view._is_view = True
         view._variables = self._variables.using(checked_names("variables", variables))
         view._transport = None
         if auth is not None:
-            view._auth = {**self._auth, **self._checked_auth(auth)}
+            view._auth = {**self._auth, **checked_auth(auth, self._namespaces)}
         if base_uri is not None:
-            view._base_uri = self._merged(self._checked_keys("base_uri", base_uri))
+            view._base_uri = merged_base_uri(
+                self._base_uri,
+                checked_base_uri(base_uri, self._namespaces),
+                self._namespaces,
+            )
         if timeout is not None:
             view._timeout = checked_timeout(timeout)
         if headers is not None:
@@ -462,49 +456,27 @@ class Capability:
 
     # --- inside -----------------------------------------------------------------------
 
-    def _build(
-        self, plan: _Plan, arguments: Mapping[str, Any] | None, more: dict[str, Any]
-    ) -> Request:
-        return build(
-            plan.blueprint,
-            _joined(arguments, more) if arguments is not None else more,
-            self._variables,
-            plan.base,
-            signer=plan.signer,
+    def _prepare(self, ref: str) -> Prepared:
+        """Make an operation ready when it is first used, and keep it."""
+        prepared = self._prepared[ref] = self._made(self.operations.find(ref))
+        return prepared
+
+    def _made(
+        self,
+        operation: Operation,
+        *,
+        defaults: Mapping[str, str] | None = None,
+        dry: bool = False,
+    ) -> Prepared:
+        return prepare(
+            operation,
+            self._decoders[operation],
+            self._scope,
+            base_uri=self._base_uri,
+            signer=self._auth.get(operation.namespace),
             headers=self._headers,
-        )
-
-    def _plan(self, ref: str, *, dry: bool = False) -> _Plan:
-        """Return an operation made ready, made when it is first used."""
-        plan = self._prepared(self.operations.find(ref), dry=dry)
-        if not dry:
-            self._plans[ref] = plan
-        return plan
-
-    def _prepared(self, operation: Operation, *, dry: bool = False) -> _Plan:
-        override = override_of(operation.namespace, self._base_uri)
-        signer = self._auth.get(operation.namespace)
-        authentication = operation.spec.consumes.authentication
-        refused = [
-            problem
-            for problem in operation.problems
-            if not (override and problem.code.startswith("U-base-uri"))
-            and not (signer and problem.code.startswith("U-auth"))
-        ]
-        unsigned = [p for p in refused if p.code == "U-auth-unsupported"]
-        if unsigned and not dry and authentication is not None:
-            signer = find_signer(authentication, self._scope)
-        if signer or dry:
-            # A dry run shows what would be signed.
-            refused = [p for p in refused if not p.code.startswith("U-auth")]
-        if refused:
-            raise _unusable(operation, refused)
-        text = override if override is not None else operation.base_uri
-        return _Plan(
-            Blueprint(operation, operation.layout),
-            Decoder(operation),
-            compile_base_uri(text, self._scope),
-            signer,
+            defaults=defaults,
+            dry=dry,
         )
 
     def _opened(self) -> Transport:
@@ -516,49 +488,6 @@ class Capability:
                         _view_of(transport) if self._is_view else transport
                     )
         return self._transport
-
-    def _checked_keys(self, what: str, given: Any) -> Any:
-        """Return what was given by namespace, its namespaces checked."""
-        if not isinstance(given, Mapping):
-            if given is not None:
-                override_of("", given)
-            return given
-        for namespace in given:
-            if namespace not in self._namespaces:
-                raise ArgumentError(
-                    f"{what}: no namespace is called '{namespace}'",
-                    hint=did_you_mean(namespace, self._namespaces)
-                    or f"the document consumes: {names_of(self._namespaces)}",
-                )
-            if what == "base_uri":
-                override_of(namespace, given)
-        return dict(given)
-
-    def _checked_auth(self, auth: Mapping[str, AuthBase] | None) -> dict[str, Any]:
-        if auth is not None and not isinstance(auth, Mapping):
-            raise ArgumentError(
-                f"auth: a {type(auth).__name__} is no mapping",
-                hint=f"give namespace → signer: auth={{'{self._namespaces[0]}': …}}"
-                if self._namespaces
-                else "",
-            )
-        checked: dict[str, Any] = self._checked_keys("auth", auth or {})
-        for namespace, signer in checked.items():
-            if not callable(signer):
-                raise ArgumentError(
-                    f"auth: the signer for '{namespace}' is a"
-                    f" {type(signer).__name__}, which cannot sign",
-                    hint="pass a requests.auth.AuthBase",
-                )
-        return checked
-
-    def _merged(self, given: str | Mapping[str, str] | None) -> Any:
-        if isinstance(given, str) or given is None:
-            return given
-        known = self._base_uri
-        if isinstance(known, str):
-            known = dict.fromkeys(self._namespaces, known)
-        return {**(known or {}), **given}
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations.values())
@@ -585,18 +514,9 @@ def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, **more}
 
 
-def _unusable(operation: Operation, problems: list[Problem]) -> UnusableOperation:
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return UnusableOperation(
-        f"{operation.ref} cannot be called: {first.message}{more}",
-        problems=problems,
-        code=first.code,
-        location=first.location,
-        hint=first.hint,
-    )
-
-
 def _view_of(transport: Transport) -> Transport:
-    view = getattr(transport, "view", None)
-    return view() if view is not None else transport
+    from naftiko.transport.base import ShareableTransport
+
+    if isinstance(transport, ShareableTransport):
+        return transport.view()
+    return transport

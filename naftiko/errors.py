@@ -5,8 +5,7 @@ The tree, which a test keeps equal to the classes below::
     NaftikoError
     ├── DocumentError
     │   ├── DocumentSyntaxError
-    │   ├── ValidationError
-    │   └── UnresolvedRef
+    │   └── ValidationError
     ├── ServeError
     └── CallError
         ├── UnknownOperation
@@ -51,11 +50,53 @@ class Location(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
+class Related(NamedTuple):
+    """Another place that a problem is about, such as the first of two declarations.
+
+    Attributes:
+        message: What stands there.
+        path: Its JSON Pointer (RFC 6901); empty when only the line is known.
+        line: Its line, from 1.
+        column: Its column, from 1.
+        file: The file as messages show it.
+    """
+
+    message: str
+    path: str = ""
+    line: int = 1
+    column: int = 1
+    file: str = ""
+
+
+class Edit(NamedTuple):
+    """A change of the document that mends a problem for certain.
+
+    Attributes:
+        kind: `rename` a key, `move` a node, `set` a value, or `drop` a node.
+        path: The JSON Pointer (RFC 6901) of the node; with `set` it may not be there.
+        value: The new key, the JSON Pointer to move to, or the new value; `None` for
+            `drop`.
+    """
+
+    kind: str
+    path: str
+    value: str | int | bool | None = None
+
+
 class Problem(NamedTuple):
     """One finding about a document.
 
-    `severity` is `"error"`, `"warning"` or `"info"`; `path` is a JSON Pointer
-    (RFC 6901) into the document; `line` and `column` count from 1.
+    Attributes:
+        code: The rule that is broken; `docs/errors.md` lists all.
+        severity: `"error"`, `"warning"` or `"info"`.
+        message: What is wrong.
+        hint: How to mend it; may be empty.
+        path: A JSON Pointer (RFC 6901) into the document.
+        line: The line, from 1.
+        column: The column, from 1.
+        file: The file as messages show it.
+        related: Other places that it is about.
+        fix: The edit that mends it, where the mend is certain.
     """
 
     code: str
@@ -66,6 +107,8 @@ class Problem(NamedTuple):
     line: int = 1
     column: int = 1
     file: str = ""
+    related: tuple[Related, ...] = ()
+    fix: Edit | None = None
 
     @property
     def location(self) -> Location:
@@ -73,8 +116,17 @@ class Problem(NamedTuple):
         return Location(self.file, self.line, self.column)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the finding as plain data, the shape `--format json` prints."""
-        return self._asdict()
+        """Return the finding as plain data, the shape `--format json` prints.
+
+        `related` and `fix` are keys of it only when the finding has them.
+        """
+        data = self._asdict()
+        related, fix = data.pop("related"), data.pop("fix")
+        if related:
+            data["related"] = [place._asdict() for place in related]
+        if fix is not None:
+            data["fix"] = fix._asdict()
+        return data
 
     def __str__(self) -> str:
         text = (
@@ -110,21 +162,48 @@ class NaftikoError(Exception):
         self.location = location
         self.code = code
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The place, the message and the code in one line: all but the hint."""
         text = f"{self.location}: {self.message}" if self.location else self.message
-        if self.code:
-            text += f" [{self.code}]"
-        return f"{text}\n  hint: {self.hint}" if self.hint else text
+        return f"{text} [{self.code}]" if self.code else text
+
+    def __str__(self) -> str:
+        return f"{self.headline}\n  hint: {self.hint}" if self.hint else self.headline
 
 
 class DocumentError(NaftikoError):
-    """The document cannot be used."""
+    """The document cannot be used.
+
+    Attributes:
+        file: The file that could not be read at all, and so has no `location`; an
+            empty text for every other error.
+    """
 
     exit_code = EXIT_DOCUMENT
 
+    def __init__(self, message: str, *, file: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.file = file
+
+    @property
+    def headline(self) -> str:
+        """The file or the place, the message and the code: all but the hint."""
+        return f"{self.file}: {super().headline}" if self.file else super().headline
+
 
 class DocumentSyntaxError(DocumentError):
-    """The text is not one well-formed YAML or JSON document with a mapping in it."""
+    """The text is not one well-formed YAML or JSON document with a mapping in it.
+
+    Attributes:
+        related: Other places that it is about, such as the first of two equal keys.
+    """
+
+    def __init__(
+        self, message: str, *, related: tuple[Related, ...] = (), **more: Any
+    ) -> None:
+        super().__init__(message, **more)
+        self.related = related
 
 
 class ValidationError(DocumentError):
@@ -137,10 +216,6 @@ class ValidationError(DocumentError):
     def __init__(self, message: str, problems: Sequence[Problem], **more: Any) -> None:
         super().__init__(message, **more)
         self.problems = tuple(problems)
-
-
-class UnresolvedRef(DocumentError):
-    """A `call`, `ref` or import points nowhere."""
 
 
 class ServeError(NaftikoError):
@@ -229,7 +304,25 @@ class _Exchanged(CallError):
 
 
 class TransportError(_Exchanged):
-    """No usable response came back; `request` is what was to be sent."""
+    """No usable response came back.
+
+    Attributes:
+        request: What was to be sent.
+        reason: What happened, without the method and the URL; may be empty.
+        is_redirected: It happened after a redirect.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        is_redirected: bool = False,
+        **more: Any,
+    ) -> None:
+        super().__init__(message, **more)
+        self.reason = reason
+        self.is_redirected = is_redirected
 
 
 class RequestTimeout(TransportError):
@@ -242,6 +335,7 @@ class StatusError(_Exchanged):
     Attributes:
         request: What was sent.
         response: What came back, body included.
+        operation: Namespace and name of the operation; may be empty.
         status: The status code.
         detail: The error message decoded from the body; may be empty.
         value: What the outputs of an exposed function find in the body, or `None`.
@@ -250,9 +344,16 @@ class StatusError(_Exchanged):
     value: Any = None
 
     def __init__(
-        self, message: str, *, status: int = 0, detail: str = "", **more: Any
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        status: int = 0,
+        detail: str = "",
+        **more: Any,
     ) -> None:
         super().__init__(message, **more)
+        self.operation = operation
         self.status = status
         self.detail = detail
 

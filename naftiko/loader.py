@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from naftiko.bindings import Variables, scope_of
 from naftiko.capability import Capability
 from naftiko.consumes.base_uri import override_of
+from naftiko.document import rules
 from naftiko.document import source as documents
-from naftiko.document.findings import Findings, best_first, pointer
+from naftiko.document.findings import Findings, best_first
 from naftiko.document.truncation import drop_incomplete, note_truncation
 from naftiko.errors import (
     ArgumentError,
@@ -34,12 +35,16 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
-    from naftiko.consumes.registry import Registry
     from naftiko.document.document import Document
+    from naftiko.document.findings import Finding
     from naftiko.expressions import Scope
+    from naftiko.linking.linker import Linked
+    from naftiko.plain import DocumentPath
     from naftiko.spec.model import CapabilitySpec
     from naftiko.transport.base import Timeout, Transport
 
+    #: Place of an adapter → the options of `load()` that are given for it.
+    _Settled = Mapping[DocumentPath, tuple[str, ...]]
     Source = str | Path | bytes | Mapping[str, Any] | Document
 
 SCHEMAS = ("observed", "published")
@@ -95,15 +100,14 @@ def load(
             raise ArgumentError(f"paths: the path of '{ref}' is no text")
     document = documents.read(source)
     stages = _Stages(document, schema)
-    if truncated == "reject":
-        note_truncation(stages.found, severity="reject")
-    else:
-        note_truncation(stages.found)
+    is_refused = truncated == "reject"
+    note_truncation(
+        stages.findings, rules.SOURCE_REJECTED if is_refused else rules.SOURCE_TRUNCATED
+    )
     stages.check()
-    problems = stages.problems()
-    if refused := [p for p in problems if p.severity == "error" and p.code[0] != "U"]:
-        raise _refused(document, refused, problems)
-    registry = stages.read_and_link(
+    if stages.is_refused():
+        raise _refused(stages.problems())
+    registry, used = stages.read_and_link(
         variables, paths, append_unplaced=unplaced_path_parameters == "append"
     )
     for ref in paths:
@@ -123,7 +127,8 @@ def load(
         timeout=timeout,
         base_uri=base_uri,
         auth=auth,
-        problems=_unsettled(stages.problems(), spec, base_uri, auth),
+        used=used,
+        problems=stages.problems(_settled(spec, base_uri, auth)),
         files=tuple(filter(None, (document.file, *stages.imported))),
     )
 
@@ -159,17 +164,17 @@ def validate(
         where = error.location or Location("<text>", 1, 1)
         return (
             Problem(
-                error.code, "error", error.message, error.hint, "",
-                where.line, where.column, where.file,
+                error.code, rules.ERROR, error.message, error.hint, "",
+                where.line, where.column, where.file, error.related,
             ),
         )  # fmt: skip
     stages = _Stages(document, schema, strict=strict)
     if truncated == "reject":
-        note_truncation(stages.found, severity="reject")
+        note_truncation(stages.findings, rules.SOURCE_REJECTED)
     elif truncated == "report" and schema != "published":
-        note_truncation(stages.found, severity="error")
+        note_truncation(stages.findings, severity=rules.ERROR)
     else:
-        note_truncation(stages.found)
+        note_truncation(stages.findings)
     if stages.check():
         stages.read_and_link(None, None, append_unplaced=False)
     return stages.problems()
@@ -186,25 +191,22 @@ class _Stages:
         self, document: Document, schema: str | None, *, strict: bool = False
     ) -> None:
         if document.truncation is not None:
-            from copy import copy, deepcopy
-
-            # What is left half-written gets dropped, but not for its next reader.
-            document = copy(document)
-            document.data = deepcopy(document.data)
+            # The half-written end gets dropped, but not for the next reader of it.
+            document = document.copied()
         self.document = document
         self.schema = schema
         self.strict = strict
-        self.found = Findings(document, strict=strict or schema == "published")
-        self.broken: list[Problem] = []
+        self.findings = Findings(document, strict=strict or schema == "published")
+        self.broken: list[Finding] = []
 
     def check(self) -> bool:
         """Check the shape and the schema; return whether the document can be read."""
         document = self.document
-        if refusal(document.data, self.found):
+        if refusal(document.data, self.findings):
             return False
         if document.truncation is not None:
-            drop_incomplete(document.data, self.found)
-            if refusal(document.data, self.found):
+            drop_incomplete(document.data, self.findings)
+            if refusal(document.data, self.findings):
                 return False
         if self.schema is not None:
             from naftiko.document.schema import check
@@ -212,11 +214,9 @@ class _Stages:
             self.broken = check(document, self.schema)
             if self.strict and self.schema != "published":
                 # A strict check asks for the published rules as well.
-                places = {problem.path for problem in self.broken}
+                places = {finding.path for finding in self.broken}
                 more = check(document, "published")
-                self.broken += [
-                    problem for problem in more if problem.path not in places
-                ]
+                self.broken += [f for f in more if f.path not in places]
         return True
 
     def read_and_link(
@@ -225,12 +225,12 @@ class _Stages:
         paths: Mapping[str, str] | None,
         *,
         append_unplaced: bool,
-    ) -> Registry:
+    ) -> Linked:
         resolved = resolve_imports(self.document)
         self.imported = resolved.files
         self.spec = read_capability(
             resolved.data,
-            self.found,
+            self.findings,
             imported_binds=resolved.binds,
             unavailable=resolved.reasons,
         )
@@ -238,30 +238,50 @@ class _Stages:
         return link(
             self.spec,
             self.scope,
-            self.found,
+            self.findings,
             paths=paths,
             append_unplaced=append_unplaced,
         )
 
-    def problems(self) -> tuple[Problem, ...]:
-        """Return all findings, best first, one per cause."""
-        # What the schema says about a place explains what the other stages see there.
-        places = {problem.path for problem in self.broken}
-        noted = [p for p in self.found.problems if p.path not in places]
-        return best_first([*self.broken, *map(self._weighed, noted)])
+    def is_refused(self) -> bool:
+        """Tell whether something was found that makes the whole document useless."""
+        return any(
+            finding.weight == rules.ERROR and not finding.rule.is_of_unit
+            for finding in self.all_findings()
+        )
 
-    def _weighed(self, problem: Problem) -> Problem:
+    def all_findings(self) -> list[Finding]:
+        """Return the findings so far, one per cause."""
+        # A finding of the schema explains what other stages note at its place.
+        places = {finding.path for finding in self.broken}
+        noted = [f for f in self.findings.noted if f.path not in places]
+        return self.broken + noted
+
+    def problems(self, settled: _Settled | None = None) -> tuple[Problem, ...]:
+        """Return all findings, best first, with their places.
+
+        Args:
+            settled: Place of an adapter → the options given for it, which make up for
+                what it lacks.
+        """
+        findings = [
+            self._weighed(finding)
+            for finding in self.all_findings()
+            if not _is_settled(finding, settled or {})
+        ]
+        return best_first(findings, self.document)
+
+    def _weighed(self, finding: Finding) -> Finding:
         """Return a finding with the severity that it has under these rules."""
         if self.strict:
-            return problem._replace(severity="error")
-        if self.schema == "published" and problem.code[0] == "U":
-            return problem._replace(severity="warning")
-        return problem
+            return finding._replace(severity=rules.ERROR)
+        if self.schema == "published" and finding.rule.is_of_unit:
+            return finding._replace(severity=rules.WARNING)
+        return finding
 
 
-def _refused(
-    document: Document, refused: list[Problem], problems: tuple[Problem, ...]
-) -> ValidationError:
+def _refused(problems: tuple[Problem, ...]) -> ValidationError:
+    refused = [p for p in problems if p.severity == rules.ERROR]
     first = refused[0]
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
     return ValidationError(
@@ -273,27 +293,29 @@ def _refused(
     )
 
 
-def _unsettled(
-    problems: tuple[Problem, ...],
+def _settled(
     spec: CapabilitySpec,
     base_uri: str | Mapping[str, str] | None,
     auth: Mapping[str, AuthBase] | None,
-) -> tuple[Problem, ...]:
-    """Return the findings but those that the caller has made up for."""
-    settled: list[tuple[str, str]] = []
+) -> dict[DocumentPath, tuple[str, ...]]:
+    """Return place of an adapter → which of `BASE_URI` and `AUTH` is given for it."""
+    settled: dict[DocumentPath, tuple[str, ...]] = {}
     for consumes in spec.consumes:
-        at = pointer(consumes.path)
+        given: tuple[str, ...] = ()
         if override_of(consumes.namespace, base_uri) is not None:
-            settled.append((at, "-base-uri-"))
+            given += (rules.BASE_URI,)
         if isinstance(auth, Mapping) and consumes.namespace in auth:
-            settled.append((at, "U-auth-"))
-    return tuple(
-        problem
-        for problem in problems
-        if not any(
-            word in problem.code and f"{problem.path}/".startswith(f"{at}/")
-            for at, word in settled
-        )
+            given += (rules.AUTH,)
+        if given:
+            settled[consumes.path] = given
+    return settled
+
+
+def _is_settled(finding: Finding, settled: _Settled) -> bool:
+    """Tell whether an option that is given makes up for a finding."""
+    option, path = finding.rule.settled_by, finding.path
+    return bool(option) and any(
+        option in settled.get(path[:length], ()) for length in range(len(path) + 1)
     )
 
 

@@ -1,38 +1,86 @@
-"""What a caller of `load()` decides beside the document."""
+"""Options that a caller of `load()` gives beside the document, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from naftiko.errors import ArgumentError
+from naftiko.errors import ArgumentError, did_you_mean, names_of
 
 DEFAULT_TIMEOUT = 30.0
-#: Seconds, some 31 years: what the operating system takes everywhere.
+#: Seconds, some 31 years: the longest wait that every operating system takes.
 _LONGEST = 1e9
 
 
-def checked_names(what: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+def checked_names(option: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a mapping from names that an option gives.
 
     Raises:
-        ArgumentError: It is no mapping, or something in it is no name.
+        ArgumentError: It is no mapping, or a key of it is no text.
     """
     if given is None:
         return {}
     if not isinstance(given, Mapping):
         raise ArgumentError(
-            f"{what}: a {type(given).__name__} is no mapping",
-            hint=f"give name → value: {what}={{'NAME': …}}",
+            f"{option}: a {type(given).__name__} is no mapping",
+            hint=f"give name → value: {option}={{'NAME': …}}",
         )
     for name in given:
         if not isinstance(name, str):
-            raise ArgumentError(f"{what}: '{name}' is no text", hint="names are texts")
+            raise ArgumentError(
+                f"{option}: '{name}' is no text", hint="names are texts"
+            )
     return dict(given)
 
 
+def checked_namespaces(
+    option: str, given: Mapping[str, Any], namespaces: Sequence[str]
+) -> dict[str, Any]:
+    """Return what an option gives by namespace.
+
+    Raises:
+        ArgumentError: The document consumes no such namespace.
+    """
+    for namespace in given:
+        if namespace not in namespaces:
+            raise ArgumentError(
+                f"{option}: no namespace is called '{namespace}'",
+                hint=did_you_mean(namespace, namespaces)
+                or f"the document consumes: {names_of(namespaces)}",
+            )
+    return dict(given)
+
+
+def checked_auth(
+    auth: Mapping[str, Any] | None, namespaces: Sequence[str]
+) -> dict[str, Any]:
+    """Return namespace → signer.
+
+    Raises:
+        ArgumentError: It is no mapping, a namespace is not consumed, or a signer
+            cannot sign.
+    """
+    if auth is None:
+        return {}
+    if not isinstance(auth, Mapping):
+        raise ArgumentError(
+            f"auth: a {type(auth).__name__} is no mapping",
+            hint=f"give namespace → signer: auth={{'{namespaces[0]}': …}}"
+            if namespaces
+            else "",
+        )
+    for namespace, signer in checked_namespaces("auth", auth, namespaces).items():
+        if not callable(signer):
+            raise ArgumentError(
+                f"auth: the signer for '{namespace}' is a"
+                f" {type(signer).__name__}, which cannot sign",
+                hint="pass a requests.auth.AuthBase",
+            )
+    return dict(auth)
+
+
 def checked_timeout(timeout: Any) -> Any:
-    """Return a timeout that is one.
+    """Return a timeout that is valid: seconds, or (seconds to connect, to wait).
 
     Raises:
         ArgumentError: It is not a positive number of seconds, or two of them.

@@ -67,7 +67,6 @@ def test_a_message_says_where_what_and_how() -> None:
     [
         ("DocumentError", 3, ()),
         ("DocumentSyntaxError", 3, ()),
-        ("UnresolvedRef", 3, ()),
         ("CallError", 1, ()),
         ("UnknownOperation", 1, (LookupError,)),
         ("ArgumentError", 1, (ValueError,)),

@@ -17,7 +17,8 @@ from naftiko import ArgumentError, Request, Response, StubTransport
 from naftiko.cli import main
 from naftiko.document.writing import write_yaml
 from naftiko.exposes.options import Options
-from naftiko.exposes.serve.sites import Site, Source
+from naftiko.exposes.serve.plan import Source
+from naftiko.exposes.serve.sites import Site
 from naftiko.exposes.state import Host
 from naftiko.jsonpath.compiling import compile_path
 from support import serving

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
+from naftiko.document import rules
 from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
 from naftiko.expressions import (
     Ref,
@@ -22,6 +23,7 @@ from naftiko.expressions import (
     to_text,
 )
 from naftiko.masking import has_marker, without_secrets
+from naftiko.settings import checked_namespaces
 from naftiko.spec.base_uri import is_web
 
 if TYPE_CHECKING:
@@ -93,6 +95,41 @@ def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | 
         raise ArgumentError(f"{variable}: {error.message}", hint=error.hint) from None
 
 
+def checked_base_uri(
+    given: str | Mapping[str, str] | None, namespaces: Sequence[str]
+) -> str | dict[str, str] | None:
+    """Return the `base_uri` that a user gives: one URI, or namespace → URI.
+
+    Raises:
+        ArgumentError: A namespace is not consumed, or a URI is not valid.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        checked_uri(given)
+        return given
+    known = checked_namespaces("base_uri", given, namespaces)
+    for namespace in known:
+        override_of(namespace, known)
+    return known
+
+
+def merged_base_uri(
+    known: str | Mapping[str, str] | None,
+    given: str | Mapping[str, str] | None,
+    namespaces: Sequence[str],
+) -> str | Mapping[str, str] | None:
+    """Return the `base_uri` of a view: what is given, before what is known.
+
+    "http://a", {"x": "http://b"}, ["x", "y"]  ->  {"x": "http://b", "y": "http://a"}
+    """
+    if isinstance(given, str) or given is None:
+        return given
+    if isinstance(known, str):
+        known = dict.fromkeys(namespaces, known)
+    return {**(known or {}), **given}
+
+
 def checked_uri(uri: Any) -> str:
     """Return a base URI given by a user without its trailing slash.
 
@@ -147,7 +184,7 @@ def fill(
         raise ArgumentError(
             f"the base URI would hold a dot segment (argument {names})",
             hint="it would name another resource",
-            code="U-base-uri-unresolved",
+            code=rules.BASE_URI_UNRESOLVED.code,
         )
     return text.removesuffix("/")
 
@@ -158,13 +195,13 @@ def _argument(ref: Ref, value: Any) -> str:
     except (TypeError, ValueError) as error:
         raise ArgumentError(
             f"argument '{ref.name}' cannot stand in the base URI: {error}",
-            code="U-base-uri-unresolved",
+            code=rules.BASE_URI_UNRESOLVED.code,
         ) from None
 
 
 def _without(base: BaseUri, ref: Ref) -> CallError:
     text = f"the base URI '{base.text}' needs a value for '{ref.name}'"
-    code = "U-base-uri-unresolved"
+    code = rules.BASE_URI_UNRESOLVED.code
     hint = f"give variables={{'{ref.name}': …}}, base_uri= or --base-uri"
     if ref.is_variable:
         hint = f"set {ref.name} in the environment, or {hint}"
@@ -184,7 +221,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
             raise ArgumentError(
                 f"'{ref.name}' stands for a whole origin, but is no http(s) URL",
                 hint="write it with its scheme, without a user, ? and #: https://…",
-                code="U-base-uri-unresolved",
+                code=rules.BASE_URI_UNRESOLVED.code,
             )
         value = value.removesuffix("/")
         if value.startswith("unix:") and ":/" not in value.removeprefix("unix:"):
@@ -198,7 +235,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
         raise ArgumentError(
             f"the value of '{ref.name}' is no host name or port",
             hint="it may hold letters, digits, '.', '-' and '_'",
-            code="U-base-uri-unresolved",
+            code=rules.BASE_URI_UNRESOLVED.code,
         )
     return value
 

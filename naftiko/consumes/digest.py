@@ -1,8 +1,13 @@
-"""Digest authentication (RFC 7616): every challenge is answered afresh, for one URI.
+"""HTTP Digest access authentication (RFC 7616), for clients and servers.
 
-The login is a signer like any of `requests.auth`, but holds no state: a nonce is used
-for the request that it was given for and never again, so that neither a stale one nor
-that of another URI is ever sent. This module must not know redirects or origins.
+    WWW-Authenticate: Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256
+    Authorization: Digest username="ann", realm="r", nonce="n", uri="/x", response="…",
+        algorithm=SHA-256, qop=auth, nc=00000001, cnonce="…"
+
+Both sides parse such parameters and compute the same `response`. `DigestLogin` is the
+client. It keeps no state: a nonce is used for the one request that it was given for, so
+neither a stale nonce nor the nonce of another URI is ever sent. This module must not
+know redirects, origins or how a request is sent.
 """
 
 from __future__ import annotations
@@ -10,15 +15,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
-    from requests import PreparedRequest, Response
+    from naftiko.transport.messages import Request, Response
 
-#: The stronger first. `-sess` is a variant of each.
+#: Name in a challenge → name in `hashlib`; the strongest first.
 _HASHES = {
     "SHA-512-256": "sha512_256",
     "SHA-512": "sha512",
@@ -26,157 +31,200 @@ _HASHES = {
     "SHA": "sha1",
     "MD5": "md5",
 }
-_CHALLENGE = re.compile(
-    r"(?:^|,)\s*([A-Za-z][\w!#$%&'*+.^`|~-]*)(?:\s+|\s*(?=,|$))(?!=)"
-)
-_PAIR = re.compile(r'([\w!#$%&\'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_STRENGTHS = tuple(_HASHES.values())
+_SESSION = "-SESS"
+_TCHAR = r"[\w!#$%&'*+.^`|~-]"
+_SCHEME = re.compile(rf"(?:^|,)\s*([A-Za-z]{_TCHAR}*)(?:\s+|\s*(?=,|$))(?!=)")
+_PARAMETER = re.compile(rf'({_TCHAR}+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+class DigestAlgorithm(NamedTuple):
+    """An algorithm of RFC 7616, 3.2, and its `-sess` variant.
+
+    Attributes:
+        hash_name: What `hashlib` calls the hash.
+        is_session: Whether the nonces go into the secret as well (`-sess`).
+    """
+
+    hash_name: str
+    is_session: bool
+
+    def digest(self, *parts: str) -> str:
+        """Return the hash of texts joined by colons, in hexadecimal."""
+        return self.digest_bytes(":".join(parts).encode())
+
+    def digest_bytes(self, data: bytes) -> str:
+        """Return the hash of bytes, in hexadecimal."""
+        # MD5 is what the peer asks for; it is not relied on for anything else.
+        return hashlib.new(self.hash_name, data, usedforsecurity=False).hexdigest()
+
+
+def find_algorithm(name: str) -> DigestAlgorithm | None:
+    """Return the algorithm that a parameter names, or `None` when it is not supported.
+
+    "SHA-256-sess"  ->  DigestAlgorithm("sha256", True)
+    """
+    folded = name.upper()
+    hash_name = _HASHES.get(folded.removesuffix(_SESSION), "")
+    if hash_name not in hashlib.algorithms_available:
+        return None
+    return DigestAlgorithm(hash_name, folded.endswith(_SESSION))
+
+
+def parse_parameters(text: str) -> dict[str, str]:
+    """Return the parameters of one challenge or of credentials; names in lower case.
+
+    'realm="r", qop=auth'  ->  {"realm": "r", "qop": "auth"}
+    """
+    return {
+        name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else token
+        for name, quoted, token in _PARAMETER.findall(text)
+    }
+
+
+def parse_challenges(header: str) -> Iterator[dict[str, str]]:
+    """Yield the parameters of every `Digest` challenge (RFC 9110, 11.6.1).
+
+    'Basic realm="b", Digest realm="r", nonce="n"'  ->  {"realm": "r", "nonce": "n"}
+    """
+    # A quoted text may look like a challenge: schemes are found with quotes blanked.
+    plain = _QUOTED.sub(lambda match: f'"{"_" * (len(match[0]) - 2)}"', header)
+    schemes = list(_SCHEME.finditer(plain))
+    for scheme, following in zip(schemes, [*schemes[1:], None], strict=True):
+        if scheme[1].lower() == "digest":
+            end = following.start() if following else None
+            yield parse_parameters(header[scheme.end() : end])
+
+
+def quoted_string(text: str) -> str:
+    r"""Return a text in quotes (RFC 9110, 5.6.4): `a"b` -> `"a\"b"`."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def compute_response(
+    algorithm: DigestAlgorithm,
+    login: tuple[str, str, str],
+    request: tuple[str, str],
+    parameters: Mapping[str, str],
+    body: bytes = b"",
+) -> str:
+    """Return the `response` that proves a password (RFC 7616, 3.4.1).
+
+    Args:
+        algorithm: The hash.
+        login: User name, realm and password.
+        request: Method and request target.
+        parameters: `nonce`; `qop`, `nc` and `cnonce` where the challenge has a `qop`;
+            `cnonce` for a `-sess` algorithm.
+        body: The body of the request; it counts with `qop=auth-int` only.
+    """
+    nonce, qop = parameters["nonce"], parameters.get("qop", "")
+    secret = algorithm.digest(*login)
+    if algorithm.is_session:
+        secret = algorithm.digest(secret, nonce, parameters["cnonce"])
+    covered = algorithm.digest(*request)
+    if qop == "auth-int":
+        covered = algorithm.digest(*request, algorithm.digest_bytes(body))
+    if not qop:
+        return algorithm.digest(secret, nonce, covered)
+    counted = (nonce, parameters["nc"], parameters["cnonce"], qop)
+    return algorithm.digest(secret, *counted, covered)
 
 
 class DigestLogin:
-    """A user name and a password, whose representations show neither."""
+    """A user name and a password that answer `Digest` challenges; a `SignIn`.
+
+    Its representations show neither of them.
+    """
+
+    __slots__ = ("_password", "_username")
 
     def __init__(self, username: str, password: str) -> None:
-        self.username = username
-        self.password = password
+        self._username = username
+        self._password = password
 
     def __repr__(self) -> str:
         return "<DigestLogin>"
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Answer the challenge that the request may get."""
-        begin = _position(request.body)
+    def attempts(self, request: Request) -> Generator[Request, Response, None]:
+        """Yield the request, and once more with credentials when it is challenged."""
+        response = yield request
+        if response.status != 401:
+            return
+        challenge = response.headers.get("WWW-Authenticate", "")
+        credentials = self.answer(request, challenge)
+        if credentials:
+            yield request.with_header("Authorization", credentials)
 
-        def answer(response: Response, **settings: Any) -> Response:
-            if response.status_code != 401:
-                return response
-            header = self._answer(request, response)
-            if header is None or not _rewind(request.body, begin):
-                return response
-            # The body is read, so that the connection can be used again.
-            _ = response.content
-            response.close()
-            again = request.copy()
-            again.headers["Authorization"] = header
-            adapter: Any = response.connection
-            second: Response = adapter.send(again, **settings)
-            second.history.append(response)
-            second.request = again
-            return second
+    def curl_words(self) -> tuple[str, ...]:
+        """Return the options of `curl` that sign in the same way, not quoted."""
+        return "--digest", "--user", f"{self._username}:{self._password}"
 
-        request.register_hook("response", answer)  # type: ignore[no-untyped-call]
-        return request
+    def answer(self, request: Request, header: str) -> str:
+        """Return the `Authorization` for the strongest challenge, or an empty text.
 
-    def _answer(self, request: PreparedRequest, response: Response) -> str | None:
-        """Return an `Authorization` for the best challenge, or `None`."""
-        offered = [
-            given
-            for given in _challenges(response.headers.get("WWW-Authenticate", ""))
-            if "realm" in given and given.get("nonce") and _hash_of(given)
+        Args:
+            request: The request that was challenged.
+            header: Its `WWW-Authenticate`, several of them joined by commas.
+        """
+        challenges = [
+            (algorithm, given)
+            for given in parse_challenges(header)
+            if "realm" in given
+            and given.get("nonce")
+            and (algorithm := find_algorithm(given.get("algorithm", "MD5")))
         ]
-        offered.sort(key=lambda given: list(_HASHES).index(_hash_of(given)))
-        parts = urlsplit(request.url or "")
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        for given in offered:
-            header = self._header(given, request.method or "GET", target, request.body)
-            if header is not None:
-                return header
-        return None
+        challenges.sort(key=lambda pair: _STRENGTHS.index(pair[0].hash_name))
+        answers = (self._credentials(request, *pair) for pair in challenges)
+        return next(filter(None, answers), "")
 
-    def _header(
-        self, given: dict[str, str], method: str, target: str, body: Any
-    ) -> str | None:
+    def _credentials(
+        self, request: Request, algorithm: DigestAlgorithm, given: Mapping[str, str]
+    ) -> str:
+        """Return the credentials for one challenge; empty when it cannot be met."""
+        offered = [word.strip().lower() for word in given.get("qop", "").split(",")]
+        qop = next((word for word in ("auth", "auth-int") if word in offered), "")
+        if not qop and any(offered):
+            return ""
+        body = request.body or b""
+        if not isinstance(body, bytes):
+            if qop == "auth-int":
+                return ""  # the body would have to be read twice
+            body = b""
         realm, nonce = given["realm"], given["nonce"]
-        algorithm = given.get("algorithm", "MD5")
-        name = _HASHES[_hash_of(given)]
-
-        def digest(text: str | bytes) -> str:
-            data = text.encode() if isinstance(text, str) else text
-            # MD5 is what the server asks for; whether to trust it is not ours to say.
-            return hashlib.new(name, data, usedforsecurity=False).hexdigest()
-
-        qops = [word.strip().lower() for word in given.get("qop", "").split(",")]
-        qop = next((word for word in ("auth", "auth-int") if word in qops), "")
-        covered = f"{method}:{target}"
-        if qop == "auth-int":
-            if body is not None and not isinstance(body, (bytes, str)):
-                return None  # a stream would have to be read twice
-            covered += f":{digest(body or b'')}"
-        elif not qop and any(qops):
-            return None
-        cnonce = os.urandom(12).hex()
-        secret = digest(f"{self.username}:{realm}:{self.password}")
-        if algorithm.lower().endswith("-sess"):
-            secret = digest(f"{secret}:{nonce}:{cnonce}")
-        middle = f"{nonce}:00000001:{cnonce}:{qop}" if qop else nonce
-        response = digest(f"{secret}:{middle}:{digest(covered)}")
+        parameters = {"nonce": nonce, "cnonce": os.urandom(12).hex()}
+        if qop:
+            parameters |= {"qop": qop, "nc": "00000001"}
+        url = urlsplit(request.url)
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        login = (self._username, realm, self._password)
+        response = compute_response(
+            algorithm, login, (request.method, target), parameters, body
+        )
         words = [
-            *self._name(digest, given),
-            f'realm="{_escaped(realm)}"',
-            f'nonce="{_escaped(nonce)}"',
+            *self._user(algorithm, given),
+            f"realm={quoted_string(realm)}",
+            f"nonce={quoted_string(nonce)}",
             f'uri="{target}"',
             f'response="{response}"',
         ]
         if "algorithm" in given:
-            words.append(f"algorithm={algorithm}")
+            words.append(f"algorithm={given['algorithm']}")
         if "opaque" in given:
-            words.append(f'opaque="{_escaped(given["opaque"])}"')
+            words.append(f"opaque={quoted_string(given['opaque'])}")
         if qop:
-            words += [f"qop={qop}", "nc=00000001", f'cnonce="{cnonce}"']
+            words += [f"qop={qop}", "nc=00000001"]
+        if qop or algorithm.is_session:
+            words.append(f'cnonce="{parameters["cnonce"]}"')
         return "Digest " + ", ".join(words)
 
-    def _name(self, digest: Any, given: dict[str, str]) -> list[str]:
-        """Return how the user is named: hashed, plain, or outside ASCII (3.4)."""
+    def _user(self, algorithm: DigestAlgorithm, given: Mapping[str, str]) -> list[str]:
+        """Return the user name: hashed, plain, or percent-encoded (RFC 7616, 3.4)."""
         if given.get("userhash", "").lower() == "true":
-            hashed = digest(f"{self.username}:{given['realm']}")
+            hashed = algorithm.digest(self._username, given["realm"])
             return [f'username="{hashed}"', "userhash=true"]
-        if self.username.isascii():
-            return [f'username="{_escaped(self.username)}"']
-        return [f"username*=UTF-8''{quote(self.username, safe='')}"]
-
-
-def _challenges(header: str) -> Iterator[dict[str, str]]:
-    """Yield the parameters of every `Digest` challenge in a header (RFC 9110, 11.6)."""
-    # What stands in quotes may look like a challenge.
-    plain = re.sub(
-        r'"(?:[^"\\]|\\.)*"',
-        lambda found: '"' + "_" * (len(found[0]) - 2) + '"',
-        header,
-    )
-    begins = list(_CHALLENGE.finditer(plain))
-    for found, after in zip(begins, [*begins[1:], None], strict=True):
-        if found[1].lower() != "digest":
-            continue
-        text = header[found.end() : after.start() if after else None]
-        yield {
-            name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else token
-            for name, quoted, token in _PAIR.findall(text)
-        }
-
-
-def _hash_of(given: dict[str, str]) -> str:
-    """Return the hash that a challenge asks for, or an empty text."""
-    name = given.get("algorithm", "MD5").upper().removesuffix("-SESS")
-    known = _HASHES.get(name, "")
-    return name if known in hashlib.algorithms_available else ""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _position(body: Any) -> int | None:
-    try:
-        return int(body.tell())
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _rewind(body: Any, begin: int | None) -> bool:
-    """Go back to where a body began; tell whether it can be sent again."""
-    if body is None or isinstance(body, (bytes, str)):
-        return True
-    try:
-        body.seek(begin)
-    except (AttributeError, OSError, TypeError, ValueError):
-        return False
-    return True
+        if self._username.isascii():
+            return [f"username={quoted_string(self._username)}"]
+        return [f"username*=UTF-8''{quote(self._username, safe='')}"]

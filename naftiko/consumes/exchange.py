@@ -210,6 +210,14 @@ class Decoder:
         )
 
 
+class Decoders(dict["Operation", Decoder]):
+    """Operation → its decoder, made when it is first asked for."""
+
+    def __missing__(self, operation: Operation) -> Decoder:
+        decoder = self[operation] = Decoder(operation)
+        return decoder
+
+
 def send(
     decoder: Decoder,
     request: Request,
@@ -237,7 +245,7 @@ def send(
     started = time.perf_counter()
     response = transport.send(request, timeout=timeout)
     elapsed = time.perf_counter() - started
-    if 200 <= response.status < 300:
+    if response.is_success:
         return decoder.read(request, response, elapsed)
     if raise_for_status:
         raise status_error(decoder.operation, request, response)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from naftiko.consumes.body import OPEN_ARGUMENT, BodyPlan, compile_body
+from naftiko.document import rules
+from naftiko.document.findings import Finding
 from naftiko.errors import names_of, shorten
 from naftiko.expressions import (
     Ref,
@@ -28,6 +30,7 @@ from naftiko.expressions import (
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
+    from naftiko.document.rules import Rule
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import OperationSpec
 
@@ -51,15 +54,6 @@ class Slot(NamedTuple):
     template: Template = ()
     required: bool = False
     default: str = ""
-
-
-class Finding(NamedTuple):
-    """Something odd about one operation, to be noted by linking."""
-
-    code: str
-    path: DocumentPath
-    message: str
-    hint: str = ""
 
 
 class Layout(NamedTuple):
@@ -116,11 +110,11 @@ def compile_layout(
         return compiler.compile(path or spec.url_path, append_unplaced)
     except TemplateError as error:
         hint = "write a plain reference: '{{name}}'"
-        finding = Finding("U-template", compiler.at, str(error), hint)
+        finding = Finding(rules.TEMPLATE, compiler.at, str(error), hint)
         return _unusable(spec, finding)
     except UnicodeEncodeError:
         told = "a text holds half a character, which UTF-8 cannot carry"
-        return _unusable(spec, Finding("U-template", compiler.at, told))
+        return _unusable(spec, Finding(rules.TEMPLATE, compiler.at, told))
 
 
 def _unusable(spec: OperationSpec, finding: Finding) -> Layout:
@@ -149,7 +143,7 @@ class _LayoutCompiler:
         spec = self.spec
         if not _METHOD.fullmatch(spec.method):
             self._find(
-                "U-method",
+                rules.METHOD,
                 (*spec.path, "method"),
                 f"'{shorten(spec.method)}' is no HTTP method (RFC 9110, 9.1)",
                 "use GET, POST, PUT, PATCH or DELETE",
@@ -163,7 +157,7 @@ class _LayoutCompiler:
             if isinstance(part, str)
         ):
             self._find(
-                "U-template",
+                rules.TEMPLATE,
                 spec.path,
                 f"a brace in the path '{shorten(text)}' belongs to no placeholder",
                 "write `{name}`, or `%7B` and `%7D` for the characters themselves",
@@ -251,7 +245,7 @@ class _LayoutCompiler:
         if in_:
             return in_
         self._find(
-            "W-parameter-place",
+            rules.PARAMETER_PLACE_MISSING,
             parameter.path,
             f"the parameter '{name}' has no place; it is sent in the query",
             "add `in: query`",
@@ -293,7 +287,7 @@ class _LayoutCompiler:
             self.arguments[name] = known._replace(required=True)
         else:
             self._find(
-                "S-placeholder-undeclared",
+                rules.PLACEHOLDER_UNDECLARED,
                 self.spec.path,
                 f"the placeholder '{{{name}}}' is not declared as a parameter",
                 "add it under `inputParameters`, `in: path`",
@@ -321,7 +315,7 @@ class _LayoutCompiler:
         path = self.spec.url_path
         ending = "/".join(f"{{{p.name}}}" for p in unplaced)
         self._find(
-            "U-path-parameter-unplaced",
+            rules.PATH_PARAMETER_UNPLACED,
             (*unplaced[0].path, "in"),
             f"the path '{path}' of '{self.spec.name}' has no placeholder for {names}",
             f"write the path with it, such as {path.rstrip('/')}/{ending}, or load with"
@@ -372,8 +366,8 @@ class _LayoutCompiler:
                 self.variables[ref.name] = None
         return credentials, login
 
-    def _find(self, code: str, path: DocumentPath, message: str, hint: str) -> None:
-        self.findings.append(Finding(code, path, message, hint))
+    def _find(self, rule: Rule, path: DocumentPath, message: str, hint: str) -> None:
+        self.findings.append(Finding(rule, path, message, hint))
 
 
 def _segment(text: str) -> str:

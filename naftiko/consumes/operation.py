@@ -9,13 +9,15 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.body import describe
+from naftiko.document.document import Document
+from naftiko.document.findings import located
 from naftiko.http import IDEMPOTENT_METHODS, SAFE_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from naftiko.consumes.layout import Layout
-    from naftiko.document.document import Document
+    from naftiko.document.findings import Finding
     from naftiko.errors import Location, Problem
     from naftiko.spec.model import InputParameter, OperationSpec, OutputParameter
 
@@ -31,14 +33,14 @@ class Operation:
         parameters: Every argument that it takes, declared or inferred.
         body: One line on the request body; empty when there is none.
         auth: The type of authentication, or an empty text.
-        problems: Unit errors; an operation that has any refuses to run.
+        findings: Its unit errors before their places are looked up, see `problems`.
     """
 
     __slots__ = (
-        "_document", "auth", "base_names", "base_uri", "body", "description", "layout",
-        "method", "name", "namespace", "output_parameters", "output_raw_format",
-        "output_schema", "parameters", "path", "problems", "ref", "resource", "spec",
-        "takes_body",
+        "_document", "_problems", "auth", "base_names", "base_uri", "body",
+        "description", "findings", "layout", "method", "name", "namespace",
+        "output_parameters", "output_raw_format", "output_schema", "parameters",
+        "path", "ref", "resource", "spec", "takes_body",
     )  # fmt: skip
 
     def __init__(
@@ -47,7 +49,7 @@ class Operation:
         layout: Layout,
         *,
         ref: str,
-        problems: tuple[Problem, ...] = (),
+        findings: tuple[Finding, ...] = (),
         document: Document | None = None,
         base_names: frozenset[str] = frozenset(),
     ) -> None:
@@ -70,8 +72,17 @@ class Operation:
         self.output_parameters: tuple[OutputParameter, ...] = spec.outputs
         self.output_raw_format = spec.output_raw_format
         self.output_schema = spec.output_schema
-        self.problems = problems
+        self.findings = findings
+        self._problems: tuple[Problem, ...] | None = None
         self._document = document
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Unit errors; an operation that has any refuses to run."""
+        if self._problems is None:
+            document = self._document or Document(None)
+            self._problems = tuple(located(f, document) for f in self.findings)
+        return self._problems
 
     @property
     def location(self) -> Location | None:

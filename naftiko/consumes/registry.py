@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
 from naftiko.consumes.operation import Operation
+from naftiko.document import rules
 from naftiko.errors import UnknownOperation, names_of, nearest, shorten
 
 
@@ -80,7 +81,7 @@ class Registry(Mapping[str, Operation]):
         if ref in self._ambiguous:
             return UnknownOperation(
                 f"several operations are called '{ref}'",
-                code="U-operation-ambiguous",
+                code=rules.OPERATION_AMBIGUOUS.code,
                 hint=f"use one of: {names_of(self._ambiguous[ref])}",
             )
         near = self.nearest(ref)

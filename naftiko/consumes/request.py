@@ -1,7 +1,10 @@
-"""Operation + arguments + variables → one `Request`: placing, encoding, signing in.
+"""A prepared operation turns arguments and variables into one `Request`.
 
-What goes where was decided at load (`layout`); a call walks tuples. Dialect 3–6 and 9;
-RFC 3986 for paths and queries, RFC 6265 for cookies, RFC 8187 for header values
+    operation  ──►  prepare()  ──►  Prepared
+    arguments, variables  ──►  Prepared.request()  ──►  Request
+
+`layout` decided at load where each argument goes; a call walks tuples. Dialect 3–6 and
+9; RFC 3986 for paths and queries, RFC 6265 for cookies, RFC 8187 for header values
 outside ASCII, RFC 7617 for Basic. This module must not know any network.
 """
 
@@ -12,7 +15,14 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from naftiko.consumes.base_uri import Origin, fill, quote_path, split_origin
+from naftiko.consumes.base_uri import (
+    Origin,
+    compile_base_uri,
+    fill,
+    override_of,
+    quote_path,
+    split_origin,
+)
 from naftiko.consumes.placing import (
     CallValues,
     PreviewValues,
@@ -31,11 +41,13 @@ from naftiko.consumes.placing import (
     texts_for,
     unplaceable,
 )
-from naftiko.consumes.signers import RegisteredSigner
+from naftiko.consumes.signers import RegisteredSigner, find_signer
 from naftiko.consumes.signing import sign_in
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
+    UnusableOperation,
     did_you_mean,
     names_of,
     shorten,
@@ -48,8 +60,11 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from naftiko.bindings import Variables
     from naftiko.consumes.base_uri import BaseUri
+    from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.layout import Layout
     from naftiko.consumes.operation import Operation
+    from naftiko.errors import Problem
+    from naftiko.expressions import Scope
 
 
 USER_AGENT = f"naftiko/{__version__}"
@@ -64,187 +79,273 @@ _ACCEPT = {
 }
 
 
-class Blueprint:
-    """Everything about one operation that no call changes."""
+class Prepared:
+    """One operation made ready for the calls of one view of a capability.
+
+        arguments, variables  ->  request()  ->  Request
+        Response  ->  decoder.read()  ->  Exchange
+
+    Args:
+        operation: What is called.
+        base: The base URI of its adapter.
+        decoder: Reads its responses.
+        signer: Replaces the authentication that the document declares.
+        headers: Sent with every request; they win over everything else.
+        defaults: Headers that the document and arguments may replace; by default
+            `User-Agent`, `Accept-Encoding` and `Accept`.
+
+    Attributes:
+        operation: What is called.
+        decoder: Reads its responses.
+    """
 
     __slots__ = (
-        "fixed",
-        "layout",
-        "operation",
+        "_base", "_defaults", "_headers", "_layout", "_signer", "decoder", "operation",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        operation: Operation,
+        base: BaseUri,
+        decoder: Decoder,
+        *,
+        signer: Any = None,
+        headers: Mapping[str, Any] = {},
+        defaults: Mapping[str, str] | None = None,
+    ) -> None:
+        self.operation = operation
+        self.decoder = decoder
+        self._layout = operation.layout
+        self._base = base
+        self._signer = signer
+        self._headers = headers
+        self._defaults = _defaults(operation) if defaults is None else defaults
+
+    def request(
+        self,
+        arguments: Mapping[str, Any],
+        variables: Variables,
+        *,
+        secrets: Mapping[str, str] = {},
+        overrides: Mapping[str, Any] = {},
+    ) -> Request:
+        """Return the request of one call.
+
+        {"id": 7, "q": "a b"}  ->  GET http://h/items/7?q=a+b
+
+        Args:
+            arguments: Parameter name → value; `None` means not given.
+            variables: Where variables get their values.
+            secrets: Variables that went into the arguments → value.
+            overrides: Fixed fields of the body → value that replaces it.
+
+        Raises:
+            ArgumentError: Missing, unknown or unplaceable arguments.
+            UnboundVariable: A variable has no value.
+        """
+        operation = self.operation
+        given = _checked_arguments(operation, arguments)
+        call = CallValues(operation, given, variables, secrets, overrides)
+        return self._encodable(call)
+
+    def preview(self, arguments: Mapping[str, Any], variables: Variables) -> Request:
+        """Return the request with a marker for every variable; see `request`."""
+        given = _checked_arguments(self.operation, arguments)
+        return self._encodable(PreviewValues(self.operation, given, variables))
+
+    def _encodable(self, call: CallValues) -> Request:
+        try:
+            return self._build(call)
+        except UnicodeEncodeError:
+            # A lone surrogate: half a character, or a byte that was not UTF-8.
+            for name, value in call.arguments.items():
+                if any("\ud800" <= char <= "\udfff" for char in all_text(value)):
+                    raise unplaceable(
+                        call, name.partition("\0")[0], "is not text that UTF-8 can hold"
+                    ) from None
+            raise CallError(
+                f"{call.operation.ref}: a text of the document or the value of a"
+                " variable is not text that UTF-8 can hold",
+                location=call.operation.location,
+            ) from None
+
+    def _build(self, call: CallValues) -> Request:
+        layout = self._layout
+        url, socket = _address(call, layout, self._base)
+        # The variables so far are part of the address. Those that are used from here
+        # on identify the caller: no other origin may get them.
+        in_address, call.secrets = call.secrets, {}
+        if layout.environment:
+            _add_environment(call, layout)
+        query = query_pairs(call, layout)
+        headers = dict(self._defaults)
+        for slot in layout.headers:
+            place_header(call, slot, headers)
+        cookies = [text for slot in layout.cookies for text in cookie_pairs(call, slot)]
+        body = place_body(call, layout, headers)
+        auth = self._sign_in(call, headers, query, cookies)
+        is_identified = (
+            auth is not None
+            or bool(layout.credentials)
+            or layout.login is not None
+            or has_header(headers, "authorization")
+        )
+        if cookies:
+            if given := header_of(headers, "cookie"):
+                cookies.insert(0, given)
+            set_header(headers, "Cookie", "; ".join(cookies))
+        if self._headers:
+            _add_headers(call, headers, self._headers)
+        if layout.headers or self._headers:
+            check_framing(call, headers, body)
+        if query:
+            url += "?" + "&".join(query)
+        credentials = tuple(Secret(name, value) for name, value in call.secrets.items())
+        secrets = credentials
+        if in_address:
+            secrets += tuple(_address_secrets(in_address, call.secrets))
+        return Request(
+            call.operation.method,
+            url,
+            Headers(headers, secrets),
+            body,
+            socket=socket,
+            auth=auth,
+            is_identified=is_identified,
+            secrets=secrets,
+            credentials=credentials,
+        )
+
+    def _sign_in(
+        self,
+        call: CallValues,
+        headers: dict[str, str],
+        query: list[str],
+        cookies: list[str],
+    ) -> Any:
+        """Place the credentials; return what signs the request later, or `None`."""
+        signer = self._signer
+        if signer is None:
+            return sign_in(call, self._layout, headers, query, cookies)
+        if isinstance(signer, RegisteredSigner):
+            is_preview = isinstance(call, PreviewValues)
+            return None if is_preview else signer.signer(call.value_of)
+        return signer
+
+
+def prepare(
+    operation: Operation,
+    decoder: Decoder,
+    scope: Scope,
+    *,
+    base_uri: str | Mapping[str, str] | None = None,
+    signer: Any = None,
+    headers: Mapping[str, Any] = {},
+    defaults: Mapping[str, str] | None = None,
+    dry: bool = False,
+) -> Prepared:
+    """Make an operation ready for calls.
+
+    Args:
+        operation: What is called.
+        decoder: Reads its responses.
+        scope: The variables of the document.
+        base_uri: Replaces the base URI of the document: one URI, or namespace → URI.
+        signer: Replaces the authentication that the document declares.
+        headers: Sent with every request; they win over everything else.
+        defaults: See `Prepared`.
+        dry: Whether requests are only shown: nothing has to sign them.
+
+    Raises:
+        UnusableOperation: The document describes it in a way that cannot be sent.
+    """
+    override = override_of(operation.namespace, base_uri)
+    authentication = operation.spec.consumes.authentication
+    problems = [
+        problem
+        for problem in operation.problems
+        if not (override and rules.settled_by(problem) == rules.BASE_URI)
+        and not (signer and rules.settled_by(problem) == rules.AUTH)
+    ]
+    unsigned = [p for p in problems if p.code == rules.AUTH_UNSUPPORTED.code]
+    if unsigned and not dry and authentication is not None:
+        signer = find_signer(authentication, scope)
+    if signer or dry:
+        # A dry run shows the request as it is before it is signed.
+        problems = [p for p in problems if rules.settled_by(p) != rules.AUTH]
+    if problems:
+        raise _unusable(operation, problems)
+    text = override if override is not None else operation.base_uri
+    return Prepared(
+        operation,
+        compile_base_uri(text, scope),
+        decoder,
+        signer=signer,
+        headers=headers,
+        defaults=defaults,
     )
 
-    def __init__(self, operation: Operation, layout: Layout) -> None:
-        self.operation = operation
-        self.layout = layout
-        accept = _ACCEPT.get(operation.output_raw_format.lower(), "*/*")
-        self.fixed = {
-            "User-Agent": USER_AGENT,
-            "Accept-Encoding": accept_encoding(),
-            "Accept": accept,
-        }
+
+def _unusable(operation: Operation, problems: list[Problem]) -> UnusableOperation:
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return UnusableOperation(
+        f"{operation.ref} cannot be called: {first.message}{more}",
+        problems=problems,
+        code=first.code,
+        location=first.location,
+        hint=first.hint,
+    )
+
+
+def _defaults(operation: Operation) -> dict[str, str]:
+    return {
+        "User-Agent": USER_AGENT,
+        "Accept-Encoding": accept_encoding(),
+        "Accept": _ACCEPT.get(operation.output_raw_format.lower(), "*/*"),
+    }
 
 
 def accept_encoding() -> str:
-    """Return the encodings that can be decoded here, as `Accept-Encoding` wants it."""
+    """Return the `Accept-Encoding` header: the encodings that can be decoded here."""
     from importlib.util import find_spec
 
-    found = ["gzip", "deflate"]
+    encodings = ["gzip", "deflate"]
     if find_spec("brotli") or find_spec("brotlicffi"):
-        found.append("br")
-    return ", ".join(found)
+        encodings.append("br")
+    return ", ".join(encodings)
 
 
-def build(
-    blueprint: Blueprint,
-    arguments: Mapping[str, Any],
-    variables: Variables,
-    base: BaseUri,
-    *,
-    signer: Any = None,
-    headers: Mapping[str, str] | None = None,
-    secrets: Mapping[str, str] = {},
-    overrides: Mapping[str, Any] = {},
-) -> Request:
-    """Return the request of one call.
-
-    Args:
-        blueprint: The compiled operation.
-        arguments: Parameter name → value; `None` means not given.
-        variables: Where variables get their values.
-        base: The base URI of the adapter.
-        signer: Replaces the authentication that the document declares.
-        headers: Sent as well; they win over everything else.
-        secrets: Variables that went into the arguments → value.
-        overrides: Fixed fields of the body → value that replaces it.
-
-    Raises:
-        ArgumentError: Missing, unknown or unplaceable arguments.
-        UnboundVariable: A variable has no value.
-    """
-    given = _given(blueprint, arguments)
-    call = CallValues(blueprint.operation, given, variables, secrets, overrides)
-    return _checked(call, blueprint, base, signer, headers)
+# --- the address -------------------------------------------------------------------
 
 
-def preview(
-    blueprint: Blueprint,
-    arguments: Mapping[str, Any],
-    variables: Variables,
-    base: BaseUri,
-    *,
-    signer: Any = None,
-    headers: Mapping[str, str] | None = None,
-) -> Request:
-    """Return the request with a marker for every variable; see `build`."""
-    given = _given(blueprint, arguments)
-    call = PreviewValues(blueprint.operation, given, variables)
-    return _checked(call, blueprint, base, signer, headers)
-
-
-def _checked(
-    call: CallValues,
-    blueprint: Blueprint,
-    base: BaseUri,
-    signer: Any,
-    extra: Mapping[str, str] | None,
-) -> Request:
-    try:
-        return _request(call, blueprint, base, signer, extra)
-    except UnicodeEncodeError:
-        # A lone surrogate: half a character, or a byte that was no UTF-8.
-        for name, value in call.arguments.items():
-            if any("\ud800" <= char <= "\udfff" for char in all_text(value)):
-                raise unplaceable(
-                    call, name.partition("\0")[0], "is not text that UTF-8 can hold"
-                ) from None
-        raise CallError(
-            f"{call.operation.ref}: a text of the document or the value of a variable"
-            " is not text that UTF-8 can hold",
-            location=call.operation.location,
-        ) from None
-
-
-def _request(
-    call: CallValues,
-    blueprint: Blueprint,
-    base: BaseUri,
-    signer: Any,
-    extra: Mapping[str, str] | None,
-) -> Request:
-    layout = blueprint.layout
+def _address(call: CallValues, layout: Layout, base: BaseUri) -> tuple[str, str]:
+    """Return the URL without its query, and the path of the Unix socket if any."""
     origin = _origin(call, base)
     path = path_text(call, layout.path)
-    # What follows identifies the caller, and stays with the origin.
-    beside, call.secrets = call.secrets, {}
-    for name in layout.environment:
-        value = os.environ.get(name)
-        if value is not None and name not in call.arguments:
-            value = call.environment(name, value)
-            call.arguments = {**call.arguments, name: value}
     if origin.path or path[:1] != "/":
         # Exactly one slash between base and path.
         joined = f"/{path.removeprefix('/')}" if path else ""
         path = origin.path.removesuffix("/") + joined if path else origin.path
-    url = origin.url + (path or "/")
-    query = query_pairs(call, layout)
-    items = dict(blueprint.fixed)
-    for slot in layout.headers:
-        place_header(call, slot, items)
-    cookies = [text for slot in layout.cookies for text in cookie_pairs(call, slot)]
-    body = place_body(call, layout, items)
-    auth = signer
-    if auth is None:
-        auth = sign_in(call, layout, items, query, cookies)
-    elif isinstance(signer, RegisteredSigner):
-        auth = None if isinstance(call, PreviewValues) else signer.signer(call.value_of)
-    is_identified = (
-        auth is not None
-        or bool(layout.credentials)
-        or layout.login is not None
-        or has_header(items, "authorization")
-    )
-    if cookies:
-        if given := header_of(items, "cookie"):
-            cookies.insert(0, given)
-        set_header(items, "Cookie", "; ".join(cookies))
-    for name, value in (extra or {}).items():
-        if value is None:
-            continue  # not given, as everywhere
-        check_field_name(call, name)
-        text = ", ".join(texts_for(call, name, value))
-        set_header(items, name, field_value(call, name, text))
-    if layout.headers or extra:
-        check_framing(call, items, body)
-    if query:
-        url += "?" + "&".join(query)
-    credentials = tuple(Secret(name, value) for name, value in call.secrets.items())
-    secrets = credentials
-    if beside:
-        secrets += tuple(
-            Secret(name, part)
-            for name, value in beside.items()
-            if name not in call.secrets
-            for part in _parts(value)
-        )
-    return Request(
-        call.operation.method,
-        url,
-        Headers(items, secrets),
-        body,
-        socket=origin.socket,
-        auth=auth,
-        is_identified=is_identified,
-        secrets=secrets,
-        credentials=credentials,
-    )
+    return origin.url + (path or "/"), origin.socket
+
+
+def _address_secrets(
+    in_address: Mapping[str, str], credentials: Mapping[str, str]
+) -> Iterator[Secret]:
+    """Yield what of the address is masked: variables that are not credentials."""
+    for name, value in in_address.items():
+        if name not in credentials:
+            for part in _parts(value):
+                yield Secret(name, part)
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Yield a value of the base URI, and what of it goes its own way."""
+    """Yield a value of the base URI, and its path, which may be shown alone."""
     yield value
     scheme, sign, rest = value.partition("://")
     path = rest if "unix" in scheme else "/" + rest.partition("/")[2]
-    # A path may be a secret, as that of a web hook is; `/api/v1` is none.
+    # The path of a web hook is a secret; a short one such as `/api/v1` is not.
     if sign and len(path) > 8:
         yield path
 
@@ -261,7 +362,7 @@ def _origin(call: CallValues, base: BaseUri) -> Origin:
         raise
 
 
-#: For what the document has as it is; a value of a variable is not kept.
+#: For base URIs without references only: values of variables are not kept.
 _fixed_origin = lru_cache(256)(split_origin)
 
 
@@ -293,14 +394,22 @@ def _previewed(call: PreviewValues, base: BaseUri) -> Origin:
 # --- arguments ---------------------------------------------------------------------
 
 
-def _given(blueprint: Blueprint, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that have a value, checked against what is taken."""
-    layout = blueprint.layout
+def _checked_arguments(
+    operation: Operation, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments that have a value, checked against those that are taken.
+
+    {"id": 7, "limit": None}  ->  {"id": 7}
+
+    Raises:
+        ArgumentError: Arguments are missing or unknown.
+    """
+    layout = operation.layout
     given = {name: value for name, value in arguments.items() if value is not None}
     unknown = given.keys() - layout.takes
     if unknown:
         given = _unfold({str(name): value for name, value in given.items()}, layout)
-        known = layout.takes | blueprint.operation.base_names
+        known = layout.takes | operation.base_names
         unknown = {name for name in given if name.partition("\0")[0] not in known}
     missing = [
         name
@@ -310,8 +419,29 @@ def _given(blueprint: Blueprint, arguments: Mapping[str, Any]) -> dict[str, Any]
         and not (name in layout.environment and name in os.environ)
     ]
     if unknown or missing:
-        _refuse(blueprint, layout, sorted(unknown), missing)
+        _refuse(operation, sorted(unknown), missing)
     return given
+
+
+def _add_environment(call: CallValues, layout: Layout) -> None:
+    """Add the `in: environment` arguments that the caller leaves to the environment."""
+    for name in layout.environment:
+        value = os.environ.get(name)
+        if value is not None and name not in call.arguments:
+            value = call.environment(name, value)
+            call.arguments = {**call.arguments, name: value}
+
+
+def _add_headers(
+    call: CallValues, headers: dict[str, str], more: Mapping[str, Any]
+) -> None:
+    """Set the headers that go with every request of a view."""
+    for name, value in more.items():
+        if value is None:
+            continue  # not given, like an argument that is `None`
+        check_field_name(call, name)
+        text = ", ".join(texts_for(call, name, value))
+        set_header(headers, name, field_value(call, name, text))
 
 
 def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
@@ -326,7 +456,7 @@ def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
         if is_place and isinstance(value, Mapping):
             for inner, item in value.items():
                 if item is not None:
-                    # What is not taken there is unknown, and named with its place.
+                    # A name that is not taken there is unknown: `path.id`.
                     taken = (inner, name) in layout.places
                     unfolded[f"{inner}\0{name}" if taken else f"{name}.{inner}"] = item
         else:
@@ -334,10 +464,8 @@ def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
     return unfolded
 
 
-def _refuse(
-    blueprint: Blueprint, layout: Layout, unknown: list[str], missing: list[str]
-) -> None:
-    operation = blueprint.operation
+def _refuse(operation: Operation, unknown: list[str], missing: list[str]) -> None:
+    layout = operation.layout
     order = [parameter.name for parameter in operation.parameters]
     takes = [*order, *sorted((layout.takes | operation.base_names) - set(order))]
     missing = [name for name in takes if name in missing]
@@ -354,19 +482,7 @@ def _refuse(
         missing=missing,
         unknown=unknown,
         takes=takes,
-        code="U-argument-missing" if missing else "",
+        code=rules.ARGUMENT_MISSING.code if missing else "",
         location=operation.location,
         hint=f"{near} It takes: {names_of(takes)}.".strip(),
     )
-
-
-# --- path and query ----------------------------------------------------------------
-
-
-# --- headers and cookies -----------------------------------------------------------
-
-
-# --- body --------------------------------------------------------------------------
-
-
-# --- authentication ----------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.document import rules
 from naftiko.errors import CallError
 from naftiko.expressions import Scope, parse_credential, render
 
@@ -50,7 +51,7 @@ class RegisteredSigner(NamedTuple):
             raise CallError(
                 f"the signer registered for '{self.type}' refuses what the document"
                 " declares",
-                code="U-auth-incomplete",
+                code=rules.AUTH_INCOMPLETE.code,
                 hint=f"declared: {', '.join(self.fields)}",
             ) from None
 
@@ -70,7 +71,7 @@ def find_signer(
                 raise CallError(
                     f"the signer for '{entry.name}' cannot be loaded:"
                     f" {type(error).__name__}",
-                    code="U-auth-unsupported",
+                    code=rules.AUTH_UNSUPPORTED.code,
                     hint=f"it is the entry point {entry.value}",
                 ) from error
             fields = _compiled(dict(authentication.fields), scope)

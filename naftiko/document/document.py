@@ -39,6 +39,7 @@ class Document:
     __slots__ = (
         "_aliases",
         "_index",
+        "_marked",
         "_marks",
         "data",
         "directory",
@@ -63,8 +64,18 @@ class Document:
         self.file: Path | None = None
         self.truncation = truncation
         self._marks = marks
+        #: The data whose nodes the marks belong to; a copy may have changed its own.
+        self._marked = data
         self._aliases = frozenset(aliases)
         self._index: dict[tuple[Key, ...], int] | None = None
+
+    def copied(self) -> Document:
+        """Return a copy whose data can be changed; it keeps the places of this one."""
+        from copy import copy, deepcopy
+
+        other = copy(self)
+        other.data = deepcopy(self.data)
+        return other
 
     def locate(self, path: Sequence[Key], *, key: bool = False) -> Location:
         """Return where a path stands, or its nearest ancestor that is there.
@@ -106,7 +117,7 @@ class Document:
     def _positions(self) -> Iterator[tuple[tuple[Key, ...], int]]:
         """Yield every path with the number of its mark, in the order of the text."""
         number = 0
-        stack: list[tuple[tuple[Key, ...], JSON]] = [((), self.data)]
+        stack: list[tuple[tuple[Key, ...], JSON]] = [((), self._marked)]
         while stack:
             path, node = stack.pop()
             if path and isinstance(path[-1], str):

@@ -1,73 +1,122 @@
 """Collect what is found about a document while it is read and linked.
 
-A code decides its severity by its first letter: `E` and `U` are errors, `W` warnings,
-and `S` is only noted by a strict check. This module must not know any rule.
+    rules.OUTPUT_FORMAT, path, message, hint   →  Finding
+    Finding, Document                          →  Problem with line, column and file
+
+A stage notes findings, which are values; `located` looks up their places once, at the
+end, for those that are shown. This module must not know what any rule means.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from naftiko.errors import Problem, did_you_mean, names_of, shorten
+from naftiko.document import rules
+from naftiko.errors import Edit, Problem, Related, did_you_mean, names_of, shorten
 from naftiko.plain import a_kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from naftiko.document.document import Document
+    from naftiko.document.rules import Rule
     from naftiko.plain import JSON, DocumentPath
 
-SEVERITY = {"E": "error", "U": "error", "W": "warning", "S": "info"}
-_RANK = {"error": 0, "warning": 1, "info": 2}
+_WEIGHT = {rules.ERROR: 0, rules.WARNING: 1, rules.INFO: 2}
+
+
+class Mention(NamedTuple):
+    """Another place of the document that a finding is about.
+
+    Attributes:
+        path: The place.
+        message: What stands there, such as `first declared here`.
+        at_key: Whether the key is meant that ends the path, not its value.
+    """
+
+    path: DocumentPath
+    message: str
+    at_key: bool = False
+
+
+class Finding(NamedTuple):
+    """One broken rule.
+
+    Attributes:
+        rule: The rule that is broken.
+        path: The place: keys and list indexes from the root.
+        message: What is wrong.
+        hint: How to mend it; may be empty.
+        at_key: Whether it points at the key that ends the path, not at its value.
+        related: Other places that it is about.
+        fix: The edit that mends it, where the mend is certain.
+        severity: Stands before that of the rule; empty for that one.
+    """
+
+    rule: Rule
+    path: DocumentPath
+    message: str
+    hint: str = ""
+    at_key: bool = False
+    related: tuple[Mention, ...] = ()
+    fix: Edit | None = None
+    severity: str = ""
+
+    @property
+    def weight(self) -> str:
+        """Its severity: its own, or that of its rule."""
+        return self.severity or self.rule.severity
+
+    @property
+    def spoils_unit(self) -> bool:
+        """Whether a part of the document cannot be used because of it."""
+        return self.weight == rules.ERROR and self.rule.is_of_unit
 
 
 class Findings:
-    """The problems of one document, located as they are noted.
+    """The findings about one document.
 
     Attributes:
-        strict: Whether `S` findings are noted at all.
-        problems: What was found, in the order in which it was found.
+        document: The document that they are about.
+        strict: Whether findings of severity `info` are noted at all.
+        noted: The findings, in the order in which they were noted.
     """
 
     def __init__(self, document: Document, *, strict: bool = False) -> None:
         self.document = document
         self.strict = strict
-        self.problems: list[Problem] = []
+        self.noted: list[Finding] = []
 
     def add(
         self,
-        code: str,
+        rule: Rule,
         path: DocumentPath,
         message: str,
         hint: str = "",
         *,
-        key: bool = False,
+        at_key: bool = False,
+        related: tuple[Mention, ...] = (),
+        fix: Edit | None = None,
         severity: str = "",
-    ) -> Problem:
-        """Note a problem; with `key` it points at the key, not at the value."""
-        where = self.document.locate(path, key=key)
-        problem = Problem(
-            code,
-            severity or SEVERITY[code[0]],
-            message,
-            hint,
-            pointer(path),
-            where.line,
-            where.column,
-            where.file,
-        )
-        if code[0] != "S" or self.strict:
-            self.problems.append(problem)
-        return problem
+    ) -> Finding:
+        """Note that a rule is broken; the arguments are the fields of `Finding`."""
+        finding = Finding(rule, path, message, hint, at_key, related, fix, severity)
+        self.note(finding)
+        return finding
+
+    def note(self, finding: Finding) -> None:
+        """Note a finding that is already made, unless only a strict check shows it."""
+        if self.strict or not finding.rule.is_strict:
+            self.noted.append(finding)
 
     def dropped(self, path: DocumentPath, message: str, hint: str) -> None:
         """Note what cannot be read and is left out, at its key if it has one."""
-        key = bool(path) and isinstance(path[-1], str)
-        self.add("W-incomplete-dropped", path, message, hint, key=key)
+        at_key = bool(path) and isinstance(path[-1], str)
+        self.add(rules.INCOMPLETE_DROPPED, path, message, hint, at_key=at_key)
 
     def unknown(
         self,
-        code: str,
+        rule: Rule,
         path: DocumentPath,
         message: str,
         value: str,
@@ -75,7 +124,7 @@ class Findings:
     ) -> None:
         """Note a value that is not one of those known, and the one it is most like."""
         hint = did_you_mean(value, known) or f"use one of {names_of(known)}"
-        self.add(code, path, message, hint)
+        self.add(rule, path, message, hint)
 
     def mappings(
         self, data: JSON, path: DocumentPath
@@ -124,24 +173,48 @@ class Findings:
 
 
 def pointer(path: DocumentPath) -> str:
-    """Return a path as a JSON Pointer (RFC 6901)."""
+    """Return a path as a JSON Pointer: `("a/b", 0)` → `/a~1b/0` (RFC 6901)."""
     return "".join(
         "/" + str(part).replace("~", "~0").replace("/", "~1") for part in path
     )
 
 
-def best_first(problems: list[Problem]) -> tuple[Problem, ...]:
-    """Return errors before warnings before notes, each in the order of the text.
+def located(finding: Finding, document: Document) -> Problem:
+    """Return a finding as a problem, with its place in the text of the document."""
+    where = document.locate(finding.path, key=finding.at_key)
+    return Problem(
+        finding.rule.code,
+        finding.weight,
+        finding.message,
+        finding.hint,
+        pointer(finding.path),
+        where.line,
+        where.column,
+        where.file,
+        tuple(_located_mention(mention, document) for mention in finding.related),
+        finding.fix,
+    )
 
-    Among the errors, those that make the whole document useless come first.
+
+def _located_mention(mention: Mention, document: Document) -> Related:
+    where = document.locate(mention.path, key=mention.at_key)
+    return Related(
+        mention.message, pointer(mention.path), where.line, where.column, where.file
+    )
+
+
+def best_first(findings: Iterable[Finding], document: Document) -> tuple[Problem, ...]:
+    """Return findings as problems: errors before warnings before notes, each once.
+
+    Findings of one severity stand in the order of the text, but those that concern the
+    whole document come first, and those of the schema next.
     """
-    unique = dict.fromkeys(problems)
+    ranked = {
+        located(finding, document): (_WEIGHT[finding.weight], finding.rule.rank)
+        for finding in dict.fromkeys(findings)
+    }
 
-    def rank(problem: Problem) -> tuple[int, int, int, int, str]:
-        kind = 2 if problem.code[0] in "UW" else 1
-        if problem.code[0] == "E" and not problem.code.startswith("E-schema"):
-            kind = 0
-        weight = _RANK[problem.severity]
-        return weight, kind, problem.line, problem.column, problem.code
+    def order(problem: Problem) -> tuple[int, int, int, int, str]:
+        return *ranked[problem], problem.line, problem.column, problem.code
 
-    return tuple(sorted(unique, key=rank))
+    return tuple(sorted(ranked, key=order))

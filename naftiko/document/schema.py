@@ -13,19 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from naftiko.document.wording import (
-    RANK,
-    PathOrder,
-    explain,
-    problem_of,
-    without_consequences,
-)
-from naftiko.errors import DocumentError, Problem, did_you_mean, names_of, shorten
+from naftiko.document import rules
+from naftiko.document.wording import PathOrder, explain
+from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from naftiko.document.document import Document
+    from naftiko.document.findings import Finding
 
     #: A `jsonschema.ValidationError` and a validator; their types are too wide.
     from naftiko.document.wording import Broken, Validator
@@ -92,17 +88,15 @@ def read_schema(version: str) -> dict[str, Any]:
     return schema
 
 
-def check(document: Document, rules: str) -> list[Problem]:
-    """Return everything in a document that breaks the rules, best first.
+def check(document: Document, rules: str) -> list[Finding]:
+    """Return what breaks the rules in a document, in the order of the document.
 
     Args:
         document: The document that was read.
         rules: `observed`, `published`, or one of `versions()`.
 
     Returns:
-        One problem per cause: first what cannot be read at all, then keys that are
-        missing, unknown or misused, then choices, then names; each group in the
-        order of the document.
+        One finding per cause.
 
     Raises:
         DocumentError: There are no rules of that name.
@@ -110,19 +104,15 @@ def check(document: Document, rules: str) -> list[Problem]:
     version = PUBLISHED if rules == "published" else rules
     if _surely_valid(document.data, version):
         return []
-    return problems(document, version)
+    return check_slowly(document.data, version)
 
 
-def problems(document: Document, version: str) -> list[Problem]:
+def check_slowly(data: JSON, version: str) -> list[Finding]:
     """Return the findings of `jsonschema`, without asking the faster library first."""
     validator = _validator(version)
-    errors = validator.iter_errors(document.data)
-    root = validator.schema
-    found = {finding: None for error in errors for finding in explain(error, root)}
-    placed = without_consequences(found)
-    order = PathOrder(document.data)
-    placed.sort(key=lambda finding: (RANK[finding.code], order.of(finding.path)))
-    return [problem_of(document, finding) for finding in placed]
+    findings = explain(validator.iter_errors(data), validator.schema, data)
+    order = PathOrder(data)
+    return sorted(findings, key=lambda finding: order.of(finding.path))
 
 
 def _file(version: str) -> Path:
@@ -132,7 +122,7 @@ def _file(version: str) -> Path:
         raise DocumentError(
             f"there are no rules called '{shorten(version)}'",
             hint=did_you_mean(version, versions()) or f"known rules: {known}",
-            code="E-version-unsupported",
+            code=rules.VERSION_UNSUPPORTED.code,
         )
     return directory() / f"{_PREFIX}{wanted}.json"
 

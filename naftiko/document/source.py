@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from naftiko.document import rules
 from naftiko.document.document import Document, Truncation
 from naftiko.document.yaml import (
     BRACKETS_HINT,
@@ -80,23 +81,23 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
 def _plain(value: Any, name: str, depth: int = 0) -> JSON:
     """Return Python data as a reader of its text would have given it."""
     if isinstance(value, int) and value.bit_length() > 3 * MAX_DIGITS:
-        refuse(name, 1, 1, "E-yaml-syntax", "a number has too many digits")
+        refuse(name, 1, 1, rules.YAML_SYNTAX, "a number has too many digits")
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if depth > MAX_DEPTH:
-        refuse(name, 1, 1, "E-yaml-depth", TOO_DEEP, BRACKETS_HINT)
+        refuse(name, 1, 1, rules.YAML_DEPTH, TOO_DEEP, BRACKETS_HINT)
     if isinstance(value, Mapping):
         data = {str(k): _plain(v, name, depth + 1) for k, v in value.items()}
         if len(data) < len(value):
-            text = "two keys of a mapping are the same as text"
-            refuse(name, 1, 1, "E-yaml-duplicate-key", text, "keep one of them")
+            text = "duplicate key: two keys of a mapping are the same as text"
+            refuse(name, 1, 1, rules.YAML_DUPLICATE_KEY, text, "keep one of them")
         return data
     if isinstance(value, (list, tuple)):
         return [_plain(item, name, depth + 1) for item in value]
     if isinstance(value, date):
         return value.isoformat()
     kind = type(value).__name__
-    refuse(name, 1, 1, "E-yaml-syntax", f"a {kind} is not plain data")
+    refuse(name, 1, 1, rules.YAML_SYNTAX, f"a {kind} is not plain data")
 
 
 def _read_path(source: str | Path, name: str) -> Document:
@@ -113,15 +114,17 @@ def _read_path(source: str | Path, name: str) -> Document:
         except (OSError, ValueError) as error:
             if is_url(shown):
                 raise DocumentError(
-                    f"{without_secrets(shown)}: {NO_FILE}",
-                    code="E-unreadable",
+                    NO_FILE,
+                    file=without_secrets(shown),
+                    code=rules.UNREADABLE.code,
                     hint=FETCH_IT,
                 ) from None
             reason = getattr(error, "strerror", None) or str(error)
             is_folder = isinstance(error, IsADirectoryError)
             raise DocumentError(
-                f"{shown}: cannot be read: {reason}",
-                code="E-unreadable",
+                f"cannot be read: {reason}",
+                file=shown,
+                code=rules.UNREADABLE.code,
                 hint="name a file in it" if is_folder else "",
             ) from None
     document = read_text(_decode(raw, shown), shown)
@@ -137,24 +140,28 @@ def is_url(text: str) -> bool:
 
 def _decode(raw: bytes, name: str) -> str:
     if len(raw) > MAX_BYTES:
-        refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB", _SPLIT)
+        refuse(
+            name, 1, 1, rules.YAML_SIZE, f"larger than {MAX_BYTES >> 20} MiB", _SPLIT
+        )
     # Without a mark at its start, wide text still has zeros there (YAML 1.2, 5.2).
     if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)) or 0 in raw[:2]:
         what = "UTF-16 or UTF-32, not UTF-8"
-        refuse(name, 1, 1, "E-yaml-encoding", what, "save the file as UTF-8")
+        refuse(name, 1, 1, rules.YAML_ENCODING, what, "save the file as UTF-8")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
         line, column = line_column(before, len(before))
         text = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        refuse(name, line, column, "E-yaml-encoding", text, "save the file as UTF-8")
+        refuse(name, line, column, rules.YAML_ENCODING, text, "save the file as UTF-8")
 
 
 def read_text(text: str, name: str = "<text>") -> Document:
     """Read a document from its text; see `read`."""
     if len(text) > MAX_BYTES:
-        refuse(name, 1, 1, "E-yaml-size", f"larger than {MAX_BYTES >> 20} MiB", _SPLIT)
+        refuse(
+            name, 1, 1, rules.YAML_SIZE, f"larger than {MAX_BYTES >> 20} MiB", _SPLIT
+        )
     text = text.removeprefix("\ufeff")
     text, truncation = _without_notice(text)
     builder = Builder(name)
@@ -162,13 +169,13 @@ def read_text(text: str, name: str = "<text>") -> Document:
     if data is NO_VALUE:
         if found := UNPRINTABLE.search(text):
             line, column = line_column(text, found.start())
-            code = f"U+{ord(found[0]):04X}"
+            character = f"U+{ord(found[0]):04X}"
             refuse(
                 name,
                 line,
                 column,
-                "E-yaml-syntax",
-                f"control character {code}",
+                rules.YAML_SYNTAX,
+                f"control character {character}",
                 "write it as an escape in a double-quoted text",
             )
         data = builder.build_yaml(text)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from naftiko.document import rules
 from naftiko.errors import shorten
 
 if TYPE_CHECKING:
     from naftiko.document.findings import Findings
+    from naftiko.document.rules import Rule
     from naftiko.plain import JSON, DocumentPath
 
     _Dropped = tuple[DocumentPath, str]
@@ -50,27 +52,35 @@ _WORDS = {
 }
 
 
-def note_truncation(found: Findings, *, severity: str = "") -> None:
-    """Note that a document was cut off by its publisher."""
-    cut = found.document.truncation
+def note_truncation(
+    findings: Findings, rule: Rule = rules.SOURCE_TRUNCATED, *, severity: str = ""
+) -> None:
+    """Note that the publisher of a document cut it off.
+
+    Args:
+        findings: Where it is noted; nothing is for a whole document.
+        rule: `SOURCE_TRUNCATED` or `SOURCE_REJECTED`.
+        severity: Stands before that of the rule.
+    """
+    cut = findings.document.truncation
     if cut is None:
         return
     source = cut.source.removeprefix("Full source:").strip()
-    found.add(
-        "E-source-truncated" if severity == "reject" else "W-source-truncated",
+    findings.add(
+        rule,
         (),
         f"the publisher cut this file off at {cut.kept_kb} of {cut.total_kb} KB:"
         " what follows is missing",
         f"get the whole file: {source}" if source else "get the whole file",
-        severity="error" if severity else "warning",
+        severity=severity,
     )
 
 
-def drop_incomplete(data: JSON, found: Findings) -> None:
+def drop_incomplete(data: JSON, findings: Findings) -> None:
     """Remove what the cut left half-written from the data, and note what."""
     _, dropped = _complete(data, ())
     for path, what in dropped:
-        found.dropped(
+        findings.dropped(
             path,
             f"{what} where the file was cut off, and is left out",
             "get the whole file",

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from naftiko.errors import Problem, did_you_mean, names_of, shorten
+from naftiko.document import rules
+from naftiko.document.findings import Finding, pointer
+from naftiko.errors import Edit, did_you_mean, names_of, nearest, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from naftiko.document.document import Document
+    from naftiko.document.rules import Rule
     from naftiko.plain import JSON, DocumentPath, Key
 
     Broken = Any
     Validator = Any
 
-# What cannot be read at all comes first, then what lacks or misuses a key, then a
-# choice nothing fits, then names that only the published rules refuse. Inside one
-# group the order is that of the document: every problem stands at its own cause, so
-# depth says nothing about relevance, and a reader goes through the file once.
-RANK = {
-    "E-schema-type": 0,
-    "S-unknown-key": 1,
-    "E-schema-missing": 1,
-    "E-schema-value": 1,
-    "S-method": 1,
-    "E-schema-choice": 2,
-    "S-name": 3,
-    "S-parameter-name": 3,
-}
 _NAMING_KEYS = frozenset(
     "name namespace import as targetNamespace targetName index match".split()  # noqa: SIM905
 )
@@ -59,96 +47,137 @@ _IN_AUTHENTICATION = frozenset(("authentication", "auth"))
 _PUBLIC_IN_AUTHENTICATION = frozenset(("type", "placement", "in", "tokenValidation"))
 
 
-class BrokenRule(NamedTuple):
-    """A broken rule: at `path`, or at the key that ends it when `at_key` is set."""
+def explain(errors: Iterable[Broken], schema: JSON, data: JSON) -> list[Finding]:
+    """Return the findings of the errors that `jsonschema` yields, one per cause.
 
-    code: str
-    path: DocumentPath
-    at_key: bool
-    text: str
-    hint: str
-    #: The key that is missing, or the one that an unknown key was probably meant for.
-    about: str = ""
+    Args:
+        errors: Errors of the validator; one about several keys gives several findings.
+        schema: The schema that was broken.
+        data: The data that breaks it.
+    """
+    explainer = _Explainer(schema, data)
+    for error in errors:
+        explainer.explain(error)
+    return explainer.findings()
 
 
-def explain(error: Broken, root: JSON) -> Iterator[BrokenRule]:
-    """Yield the findings of one error; one of several keys gives several."""
-    path = tuple(error.absolute_path)
-    rule, limit, value = error.validator, error.validator_value, error.instance
-    if rule == "additionalProperties":
-        yield from _unknown_keys(path, error)
-    elif rule in ("required", "dependentRequired"):
-        for key in _missing(rule, limit, value):
-            yield BrokenRule(
-                "E-schema-missing",
-                path,
-                False,
-                f"the key '{key}' is missing",
-                f"add `{key}: ...`",
-                key,
+class _Explainer:
+    """Turns errors of one document into findings."""
+
+    def __init__(self, schema: JSON, data: JSON) -> None:
+        self.schema = schema
+        self.data = data
+        #: In order, like a set: several keywords may say the same of one place.
+        self._findings: dict[Finding, None] = {}
+        #: Place of a mapping and a key → what is said about the missing key.
+        self._missing: dict[tuple[DocumentPath, str], Finding] = {}
+        #: Place of a mapping and a key that stands there under a wrong name.
+        self._misspelt: set[tuple[DocumentPath, str]] = set()
+
+    def findings(self) -> list[Finding]:
+        """Return all findings but the consequences of others.
+
+        A key that is there under a wrong name is not missing as well.
+        """
+        consequences = {
+            finding
+            for place, finding in self._missing.items()
+            if place in self._misspelt
+        }
+        return [f for f in self._findings if f not in consequences]
+
+    def explain(self, error: Broken) -> None:
+        """Add the findings of one error."""
+        path = tuple(error.absolute_path)
+        keyword, limit = error.validator, error.validator_value
+        value = error.instance
+        if keyword == "additionalProperties":
+            self._unknown_keys(path, error)
+        elif keyword in ("required", "dependentRequired"):
+            for key in _missing(keyword, limit, value):
+                self._missing[path, key] = self._add(
+                    rules.SCHEMA_MISSING,
+                    path,
+                    f"the key '{key}' is missing",
+                    f"add `{key}: ...`",
+                )
+        elif keyword in ("anyOf", "oneOf"):
+            # JSON Schema says that a list has every key it needs; `type` refuses it.
+            if isinstance(value, dict):
+                self._add(rules.SCHEMA_CHOICE, path, *_choice(limit, value))
+        elif keyword is None:
+            beside = _condition(error, self.schema)
+            text = f"'{path[-1]}' does not go with {_quoted(beside)}"
+            hint = f"remove `{path[-1]}`"
+            self._add(rules.SCHEMA_CHOICE, path, text, hint, at_key=True)
+        elif keyword == "pattern" and "propertyNames" in error.absolute_schema_path:
+            text = f"the key is {_found(value)}, expected {error.schema['$comment']}"
+            self._add(rules.NAME, (*path, value), text, "rename it", at_key=True)
+        else:
+            rule, expected, hint = _value_rule(path, error)
+            shown = _found(value, kind=keyword == "type", hide=_is_secret(path))
+            text = f"{_tail(path)} is {shown}, expected {expected}"
+            self._add(rule, path, text, hint)
+
+    def _unknown_keys(self, path: DocumentPath, error: Broken) -> None:
+        known = error.schema.get("properties", {})
+        free = [key for key in known if key not in error.instance]
+        for key in error.instance:
+            if key in known:
+                continue
+            meant = _OTHER_SPELLINGS.get(key, "")
+            near = [meant] if meant in free else nearest(key, free, 2)
+            if near:
+                self._misspelt.add((path, near[0]))
+            at = (*path, key)
+            self._add(
+                rules.UNKNOWN_KEY,
+                at,
+                f"unknown key '{shorten(key)}', expected one of {names_of(known)}",
+                f"did you mean '{near[0]}'?" if near else _NO_PLACE,
+                at_key=True,
+                fix=Edit("rename", pointer(at), near[0]) if len(near) == 1 else None,
             )
-    elif rule in ("anyOf", "oneOf"):
-        # What is no mapping has every key it needs, by JSON Schema; `type` refuses it.
-        if isinstance(value, dict):
-            yield _choice(path, limit, value)
-    elif rule is None:
-        beside = _condition(error, root)
-        yield BrokenRule(
-            "E-schema-choice",
-            path,
-            True,
-            f"'{path[-1]}' does not go with {_quoted(beside)}",
-            f"remove `{path[-1]}`",
+
+    def _add(
+        self,
+        rule: Rule,
+        path: DocumentPath,
+        text: str,
+        hint: str,
+        *,
+        at_key: bool = False,
+        fix: Edit | None = None,
+    ) -> Finding:
+        is_of_key = rule not in (rules.SCHEMA_MISSING, rules.SCHEMA_CHOICE) or at_key
+        message = f"{_owner(self.data, path, is_of_key=is_of_key)}: {text}"
+        finding = Finding(
+            rule, path, message, hint, at_key, fix=fix, severity=rules.ERROR
         )
-    elif rule == "pattern" and "propertyNames" in error.absolute_schema_path:
-        text = f"the key is {_found(value)}, expected {error.schema['$comment']}"
-        yield BrokenRule("S-name", (*path, value), True, text, "rename it")
-    else:
-        code, expected, hint = _value_rule(path, error)
-        shown = _found(value, kind=rule == "type", hide=_is_secret(path))
-        text = f"{_tail(path)} is {shown}, expected {expected}"
-        yield BrokenRule(code, path, False, text, hint)
+        self._findings[finding] = None
+        return finding
 
 
-def _unknown_keys(path: DocumentPath, error: Broken) -> Iterator[BrokenRule]:
-    known = error.schema.get("properties", {})
-    free = [key for key in known if key not in error.instance]
-    for key in error.instance:
-        if key in known:
-            continue
-        other = _OTHER_SPELLINGS.get(key, "")
-        hint = did_you_mean(key, free)
-        if other in free:
-            hint = f"did you mean '{other}'?"
-        meant = hint.split("'")[1] if hint else ""
-        yield BrokenRule(
-            "S-unknown-key",
-            (*path, key),
-            True,
-            f"unknown key '{shorten(key)}', expected one of {names_of(known)}",
-            hint or _NO_PLACE,
-            meant,
-        )
-
-
-def _missing(rule: str, limit: JSON, value: JSON) -> list[str]:
-    if rule == "required":
+def _missing(keyword: str, limit: JSON, value: JSON) -> list[str]:
+    if keyword == "required":
         return [key for key in limit if key not in value]
     needed = [key for given, keys in limit.items() if given in value for key in keys]
     return [key for key in needed if key not in value]
 
 
-def _choice(path: DocumentPath, branches: JSON, value: JSON) -> BrokenRule:
-    """Explain `anyOf` and `oneOf`, which the schemas use for `required` only."""
+def _choice(branches: JSON, value: JSON) -> tuple[str, str]:
+    """Explain `anyOf` and `oneOf`, which the schemas use for `required` only.
+
+    Returns:
+        What is wrong, and how to mend it.
+    """
     keys = [key for branch in branches for key in branch["required"]]
     given = [key for key in keys if key in value]
     if given:
         text = f"{_quoted(given, ' and ')} stand side by side, expected one of them"
-        hint = f"keep `{given[0]}` or `{given[1]}`"
-    else:
-        text = f"nothing says what to do, expected {_quoted(keys, ' or ')}"
-        hint = "add " + " or ".join(f"`{key}: ...`" for key in keys)
-    return BrokenRule("E-schema-choice", path, False, text, hint)
+        return text, f"keep `{given[0]}` or `{given[1]}`"
+    text = f"nothing says what to do, expected {_quoted(keys, ' or ')}"
+    return text, "add " + " or ".join(f"`{key}: ...`" for key in keys)
 
 
 def _condition(error: Broken, root: JSON) -> Sequence[str]:
@@ -161,42 +190,45 @@ def _condition(error: Broken, root: JSON) -> Sequence[str]:
     return keys
 
 
-def _value_rule(path: DocumentPath, error: Broken) -> tuple[str, str, str]:
-    """Return code, what is expected, and the fix, for a rule about one value."""
-    rule, limit, value = str(error.validator), error.validator_value, error.instance
-    if rule == "type":
+def _value_rule(path: DocumentPath, error: Broken) -> tuple[Rule, str, str]:
+    """Return the rule, what is expected, and the fix, for a rule about one value."""
+    keyword, limit = str(error.validator), error.validator_value
+    value = error.instance
+    if keyword == "type":
         types = [limit] if isinstance(limit, str) else list(limit)
         expected = " or ".join(_EXPECTED[name] for name in types if name != "null")
-        return "E-schema-type", expected, _type_hint(types, value)
-    if rule in ("enum", "const"):
-        allowed = [limit] if rule == "const" else limit
+        return rules.SCHEMA_TYPE, expected, _type_hint(types, value)
+    if keyword in ("enum", "const"):
+        allowed = [limit] if keyword == "const" else limit
         names = [str(name) for name in allowed if name is not None]
         listed = names_of(names)
         expected = f"one of {listed}" if len(names) > 1 else f"'{names[0]}'"
         near = did_you_mean(str(value), names) if isinstance(value, str) else ""
-        code = "S-method" if path[-1:] == ("method",) else "E-schema-value"
-        return code, expected, near or f"write {expected}"
-    if rule == "pattern":
+        is_method = path[-1:] == ("method",)
+        rule = rules.METHOD_UNPUBLISHED if is_method else rules.SCHEMA_VALUE
+        return rule, expected, near or f"write {expected}"
+    if keyword == "pattern":
         return _pattern_rule(path, error)
-    if rule == "minItems":
-        return "E-schema-value", "at least one entry", "add an entry or remove the key"
-    if rule in ("minLength", "maxLength"):
-        word = "at least" if rule == "minLength" else "at most"
+    if keyword == "minItems":
+        hint = "add an entry or remove the key"
+        return rules.SCHEMA_VALUE, "at least one entry", hint
+    if keyword in ("minLength", "maxLength"):
+        word = "at least" if keyword == "minLength" else "at most"
         expected = f"{word} {limit} character{'s' * (limit != 1)}"
-        return "E-schema-value", expected, f"write {expected}"
+        return rules.SCHEMA_VALUE, expected, f"write {expected}"
     low, high = error.schema.get("minimum"), error.schema.get("maximum")
     expected = f"{low} or more" if high is None else f"a number from {low} to {high}"
-    return "E-schema-value", expected, f"write {expected}"
+    return rules.SCHEMA_VALUE, expected, f"write {expected}"
 
 
-def _pattern_rule(path: DocumentPath, error: Broken) -> tuple[str, str, str]:
+def _pattern_rule(path: DocumentPath, error: Broken) -> tuple[Rule, str, str]:
     expected = str(error.schema["$comment"])
     if path[-1] not in _NAMING_KEYS:
-        return "E-schema-value", expected, f"write {expected}"
+        return rules.SCHEMA_VALUE, expected, f"write {expected}"
     if path[-1] == "name" and path[-3:-2] == ("inputParameters",):
-        return "S-parameter-name", expected, "rename it or use the observed rules"
+        return rules.PARAMETER_NAME, expected, "rename it or use the observed rules"
     plain = re.sub(r"[^a-zA-Z0-9]+", "-", error.instance).strip("-")
-    return "S-name", expected, f"rename it, such as '{plain}'" if plain else "name it"
+    return rules.NAME, expected, f"rename it, such as '{plain}'" if plain else "name it"
 
 
 def _type_hint(types: Sequence[str], value: JSON) -> str:
@@ -214,22 +246,6 @@ def _type_hint(types: Sequence[str], value: JSON) -> str:
     if isinstance(value, str) and value.strip().isdigit():
         return "remove the quotes"
     return f"write {_EXPECTED[types[0]]}"
-
-
-def without_consequences(found: Iterable[BrokenRule]) -> list[BrokenRule]:
-    """Drop keys that are only missing because they are there under a wrong name."""
-    findings = list(found)
-    misspelt = {
-        (finding.path[:-1], finding.about)
-        for finding in findings
-        if finding.code == "S-unknown-key" and finding.about
-    }
-    return [
-        finding
-        for finding in findings
-        if finding.code != "E-schema-missing"
-        or (finding.path, finding.about) not in misspelt
-    ]
 
 
 class PathOrder:
@@ -255,31 +271,20 @@ class PathOrder:
         return tuple(numbers)
 
 
-def problem_of(document: Document, finding: BrokenRule) -> Problem:
-    """Return a broken rule as a problem with its place."""
-    place = document.locate(finding.path, key=finding.at_key)
-    owner = _owner(document.data, finding)
-    return Problem(
-        code=finding.code,
-        severity="error",
-        message=f"{owner}: {finding.text}",
-        hint=finding.hint,
-        path="".join(f"/{_escaped(key)}" for key in finding.path),
-        line=place.line,
-        column=place.column,
-        file=place.file,
-    )
+def _owner(data: JSON, path: DocumentPath, *, is_of_key: bool) -> str:
+    """Return the path of the mapping that holds a place, and the name it bears.
 
-
-def _owner(data: JSON, finding: BrokenRule) -> str:
-    """Return the path of the mapping a finding is about, and the name it bears."""
-    path = finding.path
+    Args:
+        data: The whole data.
+        path: The place.
+        is_of_key: Whether the place is a key or value of that mapping; otherwise it is
+            the mapping.
+    """
     nodes = [data]
     for key in path:
         nodes.append(nodes[-1][key])
     depth = len(path)
-    about_a_value = finding.code not in ("E-schema-missing", "E-schema-choice")
-    if depth and (about_a_value or finding.at_key):
+    if depth and is_of_key:
         depth -= 1
         while depth and not isinstance(nodes[depth], dict):
             depth -= 1
@@ -311,10 +316,6 @@ def _human(path: Iterable[Key]) -> str:
         else:
             text += f"['{shorten(key, 40)}']"
     return text
-
-
-def _escaped(key: Key) -> str:
-    return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def _found(value: JSON, *, kind: bool = False, hide: bool = False) -> str:

@@ -8,12 +8,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from naftiko.document import rules
 from naftiko.document.document import Document
-from naftiko.errors import DocumentSyntaxError, Location, shorten
+from naftiko.errors import DocumentSyntaxError, Location, Related, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from naftiko.document.rules import Rule
     from naftiko.plain import JSON
 
     Events = Callable[[str], Iterator[Any]]
@@ -341,7 +343,7 @@ class Builder:
                     self._refuse(
                         at[0] + 1,
                         at[1] + 1,
-                        "E-yaml-encoding",
+                        rules.YAML_ENCODING,
                         "half of a surrogate pair is no character",
                         "write the character itself, or both halves",
                     )
@@ -375,7 +377,7 @@ class Builder:
         self._refuse(
             where.line + 1,
             where.column + 1,
-            "E-yaml-tag",
+            rules.YAML_TAG,
             f"the tag '{shown}' does not fit '{shorten(value)}'"
             if value is not None and tag.startswith(CORE_TAG) and short in _SCALAR_TAGS
             else f"the tag '{shown}' has no meaning here",
@@ -393,14 +395,14 @@ class Builder:
         line, column = at[0] + 1, at[1] + 1
         if value is NO_VALUE:
             why = "stands inside itself" if anchor in anchors else "is not defined"
-            self._refuse(line, column, "E-yaml-alias", f"the alias '*{anchor}' {why}")
+            self._refuse(line, column, rules.YAML_ALIAS, f"the alias '*{anchor}' {why}")
         size = self._sizes.get(anchor, 1)
         self._aliased += size
         if self._aliased > MAX_ALIASED:
             self._refuse(
                 line,
                 column,
-                "E-yaml-alias",
+                rules.YAML_ALIAS,
                 f"aliases stand for more than {MAX_ALIASED:,} nodes",
                 "write the values out",
             )
@@ -420,16 +422,17 @@ class Builder:
         self._refuse(
             at[0] + 1,
             at[1] + 1,
-            "E-yaml-duplicate-key",
-            f"the key '{shorten(key)}' stands here and in line {first.line}",
+            rules.YAML_DUPLICATE_KEY,
+            f"duplicate key '{shorten(key)}': first defined in line {first.line}",
             "keep one of them",
+            (Related("first defined here", "", first.line, first.column, self.name),),
         )
 
     def _bad_key(self, at: tuple[int, int]) -> NoReturn:
         self._refuse(
             at[0] + 1,
             at[1] + 1,
-            "E-yaml-key",
+            rules.YAML_KEY,
             "a mapping or a list is used as a key",
             'quote a template: "{{NAME}}"',
         )
@@ -438,13 +441,13 @@ class Builder:
         self._refuse(
             line,
             column,
-            "E-yaml-multiple",
+            rules.YAML_MULTIPLE,
             "a second document begins here",
             "keep one capability per file",
         )
 
     def _too_deep(self, line: int, column: int) -> NoReturn:
-        self._refuse(line, column, "E-yaml-depth", TOO_DEEP, BRACKETS_HINT)
+        self._refuse(line, column, rules.YAML_DEPTH, TOO_DEEP, BRACKETS_HINT)
 
     def _syntax_error(self, error: Any, text: str) -> NoReturn:
         mark = getattr(error, "problem_mark", None) or getattr(
@@ -466,20 +469,36 @@ class Builder:
             hint = 'quote a template: "{{NAME}}"'
         else:
             hint = "check the indentation and the quotes here and in the line above"
-        self._refuse(line, column, "E-yaml-syntax", message, hint)
+        self._refuse(line, column, rules.YAML_SYNTAX, message, hint)
 
     def _refuse(
-        self, line: int, column: int, code: str, message: str, hint: str = ""
+        self,
+        line: int,
+        column: int,
+        rule: Rule,
+        message: str,
+        hint: str = "",
+        related: tuple[Related, ...] = (),
     ) -> NoReturn:
-        refuse(self.name, line, column, code, message, hint)
+        refuse(self.name, line, column, rule, message, hint, related)
 
 
 def refuse(
-    name: str, line: int, column: int, code: str, message: str, hint: str = ""
+    name: str,
+    line: int,
+    column: int,
+    rule: Rule,
+    message: str,
+    hint: str = "",
+    related: tuple[Related, ...] = (),
 ) -> NoReturn:
-    """Raise the syntax error for a place in a text."""
+    """Raise the syntax error for a place in a text; line and column count from 1."""
     raise DocumentSyntaxError(
-        message, hint=hint, code=code, location=Location(name, line, column)
+        message,
+        hint=hint,
+        code=rule.code,
+        location=Location(name, line, column),
+        related=related,
     ) from None
 
 

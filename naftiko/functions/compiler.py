@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from naftiko.consumes.exchange import Decoders
+from naftiko.document import rules
 from naftiko.errors import (
     CallError,
     UnknownFunction,
@@ -26,6 +28,7 @@ from naftiko.functions.arguments import (
     target_of,
 )
 from naftiko.functions.injection import Injector, Target, value_at
+from naftiko.functions.mocks import compile_mock
 from naftiko.functions.plan import Plan, name_of
 from naftiko.functions.runs import (
     Lookup,
@@ -36,7 +39,7 @@ from naftiko.functions.runs import (
     simple_outcome,
 )
 from naftiko.functions.scripts import Scripting
-from naftiko.functions.shapes import compile_mock, compile_shape
+from naftiko.functions.shapes import compile_shape
 from naftiko.functions.steps import (
     CallStep,
     ScriptStep,
@@ -68,6 +71,7 @@ class Functions:
         operations: Its operations.
         scope: The variables that it binds.
         scripting: Runs script steps.
+        decoders: Read the responses of its operations.
     """
 
     def __init__(
@@ -77,11 +81,13 @@ class Functions:
         scope: Scope,
         *,
         scripting: Scripting | None = None,
+        decoders: Decoders | None = None,
     ) -> None:
         self._spec = spec
         self._operations = operations
         self._scope = scope
         self._scripting = scripting or Scripting()
+        self._decoders = Decoders() if decoders is None else decoders
         self._aggregates: dict[str, tuple[str, Function]] = {}
         self._doubled: set[str] = set()
         for namespace, functions in spec.aggregates:
@@ -151,6 +157,31 @@ class Functions:
             f"no exposed function is called '{shorten(name)}'", hint=hint
         )
 
+    def operations_of(self, plan: Plan) -> list[Operation]:
+        """Return the operations that a function calls, directly or by a reference."""
+        inner = self.operations_of(plan.inner) if plan.inner is not None else []
+        calls = (plan.function.call, *(step.call for step in plan.function.steps))
+        called = [self._operations.resolve(call) for call in calls if call]
+        return [operation for operation in called if operation is not None] + inner
+
+    def variables_of(self, plan: Plan) -> set[str]:
+        """Return the bind variables that a function uses.
+
+        They are those of the operations that it calls, and those in its `with` values.
+        """
+        used: set[str] = set()
+        for operation in self.operations_of(plan):
+            used |= {*operation.layout.variables, *operation.base_names}
+        at: Plan | None = plan
+        while at is not None:
+            function = at.function
+            injector = self._injector(function, "")
+            for with_ in (function.with_, *(step.with_ for step in function.steps)):
+                injector.compile(with_)
+            used |= injector.variables
+            at = at.inner
+        return used
+
     # --- compiling --------------------------------------------------------------------
 
     def _compile(
@@ -167,7 +198,7 @@ class Functions:
                 return self._compile_mock(function, exposes)
             raise UnresolvedCall(
                 f"the {function.kind} '{shorten(function.name)}' calls nothing",
-                code="U-unit-without-call",
+                code=rules.UNIT_WITHOUT_CALL.code,
                 hint="add `call: namespace.operation`",
             )
         except (CallError, TemplateError) as error:
@@ -181,7 +212,7 @@ class Functions:
             explained = self._operations.explain(call)
             raise UnresolvedCall(
                 f"'{shorten(call)}' names no operation: {explained.message}",
-                code=explained.code or "U-call-unresolved",
+                code=explained.code or rules.CALL_UNRESOLVED.code,
                 hint=explained.hint,
             )
         return operation
@@ -200,7 +231,8 @@ class Functions:
             if p.mapping
         }
         injector = self._injector(function, namespace)
-        target = Target(operation, function.with_ or {}, injector, mapped)
+        decoder = self._decoders[operation]
+        target = Target(operation, decoder, function.with_ or {}, injector, mapped)
         feed = Feed(operation, target.sources)
         arguments = arguments_of(function, (feed,), sources=injector.names)
         shape = compile_shape(function.outputs)
@@ -236,13 +268,13 @@ class Functions:
             hint = did_you_mean(ref, self._aggregates)
             raise UnresolvedCall(
                 f"no aggregate function is called '{shorten(ref)}'",
-                code="U-call-unresolved",
+                code=rules.CALL_UNRESOLVED.code,
                 hint=hint or f"declared: {names_of(self._aggregates)}",
             )
         if ref in self._doubled:
             raise UnresolvedCall(
                 f"several aggregate functions are called '{shorten(ref)}'",
-                code="U-operation-ambiguous",
+                code=rules.OPERATION_AMBIGUOUS.code,
                 hint="rename one of them",
             )
         if ref not in self._inner:
@@ -352,11 +384,13 @@ class Functions:
         if step.type == "call" and not step.call:
             raise UnresolvedCall(
                 f"the step '{shorten(name)}' calls nothing",
-                code="U-call-unresolved",
+                code=rules.CALL_UNRESOLVED.code,
                 hint="add `call: namespace.operation`",
             )
         if step.type == "call":
-            target = Target(self._resolve(step.call), step.with_, injector, {})
+            operation = self._resolve(step.call)
+            decoder = self._decoders[operation]
+            target = Target(operation, decoder, step.with_, injector, {})
             return CallStep(name, {*target.named, *target.passed}, target)
         if step.type == "lookup":
             return lookup_step(
@@ -374,7 +408,7 @@ class Functions:
             return ScriptStep(name, script, nodes, set(injector.names))
         raise CallError(
             f"step '{name}' has the unknown type '{shorten(step.type)}'",
-            code="U-step-type",
+            code=rules.STEP_TYPE.code,
             hint="a step is a call, a lookup or a script",
         )
 

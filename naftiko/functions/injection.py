@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
-from naftiko.consumes.exchange import Decoder
 from naftiko.expressions import (
     ABSENT,
     Ref,
@@ -26,6 +25,7 @@ from naftiko.functions.runs import Call, Lookup
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
     from naftiko.expressions import Scope
     from naftiko.functions.runs import Values
@@ -50,13 +50,19 @@ def value_at(values: Mapping[str, JSON], name: str) -> JSON:
 
 
 class Injector:
-    """Compile the values of one `with`, noting the names that they refer to."""
+    """Compile the values of one `with`, noting the names that they refer to.
+
+    Attributes:
+        names: The arguments and steps that the values refer to, in order.
+        variables: The bind variables that the values refer to.
+    """
 
     def __init__(self, namespace: str, scope: Scope, declared: frozenset[str]) -> None:
         self.namespace = namespace
         self.scope = scope
         self.declared = declared
         self.names: dict[str, None] = {}
+        self.variables: set[str] = set()
 
     def compile(self, value: JSON) -> Node:
         """Return a function that gives the value, or `ABSENT`."""
@@ -78,6 +84,7 @@ class Injector:
             self.names[source] = None
             return _argument(source)
         if value.startswith("env.") and is_upper(value[4:]):
+            self.variables.add(value[4:])
             return lambda values, look: look(value[4:])
         return self.text(value)
 
@@ -88,7 +95,9 @@ class Injector:
         except TemplateError:
             return lambda values, look: text
         for ref in refs(template):
-            if not ref.is_variable:
+            if ref.is_variable:
+                self.variables.add(ref.name)
+            else:
                 self.names[ref.name] = None
         if only := lone(template):
             name = only.name
@@ -136,12 +145,13 @@ class Target:
     def __init__(
         self,
         operation: Operation,
+        decoder: Decoder,
         with_: Mapping[str, JSON],
         injector: Injector,
         sources: Mapping[str, str],
     ) -> None:
         self.operation = operation
-        self.decoder = Decoder(operation)
+        self.decoder = decoder
         self.nodes = [(name, injector.compile(value)) for name, value in with_.items()]
         self.sources = {
             name: source_of(value, injector.namespace) or _lone_name(value, injector)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from naftiko.document import rules
 from naftiko.errors import ArgumentError, CallError, names_of
-from naftiko.functions.arguments import MISSING, fit, is_constant
+from naftiko.functions.arguments import MISSING, UNKNOWN, fit, is_constant
 from naftiko.functions.runs import Lookup, Run, Values, VariableOf
 from naftiko.functions.shapes import Shape
 
@@ -109,14 +110,13 @@ def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
     if wrong:
         said = "; ".join(f"'{w.name}' {w.reason}" for w in wrong)
         names = [p.name for p in plan.arguments]
+        missing = [w.name for w in wrong if w.kind == MISSING]
         raise ArgumentError(
             f"{plan.name}: {said}",
-            missing=[w.name for w in wrong if w.reason == MISSING],
-            unknown=[w.name for w in wrong if w.name not in names],
+            missing=missing,
+            unknown=[w.name for w in wrong if w.kind == UNKNOWN],
             takes=names,
-            code="U-argument-missing"
-            if any(w.reason == MISSING for w in wrong)
-            else "",
+            code=rules.ARGUMENT_MISSING.code if missing else "",
             hint=f"It takes: {names_of(names)}.",
         )
     return values

@@ -136,7 +136,7 @@ def checked(
         StatusError: Its status is outside 200 to 299. With a shape, `value` is what
             the outputs of the function find in the body, or `None`.
     """
-    if not 200 <= reply.response.status < 300:
+    if not reply.response.is_success:
         error = status_error(decoder.operation, *reply)
         if shape is not None:
             error.value = failed_value(decoder, reply, shape)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
 from naftiko.functions.injection import value_at
@@ -41,7 +42,7 @@ def step_path(text: str) -> StepPath:
     if not is_step_path(path):
         raise CallError(
             f"'{shorten(text)}' is not a step path",
-            code="U-step-path",
+            code=rules.STEP_PATH.code,
             hint=STEP_PATH_HINT,
         )
     name = path.removeprefix("$.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from naftiko.document import rules
 from naftiko.errors import did_you_mean, nearest, shorten
 from naftiko.plain import a_kind_of
 from naftiko.plain import text_of as _text
@@ -31,7 +32,7 @@ def read_authentication(
     if not isinstance(data, dict):
         # Nothing is sent unsigned because of how it was written.
         found.add(
-            "U-auth-incomplete",
+            rules.AUTH_INCOMPLETE,
             path,
             f"the authentication is {a_kind_of(data)}, not a mapping",
             "write a mapping with `type:`",
@@ -55,7 +56,7 @@ def read_authentication(
     # A missing type cannot be guessed: it is as unsupported as an unknown one.
     near = f"{did_you_mean(kind, SUPPORTED)} Or " if nearest(kind, SUPPORTED) else ""
     found.add(
-        "U-auth-unsupported",
+        rules.AUTH_UNSUPPORTED,
         (*path, "type") if written else path,
         f"authentication of type '{shorten(written)}' is not built in"
         if written
@@ -90,7 +91,7 @@ class _Reading:
         """Note a spelling outside the published one."""
         keys = ", ".join(key for key in self.data if key != "type")
         self.found.add(
-            "W-auth-shape",
+            rules.AUTH_SHAPE,
             self.path,
             f"authentication of type '{self.written}' written with {keys or 'no keys'}",
             hint,
@@ -134,7 +135,7 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
             reading.odd("the published rules have no place for a cookie; it is sent")
     if place not in _PLACES:
         found.add(
-            "U-auth-placement",
+            rules.AUTH_PLACEMENT,
             (*path, "placement" if data.get("placement") else "in"),
             f"an API key cannot be placed in '{place}'",
             "use `placement: header` or `placement: query`",
@@ -148,7 +149,7 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
     if text.startswith("AWS4-HMAC-SHA256"):
         where = [key for key in ("value", "token", "key") if data.get(key) == value]
         found.add(
-            "W-auth-shape",
+            rules.AUTH_SHAPE,
             (*path, where[0]),
             "a signature of one request is never right for another one",
             reading.signer,
@@ -203,7 +204,7 @@ def _several(
 
 def _incomplete(found: Findings, path: DocumentPath, kind: str, missing: str) -> None:
     found.add(
-        "U-auth-incomplete",
+        rules.AUTH_INCOMPLETE,
         path,
         f"authentication of type '{kind}' lacks {missing}",
         'add it, with a variable as the value: "{{NAME}}"',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from naftiko.document import rules
 from naftiko.errors import names_of, shorten
 from naftiko.masking import without_secrets
 
@@ -47,7 +48,7 @@ def read_base_uri(
     shown = shorten(without_secrets(text))
     if not text or _HOSTLESS.fullmatch(text):
         found.add(
-            "U-base-uri-missing",
+            rules.BASE_URI_MISSING,
             path if written else at,
             f"the base URI '{shown}' names no host" if text else "there is no base URI",
             "give one: base_uri='https://…' or --base-uri https://…",
@@ -55,7 +56,7 @@ def read_base_uri(
         return ""
     if text.startswith("//"):
         found.add(
-            "W-base-uri-scheme",
+            rules.BASE_URI_SCHEME,
             path,
             f"the base URI '{shown}' has no scheme; https is used",
             f"write `https:{shown}`",
@@ -67,7 +68,7 @@ def read_base_uri(
     if text[0] not in "{$[" and (not scheme or scheme[1].lower() not in _SCHEMES):
         what = f"scheme '{scheme[1]}'" if scheme else "no scheme"
         found.add(
-            "U-base-uri-not-http",
+            rules.BASE_URI_NOT_HTTP,
             path,
             f"the base URI '{shown}' has {what}: not an HTTP API",
             "write `https://…`, or give one: base_uri='https://…'",
@@ -76,7 +77,7 @@ def read_base_uri(
     if not re.search(r"[{}\[\]]", text) and "unix:" not in text and not is_web(text):
         more = [what for mark, what in _TOO_MUCH.items() if mark in text]
         found.add(
-            "U-base-uri-not-http",
+            rules.BASE_URI_NOT_HTTP,
             path,
             f"the base URI '{shown}' is not a host, a port and a"
             f" path{' alone: it holds ' + names_of(more) if more else ''}",
@@ -85,7 +86,7 @@ def read_base_uri(
         return ""
     if _PLACEHOLDER_HOST.match(text):
         found.add(
-            "W-base-uri-placeholder",
+            rules.BASE_URI_PLACEHOLDER,
             path,
             f"the base URI '{shown}' is a placeholder",
             "give the real one: base_uri='https://…' or --base-uri https://…",

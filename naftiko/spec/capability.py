@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from naftiko.document import rules
 from naftiko.errors import names_of, shorten
 from naftiko.plain import a_kind_of, kind_of, text_of
 from naftiko.spec.consumes import ConsumesReader
@@ -34,7 +35,7 @@ def refusal(data: JSON, found: Findings) -> bool:
     if not isinstance(data, dict):
         kind = "empty" if data is None else f"a {kind_of(data)}"
         found.add(
-            "E-not-a-capability",
+            rules.NOT_A_CAPABILITY,
             (),
             f"the document is {kind}, not a mapping",
             f"begin with `naftiko: {VERSION}` and `capability:`",
@@ -44,7 +45,7 @@ def refusal(data: JSON, found: Findings) -> bool:
     capability, shared = data.get("capability"), data.get("consumes")
     if not isinstance(version, (str, int, float)) and "ikanos" not in data:
         found.add(
-            "E-not-a-capability",
+            rules.NOT_A_CAPABILITY,
             (),
             _what_it_is(
                 data,
@@ -57,7 +58,7 @@ def refusal(data: JSON, found: Findings) -> bool:
         return True
     if "capability" not in data and "consumes" not in data:
         found.add(
-            "E-not-a-capability",
+            rules.NOT_A_CAPABILITY,
             (),
             _what_it_is(data, "neither `capability` nor `consumes`"),
             "a capability has a `capability` mapping with `consumes` or `exposes`",
@@ -66,7 +67,7 @@ def refusal(data: JSON, found: Findings) -> bool:
     if version not in (VERSION, *OLDER_VERSIONS):
         key = "naftiko" if version is not None else "ikanos"
         found.add(
-            "E-version-unsupported",
+            rules.VERSION_UNSUPPORTED,
             (key,),
             f"version '{shorten(data[key])}' ({key}) is not supported",
             f"supported: {', '.join((VERSION, *OLDER_VERSIONS))}",
@@ -75,7 +76,7 @@ def refusal(data: JSON, found: Findings) -> bool:
     holder: Any = capability if "capability" in data else data
     if "capability" in data and not isinstance(capability, dict):
         found.add(
-            "E-not-a-capability",
+            rules.NOT_A_CAPABILITY,
             ("capability",),
             f"`capability` is {a_kind_of(capability)}, not a mapping",
             "write `consumes:` or `exposes:` below it",
@@ -93,7 +94,10 @@ def refusal(data: JSON, found: Findings) -> bool:
         if shared is None and "tools" in holder and "exposes" in holder:
             return False
         found.add(
-            "E-nothing-to-run", at, "the capability consumes and exposes nothing", hint
+            rules.NOTHING_TO_RUN,
+            at,
+            "the capability consumes and exposes nothing",
+            hint,
         )
         return True
     return False
@@ -160,18 +164,18 @@ def read_capability(
     version = str(data.get("naftiko"))
     if version in OLDER_VERSIONS:
         found.add(
-            "W-version-older",
+            rules.VERSION_OLDER,
             ("naftiko",),
             f"version '{version}' is read as {VERSION}",
             f"write `naftiko: {VERSION}`",
         )
     for place in found.document.merges():
         found.add(
-            "W-yaml-merge",
+            rules.YAML_MERGE,
             place,
             "`<<` merges nothing: YAML 1.2 has no merge keys",
             "write the keys out",
-            key=True,
+            at_key=True,
         )
     at: DocumentPath = ("capability",) if "capability" in data else ()
     holder = data["capability"] if at else data
@@ -189,11 +193,11 @@ def read_capability(
     empty = [e for e in exposes if e.type == "mcp" and not e.functions]
     if strays and not empty:
         found.add(
-            "W-expose-empty",
+            rules.EXPOSE_EMPTY,
             (*at, "tools"),
             "`tools` directly below `capability` is not served",
             "move it below an adapter of type mcp, with a `call` for each tool",
-            key=True,
+            at_key=True,
         )
     return CapabilitySpec(
         version=version,
@@ -224,11 +228,11 @@ def _read_info(data: JSON, found: Findings) -> Info:
     label = data.get("label")
     if label is None and data.get("title") is None and data.get("name") is not None:
         found.add(
-            "W-info-label",
+            rules.INFO_LABEL,
             ("info", "name"),
             "`info.name` is read as the label",
             "write `label`",
-            key=True,
+            at_key=True,
         )
     for key in ("title", "name"):
         label = data.get(key) if label is None else label

@@ -11,6 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from naftiko.document import rules
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.http import BODY_METHODS
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
+    from naftiko.document.rules import Rule
     from naftiko.plain import JSON, DocumentPath
 
     _Placed = tuple[DocumentPath, Mapping[str, JSON]]
@@ -112,7 +114,7 @@ class ConsumesReader:
             alike = " identical" if len(seen) == 1 else ""
             shown = shorten(namespace)
             self.found.add(
-                "W-namespace-duplicate",
+                rules.NAMESPACE_DUPLICATE,
                 (*group[1][0], "namespace"),
                 f"{len(group)}{alike} adapters have the namespace '{shown}'",
                 "keep one of them" if alike else "give each adapter its own name",
@@ -136,7 +138,7 @@ class ConsumesReader:
         namespace = text_of(entry.get("namespace")) or f"consumes-{at[-1]}"
         if not _KEBAB.fullmatch(namespace):
             found.add(
-                "W-namespace-name",
+                rules.NAMESPACE_NAME,
                 (*at, "namespace"),
                 f"the namespace '{shorten(namespace)}' is not letters, digits and '-'",
                 "rename it, here and in every `call`",
@@ -165,7 +167,7 @@ class ConsumesReader:
         resources = list(found.mappings(data, path))
         absolute = _is_absolute(resources)
         base_path = _ORIGIN.sub("", consumes.base_uri).rstrip("/")
-        noted: set[str] = set()
+        noted: set[Rule] = set()
         for at, entry in resources:
             resource = self._resource(entry, at)
             for where, operation in found.mappings(
@@ -173,23 +175,23 @@ class ConsumesReader:
             ):
                 own = text_of(operation.get("path"))
                 path_at = (*where, "path") if own else (*at, "path")
-                if own and "W-operation-path" not in noted:
-                    noted.add("W-operation-path")
+                if own and rules.OPERATION_PATH not in noted:
+                    noted.add(rules.OPERATION_PATH)
                     how = (
                         "the whole" if absolute else "a continuation of the resource's"
                     )
                     found.add(
-                        "W-operation-path",
+                        rules.OPERATION_PATH,
                         path_at,
                         f"operations carry a `path`, read here as {how} path",
                         "make each path a resource of its own",
                     )
                 full = own if own and absolute else join_path(resource.path, own)
                 repeats = base_path and _begins("/" + full.lstrip("/"), base_path)
-                if repeats and "W-path-repeats-base" not in noted:
-                    noted.add("W-path-repeats-base")
+                if repeats and rules.PATH_REPEATS_BASE not in noted:
+                    noted.add(rules.PATH_REPEATS_BASE)
                     found.add(
-                        "W-path-repeats-base",
+                        rules.PATH_REPEATS_BASE,
                         path_at,
                         f"the path repeats '{shorten(base_path)}' of the base URI",
                         "remove it from one of them; it is sent twice",
@@ -203,7 +205,7 @@ class ConsumesReader:
             if _DATE.fullmatch(name):
                 what = "is a date"
             self.found.add(
-                "W-resource-name",
+                rules.RESOURCE_NAME,
                 (*at, "name") if "name" in entry else at,
                 f"the resource name '{shorten(name)}' {what}"
                 if name
@@ -238,7 +240,7 @@ class ConsumesReader:
             return
         if not _KEBAB.fullmatch(name):
             found.add(
-                "S-name",
+                rules.NAME,
                 (*at, name_key),
                 f"the operation name '{shorten(name)}' is not letters, digits and '-'",
                 "rename it, here and in every `call`",
@@ -253,7 +255,7 @@ class ConsumesReader:
             return
         if method not in PUBLISHED_METHODS:
             found.add(
-                "S-method",
+                rules.METHOD_UNPUBLISHED,
                 (*at, "method"),
                 f"the method '{shorten(method)}' is not in the published rules",
                 did_you_mean(method, PUBLISHED_METHODS)
@@ -266,7 +268,7 @@ class ConsumesReader:
         raw_format = text_of(entry.get("outputRawFormat")) or "json"
         if raw_format.lower() in ("text", "binary"):
             found.add(
-                "W-output-format",
+                rules.OUTPUT_FORMAT_UNPUBLISHED,
                 (*at, "outputRawFormat"),
                 f"`outputRawFormat: {raw_format}` is not in the published rules",
                 "it is read as meant; remove it to pass the published rules",
@@ -302,7 +304,7 @@ class ConsumesReader:
             placed = f"{{{parameter.name}}}" in url_path
             if (parameter.in_, parameter.type) == ("query", "object") and not placed:
                 self.found.add(
-                    "W-parameter-value",
+                    rules.PARAMETER_VALUE,
                     (*parameter.path, "type"),
                     f"'{shorten(parameter.name)}' is an object in the query; it is sent"
                     " as compact JSON",
@@ -316,7 +318,7 @@ class ConsumesReader:
         name, sign, value = fragment.partition("=")
         is_header = bool(sign) and name.lower() == "x-amz-target"
         self.found.add(
-            "W-path-fragment",
+            rules.PATH_FRAGMENT,
             at,
             f"'#{shorten(fragment)}' in the path is no part of a URL and "
             + (f"sent as the header {name}: {value}" if is_header else "not sent"),
@@ -359,7 +361,7 @@ class ConsumesReader:
         published = written in _PUBLISHED_BODIES
         if not kind:
             self.found.unknown(
-                "U-body-type",
+                rules.BODY_TYPE,
                 (*where, "type"),
                 f"the body type '{shorten(written)}' is not known",
                 written,
@@ -368,7 +370,7 @@ class ConsumesReader:
             return Body("unknown", "", None, path=where)
         if not published:
             self.found.add(
-                "W-body-type",
+                rules.BODY_TYPE_SPELLING,
                 (*where, "type"),
                 f"the body type '{shorten(written)}' is read as {content_type}",
                 f"use one of {names_of(_PUBLISHED_BODIES)}",
@@ -377,14 +379,14 @@ class ConsumesReader:
         if kind in ("text", "binary") and isinstance(template, dict):
             if len(template) > 1:
                 self.found.add(
-                    "U-body-type",
+                    rules.BODY_TYPE,
                     (*where, "data"),
                     f"a {shorten(written)} body is one text, not {len(template)}",
                     "write `data` as a text",
                 )
             elif published:
                 self.found.add(
-                    "W-body-data",
+                    rules.BODY_DATA,
                     (*where, "data"),
                     f"a {written} body is a text; its one value is taken",
                     "write `data` as a text",
@@ -442,7 +444,7 @@ def _read_inputs(
         required = entry.get("required") is True or in_ == "path"
         if not name:
             found.add(
-                "U-parameter-nameless",
+                rules.PARAMETER_NAMELESS,
                 at,
                 "a parameter without a name is left out",
                 "add `name:`",
@@ -451,7 +453,7 @@ def _read_inputs(
             continue
         if in_ and in_ not in _PLACES:
             found.unknown(
-                "U-parameter-place",
+                rules.PARAMETER_PLACE,
                 (*at, "in"),
                 f"the parameter '{shorten(name)}' has an unknown place,"
                 f" '{shorten(in_)}'",
@@ -463,7 +465,7 @@ def _read_inputs(
         value = entry.get(value_key)
         if isinstance(value, (dict, list)):
             found.add(
-                "W-parameter-value",
+                rules.PARAMETER_VALUE,
                 (*at, value_key),
                 f"the value of '{shorten(name)}' is {a_kind_of(value)}; its texts are"
                 " rendered",

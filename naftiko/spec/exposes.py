@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from naftiko.document import rules
 from naftiko.errors import shorten
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
 from naftiko.spec.model import (
@@ -54,7 +55,7 @@ def read_exposes(
         kind = text_of(entry.get("type"))
         if kind not in readers:
             found.unknown(
-                "U-expose-type",
+                rules.EXPOSE_TYPE,
                 (*at, "type") if "type" in entry else at,
                 f"an adapter of type '{shorten(kind)}' cannot be served"
                 if kind
@@ -69,7 +70,7 @@ def read_exposes(
         transport = text_of(entry.get("transport"))
         if port is None and transport != "stdio":
             found.add(
-                "W-port-missing",
+                rules.PORT_MISSING,
                 at,
                 f"the {kind} adapter '{shorten(namespace)}' has no port",
                 "add `port:`",
@@ -107,7 +108,7 @@ def _note_empty(
     hint = f"add {lacking}, or remove the adapter"
     if empty and strays and kind == "mcp":
         hint = "move `capability.tools` below it, with a `call` for each tool"
-    found.add("W-expose-empty", at, f"the {kind} adapter has no {lacking}", hint)
+    found.add(rules.EXPOSE_EMPTY, at, f"the {kind} adapter has no {lacking}", hint)
 
 
 def _links(entry: Mapping[str, JSON], at: DocumentPath) -> Iterator[Link]:
@@ -156,7 +157,7 @@ def _rest_functions(
             own = text_of(unit.get("path"))
             if own:
                 found.add(
-                    "W-operation-path",
+                    rules.OPERATION_PATH,
                     (*here, "path"),
                     "the `path` of a REST operation continues the resource's",
                     "make it a resource of its own",
@@ -200,7 +201,7 @@ def _note_shape(
 ) -> None:
     has = "has a `call` of its own" if "call" in unit else "belongs to no skill"
     found.add(
-        "W-skill-shape",
+        rules.SKILL_SHAPE,
         at,
         f"{what} '{shorten(text_of(unit.get('name')))}' {has}",
         "declare an MCP tool, and refer to it with `from` in the tools of a skill",
@@ -280,7 +281,7 @@ def _inputs(
         name = text_of(entry.get("name"))
         if not name:
             found.add(
-                "U-parameter-nameless",
+                rules.PARAMETER_NAMELESS,
                 where,
                 "a parameter without a name is left out",
                 "add `name:`",

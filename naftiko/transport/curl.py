@@ -1,8 +1,15 @@
-"""A request as a `curl` command for a POSIX shell, variables left to the shell."""
+"""A request becomes a `curl` command for a POSIX shell, which fills in the variables.
+
+    POST http://h/x, Authorization: Bearer $TOKEN, {"a": 1}
+    ->  curl http://h/x --header "Authorization: Bearer ${TOKEN}" --data-raw '{"a": 1}'
+
+This module must not know how a request is built or sent.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
@@ -17,7 +24,6 @@ class Sendable(Protocol):
     headers: Any
     body: Any
     socket: str
-    auth: Any
 
     def mark(self, text: str) -> str:
         """Return a text with a marker for every secret."""
@@ -31,8 +37,15 @@ _HIDDEN = ("user-agent", "accept-encoding")
 _BODILESS = ("GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT")
 
 
-def curl_command(request: Sendable) -> str:
-    """Return the command; a request with markers gives one with `$NAME`s."""
+def curl_command(request: Sendable, login: Sequence[str] = ()) -> str:
+    """Return the command; a request with markers gives one with `$NAME`s.
+
+        GET http://h/x, Accept: a/b  ->  curl http://h/x --header 'Accept: a/b'
+
+    Args:
+        request: What the command sends.
+        login: Options that sign in, not quoted yet.
+    """
     words: list[str] = ["curl"]
     if request.method == "HEAD":
         words.append("--head")
@@ -50,21 +63,19 @@ def curl_command(request: Sendable) -> str:
     words.append(shell_word(url))
     for pair in secret_query:
         words += ["--url-query", shell_word(pair)]
-    login = None
+    basic = None
     for name, value in request.headers.items():
         if name.lower() in _HIDDEN:
             continue
         if name.lower() == "authorization" and value.startswith(LOGIN):
-            login = value.removeprefix(LOGIN)
+            basic = value.removeprefix(LOGIN)
             continue
         # `Name;` is how curl sends a header without a value.
         text = f"{name}: {request.mark(value)}" if value else f"{name};"
         words += ["--header", shell_word(text)]
-    if login is not None:
-        words += ["--user", shell_word(login)]
-    elif type(request.auth).__name__ == "DigestLogin":
-        login = f"{request.auth.username}:{request.auth.password}"
-        words += ["--digest", "--user", shell_word(request.mark(login))]
+    if basic is not None:
+        words += ["--user", shell_word(basic)]
+    words += [shell_word(request.mark(word)) for word in login]
     before, body = _body_words(request)
     if request.body is None and request.method not in _BODILESS:
         words += ["--header", "'Content-Length: 0'"]

@@ -7,7 +7,7 @@ This module must not know responses.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 #: The bytes that come out at once; `br` may give a few more.
@@ -80,6 +80,23 @@ def unpacker_of(encoding: str | None) -> Unpacker | None:
     names = [name.strip().lower() for name in encoding.split(",")]
     known = [name for name in names if name in _UNPACKERS]
     return Unpacker(known) if known else None
+
+
+def unpacked(encoding: str | None, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks of a body with its `Content-Encoding` undone.
+
+    "gzip", chunks of compressed bytes  ->  the bytes, about `PIECE` at once
+
+    Raises:
+        Damaged: It is not what the encoding says, or is truncated.
+    """
+    unpacker = unpacker_of(encoding)
+    if unpacker is None:
+        yield from chunks
+        return
+    for chunk in chunks:
+        yield from unpacker.feed(chunk)
+    unpacker.end()
 
 
 class _Zlib:

@@ -101,7 +101,8 @@ def failed(
     reason = _reason(error)
     kind = RequestTimeout if timed_out else TransportError
     where = request.mask(request.socket) or request.shown_url
-    if url and url != request.url:
+    is_redirected = bool(url) and url != request.url
+    if is_redirected:
         where += f", redirected to {shorten(request.mask(url))}"
     hint = ""
     if isinstance(error, FileNotFoundError) and error.filename:
@@ -115,8 +116,11 @@ def failed(
         hint = "timeout= or --timeout SECONDS waits longer"
     elif what == "no connection":
         hint = "is the server running there? base_uri= or --base-uri leads elsewhere"
+    said = f"{what} ({reason})" if reason else what
     return kind(
-        f"{request.method} {where}: {what}{f' ({reason})' if reason else ''}",
+        f"{request.method} {where}: {said}",
+        reason=said,
+        is_redirected=is_redirected,
         request=request,
         hint=hint,
     )

@@ -1,10 +1,12 @@
-"""`HttpTransport`: requests over pooled connections of `requests`.
+"""`HttpTransport`: requests over pooled connections of `urllib3` and `requests`.
 
-What `requests` works out again for every call (proxies, netrc, TLS settings, headers)
-is worked out once per origin. Then there are two ways: straight to the pool that the
-adapter of `requests` gives, or through `requests`, for what only it can do: signers,
-proxies, cookies. A connection that died in the pool is replaced here; what a redirect
-asks for is decided in `hops`. It must not know operations.
+    Request ──► redirects ──► sign-in ──► pool of urllib3, or an adapter of requests
+
+`requests` works out proxies, `.netrc`, TLS settings and headers again for every call;
+this module does so once per origin. A request goes straight to the connection pool of
+`urllib3`. It goes through `requests` only for foreign signers (`AuthBase`), proxies and
+cookies. A pooled connection that the server has closed is replaced here; `redirects`
+decides which request a redirect asks for. This module must not know operations.
 """
 
 from __future__ import annotations
@@ -31,11 +33,10 @@ from urllib3.util import Timeout as Timeouts
 
 from naftiko.errors import CallError, TransportError
 from naftiko.http import IDEMPOTENT_METHODS
-from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES
-from naftiko.transport.encodings import Damaged, unpacker_of
+from naftiko.transport.encodings import Damaged, unpacked
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.failures import failure, is_dead
-from naftiko.transport.messages import Headers, Request, Response
+from naftiko.transport.messages import Headers, Request, Response, SignIn
 from naftiko.transport.patched_urllib3 import (
     SocketAdapter,
     WebAdapter,
@@ -48,7 +49,7 @@ from naftiko.transport.redirects import (
     damaged,
     too_large,
 )
-from naftiko.transport.streams import StreamedResponse
+from naftiko.transport.streams import CHUNK, MAX_RESPONSE_BYTES, StreamedResponse
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -62,8 +63,8 @@ _NO_RETRIES = Retry(False, redirect=False)
 _log = logging.getLogger("naftiko")
 
 
-class _KnownOrigin(NamedTuple):
-    """What is known about an origin before any call; no pool when behind a proxy."""
+class _OriginPool(NamedTuple):
+    """An origin and the settings of its connections; no pool when behind a proxy."""
 
     adapter: WebAdapter
     pool: HTTPConnectionPool | None
@@ -73,8 +74,8 @@ class _KnownOrigin(NamedTuple):
     netrc: AuthBase | None
 
 
-class _Opened(NamedTuple):
-    """A response before its body is read; `body` is what a signer has read of it."""
+class _OpenResponse(NamedTuple):
+    """A response whose body is not read yet; `body` is set if a signer has read it."""
 
     raw: BaseHTTPResponse
     url: str
@@ -114,7 +115,7 @@ class HttpTransport:
         self._pool_size = pool_size
         self._web = WebAdapter(_MOST_ROUTES, pool_size)
         self._sockets: dict[str, SocketAdapter] = {}
-        self._routes: dict[tuple[bool, str, str], _KnownOrigin] = {}
+        self._routes: dict[tuple[bool, str, str], _OriginPool] = {}
         self._lock = threading.Lock()
         #: One jar for each origin: cookies know no port, and are credentials.
         self._cookies: dict[str, RequestsCookieJar] = {}
@@ -141,9 +142,9 @@ class HttpTransport:
             hop: Where redirects have led already; by default nowhere.
         """
         started = time.perf_counter()
-        answer = self._open(hop or RedirectedRequest(request), timeout)
-        body = self._read(request, answer)
-        raw = answer.raw
+        opened = self._open(hop or RedirectedRequest(request), timeout)
+        body = self._read(request, opened)
+        raw = opened.raw
         if _log.isEnabledFor(logging.DEBUG):
             took = (time.perf_counter() - started) * 1000
             _log.debug(
@@ -155,7 +156,7 @@ class HttpTransport:
             _headers_of(raw),
             body,
             reason=raw.reason or "",
-            url=request.mask(answer.url),
+            url=request.mask(opened.url),
         )
 
     def stream(
@@ -174,13 +175,13 @@ class HttpTransport:
             hop: Where redirects have led already; by default nowhere.
             decode: Undo a `Content-Encoding`; otherwise the body is what was sent.
         """
-        answer = self._open(hop or RedirectedRequest(request), timeout)
-        raw = answer.raw
+        opened = self._open(hop or RedirectedRequest(request), timeout)
+        raw = opened.raw
         return StreamedResponse(
             request,
             raw.status,
             _headers_of(raw),
-            lambda size: _chunks(answer, request, size, decode=decode),
+            lambda size: _chunks(opened, request, size, decode=decode),
             reason=raw.reason or "",
             pairs=tuple(raw.headers.iteritems()),
             close=lambda: _end(raw),
@@ -197,22 +198,19 @@ class HttpTransport:
 
     # --- one exchange, redirects included -------------------------------------------
 
-    def _open(self, hop: RedirectedRequest, timeout: Timeout) -> _Opened:
+    def _open(self, hop: RedirectedRequest, timeout: Timeout) -> _OpenResponse:
         while True:
-            answer = self._exchange(hop, timeout)
-            raw = answer.raw
+            opened = self._exchange(hop, timeout)
+            raw = opened.raw
             if raw.status not in REDIRECTS or not self._follow_redirects:
-                return answer
+                return opened
             location = raw.headers.get("Location")
             if not location:
-                return answer
-            # The connection can be used again once a small body is read.
-            with suppress(HTTPError, OSError):
-                _ = raw.read() if _is_small(raw) else None
-            _end(raw)
+                return opened
+            _finish(raw)
             hop = hop.next(raw.status, location)
 
-    def _exchange(self, hop: RedirectedRequest, timeout: Timeout) -> _Opened:
+    def _exchange(self, hop: RedirectedRequest, timeout: Timeout) -> _OpenResponse:
         # What `requests` raises is an `OSError`.
         try:
             route = self._route(hop)
@@ -232,19 +230,49 @@ class HttpTransport:
             hop.close()
 
     def _send(
-        self, hop: RedirectedRequest, route: _KnownOrigin, timeout: Timeout
-    ) -> _Opened:
-        """Send a request straight, unless it needs what only `requests` can do."""
+        self, hop: RedirectedRequest, route: _OriginPool, timeout: Timeout
+    ) -> _OpenResponse:
+        """Send a request, signed in; redirects are not followed here."""
         auth = hop.auth
         if auth is None and not hop.request.is_identified:
             auth = route.netrc
+        if isinstance(auth, SignIn):
+            return self._sign_in(hop, auth, route, timeout)
+        return self._send_once(hop, route, auth, timeout)
+
+    def _sign_in(
+        self,
+        hop: RedirectedRequest,
+        login: SignIn,
+        route: _OriginPool,
+        timeout: Timeout,
+    ) -> _OpenResponse:
+        """Send the requests that a login asks for; return the last response."""
+        attempts = login.attempts(hop.as_request())
+        request = next(attempts)
+        while True:
+            attempt = hop.with_headers(request.headers)
+            opened = self._send_once(attempt, route, None, timeout)
+            raw = opened.raw
+            try:
+                request = attempts.send(Response(raw.status, _headers_of(raw)))
+            except StopIteration:
+                return opened
+            if not hop.rewind():
+                return opened  # the body can be read once, and has been
+            _finish(raw)
+
+    def _send_once(
+        self, hop: RedirectedRequest, route: _OriginPool, auth: Any, timeout: Timeout
+    ) -> _OpenResponse:
+        """Send a request straight, unless only `requests` can send it."""
         if auth is None and route.pool is not None and hop.origin not in self._cookies:
             return self._send_straight(hop, route.pool, timeout)
         return self._send_through_requests(hop, route, auth, timeout)
 
     def _send_straight(
         self, hop: RedirectedRequest, pool: HTTPConnectionPool, timeout: Timeout
-    ) -> _Opened:
+    ) -> _OpenResponse:
         headers = _wire_headers(hop)
         headers.target = hop.target
         raw = pool.urlopen(
@@ -258,16 +286,16 @@ class HttpTransport:
             timeout=_timeouts(timeout),
             preload_content=False,
             decode_content=False,
-            # A body whose length nobody knows.
+            # A body of unknown length.
             chunked=hop.content is not None and "Content-Length" not in headers,
         )
         if "set-cookie" in raw.headers:
             self._keep_cookies(hop, _prepared(hop), raw)
-        return _Opened(raw, hop.url)
+        return _OpenResponse(raw, hop.url)
 
     def _send_through_requests(
-        self, hop: RedirectedRequest, route: _KnownOrigin, auth: Any, timeout: Timeout
-    ) -> _Opened:
+        self, hop: RedirectedRequest, route: _OriginPool, auth: Any, timeout: Timeout
+    ) -> _OpenResponse:
         prepared = self._signed(hop, auth)
         settings: Any = {
             "stream": True,
@@ -284,16 +312,16 @@ class HttpTransport:
                     "response", prepared.hooks, response, **settings
                 )
                 opened.pop_all()
-        for answer in (*response.history, response):
-            if "set-cookie" in answer.headers:
-                self._keep_cookies(hop, prepared, answer.raw)
+        for received in (*response.history, response):
+            if "set-cookie" in received.headers:
+                self._keep_cookies(hop, prepared, received.raw)
         body = response.content if response._content_consumed else None
-        return _Opened(response.raw, response.url, body)
+        return _OpenResponse(response.raw, response.url, body)
 
     def _keep_cookies(
         self, hop: RedirectedRequest, prepared: PreparedRequest, raw: Any
     ) -> None:
-        # A socket file is called `localhost`, which is somebody else.
+        # The URL of a socket file says `localhost`, which is another server.
         if not hop.request.socket:
             jar = self._cookies.setdefault(hop.origin, RequestsCookieJar())
             extract_cookies_to_jar(  # type: ignore[no-untyped-call]
@@ -301,7 +329,7 @@ class HttpTransport:
             )
 
     def _signed(self, hop: RedirectedRequest, auth: Any) -> PreparedRequest:
-        """Return a request with its cookies and what a signer adds."""
+        """Return a request with its cookies, signed by a signer of `requests`."""
         prepared = _prepared(hop)
         jar = None if hop.request.socket else self._cookies.get(hop.origin)
         if jar is not None:
@@ -320,7 +348,7 @@ class HttpTransport:
                 prepared.prepare_content_length(prepared.body)
         return prepared
 
-    def _route(self, hop: RedirectedRequest) -> _KnownOrigin:
+    def _route(self, hop: RedirectedRequest) -> _OriginPool:
         key = (
             hop.is_first_origin,
             hop.request.socket if hop.is_first_origin else "",
@@ -334,32 +362,32 @@ class HttpTransport:
                 route = self._routes[key] = self._new_route(*key)
         return route
 
-    def _new_route(self, is_first_origin: bool, path: str, origin: str) -> _KnownOrigin:
+    def _new_route(self, is_first_origin: bool, path: str, origin: str) -> _OriginPool:
         if path:
             adapter = self._sockets.setdefault(
                 path, SocketAdapter(path, self._pool_size)
             )
-            return _KnownOrigin(adapter, adapter.socket_pool, False, None, {}, None)
-        found = self._settings.around(origin, is_first_origin=is_first_origin)
+            return _OriginPool(adapter, adapter.socket_pool, False, None, {}, None)
+        around = self._settings.around(origin, is_first_origin=is_first_origin)
         pool = None
-        if not found.proxy:
-            pool = self._web.pool(origin, found.verify, found.cert)
-        login = requests.auth.HTTPBasicAuth(*found.login) if found.login else None
-        return _KnownOrigin(
-            self._web, pool, found.verify, found.cert, found.proxies, login
+        if not around.proxy:
+            pool = self._web.pool(origin, around.verify, around.cert)
+        login = requests.auth.HTTPBasicAuth(*around.login) if around.login else None
+        return _OriginPool(
+            self._web, pool, around.verify, around.cert, around.proxies, login
         )
 
-    def _read(self, request: Request, answer: _Opened) -> bytes:
+    def _read(self, request: Request, opened: _OpenResponse) -> bytes:
         limit = self._max_bytes
-        raw: Any = answer.raw
+        raw: Any = opened.raw
         try:
-            if answer.body is not None:
-                if len(answer.body) > limit:
+            if opened.body is not None:
+                if len(opened.body) > limit:
                     raise too_large(request, limit)
-                return answer.body
+                return opened.body
             if request.method == "HEAD":
-                return bytes(raw.read())  # nothing, and the connection is free again
-            # What the headers say only counts when the connection goes by it.
+                return bytes(raw.read())  # empty, and the connection is free again
+            # The length that `http.client` goes by; a `Content-Length` may be ignored.
             length = raw.length_remaining
             if length is not None:
                 if length > limit:
@@ -368,7 +396,8 @@ class HttpTransport:
                     return bytes(raw.read())
             chunks, size = [], 0
             arriving = iter(lambda: raw.read(CHUNK, decode_content=False), b"")
-            for chunk in _unpacked(raw, arriving):
+            # Not by `urllib3`, which would accept a truncated body.
+            for chunk in unpacked(raw.headers.get("Content-Encoding"), arriving):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
@@ -383,7 +412,7 @@ class HttpTransport:
 
 
 def _wire_headers(hop: RedirectedRequest) -> WireHeaders:
-    """Return the headers that go with the body of a hop that is open."""
+    """Return the headers that are sent with the body of an open hop."""
     headers = WireHeaders(hop.headers)
     headers.mask = hop.request.mask
     if hop.length is not None and "Transfer-Encoding" not in headers:
@@ -407,22 +436,22 @@ def _timeouts(timeout: Timeout) -> Timeouts:
 
 
 def _headers_of(raw: BaseHTTPResponse) -> Headers:
-    """Return headers, those that came several times joined."""
+    """Return the headers of a response; the values of a repeated name are joined."""
     return Headers({name: raw.headers[name] for name in raw.headers})
 
 
 def _chunks(
-    answer: _Opened, request: Request, size: int, *, decode: bool
+    opened: _OpenResponse, request: Request, size: int, *, decode: bool
 ) -> Iterator[bytes]:
     """Yield the body of a response as it arrives, at most `size` bytes at once."""
-    raw: Any = answer.raw
+    raw: Any = opened.raw
     try:
-        if answer.body is not None:
-            chunks: Iterator[bytes] = iter([answer.body])
+        if opened.body is not None:
+            chunks: Iterator[bytes] = iter([opened.body])
         else:
             chunks = iter(lambda: raw.read1(size, decode_content=False), b"")
             if decode:
-                chunks = _unpacked(raw, chunks)
+                chunks = unpacked(raw.headers.get("Content-Encoding"), chunks)
         for chunk in chunks:
             for begin in range(0, len(chunk), size):
                 yield chunk[begin : begin + size]
@@ -432,19 +461,15 @@ def _chunks(
         raise failure(error, request, reading=True) from None
 
 
-def _unpacked(raw: BaseHTTPResponse, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Undo the encoding of a body; `urllib3` would take half of one for the whole."""
-    unpacker = unpacker_of(raw.headers.get("Content-Encoding"))
-    if unpacker is None:
-        yield from chunks
-        return
-    for chunk in chunks:
-        yield from unpacker.feed(chunk)
-    unpacker.end()
+def _finish(raw: BaseHTTPResponse) -> None:
+    """End a response that is not needed; a small body frees its connection."""
+    with suppress(HTTPError, OSError):
+        _ = raw.read() if _is_small(raw) else None
+    _end(raw)
 
 
 def _end(raw: BaseHTTPResponse) -> None:
-    """Give the connection back; one with something left to read is closed."""
+    """Give the connection back; one with unread bytes is closed."""
     raw.close()
     raw.release_conn()
 
@@ -460,15 +485,18 @@ def _is_small(raw: Any) -> bool:
 
 @contextmanager
 def _signing(hop: RedirectedRequest, auth: Any) -> Iterator[None]:
-    """Say whose fault it is when a signer fails; it may be anybody's code."""
+    """Name the signer when it fails: it may come from any package."""
     try:
         yield
     except (CallError, HTTPError, OSError):
         raise
     except Exception as error:
         request = hop.request
+        reason = (
+            f"the signer '{type(auth).__name__}' failed with {type(error).__name__}"
+        )
         raise TransportError(
-            f"{request.method} {request.shown_url}: the signer"
-            f" '{type(auth).__name__}' failed with {type(error).__name__}",
+            f"{request.method} {request.shown_url}: {reason}",
+            reason=reason,
             request=request,
         ) from error

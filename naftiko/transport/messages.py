@@ -1,13 +1,22 @@
 """`Request` and `Response`: plain values, tied to no HTTP library.
 
-A request knows which texts in it are secret, so that nothing that prints one can show
-them. This module must not know how either is built or sent.
+A request knows which texts in it are secret, so its representations can mask them.
+`SignIn` is a login that takes several requests. This module must not know how a request
+is built or sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import (
+    Generator,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+)
+from copy import copy
+from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from naftiko.errors import shorten
 from naftiko.http import charset_of
@@ -69,6 +78,31 @@ class Headers(MutableMapping[str, str]):
         return f"Headers({shown!r})"
 
 
+@runtime_checkable
+class SignIn(Protocol):
+    """A login that may take several requests, such as the answer to a challenge.
+
+    It knows no HTTP library: whatever sends requests can drive it.
+
+        request ──► attempts() ──► request as it is sent first
+        its response (401) ──► ──► the same request with credentials
+        its response (200) ──► ──► end: this response is the one that counts
+    """
+
+    def attempts(self, request: Request) -> Generator[Request, Response, None]:
+        """Yield the requests to send, at least one.
+
+        The generator is sent the head of the response to each request (status and
+        headers, no body). The response to the last request is the one that counts.
+        Only the headers of the yielded requests may differ from `request`.
+        """
+        ...
+
+    def curl_words(self) -> tuple[str, ...]:
+        """Return the options of `curl` that sign in the same way, not quoted."""
+        ...
+
+
 class Request:
     """One HTTP request, complete.
 
@@ -77,9 +111,9 @@ class Request:
         url: The absolute URL; `http://localhost/…` for a Unix socket.
         headers: Without those that the connection adds (`Host`, `Content-Length`).
         body: Bytes, a path or an open binary file that is read while sending, `None`;
-            for a server also what gives bytes asynchronously.
+            for an asynchronous transport also an asynchronous iterable of bytes.
         socket: Path of the Unix socket to connect to, or an empty text.
-        auth: Answers a challenge or signs the request, or `None`.
+        auth: Signs the request: a `SignIn`, an `AuthBase` of `requests`, or `None`.
         is_identified: Whether it carries credentials already, in any place.
         secrets: The values that no representation of the request shows.
         credentials: Those of them that identify the caller, and that no other origin
@@ -100,7 +134,7 @@ class Request:
         body: bytes | IO[bytes] | Path | AsyncIterable[bytes] | None = None,
         *,
         socket: str = "",
-        auth: AuthBase | None = None,
+        auth: SignIn | AuthBase | None = None,
         is_identified: bool = False,
         secrets: tuple[Secret, ...] = (),
         credentials: tuple[Secret, ...] = (),
@@ -124,8 +158,15 @@ class Request:
         return mask(text, self.secrets)
 
     def mark(self, text: str) -> str:
-        """Return a text with what a shell can fill in for every secret."""
+        """Return a text with a marker, which a shell can fill in, for every secret."""
         return mark(text, self.secrets)
+
+    def with_header(self, name: str, value: str) -> Request:
+        """Return the same request with a header set."""
+        other = copy(self)
+        other.headers = Headers(dict(self.headers.items()), self.secrets)
+        other.headers[name] = value
+        return other
 
     def without_markers(self) -> Request:
         """Return a preview with `$NAME` as plain text for every variable."""
@@ -177,7 +218,9 @@ class Request:
         encodes them in a query; in a path and in a JSON text the shell puts them as
         they are, so a value that needs escaping there has to be escaped already.
         """
-        return curl_command(self.preview or self)
+        shown = self.preview or self
+        login = shown.auth.curl_words() if isinstance(shown.auth, SignIn) else ()
+        return curl_command(shown, login)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the request as plain data that may be shown."""

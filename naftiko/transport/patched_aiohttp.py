@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from naftiko.errors import TransportError
-from naftiko.transport.base import CHUNK
 from naftiko.transport.redirects import RedirectedRequest, refusal
+from naftiko.transport.streams import CHUNK
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 #: Bytes of a body that are written at once: no transport holds them up.
 _AT_ONCE = CHUNK // 2
-
-
-class NotAscii(Exception):
-    """Headers are Latin-1, and aiohttp would write UTF-8."""
 
 
 class ExactRequest(aiohttp.ClientRequest):
@@ -34,12 +30,6 @@ class ExactRequest(aiohttp.ClientRequest):
 
     def update_auto_headers(self, skip_auto_headers: Any) -> None:
         """Add nothing: `User-Agent` and `Accept` are the caller's."""
-
-    def update_headers(self, headers: Any) -> None:
-        """Take the headers, unless aiohttp would write them in another encoding."""
-        super().update_headers(headers)
-        if not all(map(str.isascii, self.headers.values())):
-            raise NotAscii
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
         """Take the body as it is; its length is among the headers already."""

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -19,12 +20,13 @@ from naftiko.errors import ArgumentError, TransportError, shorten
 from naftiko.http import BODY_METHODS
 from naftiko.masking import mask
 from naftiko.transport.encodings import CutOff, Unknown
+from naftiko.transport.messages import Headers
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from naftiko.transport.encodings import Damaged
-    from naftiko.transport.messages import Request
+    from naftiko.transport.messages import Request, SignIn
 
 MAX_REDIRECTS = 20
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -70,7 +72,7 @@ class RedirectedRequest:
             raise refusal("the URL is malformed", request) from None
         self.headers: Mapping[str, str] = request.headers
         self.body = request.body
-        self.auth: AuthBase | None = request.auth
+        self.auth: SignIn | AuthBase | None = request.auth
         self.is_first_origin = True
         self.content: Any = None
         self.length: int | None = None
@@ -129,6 +131,20 @@ class RedirectedRequest:
                 "give the body as bytes, a path or a file that can be rewound",
             )
         return hop
+
+    def as_request(self) -> Request:
+        """Return this request as a value of its own, with the secrets of the first."""
+        request = copy(self.request)
+        request.method, request.url = self.method, self.url
+        request.headers = Headers(self.headers, self.request.secrets)
+        request.body = self.body
+        return request
+
+    def with_headers(self, headers: Mapping[str, str]) -> RedirectedRequest:
+        """Return the same request with other headers; its body is shared."""
+        other = copy(self)
+        other.headers = headers
+        return other
 
     def _check_credentials(self, url: str) -> None:
         """Refuse to carry credentials in address or body to another origin."""
@@ -237,7 +253,10 @@ def damaged(error: Damaged, request: Request) -> TransportError:
 def refusal(what: str, request: Request, hint: str = "") -> TransportError:
     """Return the error for what is not done, or not taken."""
     return TransportError(
-        f"{request.method} {request.shown_url}: {what}", request=request, hint=hint
+        f"{request.method} {request.shown_url}: {what}",
+        reason=what,
+        request=request,
+        hint=hint,
     )
 
 

@@ -10,8 +10,12 @@ from naftiko.errors import OutputError
 from naftiko.formats.faults import message_without
 from naftiko.formats.json import documents
 from naftiko.http import charset_of
-from naftiko.transport.base import CHUNK, MAX_RESPONSE_BYTES
 from naftiko.transport.messages import Request
+
+#: Bytes: how large a response may be, unless a transport is told otherwise.
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+#: Bytes that are read, or written, at once.
+CHUNK = 64 * 1024
 
 # Inside `StreamedResponse` the name `bytes` means its method.
 _Bytes: TypeAlias = bytes

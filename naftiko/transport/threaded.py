@@ -61,7 +61,7 @@ class ThreadedTransport:
 
     async def send(self, hop: RedirectedRequest, *, timeout: Timeout) -> Response:
         """Send a hop and return the whole response; see `AsyncTransport.send`."""
-        async with _rereadable(hop) as again:
+        async with rereadable(hop) as again:
             http = await self._view()
             call = partial(http.send, again.request, timeout=timeout, hop=again)
             return await self._wait_for(call, hop.request, timeout)
@@ -72,7 +72,7 @@ class ThreadedTransport:
     ) -> AsyncIterator[AsyncStreamedResponse]:
         """Send a hop and give the response before its body is read."""
         request = hop.request
-        async with _rereadable(hop) as again:
+        async with rereadable(hop) as again:
             http = await self._view()
             call = partial(
                 http.stream, again.request, timeout=timeout, hop=again, decode=decode
@@ -138,9 +138,12 @@ class ThreadedTransport:
             async with asyncio.timeout(patience):
                 await self._free.acquire()
         except TimeoutError:
+            reason = (
+                "no connection within the timeout (too many calls at the same time)"
+            )
             raise RequestTimeout(
-                f"{request.method} {request.shown_url}: no connection within the"
-                " timeout (too many calls at the same time)",
+                f"{request.method} {request.shown_url}: {reason}",
+                reason=reason,
                 request=request,
             ) from None
         future = _in_thread(call)
@@ -188,8 +191,11 @@ def _undone(undo: Callable[[Any], None], future: asyncio.Future[Any]) -> None:
 
 
 @asynccontextmanager
-async def _rereadable(hop: RedirectedRequest) -> AsyncIterator[RedirectedRequest]:
-    """Give a hop whose body a thread can read, and more than once."""
+async def rereadable(hop: RedirectedRequest) -> AsyncIterator[RedirectedRequest]:
+    """Give a hop whose body can be read more than once, by a thread as well.
+
+    An asynchronous body is copied to a temporary file, which is deleted at the end.
+    """
     if not isinstance(hop.body, AsyncIterable):
         yield hop
         return

@@ -19,7 +19,7 @@ from uuid import UUID
 import pytest
 
 import naftiko
-from naftiko.transport.stub import StubTransport
+from naftiko.transport.base import StubTransport
 from support.building import capability
 from support.casefiles import cases
 

@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-from naftiko.document.findings import Findings, best_first, pointer
+from naftiko.document import rules
+from naftiko.document.document import Document
+from naftiko.document.findings import (
+    Finding,
+    Findings,
+    Mention,
+    best_first,
+    located,
+    pointer,
+)
 from naftiko.document.source import read
-from naftiko.errors import Problem
+from naftiko.errors import Edit, Related
 
 
-def test_severity_is_the_first_letter() -> None:
-    """`E` and `U` are errors, `W` warnings; `S` is noted by a strict check only."""
-    found = Findings(read("a: 1\n"))
-    for code in ("E-x", "U-x", "W-x", "S-x"):
-        found.add(code, ("a",), "m")
-    shown = [(p.code, p.severity) for p in found.problems]
-    assert shown == [("E-x", "error"), ("U-x", "error"), ("W-x", "warning")]
+def test_rule_decides_the_severity() -> None:
+    """What only a strict check notes is noted by a strict check only."""
+    noted = Findings(read("a: 1\n"))
+    every = (rules.YAML_KEY, rules.METHOD, rules.SKILL_SHAPE, rules.HINT)
+    for rule in every:
+        noted.add(rule, ("a",), "m")
+    assert [(f.rule, f.weight) for f in noted.noted] == [
+        (rules.YAML_KEY, "error"),
+        (rules.METHOD, "error"),
+        (rules.SKILL_SHAPE, "warning"),
+    ]
     strict = Findings(read("a: 1\n"), strict=True)
-    assert strict.add("S-x", (), "m").severity == "info"
-    assert strict.add("W-x", (), "m", severity="error").severity == "error"
-    assert len(strict.problems) == 2
+    assert strict.add(rules.HINT, (), "m").weight == "info"
+    assert strict.add(rules.SKILL_SHAPE, (), "m", severity="error").weight == "error"
+    assert len(strict.noted) == 2
 
 
-def test_places() -> None:
-    """A finding points at a value, at its key, or at the nearest thing that is there."""
-    found = Findings(read("a:\n  b: x\n", name="f.yaml"))
-    value = found.add("W-x", ("a", "b"), "m")
-    key = found.add("W-x", ("a", "b"), "m", key=True)
-    none = found.add("W-x", ("a", "none", 3), "m")
+def test_finding_points_at_a_value_or_its_key() -> None:
+    """A place that is not there is shown at its nearest ancestor."""
+    document = read("a:\n  b: x\n", name="f.yaml")
+    value = located(Finding(rules.METHOD, ("a", "b"), "m"), document)
+    key = located(Finding(rules.METHOD, ("a", "b"), "m", at_key=True), document)
+    none = located(Finding(rules.METHOD, ("a", "none", 3), "m"), document)
     assert [(p.line, p.column) for p in (value, key, none)] == [(2, 6), (2, 3), (2, 3)]
     assert [p.path for p in (value, none)] == ["/a/b", "/a/none/3"]
     assert value.file == "f.yaml"
 
 
-def test_pointers() -> None:
+def test_related_places_are_located() -> None:
+    """The other place of a finding has its line too; the edit stays as it is."""
+    document = read("a: 1\nb: 2\n", name="f.yaml")
+    edit = Edit("drop", "/b")
+    finding = Finding(
+        rules.METHOD, ("b",), "m", related=(Mention(("a",), "first"),), fix=edit
+    )
+    problem = located(finding, document)
+    assert problem.related == (Related("first", "/a", 1, 4, "f.yaml"),)
+    assert problem.fix == edit
+    shown = problem.as_dict()
+    assert shown["related"][0]["line"] == 1
+    assert shown["fix"] == {"kind": "drop", "path": "/b", "value": None}
+
+
+def test_pointer_escapes() -> None:
     """A path is written as RFC 6901 says."""
     assert pointer(()) == ""
     assert pointer(("a/b", "m~n", 0, "")) == "/a~1b/m~0n/0/"
@@ -39,29 +67,41 @@ def test_pointers() -> None:
 
 def test_best_first() -> None:
     """Errors first, those of the whole document before all; then by place, each once."""
+    document = read("\n".join(f"k{number}: v" for number in range(1, 10)) + "\n")
 
-    def problem(code: str, severity: str, line: int) -> Problem:
-        return Problem(code, severity, "m", line=line)
+    def finding(rule: rules.Rule, line: int) -> Finding:
+        return Finding(rule, (f"k{line}",), "m")
 
-    whole = problem("E-version-unsupported", "error", 9)
-    schema = problem("E-schema-type", "error", 5)
-    unit = problem("U-x", "error", 1)
-    early, late = problem("W-x", "warning", 1), problem("W-x", "warning", 2)
-    note = problem("S-x", "info", 1)
+    whole = finding(rules.VERSION_UNSUPPORTED, 9)
+    schema = finding(rules.SCHEMA_TYPE, 5)
+    unit = finding(rules.METHOD, 1)
+    early, late = finding(rules.SKILL_SHAPE, 1), finding(rules.SKILL_SHAPE, 2)
+    note = finding(rules.HINT, 1)
     mixed = [note, late, unit, early, schema, whole, late]
-    assert best_first(mixed) == (whole, schema, unit, early, late, note)
+    expected = [whole, schema, unit, early, late, note]
+    assert best_first(mixed, document) == tuple(located(f, document) for f in expected)
 
 
-def test_mappings() -> None:
+def test_copied_document_keeps_its_places() -> None:
+    """Data that is dropped from a copy still has its line."""
+    original = read("a:\n- b\n- c\n", name="f.yaml")
+    copy = original.copied()
+    copy.data["a"].pop()
+    assert original.data == {"a": ["b", "c"]}
+    assert copy.locate(("a", 1)).line == 3
+    assert Document({"a": 1}).copied().locate(("a",)).line == 1
+
+
+def test_mappings_of_a_list() -> None:
     """What should be a list of mappings gives those that are, and notes the rest."""
-    found = Findings(read("a: [{b: 1}, x, [2], {c: 3}]\n"))
+    findings = Findings(read("a: [{b: 1}, x, [2], {c: 3}]\n"))
     data = [{"b": 1}, "x", [2], {"c": 3}]
-    assert list(found.mappings(data, ("a",))) == [
+    assert list(findings.mappings(data, ("a",))) == [
         (("a", 0), {"b": 1}),
         (("a", 3), {"c": 3}),
     ]
-    assert [p.code for p in found.problems] == ["W-incomplete-dropped"] * 2
-    assert "('x')" in found.problems[0].message
-    assert list(found.mappings(None, ("a",))) == []
-    assert list(found.mappings("text", ("a",))) == []
-    assert "not a list" in found.problems[-1].message
+    assert [f.rule for f in findings.noted] == [rules.INCOMPLETE_DROPPED] * 2
+    assert "('x')" in findings.noted[0].message
+    assert list(findings.mappings(None, ("a",))) == []
+    assert list(findings.mappings("text", ("a",))) == []
+    assert "not a list" in findings.noted[-1].message

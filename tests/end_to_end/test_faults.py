@@ -596,7 +596,7 @@ def test_a_worker_is_killed_under_load(file: Path) -> None:
         assert load.seen["200"] > 200
 
 
-def test_whoever_looks_after_the_workers_is_killed(file: Path) -> None:
+def test_workers_end_when_their_parent_is_killed(file: Path) -> None:
     """They end as well, and the port is free: nobody would stop them any more."""
     with serving(file, "--workers", "2", ends=False) as site:
         workers = [

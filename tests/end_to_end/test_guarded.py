@@ -53,7 +53,7 @@ def upstream() -> Any:
         yield server
 
 
-def test_pages_of_elsewhere(tmp_path: Path, upstream: Recorder) -> None:
+def test_csrf_and_dns_rebinding_are_refused(tmp_path: Path, upstream: Recorder) -> None:
     """No page can make a browser change something, or read by a borrowed name."""
     file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
     page = {"Origin": "http://evil.test", "Content-Type": "text/plain"}
@@ -121,6 +121,6 @@ def test_reloading_does_not_open_what_is_public(
         ("", False),
     ],
 )
-def test_what_only_this_machine_reaches(host: str, expected: bool) -> None:
+def test_loopback_names_are_known(host: str, expected: bool) -> None:
     """A name that begins like an address of the loopback is none."""
     assert is_loopback(host) is expected

@@ -9,7 +9,7 @@ import pytest
 
 from naftiko import Headers, OutputError, Request, Response, StreamedResponse
 from naftiko.masking import Secret, marker
-from naftiko.transport.stub import StubTransport
+from naftiko.transport.base import StubTransport
 
 SECRETS = (Secret("TOKEN", "s3cret&"),)
 

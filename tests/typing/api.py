@@ -44,7 +44,6 @@ from naftiko import (
     UnknownFunction,
     UnknownOperation,
     UnresolvedCall,
-    UnresolvedRef,
     UnusableOperation,
     ValidationError,
     asgi,
@@ -224,7 +223,7 @@ def failing(docker: Capability) -> None:
         load("docker.yaml")
     except ValidationError as error:
         assert_type(error.problems, tuple[Problem, ...])
-    except (DocumentSyntaxError, UnresolvedRef) as error:
+    except DocumentSyntaxError as error:
         assert_type(error.code, str)
     except DocumentError as error:
         assert_type(error.exit_code, int)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import time
 from typing import TYPE_CHECKING
 
+from naftiko.consumes.digest import compute_response, find_algorithm, parse_parameters
 from naftiko.exposes.access.schemes import REALM
 from naftiko.exposes.access.secrets import equal
 from naftiko.exposes.http.problems import HttpProblem, unauthorized
@@ -19,21 +19,19 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.http.scope import ASGIScope
 
-#: Seconds that a digest nonce is good for.
+#: Seconds that a nonce is valid.
 NONCE_AGE = 300
-_HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
+#: The algorithms that a client may choose from, the stronger one first.
+_ALGORITHMS = ("SHA-256", "MD5")
 
 
 class Digest:
     """Digest authentication of one user (RFC 7616): SHA-256, and MD5 for old clients.
 
-    The key of the nonces comes from the password, so that servers which share the
-    document accept each other's nonces without a store. A nonce is good for
-    `NONCE_AGE` seconds; within them a recorded request could be sent again, which is
-    why Digest belongs behind TLS too.
+    Nonces are signed with a key made of the password. Several servers of one document
+    so accept each other's nonces without a shared store. A nonce is valid for
+    `NONCE_AGE` seconds. A replay within them is not detected, so Digest needs TLS too.
     """
-
-    _PART = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
     def __init__(self, username: str, password: str) -> None:
         self._username = username
@@ -41,16 +39,11 @@ class Digest:
         self._key = hashlib.sha256(f"nonce\0{username}\0{password}".encode()).digest()
 
     async def check(self, scope: ASGIScope) -> HttpProblem | None:
-        """Check one request."""
+        """Return why a request is refused, or `None` if it is let pass."""
         scheme, _, text = header(scope, b"authorization").partition(" ")
         if scheme.lower() != "digest":
             return self._refusal("a user name and a password are needed")
-        given = {
-            found[1].lower(): re.sub(r"\\(.)", r"\1", found[2])
-            if found[2] is not None
-            else found[3]
-            for found in self._PART.finditer(text)
-        }
+        given = parse_parameters(text)
         if not self._is_answer(scope, given):
             return self._refusal("the user name or the password is wrong")
         if not self._is_fresh(given["nonce"]):
@@ -58,13 +51,14 @@ class Digest:
         return None
 
     def _is_answer(self, scope: ASGIScope, given: Mapping[str, str]) -> bool:
-        algorithm = given.get("algorithm", "MD5").upper()
+        name = given.get("algorithm", "MD5").upper()
+        algorithm = find_algorithm(name) if name in _ALGORITHMS else None
         needed = ("username", "realm", "nonce", "uri", "response", "nc", "cnonce")
-        if algorithm not in _HASHES or any(key not in given for key in needed):
+        if algorithm is None or any(key not in given for key in needed):
             return False
         if given.get("qop") != "auth" or given["realm"] != REALM:
             return False
-        # The target as it came: a proxy in front may have changed the prefix only.
+        # The target as this server received it; a proxy must not have changed it.
         query = scope.get("query_string", b"")
         raw = scope.get("raw_path") or scope["path"].encode()
         target = raw.partition(b"?")[0] + (b"?" + query if query else b"")
@@ -73,16 +67,11 @@ class Digest:
         ):
             return False
 
-        def digest(*parts: str) -> str:
-            return _HASHES[algorithm](":".join(parts).encode()).hexdigest()
-
-        expected = digest(
-            digest(self._username, REALM, self._password),
-            given["nonce"],
-            given["nc"],
-            given["cnonce"],
-            "auth",
-            digest(scope["method"], given["uri"]),
+        expected = compute_response(
+            algorithm,
+            (self._username, REALM, self._password),
+            (scope["method"], given["uri"]),
+            given,
         )
         is_user = equal(given["username"], self._username)
         return is_user & equal(given["response"].lower(), expected)
@@ -105,6 +94,6 @@ class Digest:
         challenges = [
             f'Digest realm="{REALM}", qop="auth", algorithm={name},'
             f' nonce="{nonce}"{more}'
-            for name in _HASHES
+            for name in _ALGORITHMS
         ]
         return unauthorized(detail, *challenges)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
 
 REALM = "naftiko"
-#: Looks at the scope of a request; `None` lets it pass.
+#: Scope of a request → the problem it is refused with, or `None` to let it pass.
 Check = Callable[["ASGIScope"], Awaitable[HttpProblem | None]]
 
 
@@ -55,7 +55,7 @@ def api_key_check(data: Mapping[str, JSON], values: Secrets) -> Check:
         given = _key_in(scope, place, name)
         if given is not None and equal(given, expected):
             if place == "query":
-                # It is for this adapter: what is forwarded goes on without it.
+                # The key is for this adapter: it must not be forwarded upstream.
                 scope["query_string"] = _without(scope["query_string"], name)
             return None
         what = "is not valid" if given is not None else f"is needed: {place} '{name}'"
@@ -98,7 +98,7 @@ def basic_check(username: str, password: str) -> Check:
         except (binascii.Error, UnicodeDecodeError, ValueError):
             login = ""
         name, _, secret = login.partition(":")
-        # Both are compared, whatever the first comparison says.
+        # `&` compares both, so the time does not tell which of them is wrong.
         if equal(name, username) & equal(secret, password):
             return None
         return unauthorized("the user name or the password is wrong", challenge)

@@ -1,7 +1,8 @@
-"""The two sides of a check: what a document declares, and what a request presents.
+"""Secrets of an `authentication`: resolved from binds, compared in constant time.
 
-Spec 3.7. Secrets are resolved from declared binds only and compared in constant time.
-This module must not know any scheme of authentication.
+    {token: "{{TOKEN}}"} and TOKEN=t1  →  Secrets(…).get("token")  →  "t1"
+
+Spec 3.7. This module must not know any scheme of authentication.
 """
 
 from __future__ import annotations
@@ -24,12 +25,21 @@ if TYPE_CHECKING:
     from naftiko.spec.model import Exposes
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-#: What a template looks like that nobody filled in, here or where a variable is set.
+#: A template without a value, or with one left in the value of a variable.
 _TEMPLATE = re.compile(r"\{\{.*|.*\}\}|\$?\{\s*[\w.-]+\s*\}", re.DOTALL)
 
 
 class Secrets:
-    """The values in an `authentication`, resolved from declared binds only."""
+    """The values of an `authentication`, resolved from the binds of the document.
+
+    Args:
+        data: The `authentication` as the document has it.
+        exposes: The adapter, for messages.
+        variables: The binds of the document.
+
+    Attributes:
+        where: The adapter in words, for messages.
+    """
 
     def __init__(
         self, data: Mapping[str, JSON], exposes: Exposes, variables: Variables
@@ -41,8 +51,13 @@ class Secrets:
     def get(self, key: str, *, empty: bool = False) -> str:
         """Return the value of a key, its variables resolved.
 
+        Args:
+            key: A key of the `authentication`.
+            empty: The value may be missing or empty.
+
         Raises:
-            ServeError: It is missing or empty, or a variable of it has no value.
+            ServeError: The value is missing or empty, is no text, or needs a variable
+                that no bind declares or that has no value.
         """
         written = self._data.get(key)
         if isinstance(written, (bool, list, dict)):
@@ -75,12 +90,12 @@ class Secrets:
                 "check the value of its variable for a trailing line break",
             )
         if _TEMPLATE.fullmatch(value):
-            # Somebody meant to replace it; everybody knows what it says.
+            # The text of a template stands in the document: it is no secret.
             raise self.error(f"`{key}` is still a template")
         return value
 
     def error(self, what: str, hint: str = "") -> ServeError:
-        """Return the error that a part of the `authentication` cannot be used."""
+        """Return the error for a part of the `authentication` that is wrong."""
         return ServeError(
             f"{self.where} cannot be served: its authentication: {what}",
             hint=hint or "write `{{NAME}}` for a bound variable",
@@ -94,7 +109,7 @@ def bearer_token(scope: ASGIScope) -> str:
 
 
 def equal(given: str, expected: str) -> bool:
-    """Compare two texts in a time that says nothing about where they differ."""
+    """Compare two texts in constant time: it does not tell where they differ."""
     return hmac.compare_digest(
         hashlib.sha256(given.encode("utf-8", "surrogatepass")).digest(),
         hashlib.sha256(expected.encode("utf-8", "surrogatepass")).digest(),

@@ -79,6 +79,10 @@ class McpApp:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def is_open(self, scope: ASGIScope) -> bool:
+        """Tell that every request needs the credentials of the document."""
+        return False
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Keep the sessions of HTTP clients; entered once by whoever serves it."""
@@ -138,7 +142,7 @@ class McpApp:
             scope[OPERATION] = "GET"
             await self._stream(manager, scope, receive, send)
         elif method == "POST":
-            if self.server.served.engine.telemetry is not None:
+            if self.server.served.engine.telemetry.is_on:
                 send = _noting_silence(scope, send)
             await manager.handle_request(scope, receive, send)
         elif method == "DELETE" and has_session:

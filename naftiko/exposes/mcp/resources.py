@@ -15,13 +15,15 @@ from urllib.parse import quote, unquote
 from naftiko.errors import CallError, StatusError, shorten
 from naftiko.exposes.files import (
     UNKNOWN_TYPE,
-    FileMissing,
+    FileIsFolder,
+    FileOutside,
     FileRefused,
     Folder,
     as_text,
     local_path,
     media_type,
 )
+from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import (
     blob,
     body_text,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from naftiko.exposes.engine import Engine
-    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.http.callers import Caller, CallerVariables
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
@@ -215,10 +217,8 @@ class Resources:
             path = unquote(uri[len(resource.uri) + 1 :])
             try:
                 data = resource.folder.read(path)
-            except FileMissing as missing:
-                raise ResourceError(f"{missing}: {shorten(uri)}") from None
             except FileRefused as refused:
-                raise ResourceError(_refusal(str(refused), uri)) from None
+                raise ResourceError(f"{_refusal(refused)}: {shorten(uri)}") from None
             kind = resource.mime_type or media_type(path or str(resource.folder.root))
             text = as_text(data)
             if text is None:
@@ -259,17 +259,13 @@ class Resources:
         return list(values)
 
 
-def _traversal(uri: str) -> str:
-    return f"Path traversal detected for resource URI: {shorten(uri)}"
-
-
-def _refusal(reason: str, uri: str) -> str:
-    """Return a refusal in the words of the specification where it has some."""
-    if "leads out" in reason:
-        return _traversal(uri)
-    if "is a directory" in reason:
-        return f"Resource URI resolves to a directory, not a file: {shorten(uri)}"
-    return f"{reason}: {shorten(uri)}"
+def _refusal(refused: FileRefused) -> str:
+    """Return why a file is not read, in the words of the specification (spec 4.4)."""
+    if isinstance(refused, FileOutside):
+        return "Path traversal detected for resource URI"
+    if isinstance(refused, FileIsFolder):
+        return "Resource URI resolves to a directory, not a file"
+    return str(refused)
 
 
 def _enumerated(plan: Plan, argument: str) -> Iterator[str]:
@@ -314,9 +310,7 @@ async def read_backed(
     backed: Backed,
     uri: str,
     callers: CallerVariables,
-    *,
-    variables: Mapping[str, str | None] | None = None,
-    headers: Mapping[str, str] | None = None,
+    caller: Caller = ANONYMOUS,
 ) -> dict[str, JSON]:
     """Return the content of a resource behind a call.
 
@@ -331,7 +325,7 @@ async def read_backed(
     if wrong:
         raise ResourceError(wrong_arguments(plan, wrong))
     try:
-        outcome = await engine.run(plan, given, variables=variables, headers=headers)
+        outcome = await engine.run(plan, given, caller)
         return _content(outcome, plan, uri)
     except CallError as error:
         # What the upstream does not have is not to be read here either.

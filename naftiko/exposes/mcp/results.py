@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.arguments import WrongArgument
-    from naftiko.functions.output_schema import Outputs
+    from naftiko.functions.output_schema import ToolOutput
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
@@ -92,7 +92,9 @@ def _sendable(value: JSON) -> JSON:
 # --- results ------------------------------------------------------------------------
 
 
-def result_of(outcome: Outcome, plan: Plan, outputs: Outputs | None) -> dict[str, JSON]:
+def result_of(
+    outcome: Outcome, plan: Plan, outputs: ToolOutput | None
+) -> dict[str, JSON]:
     """Return the result of a tool.
 
     A value that the document shapes is compact JSON; a response that is passed on
@@ -199,8 +201,7 @@ def failure(text: str) -> dict[str, JSON]:
 def wrong_arguments(plan: Plan, wrong: Iterable[WrongArgument]) -> str:
     """Return what a model has to change in its arguments, all of it."""
     # What it takes is said once, for all of them.
-    reasons = ((w.name, w.reason.partition("; it takes:")[0]) for w in wrong)
-    said = "; ".join(f"'{name}' {reason}" for name, reason in reasons)
+    said = "; ".join(f"'{w.name}' {w.brief}" for w in wrong)
     return f"{plan.name}: {with_stop(said)} Nothing was sent. {takes(plan.arguments)}"
 
 
@@ -233,9 +234,7 @@ def explain(error: CallError, plan: Plan, callers: CallerVariables) -> str:
         hint = problem.hint or _HINTS.get(problem.kind, "")
         if problem.kind in ("arguments", "malformed-request"):
             hint = " ".join(filter(None, (hint, takes(plan.arguments))))
-    message = with_stop(message)
-    if not message.startswith(f"{plan.name}: "):
-        message = f"{plan.name}: {message}"
+    message = f"{plan.name}: {with_stop(message)}"
     return f"{message}\nhint: {hint}" if hint else message
 
 
@@ -256,9 +255,9 @@ def _status_message(error: StatusError) -> str:
     """
     message = error.message
     if error.status >= 500 or error.status < 400:
-        where = message.split(f": {error.status}", 1)[0]
+        step = f"step '{error.step}': " if error.step else ""
         reason = getattr(error.response, "reason", "")
-        message = f"{where}: {error.status} {reason}".strip()
+        message = f"{step}{error.operation}: {error.status} {reason}".strip()
         if error.detail:
             message = f"{message}: {shorten(error.detail, 500)}"
     if error.value is not None and not isinstance(error.value, bytes):

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import shorten
-from naftiko.exposes.http.callers import CallerVariables, trace_of
+from naftiko.exposes.http.callers import Caller, CallerVariables, trace_of
 from naftiko.exposes.http.scope import OPERATION, UNKNOWN
 from naftiko.exposes.mcp.catalogue import (
     PROMPTS,
@@ -53,7 +52,7 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from naftiko.exposes.engine import Progress
+    from naftiko.exposes.http.callers import Progress
     from naftiko.exposes.mcp.catalogue import McpVersion
     from naftiko.exposes.mcp.tools import Tool
     from naftiko.exposes.options import Options
@@ -174,13 +173,12 @@ class McpServer(Server[dict[str, Any]]):
         arguments and the result of a tool are checked and made here, so its models
         would only copy them: a tenth of the time of a call.
         """
-        telemetry = self.served.engine.telemetry
         scope = None if ctx.request is None else ctx.request.scope
         if scope is not None and ctx.request_id is not None:
             scope[OPERATION] = ctx.method if self._knows(ctx.method) else None
         try:
             # Requests of a session are answered in a task of that session.
-            with telemetry.inside(scope, _sent(ctx)) if telemetry else nullcontext():
+            with self.served.engine.telemetry.inside(scope, _sent(ctx)):
                 if ctx.method == "tools/call":
                     return await self._call_tool_shortly(ctx, call_next)
                 return await self._list_shortly(ctx, call_next)
@@ -266,13 +264,11 @@ class McpServer(Server[dict[str, Any]]):
         is_known = tool is not None or answer is not None
         if is_known and ctx.request is not None:
             ctx.request.scope[OPERATION] = name
-        telemetry = served.engine.telemetry
-        if telemetry is None:
-            return answer or await self._run(ctx, served, tool, name, arguments)
-        with telemetry.tool(name if is_known else UNKNOWN, served.name) as found:
+        label = name if is_known else UNKNOWN
+        with served.engine.telemetry.tool(label, served.name) as noted:
             result = answer or await self._run(ctx, served, tool, name, arguments)
             if result["isError"]:
-                found["error"] = "tool_error"
+                noted["error"] = "tool_error"
             return result
 
     async def _run(
@@ -295,18 +291,17 @@ class McpServer(Server[dict[str, Any]]):
                 served.engine,
                 arguments,
                 self._callers,
-                variables=self._variables(ctx),
-                headers=_trace(ctx),
-                progress=_progress(ctx),
+                self._caller(ctx),
             )
         finally:
             self._running -= 1
 
-    def _variables(self, ctx: Context) -> dict[str, str | None] | None:
-        """Return the variables of this caller; over stdio the server's own count."""
-        if not self._callers or ctx.request is None:
-            return None
-        return self._callers.of(ctx.request.scope["headers"])
+    def _caller(self, ctx: Context) -> Caller:
+        """Return what a client brings along; over stdio it fills no variables."""
+        request = ctx.request
+        scope = None if request is None else request.scope
+        variables = None if scope is None else self._callers.of(scope["headers"])
+        return Caller(variables, _trace(ctx), _progress(ctx))
 
     async def _read_resource(
         self, ctx: Context, params: ReadResourceRequestParams
@@ -324,8 +319,7 @@ class McpServer(Server[dict[str, Any]]):
                     backed,
                     uri,
                     self._callers,
-                    variables=self._variables(ctx),
-                    headers=_trace(ctx),
+                    self._caller(ctx),
                 )
         except ResourceError as error:
             if error.is_callers:
@@ -404,15 +398,15 @@ def _sent(ctx: Context) -> dict[str, str] | None:
     return trace_of(parent, state if isinstance(state, str) else "")
 
 
-def _trace(ctx: Context) -> dict[str, str] | None:
+def _trace(ctx: Context) -> dict[str, str]:
     """Return the trace that a request belongs to: that of its `_meta` comes first."""
     if (sent := _sent(ctx)) is not None:
         return sent
     if ctx.request is None:
-        return None
+        return {}
     parent = ctx.request.headers.get("traceparent")
     if parent is None:
-        return None
+        return {}
     return trace_of(parent, ctx.request.headers.get("tracestate", ""))
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.errors import CallError, did_you_mean
+from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
 from naftiko.functions.arguments import json_schema
-from naftiko.functions.output_schema import describe
+from naftiko.functions.output_schema import tool_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.exposes.engine import Engine, Progress
-    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.callers import Caller, CallerVariables
     from naftiko.functions.plan import Plan
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
@@ -42,7 +43,7 @@ class Tool:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.name = plan.name
-        self._outputs = describe(plan)
+        self._outputs = tool_output(plan)
         self.entry = _entry(plan)
         if self._outputs is not None:
             self.entry["outputSchema"] = self._outputs.schema
@@ -52,10 +53,7 @@ class Tool:
         engine: Engine,
         arguments: Mapping[str, JSON],
         callers: CallerVariables,
-        *,
-        variables: Mapping[str, str | None] | None = None,
-        headers: Mapping[str, str] | None = None,
-        progress: Progress | None = None,
+        caller: Caller = ANONYMOUS,
     ) -> dict[str, JSON]:
         """Call it and return its result, in the form of the wire.
 
@@ -63,9 +61,7 @@ class Tool:
             engine: What runs it.
             arguments: Argument → value.
             callers: Knows which header fills which variable.
-            variables: The variables of this caller.
-            headers: The trace of this caller.
-            progress: Told how far a function of several stages is.
+            caller: Variables, trace and progress of this call.
         """
         plan = self.plan
         if plan.problem is not None:
@@ -74,9 +70,7 @@ class Tool:
         if wrong:
             return failure(wrong_arguments(plan, wrong))
         try:
-            outcome = await engine.run(
-                plan, values, variables=variables, headers=headers, progress=progress
-            )
+            outcome = await engine.run(plan, values, caller)
             return result_of(outcome, plan, self._outputs)
         except CallError as error:
             return failure(explain(error, plan, callers))

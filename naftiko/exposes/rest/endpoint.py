@@ -143,12 +143,7 @@ class Endpoint:
         self, exchange: Inbound, values: dict[str, JSON], media_type: str
     ) -> Answer:
         request_id = exchange.request_id.decode()
-        variables = (
-            self._callers.of(exchange.scope["headers"]) if self._callers else None
-        )
-        run = self._engine.run(
-            self.plan, values, variables=variables, headers=exchange.trace
-        )
+        run = self._engine.run(self.plan, values, exchange.caller(self._callers))
         try:
             outcome = await watched(run, exchange.receive)
             if self.is_mock and outcome.value == {}:

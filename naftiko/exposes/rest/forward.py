@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -27,7 +26,7 @@ from naftiko.exposes.http.problems import (
     problem_of,
     secrets_of,
 )
-from naftiko.exposes.rest.routes import ANY_METHOD, CATCH_ALL
+from naftiko.exposes.http.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
 from naftiko.plain import mappings_of, text_of
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from naftiko.exposes.engine import Engine
-    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.http.callers import Caller, CallerVariables
     from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
@@ -170,12 +169,14 @@ class Forward:
 
     # --- the request ------------------------------------------------------------------
 
-    def _request(self, exchange: Inbound, rest: str, upload: _Upload) -> Request:
+    def _request(
+        self, exchange: Inbound, caller: Caller, rest: str, upload: _Upload
+    ) -> Request:
         headers = exchange.headers
         variables = None
-        if self._callers:
-            given = self._callers.of(exchange.scope["headers"])
-            variables = self._engine.capability.variables.of_caller(given)
+        if caller.variables is not None:
+            known = self._engine.capability.variables
+            variables = known.of_caller(caller.variables)
         request = self._engine.capability.adapter_request(self.namespace, variables)
         request.method = exchange.method
         url, _, own_query = request.url.partition("?")
@@ -203,9 +204,6 @@ class Forward:
             request.body = upload.body
             if upload.length is not None:
                 request.headers["Content-Length"] = str(upload.length)
-        if self._engine.telemetry is None:
-            for name, text in exchange.trace.items():
-                request.headers.setdefault(name, text)
         request.headers.setdefault("Accept", "*/*")
         request.headers.setdefault("Accept-Encoding", "identity")
         request.headers.setdefault("User-Agent", USER_AGENT)
@@ -215,11 +213,10 @@ class Forward:
     # --- the response -----------------------------------------------------------------
 
     async def _relay(self, exchange: Inbound, rest: str, upload: _Upload) -> None:
-        request = self._request(exchange, rest, upload)
-        telemetry = self._engine.telemetry
-        found: dict[str, Any] = {}
-        with telemetry.call(request) if telemetry else nullcontext(found) as found:
-            await self._relay_response(exchange, request, upload, found)
+        caller = exchange.caller(self._callers)
+        request = self._request(exchange, caller, rest, upload)
+        with self._engine.telemetry.call(request, caller.trace) as noted:
+            await self._relay_response(exchange, request, upload, noted)
 
     async def _relay_response(
         self,

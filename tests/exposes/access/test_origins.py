@@ -95,7 +95,9 @@ def test_a_page_of_another_origin(method: str, headers: Any, expected: int) -> N
         ("GET", {"Host": "evil.test"}, "unknown-host"),
     ],
 )
-def test_what_is_told_of_a_refusal(method: str, headers: Any, kind: str) -> None:
+def test_refusal_is_a_problem_with_its_kind(
+    method: str, headers: Any, kind: str
+) -> None:
     """It is a problem like any other, which says what the operator can do."""
     _, found, body = answer(method, headers)
     problem = json.loads(body)
@@ -107,7 +109,7 @@ def test_what_is_told_of_a_refusal(method: str, headers: Any, kind: str) -> None
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_what_only_reads(method: str) -> None:
+def test_safe_methods_pass(method: str) -> None:
     """Reading passes: the browser keeps the answer from the page."""
     headers = {"Host": HERE, "Origin": "http://evil.test"}
     assert status(method, headers) == 200

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import naftiko
-from exposes.access.test_guard import Nobody, ask
 from naftiko.exposes.control.app import ControlApp
 from naftiko.exposes.control.management import Logs, Management, read_management
 from naftiko.exposes.engine import Engine
@@ -19,9 +18,10 @@ from naftiko.exposes.observability.logs import LatestLines
 from naftiko.exposes.observability.settings import ObservabilitySettings, read_settings
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.options import Options
-from naftiko.exposes.state import STARTED, STOPPED, Adapter, Host, Reloaded
+from naftiko.exposes.state import STARTED, STOPPED, AdapterState, Host, Reloaded
 from naftiko.functions.scripts import Stats
 from support.building import document
+from support.guarding import Nobody, ask
 
 ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
 
@@ -68,7 +68,7 @@ def adapters(*states: tuple[str, str]) -> Host:
     """Return a host with adapters of these types and states."""
     host = Host()
     for number, (kind, state) in enumerate(states):
-        adapter = Adapter(kind, f"a{number}" if kind != "control" else "", 8080)
+        adapter = AdapterState(kind, f"a{number}" if kind != "control" else "", 8080)
         adapter.state = state
         host.adapters.append(adapter)
     return host

@@ -215,7 +215,9 @@ def test_unreachable_upstream() -> None:
     """P09: a failure of the network is a result with an error, without the URL."""
     request = naftiko.Request("GET", "http://upstream.test/crew?key=s3cr3t")
     error = naftiko.TransportError(
-        "GET http://upstream.test/crew?key=s3cr3t: connection refused", request=request
+        "GET http://upstream.test/crew?key=s3cr3t: connection refused",
+        reason="connection refused",
+        request=request,
     )
     app, _ = mcp_app(error, tools=[CREW])
     result = asking(app, "tools/call", {"name": "crew"})["result"]

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import naftiko
-from exposes.access.test_guard import Nobody, ask
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.skill.app import SkillApp
 from support.building import document
+from support.guarding import Nobody, ask
 
 REST = {
     "type": "rest",

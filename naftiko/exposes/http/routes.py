@@ -1,20 +1,27 @@
-"""Which endpoint answers a path and a method: a tree of path segments.
+"""`Router`: the path and the method of a request -> the endpoint that answers it.
 
-Spec 3.2 and dialect 7.2. A literal segment beats one with a placeholder inside, that
-one beats a lone placeholder, and a placeholder called `path` comes last: it takes all
-segments that are left. The order in the document decides nothing but duplicates, of
-which the first wins. What a lookup costs depends on the path, not on the number of
-routes. This module must not know what an endpoint does.
+Spec 3.2 and dialect 7.2. The templates form a tree with one level for each segment of
+a path. At every level the most specific branch is tried first::
+
+    GET /ships/new        a literal segment
+    GET /ships/{id}.json  a segment with text around a placeholder; more text goes first
+    GET /ships/{id}       a placeholder alone
+    GET /ships/{path}     the placeholder `path`, which takes every segment that is left
+
+The order of the document decides nothing, except that the first of two equal routes is
+kept. The cost of a lookup depends on the path and not on the number of routes. All
+adapters use this router. This module must not know what an endpoint does.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from naftiko.expressions import TemplateError, parse_path, refs
 
 if TYPE_CHECKING:
+    from naftiko.exposes.http.scope import ASGIScope
     from naftiko.expressions import Template
 
 T = TypeVar("T")
@@ -23,6 +30,8 @@ T = TypeVar("T")
 CATCH_ALL = "path"
 #: The method of an endpoint that takes every method.
 ANY_METHOD = "*"
+#: Characters that stay as they are in a path (RFC 3986, 3.3).
+PATH_SAFE = "/:@!$&'()*+,;=~"
 
 
 class BadPath(ValueError):
@@ -30,7 +39,7 @@ class BadPath(ValueError):
 
 
 class Tail(str):
-    """What the placeholder `path` took: segments as they came, still encoded."""
+    """The segments that the placeholder `path` stands for, still percent-encoded."""
 
     __slots__ = ()
 
@@ -40,19 +49,24 @@ class Tail(str):
         return [_decoded(segment) for segment in self.split("/")]
 
 
-class Found(NamedTuple, Generic[T]):
+class RouteMatch(NamedTuple, Generic[T]):
     """The endpoint of a request.
 
     Attributes:
-        captures: Placeholder → its text, decoded; a `Tail` for `path`.
+        endpoint: The endpoint that was added with the route.
+        captures: Placeholder → its decoded text; a `Tail` for `path`.
     """
 
     endpoint: T
     captures: dict[str, str]
 
 
-class Missing(NamedTuple):
-    """No endpoint: `allowed` are the methods that the path has; empty for none."""
+class NoRoute(NamedTuple):
+    """No endpoint answers the request.
+
+    Attributes:
+        allowed: The methods that the path has; empty when no route has the path.
+    """
 
     allowed: frozenset[str]
 
@@ -66,13 +80,16 @@ class Router(Generic[T]):
     def add(self, method: str, template: str, endpoint: T) -> bool:
         """Add a route; return whether it is the first of its method and shape.
 
+        `add("GET", "/ships/{id}?view=full", e)` makes `e` the endpoint of
+        `GET /ships/7?view=full`, with the captures `{"id": "7"}`.
+
         Args:
             method: Upper case, or `ANY_METHOD`.
-            template: The path, with `{name}` or `{{name}}`. A query in it (`?Action=x`)
-                has to be in the query of the request.
-            endpoint: What answers.
+            template: The path, with `{name}` or `{{name}}` as placeholders. A query in
+                it must be in the query of the request.
+            endpoint: The endpoint that `find` returns.
         """
-        path, names, conditions = _read(template)
+        path, names, conditions = _compiled(template)
         node = self._root
         for part in path:
             node = node.child(part)
@@ -83,6 +100,7 @@ class Router(Generic[T]):
         return node.add(method, entry)
 
     def _note_depth(self, path: list[_Part], at: int) -> None:
+        """Note at the node of `path` how many segments this template has after it."""
         node = self._root
         for part in path[: at + 1]:
             node = node.child(part)
@@ -90,16 +108,16 @@ class Router(Generic[T]):
         if left not in node.depths:
             node.depths = tuple(sorted((*node.depths, left), reverse=True))
 
-    def find(self, path: str, method: str, query: str = "") -> Found[T] | Missing:
+    def find(self, path: str, method: str, query: str = "") -> RouteMatch[T] | NoRoute:
         """Return the endpoint of a request.
 
-        A path that several templates match is answered by the most specific one that
-        has the method. `HEAD` is answered by `GET`.
+        When several templates match the path, the most specific one that has the method
+        answers. A route for `GET` also answers `HEAD`.
 
         Args:
-            path: The path of the request, still encoded.
-            method: Its method.
-            query: Its query, still encoded.
+            path: The path of the request, still percent-encoded.
+            method: The method of the request.
+            query: The query of the request, still percent-encoded.
 
         Raises:
             BadPath: The path is not UTF-8.
@@ -107,15 +125,35 @@ class Router(Generic[T]):
         raw = path.removeprefix("/").split("/")
         segments = [_decoded(text) for text in raw] if "%" in path else raw
         search: _Search[T] = _Search(raw, segments, method, query)
-        found = search.walk(self._root, 0, ())
-        if found is None:
-            return Missing(frozenset(search.allowed))
-        entry, captures = found
-        return Found(entry.endpoint, dict(zip(entry.names, captures, strict=True)))
+        leaf = search.walk(self._root, 0, ())
+        if leaf is None:
+            return NoRoute(frozenset(search.allowed))
+        entry, captures = leaf
+        return RouteMatch(entry.endpoint, dict(zip(entry.names, captures, strict=True)))
+
+
+def encoded_path(scope: ASGIScope) -> str:
+    """Return the percent-encoded path of a request, for `Router.find`.
+
+    The path at which the application is mounted (`root_path`) is taken away. The path
+    stays encoded, because a `%2F` is part of a segment and does not separate two.
+    """
+    raw = scope.get("raw_path")
+    if raw is None:
+        path = quote(scope["path"], safe=PATH_SAFE)
+    elif raw.isascii():
+        path = raw.decode("ascii").partition("?")[0]
+    else:
+        path = quote(raw.partition(b"?")[0], safe=PATH_SAFE + "%")
+    root = scope.get("root_path", "").rstrip("/")
+    if root and f"{scope['path']}/".startswith(f"{root}/"):
+        # The mount may be encoded in another way here, so segments are counted.
+        path = "/" + "/".join(path.split("/")[root.count("/") + 1 :])
+    return path or "/"
 
 
 class _Search(Generic[T]):
-    """One lookup: the tree is walked best first, and back where a branch ends."""
+    """One lookup: a depth-first search that tries the most specific branch first."""
 
     __slots__ = ("_query", "allowed", "method", "query", "raw", "segments")
 
@@ -126,40 +164,43 @@ class _Search(Generic[T]):
         self.segments = segments
         self.method = method
         self.query = query
+        #: The methods of the routes that match all but the method.
         self.allowed: set[str] = set()
         self._query: dict[str, list[str]] | None = None
 
     def walk(
         self, node: _RouteNode[T], at: int, captures: tuple[str, ...]
     ) -> tuple[_Entry[T], tuple[str, ...]] | None:
+        """Return the entry below a node that matches the segments from `at` on."""
         if at == len(self.segments):
             return self.choose(node, captures)
         segment = self.segments[at]
         child = node.literals.get(segment)
-        if child is not None and (found := self.walk(child, at + 1, captures)):
-            return found
+        if child is not None and (leaf := self.walk(child, at + 1, captures)):
+            return leaf
         if segment:
             for mixed, child in node.mixed:
                 inner = mixed.match(segment)
-                if inner and (found := self.walk(child, at + 1, (*captures, *inner))):
-                    return found
+                if inner and (leaf := self.walk(child, at + 1, (*captures, *inner))):
+                    return leaf
             if node.one is not None and (
-                found := self.walk(node.one, at + 1, (*captures, segment))
+                leaf := self.walk(node.one, at + 1, (*captures, segment))
             ):
-                return found
+                return leaf
         if node.rest is not None:
             for depth in node.rest.depths:
                 end = len(self.segments) - depth
                 # The last of several segments may be empty: `/files/a/`.
                 if end > at and (segment or end > at + 1):
                     tail = Tail("/".join(self.raw[at:end]))
-                    if found := self.walk(node.rest, end, (*captures, tail)):
-                        return found
+                    if leaf := self.walk(node.rest, end, (*captures, tail)):
+                        return leaf
         return None
 
     def choose(
         self, node: _RouteNode[T], captures: tuple[str, ...]
     ) -> tuple[_Entry[T], tuple[str, ...]] | None:
+        """Return the entry of a node for the method and the query of the request."""
         entries = node.entries
         if not entries:
             return None
@@ -198,7 +239,13 @@ class _Search(Generic[T]):
 
 
 class _Entry(NamedTuple, Generic[T]):
-    """An endpoint, the names of its placeholders, and what its query has to hold."""
+    """A route at the end of its path.
+
+    Attributes:
+        endpoint: The endpoint that answers.
+        names: The placeholders, in the order of the template.
+        conditions: Name and value that the query must have; `None` for any value.
+    """
 
     endpoint: T
     names: tuple[str, ...]
@@ -213,10 +260,11 @@ class _Mixed(NamedTuple):
     suffix: str
 
     def match(self, text: str) -> tuple[str, ...]:
-        """Return what the placeholders stand for; none may be empty.
+        """Return the text of each placeholder; empty when the segment differs.
 
-        Of several ways the first placeholder takes as much as it can. The search goes
-        from the right and takes time in proportion to the text.
+        No placeholder is empty. Where several splits are possible, the first
+        placeholder takes as much as it can. The search goes from the right and takes
+        time in proportion to the text.
         """
         if not (text.startswith(self.prefix) and text.endswith(self.suffix)):
             return ()
@@ -232,6 +280,11 @@ class _Mixed(NamedTuple):
             return ()
         return (text[begin:end], *reversed(values))
 
+    @property
+    def length(self) -> int:
+        """How many characters of text a segment must hold."""
+        return len(self.prefix) + len(self.suffix) + sum(map(len, self.between))
+
 
 class _Kind:
     """A part of a path that is neither a text nor mixed."""
@@ -239,11 +292,14 @@ class _Kind:
     __slots__ = ()
 
 
+#: One placeholder that is the whole segment, and the placeholder `path`.
 _ONE, _REST = _Kind(), _Kind()
 _Part = str | _Mixed | _Kind
 
 
 class _RouteNode(Generic[T]):
+    """One place in the tree: the branches below it, and the routes that end here."""
+
     __slots__ = ("depths", "entries", "literals", "mixed", "one", "rest")
 
     def __init__(self) -> None:
@@ -256,7 +312,7 @@ class _RouteNode(Generic[T]):
         self.entries: dict[str, list[_Entry[T]]] = {}
 
     def child(self, part: _Part) -> _RouteNode[T]:
-        """Return the node for the next part, made when it is first asked for."""
+        """Return the branch for the next part of a template; made when it is new."""
         if isinstance(part, str):
             return self.literals.setdefault(part, _RouteNode())
         if part is _ONE:
@@ -272,7 +328,7 @@ class _RouteNode(Generic[T]):
         node = _RouteNode()
         self.mixed.append((part, node))
         # The more text a segment must hold, the more specific it is.
-        self.mixed.sort(key=lambda pair: -sum(map(len, _texts(pair[0]))))
+        self.mixed.sort(key=lambda pair: -pair[0].length)
         return node
 
     def add(self, method: str, entry: _Entry[T]) -> bool:
@@ -284,14 +340,13 @@ class _RouteNode(Generic[T]):
         return True
 
 
-def _texts(mixed: _Mixed) -> tuple[str, ...]:
-    return (mixed.prefix, *mixed.between, mixed.suffix)
-
-
-def _read(
+def _compiled(
     template: str,
 ) -> tuple[list[_Part], list[str], tuple[tuple[str, str | None], ...]]:
-    """Return the parts of a template, its names, and what its query asks for."""
+    """Return the parts of a template, its placeholders, and the query it asks for.
+
+    `"/a/{id}?x=1"` -> `["a", _ONE]`, `["id"]`, `(("x", "1"),)`.
+    """
     text, _, query = template.partition("?")
     names: list[str] = []
     path: list[_Part] = []

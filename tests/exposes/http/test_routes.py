@@ -1,4 +1,4 @@
-"""Which route answers: precedence, placeholders inside segments, what a lookup costs."""
+"""`Router`: precedence, placeholders inside segments, and the cost of a lookup."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naftiko.exposes.rest.routes import (
+from naftiko.exposes.http.routes import (
     ANY_METHOD,
     BadPath,
-    Found,
-    Missing,
+    NoRoute,
+    RouteMatch,
     Router,
     Tail,
 )
@@ -30,12 +30,12 @@ def _router(*routes: str) -> Router[str]:
     return router
 
 
-def _found(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
+def _answering(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
     method, target = request.split(" ", 1)
     path, _, query = target.partition("?")
-    found = router.find(path, method, query)
-    assert isinstance(found, Found), found
-    return found.endpoint, found.captures
+    match = router.find(path, method, query)
+    assert isinstance(match, RouteMatch), match
+    return match.endpoint, match.captures
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def _found(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
             {"b": "x"},
         ),
         (["GET /{path}", "GET /{a}"], "GET /x", "GET /{a}", {"a": "x"}),
-        # Back where a branch ends.
+        # The search goes back where a branch ends.
         (["GET /a/b", "GET /{x}/c"], "GET /a/c", "GET /{x}/c", {"x": "a"}),
-        # A literal path without the method is no obstacle.
+        # A literal path without the method does not hide a placeholder that has it.
         (["GET /x/me", "PUT /x/{id}"], "PUT /x/me", "PUT /x/{id}", {"id": "me"}),
-        # `path` takes what is left, or what is left before a tail.
+        # `path` takes the segments that are left, up to the literal ones after it.
         (["GET /f/{path}"], "GET /f/a/b%2Fc", "GET /f/{path}", {"path": "a/b%2Fc"}),
         (["GET /f/{{path}}"], "GET /f/a/", "GET /f/{{path}}", {"path": "a/"}),
         (
@@ -99,21 +99,21 @@ def _found(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
         (["GET /", "GET /?Action=B"], "GET /?Action=B", "GET /?Action=B", {}),
         (["GET /", "GET /?Action=B"], "GET /?Action=C", "GET /", {}),
         (["GET /s?q={q}"], "GET /s?q=a%20b", "GET /s?q={q}", {"q": "a b"}),
-        # A fragment never travels; whoever means it encodes it.
+        # A client sends no fragment, so `#` in a template is text.
         (["POST /v1/#List"], "POST /v1/%23List", "POST /v1/#List", {}),
-        # What is no reference is text.
+        # Braces that hold no reference are text.
         (["GET /{{#x}}"], "GET /%7B%7B%23x%7D%7D", "GET /{{#x}}", {}),
-        # Operations first, then what takes any method.
+        # A route of one method beats a route of any method.
         ([f"{ANY_METHOD} /p/{{path}}", "GET /p/{path}"], "GET /p/a", "GET /p/{path}", {"path": "a"}),
         ([f"{ANY_METHOD} /p/{{path}}", "GET /p/{path}"], "PUT /p/a", "* /p/{path}", {"path": "a"}),
     ],
 )  # fmt: skip
-def test_found(
+def test_answering(
     routes: list[str], request_: str, route: str, captures: dict[str, str]
 ) -> None:
-    """The most specific route that has the method answers, in any order."""
+    """Of the routes that have the method, whatever order they were added in."""
     for order in (routes, routes[::-1]):
-        assert _found(_router(*order), request_) == (route, captures)
+        assert _answering(_router(*order), request_) == (route, captures)
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,14 @@ def test_found(
         (["GET /A"], "GET /a", []),
     ],
 )
-def test_missing(routes: list[str], request_: str, allowed: list[str]) -> None:
-    """What no route matches is missing; with another method it would be there."""
+def test_a_path_without_route_names_the_allowed_methods(
+    routes: list[str], request_: str, allowed: list[str]
+) -> None:
+    """No route has the path, or the routes of the path have other methods."""
     method, target = request_.split(" ", 1)
     path, _, query = target.partition("?")
-    found = _router(*routes).find(path, method, query)
-    assert found == Missing(frozenset(allowed))
+    match = _router(*routes).find(path, method, query)
+    assert match == NoRoute(frozenset(allowed))
 
 
 def test_the_first_of_two_equal_routes_wins() -> None:
@@ -156,14 +158,14 @@ def test_the_first_of_two_equal_routes_wins() -> None:
         router.add("GET", "/a/{id}?x=1", 5),
     ]
     assert added == [True, False, True, True, False]
-    found = router.find("/a/7", "PUT")
-    assert isinstance(found, Found)
-    # Each keeps the names of its own template.
-    assert found.captures == {"name": "7"}
+    match = router.find("/a/7", "PUT")
+    assert isinstance(match, RouteMatch)
+    # Each route keeps the placeholder names of its own template.
+    assert match.captures == {"name": "7"}
 
 
-def test_what_is_not_utf8_is_refused() -> None:
-    """A path that is not UTF-8 is an error of its own."""
+def test_a_path_that_is_not_utf8_is_refused() -> None:
+    """`BadPath` is raised, not the error of the decoder."""
     with pytest.raises(BadPath):
         _router("GET /{a}").find("/%FF", "GET")
 
@@ -196,10 +198,10 @@ def test_every_route_can_be_reached(templates: list[str], chance: Any) -> None:
                 before, _, rest = segment.partition("{")
                 segment = before + "0" + rest.partition("}")[2]
             segments.append(segment)
-        found = router.find("/" + "/".join(segments), "GET")
-        assert isinstance(found, Found)
+        match = router.find("/" + "/".join(segments), "GET")
+        assert isinstance(match, RouteMatch)
         # Values are `0`, which no literal is: only an equal shape can be meant.
-        assert _shape(found.endpoint) == _shape(template)
+        assert _shape(match.endpoint) == _shape(template)
 
 
 def _shape(template: str) -> str:
@@ -216,23 +218,23 @@ def _shape(template: str) -> str:
 
 @given(st.text(min_size=1, max_size=20))
 def test_any_text_survives_a_segment(text: str) -> None:
-    """What a caller encodes once is decoded once."""
+    """A text that a caller encodes once is decoded once."""
     try:
         encoded = quote(text, safe="")
     except UnicodeEncodeError:
         return
-    assert _found(_router("GET /a/{id}"), f"GET /a/{encoded}")[1] == {"id": text}
+    assert _answering(_router("GET /a/{id}"), f"GET /a/{encoded}")[1] == {"id": text}
 
 
 def _calls(router: Router[str], path: str) -> int:
-    """Return how many functions a lookup calls."""
+    """Return the number of functions that a lookup calls."""
     count = 0
 
     def count_one(frame: Any, event: str, argument: Any) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
-    # Collecting garbage would call whoever wants to hear of it.
+    # A collection would call the hooks of other libraries, which are counted too.
     gc.disable()
     sys.setprofile(count_one)
     try:
@@ -257,4 +259,4 @@ def test_a_hostile_segment_costs_no_more_than_its_length() -> None:
     """Placeholders side by side are no pattern that a long text could blow up."""
     router = _router("GET /{a}-{b}-{c}-{d}-{e}-{f}.x")
     assert _calls(router, "/" + "-" * 100_000) < 100
-    assert isinstance(router.find("/" + "-" * 100_000 + ".x", "GET"), Found)
+    assert isinstance(router.find("/" + "-" * 100_000 + ".x", "GET"), RouteMatch)

@@ -1,0 +1,42 @@
+"""Mocks: each case in `tests/functions/cases/shapes/mock.yaml` is outputs and a value.
+
+Run one with `pytest tests/functions/test_mocks.py -k "part of its name"`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naftiko.functions.mocks import compile_mock
+from support.casefiles import cases
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "value", "type", "items", "properties", "const"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("case", cases("functions/cases/shapes", "mock"))
+def test_mock(case: Any) -> None:
+    """A unit without a call answers its static outputs."""
+    arguments = case.get("given", {})
+    built = compile_mock(case["mock"]).build(lambda ref: arguments.get(ref.name, ""))
+    assert built == case["value"]
+
+
+@given(_JSON)
+def test_any_outputs_give_an_object(outputs: Any) -> None:
+    """Whatever stands in the document, a mock answers an object."""
+    assert isinstance(compile_mock(outputs).build(lambda _ref: "x"), dict)
