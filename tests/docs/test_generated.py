@@ -118,3 +118,12 @@ def test_codes_of_keys_are_complete() -> None:
     anywhere |= {"W-source-truncated", "W-yaml-merge"}
     others = {c for c in codes if c.startswith(("E-yaml-", "E-schema-"))} | anywhere
     assert named == codes - others
+
+
+def test_internal_members_are_members() -> None:
+    """A member that is left out of the page exists, so the list stays short."""
+    api = generator("api")
+    for name, members in api.INTERNAL.items():
+        kind = getattr(naftiko, name)
+        documented = re.findall(r"^ {4,8}(\w+): ", kind.__doc__ or "", re.MULTILINE)
+        assert members <= {*dir(kind), *documented}, name
