@@ -70,7 +70,7 @@ def compile_path(expression: str | None) -> Path:
     shows only then.
 
     Raises:
-        OutputError: The text is not a JSONPath; its code is `U-output-path`.
+        OutputError: The text is not a JSONPath; its rule is `OUTPUT_PATH`.
     """
     if not expression or not expression.strip():
         return _nothing
