@@ -255,7 +255,7 @@ def test_a_folder_that_is_not_there() -> None:
         ({"instruction": "x.md"}, "but the skill has no 'location' configured."),
     ],
 )
-def test_what_cannot_be_served(tool: Any, message: str) -> None:
+def test_unclear_skill_tool_stops_the_start(tool: Any, message: str) -> None:
     """Spec 5.1: a tool that does not say what it is stops the start."""
     with pytest.raises(naftiko.ServeError, match=message):
         app({"name": "s", "description": "d", "tools": [{"name": "t", **tool}]})
@@ -284,6 +284,13 @@ def test_methods() -> None:
     for method, path in (("POST", "/skills"), ("GET", "/skills/none")):
         _, headers, body = ask(skills, path, method=method)
         assert [json.loads(body)["requestId"]] == headers["x-request-id"]
+
+
+def test_skill_on_another_machine_stops_the_start() -> None:
+    """Its folder cannot be read, so nothing of it could be told."""
+    with pytest.raises(naftiko.ServeError, match="is no file: URI") as caught:
+        app({"name": "s", "location": "https://a.test/s"})
+    assert caught.value.code == "U-location"
 
 
 def test_another_version_replaces_it() -> None:
