@@ -1,7 +1,4 @@
-"""Write plain data as YAML.
-
-{"a": [1, "x"]}   →  "a:\\n- 1\\n- x"
-"""
+"""Write plain data as YAML text in block style."""
 
 from __future__ import annotations
 
