@@ -12,7 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document import rules
-from naftiko.errors import Edit, Problem, Related, did_you_mean, names_of, shorten
+from naftiko.errors import (
+    Edit,
+    Problem,
+    Related,
+    did_you_mean,
+    names_of,
+    nearest,
+    shorten,
+)
 from naftiko.plain import a_kind_of
 
 if TYPE_CHECKING:
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
     from naftiko.document.rules import Rule
     from naftiko.plain import JSON, DocumentPath
 
+# The kinds of an `Edit`.
+RENAME, MOVE, SET, DROP = "rename", "move", "set", "drop"
 _WEIGHT = {rules.ERROR: 0, rules.WARNING: 1, rules.INFO: 2}
 
 
@@ -122,9 +132,20 @@ class Findings:
         value: str,
         known: Iterable[str],
     ) -> None:
-        """Note a value that is not one of those known, and the one it is most like."""
+        """Note a value that is not one of those known, and the one it is most like.
+
+        Args:
+            rule: The rule that it breaks.
+            path: The place of the value.
+            message: What is wrong.
+            value: The value.
+            known: The values that are known.
+        """
         hint = did_you_mean(value, known) or f"use one of {names_of(known)}"
-        self.add(rule, path, message, hint)
+        meant = surely_meant(value, known)
+        # Without a value there is only its mapping, which must not be replaced.
+        fix = Edit(SET, pointer(path), meant) if value and meant else None
+        self.add(rule, path, message, hint, fix=fix)
 
     def mappings(
         self, data: JSON, path: DocumentPath
@@ -170,6 +191,17 @@ class Findings:
             " out",
             hint or f"write a {wanted}, or remove it",
         )
+
+
+def surely_meant(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a wrong one stands for, if it can be no other.
+
+    `("get", ["GET", "PUT"])` → `"GET"`; `None` when no name is near, or several are.
+    """
+    names = list(known)
+    same = [other for other in names if other.lower() == name.lower()]
+    near = same or nearest(name, names, 2)
+    return near[0] if len(near) == 1 else None
 
 
 def pointer(path: DocumentPath) -> str:

@@ -130,7 +130,7 @@ SCHEMA_MISSING = _schema("E-schema-missing", "A required key is missing.")
 SCHEMA_VALUE = _schema("E-schema-value", "A value is not one of those allowed.")
 SCHEMA_CHOICE = _schema(
     "E-schema-choice",
-    "Keys that exclude each other stand side by side, or none of several is there.",
+    "A mapping has several keys that exclude each other, or none of them.",
 )
 UNKNOWN_KEY = _strict("S-unknown-key", "The rules do not know the key.", is_schema=True)
 NAME = _strict(
