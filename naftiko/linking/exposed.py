@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
-    from naftiko.linking.names import Names
+    from naftiko.linking.names import DocumentNames
     from naftiko.plain import JSON, DocumentPath
     from naftiko.spec.model import Exposes, Function, Link, Step
 
@@ -55,7 +55,7 @@ _UNSAFE_LANGUAGES = ("python", "groovy")
 class ExposedLinker:
     """Checks everything that one document exposes."""
 
-    def __init__(self, names: Names, registry: Registry) -> None:
+    def __init__(self, names: DocumentNames, registry: Registry) -> None:
         self.names = names
         self.findings = names.findings
         self.registry = registry

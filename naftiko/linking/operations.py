@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from naftiko.document.findings import Finding, Findings
-    from naftiko.linking.names import Names
+    from naftiko.linking.names import DocumentNames
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import CapabilitySpec, Consumes
 
@@ -39,7 +39,7 @@ class OperationLinker:
 
     def __init__(
         self,
-        names: Names,
+        names: DocumentNames,
         *,
         paths: Mapping[str, str] | None = None,
         append_unplaced: bool = False,
