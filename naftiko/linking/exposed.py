@@ -397,7 +397,7 @@ class ExposedLinker:
         self.findings.add(rules.WITH_TARGET, path, message, hint, at_key=True)
 
     def _rest_arguments(self, function: Function, called: Operation) -> None:
-        """Note what the path of the called operation needs and the route lacks."""
+        """Note path arguments of the called operation that the route does not offer."""
         offered = {parameter.name for parameter in function.inputs}
         try:
             offered |= {ref.name for ref in refs(parse_path(function.url_path))}

@@ -91,7 +91,7 @@ class OperationLinker:
         self._base_names[at] = frozenset(base.names)
 
     def _operation(self, ref: str, spec: OperationSpec) -> Operation:
-        """Return an operation, ready to be called or with what keeps it from that."""
+        """Return an operation with its layout and the findings that spoil it."""
         names = self.names
         layout = compile_layout(
             spec,
