@@ -268,7 +268,7 @@ class _Stages:
 
     def all_findings(self) -> list[Finding]:
         """Return the findings so far, one per cause."""
-        # A finding of the schema explains what other stages note at its place.
+        # A finding of the schema explains those of other stages at its place.
         places = {finding.path for finding in self.broken}
         noted = [f for f in self.findings.noted if f.path not in places]
         return self.broken + noted
@@ -278,7 +278,7 @@ class _Stages:
 
         Args:
             settled: Place of an adapter → the options given for it, which make up for
-                what it lacks.
+                missing parts.
         """
         findings = [
             self._weighed(finding)

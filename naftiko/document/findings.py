@@ -1,4 +1,4 @@
-"""Collect what is found about a document while it is read and linked.
+"""Collect the findings about a document while it is read and linked.
 
     rules.OUTPUT_FORMAT, path, message, hint   →  Finding
     Finding, Document                          →  Problem with line, column and file
@@ -120,7 +120,7 @@ class Findings:
             self.noted.append(finding)
 
     def dropped(self, path: DocumentPath, message: str, hint: str) -> None:
-        """Note what cannot be read and is left out, at its key if it has one."""
+        """Note an element that is left out, at its key if it has one."""
         at_key = bool(path) and isinstance(path[-1], str)
         self.add(rules.INCOMPLETE_DROPPED, path, message, hint, at_key=at_key)
 
@@ -150,7 +150,7 @@ class Findings:
     def mappings(
         self, data: JSON, path: DocumentPath
     ) -> Iterator[tuple[DocumentPath, Mapping[str, JSON]]]:
-        """Yield the mappings of a list with their places, and note all else."""
+        """Yield the mappings of a list with their places; note all other entries."""
         if isinstance(data, list):
             for index, entry in enumerate(data):
                 if isinstance(entry, dict):
@@ -165,7 +165,7 @@ class Findings:
     def mapping(
         self, holder: Mapping[str, JSON], key: str, at: DocumentPath, hint: str = ""
     ) -> Mapping[str, JSON] | None:
-        """Return the mapping below a key, or `None`; note what else stands there."""
+        """Return the mapping below a key, or `None`; note a value of another kind."""
         value = holder.get(key)
         if isinstance(value, dict):
             return value
@@ -185,9 +185,10 @@ class Findings:
         """Note a value that is not of the kind wanted, and is left out."""
         key = next(part for part in reversed(path) if isinstance(part, str))
         shown = f" ('{shorten(value, 40)}')" if isinstance(value, str) else ""
+        kind = "null" if value is None else a_kind_of(value)
         self.dropped(
             path,
-            f"{prefix}`{key}` is {a_kind_of(value)}{shown}, not a {wanted}, and is left"
+            f"expected a {wanted} for {prefix}`{key}`, got {kind}{shown}; it is left"
             " out",
             hint or f"write a {wanted}, or remove it",
         )

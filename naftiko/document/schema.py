@@ -3,7 +3,7 @@
     data, "published"   →  one finding per broken rule, in the order of the document
 
 `schemas/` holds one file per specification version with the published rules, and one
-with the *observed* rules: what real documents do. The files are the only place for
+with the *observed* rules, which real documents keep. The files are the only place for
 facts such as patterns and known values; `wording` turns a broken rule into words. This
 module must not know what the parts of a capability mean.
 """
@@ -91,7 +91,7 @@ def read_schema(version: str) -> dict[str, Any]:
 
 
 def check(document: Document, rules: str) -> list[Finding]:
-    """Return what breaks the rules in a document, in the order of the document.
+    """Return the broken rules of a document, in the order of the document.
 
     Args:
         document: The document that was read.

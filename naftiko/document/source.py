@@ -146,8 +146,8 @@ def _decode(raw: bytes, name: str) -> str:
     # Without a byte order mark, UTF-16 and UTF-32 still begin with a zero byte in two
     # (YAML 1.2, 5.2).
     if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)) or 0 in raw[:2]:
-        what = "UTF-16 or UTF-32, not UTF-8"
-        refuse(name, 1, 1, rules.YAML_ENCODING, what, "save the file as UTF-8")
+        text = "UTF-16 or UTF-32, not UTF-8"
+        refuse(name, 1, 1, rules.YAML_ENCODING, text, "save the file as UTF-8")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

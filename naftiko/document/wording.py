@@ -4,8 +4,8 @@
       →  Finding: "capability.consumes[0] 'docker': resources: expected at least one
          entry, got an empty list", hint "add an entry or remove the key"
 
-A finding says where, what was expected and what is there. Values that may be
-credentials are never shown.
+A finding says where the error is, which value was expected and which is there. Values
+that may be credentials are never shown.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class _Explainer:
         self.data = data
         #: In order, like a set: several keywords may say the same of one place.
         self._findings: dict[Finding, None] = {}
-        #: Place of a mapping and a key → what is said about the missing key.
+        #: Place of a mapping and a missing key → the finding about it.
         self._missing: dict[tuple[DocumentPath, str], Finding] = {}
         #: Place of a mapping and a key that stands there under a wrong name.
         self._misspelt: set[tuple[DocumentPath, str]] = set()
@@ -203,7 +203,7 @@ def _condition(error: Broken, root: JSON) -> Sequence[str]:
 
 
 def _value_rule(path: DocumentPath, error: Broken) -> tuple[Rule, str, str]:
-    """Return the rule, what is expected, and the fix, for a rule about one value."""
+    """Return the rule, the expected value and the hint for an error about one value."""
     keyword, limit = str(error.validator), error.validator_value
     value = error.instance
     if keyword == "type":
@@ -349,7 +349,13 @@ def _human(path: Iterable[Key]) -> str:
 
 
 def _shown(value: JSON, *, kind: bool = False, hide: bool = False) -> str:
-    """Return a value for a message, with its kind where that is what is wrong."""
+    """Return a value for a message.
+
+    Args:
+        value: The value.
+        kind: Say its kind too, because the kind is wrong.
+        hide: Say its kind alone, because it may be a secret.
+    """
     if value is None:
         return "null"
     if isinstance(value, (dict, list)):

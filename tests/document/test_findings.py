@@ -111,7 +111,7 @@ def test_mappings_of_a_list() -> None:
     assert "('x')" in findings.noted[0].message
     assert list(findings.mappings(None, ("a",))) == []
     assert list(findings.mappings("text", ("a",))) == []
-    assert "not a list" in findings.noted[-1].message
+    assert "expected a list for `a`, got a text" in findings.noted[-1].message
 
 
 @pytest.mark.parametrize(
