@@ -1,4 +1,4 @@
-"""Who asks in `serve.py`: many HTTP clients at once, or one MCP client, on bytes."""
+"""The clients of `serve.py`: many HTTP clients at once, or one MCP client."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+#: Seconds that a server may take to start, to answer or to end: machines are busy.
+PATIENCE = 120.0
+#: Answers without which there is no median.
+_FEWEST = 2
+
+
 @contextmanager
 def process(
     command: list[str], port: int | None = None, **more: Any
@@ -54,13 +60,13 @@ def process(
     finally:
         child.terminate()
         try:
-            child.wait(15)
+            child.wait(PATIENCE)
         finally:
             child.kill()
 
 
 def _until_open(child: subprocess.Popen[bytes], port: int) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while True:
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -191,14 +197,18 @@ async def _load_of(
     started = time.perf_counter()
     for client in asking:
         await running.create_connection(lambda c=client: c, "127.0.0.1", port)  # type: ignore[misc]
-    while time.perf_counter() - started < seconds and not (most and len(took) >= most):
+    passed = 0.0
+    # On a busy machine the first answers may take longer than the whole load.
+    while (passed < seconds and not (most and len(took) >= most)) or (
+        len(took) < _FEWEST and passed < PATIENCE
+    ):
         await asyncio.sleep(0.01)
-    passed = time.perf_counter() - started
+        passed = time.perf_counter() - started
     for client in asking:
         client.is_over = True
         client.transport.close()
-    if len(took) < 2:
-        raise RuntimeError(f"no answers within {seconds} s: {request[:100]!r}")
+    if len(took) < _FEWEST:
+        raise RuntimeError(f"no answers within {PATIENCE:g} s: {request[:100]!r}")
     ranked = statistics.quantiles(took, n=100)
     return Load(len(took) / passed, ranked[49], ranked[98], len(took))
 

@@ -5,7 +5,6 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -90,6 +89,7 @@ class Capability:
         auth: Mapping[str, AuthBase] | None = None,
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
+        used: frozenset[str] = frozenset(),
         files: tuple[Path, ...] = (),
     ) -> None:
         self.files = files
@@ -101,8 +101,12 @@ class Capability:
         self._name = name
         self._scope = scope
         self._variables = variables
+        #: Names of the variables that its templates refer to, bound or not.
+        self._used = used
         given = checked_transport(transport)
-        self._transport = LazyTransport((lambda: given) if given else _http_transport)
+        self._transport = LazyTransport(
+            _http_transport if given is None else lambda: given
+        )
         self._timeout = checked_timeout(timeout)
         self._namespaces = tuple(dict.fromkeys(c.namespace for c in spec.consumes))
         self._base_uri = checked_base_uri(base_uri, self._namespaces)
@@ -272,8 +276,7 @@ class Capability:
         """Tell whether a bind declares a variable, or something uses it without."""
         if name in self._variables.declared:
             return True
-        use = re.compile(r"\{\{\s*" + re.escape(name) + r"\s*\}\}")
-        return use.search(repr(self._spec)) is not None
+        return name in self._used
 
     @property
     def directory(self) -> Path | None:

@@ -162,25 +162,34 @@ class NaftikoError(Exception):
         self.location = location
         self.code = code
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The place, the message and the code in one line: all but the hint."""
         text = f"{self.location}: {self.message}" if self.location else self.message
-        if self.code:
-            text += f" [{self.code}]"
-        return f"{text}\n  hint: {self.hint}" if self.hint else text
+        return f"{text} [{self.code}]" if self.code else text
+
+    def __str__(self) -> str:
+        return f"{self.headline}\n  hint: {self.hint}" if self.hint else self.headline
 
 
 class DocumentError(NaftikoError):
     """The document cannot be used.
 
     Attributes:
-        reason: What is wrong, without the name of the file.
+        file: The file that could not be read at all, and so has no `location`; an
+            empty text for every other error.
     """
 
     exit_code = EXIT_DOCUMENT
 
-    def __init__(self, message: str, *, reason: str = "", **more: Any) -> None:
+    def __init__(self, message: str, *, file: str = "", **more: Any) -> None:
         super().__init__(message, **more)
-        self.reason = reason or message
+        self.file = file
+
+    @property
+    def headline(self) -> str:
+        """The file or the place, the message and the code: all but the hint."""
+        return f"{self.file}: {super().headline}" if self.file else super().headline
 
 
 class DocumentSyntaxError(DocumentError):
@@ -295,7 +304,25 @@ class _Exchanged(CallError):
 
 
 class TransportError(_Exchanged):
-    """No usable response came back; `request` is what was to be sent."""
+    """No usable response came back.
+
+    Attributes:
+        request: What was to be sent.
+        reason: What happened, without the method and the URL; may be empty.
+        is_redirected: It happened after a redirect.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        is_redirected: bool = False,
+        **more: Any,
+    ) -> None:
+        super().__init__(message, **more)
+        self.reason = reason
+        self.is_redirected = is_redirected
 
 
 class RequestTimeout(TransportError):
@@ -308,6 +335,7 @@ class StatusError(_Exchanged):
     Attributes:
         request: What was sent.
         response: What came back, body included.
+        operation: Namespace and name of the operation; may be empty.
         status: The status code.
         detail: The error message decoded from the body; may be empty.
         value: What the outputs of an exposed function find in the body, or `None`.
@@ -316,9 +344,16 @@ class StatusError(_Exchanged):
     value: Any = None
 
     def __init__(
-        self, message: str, *, status: int = 0, detail: str = "", **more: Any
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        status: int = 0,
+        detail: str = "",
+        **more: Any,
     ) -> None:
         super().__init__(message, **more)
+        self.operation = operation
         self.status = status
         self.detail = detail
 

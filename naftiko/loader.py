@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
-    from naftiko.consumes.registry import Registry
     from naftiko.document.document import Document
     from naftiko.document.findings import Finding
     from naftiko.expressions import Scope
+    from naftiko.linking.linker import Linked
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import CapabilitySpec
     from naftiko.transport.base import Timeout, Transport
@@ -107,7 +107,7 @@ def load(
     stages.check()
     if stages.is_refused():
         raise _refused(stages.problems())
-    registry = stages.read_and_link(
+    registry, used = stages.read_and_link(
         variables, paths, append_unplaced=unplaced_path_parameters == "append"
     )
     for ref in paths:
@@ -127,6 +127,7 @@ def load(
         timeout=timeout,
         base_uri=base_uri,
         auth=auth,
+        used=used,
         problems=stages.problems(_settled(spec, base_uri, auth)),
         files=tuple(filter(None, (document.file, *stages.imported))),
     )
@@ -176,6 +177,7 @@ def validate(
         note_truncation(stages.findings)
     if stages.check():
         stages.read_and_link(None, None, append_unplaced=False)
+        stages.look_for_files()
     return stages.problems()
 
 
@@ -224,7 +226,7 @@ class _Stages:
         paths: Mapping[str, str] | None,
         *,
         append_unplaced: bool,
-    ) -> Registry:
+    ) -> Linked:
         resolved = resolve_imports(self.document)
         self.imported = resolved.files
         self.spec = read_capability(
@@ -241,6 +243,13 @@ class _Stages:
             paths=paths,
             append_unplaced=append_unplaced,
         )
+
+    def look_for_files(self) -> None:
+        """Note files that the document names beside it, and that are not there."""
+        if self.document.directory is not None:
+            from naftiko.spec.files import note_missing_files
+
+            note_missing_files(self.spec, self.document.directory, self.findings)
 
     def is_refused(self) -> bool:
         """Tell whether something was found that makes the whole document useless."""

@@ -1,9 +1,8 @@
-"""Published files, served: each route and each tool is called once, as a client would.
+"""Published files, served: each route and each tool is called once.
 
-A client knows what is served: the OpenAPI description of a REST adapter, the list of an
-MCP adapter. From these come the arguments, each with a value of its own; what has to
-reach the upstream API is worked out here, from the document and the dialect notes alone,
-so that nothing of what is tested judges itself.
+The arguments come from the OpenAPI description of a REST adapter, or from the list of
+tools of an MCP adapter, each with a unique value. The expected upstream request is
+derived here from the document and the dialect notes alone, without the code under test.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def _loaded(file: Path) -> naftiko.Capability | None:
 
 
 class _Values:
-    """Gives each argument a value that no other has."""
+    """Gives each argument a unique value."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -101,7 +100,7 @@ class _Values:
 
 
 class _Wanted:
-    """What the document says that a unit sends when it is given these arguments."""
+    """The request that a unit has to send for given arguments, by the document."""
 
     def __init__(
         self,
@@ -122,7 +121,7 @@ class _Wanted:
                 self._with.setdefault(target, f"tools.{declared.name}")
 
     def value(self, name: str) -> Any:
-        """Return what reaches a parameter of the operation."""
+        """Return the value that a parameter of the operation gets."""
         if name in self._with:
             return self._resolved(self._with[name])
         return self._given.get(name, _MISSING)
@@ -170,7 +169,7 @@ class _Wanted:
         return unquote(_PLACEHOLDER.sub(filled, path))
 
     def query(self) -> list[tuple[str, str]]:
-        """Return the query: what is constant, then what is declared."""
+        """Return the query: the constant part, then the declared parameters."""
         fixed = self._operation.path.partition("?")[2].partition("#")[0]
         found = parse_qsl(fixed, keep_blank_values=True)
         for parameter in self._declared("query"):
@@ -191,7 +190,7 @@ class _Wanted:
         return list(dict.fromkeys(names))
 
     def check_body(self, body: bytes) -> None:
-        """Compare what was sent with what the document describes."""
+        """Compare the body that was sent with that of the document."""
         described = self._operation.spec.body
         if described is None:
             assert body == b""
@@ -265,14 +264,14 @@ class _Wanted:
         return names
 
     def _unused(self) -> dict[str, Any]:
-        """Return what `with` names that the operation does not declare."""
+        """Return the entries of `with` that the operation does not declare."""
         known = {p.name for p in self._operation.spec.parameters}
         known |= set(_PLACEHOLDER.findall(self._operation.path)) | {"body"}
         found = {n: self.value(n) for n in self._with if n not in known}
         return {n: v for n, v in found.items() if v is not _MISSING}
 
     def check(self, request: Request) -> None:
-        """Compare a request with all of this."""
+        """Compare a request with the expected one."""
         assert request.method == self._operation.method
         url = urlsplit(request.url)
         path = self.path()
@@ -308,7 +307,7 @@ def _check_json(body: bytes, wanted: Any) -> None:
 
 
 def _route(function: Function) -> tuple[str, str]:
-    """Return what makes a route: of two that are equal, the first is served."""
+    """Return method and shape of a route; the first of two equal ones is served."""
     path = "/" + function.url_path.removeprefix("/")
     return function.method.upper(), _PLACEHOLDER.sub("{}", path)
 
@@ -494,8 +493,10 @@ def _checked(text: str) -> Draft202012Validator:
 @pytest.mark.parametrize(
     "file", [pytest.param(f, id=str(f.relative_to(CORPUS))) for f in corpus_files()]
 )
-def test_every_route_and_every_tool(file: Path) -> None:
-    """What can be resolved reaches the API as the document says; the rest is refused."""
+def test_every_route_and_tool_of_a_published_file_sends_what_it_declares(
+    file: Path,
+) -> None:
+    """A call that can be resolved is sent as declared; all others are refused."""
     capability = _loaded(file)
     for exposes in capability.exposes if capability else ():
         if exposes.type == "rest":

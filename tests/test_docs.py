@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,16 @@ import pytest
 import naftiko
 from naftiko.cli.parser import COMMANDS, build_parser, parse
 from naftiko.demo import TOKEN, serve
+from naftiko.document.rules import RULES
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: Beside them, the pages that are about the project and not about its use.
+PAGES = [
+    *DOCUMENTS,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    ROOT / "benchmarks" / "README.md",
+]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -30,7 +38,11 @@ def _blocks(path: Path, language: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+#: `tests/docs/test_authoring.py` runs its Python, beside the file that it needs.
+EXAMPLES = [path for path in DOCUMENTS if path.name != "authoring.md"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_python_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of a document runs, one after the other."""
     monkeypatch.chdir(ROOT)
@@ -103,29 +115,84 @@ def test_codes_are_documented() -> None:
     """Every code that the package can give stands in `docs/errors.md`, and no other."""
     text = (ROOT / "docs" / "errors.md").read_text("utf-8")
     documented = set(re.findall(r"^\| ([EUWS]-[a-z-]+) \|", text, re.MULTILINE))
-    given = set()
-    for path in (ROOT / "naftiko").rglob("*.py"):
-        given |= set(
-            re.findall(r"\"([EUWS]-[a-z]+(?:-[a-z]+)*)\"", path.read_text("utf-8"))
-        )
-    assert documented == given - {"E-schema", "U-auth", "U-base-uri", "U-variable"}
+    assert documented == set(RULES)
 
 
-def test_links_lead_somewhere() -> None:
-    """Every relative link of a document points to a file that is there."""
-    for path in (*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+#: The examples of errors are wrong on purpose; `tests/document/test_rules.py` has them.
+VALID = [path for path in DOCUMENTS if path.name != "errors.md"]
 
 
-def test_files_that_are_named_are_there() -> None:
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.name)
+@pytest.mark.parametrize("schema", ["observed", "published"])
+def test_yaml_documents_are_valid(path: Path, schema: str) -> None:
+    """Every YAML block that is a whole document passes a strict check."""
+    for code in _blocks(path, "yaml"):
+        if code.startswith("naftiko:") and "\ncapability:" in code:
+            assert naftiko.validate(code, schema=schema, strict=True) == ()
+
+
+def test_each_type_of_adapter_has_an_example() -> None:
+    """The page about serving shows a whole document for each of them."""
+    shown = {
+        exposes.type
+        for code in _blocks(ROOT / "docs" / "serve.md", "yaml")
+        for exposes in naftiko.load(code).exposes
+    }
+    assert shown == {"rest", "mcp", "skill", "control"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_are_understood(path: Path) -> None:
+    """Every `naftiko` line of a console block has options that exist."""
+    for block in _blocks(path, "console"):
+        for line in re.findall(r"^\$ (?:[A-Z_]+=\S+ )*naftiko (.*)$", block, re.M):
+            words = shlex.split(re.split(r" [>|] ", line)[0])
+            assert parse(words), line
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return the fragments of the headings of a page."""
+    text = _BLOCK.sub("", path.read_text("utf-8"))
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles
+    }
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every relative link points to a file that exists, and to a heading in it."""
+    text = _BLOCK.sub("", path.read_text("utf-8"))
+    for target in re.findall(r"\]\(([^) ]+)\)", text):
+        if target.startswith(("http:", "https:")):
+            continue
+        name, _, anchor = target.partition("#")
+        file = path.parent / name if name else path
+        assert file.exists(), f"{path.name}: {target}"
+        if anchor:
+            assert anchor in _anchors(file), f"{path.name}: {target}"
+
+
+def test_named_files_exist() -> None:
     """Every path of the project that a document names exists."""
     kept = "benchmarks|capabilities|deploy|docs|naftiko|schemas|tests"
-    documents = [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"]
-    for path in documents:
+    for path in PAGES:
+        if path.name == "CHANGELOG.md":  # it tells of files that have moved
+            continue
         text = path.read_text("utf-8")
         for name in re.findall(rf"`((?:{kept})/[\w./-]+)`", text):
             assert (ROOT / name).exists(), f"{path.name}: {name}"
+
+
+def test_paths_of_the_architecture_exist() -> None:
+    """Every answer to "where is …?" is a module or a folder of the package."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    section = text.partition("## Where is")[2].partition("\n## ")[0]
+    paths = re.findall(r"`([a-z_/]+(?:/|\.py))`", section.replace("`naftiko/`", ""))
+    assert len(paths) > 25
+    for path in paths:
+        assert (ROOT / "naftiko" / path).exists(), path
+    assert text.count("\n") <= 110
 
 
 @pytest.mark.parametrize("name", ["demo", "tests"])
@@ -137,8 +204,8 @@ def test_readme_has_the_commands_of_the_gate(name: str) -> None:
     assert "\n" not in found[1]
 
 
-def test_readme_begins_with_what_a_newcomer_needs() -> None:
-    """What this is, the two commands and ten lines of Python fit one screen."""
+def test_readme_fits_its_beginning_on_a_screen() -> None:
+    """The first screen has the description, the two commands and ten lines of Python."""
     text = (ROOT / "README.md").read_text("utf-8")
     first = text.partition("\n## ")[0].splitlines()
     assert len(first) <= 45
@@ -161,7 +228,7 @@ def test_readme_command_that_serves_is_understood() -> None:
 
 
 def test_readme_agents_snippet_is_understood() -> None:
-    """What a desktop client would start is a command with options that exist."""
+    """The command that a desktop client starts has options that exist."""
     (snippet,) = _blocks(ROOT / "README.md", "json")
     (server,) = json.loads(snippet)["mcpServers"].values()
     assert server["command"].endswith("/naftiko")

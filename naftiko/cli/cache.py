@@ -1,8 +1,11 @@
-"""Read documents, kept between runs of the command line.
+"""A cache of read documents between runs of the command line.
 
-Reading YAML is most of what `naftiko list` does; what was read once is kept in the
-user's cache folder under the hash of its bytes. An entry that is damaged, or of another
-version, is read anew. `NAFTIKO_CACHE=off` turns this off, another value names a folder.
+    bytes of a file → their hash → an entry of the cache folder → `Document`
+
+Parsing YAML takes most of the time of `naftiko list`. The key of an entry is the hash
+of the bytes of the file, so a changed file is read again; so is a file whose entry is
+damaged or of another version. `NAFTIKO_CACHE=off` turns the cache off, another value
+names its folder.
 """
 
 from __future__ import annotations
@@ -23,17 +26,17 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Smaller files are read about as fast as an entry is found.
+#: Bytes; a smaller file is parsed about as fast as its entry is found.
 _SMALLEST = 8 * 1024
 _MOST = 200
 _DIGEST = 32
 
 
 def read_cached(source: str) -> Document:
-    """Read a document, from the cache if these very bytes were read before.
+    """Read a document, from the cache if the same bytes were read before.
 
     Raises:
-        DocumentError: As `naftiko.document.read` does.
+        DocumentError: The file cannot be read, or is no document.
     """
     if source == "-":
         return read(source)
@@ -41,15 +44,15 @@ def read_cached(source: str) -> Document:
         with open(source, "rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError):
-        return read(Path(source), name=source)  # which says what is wrong
+        return read(Path(source), name=source)  # raises the `DocumentError`
     folder = _folder()
     if folder is None or len(raw) < _SMALLEST:
         document = read(raw, name=source)
     else:
         entry = folder / _key(raw)
-        kept = _stored(entry, source)
-        document = kept or read(raw, name=source)
-        if kept is None:
+        cached = _cached(entry, source)
+        document = cached or read(raw, name=source)
+        if cached is None:
             _store(entry, document)
     document.directory = Path(source).parent
     return document
@@ -62,7 +65,7 @@ def _folder() -> Path | None:
     if setting.lower() not in ("", "on", "1", "yes", "true"):
         return Path(setting)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    # Without a home directory there is no place that is surely the user's own.
+    # Without a home folder there is no folder that surely belongs to the user.
     return Path(home) / "naftiko" if os.path.isabs(home) else None
 
 
@@ -72,13 +75,14 @@ def _key(raw: bytes) -> str:
     return blake2b(raw, digest_size=_DIGEST, key=version[:64]).hexdigest()
 
 
-def _stored(entry: Path, name: str) -> Document | None:
+def _cached(entry: Path, name: str) -> Document | None:
+    """Return the document of an entry; `None` when there is no sound entry."""
     try:
-        kept = entry.read_bytes()
+        stored = entry.read_bytes()
     except OSError:
         return None
-    digest, content = kept[:_DIGEST], kept[_DIGEST:]
-    # `marshal` may crash on damaged bytes, so they are checked before it sees them.
+    digest, content = stored[:_DIGEST], stored[_DIGEST:]
+    # `marshal` may crash on damaged bytes, so their checksum is compared first.
     if blake2b(content, digest_size=_DIGEST).digest() != digest:
         return None
     data, marks, aliases, truncation = marshal.loads(content)  # noqa: S302 - checked
@@ -94,19 +98,19 @@ def _stored(entry: Path, name: str) -> Document | None:
 def _store(entry: Path, document: Document) -> None:
     content = marshal.dumps(document.stored())
     digest = blake2b(content, digest_size=_DIGEST).digest()
-    # Written aside and renamed: no reader ever sees half of an entry.
+    # An atomic write: no reader ever sees half of an entry.
     aside = entry.with_name(f"{entry.name}.{os.getpid()}")
     try:
         entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside.write_bytes(digest + content)
         os.replace(aside, entry)
-        _forget_oldest(entry.parent)
+        _remove_oldest(entry.parent)
     except OSError:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
 
 
-def _forget_oldest(folder: Path) -> None:
+def _remove_oldest(folder: Path) -> None:
     entries = sorted(_ages(folder))
     for _, name in entries[: max(0, len(entries) - _MOST)]:
         (folder / name).unlink(missing_ok=True)
@@ -117,5 +121,5 @@ def _ages(folder: Path) -> Iterator[tuple[float, str]]:
         for entry in entries:
             try:
                 yield entry.stat().st_mtime, entry.name
-            except OSError:  # another process was faster
+            except OSError:  # another process has removed the entry
                 continue

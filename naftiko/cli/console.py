@@ -1,4 +1,10 @@
-"""What the commands share in a terminal: colour, messages, progress, data as text."""
+"""Messages in a terminal: colour, control characters, errors with their hints.
+
+    show_error(DocumentError("cannot be read", hint="…"))
+        → "error: cannot be read" and "  hint: …"
+
+Messages go to standard error.
+"""
 
 from __future__ import annotations
 
@@ -43,17 +49,21 @@ def paint(text: str, style: str, stream: TextIO) -> str:
 
 
 def clean(text: str) -> str:
-    """Return a text without characters that would steer a terminal.
+    """Return a text with its control characters escaped.
 
-    Names of files, words of a document and answers of a server stand in messages.
+    Messages hold names of files, texts of documents and answers of servers; none of
+    them may move the cursor or change a colour.
     """
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return _CONTROL.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
 
 
 def show_error(error: NaftikoError) -> None:
     """Print an error of ours to standard error."""
-    text, _, hint = str(error).partition("\n  hint: ")
-    fail(text, hint)
+    fail(error.headline, error.hint)
 
 
 def fail(text: str, hint: str = "") -> None:
@@ -67,6 +77,3 @@ def fail(text: str, hint: str = "") -> None:
 def note(text: str) -> None:
     """Print a line to standard error."""
     print(text, file=sys.stderr)
-
-
-# --- data as text -----------------------------------------------------------------

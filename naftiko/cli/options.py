@@ -1,63 +1,66 @@
-"""What the word behind an option may be, and what is said of one that it may not be.
+"""The arguments and options of each command, as `argparse` gets them.
 
-What several commands take alike stands here as well. A word that may hold a secret is
-not repeated.
+    COMMANDS["list"] = ("list the operations of a capability", add_list)
+
+Each `add_…` function takes the parser of one command and adds what the command takes.
+How words are parsed is told by `naftiko.cli.parser`, and their types by
+`naftiko.cli.values`.
 """
 
 from __future__ import annotations
 
-import argparse
-import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from naftiko.errors import did_you_mean, shorten
+from naftiko.cli.values import (
+    count_of,
+    header,
+    one_of,
+    port_of,
+    port_there,
+    seconds,
+    some_name,
+)
 
-#: A header as RFC 9110 wants its name (5.6.2).
-_HEADER = re.compile(r"\s*([\w!#$%&'*+.^`|~-]+)\s*:(.*)", re.ASCII | re.DOTALL)
-#: What a name of a header looks like where the colon is missing.
-_NAME_ALONE = re.compile(r"\s*([A-Za-z][A-Za-z-]*)\s")
-_PORT = re.compile(r"0*([0-9]{1,5})")
-#: What the connection says about the body; another value would break the exchange.
-_FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_COUNT = re.compile(r"[0-9]{1,3}")
-_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*")
+_ITEMS = """\
+arguments of the operation:
+  name=value    a text
+  name:=JSON    a number, true, false, null, a list or an object
+  name=@file    the content of a file
+A name given several times becomes a list. Variables of the document are taken from
+the environment.
+"""
 
-
-def one_of(*known: str) -> Callable[[str], str]:
-    """Return a type of one of a few words; a near miss is named."""
-
-    def word(text: str) -> str:
-        if text not in known:
-            near = did_you_mean(text, known)
-            raise argparse.ArgumentTypeError(
-                f"'{shorten(text)}' is not one of {', '.join(known)}"
-                f"{near and ': ' + near}"
-            )
-        return text
-
-    return word
+# --- options that several commands take -------------------------------------------
 
 
 def add_choice(command: Any, option: str, known: tuple[str, ...], **more: Any) -> None:
-    """Add an option that takes one of a few words, and names the nearest."""
+    """Add an option that takes one of a few words; a refusal suggests the nearest."""
     command.add_argument(option, choices=known, type=one_of(*known), **more)
 
 
-def add_base_uri(command: Any) -> None:
-    """Add the option that says where to send instead."""
+def _add_repeated(command: Any, option: str, metavar: str, text: str) -> None:
+    """Add an option that may be given several times: its values become a list."""
     command.add_argument(
-        "--base-uri",
-        action="append",
-        default=[],
-        metavar="[NS=]URI",
-        help="where to send instead; unix:///path.sock works",
+        option, action="append", default=[], metavar=metavar, help=text
     )
 
 
-def add_header(command: Any, text: str) -> None:
-    """Add the option that sends a header as well."""
+def _add_flag(command: Any, option: str, text: str) -> None:
+    command.add_argument(option, action="store_true", help=text)
+
+
+def _add_base_uri(command: Any) -> None:
+    _add_repeated(
+        command,
+        "--base-uri",
+        "[NS=]URI",
+        "where to send instead; unix:///path.sock works",
+    )
+
+
+def _add_header(command: Any, text: str) -> None:
     command.add_argument(
         "--header",
         action="append",
@@ -68,179 +71,128 @@ def add_header(command: Any, text: str) -> None:
     )
 
 
-def header(text: str) -> tuple[str, str]:
-    """Return the name and the value of a header."""
-    hint = "write 'Name: value', with the quotation marks"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise refusal("it holds bytes that are not UTF-8", hint) from None
-    found = _HEADER.fullmatch(text)
-    if not found:
-        # Anything in it may be the secret, but for what is surely a name.
-        alone = _NAME_ALONE.match(text)
-        shown = f"'{alone[1]} …'" if alone else "what stands there"
-        raise refusal(f"{shown} is no header", hint)
-    name, value = found[1], found[2]
-    if not value:
-        # A shell has cut it in two: the value is the next word.
-        raise refusal(f"'{name}:' has no value", f"{hint}; or '{name}: ' for none")
-    if name.lower() in _FRAMING:
-        raise refusal(f"'{name}' is set by the connection", "leave it out")
-    if _CONTROL.search(value):
-        raise refusal(
-            f"the value of '{name}' holds a line break or another control character",
-            "a header value is one line (RFC 9110, 5.5)",
-        )
-    return name, value.strip(" \t")
-
-
-def some_name(text: str) -> str:
-    """Return a name, which is not empty."""
-    if not text:
-        raise refusal("the name is empty", "is a variable of the shell not set?")
-    return text
-
-
-def port_of(text: str, lowest: int = 0) -> int:
-    """Return a port; 0 is for any that is free, where one is served."""
-    found = _PORT.fullmatch(text)
-    if not found or not lowest <= int(found[1]) <= 65535:
-        raise argparse.ArgumentTypeError(
-            f"'{shorten(text, 20)}' is no port, {lowest} to 65535"
-        )
-    return int(found[1])
-
-
-def port_there(text: str) -> int:
-    """Return the port of a server that is running."""
-    return port_of(text, 1)
-
-
-def is_host(text: str) -> bool:
-    """Tell a name or an IP address from a URL, and from what holds a port."""
-    return _HOST.fullmatch(text) is not None
-
-
-def count_of(what: str, lowest: int) -> Callable[[str], int]:
-    """Return a type of how many there shall be of something."""
-
-    def count(text: str) -> int:
-        if not _COUNT.fullmatch(text) or int(text) < lowest:
-            raise argparse.ArgumentTypeError(
-                f"'{shorten(text, 20)}' is not a number of {what}"
-            )
-        return int(text)
-
-    return count
-
-
-def seconds(text: str) -> float:
-    """Return a time, which is never none and never for ever."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(
-            f"'{shorten(text, 20)}' is not a number of seconds above 0, such as 2.5"
-        )
-    return number
-
-
-def refusal(message: str, hint: str) -> argparse.ArgumentTypeError:
-    """Return an error with a hint of its own, as our parser shows it."""
-    return argparse.ArgumentTypeError(f"{message}\n  hint: {hint}")
-
-
-#: What a trace can have come to, as a server tells it.
-_STATUSES = ("OK", "ERROR")
-_known_status = one_of(*_STATUSES)
-
-
-def add_serve(command: Any) -> None:
-    """Add what `naftiko serve` takes."""
-    add = command.add_argument
-    add("files", nargs="+", type=some_name, metavar="FILE", help="capability files")
-    add("--host", metavar="ADDRESS", help="where to listen, instead of the document's")
-    add(
-        "--port",
-        action="append",
-        default=[],
-        metavar="[ADAPTER=]PORT",
-        help="port of an adapter, instead of the document's; 0 for any free one",
+def _add_file(command: Any) -> None:
+    command.add_argument(
+        "file", type=some_name, metavar="FILE", help="capability file, or - for stdin"
     )
-    add(
-        "--adapter",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="serve only this one; may be given several times",
-    )
-    add(
-        "--single-port",
-        type=port_of,
-        metavar="PORT",
-        help="everything at one port, each adapter below its name",
-    )
-    add(
-        "--workers",
-        type=count_of("processes, such as 2", 1),
-        default=1,
-        metavar="N",
-        help="processes that share the ports (default: 1)",
-    )
-    add("--reload", action="store_true", help="read a document again when it changes")
-    add(
-        "--stdio",
-        action="store_true",
-        help="one MCP adapter on standard input and output",
-    )
-    add_base_uri(command)
-    add(
-        "--variable",
-        action="append",
-        default=[],
-        metavar="NAME=header:X-NAME",
-        help="fill a bind variable from the header of each caller",
+
+
+# --- documents --------------------------------------------------------------------
+
+
+def add_validate(command: Any) -> None:
+    """Add what `naftiko validate` takes."""
+    command.add_argument(
+        "paths",
+        nargs="+",
+        type=some_name,
+        metavar="PATH",
+        help="file, folder, glob or - for stdin",
     )
     add_choice(
         command,
-        "--tools",
-        ("all", "search"),
-        default="all",
-        help="list every MCP tool (default), or three that search, describe and call",
+        "--schema",
+        ("observed", "published"),
+        default="observed",
+        help="what real documents do (default), or the specification to the letter",
     )
-    add(
-        "--cors",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="let pages of this origin call; '*' for all",
+    add_choice(
+        command,
+        "--format",
+        ("text", "json", "github", "sarif"),
+        default="text",
+        help="how problems are written (default: text)",
     )
-    add(
-        "--allow-public",
-        action="store_true",
-        help="listen beyond this machine without authentication",
+    _add_flag(command, "--strict", "make every warning an error")
+    add_choice(
+        command,
+        "--truncated",
+        ("report", "accept"),
+        default="report",
+        help="whether a file that its publisher cut off is an error (default: report)",
     )
-    add(
-        "--allowed-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="name by which clients reach this server; '*' for any",
+    command.add_argument(
+        "--jobs",
+        type=count_of("processes, or 0 for one per core", 0),
+        default=1,
+        metavar="N",
+        help="processes (default: 1; 0: one per core)",
     )
-    add(
-        "--stateless",
-        action="store_true",
-        help="keep no MCP sessions: any replica answers any request",
+    command.add_argument(
+        "-q", "--quiet", action="store_true", help="no summary, no progress bar"
+    )
+
+
+def add_list(command: Any) -> None:
+    """Add what `naftiko list` takes."""
+    _add_file(command)
+    command.add_argument(
+        "--search", metavar="TEXT", help="only operations with every word of this text"
+    )
+    add_choice(
+        command,
+        "--format",
+        ("table", "json"),
+        default="table",
+        help="how operations are written (default: table)",
+    )
+
+
+def add_describe(command: Any) -> None:
+    """Add what `naftiko describe` takes."""
+    _add_file(command)
+    command.add_argument("ref", metavar="REF", help="namespace.operation")
+    add_choice(
+        command,
+        "--format",
+        ("text", "json"),
+        default="text",
+        help="how the description is written (default: text)",
+    )
+
+
+def add_call(command: Any) -> None:
+    """Add what `naftiko call` takes."""
+    command.epilog = _ITEMS
+    add = command.add_argument
+    _add_file(command)
+    add("ref", metavar="REF", help="namespace.operation")
+    add("items", nargs="*", default=[], metavar="NAME=VALUE", help="see below")
+    add("--body", metavar="TEXT|@FILE|-", help="the whole request body")
+    _add_base_uri(command)
+    _add_header(command, "header to send; wins over all others")
+    _add_flag(command, "--dry-run", "print the request, send nothing")
+    _add_flag(command, "--curl", "print a curl command, send nothing")
+    _add_flag(command, "--raw", "print the response body without decoding it")
+    _add_flag(command, "--include", "print status and headers first")
+    add("--select", metavar="JSONPATH", help="print only this part of the result")
+    add_choice(
+        command,
+        "--output",
+        ("json", "yaml", "table", "csv", "raw"),
+        help="how the result is written",
     )
     add(
         "--timeout",
         type=seconds,
         metavar="SECONDS",
-        help="for each upstream call (default: 30)",
+        help="to connect, and between two parts of the response (default: 30)",
     )
+    _add_flag(command, "--stream", "print the response as it arrives")
+    add("-O", dest="save", metavar="FILE", help="save the body to a file")
+
+
+# --- serving ----------------------------------------------------------------------
+
+
+def add_serve(command: Any) -> None:
+    """Add what `naftiko serve` takes."""
+    command.add_argument(
+        "files", nargs="+", type=some_name, metavar="FILE", help="capability files"
+    )
+    _add_where(command)
+    _add_upstream(command)
+    _add_access(command)
     add_choice(
         command,
         "--log-format",
@@ -257,46 +209,185 @@ def add_serve(command: Any) -> None:
     )
 
 
-def add_client(name: str, command: Any) -> None:
-    """Add what a command takes that asks the control port of a server."""
+def _add_where(command: Any) -> None:
+    """Add the options that say where and in which processes to listen."""
     add = command.add_argument
-    if name == "traces":
-        add(
-            "trace_id",
-            nargs="?",
-            type=some_name,
-            metavar="TRACE",
-            help="show the spans of this one",
-        )
-        add("--operation", default="", metavar="TEXT", help="only with this in it")
-        add(
-            "--status",
-            type=_status,
-            choices=_STATUSES,
-            metavar="OK|ERROR",
-            help="only with this status",
-        )
-    elif name == "metrics":
-        add("--filter", metavar="REGEX", help="only lines that match")
-    elif name == "scripting":
-        add(
-            "--set",
-            action="append",
-            default=[],
-            metavar="FIELD=VALUE",
-            help="change a setting; may be given several times",
-        )
+    add("--host", metavar="ADDRESS", help="where to listen, instead of the document's")
+    _add_repeated(
+        command,
+        "--port",
+        "[ADAPTER=]PORT",
+        "port of an adapter, instead of the document's; 0 for any free one",
+    )
+    _add_repeated(
+        command, "--adapter", "NAME", "serve only this one; may be given several times"
+    )
     add(
+        "--single-port",
+        type=port_of,
+        metavar="PORT",
+        help="everything at one port, each adapter below its name",
+    )
+    add(
+        "--workers",
+        type=count_of("processes", 1),
+        default=1,
+        metavar="N",
+        help="processes that share the ports (default: 1)",
+    )
+    _add_flag(command, "--reload", "read a document again when it changes")
+    _add_flag(command, "--stdio", "one MCP adapter on standard input and output")
+
+
+def _add_upstream(command: Any) -> None:
+    """Add the options that say what is sent to the consumed APIs."""
+    _add_base_uri(command)
+    _add_repeated(
+        command,
+        "--variable",
+        "NAME=header:X-NAME",
+        "fill a bind variable from the header of each caller",
+    )
+    command.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="for each upstream call (default: 30)",
+    )
+
+
+def _add_access(command: Any) -> None:
+    """Add the options that say what clients see, and which clients may call."""
+    add_choice(
+        command,
+        "--tools",
+        ("all", "search"),
+        default="all",
+        help="list every MCP tool (default), or three that search, describe and call",
+    )
+    _add_repeated(
+        command, "--cors", "ORIGIN", "let pages of this origin call; '*' for all"
+    )
+    _add_flag(
+        command, "--allow-public", "listen beyond this machine without authentication"
+    )
+    _add_repeated(
+        command,
+        "--allowed-host",
+        "NAME",
+        "name by which clients reach this server; '*' for any",
+    )
+    _add_flag(
+        command, "--stateless", "keep no MCP sessions: any replica answers any request"
+    )
+
+
+# --- the control port of a server -------------------------------------------------
+
+#: The status that a server gives a trace.
+_STATUSES = ("OK", "ERROR")
+_known_status = one_of(*_STATUSES)
+
+
+def add_client(command: Any) -> None:
+    """Add what every command takes that asks the control port of a server."""
+    command.add_argument(
         "--port",
         type=port_there,
         help="control port (default: NAFTIKO_CONTROL_PORT, a document here, or 9090)",
     )
-    add(
+    command.add_argument(
         "--address",
-        help="of the server (default: NAFTIKO_CONTROL_ADDRESS, or localhost)",
+        help="host of the server (default: NAFTIKO_CONTROL_ADDRESS, or localhost)",
     )
-    add_header(command, "sent as well, such as credentials")
+    _add_header(command, "header to send, such as credentials")
+
+
+def add_traces(command: Any) -> None:
+    """Add what `naftiko traces` takes."""
+    add = command.add_argument
+    add(
+        "trace_id",
+        nargs="?",
+        type=some_name,
+        metavar="TRACE",
+        help="show the spans of this one",
+    )
+    add(
+        "--operation",
+        default="",
+        metavar="TEXT",
+        help="only traces with this text in their operation",
+    )
+    add(
+        "--status",
+        type=_status,
+        choices=_STATUSES,
+        metavar="OK|ERROR",
+        help="only traces with this status",
+    )
+    add_client(command)
 
 
 def _status(text: str) -> str:
     return _known_status(text.upper())
+
+
+def add_metrics(command: Any) -> None:
+    """Add what `naftiko metrics` takes."""
+    command.add_argument("--filter", metavar="REGEX", help="only lines that match")
+    add_client(command)
+
+
+def add_scripting(command: Any) -> None:
+    """Add what `naftiko scripting` takes."""
+    _add_repeated(
+        command, "--set", "FIELD=VALUE", "change a setting; may be given several times"
+    )
+    add_client(command)
+
+
+# --- all commands -----------------------------------------------------------------
+
+
+def add_schema(command: Any) -> None:
+    """Add what `naftiko schema` takes."""
+    command.add_argument(
+        "version",
+        nargs="?",
+        default="published",
+        metavar="VERSION",
+        help="1.0.0-alpha2 (default) or observed",
+    )
+
+
+def add_demo(command: Any) -> None:
+    """Add what `naftiko demo` takes."""
+    _add_flag(command, "--serve", "keep the demo API running until Ctrl-C")
+
+
+add_completion = partial(
+    add_choice,
+    option="shell",
+    known=("bash", "zsh", "fish"),
+    metavar="SHELL",
+    help="bash, zsh or fish",
+)
+
+#: Command → its help in one line, and the function that adds its options.
+COMMANDS: dict[str, tuple[str, Callable[[Any], None]]] = {
+    "validate": ("check capability files", add_validate),
+    "list": ("list the operations of a capability", add_list),
+    "describe": ("show what an operation takes and gives", add_describe),
+    "call": ("call an operation and print its result", add_call),
+    "serve": ("serve what a capability exposes: REST, MCP, skills, control", add_serve),
+    "schema": ("print the JSON Schema, for editors", add_schema),
+    "demo": ("show what naftiko does, with an API of its own", add_demo),
+    "completion": ("print the completion script of a shell", add_completion),
+    "health": ("ask a server whether it is up, by its control port", add_client),
+    "status": ("show what a server serves", add_client),
+    "traces": ("show the latest traces of a server", add_traces),
+    "metrics": ("print the metrics of a server", add_metrics),
+    "scripting": ("show or change how a server runs scripts", add_scripting),
+    "reload": ("make a server read its documents again", add_client),
+}

@@ -1,4 +1,9 @@
-"""The progress bar of a long command."""
+"""The progress bar of a long command, on standard error in a terminal.
+
+    ██████░░░░░░░░░░░░░░ 12/40 files  3 s left
+
+Elsewhere nothing is drawn.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,13 @@ from naftiko.cli.tables import is_unicode, width
 
 
 class Progress:
-    """A progress bar on standard error, in a terminal, for what takes long."""
+    """A progress bar, drawn half a second after the start at the earliest.
+
+    Args:
+        total: How much there is to do; 0 when it is unknown.
+        unit: The plural noun of what is counted.
+        shown: Whether to draw at all; without a terminal nothing is drawn.
+    """
 
     def __init__(self, total: int, unit: str, *, shown: bool = True) -> None:
         self.total = total
@@ -20,7 +31,7 @@ class Progress:
         self._drawn = False
 
     def add(self, count: int = 1) -> None:
-        """Count what is done, and draw at most ten times a second."""
+        """Count what has been done; draw at most ten times a second."""
         self.done += count
         now = time.monotonic()
         if self._shown and now - self._started > 0.5 and now - self._last > 0.1:

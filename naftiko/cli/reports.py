@@ -1,4 +1,10 @@
-"""The reports of `naftiko validate`: text, JSON, GitHub annotations, SARIF."""
+"""The reports of `naftiko validate`: text, JSON, GitHub annotations, SARIF.
+
+    report.add(CheckedFile("a.yaml", problems)), …, report.end(totals)
+        → lines on standard output
+
+A report prints each file as soon as it is checked, if its format allows that.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +16,18 @@ from urllib.parse import quote
 
 from naftiko.cli.console import clean, paint
 from naftiko.cli.tables import json_text
-from naftiko.errors import Problem
+from naftiko.errors import Problem, Related, with_stop
 from naftiko.version import __version__
 
 
 class CheckedFile(NamedTuple):
-    """One file and its problems; one that cannot be read has only that."""
+    """One file and its problems.
+
+    Attributes:
+        file: The name of the file.
+        problems: Every problem; for a file that cannot be read, only that one.
+        is_readable: Whether the file could be read.
+    """
 
     file: str
     problems: tuple[Problem, ...]
@@ -28,24 +40,28 @@ class CheckedFile(NamedTuple):
 
 
 class _Text:
+    """Lines as a compiler writes them: `file:line:column: severity: message [code]`."""
+
     def add(self, checked: CheckedFile) -> None:
-        # That a file cannot be read is said already, to the one who asked for it.
+        # For a file that cannot be read there is an error on standard error already.
         for problem in checked.problems if checked.is_readable else ():
             file = clean(problem.file).replace("\n", "\\n")
-            text = clean(str(problem._replace(file=file)))
-            word = f" {problem.severity}: "
-            shown = f" {paint(problem.severity, problem.severity, sys.stdout)}: "
-            first, _, hint = text.partition("\n")
-            print(first.replace(word, shown, 1))
-            if hint:
-                print(paint(hint, "hint", sys.stdout))
+            severity = paint(problem.severity, problem.severity, sys.stdout)
+            message = clean(with_stop(problem.message))
+            where = f"{file}:{problem.line}:{problem.column}"
+            print(f"{where}: {severity}: {message} [{problem.code}]")
+            for place in problem.related:
+                where = f"{clean(place.file)}:{place.line}:{place.column}"
+                print(f"  note: {where}: {clean(place.message)}")
+            if problem.hint:
+                print(paint(f"  hint: {clean(problem.hint)}", "hint", sys.stdout))
 
     def end(self, totals: dict[str, int]) -> None:
-        """Everything is printed."""
+        """Print nothing more."""
 
 
 class _Json:
-    """One object, written as it is made: memory stays flat over many files."""
+    """One JSON object, printed file by file: memory stays flat over many files."""
 
     def __init__(self) -> None:
         self._first = True
@@ -83,7 +99,7 @@ class _GitHub:
             )
 
     def end(self, totals: dict[str, int]) -> None:
-        """Everything is printed."""
+        """Print nothing more."""
 
 
 def _message(text: str) -> str:
@@ -130,23 +146,33 @@ class _Sarif:
 
 def _sarif_result(problem: Problem, rule: int) -> dict[str, Any]:
     text = problem.message + (f" ({problem.hint})" if problem.hint else "")
-    file = Path(problem.file)
-    uri = file.as_uri() if file.is_absolute() else quote(os.fsencode(file.as_posix()))
-    location: dict[str, Any] = {
-        "physicalLocation": {
-            "artifactLocation": {"uri": uri},
-            "region": {"startLine": problem.line, "startColumn": problem.column},
-        }
-    }
-    if problem.path:
-        location["logicalLocations"] = [{"fullyQualifiedName": problem.path}]
-    return {
+    result = {
         "ruleId": problem.code,
         "ruleIndex": rule,
         "level": {"info": "note"}.get(problem.severity, problem.severity),
         "message": {"text": text},
-        "locations": [location],
+        "locations": [_sarif_location(problem)],
     }
+    if problem.related:
+        result["relatedLocations"] = [
+            {**_sarif_location(place), "message": {"text": place.message}}
+            for place in problem.related
+        ]
+    return result
+
+
+def _sarif_location(place: Problem | Related) -> dict[str, Any]:
+    file = Path(place.file)
+    uri = file.as_uri() if file.is_absolute() else quote(os.fsencode(file.as_posix()))
+    location: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": uri},
+            "region": {"startLine": place.line, "startColumn": place.column},
+        }
+    }
+    if place.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": place.path}]
+    return location
 
 
 REPORTS: dict[str, Any] = {

@@ -1,4 +1,9 @@
-"""A file that is there only when it is whole: where `-O` writes."""
+"""Atomic write: the file of `-O` appears when it is whole, or not at all.
+
+    with opened("books.json") as file: …  → books.json, after the last byte
+
+A device or a pipe is written to directly.
+"""
 
 from __future__ import annotations
 
@@ -18,30 +23,37 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(name: str) -> Iterator[IO[bytes]]:
-    """Open what -O names, before anything is sent.
+    """Open the file that -O names, before anything is sent.
 
-    A file is written beside its place and moved there at the end, so that it is never
-    there by half and an old one stays as it was until then. A device is written to.
+    The bytes go to a temporary file in the same folder, which replaces the file at the
+    end. Until then, and after an error, an old file stays as it was. A device or a
+    pipe is written to directly.
+
+    Raises:
+        UsageError: The name is none of a file that can be written.
+        CallError: The file cannot be written.
     """
     if name in ("", "-"):
         hint = "--stream writes to standard output" if name else ""
-        raise UsageError("-O needs the name of a file", hint=hint)
+        raise UsageError(f"-O: expected a file name, got '{name}'", hint=hint)
     if os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name):
         with _reported(name), open(name, "wb") as device:
             yield device
         return
-    # A link keeps leading to the file that it leads to.
+    # Behind a symbolic link its target is replaced, and the link stays.
     target = Path(os.path.realpath(name))
     if os.path.isdir(target):
-        raise UsageError(f"-O: '{name}' is a folder", hint="name a file in it")
+        raise UsageError(
+            f"-O: expected a file, got the folder '{name}'", hint="name a file in it"
+        )
     if not os.path.isdir(target.parent):
         raise UsageError(
-            f"-O: the folder of '{name}' is not there", hint="make it first"
+            f"-O: the folder of '{name}' does not exist", hint="create it first"
         )
     with _reported(name):
         mode = _mode_of(target)
-        # The name is known before the file is there: an interrupt between the two
-        # leaves nothing behind.
+        # The name is chosen before the file is created, so that `finally` can remove
+        # the file whenever an interrupt comes.
         aside = target.with_name(f".{target.name[:50]}.{os.urandom(6).hex()}")
         try:
             with open(aside, "xb", opener=_private) as file:
@@ -58,7 +70,7 @@ def _private(name: str, flags: int) -> int:
 
 @contextmanager
 def _reported(name: str) -> Iterator[None]:
-    """Say what the system says when a file cannot be written."""
+    """Report an error of the operating system as a `CallError`."""
     try:
         yield
     except BrokenPipeError:
@@ -68,7 +80,11 @@ def _reported(name: str) -> Iterator[None]:
 
 
 def _mode_of(target: Path) -> int:
-    """Return the permissions of a file to be written, those that it has if it is."""
+    """Return the permissions for a file: its own, or those of a new one.
+
+    Raises:
+        PermissionError: The file exists and must not be written.
+    """
     if not target.exists():
         mask = os.umask(0)
         os.umask(mask)

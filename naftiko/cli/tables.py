@@ -1,4 +1,10 @@
-"""Values as tables, CSV and JSON for a terminal."""
+r"""Values as tables, CSV and JSON for a terminal.
+
+    table_text([{"a": 1}, {"a": 2}]) → "A\n1\n2"
+    csv_text([{"a": 1}, {"a": 2}])   → "a\n1\n2"
+
+East Asian characters count as two places of a terminal.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def width(stream: TextIO | None = None) -> int | None:
-    """Return the columns of the terminal that gets a stream, or `None`."""
+    """Return the columns of the terminal that shows a stream; elsewhere `None`."""
     stream = stream or sys.stdout
     if not stream.isatty():
         return None
@@ -31,9 +37,10 @@ def width(stream: TextIO | None = None) -> int | None:
 
 
 def columns(rows: Sequence[Sequence[str]], limit: int | None = None) -> Iterator[str]:
-    """Yield rows as lines with aligned columns, cut at `limit` places.
+    """Yield rows as lines with aligned columns: `[["a", "x"], …]` → `a    x`, ….
 
-    The first column is never cut: it holds the name that the reader wants.
+    Lines are cut at `limit` places of a terminal, but never inside the first column: it
+    holds the name that the reader wants.
     """
     if not rows:
         return
@@ -66,7 +73,7 @@ def _places(character: str) -> int:
 
 
 def _cut(text: str, limit: int) -> str:
-    """Return the beginning of a text that takes more places than there are."""
+    """Return the beginning of a text, and an ellipsis, in `limit` places."""
     room = limit - 1
     kept = 0
     for character in text:
@@ -99,10 +106,10 @@ def _plain(value: Any) -> Any:
 
 
 def table_rows(value: Any) -> tuple[list[str], list[list[Any]]]:
-    """Return the header and the rows that a value is as a table.
+    """Return a value as the header and the rows of a table.
 
-    A list of objects has a row for each; an object of lists that are equally long, as
-    outputs often are, a row for each index; any other object a row for each member.
+    A list of objects has a row for each object, an object of equally long lists (as
+    outputs often are) a row for each index, any other object a row for each member.
     """
     if isinstance(value, dict):
         lists = [item for item in value.values() if isinstance(item, list)]

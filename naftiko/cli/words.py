@@ -1,4 +1,11 @@
-"""Words of a command line → arguments, body, headers and base URIs of a call."""
+"""Words of a command line → arguments, body, headers and base URIs of a call.
+
+    call_arguments(["isbn=1", "quantity:=2"], None, operation)
+        → {"isbn": "1", "quantity": 2}
+    base_uris(["shop=http://h.test"], ["shop"]) → {"shop": "http://h.test"}
+
+A word that may hold a secret is not repeated in a message.
+"""
 
 from __future__ import annotations
 
@@ -11,54 +18,78 @@ from typing import IO, TYPE_CHECKING, Any
 from naftiko.consumes.base_uri import checked_uri
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.content import Content
-from naftiko.errors import EXIT_USAGE, ArgumentError, names_of
+from naftiko.errors import EXIT_USAGE, ArgumentError, did_you_mean, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from naftiko.consumes.operation import Operation
 
 _ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
-_IN_A_FILE = "bytes can be given in a file: name=@file, --body @file"
-#: Python converts no longer ones, and nothing needs them.
+_IN_A_FILE = "give bytes in a file: name=@file, --body @file"
+#: Digits of a number: near the limit of Python's own conversion.
 _MOST_DIGITS = 3000
-#: What tells a URI from `NAMESPACE=URI`.
+#: Characters that a URI has before its first `=`, and a namespace never.
 _NO_NAMESPACE = re.compile(r"[/:@?#]")
 #: Body kinds that can carry a file as it is.
 _FILE_KINDS = frozenset(("multipartForm", "binary"))
 
 
 class UsageError(ArgumentError):
-    """The words do not make a call."""
+    """Words of the command line that are wrong, whatever is called or asked."""
 
     exit_code = EXIT_USAGE
 
 
-def base_uris(given: list[str], namespaces: list[str]) -> dict[str, str] | None:
-    """Return namespace → URI; a URI without a namespace is for all the others."""
+def base_uris(
+    given: Sequence[str], namespaces: Sequence[str] | None = None
+) -> dict[str, str]:
+    """Return namespace → URI: `["a=http://h.test"]` → `{"a": "http://h.test"}`.
+
+    Args:
+        given: The values of `--base-uri`. One without a namespace is for all others.
+        namespaces: Those that there are. Without them no namespace is checked, and the
+            URI for all others has the empty namespace.
+
+    Raises:
+        UsageError: A URI is none, or its namespace is unknown or given twice.
+    """
     uris: dict[str, str] = {}
     for text in given:
         name, sign, uri = text_of(text, "--base-uri").partition("=")
         if not sign or _NO_NAMESPACE.search(name):
             name, uri = "", text
         if name in uris:
-            what = f" for '{name}'" if name else ""
+            shown = f" for '{name}'" if name else ""
             raise UsageError(
-                f"--base-uri is given twice{what}",
+                f"--base-uri is given twice{shown}",
                 hint="write --base-uri NAMESPACE=URI for each namespace",
             )
         try:
             uris[name] = checked_uri(uri)
         except ArgumentError as error:
             raise UsageError(f"--base-uri: {error.message}", hint=error.hint) from None
+    if namespaces is None:
+        return uris
+    for name in filter(None, uris):
+        if name not in namespaces:
+            raise UsageError(
+                f"--base-uri: no namespace is called '{name}'",
+                hint=did_you_mean(name, namespaces)
+                or f"the document consumes: {names_of(namespaces)}",
+            )
     if "" in uris:
         uris = {**dict.fromkeys(namespaces, uris.pop("")), **uris}
-    return uris or None
+    return uris
 
 
 def headers(given: list[tuple[str, str]]) -> dict[str, str]:
-    """Return header name → value."""
+    """Return header name → value: `[("X-Who", "me")]` → `{"X-Who": "me"}`.
+
+    Raises:
+        UsageError: A header is given twice, in any case of letters.
+    """
     named: dict[str, str] = {}
     for name, value in given:
         if name.lower() in map(str.lower, named):
@@ -73,20 +104,31 @@ def headers(given: list[tuple[str, str]]) -> dict[str, str]:
 def call_arguments(
     items: list[str], body: str | None, operation: Operation
 ) -> dict[str, Any]:
-    """Return argument → value; a name that stands several times has a list."""
+    """Return argument → value; a name given several times has a list.
+
+    `["id=1", "id=2", "n:=3"]` → `{"id": ["1", "2"], "n": 3}`.
+
+    Args:
+        items: Words such as `name=value`, `name:=JSON` and `name=@file`.
+        body: The value of `--body`, or `None`.
+        operation: The operation to call; the names of its arguments may hold `=`.
+
+    Raises:
+        UsageError: A word is no argument, or a file cannot be read.
+    """
     several: dict[str, list[Any]] = {}
     names = [parameter.name for parameter in operation.parameters]
     for number, item in enumerate(items, 1):
-        found = split_item(item, names)
-        if found is None:
-            # Another word than a name may be a value, and that a secret.
-            shown = f", '{item}'," if item in names else ""
+        parts = split_item(item, names)
+        if parts is None:
+            # A word that is no name may be a value, and a secret: it is not shown.
+            shown = f", '{item}'" if item in names else ""
             raise UsageError(
-                f"argument {number}{shown} is not name=value",
+                f"argument {number}{shown}: expected name=value",
                 hint="write name=value, name:=JSON or name=@file;"
-                f" it takes: {names_of(names)}",
+                f" {operation.ref} takes: {names_of(names)}",
             )
-        name, sign, text = found
+        name, sign, text = parts
         text_of(name if sign == "=@" else item, "an argument", _IN_A_FILE)
         several.setdefault(name, []).append(_value(name, sign, text, operation))
     given = {
@@ -109,7 +151,11 @@ def call_arguments(
 
 
 def text_of(text: str, what: str, hint: str = "write it in UTF-8") -> str:
-    """Return a word of the command line that is text."""
+    """Return a word of the command line if it is text.
+
+    Raises:
+        UsageError: The word holds bytes that are not UTF-8; `what` names it.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -123,15 +169,15 @@ def text_of(text: str, what: str, hint: str = "write it in UTF-8") -> str:
 def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str] | None:
     """Return the name, the sign and the value of an argument; `None` for another word.
 
-    A name may hold `=` or end in `:`, so the longest of the names that the operation
-    takes decides where it ends.
+    `n:=3` → `("n", ":=", "3")`. A name may hold `=` or end in `:`, so the longest of
+    the known names decides where it ends: `a=b=1` → `("a=b", "=", "1")`.
     """
     for name in sorted(filter(item.startswith, names), key=len, reverse=True):
-        found = _SIGN.fullmatch(item, len(name))
-        if found and name:
-            return name, found[1], found[2]
-    found = _ITEM.fullmatch(item)
-    return (found[1], found[2], found[3]) if found else None
+        match = _SIGN.fullmatch(item, len(name))
+        if match and name:
+            return name, match[1], match[2]
+    match = _ITEM.fullmatch(item)
+    return (match[1], match[2], match[3]) if match else None
 
 
 def _value(name: str, sign: str, text: str, operation: Operation) -> Any:
@@ -176,7 +222,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the member '{twice}' stands twice")
+        raise ValueError(f"duplicate key '{twice}'")
     return members
 
 
@@ -194,7 +240,7 @@ def _file(text: str, what: str) -> Path | IO[bytes]:
     """Return a file as a path, or open when it can be read only once."""
     path = Path(text).expanduser()
     if not text:
-        raise UsageError(f"{what}: the name of the file is missing")
+        raise UsageError(f"{what}: expected a file name behind '@'")
     try:
         file = path.open("rb")
     except (OSError, ValueError) as error:
@@ -208,13 +254,14 @@ def _file(text: str, what: str) -> Path | IO[bytes]:
 
 
 def _body(text: str) -> Any:
+    """Return the value of `--body`: JSON with its media type, a text, or a file."""
     if text == "-":
         return sys.stdin.buffer
     if text.startswith("@"):
         return _file(text[1:], f"--body {text}")
     text_of(text, "--body", _IN_A_FILE)
     try:
-        # Only whether it is JSON: a number of any length is.
+        # This only tests whether the text is JSON: a number may have any length.
         json.loads(text, parse_int=str)
     except (ValueError, RecursionError):
         return text

@@ -167,7 +167,7 @@ def fill(
         arguments: The arguments of the call, the last resort.
 
     Raises:
-        CallError: A reference has no value (`U-base-uri-unresolved`).
+        CallError: A reference has no value (rule `BASE_URI_UNRESOLVED`).
         ArgumentError: A value would change more than its place in the URI.
     """
     written: list[str] = []

@@ -96,6 +96,7 @@ def status_error(
     reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
     return StatusError(
         f"{operation.ref}: {response.status}{reason}{said}",
+        operation=operation.ref,
         status=response.status,
         detail=detail,
         hint=_HINTS.get(response.status, "").format(auth=operation.auth or "none"),

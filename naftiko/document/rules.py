@@ -189,6 +189,16 @@ AUTH_PLACEMENT = _unit(
     "An API key is placed where a request has no room for it.",
     settled_by=AUTH,
 )
+AUTH_VALUE = _unit(
+    "U-auth-value",
+    ADAPTER,
+    "A part of an exposed adapter's authentication has a value that cannot be used.",
+)
+AUTH_VARIABLE = _unit(
+    "U-auth-variable",
+    ADAPTER,
+    "A secret of an exposed adapter is in a variable that no bind declares.",
+)
 VARIABLE_UNBOUND = _unit(
     "U-variable-unbound",
     CALL,
@@ -244,6 +254,21 @@ SCRIPT_LANGUAGE = _unit(
     "U-script-language",
     FUNCTION,
     "A script step is written in a language that has no sandbox here.",
+)
+SKILL_TOOL = _unit(
+    "U-skill-tool",
+    ADAPTER,
+    "A skill tool has both `from` and `instruction`, or a file without a folder.",
+)
+PROMPT = _unit(
+    "U-prompt",
+    UNIT,
+    "A prompt has no messages, or a message of an unknown role.",
+)
+LOCATION = _unit(
+    "U-location",
+    UNIT,
+    "A `location` of files is no `file:` URI, so it is on another machine.",
 )
 OUTPUT_FORMAT = _unit("U-output-format", OPERATION, "The `outputRawFormat` is unknown.")
 OUTPUT_PATH = _unit("U-output-path", UNIT, "An output path is no JSONPath.")
@@ -326,11 +351,36 @@ BODY_TYPE_SPELLING = _warning(
 BODY_DATA = _warning("W-body-data", "The body is a text, but its data is a mapping.")
 EXPOSE_EMPTY = _warning("W-expose-empty", "An exposing adapter exposes nothing.")
 PORT_MISSING = _warning("W-port-missing", "An exposing adapter has no port.")
+PORT_DUPLICATE = _warning(
+    "W-port-duplicate", "Two exposing adapters want the same port."
+)
 ROUTE_DUPLICATE = _warning(
     "W-route-duplicate", "A route is declared twice; the first one wins."
 )
 TOOL_DUPLICATE = _warning(
     "W-tool-duplicate", "A tool is declared twice; the first one wins."
+)
+PROMPT_DUPLICATE = _warning(
+    "W-prompt-duplicate", "A prompt is declared twice; the first one wins."
+)
+PROMPT_ARGUMENT = _warning(
+    "W-prompt-argument",
+    "A placeholder of a prompt names no argument, and stays in the text.",
+)
+SKILL_DUPLICATE = _warning(
+    "W-skill-duplicate", "A skill is declared twice; the first one wins."
+)
+CONTROL_KEY = _warning(
+    "W-control-key", "A setting of a control adapter is unknown, and is left out."
+)
+CONTROL_VALUE = _warning(
+    "W-control-value",
+    "A setting of a control adapter has a value that it cannot have, or that does"
+    " nothing.",
+)
+FILE_MISSING = _warning(
+    "W-file-missing",
+    "A file or folder that the document names is not where it is looked for.",
 )
 REST_ARGUMENTS = _warning(
     "W-rest-arguments",

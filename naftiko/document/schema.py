@@ -32,7 +32,9 @@ PUBLISHED = "1.0.0-alpha2"
 
 _PREFIX = "naftiko-"
 #: Keywords that say nothing about validity; `$comment` stays, messages quote it.
-_ANNOTATIONS = frozenset(("title", "description", "default", "format", "$schema"))
+_ANNOTATIONS = frozenset(
+    ("title", "description", "default", "examples", "format", "$schema")
+)
 _MAPS_OF_SCHEMAS = frozenset(("properties", "$defs"))
 #: Not a keyword of JSON Schema: where `_quick` leaves its note.
 _PASSES = "x-passes"

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
 from naftiko.document.document import Document, Truncation
+from naftiko.document.scalars import MAX_DIGITS
 from naftiko.document.yaml import (
     BRACKETS_HINT,
     MAX_DEPTH,
-    MAX_DIGITS,
     NO_VALUE,
     TOO_DEEP,
     UNPRINTABLE,
@@ -114,16 +114,16 @@ def _read_path(source: str | Path, name: str) -> Document:
         except (OSError, ValueError) as error:
             if is_url(shown):
                 raise DocumentError(
-                    f"{without_secrets(shown)}: {NO_FILE}",
-                    reason=NO_FILE,
+                    NO_FILE,
+                    file=without_secrets(shown),
                     code=rules.UNREADABLE.code,
                     hint=FETCH_IT,
                 ) from None
             reason = getattr(error, "strerror", None) or str(error)
             is_folder = isinstance(error, IsADirectoryError)
             raise DocumentError(
-                f"{shown}: cannot be read: {reason}",
-                reason=f"cannot be read: {reason}",
+                f"cannot be read: {reason}",
+                file=shown,
                 code=rules.UNREADABLE.code,
                 hint="name a file in it" if is_folder else "",
             ) from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from naftiko.document.yaml import CORE_TAG, UNPRINTABLE
+from naftiko.document.scalars import CORE_TAG
+from naftiko.document.yaml import UNPRINTABLE
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON

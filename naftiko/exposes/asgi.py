@@ -1,4 +1,4 @@
-"""`naftiko.asgi()`: one exposed adapter as an ASGI application, for anyone's server.
+"""`naftiko.asgi()`: one exposed adapter as an ASGI application, for any ASGI server.
 
     app = Starlette(routes=[Mount("/ships", naftiko.asgi(capability, "ships-rest"))])
 
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import ServeError, names_of
 from naftiko.exposes.access.cors import with_cors
-from naftiko.exposes.adapters import ALONE, app_of, guarded, installed
+from naftiko.exposes.adapters import ALONE, adapter_of, guarded, installed
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.options import Options
+from naftiko.exposes.state import Host
 
 if TYPE_CHECKING:
     from naftiko.capability import Capability
+    from naftiko.exposes.adapters import Adapter
+    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.spec.model import Exposes
     from naftiko.transport.base import AsyncTransport
 
@@ -32,23 +35,22 @@ def asgi(
 ) -> AdapterApp:
     """Return an exposed adapter as an ASGI application.
 
-    It answers behind the authentication that the document declares, sends upstream
-    calls over connections of its own, and starts with the first request or with the
-    `lifespan` of the server, whichever comes first.
+    The application checks the authentication that the document declares, and sends
+    upstream calls over connections of its own. It starts with the first request or
+    with the `lifespan` of the server, whichever comes first.
 
-    Which hosts and origins may ask is for the application around it to say, which knows
-    its names and proxies; only an MCP adapter checks that itself, as its specification
-    wants it.
+    It does not check `Host` and `Origin`: the application around it knows its names
+    and its proxies. Only an MCP adapter checks both, as the MCP specification requires.
 
     Args:
-        capability: What `load` returned.
-        namespace: The adapter; not needed when there is only one.
+        capability: A loaded capability.
+        namespace: The namespace of the adapter; not needed when there is only one.
         transport: Sends upstream calls; by default an `AioTransport`.
         **options: The attributes of `Options`: `cors`, `max_body_bytes`, `timeout` …
 
     Raises:
-        ServeError: There is no such adapter, it cannot be served, or something that
-            serving needs is not installed.
+        ServeError: There is no such adapter, the adapter cannot be served, or a library
+            that serving needs is not installed.
     """
     for name in ("cors", "allowed_hosts"):
         given = options.get(name, ())
@@ -62,8 +64,8 @@ def asgi(
 
             transport = AioTransport()
     engine = Engine(capability, transport, timeout=settings.timeout)
-    app = app_of(engine, exposes, settings)
-    return AdapterApp(app, engine, exposes, settings)
+    adapter = adapter_of(engine, exposes, settings, Host())
+    return AdapterApp(adapter, engine, exposes, settings)
 
 
 def _chosen(capability: Capability, namespace: str | None) -> Exposes:
@@ -91,11 +93,11 @@ class AdapterApp:
     """An ASGI application for one adapter; made by `naftiko.asgi()`.
 
     Attributes:
-        exposes: The adapter.
+        exposes: The adapter in the document.
     """
 
     def __init__(
-        self, adapter: Any, engine: Engine, exposes: Exposes, options: Options
+        self, adapter: Adapter, engine: Engine, exposes: Exposes, options: Options
     ) -> None:
         self.exposes = exposes
         self._adapter = adapter
@@ -105,18 +107,18 @@ class AdapterApp:
         self._is_ready = asyncio.Event()
         self._is_over = asyncio.Event()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the lifespan of the server."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        # A server that mounts this application keeps its lifespan to itself.
+        # A server that mounts this application does not pass its lifespan on.
         if not self._is_ready.is_set():
             await self.start()
         await self._app(scope, receive, send)
 
     async def start(self) -> None:
-        """Make everything ready; the first request does it otherwise."""
+        """Start the adapter; the first request does it otherwise."""
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         waiting = asyncio.ensure_future(self._is_ready.wait())
@@ -128,19 +130,19 @@ class AdapterApp:
             self._running.result()
 
     async def close(self) -> None:
-        """Release everything; nothing can be asked afterwards."""
+        """End the adapter and close its connections."""
         self._is_over.set()
         if self._running is not None:
             await self._running
         await self._engine.close()
 
     async def _run(self) -> None:
-        # One task enters and leaves: what an adapter needs may be bound to it.
+        # The same task enters and leaves: the SDK of MCP binds its scopes to the task.
         async with self._adapter.lifespan():
             self._is_ready.set()
             await self._is_over.wait()
 
-    async def _lifespan(self, receive: Any, send: Any) -> None:
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":

@@ -1,7 +1,11 @@
 """`Engine`: run exposed functions with asynchronous upstream calls.
 
-One engine serves one capability; every adapter of it shares the engine and so the
-connections. It must not know protocols.
+    plan, {argument: value}, caller  →  Engine.run  →  Outcome
+
+A run is a generator. It yields the upstream calls that may be made at the same time,
+and the engine sends it their replies. One engine serves one capability; all adapters of
+the capability share the engine, and with it the connections. This module must not know
+protocols.
 """
 
 from __future__ import annotations
@@ -10,25 +14,26 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, RequestTimeout
+from naftiko.exposes.http.callers import ANONYMOUS
+from naftiko.exposes.observability.silent import SILENT
 from naftiko.functions.runs import Reply, Work, in_step
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from naftiko.bindings import Variables
     from naftiko.capability import Capability
-    from naftiko.exposes.observability.telemetry import Telemetry
+    from naftiko.exposes.http.callers import Caller
+    from naftiko.exposes.observability.telemetry import AnyTelemetry
     from naftiko.functions.compiler import Functions
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call, Outcome
     from naftiko.transport.base import AsyncTransport, Timeout
     from naftiko.transport.messages import Request, Response
 
-    #: Told after each stage of a run: stages done, stages in all, steps of the stage.
-    Progress = Callable[[int, int, str], Awaitable[None]]
 
-
-#: A call ends after this many timeouts, however much comes in meanwhile.
+#: An upstream call is given up after this many timeouts. The timeout itself begins
+#: anew with every byte, so a response that trickles in would never end.
 LONGEST = 10
 
 
@@ -36,10 +41,10 @@ class Engine:
     """Run the functions of one capability.
 
     Args:
-        capability: What is served.
-        transport: What sends upstream calls.
+        capability: The capability that is served.
+        transport: Sends upstream calls.
         timeout: Seconds for each upstream call.
-        telemetry: Told about functions, steps and upstream calls; `None` for nobody.
+        telemetry: Observes functions, steps and upstream calls.
     """
 
     def __init__(
@@ -48,7 +53,7 @@ class Engine:
         transport: AsyncTransport,
         *,
         timeout: Timeout = 30.0,
-        telemetry: Telemetry | None = None,
+        telemetry: AnyTelemetry = SILENT,
     ) -> None:
         self.capability = capability
         self.transport = transport
@@ -61,126 +66,96 @@ class Engine:
         return self.capability.functions
 
     async def run(
-        self,
-        plan: Plan,
-        values: Mapping[str, Any],
-        *,
-        variables: Mapping[str, str | None] | None = None,
-        headers: Mapping[str, str] | None = None,
-        progress: Progress | None = None,
+        self, plan: Plan, values: Mapping[str, Any], caller: Caller = ANONYMOUS
     ) -> Outcome:
         """Run a function.
 
-        Calls that a step stage asks for travel at the same time; when several fail, the
-        first in the order of the document counts.
+        The calls of one stage are sent at the same time. When several of them fail,
+        the error of the first one in document order is raised.
 
         Args:
-            plan: The function, made ready.
+            plan: The compiled function.
             values: Argument → value, as `Plan.fit` returned them.
-            variables: Bind variables of this caller → value, `None` for one that has
-                none; they stand before all others, for this run only.
-            headers: Sent with every call of this run, unless the document sets them:
-                the trace that the run belongs to. Telemetry tells it itself.
-            progress: Told how far an orchestrated function is.
+            caller: Variables, trace and progress of this run only. The variables of
+                the caller override those of the server.
 
         Raises:
-            CallError: It cannot run, or an upstream call failed.
+            CallError: The function cannot run, or an upstream call failed.
         """
         if plan.problem is not None:
             raise plan.problem
-        known = self.capability.variables
-        if variables:
-            known = known.of_caller(variables)
-        if self.telemetry is None:
-            return await self._run(plan, values, known, headers, progress)
+        variables = self.capability.variables
+        if caller.variables:
+            variables = variables.of_caller(caller.variables)
         with self.telemetry.function(plan):
-            return await self._run(plan, values, known, headers, progress)
+            return await self._run(plan, values, variables, caller)
 
     async def _run(
         self,
         plan: Plan,
         values: Mapping[str, Any],
-        known: Variables,
-        headers: Mapping[str, str] | None,
-        progress: Progress | None,
+        variables: Variables,
+        caller: Caller,
     ) -> Outcome:
-        run = plan.run(values, known.get)
+        run = plan.run(values, variables.get)
         try:
-            asked = next(run)
+            stage = next(run)
             done = 0
             while True:
-                answers = await self._answers(asked, known, headers)
-                if progress is not None:
+                replies = await self._replies(stage, variables, caller)
+                if caller.progress is not None:
                     done += 1
-                    steps = ", ".join(item.step for item in asked if item.step)
-                    await progress(done, plan.stages, steps)
-                asked = run.send(answers)
+                    steps = ", ".join(item.step for item in stage if item.step)
+                    await caller.progress(done, plan.stages, steps)
+                stage = run.send(replies)
         except StopIteration as stop:
             outcome: Outcome = stop.value
             return outcome
 
-    async def _answers(
-        self,
-        asked: tuple[Call | Work, ...],
-        variables: Variables,
-        headers: Mapping[str, str] | None,
+    async def _replies(
+        self, stage: tuple[Call | Work, ...], variables: Variables, caller: Caller
     ) -> list[Any]:
-        if len(asked) == 1:
-            return [await self._answer(asked[0], variables, headers)]
+        """Return the reply of each call, and the result of other work, of one stage."""
+        if len(stage) == 1:
+            return [await self._reply(stage[0], variables, caller)]
         tasks = [
-            asyncio.ensure_future(self._answer(item, variables, headers))
-            for item in asked
+            asyncio.ensure_future(self._reply(item, variables, caller))
+            for item in stage
         ]
         try:
             await asyncio.wait(tasks)
         finally:
             for task in tasks:
                 task.cancel()
-        # Every task is looked at, so that none is reported as never retrieved.
+        # The exception of every task is retrieved, else asyncio logs the others.
         failed = [error for task in tasks if (error := task.exception()) is not None]
         if failed:
             raise failed[0]
         return [task.result() for task in tasks]
 
-    async def _answer(
-        self,
-        asked: Call | Work,
-        variables: Variables,
-        headers: Mapping[str, str] | None,
+    async def _reply(
+        self, item: Call | Work, variables: Variables, caller: Caller
     ) -> Any:
-        if self.telemetry is not None and asked.step:
-            with self.telemetry.step(asked):
-                return await self._done(asked, variables, headers)
-        return await self._done(asked, variables, headers)
+        if not item.step:
+            return await self._done(item, variables, caller)
+        with self.telemetry.step(item):
+            return await self._done(item, variables, caller)
 
     async def _done(
-        self,
-        asked: Call | Work,
-        variables: Variables,
-        headers: Mapping[str, str] | None,
+        self, item: Call | Work, variables: Variables, caller: Caller
     ) -> Any:
-        if isinstance(asked, Work):
-            return asked.run() if asked.is_quick else await asyncio.to_thread(asked.run)
+        if isinstance(item, Work):
+            return item.run() if item.is_quick else await asyncio.to_thread(item.run)
         try:
-            request = self.capability.request_for(asked, variables)
-            if self.telemetry is None:
-                for name, value in (headers or {}).items():
-                    request.headers.setdefault(name, value)
+            request = self.capability.request_for(item, variables)
+            with self.telemetry.call(request, caller.trace) as noted:
                 response = await self._send(request)
-            else:
-                # The call is a span of its own in the trace that the headers tell of.
-                with self.telemetry.call(request) as found:
-                    response = await self._send(request)
-                    found["status"] = response.status
+                noted["status"] = response.status
         except CallError as error:
-            raise in_step(error, asked.step) from None
+            raise in_step(error, item.step) from None
         return Reply(request, response)
 
     async def _send(self, request: Request) -> Response:
-        """Send a request; one that trickles in is given up.
-
-        The timeout of a transport counts between two parts, and begins anew with each.
-        """
         timeout = self.timeout
         longest = LONGEST * (max(timeout) if isinstance(timeout, tuple) else timeout)
         try:
@@ -188,9 +163,10 @@ class Engine:
                 return await self.transport.send(request, timeout=timeout)
         except TimeoutError:
             where = request.mask(request.socket) or request.shown_url
+            reason = f"no end of the response within {longest:g} seconds"
             raise RequestTimeout(
-                f"{request.method} {where}: no end of the response within"
-                f" {longest:g} seconds",
+                f"{request.method} {where}: {reason}",
+                reason=reason,
                 request=request,
                 hint="--timeout SECONDS waits longer",
             ) from None

@@ -1,9 +1,13 @@
-"""Folders whose files are served: safe paths, no way out, kinds of content.
+"""`Folder`: files that are served from a folder, without path traversal.
 
-Spec 4.4 and 5.1. A path is refused before anything is read: empty and dotted segments,
-separators in disguise, and links that lead out of the folder, also those that appear
-while it is read. Hidden files (`.env`, `.git/…`) are neither listed nor read, under
-whatever name. This module must not know protocols.
+    Folder(/srv/skills).read("crew/SKILL.md")  →  b"…"
+    Folder(/srv/skills).read("../secret")      →  FileRefused
+
+Spec 4.4 and 5.1. A path is refused before anything is read if it has empty or dotted
+segments, a backslash, or leads out of the folder through a symbolic link. A link that
+is put there during the read is not followed. Hidden files (`.env`, `.git/…`) are
+neither listed nor read, also not through a link of another name. This module must not
+know protocols.
 """
 
 from __future__ import annotations
@@ -21,11 +25,11 @@ from naftiko.locations import path_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Larger files are refused: a reply holds the whole file, in base64 if it is binary.
+#: Larger files are refused: an answer holds the whole file, in base64 if it is binary.
 MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_FILES = 10_000
 
-#: Where the registry of the machine, if it has one, must not decide.
+#: Media types that must not depend on the registry of the machine.
 _TYPES = {
     ".csv": "text/csv",
     ".css": "text/css",
@@ -52,18 +56,32 @@ UNKNOWN_TYPE = "application/octet-stream"
 
 
 class FileRefused(Exception):
-    """A path that is not served; the message says why, without the real folder."""
+    """A path that is not served; the message does not tell where the folder is."""
 
 
 class FileMissing(FileRefused):
-    """There is nothing to read at the path."""
+    """There is no file at the path."""
+
+
+class FileOutside(FileRefused):
+    """The path leads out of the folder."""
+
+
+class FileIsFolder(FileRefused):
+    """The path names a folder, not a file."""
 
 
 def local_path(location: str, directory: Path | None) -> Path:
-    """Return where a `location` is.
+    """Return the path of a `location`.
+
+        "file:///srv/skills"  →  Path("/srv/skills")
+
+    Args:
+        location: A `file:` URI, or a path relative to the directory.
+        directory: The directory of the document, if it has one.
 
     Raises:
-        FileRefused: It is on another machine.
+        FileRefused: The location is not on this machine.
     """
     path = path_of(location, directory or Path())
     if path is None:
@@ -72,13 +90,13 @@ def local_path(location: str, directory: Path | None) -> Path:
 
 
 def media_type(name: str) -> str:
-    """Return the media type that the end of a file name stands for."""
+    """Return the media type of a file name: `a.json` → `application/json`."""
     suffix = Path(name).suffix.lower()
     return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or UNKNOWN_TYPE
 
 
 def as_text(data: bytes) -> str | None:
-    """Return bytes as the text that they are, or `None` for anything else."""
+    """Return the text of bytes in UTF-8, or `None` if they are no text."""
     if b"\0" in data:
         return None
     try:
@@ -88,9 +106,9 @@ def as_text(data: bytes) -> str | None:
 
 
 class Folder:
-    """A folder, or a single file, whose content may be read.
+    """A folder, or a single file, whose content is served.
 
-    It need not exist: what is not there is found missing when it is asked for.
+    It need not exist: a missing file is only noticed when it is read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -119,8 +137,9 @@ class Folder:
                 the single file.
 
         Raises:
-            FileMissing: There is none.
-            FileRefused: It leads out of the folder, is a folder, or too large.
+            FileMissing: There is no such file.
+            FileRefused: The path leads out of the folder, or the file is a folder, too
+                large, hidden, or cannot be read.
         """
         real, target = self._located(path)
         try:
@@ -134,16 +153,20 @@ class Folder:
                 return file.read(MAX_FILE_BYTES + 1)
         except FileNotFoundError:
             raise FileMissing(f"there is no file '{shorten(path)}'") from None
+        except IsADirectoryError:
+            raise FileIsFolder(
+                f"'{shorten(path)}' is a directory, not a file"
+            ) from None
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()
             raise FileRefused(f"'{shorten(path)}': {reason}") from None
 
     def _located(self, path: str) -> tuple[Path, Path]:
-        """Return where the folder and a file really are; raises like `read`."""
+        """Return the real paths of the folder and of a file; raises as `read` does."""
         segments = path.split("/") if path else []
         for segment in segments:
             if segment in (".", "..") or "\\" in segment:
-                raise FileRefused(f"the path '{shorten(path)}' leads out of the folder")
+                raise FileOutside(f"the path '{shorten(path)}' leads out of the folder")
             if not segment or segment.startswith(".") or not segment.isprintable():
                 raise FileRefused(f"'{shorten(segment)}' is no name of a served file")
         try:
@@ -155,11 +178,11 @@ class Folder:
         except (OSError, RuntimeError):
             raise FileRefused(f"'{shorten(path)}' cannot be read") from None
         if target != real and real not in target.parents:
-            raise FileRefused(f"the path '{shorten(path)}' leads out of the folder")
+            raise FileOutside(f"the path '{shorten(path)}' leads out of the folder")
         if _is_hidden(target, real):
             raise FileRefused(f"'{shorten(path)}' is no name of a served file")
         if stat.S_ISDIR(kind):
-            raise FileRefused(f"'{shorten(path)}' is a directory, not a file")
+            raise FileIsFolder(f"'{shorten(path)}' is a directory, not a file")
         if not stat.S_ISREG(kind):
             raise FileRefused(f"'{shorten(path)}' is no regular file")
         return real, target
@@ -172,9 +195,9 @@ def _is_hidden(target: Path, real: Path) -> bool:
 def _open_inside(real: Path, target: Path) -> int:
     """Open a file that was found inside a folder; return its descriptor.
 
-    No link is followed that was put there since, on the way or at its end, and a pipe
-    does not hold the caller up. Where the system cannot open step by step, only the end
-    is safe from that.
+    Each segment of the path is opened below the one before it, and no link is followed:
+    a link that was put there since the check (a race) cannot lead out of the folder. A
+    pipe does not block. On systems without `openat` only the last segment is safe.
     """
     once = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     flags = os.O_RDONLY | once | getattr(os, "O_NONBLOCK", 0)

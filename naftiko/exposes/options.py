@@ -1,4 +1,4 @@
-"""What whoever serves a capability decides, beside the document."""
+"""`Options`: how adapters are served, as the operator decides; not in the document."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ class Options(NamedTuple):
     """How adapters are served.
 
     Attributes:
-        cors: Origins that browsers may call from; `("*",)` for any, empty for none.
+        cors: Origins whose pages may call from a browser; `("*",)` for any, empty for
+            none.
         max_body_bytes: Larger request bodies are refused.
         max_concurrency: Requests of one adapter that are worked on at the same time.
         timeout: Seconds for each upstream call.
         variable_headers: Bind variable → request header that fills it for that request.
-        tools: `"all"` to list every tool, `"search"` for three that find and call them.
-        allowed_hosts: Names under which adapters are reached, beside the loopback and
-            the address of the document; `("*",)` answers any.
-        sessions: Keep sessions with MCP clients of the revisions that have them.
-            Without, any replica answers any request, but such clients are not told of
-            changed lists.
+        tools: `"all"` lists every tool of an MCP adapter, `"search"` only three tools
+            that find, describe and call the others.
+        allowed_hosts: Host names of the server, beside the loopback and the address in
+            the document; `("*",)` allows any.
+        sessions: Keep sessions with MCP clients whose revision has sessions. Without
+            sessions any replica answers any request, but such clients are not notified
+            when lists change.
     """
 
     cors: tuple[str, ...] = ()

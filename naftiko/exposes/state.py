@@ -1,6 +1,6 @@
-"""What is served where, and in which state: what the control port tells.
+"""`Host`: the adapters that a process serves, and the state of each.
 
-This module must not know how anything is served.
+The control port reads it. This module must not know how anything is served.
 """
 
 from __future__ import annotations
@@ -9,30 +9,32 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.exposes.observability.silent import SILENT
+
 if TYPE_CHECKING:
     from naftiko.exposes.observability.logs import LatestLines
-    from naftiko.exposes.observability.telemetry import Telemetry
+    from naftiko.exposes.observability.telemetry import AnyTelemetry
 
 STARTED, STOPPED = "started", "stopped"
 
 
 class Reloaded(NamedTuple):
-    """What came of reloading the documents.
+    """The result of reloading the documents.
 
     Attributes:
-        is_done: Whether the new versions are served now.
-        problems: Why not, or what has to be looked at.
+        is_done: The new versions of all documents are served now.
+        problems: The reasons why not, and the changes that need a restart.
     """
 
     is_done: bool
     problems: tuple[str, ...] = ()
 
 
-class Adapter:
-    """One adapter and where it is served.
+class AdapterState:
+    """The state of one adapter, and where it is served.
 
     Attributes:
-        port: `None` for one that talks over standard input and output.
+        port: `None` for an adapter on standard input and output.
         state: `started` or `stopped`.
     """
 
@@ -46,38 +48,41 @@ class Adapter:
         self.state = STOPPED
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as the control port shows it (spec 5.2)."""
-        found: dict[str, Any] = {"type": self.type}
+        """Return the state as the control port shows it (spec 5.2).
+
+        {"type": "rest", "namespace": "ships", "port": 8080, "state": "started"}
+        """
+        shown: dict[str, Any] = {"type": self.type}
         if self.namespace:
-            found["namespace"] = self.namespace
+            shown["namespace"] = self.namespace
         if self.port:
-            found["port"] = self.port
-        return {**found, "state": self.state}
+            shown["port"] = self.port
+        return {**shown, "state": self.state}
 
 
 class Host:
-    """What one process serves.
+    """The adapters, the logs and the telemetry of one process.
 
     Attributes:
-        adapters: Of all documents, in order.
+        adapters: The adapters of all documents, in document order.
         started_at: Seconds since the epoch.
-        is_stopping: It takes no new requests.
+        is_stopping: The process takes no new requests.
         logs: The latest log lines, or `None` where none are kept.
-        telemetry: Metrics and traces, or `None` where they are off.
+        telemetry: Metrics and traces.
         reload: Reads the documents again.
     """
 
     def __init__(self) -> None:
-        self.adapters: list[Adapter] = []
+        self.adapters: list[AdapterState] = []
         self.started_at = time.time()
         self.is_stopping = False
         self.logs: LatestLines | None = None
-        self.telemetry: Telemetry | None = None
+        self.telemetry: AnyTelemetry = SILENT
         self.reload: Callable[[], Awaitable[Reloaded]] = _cannot_reload
 
     @property
     def is_ready(self) -> bool:
-        """Whether every adapter but the control port is up."""
+        """Whether every adapter except the control port is started."""
         return not self.is_stopping and all(
             adapter.state == STARTED
             for adapter in self.adapters

@@ -1,1 +1,1 @@
-"""Response bytes -> value, one module per `outputRawFormat`."""
+"""Response bytes → plain data: one module per `outputRawFormat`."""

@@ -1,32 +1,69 @@
-"""Response bytes → JSON value, by `outputRawFormat`.
+"""Response bytes → plain data, by the `outputRawFormat` of the operation (spec 2.6).
 
-One function per format, behind `decode`. Formats other than the standard library's are
-read by libraries that are imported only when such a body arrives. This module must not
-know how the bytes came here.
+    outputRawFormat  body                       value
+    ---------------  -------------------------  ------------------------------------
+    json (default)   {"id": 7}                  {id: 7}
+                     {"n": 1}⏎{"n": 2}          [{n: 1}, {n: 2}]
+    xml              <ship><id>7</id></ship>    {id: "7"}
+    yaml             id: 7                      {id: 7}
+    csv, tsv, psv    id,name⏎7,Ada              [{id: "7", name: Ada}]
+    html             <table>…</table>           {tables: [[{id: "7"}]]}
+    markdown         # Ships⏎Two of them.       {frontMatter: {}, tables: [],
+                                                 sections: [{heading: Ships, …}]}
+    text             any characters             the text
+    binary           any bytes                  the bytes, unchanged
+
+`avro` and `protobuf` are known and not decoded. Each format has a module of its own; a
+library that a format needs is imported only when such a body arrives. This module must
+not know how the bytes came here.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
-from naftiko.formats.faults import formats_library
+from naftiko.formats.faults import import_library
 from naftiko.formats.html import decode_html
 from naftiko.formats.json import decode_json
 from naftiko.formats.markdown import decode_markdown
-from naftiko.formats.rows import rows_decoder
+from naftiko.formats.rows import decode_rows
 from naftiko.formats.text import decode_binary, decode_text, decode_yaml
 from naftiko.formats.xml import decode_xml
 
 if TYPE_CHECKING:
-    from naftiko.formats.faults import Decoder
+    from collections.abc import Callable
+
     from naftiko.plain import JSON
+
+    #: Body, Content-Type and `outputSchema` → value.
+    DecodeBody = Callable[[bytes, str, str], JSON]
+
+_DECODERS: dict[str, DecodeBody] = {
+    "json": decode_json,
+    "xml": decode_xml,
+    "yaml": decode_yaml,
+    "csv": partial(decode_rows, delimiter=",", format="csv"),
+    "tsv": partial(decode_rows, delimiter="\t", format="tsv"),
+    "psv": partial(decode_rows, delimiter="|", format="psv"),
+    "html": decode_html,
+    "markdown": decode_markdown,
+    "text": decode_text,
+    "binary": decode_binary,
+}
+#: Format → the libraries that decode it; those of the extra `formats`.
+_LIBRARIES = {"html": ("bs4", "soupsieve"), "markdown": ("markdown_it",)}
+#: All formats that a document may name.
+FORMATS = (*_DECODERS, "avro", "protobuf")
 
 
 def decode(
     format: str, body: bytes, *, content_type: str = "", schema: str = ""
 ) -> JSON:
-    """Return the value that a response body stands for.
+    r"""Return the value that a response body stands for.
+
+    `decode("csv", b"id,name\n7,Ada")` is `[{"id": "7", "name": "Ada"}]`.
 
     Args:
         format: An `outputRawFormat` in any case; empty means `json`.
@@ -39,32 +76,34 @@ def decode(
     Raises:
         OutputError: The format is unknown, or the body is not in it.
     """
-    decoder = _DECODERS.get(format) or _DECODERS.get((format or "json").strip().lower())
+    decoder = _DECODERS.get(format) or _DECODERS.get(_folded(format))
     if decoder is None:
         _refuse_format(format)
     return decoder(body, content_type, schema)
 
 
 def check(format: str) -> None:
-    """Raise what `decode` would raise for any body: it is asked before one is sent for.
+    """Refuse a format that `decode` would refuse for any body.
+
+    Callers check before they send a request, because the request may change something.
 
     Raises:
-        OutputError: The format is unknown, not built in, or needs a missing library.
+        OutputError: The format is unknown, not decoded here, or needs a library that
+            is not installed.
     """
-    name = (format or "json").strip().lower()
+    name = _folded(format)
     if name not in _DECODERS:
         _refuse_format(format)
     for library in _LIBRARIES.get(name, ()):
-        formats_library(library, name)
+        import_library(library, name)
 
 
-def is_supported(format: str) -> bool:
-    """Tell whether `decode` reads a format; the case of letters does not count."""
-    return (format or "json").strip().lower() in _DECODERS
+def _folded(format: str) -> str:
+    return (format or "json").strip().lower()
 
 
 def _refuse_format(format: str) -> NoReturn:
-    if format.strip().lower() in FORMATS:
+    if _folded(format) in FORMATS:
         raise OutputError(
             f"outputRawFormat '{format}' is not supported yet",
             hint="outputRawFormat: binary gives the bytes unchanged",
@@ -74,46 +113,3 @@ def _refuse_format(format: str) -> NoReturn:
         f'Unsupported "{shorten(format)}" format specified',
         hint=f"{guess} Known formats: {names_of(FORMATS)}".strip(),
     )
-
-
-# --- characters -------------------------------------------------------------------
-
-
-# --- json -------------------------------------------------------------------------
-
-
-# --- xml --------------------------------------------------------------------------
-
-
-# --- yaml, csv, text, binary ------------------------------------------------------
-
-
-# --- html -------------------------------------------------------------------------
-
-
-# --- markdown ---------------------------------------------------------------------
-
-
-# --- the message in an error body -------------------------------------------------
-
-
-# --- the table --------------------------------------------------------------------
-
-_DECODERS: dict[str, Decoder] = {
-    "json": decode_json,
-    "xml": decode_xml,
-    "yaml": decode_yaml,
-    "csv": rows_decoder(",", "csv"),
-    "tsv": rows_decoder("\t", "tsv"),
-    "psv": rows_decoder("|", "psv"),
-    "html": decode_html,
-    "markdown": decode_markdown,
-    "text": decode_text,
-    "binary": decode_binary,
-}
-#: What `decode` needs for some of them.
-_LIBRARIES = {"html": ("bs4", "soupsieve"), "markdown": ("markdown_it",)}
-#: The formats `decode` reads.
-SUPPORTED = frozenset(_DECODERS)
-#: All formats a document may name.
-FORMATS = (*_DECODERS, "avro", "protobuf")

@@ -1,4 +1,9 @@
-"""What is wrong with a body -> `OutputError` with an excerpt."""
+"""A fault in a body → `OutputError` with its place and an excerpt.
+
+`{"a": 1,}` as `json` gives "the body is not json: Expecting property name … at line 1,
+column 9: '{"a": 1,}'". The excerpt may hold secrets that the API repeated: a caller
+who knows them asks `message_without` for the message.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +15,12 @@ from naftiko.errors import OutputError, shorten
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from naftiko.plain import JSON
-
-    Decoder = Callable[[bytes, str, str], JSON]
-
-#: What is masked left and right of a fault before a few characters are quoted.
-_AROUND = 64 * 1024
-_EXCERPT = 200
+#: Characters that are masked left and right of a fault before an excerpt is cut out: a
+#: secret that begins outside the excerpt has to be found as a whole.
+_MASKED = 64 * 1024
+#: Characters of an excerpt, and how many of them stand before the fault.
+_EXCERPT, _BEFORE = 200, 30
+#: Beginning of a body, what it looks like, and the format to declare then.
 _LOOKS = (
     (re.compile(r"\s*<(?:!doctype html|html)", re.IGNORECASE), "HTML", "html"),
     (re.compile(r"\s*<"), "XML", "xml"),
@@ -24,49 +28,71 @@ _LOOKS = (
 )
 
 
-def _excerpt(text: str) -> str:
-    """Return a few printable characters of a text, in quotes."""
-    clean = (c if c.isprintable() or c.isspace() else "�" for c in text[:_EXCERPT])
-    return f"'{shorten(''.join(clean))}'"
-
-
-def refuse(format: str, wrong: str, text: str, place: int = 0) -> NoReturn:
+def refuse_body(format: str, fault: str, text: str, offset: int = 0) -> NoReturn:
     """Raise the error for a body that is not in its format.
 
     Args:
-        format: The format it is not in.
-        wrong: What is the matter.
+        format: The declared format.
+        fault: What is wrong, as the parser says it.
         text: The body, or its beginning.
-        place: Where in the text the fault is.
+        offset: Where in the text the fault is, in characters.
+
+    Raises:
+        BodyError: Always.
     """
     hint = f"declare the outputRawFormat that the body has; it is now '{format}'"
-    for looks, called, name in _LOOKS:
-        if name != format and looks.match(text):
-            hint = f"the body looks like {called}; declare outputRawFormat: {name}"
+    for beginning, kind, name in _LOOKS:
+        if name != format and beginning.match(text):
+            hint = f"the body looks like {kind}; declare outputRawFormat: {name}"
             break
-    line = text.count("\n", 0, place) + 1
-    column = place - text.rfind("\n", 0, place)
-    # Some of the standard library's messages go on with "at" as well.
-    wrong = wrong.removesuffix(" at")
-    told = f"the body is not {format}: {wrong} at line {line}, column {column}"
-    raise BodyError(told, text, place, hint=hint) from None
+    line = text.count("\n", 0, offset) + 1
+    column = offset - text.rfind("\n", 0, offset)
+    # Some messages of the standard library end in "at" already.
+    fault = fault.removesuffix(" at")
+    told = f"the body is not {format}: {fault} at line {line}, column {column}"
+    raise BodyError(told, text, offset, hint=hint) from None
+
+
+def refuse_depth(format: str) -> NoReturn:
+    """Raise the error for a body that is nested too deeply.
+
+    Raises:
+        OutputError: Always.
+    """
+    raise OutputError(
+        f"the body is not usable {format}: it is nested too deeply",
+        hint="outputRawFormat: text gives it as it is",
+    ) from None
 
 
 class BodyError(OutputError):
     """A body that is not in its format; its message quotes the place of the fault."""
 
-    def __init__(self, told: str, text: str, place: int, *, hint: str) -> None:
-        begin = max(0, place - _AROUND)
+    def __init__(self, told: str, text: str, offset: int, *, hint: str) -> None:
+        start = max(0, offset - _MASKED)
         self._told = told
-        self._text = text[begin : place + _AROUND]
-        self._place = place - begin
+        self._text = text[start : offset + _MASKED]
+        self._offset = offset - start
         super().__init__(self.quoting(str), hint=hint)
 
     def quoting(self, mask: Callable[[str], str]) -> str:
-        """Return the message with what is quoted masked first, and cut then."""
-        shown = mask(self._text)
-        begin = len(mask(self._text[: self._place])) - 30
-        return f"{self._told}: {_excerpt(shown[max(0, begin) :])}"
+        """Return the message; the text is masked before the excerpt is cut out of it.
+
+        Args:
+            mask: Text → the same text without its secrets.
+        """
+        masked = mask(self._text)
+        start = len(mask(self._text[: self._offset])) - _BEFORE
+        return f"{self._told}: {_excerpt(masked[max(0, start) :])}"
+
+
+def _excerpt(text: str) -> str:
+    """Return the first printable characters of a text, in quotes."""
+    clean = (
+        c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for c in text[:_EXCERPT]
+    )
+    return f"'{shorten(''.join(clean))}'"
 
 
 def message_without(mask: Callable[[str], str], error: OutputError) -> str:
@@ -76,22 +102,21 @@ def message_without(mask: Callable[[str], str], error: OutputError) -> str:
     return mask(error.message)
 
 
-def offset_of(text: str, line: int, column: int) -> int:
-    """Return how far into a text a line and column are, which count from 1."""
+def offset_at(text: str, line: int, column: int) -> int:
+    r"""Return the offset of a line and a column, which count from 1.
+
+    `offset_at("a\nbc", 2, 2)` is `3`.
+    """
     before = text.split("\n")[: line - 1]
     return min(sum(len(each) + 1 for each in before) + column - 1, len(text))
 
 
-def refuse_depth(format: str) -> NoReturn:
-    """Raise the error for a body that is nested too deeply."""
-    raise OutputError(
-        f"the body is not usable {format}: it is nested too deeply",
-        hint="outputRawFormat: text gives it as it is",
-    ) from None
+def import_library(name: str, format: str) -> Any:
+    """Import a library of the extra `formats`.
 
-
-def formats_library(name: str, format: str) -> Any:
-    """Import a library of the extra `formats`."""
+    Raises:
+        OutputError: It is not installed.
+    """
     from importlib import import_module
 
     try:

@@ -1,4 +1,15 @@
-"""HTML tables and selected elements -> plain data."""
+"""HTML → the tables of a page (spec 2.6).
+
+    <table>                              {tables: [
+      <tr><th>id</th><th>name</th></tr>    [{id: "7", name: Ada},
+      <tr><td>7<td>Ada                      {id: "8", name: ""}]]}
+      <tr><td>8
+    </table>
+
+The first row with header cells names the columns; a table without one is left out. The
+`outputSchema` is a CSS selector: only the tables that it finds, or that stand inside
+other elements that it finds, are given.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +17,84 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import OutputError, shorten
-from naftiko.formats.faults import formats_library, refuse, refuse_depth
-from naftiko.formats.rows import named_cells
-from naftiko.formats.text import declared_charset, text_of_body
+from naftiko.formats.faults import import_library, refuse_body, refuse_depth
+from naftiko.formats.rows import by_column
+from naftiko.formats.text import declared_charset, text_in
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
 
-_META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I)
+_META_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I
+)
 _XML_DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}>", re.IGNORECASE)
-# Elements that part words, as a browser shows them.
-_APART = re.compile(
+#: Elements between whose texts a browser shows a gap.
+_PARTS_WORDS = re.compile(
     "address|article|blockquote|br|d[dlt]|div|figure|h[1-6]|hr|li|[ou]l|p|pre|section"
 ).fullmatch
 
 
+def decode_html(body: bytes, content_type: str, schema: str = "") -> JSON:
+    """Return the tables of a page.
+
+    Rows and cells of a table inside a table belong to the inner one only.
+
+    Raises:
+        OutputError: `schema` is not a CSS selector, the page is nested too deeply, or a
+            library is not installed.
+    """
+    bs4 = import_library("bs4", "html")
+    # bs4 warns about a declaration of XML, and about text without any tag.
+    text = _XML_DECLARATION.sub("", text_in(body, _charset(body, content_type)))
+    if "<" not in text:
+        return {"tables": []}
+    try:
+        soup = bs4.BeautifulSoup(text, "html.parser")
+        tables = _tables(soup)
+        if schema.strip():
+            tables = _selected(soup, schema, tables)
+    except RecursionError:
+        refuse_depth("html")
+    except bs4.ParserRejectedMarkup as error:  # pragma: no cover - older Pythons only
+        refuse_body("html", shorten(error), text)
+    shaped = map(_objects, tables.values())
+    return {"tables": [table for table in shaped if table is not None]}
+
+
+def _charset(body: bytes, content_type: str) -> str:
+    """Return the charset of the byte order mark, the header or a `meta` element."""
+    charset = declared_charset(body, content_type)
+    if charset:
+        return charset
+    meta = _META_CHARSET.search(body, 0, 2048)
+    return meta.group(1).decode("ascii", "replace") if meta else ""
+
+
+def _selected(
+    soup: Any, selector: str, tables: dict[int, list[_Row]]
+) -> dict[int, list[_Row]]:
+    """Return the tables that a selector finds, and those in other elements it finds."""
+    soupsieve = import_library("soupsieve", "html")
+    try:
+        tags = soup.select(selector)
+    except (soupsieve.SelectorSyntaxError, NotImplementedError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise OutputError(
+            f"outputSchema '{shorten(selector)}' is not a CSS selector: {reason}",
+            hint="write one such as 'table.products'",
+        ) from None
+    chosen: dict[int, list[_Row]] = {}
+    for tag in tags:
+        for table in [tag] if tag.name == "table" else tag.find_all("table"):
+            chosen[id(table)] = tables[id(table)]
+    return chosen
+
+
+# --- the tables of a page, in one walk -----------------------------------------------
+
+
 class _Cell(NamedTuple):
-    """One `th` or `td`, and the cell that the table around it stands in."""
+    """One `th` or `td`; `outer` is the cell that its table stands in."""
 
     header: bool
     texts: list[str]
@@ -43,7 +115,12 @@ class _Row(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """What an element stands in; `outer` is the cell around the table."""
+    """The table, row and cell that an element stands in.
+
+    Attributes:
+        rows: The rows of the table; `None` outside of tables.
+        outer: The cell of another table that this table stands in.
+    """
 
     rows: list[_Row] | None = None
     section: str = ""
@@ -52,58 +129,12 @@ class _Place(NamedTuple):
     outer: _Cell | None = None
 
 
-def decode_html(body: bytes, content_type: str, schema: str = "") -> JSON:
-    """Return the tables of a page (spec 2.6).
-
-    Rows and cells of a table inside a table belong to the inner one only.
-    """
-    bs4 = formats_library("bs4", "html")
-    charset = declared_charset(body, content_type)
-    if not charset:
-        found = _META.search(body, 0, 2048)
-        charset = found.group(1).decode("ascii", "replace") if found else ""
-    # bs4 warns about a declaration of XML, and about text without any tag.
-    text = _XML_DECLARATION.sub("", text_of_body(body, charset))
-    if "<" not in text:
-        return {"tables": []}
-    try:
-        soup = bs4.BeautifulSoup(text, "html.parser")
-        tables = _html_tables(soup)
-        if schema.strip():
-            tables = _selected(soup, schema, tables)
-    except RecursionError:
-        refuse_depth("html")
-    except bs4.ParserRejectedMarkup as error:  # pragma: no cover - older Pythons only
-        refuse("html", shorten(error), text)
-    shaped = (_html_table(rows) for rows in tables.values())
-    return {"tables": [table for table in shaped if table is not None]}
-
-
-def _selected(
-    soup: Any, selector: str, tables: dict[int, list[_Row]]
-) -> dict[int, list[_Row]]:
-    """Return the tables a selector finds, and those inside other things it finds."""
-    soupsieve = formats_library("soupsieve", "html")
-    try:
-        found = soup.select(selector)
-    except (soupsieve.SelectorSyntaxError, NotImplementedError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise OutputError(
-            f"outputSchema '{shorten(selector)}' is not a CSS selector: {reason}",
-            hint="write one such as 'table.products'",
-        ) from None
-    chosen: dict[int, list[_Row]] = {}
-    for tag in found:
-        for table in [tag] if tag.name == "table" else tag.find_all("table"):
-            chosen[id(table)] = tables[id(table)]
-    return chosen
-
-
-def _html_tables(soup: Any) -> dict[int, list[_Row]]:
+def _tables(soup: Any) -> dict[int, list[_Row]]:
     """Return the rows of every table in document order, by the identity of its tag.
 
-    One walk, because html.parser leaves an omitted `</td>` or `</tr>` open: what
-    follows then stands inside it, and asking each cell for its text is quadratic.
+    One walk does, because html.parser leaves an omitted `</td>` or `</tr>` open: the
+    rest of the table then stands inside it, and asking each cell for its text would
+    take quadratic time.
     """
     tables: dict[int, list[_Row]] = {}
     places = {id(soup): _Place()}
@@ -112,7 +143,7 @@ def _html_tables(soup: Any) -> dict[int, list[_Row]]:
         if node.name is None:
             _add_text(place, node)
             continue
-        if _APART(node.name):
+        if _PARTS_WORDS(node.name):
             _add_text(place, " ")
         places[id(node)] = place = _entered(node.name, place)
         if node.name == "table" and place.rows is not None:
@@ -140,7 +171,7 @@ def _entered(name: str, place: _Place) -> _Place:
 
 
 def _add_text(place: _Place, text: str) -> None:
-    # Comments, scripts and style sheets are strings too, of classes of their own.
+    # bs4 has classes of their own for comments, scripts and style sheets.
     if type(text).__name__ not in ("str", "NavigableString", "CData"):
         return
     cell = place.cell or place.outer
@@ -149,7 +180,7 @@ def _add_text(place: _Place, text: str) -> None:
         cell = cell.outer
 
 
-def _html_table(rows: list[_Row]) -> list[dict[str, str]] | None:
+def _objects(rows: list[_Row]) -> list[dict[str, str]] | None:
     """Return the rows of a table as objects, or `None` where no header has a name."""
     rows = [row for row in rows if row.cells]
     heads = [row for row in rows if row.section == "thead"][:1] + rows[:1]
@@ -158,7 +189,7 @@ def _html_table(rows: list[_Row]) -> list[dict[str, str]] | None:
         return None
     bodies = [row for row in rows if row.section == "tbody"] or rows
     return [
-        named_cells(names, [cell.text() for cell in row.cells])
+        by_column(names, [cell.text() for cell in row.cells])
         for row in bodies
         if not row.headers()
     ]

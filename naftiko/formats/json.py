@@ -1,4 +1,16 @@
-"""JSON, and several JSON documents in one body."""
+"""JSON → plain data, of one document or of several in one body.
+
+    body                  Content-Type           value
+    --------------------  ---------------------  ----------------------------
+    {"id": 7}             any                    {id: 7}
+    (empty)               any                    null
+    {"n": 1}{"n": 2}      any                    [{n: 1}, {n: 2}]
+    1⏎2                   any                    [1, 2]
+    {"n": 1}              application/x-ndjson   [{n: 1}]
+    404 page              any                    a fault, and not 404
+
+JSON Lines, JSON text sequences (RFC 7464) and concatenated documents are read alike.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +19,8 @@ import re
 from typing import TYPE_CHECKING, NoReturn
 
 from naftiko.errors import shorten
-from naftiko.formats.faults import refuse, refuse_depth
-from naftiko.formats.text import UTF8_NAMES, declared_charset, text_of_body
+from naftiko.formats.faults import refuse_body, refuse_depth
+from naftiko.formats.text import UTF8_NAMES, declared_charset, text_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,7 +29,8 @@ if TYPE_CHECKING:
 
 _NDJSON = "application/x-ndjson"
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_MANY = frozenset(
+#: Media types that promise any number of documents, also one.
+_SEQUENCES = frozenset(
     (
         _NDJSON,
         "application/ndjson",
@@ -26,21 +39,27 @@ _MANY = frozenset(
         "application/json-seq",
     )
 )
-# RFC 7464 puts a record separator before each document.
+#: RFC 7464 puts a record separator before each document.
 _GAP = re.compile("[ \t\r\n\x1e]*")
+#: One of these between two documents says that they are two.
 _BREAKS = frozenset("\r\n\x1e")
 _scan = json.JSONDecoder().raw_decode
 
 
 def decode_json(body: bytes, content_type: str, _schema: str = "") -> JSON:
-    """Return the document in a body, `None` for an empty body, or a list of many."""
+    """Return the document in a body, `None` for an empty body, or a list of many.
+
+    Raises:
+        BodyError: The body is not JSON.
+        OutputError: It is nested too deeply.
+    """
     many = bool(content_type) and _promises_many(content_type)
     charset = (
         declared_charset(body, content_type)
         if "charset" in content_type.lower()
         else ""
     )
-    # json.loads tells the UTFs apart by itself; going by text first would cost a copy.
+    # json.loads tells UTF-8, 16 and 32 apart by itself; a text would be a copy more.
     if not many and (not charset or charset in UTF8_NAMES):
         try:
             return json.loads(body)
@@ -54,27 +73,22 @@ def decode_json(body: bytes, content_type: str, _schema: str = "") -> JSON:
     except RecursionError:
         refuse_depth("json")
     except json.JSONDecodeError as error:
-        refuse("json", error.msg, text, error.pos)
+        refuse_body("json", error.msg, text, error.pos)
     except ValueError as error:
         # A number of thousands of digits.
-        refuse("json", shorten(error), text)
+        refuse_body("json", shorten(error), text)
     if many or len(documents) > 1:
         return documents
     return documents[0] if documents else None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
 def strict_json(body: bytes, content_type: str = "") -> JSON:
     """Return the value of a body that is exactly one JSON document in UTF-8.
 
+    Such a body can be passed on as it came. `NaN` and `Infinity` are no JSON.
+
     Raises:
-        ValueError: It is not, though `decode` may still read it.
+        ValueError: The body is something else, which `decode_json` may still read.
     """
     if content_type and _promises_many(content_type):
         raise ValueError("promises several documents")
@@ -84,81 +98,86 @@ def strict_json(body: bytes, content_type: str = "") -> JSON:
         raise ValueError("nested too deeply") from None
 
 
-def _promises_many(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in _MANY or kind.endswith("+json-seq")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
-def _json_text(body: bytes, charset: str) -> str:
-    charset = charset or json.detect_encoding(body)
-    try:
-        return body.decode(charset).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        wrong = f"byte {error.start + 1} is not {charset}"
-        refuse(
-            "json",
-            wrong,
-            text_of_body(body, charset),
-            len(text_of_body(body[: error.start], charset)),
-        )
-    except (LookupError, ValueError):
-        return text_of_body(body, "")
-
-
-def _documents(text: str, *, promised: bool) -> Iterator[JSON]:
-    """Yield JSON documents that stand one after another."""
-    at = _after_gap(text, 0)
-    while at < len(text):
-        value, end = _scan(text, at)
-        yield value
-        at = _after_gap(text, end)
-        # Without this, '404 page' would be a number and a fault further on, and
-        # '555 1234' a list.
-        apart = promised or text[end - 1] in "}]" or _BREAKS & set(text[end:at])
-        if at < len(text) and not apart:
-            raise json.JSONDecodeError("Extra data", text, at)
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def documents(lines: Iterable[str]) -> Iterator[JSON]:
     """Yield the JSON documents in lines of text, each as soon as it is complete.
 
-    There may be one to a line, several on a line, or one on many lines.
+    There may be one to a line, several on a line, or one on many lines: the lines
+    `{"n":`, `1}` and `2` give `{"n": 1}` after the second, and `2` after the third.
 
     Raises:
         OutputError: A document is not JSON.
     """
-    held: list[str] = []
+    open_lines: list[str] = []
     depth = 0
     for line in lines:
-        if not held:
+        if not open_lines:
             try:
                 yield from list(_documents(line, promised=True))
                 continue
             except (ValueError, RecursionError):
                 pass
-        held.append(line)
-        depth += _depth(line)
+        open_lines.append(line)
+        depth += _opened(line)
         if depth <= 0:
-            yield from _held(held)
-            held, depth = [], 0
-    if held:
-        yield from _held(held)
+            yield from _joined(open_lines)
+            open_lines, depth = [], 0
+    if open_lines:
+        yield from _joined(open_lines)
 
 
-def _held(lines: list[str]) -> list[JSON]:
-    found: list[JSON] = decode_json(
-        "\n".join(lines).encode("utf-8", "replace"), _NDJSON
-    )
-    return found
+def _promises_many(content_type: str) -> bool:
+    """Tell whether a Content-Type promises a sequence of documents."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in _SEQUENCES or kind.endswith("+json-seq")
 
 
-def _depth(line: str) -> int:
-    """Return how many more brackets a line opens than it closes, outside of texts."""
+def _json_text(body: bytes, charset: str) -> str:
+    """Return a body as text; without a charset, as JSON tells the UTFs apart."""
+    charset = charset or json.detect_encoding(body)
+    try:
+        return body.decode(charset).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        fault = f"byte {error.start + 1} is not {charset}"
+        offset = len(text_in(body[: error.start], charset))
+        refuse_body("json", fault, text_in(body, charset), offset)
+    except (LookupError, ValueError):
+        return text_in(body, "")
+
+
+def _documents(text: str, *, promised: bool) -> Iterator[JSON]:
+    """Yield the JSON documents of a text; `promised` as a sequence, or found as one."""
+    at = _after_gap(text, 0)
+    while at < len(text):
+        value, end = _scan(text, at)
+        yield value
+        at = _after_gap(text, end)
+        # Otherwise '555 1234' would be a list of two numbers, and not a fault.
+        apart = promised or text[end - 1] in "}]" or _BREAKS & set(text[end:at])
+        if at < len(text) and not apart:
+            raise json.JSONDecodeError("Extra data", text, at)
+
+
+def _joined(lines: list[str]) -> list[JSON]:
+    """Return the documents in lines that belong together, or raise their fault."""
+    body = "\n".join(lines).encode("utf-8", "replace")
+    values: list[JSON] = decode_json(body, _NDJSON)
+    return values
+
+
+def _opened(line: str) -> int:
+    """Return how many more brackets a line opens than it closes, outside of strings."""
     plain = _JSON_STRING.sub("", line)
     opened = plain.count("{") + plain.count("[")
     return opened - plain.count("}") - plain.count("]")
 
 
 def _after_gap(text: str, at: int) -> int:
-    found = _GAP.match(text, at)
-    return found.end() if found else at
+    gap = _GAP.match(text, at)
+    return gap.end() if gap else at

@@ -1,53 +1,67 @@
-"""Markdown -> front matter, sections and tables."""
+"""Markdown → front matter, tables and sections (spec 2.6).
+
+    ---                    {frontMatter: {by: Ada},
+    by: Ada                 tables: [[{id: "7"}]],
+    ---                     sections: [{heading: Ships, level: 1,
+    # Ships                             content: Two of them.}]}
+    Two *of* them.
+
+    | id |
+    | -- |
+    | 7  |
+
+A section ends at the next heading; its content has one line per block, without tables
+and without HTML blocks. The `outputSchema` is the beginning of the headings to keep.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from naftiko.formats.faults import formats_library
-from naftiko.formats.rows import named_cells
-from naftiko.formats.text import declared_charset, text_of_body, yaml_value
+from naftiko.formats.faults import import_library
+from naftiko.formats.rows import by_column
+from naftiko.formats.text import decode_text, parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from naftiko.plain import JSON
 
-_FRONT = re.compile(r"---[ \t]*\n(.*?\n)??---[ \t]*(?:\n|\Z)", re.DOTALL)
-_BREAKS_AS = {"softbreak": " ", "hardbreak": "\n"}
-_WORDS = frozenset(("text", "code_inline", "text_special", "image"))
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)??---[ \t]*(?:\n|\Z)", re.DOTALL)
+_LINE_BREAKS = {"softbreak": " ", "hardbreak": "\n"}
+_TEXT_TOKENS = frozenset(("text", "code_inline", "text_special", "image"))
 
 
 def decode_markdown(body: bytes, content_type: str, schema: str = "") -> JSON:
-    """Return front matter, tables and sections (spec 2.6).
+    """Return front matter, tables, and the sections whose heading begins with `schema`.
 
-    A section ends at the next heading; its content has one line per block. HTML blocks
-    are left out. A section is kept when its heading starts with the `outputSchema`.
+    Raises:
+        BodyError: The front matter is not YAML.
+        OutputError: A library is not installed.
     """
-    markdown_it = formats_library("markdown_it", "markdown")
-    text = text_of_body(body, declared_charset(body, content_type))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    markdown_it = import_library("markdown_it", "markdown")
+    text = decode_text(body, content_type).replace("\r\n", "\n").replace("\r", "\n")
     front: JSON = {}
-    found = _FRONT.match(text)
-    if found:
-        front = yaml_value(found.group(1) or "", "markdown")
-        text = text[found.end() :]
+    if matter := _FRONT_MATTER.match(text):
+        front = parse_yaml(matter.group(1) or "", "markdown")
+        text = text[matter.end() :]
     reader = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"])
     tokens = reader.parse(text)
-    prefix = schema.strip().lstrip("#").strip()
+    # Published files write the marks of the heading too (spec 13, row 32).
+    beginning = schema.strip().lstrip("#").strip()
     return {
         "frontMatter": front if isinstance(front, dict) else {},
-        "tables": _markdown_tables(tokens),
+        "tables": _tables(tokens),
         "sections": [
             section
             for section in _sections(tokens)
-            if section["heading"].startswith(prefix)
+            if section["heading"].startswith(beginning)
         ],
     }
 
 
-def _markdown_tables(tokens: Iterable[Any]) -> list[list[dict[str, str]]]:
+def _tables(tokens: Iterable[Any]) -> list[list[dict[str, str]]]:
     tables: list[list[list[str]]] = []
     in_cell = False
     for token in tokens:
@@ -61,9 +75,7 @@ def _markdown_tables(tokens: Iterable[Any]) -> list[list[dict[str, str]]]:
             tables[-1][-1].append(" ".join(_inline(token).split()))
             in_cell = False
     return [
-        [named_cells(rows[0], row) for row in rows[1:]]
-        for rows in tables
-        if any(rows[0])
+        [by_column(rows[0], row) for row in rows[1:]] for rows in tables if any(rows[0])
     ]
 
 
@@ -98,7 +110,8 @@ def _block(token: Any) -> str:
 def _inline(token: Any) -> str:
     """Return the text of an inline token without its markup."""
     words = (
-        _BREAKS_AS.get(child.type) or (child.content if child.type in _WORDS else "")
+        _LINE_BREAKS.get(child.type)
+        or (child.content if child.type in _TEXT_TOKENS else "")
         for child in token.children or ()
     )
     return "".join(words).strip()

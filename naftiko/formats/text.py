@@ -1,18 +1,28 @@
-"""Bytes -> text, by byte order mark or charset; plain text, binary and YAML."""
+"""Bytes → text: `text`, `yaml` and `binary`, and the characters of the other formats.
+
+    bytes          Content-Type                text
+    -------------  --------------------------  -----------------------
+    ef bb bf 61    any                         a  (byte order mark)
+    e9             text/plain; charset=latin1  é
+    c3 a9          none, or an unknown one     é  (UTF-8)
+    e9             none                        U+FFFD
+
+Bytes that are no characters are no fault: the rest of the text may be what counts.
+"""
 
 from __future__ import annotations
 
 import codecs
 from typing import TYPE_CHECKING
 
-from naftiko.formats.faults import offset_of, refuse
+from naftiko.formats.faults import offset_at, refuse_body
 from naftiko.http import CHARSET
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
 
 UTF8_NAMES = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
-_BOMS = (
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     # UTF-32 first: its little-endian mark begins with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -22,47 +32,62 @@ _BOMS = (
 )
 
 
-def declared_charset(body: bytes, content_type: str) -> str:
-    """Return the character encoding: of the mark, else of the header, else empty."""
-    for mark, name in _BOMS:
-        if body.startswith(mark):
-            return name
-    found = CHARSET.search(content_type)
-    return found.group(1).lower() if found else ""
+def decode_text(body: bytes, content_type: str, _schema: str = "") -> str:
+    """Return a body as text; bytes that are no characters become U+FFFD."""
+    return text_in(body, declared_charset(body, content_type))
 
 
-def text_of_body(body: bytes, charset: str) -> str:
-    """Return the body as text, with U+FFFD where its bytes make no sense."""
-    try:
-        text = body.decode(charset or "utf-8", "replace")
-    except (LookupError, ValueError):
-        # The header names no encoding of text; nearly all bodies are UTF-8.
-        text = body.decode("utf-8", "replace")
-    return text.removeprefix("\ufeff")
+def decode_binary(body: bytes, _content_type: str, _schema: str = "") -> bytes:
+    """Return a body as it came."""
+    return body
 
 
 def decode_yaml(body: bytes, content_type: str, _schema: str = "") -> JSON:
-    """Decode a YAML body."""
-    return yaml_value(text_of_body(body, declared_charset(body, content_type)), "yaml")
+    """Return the value of a YAML document; `None` for an empty body.
+
+    Raises:
+        BodyError: The body is not YAML.
+    """
+    return parse_yaml(decode_text(body, content_type), "yaml")
 
 
-def yaml_value(text: str, format: str) -> JSON:
-    """Return the value of a YAML text."""
+def parse_yaml(text: str, format: str) -> JSON:
+    """Return the value of a YAML text: `id: 7` is `{"id": 7}`.
+
+    Args:
+        text: The text.
+        format: The declared format of the body that it comes from.
+
+    Raises:
+        BodyError: The text is not YAML.
+    """
     from naftiko.document.yaml import parse_value
     from naftiko.errors import DocumentError
 
     try:
         return parse_value(text)
     except DocumentError as error:
-        place = offset_of(text, *error.location[1:]) if error.location else 0
-        refuse(format, error.message, text, place)
+        offset = offset_at(text, *error.location[1:]) if error.location else 0
+        refuse_body(format, error.message, text, offset)
 
 
-def decode_text(body: bytes, content_type: str, _schema: str = "") -> str:
-    """Decode a body as plain text."""
-    return text_of_body(body, declared_charset(body, content_type))
+def declared_charset(body: bytes, content_type: str) -> str:
+    """Return the charset that the byte order mark declares, or else the header.
+
+    The name is in lower case, and empty when neither declares one.
+    """
+    for mark, name in _BYTE_ORDER_MARKS:
+        if body.startswith(mark):
+            return name
+    charset = CHARSET.search(content_type)
+    return charset.group(1).lower() if charset else ""
 
 
-def decode_binary(body: bytes, _content_type: str, _schema: str = "") -> bytes:
-    """Return a body as it came."""
-    return body
+def text_in(body: bytes, charset: str) -> str:
+    """Return a body as text in a charset; empty or unknown means UTF-8."""
+    try:
+        text = body.decode(charset or "utf-8", "replace")
+    except (LookupError, ValueError):
+        # The header names no encoding of text; nearly all bodies are UTF-8.
+        text = body.decode("utf-8", "replace")
+    return text.removeprefix("\ufeff")

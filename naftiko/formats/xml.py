@@ -1,4 +1,15 @@
-"""XML -> plain data."""
+"""XML → plain data, the root element dropped (spec 2.6).
+
+    body                                            value
+    ----------------------------------------------  ---------------------------------
+    <ship><id>7</id></ship>                         {id: "7"}
+    <ships><s>a</s><s>b</s></ships>                 {s: [a, b]}
+    <ship imo="7">Ada<flag/></ship>                 {imo: "7", "": Ada, flag: ""}
+    <a:ship xmlns:a="urn:x"><a:id>7</a:id></a:ship> {id: "7"}
+    <ship>Ada</ship>                                Ada
+
+Declared entities are refused: they can fill the memory.
+"""
 
 from __future__ import annotations
 
@@ -7,61 +18,60 @@ import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import OutputError, shorten
-from naftiko.formats.faults import offset_of, refuse, refuse_depth
-from naftiko.formats.text import declared_charset, text_of_body
+from naftiko.formats.faults import offset_at, refuse_body, refuse_depth
+from naftiko.formats.text import declared_charset, decode_text, text_in
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
 
 #: Elements deeper than this are refused, before Python's own limit is met elsewhere.
 MAX_DEPTH = 200
-_DECLARED = re.compile(
+_DECLARED_ENCODING = re.compile(
     rb"<\?xml\s[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
 )
 
 
 def decode_xml(body: bytes, content_type: str, _schema: str = "") -> JSON:
-    """Return what the root element holds; `None` for an empty body.
+    """Return the content of the root element; `None` for an empty body.
 
-    The root itself is dropped (spec 2.6). Attributes and child elements become
-    members; what occurs several times becomes a list. An element with neither is its
-    text. Text beside members goes under an empty name. All leaves are text. Namespace
-    prefixes and declarations are dropped: `<a:b xmlns:a="…">` is `b`.
+    Attributes and child elements become members; of several with one name a list. An
+    element with neither is its text. Text beside members goes under an empty name. All
+    leaves are text. Namespace prefixes and declarations are dropped.
+
+    Raises:
+        BodyError: The body is not XML.
+        OutputError: It declares entities, or is nested too deeply.
     """
     from xml.parsers import expat
 
     if not body.strip():
         return None
-    text = _xml_text(body, content_type)
-    reader = _XmlReader()
-    parser = expat.ParserCreate("utf-8" if isinstance(text, str) else None)
+    source = _source(body, content_type)
+    builder = _XmlBuilder()
+    parser = expat.ParserCreate("utf-8" if isinstance(source, str) else None)
     parser.buffer_text = True
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.characters
-    parser.EntityDeclHandler = reader.entity
-    parser.SkippedEntityHandler = reader.skipped
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.characters
+    parser.EntityDeclHandler = builder.entity
+    parser.SkippedEntityHandler = builder.skipped
     try:
-        parser.Parse(text, True)
+        parser.Parse(source, True)
     except expat.ExpatError as error:
-        shown = (
-            text
-            if isinstance(text, str)
-            else text_of_body(text, declared_charset(text, ""))
-        )
-        place = offset_of(shown, error.lineno, error.offset + 1)
-        refuse("xml", expat.ErrorString(error.code), shown, place)
+        text = source if isinstance(source, str) else decode_text(source, "")
+        offset = offset_at(text, error.lineno, error.offset + 1)
+        refuse_body("xml", expat.ErrorString(error.code), text, offset)
     except (LookupError, ValueError) as error:
-        refuse("xml", shorten(error), text_of_body(body, ""))
-    return reader.value
+        refuse_body("xml", shorten(error), text_in(body, ""))
+    return builder.value
 
 
-def _xml_text(body: bytes, content_type: str) -> bytes | str:
-    """Return the body as text where its encoding is known, else as bytes."""
+def _source(body: bytes, content_type: str) -> bytes | str:
+    """Return the body as text if its encoding is declared, else as bytes for expat."""
     charset = declared_charset(body, content_type)
-    found = _DECLARED.match(body.removeprefix(codecs.BOM_UTF8))
-    if found:
-        declared = found.group(1).decode("ascii").lower()
+    declaration = _DECLARED_ENCODING.match(body.removeprefix(codecs.BOM_UTF8))
+    if declaration:
+        declared = declaration.group(1).decode("ascii").lower()
         # A declaration that reads as ASCII cannot be of UTF-16, whatever it says:
         # some programs write it from a string and send UTF-8.
         charset = "utf-8" if declared.startswith(("utf-16", "utf-32")) else declared
@@ -70,16 +80,16 @@ def _xml_text(body: bytes, content_type: str) -> bytes | str:
     try:
         return body.decode(charset).removeprefix("\ufeff")
     except (LookupError, ValueError):
-        wrong = f"its bytes are not {shorten(charset)}"
-        refuse("xml", wrong, text_of_body(body, ""))
+        fault = f"its bytes are not {shorten(charset)}"
+        refuse_body("xml", fault, text_in(body, ""))
 
 
-class _XmlReader:
-    """Build the value of one document from the parser's events."""
+class _XmlBuilder:
+    """Build the value of one document from the events of expat."""
 
     def __init__(self) -> None:
         self.value: JSON = ""
-        # Of each open element: its members, and its texts between them.
+        # The members of each open element, and its texts between them.
         self._open: list[tuple[dict[str, JSON], list[str]]] = []
 
     def start(self, _name: str, attributes: dict[str, str]) -> None:
@@ -121,7 +131,7 @@ class _XmlReader:
 
 
 def _add(members: dict[str, JSON], name: str, value: JSON) -> None:
-    """Add a member by its local name; a second of the same name makes a list."""
+    """Add a member by its local name; a second one of that name makes a list."""
     name = name.rpartition(":")[2]
     if name not in members:
         members[name] = value

@@ -1,7 +1,15 @@
-"""Which arguments an exposed unit takes, and whether given ones fit.
+"""The arguments of an exposed unit, and whether given ones fit.
 
-Dialect 7.2 to 7.5, spec 3.3 and 4.2: published units declare few of their arguments,
-so the rest is inferred from what they call. This module must not know protocols.
+Spec 3.3 and 4.2, dialect 7.2 to 7.5. Published units declare few of their arguments, so
+the rest is inferred from the operations that they call:
+
+    unit                              operation               arguments
+    --------------------------------  ----------------------  ----------------------
+    tool {call: api.get,              GET /ships/{imo}?deep=  id (from the path, so
+      with: {imo: tools.id}}                                   required), deep
+    GET /ships/{id} {call: api.get}   GET /ships/{id}         id in the path
+
+This module must not know protocols.
 """
 
 from __future__ import annotations
@@ -12,7 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.errors import did_you_mean, names_of, shorten
-from naftiko.expressions import TemplateError, parse_path, refs, to_text
+from naftiko.expressions import ABSENT, TemplateError, parse_path, refs
+from naftiko.functions.types import schema_of, type_of
 from naftiko.http import BODY_METHODS
 from naftiko.spec.model import InputParameter
 
@@ -23,8 +32,7 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.spec.model import Function
 
-_TYPES = ("string", "number", "integer", "boolean", "array", "object")
-#: `$.path.id`, `path.id`, `pathParameters.id`, `body.id`: the last part is the target.
+#: First part of a `mapping` → the place that it names.
 _PLACES = {
     "path": "path",
     "pathParameters": "path",
@@ -35,11 +43,10 @@ _PLACES = {
     "cookie": "cookie",
     "body": "body",
 }
-_TRUE, _FALSE = frozenset(("true", "1")), frozenset(("false", "0"))
 
 
 class Feed(NamedTuple):
-    """One call of a unit and where its arguments come from.
+    """One call of a unit, and the arguments of the unit that feed it.
 
     Attributes:
         operation: What is called.
@@ -54,7 +61,11 @@ class Feed(NamedTuple):
 
 
 def target_of(mapping: str) -> tuple[str, str]:
-    """Return the place (may be empty) and the parameter that a `mapping` names."""
+    """Return the place (may be empty) and the parameter that a `mapping` names.
+
+    `$.path.id`, `path.id` and `pathParameters.id` are `("path", "id")`; `id` is
+    `("", "id")`.
+    """
     text = mapping.removeprefix("$").removeprefix(".")
     word, dot, rest = text.partition(".")
     if dot and word in _PLACES:
@@ -63,7 +74,10 @@ def target_of(mapping: str) -> tuple[str, str]:
 
 
 def placeholders_of(url_path: str) -> list[str]:
-    """Return the names of the placeholders of a REST path, in order."""
+    """Return the names of the placeholders of a REST path, in order.
+
+    `/ships/{imo}/crew/{{id}}` has `["imo", "id"]`; a malformed path has none.
+    """
     try:
         return [ref.name for ref in refs(parse_path(url_path))]
     except TemplateError:
@@ -92,11 +106,11 @@ def arguments_of(
         else placeholders_of(function.uri)
     )
     feeding = _feeding(feeds)
-    found: dict[str, InputParameter] = {}
+    arguments: dict[str, InputParameter] = {}
     for declared in function.inputs:
         if is_constant(declared):
             continue
-        found[declared.name] = _declared(declared, function, feeding, placeholders)
+        arguments[declared.name] = _declared(declared, function, feeding, placeholders)
     inherited_by_name = {parameter.name: parameter for parameter in inherited}
     names = [*placeholders, *sources, *inherited_by_name]
     for feed in feeds:
@@ -105,20 +119,20 @@ def arguments_of(
         if feed.is_open:
             names += _uncovered(feed)
     for name in filter(None, names):
-        if name not in found:
+        if name not in arguments:
             known = inherited_by_name.get(name)
-            found[name] = _inferred(name, function, feeding, placeholders, known)
-    return tuple(found.values())
+            arguments[name] = _inferred(name, function, feeding, placeholders, known)
+    return tuple(arguments.values())
 
 
 def is_constant(parameter: InputParameter) -> bool:
-    """Tell whether an exposed input has a text that no request can change."""
+    """Tell whether an exposed input has a fixed text, which no request can change."""
     value = parameter.value
     return value is not None and not str(value).startswith("$")
 
 
 def _feeding(feeds: list[Feed]) -> dict[str, InputParameter]:
-    """Return argument → the parameter of an operation that it feeds."""
+    """Return argument → the parameter that it feeds; of several a required one."""
     feeding: dict[str, InputParameter] = {}
     for feed in feeds:
         by_name = {p.name: p for p in feed.operation.parameters}
@@ -158,7 +172,7 @@ def _declared(
     in_ = parameter.in_
     if function.kind == "rest":
         in_ = in_ or place
-        # What the route has no placeholder for cannot come from its path.
+        # An argument without a placeholder in the route cannot come from its path.
         if not in_ or (in_ == "path" and name not in placeholders):
             in_ = _place(name, function, placeholders)
     if parameter.required or parameter.is_optional:
@@ -168,12 +182,12 @@ def _declared(
     elif function.call:
         required = fed.required if fed else False
     else:
-        # The schema's default, for what has no operation to ask (spec 4.2).
+        # Without an operation to ask, the default of the schema counts (spec 4.2).
         required = function.kind != "rest"
     return parameter._replace(
         in_=in_,
         required=required,
-        type=parameter.type if parameter.type in _TYPES else "",
+        type=parameter.type if type_of(parameter.type) else "",
         description=parameter.description or (fed.description if fed else ""),
     )
 
@@ -186,19 +200,21 @@ def _inferred(
     known: InputParameter | None,
 ) -> InputParameter:
     fed = known or feeding.get(name)
-    in_ = _place(name, function, placeholders) if function.kind == "rest" else ""
-    is_body = name == OPEN_ARGUMENT and fed is None
-    kind = fed.type if fed and fed.type in _TYPES else ""
+    is_rest = function.kind == "rest"
+    in_ = _place(name, function, placeholders) if is_rest else ""
+    type_name, description = "string", ""
+    if fed is not None:
+        type_name = fed.type if type_of(fed.type) else "string"
+        description = fed.description
+    elif name == OPEN_ARGUMENT:
+        in_ = "body" if is_rest else ""
+        type_name, description = "", "The request body: any JSON value."
     return InputParameter(
         name,
-        "body" if is_body and function.kind == "rest" else in_,
-        kind or ("" if is_body else "string"),
-        name in placeholders or bool(fed and fed.required),
-        fed.description
-        if fed
-        else "The request body: any JSON value."
-        if is_body
-        else "",
+        in_,
+        type_name,
+        name in placeholders or (fed is not None and fed.required),
+        description,
         inferred=True,
         path=function.path,
     )
@@ -214,7 +230,11 @@ def _place(name: str, function: Function, placeholders: list[str]) -> str:
 
 
 def json_schema(parameters: Iterable[InputParameter]) -> dict[str, JSON]:
-    """Return the JSON Schema of the arguments, as one object."""
+    """Return the JSON Schema of the arguments, as one object.
+
+    `id` (a required integer) gives `{"type": "object", "properties": {"id": {"type":
+    "integer"}}, "required": ["id"]}`.
+    """
     schema: dict[str, JSON] = {"type": "object"}
     properties = {p.name: property_schema(p) for p in parameters}
     if properties:
@@ -228,12 +248,10 @@ def json_schema(parameters: Iterable[InputParameter]) -> dict[str, JSON]:
 def property_schema(parameter: InputParameter) -> dict[str, JSON]:
     """Return the JSON Schema of one argument.
 
-    The type of an inferred argument is only advice (dialect 5.1), but the best there
-    is for a caller.
+    The type of an inferred argument is only advice (dialect 5.1). It is given all the
+    same: a caller has nothing better.
     """
-    schema: dict[str, JSON] = {}
-    if parameter.type:
-        schema["type"] = parameter.type
+    schema = schema_of(parameter.type)
     if parameter.pattern and parameter.type in ("", "string"):
         schema["pattern"] = parameter.pattern
     description = " ".join(parameter.description.split())
@@ -244,16 +262,39 @@ def property_schema(parameter: InputParameter) -> dict[str, JSON]:
 
 # --- given arguments ----------------------------------------------------------------
 
-
-MISSING = "is missing"
+MISSING, UNKNOWN, MISMATCH = "missing", "unknown", "mismatch"
 
 
 class WrongArgument(NamedTuple):
-    """One argument that does not fit, and why."""
+    """One argument that does not fit, and why.
+
+    Attributes:
+        name: The argument; empty for the body or the query as a whole.
+        in_: Where a request carries it; empty where that has no meaning.
+        fault: The fault in words; its subject is the argument: "is not a number".
+        kind: `MISSING`, `UNKNOWN`, or `MISMATCH` for a value that does not fit.
+        guess: For an unknown argument, a question that names the nearest known one.
+        known: For an unknown argument, the names of the known ones.
+    """
 
     name: str
     in_: str
-    reason: str
+    fault: str
+    kind: str = MISMATCH
+    guess: str = ""
+    known: tuple[str, ...] = ()
+
+    @property
+    def brief(self) -> str:
+        """The fault and the guess, for readers who see the known arguments anyway."""
+        return f"{self.fault}; {self.guess}" if self.guess else self.fault
+
+    @property
+    def reason(self) -> str:
+        """The fault, and what to write instead where that is known."""
+        if self.guess or self.kind != UNKNOWN:
+            return self.brief
+        return f"{self.fault}; it takes: {names_of(self.known)}"
 
 
 def fit(
@@ -261,11 +302,12 @@ def fit(
 ) -> tuple[dict[str, JSON], list[WrongArgument]]:
     """Return the arguments in their declared types, and those that do not fit.
 
-    A text is read as the declared type. What cannot be is wrong when the unit declares
-    the type, and stays as it is when the type was inferred.
+    `{"limit": "5"}` gives `{"limit": 5}` where `limit` is declared as an integer. A
+    value of another type is wrong where the document declares the type, and is kept as
+    it is where the type was inferred.
 
     Args:
-        parameters: What the unit takes.
+        parameters: The arguments that the unit takes.
         given: Argument → value; `None` means not given.
     """
     values: dict[str, JSON] = {}
@@ -275,96 +317,62 @@ def fit(
         value = given.get(parameter.name)
         if value is None:
             if parameter.required:
-                wrong.append(WrongArgument(parameter.name, parameter.in_, MISSING))
+                fault = WrongArgument(
+                    parameter.name, parameter.in_, "is missing", MISSING
+                )
+                wrong.append(fault)
             continue
-        converted, reason = _converted(parameter, value)
-        if reason and not parameter.inferred:
-            wrong.append(WrongArgument(parameter.name, parameter.in_, reason))
-        values[parameter.name] = value if reason else converted
+        converted, mismatch = _converted(parameter, value)
+        if mismatch and not parameter.inferred:
+            wrong.append(WrongArgument(parameter.name, parameter.in_, mismatch))
+        values[parameter.name] = value if mismatch else converted
     for name in given:
         if name not in known and given[name] is not None:
             guess = did_you_mean(name, known)
-            takes = guess or f"it takes: {names_of(known)}"
-            wrong.append(WrongArgument(name, "", f"is not known; {takes}"))
+            wrong.append(
+                WrongArgument(name, "", "is not known", UNKNOWN, guess, tuple(known))
+            )
     return values, wrong
 
 
 def _converted(parameter: InputParameter, value: JSON) -> tuple[JSON, str]:
     """Return a value in its declared type, and what is wrong with it."""
-    kind = parameter.type
-    if kind in ("integer", "number"):
-        value, reason = _number(value, whole=kind == "integer")
-    elif kind == "boolean":
-        value, reason = _boolean(value)
-    elif kind in ("array", "object"):
-        value, reason = _structured(value, kind)
-    elif kind == "string" and isinstance(value, (dict, list)):
-        # Published files call whole objects strings; only a pattern needs a text.
-        reason = "is not a text" if not parameter.inferred else ""
-    elif (
-        kind == "string" and isinstance(value, (int, float)) and not parameter.inferred
-    ):
-        # Callers write `5` for "5": what is declared is what the upstream API gets.
-        value, reason = to_text(value), ""
-    else:
-        reason = ""
-    if not reason and parameter.pattern:
-        reason = _unmatched(parameter.pattern, value)
-    return value, reason
+    if not _stays(parameter, value) and (value_type := type_of(parameter.type)):
+        converted = value_type.read(value)
+        if converted is ABSENT and value_type.name == "array":
+            converted = _listed(value)
+        if converted is ABSENT:
+            return value, value_type.mismatch
+        value = converted
+    return value, _unmatched(parameter.pattern, value) if parameter.pattern else ""
 
 
-def _number(value: JSON, *, whole: bool) -> tuple[JSON, str]:
-    reason = "is not a whole number" if whole else "is not a number"
-    if isinstance(value, bool):
-        return value, reason
+def _stays(parameter: InputParameter, value: JSON) -> bool:
+    """Tell whether a `string` argument keeps its value as it is.
+
+    Published files call whole objects strings, so an inferred one does. So do the dates
+    and bytes of Python callers: the request knows how to write them.
+    """
+    return parameter.type == "string" and (
+        parameter.inferred or not isinstance(value, (bool, int, float, list, dict))
+    )
+
+
+def _listed(value: JSON) -> JSON:
+    """Return a list that a query or a form writes as one text, or as its only item.
+
+    `"a, b"` is `["a", "b"]`, as in OpenAPI (`style: form`, `explode: false`).
+    """
     if isinstance(value, str):
-        text = value.strip()
-        if not re.fullmatch(r"[-+]?(\d{1,400}(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", text):
-            return value, reason
-        number = float(text)
-        if re.fullmatch(r"[-+]?\d+", text):
-            return int(text), ""
-        value = number
-    if not isinstance(value, (int, float)) or value - value != 0:
-        return value, reason
-    if whole and isinstance(value, float):
-        return (int(value), "") if value.is_integer() else (value, reason)
-    return value, ""
-
-
-def _boolean(value: JSON) -> tuple[JSON, str]:
-    if isinstance(value, bool):
-        return value, ""
-    text = str(value).strip().lower() if isinstance(value, (str, int)) else ""
-    if text in _TRUE:
-        return True, ""
-    return (False, "") if text in _FALSE else (value, "is neither true nor false")
-
-
-def _structured(value: JSON, kind: str) -> tuple[JSON, str]:
-    wanted = list if kind == "array" else dict
-    if isinstance(value, wanted):
-        return value, ""
-    if isinstance(value, str):
-        text = value.strip()
-        if text[:1] in "[{" and text:
-            try:
-                parsed = json.loads(text)
-            except (ValueError, RecursionError):
-                parsed = None
-            if isinstance(parsed, wanted):
-                return parsed, ""
-        if kind == "array":
-            return [item.strip() for item in value.split(",")] if text else [], ""
-    elif kind == "array" and isinstance(value, (int, float, bool)):
-        return [value], ""
-    return value, f"is not {'a list' if kind == 'array' else 'an object'}"
+        return [item.strip() for item in value.split(",")] if value.strip() else []
+    return [value] if isinstance(value, (int, float)) else ABSENT
 
 
 def _unmatched(pattern: str, value: JSON) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
     try:
-        found = re.search(pattern, value if isinstance(value, str) else str(value))
+        is_match = re.search(pattern, text)
     except re.error:
         # The schema lets any text through; a pattern that is none cannot be met.
         return f"cannot be checked: '{shorten(pattern, 40)}' is not a pattern"
-    return "" if found else f"does not match {shorten(pattern, 60)}"
+    return "" if is_match else f"does not match {shorten(pattern, 60)}"

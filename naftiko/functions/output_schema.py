@@ -1,10 +1,27 @@
-"""What a tool says of its outputs, and values that keep to what it says.
+"""`outputParameters` → JSON Schema, for tools (MCP) and for REST operations (OpenAPI).
 
-`outputSchema` describes what the document describes; every value may be null, because
-missing ones are. Mapped values have whatever type the upstream gives them (spec 2.8),
-but clients refuse a result that breaks its schema: so the structured content is brought
-to the declared types, and what cannot be is null there. The text beside it is never
-touched. This module must not know where a value comes from.
+There is one way from an output to a schema, `_node`; the two adapters only differ in
+how they wrap the result:
+
+    outputParameters                          schema of the value
+    ----------------------------------------  ---------------------------------------
+    - type: object                            {type: [object, null], properties:
+      properties:                               {tons: {type: [number, null]}}}
+        tons: {type: number, mapping: $.t}
+    - type: array                             {type: [array, null],
+      mapping: $.crew                           items: {type: [string, null]}}
+      items: {type: string, mapping: $.name}
+    - {type: object, mapping: $.data}         {}: the mapped value, whatever it is
+    - {type: object, mapping: $.}             {}: the body, whatever it is
+
+Every value may be null, because an output whose path finds nothing is null. A bare
+`object` or `array` promises nothing: published files write it for any value
+(dialect 8.1).
+
+Mapped values have whatever type the upstream API gives them (spec 2.8), but MCP clients
+refuse a result that breaks its schema. So the structured content of a tool is brought
+to the declared types, and a value of another type is null there. The text beside it is
+never touched. This module must not know where a value comes from.
 """
 
 from __future__ import annotations
@@ -12,24 +29,30 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from naftiko.expressions import ABSENT
+from naftiko.functions.shapes import entries_of, first_item, is_bare
+from naftiko.functions.types import read_as, schema_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from naftiko.functions.plan import Plan
+    from naftiko.functions.shapes import Shape
     from naftiko.plain import JSON
     from naftiko.spec.model import Function
 
-    Fix = Callable[[JSON], JSON]
+    Conform = Callable[[JSON], JSON]
 
-#: Where a result that is no object is found in the structured content.
+#: The member of the structured content that holds a result that is no object.
 RESULT = "result"
+_STRUCTURES = ("object", "array")
 
 
-class Outputs(NamedTuple):
-    """What is known of the outputs of one tool.
+class ToolOutput(NamedTuple):
+    """The output of one tool, as MCP describes it.
 
     Attributes:
-        schema: The `outputSchema`.
+        schema: The `outputSchema`; its type is `object`.
         conform: Value of the tool → structured content that matches the schema.
     """
 
@@ -37,259 +60,205 @@ class Outputs(NamedTuple):
     conform: Callable[[JSON], dict[str, JSON]]
 
 
-def describe(plan: Plan) -> Outputs | None:
-    """Return what a document says of the outputs of a function, if it does."""
-    function = plan.function
-    if plan.inner is not None and plan.inner.function.outputs:
-        # What an aggregate function shapes is passed on as it is (spec 6).
-        return describe(plan.inner)
-    entries = _entries(function.outputs)
-    if not entries:
-        return None
-    if function.is_mock and not (function.call or function.steps or function.ref):
-        members = {_name(entry) or "value": _node(entry) for entry in entries}
-        return _object(members)
-    named = all(_name(entry) for entry in entries)
-    if named and (len(entries) > 1 or function.mappings):
-        return _object({_name(entry): _node(entry) for entry in entries})
-    if len(entries) > 1 or _is_identity(entries[0]):
-        return None
-    node = _node(entries[0])
-    if node.members is not None:
-        return _object(node.members)
-    if not node.schema:
-        return None
-    return Outputs(
-        {
-            "type": "object",
-            "properties": {RESULT: node.schema},
-            "required": [RESULT],
-        },
-        lambda value: {RESULT: node.fix(value)},
-    )
+class ValueSchema(NamedTuple):
+    """The value of one function, as OpenAPI describes it.
 
+    Attributes:
+        schema: Its JSON Schema; empty when the document says nothing of it.
+        may_be_response: The response of the upstream API, of any media type, takes its
+            place when the outputs find nothing in it (spec 3.6).
+    """
 
-class _SchemaNode(NamedTuple):
     schema: dict[str, JSON]
-    fix: Fix
-    members: dict[str, _SchemaNode] | None = None
+    may_be_response: bool
 
 
-def _entries(outputs: JSON) -> list[Mapping[str, JSON]]:
-    listed = outputs if isinstance(outputs, list) else [outputs]
-    return [entry for entry in listed if isinstance(entry, dict)]
+def tool_output(plan: Plan) -> ToolOutput | None:
+    """Return the schema of a tool's structured content, or `None` without one.
+
+    `[{"type": "string", "mapping": "$.name"}]` gives the schema `{"type": "object",
+    "properties": {"result": {"type": ["string", "null"]}}, "required": ["result"]}`,
+    and turns `"Ada"` into `{"result": "Ada"}`.
+    """
+    node, _ = _described(*_declared(plan))
+    if node.members is not None:
+        return _of_members(node, node.members)
+    if "type" not in node.schema:
+        return None
+    schema = {
+        "type": "object",
+        "properties": {RESULT: node.schema},
+        "required": [RESULT],
+    }
+    return ToolOutput(schema, lambda value: {RESULT: node.conform(value)})
 
 
-def _name(entry: Mapping[str, JSON]) -> str:
+def value_schema(plan: Plan) -> ValueSchema:
+    """Return the schema of the value of a function.
+
+    `[{"type": "string", "mapping": "$.name"}]` gives `{"type": ["string", "null"]}`.
+    """
+    outputs, function, shape = _declared(plan)
+    if not entries_of(outputs):
+        return ValueSchema({"type": "object"} if function.mappings else {}, True)
+    node, is_certain = _described(outputs, function, shape)
+    schema = node.schema if node.members is None else _not_null(node.schema)
+    return ValueSchema(schema, not is_certain)
+
+
+def _declared(plan: Plan) -> tuple[JSON, Function, Shape | None]:
+    """Return the outputs of a function, and the function and the shape they belong to.
+
+    The value of an aggregate function is passed on as it is (spec 6), so its outputs
+    count before those of the unit that refers to it.
+    """
+    inner = plan.inner
+    if inner is None:
+        return plan.function.outputs, plan.function, plan.shape
+    if inner.function.outputs:
+        return _declared(inner)
+    return plan.function.outputs, inner.function, plan.shape
+
+
+def _described(
+    outputs: JSON, function: Function, shape: Shape | None
+) -> tuple[_SchemaNode, bool]:
+    """Return what is known of a value, and whether the function always gives it."""
+    entries = entries_of(outputs)
+    is_mock = function.is_mock and not (function.call or function.steps)
+    is_named = bool(entries) and all(map(_name_of, entries))
+    if is_mock or (is_named and (len(entries) > 1 or function.mappings)):
+        members = {_name_of(entry) or "value": _node(entry) for entry in entries}
+        return _object_node(members), is_mock or len(entries) > 1
+    if len(entries) != 1:
+        return _ANYTHING, False
+    if shape is not None and shape.is_identity:
+        return _ANYTHING, True
+    node = _node(entries[0])
+    # An object with properties is made even of a body that has none of them.
+    return node, node.members is not None
+
+
+def _name_of(entry: Mapping[str, JSON]) -> str:
     name = entry.get("name")
     return name if isinstance(name, str) else ""
 
 
-def _is_identity(entry: Mapping[str, JSON]) -> bool:
-    """Tell whether an entry only says that the body is passed on."""
-    mapping = str(entry.get("mapping", entry.get("value", "$"))).strip()
-    return mapping in ("$", "$.") and not _has_structure(entry)
-
-
-def _has_structure(entry: Mapping[str, JSON]) -> bool:
-    return any(
-        isinstance(entry.get(key), (dict, list)) and entry[key]
-        for key in ("properties", "items", "values")
-    )
-
-
-def _object(members: dict[str, _SchemaNode]) -> Outputs:
-    node = _object_node(members)
+def _of_members(node: _SchemaNode, members: Mapping[str, _SchemaNode]) -> ToolOutput:
     nothing = dict.fromkeys(members)
 
     def conform(value: JSON) -> dict[str, JSON]:
         if isinstance(value, dict):
-            fixed: dict[str, JSON] = node.fix(value)
-            return fixed
-        return dict(nothing) if value is None else {**nothing, RESULT: value}
+            conforming: dict[str, JSON] = node.conform(value)
+            return conforming
+        # A value that is no object stands beside the members, unless one of them has
+        # the name: then it is in the text alone.
+        if value is None or RESULT in members:
+            return dict(nothing)
+        return {**nothing, RESULT: value}
 
-    if RESULT in members:
-        # The name is taken: a value that is no object has to be left to the text.
-        return Outputs(
-            {**node.schema, "type": "object"},
-            lambda value: conform(value if isinstance(value, dict) else None),
-        )
-    return Outputs({**node.schema, "type": "object"}, conform)
+    return ToolOutput(_not_null(node.schema), conform)
 
 
-def _node(entry: Mapping[str, JSON]) -> _SchemaNode:
-    kind = entry.get("type")
-    node = _untold()
+def _not_null(schema: dict[str, JSON]) -> dict[str, JSON]:
+    return {**schema, "type": "object"}
+
+
+# --- one output ---------------------------------------------------------------------
+
+
+class _SchemaNode(NamedTuple):
+    """One output.
+
+    Attributes:
+        schema: Its JSON Schema; without a type when nothing is promised.
+        conform: Value → the value as the schema has it, or `None`.
+        members: The properties of an object.
+    """
+
+    schema: dict[str, JSON]
+    conform: Conform
+    members: dict[str, _SchemaNode] | None = None
+
+
+_ANYTHING = _SchemaNode({}, lambda value: value)
+
+
+def _node(entry: JSON) -> _SchemaNode:
+    if not isinstance(entry, dict):
+        return _ANYTHING
+    type_name, properties = entry.get("type"), entry.get("properties")
     if isinstance(entry.get("values"), dict):
         node = _values_node(_node(entry["values"]))
-    elif isinstance(entry.get("properties"), dict) and entry["properties"]:
-        inner = entry["properties"].items()
+    elif isinstance(properties, dict) and properties:
         node = _object_node(
-            {
-                str(name): _node(e) if isinstance(e, dict) else _null()
-                for name, e in inner
-            }
+            {str(name): _node(inner) for name, inner in properties.items()}
         )
-    elif kind == "array" and (items := _items(entry)) is not None:
-        node = _array_node(items)
-    elif kind in _FIXES:
-        node = _SchemaNode({"type": [kind, "null"]}, _FIXES[kind])
-    text = entry.get("description")
-    if isinstance(text, str) and text.strip():
-        return node._replace(
-            schema={**node.schema, "description": " ".join(text.split())}
-        )
+    elif type_name == "array":
+        items = first_item(entry)
+        is_told = isinstance(items, dict) and not is_bare(items)
+        node = _array_node(_node(items)) if is_told else _ANYTHING
+    elif type_name in _STRUCTURES:
+        node = _ANYTHING
+    else:
+        node = _scalar_node(type_name)
+    description = entry.get("description")
+    if isinstance(description, str) and (text := " ".join(description.split())):
+        return node._replace(schema={**node.schema, "description": text})
     return node
-
-
-def _items(entry: Mapping[str, JSON]) -> _SchemaNode | None:
-    """Return what an array says of its elements; a bare type is no promise."""
-    items = entry.get("items")
-    if isinstance(items, list):
-        items = items[0] if items else None
-    if not isinstance(items, dict):
-        return None
-    return _node(items) if items.get("mapping") or _has_structure(items) else None
-
-
-def _untold() -> _SchemaNode:
-    return _SchemaNode({}, lambda value: value)
-
-
-def _null() -> _SchemaNode:
-    return _SchemaNode({"type": "null"}, lambda _value: None)
 
 
 def _object_node(members: dict[str, _SchemaNode]) -> _SchemaNode:
     schema = {
-        "type": ["object", "null"],
+        **schema_of("object", nullable=True),
         "properties": {name: node.schema for name, node in members.items()},
     }
-    fixes = [(name, node.fix) for name, node in members.items() if node.schema]
 
-    def fix(value: JSON) -> JSON:
+    def conform(value: JSON) -> JSON:
         if not isinstance(value, dict):
             return None
-        fixed = dict(value)
-        for name, of in fixes:
-            if name in fixed:
-                fixed[name] = of(fixed[name])
-        return fixed
+        told = {n: node.conform(value[n]) for n, node in members.items() if n in value}
+        return {**value, **told}
 
-    return _SchemaNode(schema, fix, members)
+    return _SchemaNode(schema, conform, members)
 
 
 def _values_node(node: _SchemaNode) -> _SchemaNode:
-    def fix(value: JSON) -> JSON:
+    def conform(value: JSON) -> JSON:
         if not isinstance(value, dict):
             return None
-        return {name: node.fix(inner) for name, inner in value.items()}
+        return {name: node.conform(inner) for name, inner in value.items()}
 
-    return _SchemaNode(
-        {"type": ["object", "null"], "additionalProperties": node.schema}, fix
-    )
+    schema = {
+        **schema_of("object", nullable=True),
+        "additionalProperties": node.schema,
+    }
+    return _SchemaNode(schema, conform)
 
 
 def _array_node(node: _SchemaNode) -> _SchemaNode:
-    def fix(value: JSON) -> JSON:
-        return [node.fix(item) for item in value] if isinstance(value, list) else None
-
-    return _SchemaNode({"type": ["array", "null"], "items": node.schema}, fix)
-
-
-# --- scalars ------------------------------------------------------------------------
-
-
-def _string(value: JSON) -> JSON:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def _number(value: JSON) -> JSON:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        try:
-            value = json.loads(value.strip())
-        except ValueError:
+    def conform(value: JSON) -> JSON:
+        if not isinstance(value, list):
             return None
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # JSON has neither infinity nor "not a number".
-    return value if is_number and value - value == 0 else None
+        return [node.conform(item) for item in value]
+
+    return _SchemaNode(
+        {**schema_of("array", nullable=True), "items": node.schema}, conform
+    )
 
 
-def _integer(value: JSON) -> JSON:
-    number = _number(value)
-    if isinstance(number, float):
-        return int(number) if number.is_integer() else None
-    return number
+def _scalar_node(type_name: JSON) -> _SchemaNode:
+    def conform(value: JSON) -> JSON:
+        if value is None:
+            return None
+        converted = read_as(type_name, value)
+        if converted is not ABSENT:
+            return converted
+        return _json_text(value) if type_name == "string" else None
+
+    return _SchemaNode(schema_of(type_name, nullable=True), conform)
 
 
-def _boolean(value: JSON) -> JSON:
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.strip().lower())
-    return value if isinstance(value, bool) else None
-
-
-_FIXES: dict[JSON, Fix] = {
-    "string": _string,
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-}
-
-
-def outcome_schema(outputs: JSON, function: Function) -> tuple[dict[str, JSON], bool]:
-    """Return the schema of what a function gives, and whether it always gives it.
-
-    What finds nothing in a body makes way for the body itself (spec 3.6).
-    """
-    listed = outputs if isinstance(outputs, list) else [outputs]
-    entries = [entry for entry in listed if isinstance(entry, dict)]
-    if not entries:
-        return ({"type": "object"}, False) if function.mappings else ({}, False)
-    is_mock = not (function.call or function.steps)
-    names = [entry.get("name") for entry in entries]
-    named = all(isinstance(name, str) and name for name in names)
-    if is_mock or (named and (len(entries) > 1 or function.mappings)):
-        members = {
-            str(entry.get("name") or "value"): _schema(entry) for entry in entries
-        }
-        return {"type": "object", "properties": members}, is_mock or len(entries) > 1
-    if len(entries) > 1:
-        return {}, False
-    schema = _schema(entries[0])
-    if isinstance(entries[0].get("properties"), dict) and entries[0]["properties"]:
-        return {**schema, "type": "object"}, True
-    is_root = str(entries[0].get("mapping", "$")).strip() in ("$", "$.")
-    told = schema.keys() & {"properties", "additionalProperties", "items"}
-    return ({}, True) if is_root and not told else (schema, False)
-
-
-def _schema(entry: JSON) -> dict[str, JSON]:
-    """Return the schema of one output; every value may be missing, which is null."""
-    if not isinstance(entry, dict):
-        return {}
-    kind = entry.get("type")
-    schema: dict[str, JSON] = {}
-    properties, items = entry.get("properties"), entry.get("items")
-    if isinstance(entry.get("values"), dict):
-        schema = {"type": "object", "additionalProperties": _schema(entry["values"])}
-    elif isinstance(properties, dict) and properties:
-        members = {str(name): _schema(inner) for name, inner in properties.items()}
-        schema = {"type": "object", "properties": members}
-    elif kind == "array":
-        first = items[0] if isinstance(items, list) and items else items
-        is_told = isinstance(first, dict) and (
-            first.get("mapping") or first.get("properties") or first.get("values")
-        )
-        schema = {"type": "array", **({"items": _schema(first)} if is_told else {})}
-    elif kind in ("string", "number", "integer", "boolean"):
-        schema = {"type": kind}
-    if "type" in schema:
-        schema["type"] = [schema["type"], "null"]
-    text = entry.get("description")
-    if isinstance(text, str) and text.strip():
-        schema["description"] = " ".join(text.split())
-    return schema
+def _json_text(value: JSON) -> str:
+    """Return an object or a list where a text is declared, without losing any of it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)

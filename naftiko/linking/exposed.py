@@ -1,25 +1,477 @@
-"""The exposed functions of a document, checked."""
+"""The exposed functions of a document, checked.
+
+    adapters, functions and aggregates   →  findings
+
+Every `call`, `ref`, `from`, `with`, step and mapping is compared with what the document
+declares. A function with an error is listed and does not run. Dialect 7.3 to 7.5; the
+lint rules of spec 10 about names. This module must not know values or requests.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from naftiko.errors import shorten
+from naftiko.document import rules
+from naftiko.document.findings import Mention
+from naftiko.errors import names_of, shorten
+from naftiko.expressions import (
+    STEP_PATH_HINT,
+    TemplateError,
+    is_step_path,
+    parse_credential,
+    parse_path,
+    refs,
+    source_of,
+)
+from naftiko.linking.names import is_bare_variable
+from naftiko.linking.operations import note_path
 
 if TYPE_CHECKING:
-    from naftiko.spec.model import Function
+    from collections.abc import Mapping
 
-HINTS_BY_METHOD = {"DELETE": "destructive"}
+    from naftiko.consumes.operation import Operation
+    from naftiko.consumes.registry import Registry
+    from naftiko.linking.names import Names
+    from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.adapters import ServerAuthentication
+    from naftiko.spec.model import Exposes, Function, Link, Step
+
+#: Method → the hint that a tool should give when its operation has that method.
+_HINTS_BY_METHOD = {"DELETE": "destructive"}
+_KINDS = {
+    "rest": "the REST operation",
+    "tool": "the tool",
+    "resource": "the MCP resource",
+    "skill": "the skill tool",
+    "aggregate": "the function",
+}
+_PLACEHOLDER = re.compile(r"\{\{?[^{}]*\}\}?")
+#: Other spellings of `call` in published files.
+_OTHER_CALLS = ("calls", "operation")
+#: Languages of the specification for scripts that have no sandbox here.
+_UNSAFE_LANGUAGES = ("python", "groovy")
 
 
-def label_of(function: Function) -> str:
-    """Return what a unit is called in a message."""
-    kinds = {
-        "rest": "the REST operation",
-        "tool": "the tool",
-        "resource": "the MCP resource",
-        "skill": "the skill tool",
-        "aggregate": "the function",
-    }
+class ExposedLinker:
+    """Checks everything that one document exposes."""
+
+    def __init__(self, names: Names, registry: Registry) -> None:
+        self.names = names
+        self.findings = names.findings
+        self.registry = registry
+        #: `namespace.operation` → the operations that share this name.
+        self._by_name: dict[str, list[Operation]] = defaultdict(list)
+        for operation in registry.values():
+            self._by_name[f"{operation.namespace}.{operation.name}"].append(operation)
+        #: In order, like a set: `namespace.function` of every aggregate function.
+        self._aggregates = {
+            f"{namespace}.{function.name}": None
+            for namespace, functions in names.spec.aggregates
+            for function in functions
+        }
+
+    def adapter(self, exposes: Exposes) -> None:
+        """Check an exposing adapter and each function of it."""
+        routes: dict[tuple[str, str], Function] = {}
+        tools: dict[str, Function] = {}
+        for function in exposes.functions:
+            if function.kind == "rest":
+                self._route(function, routes)
+            elif function.kind == "tool":
+                self._tool(function, tools)
+            self._function(function, exposes.namespace)
+        if exposes.authentication is not None:
+            self._secrets(exposes, exposes.authentication)
+        for link in exposes.links:
+            self._link(link)
+
+    def aggregates(self) -> None:
+        """Check the functions of the aggregates, and that each has its own name."""
+        first: dict[str, Function] = {}
+        for namespace, functions in self.names.spec.aggregates:
+            for function in functions:
+                ref = f"{namespace}.{function.name}"
+                if ref in first:
+                    self.findings.add(
+                        rules.OPERATION_AMBIGUOUS,
+                        (*function.path, "name"),
+                        f"the aggregate function '{shorten(ref)}' is declared twice",
+                        "rename one of them",
+                        related=(_first(first[ref], "name"),),
+                    )
+                first.setdefault(ref, function)
+                self._function(function, namespace)
+
+    def _secrets(self, exposes: Exposes, asked: ServerAuthentication) -> None:
+        """Note variables of exposed authentication that no bind declares.
+
+        Such an adapter is not served: any variable of the environment would do.
+        """
+        for key, text in asked.texts.items():
+            place = (*asked.path, key)
+            for name in self._referred(text):
+                if name in self.names.scope.variables:
+                    self.names.use(name, place)
+                elif self.findings.document.truncation is None:
+                    self.findings.add(
+                        rules.AUTH_VARIABLE,
+                        place,
+                        f"the {exposes.type} adapter '{shorten(exposes.namespace)}'"
+                        f" cannot be served: its authentication: `{key}` needs"
+                        f" '{shorten(name)}', which no bind declares",
+                        f"binds: [{{namespace: env, keys: {{{name}: {name}}}}}]",
+                    )
+
+    def _referred(self, text: str) -> list[str]:
+        try:
+            template = parse_credential(text, self.names.scope)
+        except TemplateError:
+            return []  # noted where it is read
+        return [ref.name for ref in refs(template)]
+
+    # --- adapters -------------------------------------------------------------------
+
+    def _route(
+        self, function: Function, routes: dict[tuple[str, str], Function]
+    ) -> None:
+        """Note a route that is declared before; two placeholders are one route."""
+        shape = _PLACEHOLDER.sub("{}", function.url_path)
+        key = function.method, "/" + shape.removeprefix("/")
+        if key in routes:
+            self.findings.add(
+                rules.ROUTE_DUPLICATE,
+                function.path,
+                f"{function.method} {shorten(function.url_path)} is declared twice; the"
+                " first one wins",
+                "remove one, or give it another path",
+                related=(_first(routes[key]),),
+            )
+        routes.setdefault(key, function)
+
+    def _tool(self, function: Function, tools: dict[str, Function]) -> None:
+        """Note a tool whose name is declared before."""
+        if function.name and function.name in tools:
+            self.findings.add(
+                rules.TOOL_DUPLICATE,
+                (*function.path, "name"),
+                f"the tool '{function.name}' is declared twice; the first one wins",
+                "rename one of them",
+                related=(_first(tools[function.name], "name"),),
+            )
+        tools.setdefault(function.name, function)
+
+    def _link(self, link: Link) -> None:
+        """Check that the adapter which a forward or a skill refers to is there."""
+        spec = self.names.spec
+        if link.kind == "forward":
+            known = sorted(self.names.namespaces)
+        else:
+            known = [e.namespace for e in spec.exposes if e.type in ("rest", "mcp")]
+        if link.namespace not in known:
+            self.findings.add(
+                rules.CALL_UNRESOLVED,
+                link.path,
+                f"no adapter has the namespace '{shorten(link.namespace)}'",
+                self.names.suggest(link.namespace, known)
+                or f"declared: {names_of(known)}",
+            )
+        elif link.kind == "from":
+            names = [
+                function.name
+                for exposes in spec.exposes
+                if exposes.namespace == link.namespace
+                for function in exposes.functions
+            ]
+            if link.action not in names:
+                self.findings.add(
+                    rules.CALL_UNRESOLVED,
+                    link.path,
+                    f"'{link.namespace}' has no tool or operation"
+                    f" '{shorten(link.action)}'",
+                    self.names.suggest(link.action, names)
+                    or f"it has: {names_of(names)}",
+                )
+
+    # --- functions ------------------------------------------------------------------
+
+    def _function(self, function: Function, namespace: str) -> None:
+        """Check one route, tool, resource or aggregate function."""
+        called = None
+        if function.call:
+            called = self._called(function.call, (*function.path, "call"))
+        elif function.ref:
+            self._ref(function)
+        elif not function.steps and not function.is_mock:
+            unit = self.names.node(function.path)
+            other = next((key for key in _OTHER_CALLS if key in unit), "")
+            self.findings.add(
+                rules.UNIT_WITHOUT_CALL,
+                function.path,
+                f"{_label_of(function)} calls nothing",
+                f"write `call` instead of `{other}`: `call: namespace.operation`"
+                if other
+                else "add `call: namespace.operation`",
+            )
+        if called is not None:
+            self._with(function, called, namespace)
+        self._steps(function)
+        outputs_at = (*function.path, "outputParameters")
+        if function.is_mock:
+            self.names.use_all(function.outputs, outputs_at)
+        self._mappings(function.outputs, outputs_at)
+        hint = _HINTS_BY_METHOD.get(called.method if called else "")
+        if hint and function.kind == "tool" and function.hints.get(hint) is not True:
+            self.findings.add(
+                rules.HINT,
+                function.path,
+                f"the tool '{shorten(function.name)}' deletes without a hint",
+                f"add `hints: {{{hint}: true}}`",
+            )
+
+    def _ref(self, function: Function) -> None:
+        """Check that the aggregate function which a `ref` names is there."""
+        if function.ref not in self._aggregates:
+            self.findings.add(
+                rules.CALL_UNRESOLVED,
+                (*function.path, "ref"),
+                f"no aggregate function is called '{shorten(function.ref)}'",
+                self.names.suggest(function.ref, self._aggregates)
+                or f"declared: {names_of(self._aggregates)}",
+            )
+
+    def _called(self, call: str, path: DocumentPath) -> Operation | None:
+        """Return the operation that a `call` names; note it when there is none."""
+        if (operation := self.registry.resolve(call)) is not None:
+            return operation
+        namespaces = self.names.namespaces
+        namespace, _, name = call.rpartition(".")
+        if namespace not in namespaces:
+            # A namespace may hold dots itself.
+            prefixes = [n for n in namespaces if call.startswith(n + ".")]
+            if prefixes:
+                namespace = max(prefixes, key=len)
+                name = call.removeprefix(namespace + ".")
+        if named := self._by_name.get(f"{namespace}.{name}", []):
+            self.findings.add(
+                rules.OPERATION_AMBIGUOUS,
+                path,
+                f"'{shorten(call)}' names {len(named)} operations",
+                "give each operation its own name",
+                related=tuple(
+                    Mention(operation.spec.path, f"operation '{operation.ref}'")
+                    for operation in named[:4]
+                ),
+            )
+            return None
+        kind = "operation" if namespace in namespaces else "namespace"
+        self.findings.add(
+            rules.CALL_UNRESOLVED,
+            path,
+            f"'{shorten(call)}' names no declared {kind}",
+            self._meant(namespace, name, call),
+        )
+        return None
+
+    def _meant(self, namespace: str, name: str, call: str) -> str:
+        """Return the hint for a call that names nothing: the nearest name, if any."""
+        operations = self.registry.values()
+        namespaces = self.names.namespaces
+        if namespace in namespaces:
+            known = [op.ref for op in operations if op.namespace == namespace]
+            return self.names.suggest(call, known) or (
+                f"'{shorten(namespace)}' has: {names_of(known, 8)}"
+            )
+        for entry in self.names.spec.imports:
+            if entry.namespace == namespace:
+                source = shorten(entry.location)
+                return (
+                    f"'{namespace}' is imported from {source}, which is not available"
+                )
+        for operation in operations:
+            if operation.name == name:
+                return f"did you mean '{operation.ref}'?"
+        if near := self.names.nearest(namespace, namespaces):
+            return f"did you mean the namespace '{near}'?"
+        return f"declared: {names_of(sorted(namespaces))}"
+
+    # --- steps ----------------------------------------------------------------------
+
+    def _steps(self, function: Function) -> None:
+        """Check the steps of a function, in the order in which they run."""
+        earlier: list[str] = []
+        for step in function.steps:
+            self._step(step, earlier)
+            self.names.use_all(step.with_, (*step.path, "with"))
+            if step.lookup_value.startswith("$."):
+                self._step_path(step.lookup_value, (*step.path, "lookupValue"))
+            earlier.append(step.name)
+        for mapping in function.mappings:
+            self._step_path(mapping.value, (*mapping.path, "value"))
+
+    def _step(self, step: Step, earlier: list[str]) -> None:
+        """Check one step.
+
+        Args:
+            step: The step.
+            earlier: Names of the steps before it, which a lookup can search.
+        """
+        name = shorten(step.name)
+        if step.type == "call" and not step.call:
+            self.findings.add(
+                rules.CALL_UNRESOLVED,
+                step.path,
+                f"the step '{name}' calls nothing",
+                "add `call: namespace.operation`",
+            )
+        elif step.type == "call":
+            called = self._called(step.call, (*step.path, "call"))
+            if called is not None:
+                for argument in step.with_:
+                    self._target(argument, called, (*step.path, "with", argument))
+        elif step.type == "lookup" and step.index not in earlier:
+            self.findings.add(
+                rules.CALL_UNRESOLVED,
+                (*step.path, "index") if step.index else step.path,
+                f"the lookup names no earlier step '{shorten(step.index)}'",
+                self.names.suggest(step.index, earlier)
+                or f"earlier: {names_of(earlier)}",
+            )
+        elif step.type not in ("lookup", "script"):
+            self.findings.add(
+                rules.STEP_TYPE,
+                step.path,
+                f"the step '{name}' has the unknown type '{shorten(step.type)}'",
+                "a step is a call, a lookup or a script",
+            )
+        language = step.script.get("language")
+        if step.type == "script" and language in _UNSAFE_LANGUAGES:
+            self.findings.add(
+                rules.SCRIPT_LANGUAGE,
+                step.path,
+                f"the script of step '{name}' is written in '{language}', which cannot"
+                " be run safely here",
+                "write it in javascript",
+            )
+
+    def _step_path(self, text: str, path: DocumentPath) -> None:
+        """Check a reference to the output of a step: `$.step` or `$.step.field`."""
+        if not is_step_path(text):
+            self.findings.add(
+                rules.STEP_PATH,
+                path,
+                f"'{shorten(text)}' is not a step path",
+                STEP_PATH_HINT,
+            )
+
+    # --- arguments ------------------------------------------------------------------
+
+    def _with(self, function: Function, called: Operation, namespace: str) -> None:
+        """Check the `with` of a function against the operation that it calls."""
+        if not function.with_:
+            if function.kind == "rest":
+                self._rest_arguments(function, called)
+            return
+        for name, value in function.with_.items():
+            path = (*function.path, "with", name)
+            self._target(name, called, path)
+            self._value(name, value, path)
+            self.names.use_all(value, path)
+            self._source(function, source_of(value, namespace), path)
+
+    def _value(self, name: str, value: JSON, path: DocumentPath) -> None:
+        """Note a value of `with` that is no plain reference or text."""
+        is_bare = is_bare_variable(value)
+        if is_bare or isinstance(value, (dict, list)):
+            self.findings.add(
+                rules.WITH_VALUE,
+                path,
+                f"the value of '{shorten(name)}' is not a plain reference or text",
+                f"write '{{{{{value.removeprefix('env.')}}}}}'"
+                if is_bare
+                else "its texts are resolved; describe it in the body of the operation"
+                " instead",
+            )
+
+    def _source(self, function: Function, source: str, path: DocumentPath) -> None:
+        """Note an argument that `with` refers to and its tool does not declare."""
+        declared = {parameter.name for parameter in function.inputs}
+        is_checked = function.kind == "tool" and bool(declared)
+        if source and is_checked and source not in declared:
+            self.findings.add(
+                rules.WITH_SOURCE,
+                path,
+                f"{_label_of(function)} declares no argument '{shorten(source)}'",
+                self.names.suggest(source, declared)
+                or "add it to `inputParameters`; it is inferred",
+            )
+
+    def _target(self, name: str, called: Operation, path: DocumentPath) -> None:
+        """Note a key of `with` that is no argument of the called operation."""
+        if name in called.layout.takes or name in called.base_names:
+            return
+        body = called.spec.body
+        if body and isinstance(body.data, dict) and name in body.data:
+            message = f"'{shorten(name)}' overrides a fixed field of the body"
+        elif called.takes_body:
+            message = (
+                f"'{called.ref}' declares no '{shorten(name)}'; it becomes a field"
+                " of the body"
+            )
+        else:
+            message = f"'{called.ref}' takes no argument '{shorten(name)}'"
+        takes = [parameter.name for parameter in called.parameters]
+        hint = self.names.suggest(name, takes) or f"it takes: {names_of(takes, 12)}"
+        self.findings.add(rules.WITH_TARGET, path, message, hint, at_key=True)
+
+    def _rest_arguments(self, function: Function, called: Operation) -> None:
+        """Note what the path of the called operation needs and the route lacks."""
+        offered = {parameter.name for parameter in function.inputs}
+        try:
+            offered |= {ref.name for ref in refs(parse_path(function.url_path))}
+        except TemplateError as error:
+            self.findings.add(
+                rules.TEMPLATE, function.path, str(error), "write `{name}`"
+            )
+            return
+        needed = {ref.name for ref in refs(called.layout.path) if not ref.is_variable}
+        if lacking := sorted(needed - offered):
+            self.findings.add(
+                rules.REST_ARGUMENTS,
+                function.path,
+                f"{function.method} {shorten(function.url_path)} does not offer"
+                f" {names_of(lacking)}, which '{called.ref}' needs in its path",
+                "add a placeholder to the path; it is taken from the query",
+            )
+
+    def _mappings(self, data: JSON, path: DocumentPath) -> None:
+        """Check every JSONPath of mapped outputs."""
+        if isinstance(data, list):
+            for index, entry in enumerate(data):
+                self._mappings(entry, (*path, index))
+        elif isinstance(data, dict):
+            self._mapping(data, path)
+
+    def _mapping(self, data: Mapping[str, JSON], path: DocumentPath) -> None:
+        mapping = data.get("mapping")
+        if isinstance(mapping, str):
+            note_path(mapping, (*path, "mapping"), self.findings)
+        properties = data.get("properties")
+        if isinstance(properties, dict):
+            for name, entry in properties.items():
+                self._mappings(entry, (*path, "properties", name))
+        for key in ("items", "values"):
+            self._mappings(data.get(key), (*path, key))
+
+
+def _first(function: Function, key: str = "") -> Mention:
+    """Return the place where a function is declared for the first time."""
+    at = (*function.path, key) if key else function.path
+    return Mention(at, "first declared here")
+
+
+def _label_of(function: Function) -> str:
+    """Return how messages call a function: `the tool 'list'`."""
     name = function.name or f"{function.method} {function.url_path}".strip()
-    return f"{kinds[function.kind]} '{shorten(name)}'"
+    return f"{_KINDS[function.kind]} '{shorten(name)}'"

@@ -1,24 +1,226 @@
-"""The consumed operations of a document, checked and addressed."""
+"""The consumed operations of a document, checked and addressed.
+
+    records of adapters and operations   →  a `Registry`: ref → `Operation`
+
+A finding about an operation is noted, and makes that operation alone refuse to run.
+Dialect 4.1 and 5.3. This module must not know what a document exposes.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from naftiko.consumes.base_uri import compile_base_uri
+from naftiko.consumes.layout import compile_layout
+from naftiko.consumes.operation import Operation
+from naftiko.consumes.registry import Registry
 from naftiko.document import rules
-from naftiko.errors import names_of
+from naftiko.document.findings import Mention
+from naftiko.errors import OutputError, names_of
 from naftiko.expressions import Ref, Scope, TemplateError, is_upper, parse_base_uri
+from naftiko.formats import decoding
+from naftiko.jsonpath.compiling import compile_path
+from naftiko.jsonpath.reading import is_plain, is_root, needs_length
+from naftiko.linking.names import is_no_template, variables_of
+from naftiko.spec.model import OperationSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from naftiko.document.findings import Finding, Findings
+    from naftiko.linking.names import Names
     from naftiko.plain import DocumentPath
-    from naftiko.spec.model import CapabilitySpec
+    from naftiko.spec.model import CapabilitySpec, Consumes
+
+
+class OperationLinker:
+    """Checks the consumed operations of one document."""
+
+    def __init__(
+        self,
+        names: Names,
+        *,
+        paths: Mapping[str, str] | None = None,
+        append_unplaced: bool = False,
+    ) -> None:
+        self.names = names
+        self.paths = paths or {}
+        self.append_unplaced = append_unplaced
+        #: Place of an adapter → the variables of its base URI.
+        self._base_names: dict[DocumentPath, frozenset[str]] = {}
+        #: Place of a part of the document → the findings that make it unusable.
+        self._spoiled: Mapping[DocumentPath, list[Finding]] = {}
+
+    def registry(self) -> Registry:
+        """Return the operations by their refs, and note all that is wrong with them."""
+        spec, findings = self.names.spec, self.names.findings
+        for consumes in spec.consumes:
+            self._adapter(consumes)
+        self._spoiled = by_owner(findings.noted, spec)
+        addresses, ambiguous = addresses_of(spec)
+        operations = [
+            self._operation(ref, operation)
+            for ref, operation in zip(addresses, spec.operations, strict=True)
+        ]
+        by_name: dict[str, list[OperationSpec]] = defaultdict(list)
+        for operation in spec.operations:
+            by_name[f"{operation.consumes.namespace}.{operation.name}"].append(
+                operation
+            )
+        for name, refs in ambiguous.items():
+            first, second, *_ = by_name[name]
+            findings.add(
+                rules.OPERATION_AMBIGUOUS,
+                second.path,
+                f"{len(refs)} operations are called '{name}'",
+                f"give each its own name; until then call {names_of(refs, 4)}",
+                related=(Mention(first.path, f"first operation '{name}'"),),
+            )
+        return Registry(operations, ambiguous, self._forwarded())
+
+    def _adapter(self, consumes: Consumes) -> None:
+        """Check the base URI of an adapter, and note the variables that it uses."""
+        names, at = self.names, consumes.path
+        for name in note_templates(consumes.base_uri, names.scope, at, names.findings):
+            names.use(name, (*at, "baseUri"))
+        if consumes.authentication:
+            fields = dict(consumes.authentication.fields)
+            names.use_all(fields, consumes.authentication.path)
+        base = compile_base_uri(consumes.base_uri, names.scope)
+        self._base_names[at] = frozenset(base.names)
+
+    def _operation(self, ref: str, spec: OperationSpec) -> Operation:
+        """Return an operation, ready to be called or with what keeps it from that."""
+        names = self.names
+        layout = compile_layout(
+            spec,
+            names.scope,
+            path=self.paths.get(ref),
+            append_unplaced=self.append_unplaced,
+        )
+        # The resource of an operation stands two steps above it.
+        owners = (spec.consumes.path, spec.path[:-2], spec.path)
+        findings = [f for owner in owners for f in self._spoiled.get(owner, ())]
+        for finding in layout.findings:
+            if finding.rule is rules.TEMPLATE:
+                at = names.first_text(finding.path, is_no_template)
+                finding = finding._replace(path=at or finding.path)
+            names.findings.note(finding)
+            if finding.spoils_unit:
+                findings.append(finding)
+        findings += self._decoding(spec)
+        for name in layout.variables:
+            if name not in names.used:
+                names.use(name, self._place_of(name, spec))
+        return Operation(
+            spec,
+            layout,
+            ref=ref,
+            findings=tuple(findings),
+            document=names.findings.document,
+            base_names=self._base_names[spec.consumes.path],
+        )
+
+    def _forwarded(self) -> dict[str, Operation]:
+        """Return the adapters that requests are forwarded to, as operations."""
+        spec = self.names.spec
+        targets = {
+            link.namespace
+            for exposes in spec.exposes
+            for link in exposes.links
+            if link.kind == "forward"
+        }
+        adapters: dict[str, Operation] = {}
+        for consumes in spec.consumes:
+            if consumes.namespace in targets and consumes.namespace not in adapters:
+                adapters[consumes.namespace] = self._as_operation(consumes)
+        return adapters
+
+    def _as_operation(self, consumes: Consumes) -> Operation:
+        """Return an adapter as the operation that a forwarded request is built from."""
+        # A forwarded request has no arguments: only parameters with a value are placed.
+        placed = [
+            parameter._replace(required=False)
+            for parameter in consumes.parameters
+            if parameter.in_ in ("query", "header", "cookie", "environment")
+            and (
+                parameter.value is not None
+                or parameter.default
+                or parameter.in_ == "environment"
+            )
+        ]
+        at = (*consumes.path, "namespace")
+        spec = OperationSpec(
+            consumes, "", "", "GET", "", parameters=tuple(placed), path=at
+        )
+        layout = compile_layout(spec, self.names.scope)
+        for name in layout.variables:
+            self.names.use(name, consumes.path)
+        return Operation(
+            spec,
+            layout,
+            ref=consumes.namespace,
+            findings=tuple(self._spoiled.get(consumes.path, ())),
+            document=self.names.findings.document,
+            base_names=self._base_names[consumes.path],
+        )
+
+    def _decoding(self, spec: OperationSpec) -> Iterator[Finding]:
+        """Yield findings about the format and the outputs of a response."""
+        written = spec.output_raw_format
+        if written.lower() not in decoding.FORMATS:
+            yield self.names.findings.add(
+                rules.OUTPUT_FORMAT,
+                (*spec.path, "outputRawFormat"),
+                f'Unsupported "{written}" format specified',
+                f"use one of {names_of(decoding.FORMATS)}",
+            )
+        for output in spec.outputs:
+            node = self.names.node(output.path) or {}
+            key = "value" if "value" in node else "mapping"
+            at = (*output.path, key)
+            if finding := note_path(output.value, at, self.names.findings):
+                yield finding
+
+    def _place_of(self, name: str, spec: OperationSpec) -> DocumentPath:
+        """Return the place in an operation that refers to a variable."""
+        scope = self.names.scope
+        if name in scope.variables:
+            return spec.path  # it is not reported, so it is not looked for
+        values = [(*parameter.path, "value") for parameter in spec.parameters]
+        for place in (spec.url_path_at, *values, (*spec.path, "body")):
+            at = self.names.first_text(
+                place, lambda text: name in variables_of(text, scope)
+            )
+            if at:
+                return at
+        return spec.path
+
+
+def note_path(
+    expression: str, path: DocumentPath, findings: Findings
+) -> Finding | None:
+    """Check a JSONPath; return the finding of one that cannot be parsed."""
+    if is_root(expression):
+        return None
+    if needs_length(expression):
+        findings.add(
+            rules.PATH_LENGTH,
+            path,
+            f"'{expression}' is read as the number of elements of a list",
+            "JSONPath has no such member; name the list itself",
+        )
+    if not is_plain(expression):
+        try:
+            compile_path(expression)
+        except OutputError as error:
+            return findings.add(rules.OUTPUT_PATH, path, error.message, error.hint)
+    return None
 
 
 def note_templates(
-    text: str, scope: Scope, at: DocumentPath, found: Findings
+    text: str, scope: Scope, at: DocumentPath, findings: Findings
 ) -> list[str]:
     """Note references in a base URI that are not plain `{{BOUND}}` variables.
 
@@ -29,7 +231,7 @@ def note_templates(
     try:
         template = parse_base_uri(text, scope)
     except TemplateError as error:
-        found.add(rules.TEMPLATE, path, str(error), "write `{{NAME}}`")
+        findings.add(rules.TEMPLATE, path, str(error), "write `{{NAME}}`")
         return []
     used: list[str] = []
     odd: list[Ref] = []
@@ -43,7 +245,7 @@ def note_templates(
     if odd:
         bound = [f"'{{{{{v}}}}}'" for ref in odd if (v := _bound(ref.name, scope))]
         names = list(dict.fromkeys(ref.written for ref in odd))
-        found.add(
+        findings.add(
             rules.BASE_URI_TEMPLATED,
             path,
             f"{names_of(names)} in the base URI need{'s' * (len(names) == 1)} a value"

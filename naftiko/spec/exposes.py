@@ -1,60 +1,64 @@
-"""`exposes` and `aggregates`: plain data → records, deviations read and named.
+"""Read exposed adapters: `exposes` of a document (spec 3, 4 and 5).
 
-This module must not know what a unit calls; that is linking.
+    {type: rest, namespace: shop, port: 8080, resources: [...]}
+        →  Exposes("rest", "shop", port=8080, functions=(Function(...), ...))
+
+Each part of an adapter is read by a module of its own: `functions` and `access` for
+every type, `prompts`, `skills` and `control` for one. This module must not know what a
+function calls; that is linking.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naftiko.document import rules
+from naftiko.document.findings import Mention
 from naftiko.errors import shorten
+from naftiko.locations import path_of
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
-from naftiko.spec.model import (
-    Exposes,
-    Function,
-    InputParameter,
-    Link,
-    Step,
-    StepMapping,
-)
+from naftiko.spec.functions import overridden, read_function, read_inputs
+from naftiko.spec.model import Exposes, Function, Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
     from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.adapters import (
+        ForwardSpec,
+        ServerAuthentication,
+        StaticResource,
+    )
 
 
-#: What an adapter of a type cannot be without; the first is what it usually has.
+#: Type → the keys of which an adapter needs one; the first is the usual one.
 _CONTENT = {
     "rest": ("resources",),
     "mcp": ("tools", "resources", "prompts"),
     "skill": ("skills", "tools"),
 }
+_CACHE_SCOPES = ("public", "private")
 
 
 def read_exposes(
-    data: JSON, path: DocumentPath, found: Findings, *, strays: bool = False
+    data: JSON, path: DocumentPath, findings: Findings, *, strays: bool = False
 ) -> Iterator[Exposes]:
-    """Read the exposing adapters that have a type which can be served.
+    """Yield the exposing adapters that have a type which can be served.
 
     Args:
         data: The list of adapters.
         path: Its place.
-        found: Where findings go.
+        findings: Where findings go.
         strays: Whether tools stand beside the adapters instead of in one.
     """
-    readers = {
-        "rest": _rest_functions,
-        "mcp": _mcp_functions,
-        "skill": _skill_functions,
-        "control": _no_functions,
-    }
-    for at, entry in found.mappings(data, path):
+    readers = {"rest": _rest, "mcp": _mcp, "skill": _skill, "control": _control}
+    ports: dict[int, Exposes] = {}
+    for at, entry in findings.mappings(data, path):
         kind = text_of(entry.get("type"))
         if kind not in readers:
-            found.unknown(
+            findings.unknown(
                 rules.EXPOSE_TYPE,
                 (*at, "type") if "type" in entry else at,
                 f"an adapter of type '{shorten(kind)}' cannot be served"
@@ -65,29 +69,21 @@ def read_exposes(
             )
             continue
         namespace = text_of(entry.get("namespace"))
-        _note_empty(kind, namespace, entry, at, found, strays)
+        _note_empty(kind, namespace, entry, at, findings, strays)
         port = entry.get("port")
-        transport = text_of(entry.get("transport"))
-        if port is None and transport != "stdio":
-            found.add(
-                rules.PORT_MISSING,
-                at,
-                f"the {kind} adapter '{shorten(namespace)}' has no port",
-                "add `port:`",
-            )
-        yield Exposes(
+        exposes = Exposes(
             kind,
             namespace,
             text_of(entry.get("address")),
             port if isinstance(port, int) else None,
-            transport,
+            text_of(entry.get("transport")),
             text_of(entry.get("description")),
-            tuple(readers[kind](entry, at, found)),
-            tuple(_links(entry, at)),
-            entry.get("authentication"),
-            at,
-            entry,
+            links=tuple(_links(entry, at)),
+            authentication=_authentication(kind, namespace, entry, at, findings),
+            path=at,
         )
+        _check_port(exposes, port, ports, findings)
+        yield readers[kind](exposes, entry, findings)
 
 
 def _note_empty(
@@ -95,7 +91,7 @@ def _note_empty(
     namespace: str,
     entry: Mapping[str, JSON],
     at: DocumentPath,
-    found: Findings,
+    findings: Findings,
     strays: bool,
 ) -> None:
     content = _CONTENT.get(kind)
@@ -108,7 +104,54 @@ def _note_empty(
     hint = f"add {lacking}, or remove the adapter"
     if empty and strays and kind == "mcp":
         hint = "move `capability.tools` below it, with a `call` for each tool"
-    found.add(rules.EXPOSE_EMPTY, at, f"the {kind} adapter has no {lacking}", hint)
+    findings.add(rules.EXPOSE_EMPTY, at, f"the {kind} adapter has no {lacking}", hint)
+
+
+def _check_port(
+    exposes: Exposes, port: JSON, ports: dict[int, Exposes], findings: Findings
+) -> None:
+    """Note an adapter without a port, or with that of an earlier one."""
+    if exposes.transport == "stdio":
+        return
+    if port is None:
+        findings.add(
+            rules.PORT_MISSING,
+            exposes.path,
+            f"the {exposes.type} adapter '{shorten(exposes.namespace)}' has no port",
+            "add `port:`",
+        )
+    elif exposes.port:  # 0 stands for any free port
+        first = ports.setdefault(exposes.port, exposes)
+        if first is not exposes:
+            findings.add(
+                rules.PORT_DUPLICATE,
+                (*exposes.path, "port"),
+                f"'{_name_of(exposes)}' and '{_name_of(first)}' both want port"
+                f" {exposes.port}",
+                "give each a port of its own, or serve them with --single-port",
+                related=(Mention((*first.path, "port"), "first wanted here"),),
+            )
+
+
+def _name_of(exposes: Exposes) -> str:
+    return shorten(exposes.namespace or exposes.type)
+
+
+def _authentication(
+    kind: str,
+    namespace: str,
+    entry: Mapping[str, JSON],
+    at: DocumentPath,
+    findings: Findings,
+) -> ServerAuthentication | None:
+    data = entry.get("authentication")
+    if data is None:
+        return None
+    # Imported here, as below: few documents need it, and all pay for imports above.
+    from naftiko.spec.access import read_server_authentication
+
+    adapter = f"the {kind} adapter '{shorten(namespace)}'"
+    return read_server_authentication(data, adapter, (*at, "authentication"), findings)
 
 
 def _links(entry: Mapping[str, JSON], at: DocumentPath) -> Iterator[Link]:
@@ -132,75 +175,206 @@ def _links(entry: Mapping[str, JSON], at: DocumentPath) -> Iterator[Link]:
                 )
 
 
-def _no_functions(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
-) -> Iterator[Function]:
-    yield from ()
+# --- rest -------------------------------------------------------------------------
+
+
+def _rest(exposes: Exposes, entry: Mapping[str, JSON], findings: Findings) -> Exposes:
+    at = exposes.path
+    return exposes._replace(
+        functions=tuple(_rest_functions(entry, at, findings)),
+        forwards=tuple(_forwards(entry, at, findings)),
+    )
 
 
 def _rest_functions(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[Function]:
-    shared = tuple(_inputs(entry, at, found))
-    for where, resource in found.mappings(entry.get("resources"), (*at, "resources")):
+    shared = tuple(read_inputs(entry, at, findings))
+    for where, resource in findings.mappings(
+        entry.get("resources"), (*at, "resources")
+    ):
         path = text_of(resource.get("path"))
-        inputs = (*shared, *_inputs(resource, where, found))
+        inputs = (*shared, *read_inputs(resource, where, findings))
         if not resource.get("operations") and "forward" not in resource:
-            found.dropped(
+            findings.dropped(
                 where,
                 f"the resource '{shorten(path)}' has no operations",
                 "add `operations:` or `forward:`, or remove the resource",
             )
-        for here, unit in found.mappings(
+        for here, unit in findings.mappings(
             resource.get("operations"), (*where, "operations")
         ):
             own = text_of(unit.get("path"))
             if own:
-                found.add(
+                findings.add(
                     rules.OPERATION_PATH,
                     (*here, "path"),
                     "the `path` of a REST operation continues the resource's",
                     "make it a resource of its own",
                 )
-            function = _function("rest", unit, here, found)
+            function = read_function("rest", unit, here, findings)
             yield function._replace(
                 method=text_of(unit.get("method")),
                 url_path=join_path(path, own),
-                inputs=_overridden((*inputs, *function.inputs)),
+                inputs=overridden((*inputs, *function.inputs)),
                 resource=text_of(resource.get("name")),
             )
 
 
+def _forwards(
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
+) -> Iterator[ForwardSpec]:
+    for where, resource in mappings_of(entry.get("resources"), (*at, "resources")):
+        if "forward" not in resource:
+            continue
+        forward = findings.mapping(resource, "forward", where)
+        if forward is None:
+            continue
+        from naftiko.spec.adapters import ForwardSpec
+
+        listed = forward.get("trustedHeaders")
+        if listed is not None and not isinstance(listed, list):
+            path = (*where, "forward", "trustedHeaders")
+            findings.misplaced(listed, path, "list", hint="list the names of headers")
+        yield ForwardSpec(
+            text_of(resource.get("path")),
+            text_of(forward.get("targetNamespace")),
+            tuple(map(text_of, listed)) if isinstance(listed, list) else (),
+            (*where, "forward"),
+        )
+
+
+# --- mcp --------------------------------------------------------------------------
+
+
+def _mcp(exposes: Exposes, entry: Mapping[str, JSON], findings: Findings) -> Exposes:
+    at = exposes.path
+    exposes = exposes._replace(
+        functions=tuple(_mcp_functions(entry, at, findings)),
+        files=tuple(_static_resources(entry, at, findings)),
+        cache_ttl=_cache_ttl(entry, at, findings),
+        cache_scope=_cache_scope(entry, at, findings),
+    )
+    if "prompts" in entry:
+        from naftiko.spec.prompts import read_prompts
+
+        prompts = read_prompts(entry["prompts"], (*at, "prompts"), findings)
+        exposes = exposes._replace(prompts=tuple(prompts))
+    return exposes
+
+
 def _mcp_functions(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[Function]:
-    for key, kind in (("tools", "tool"), ("resources", "resource")):
-        for where, unit in found.mappings(entry.get(key), (*at, key)):
-            if kind == "resource" and "location" in unit:
-                continue
-            yield _function(kind, unit, where, found)
+    for where, unit in findings.mappings(entry.get("tools"), (*at, "tools")):
+        yield read_function("tool", unit, where, findings)
+    for where, unit in findings.mappings(entry.get("resources"), (*at, "resources")):
+        if not text_of(unit.get("uri")):
+            findings.dropped(
+                where,
+                f"the resource '{shorten(text_of(unit.get('name')))}' has no `uri` and"
+                " is left out",
+                "add `uri:`, the name that clients ask for",
+            )
+        if "location" not in unit:
+            yield read_function("resource", unit, where, findings)
+
+
+def _static_resources(
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
+) -> Iterator[StaticResource]:
+    for where, unit in mappings_of(entry.get("resources"), (*at, "resources")):
+        uri = text_of(unit.get("uri"))
+        if "location" not in unit or not uri:
+            continue
+        from naftiko.spec.adapters import StaticResource
+
+        location = text_of(unit["location"])
+        if path_of(location, Path()) is None:
+            findings.add(
+                rules.LOCATION,
+                (*where, "location"),
+                f"the resource '{shorten(uri)}': the location '{shorten(location)}' is"
+                " no file: URI",
+                "write `location: file:///…`, or a `call`",
+            )
+        yield StaticResource(
+            text_of(unit.get("name")),
+            uri,
+            location,
+            text_of(unit.get("label")),
+            text_of(unit.get("description")),
+            text_of(unit.get("mimeType")),
+            where,
+        )
+
+
+def _cache_ttl(entry: Mapping[str, JSON], at: DocumentPath, findings: Findings) -> int:
+    ttl = entry.get("ttlMs")
+    if ttl is None:
+        return 0
+    if isinstance(ttl, int) and not isinstance(ttl, bool) and ttl >= 0:
+        return ttl
+    findings.dropped(
+        (*at, "ttlMs"),
+        f"`ttlMs` is {a_kind_of(ttl)} that is no time in milliseconds, and is left out",
+        "write a whole number, from 0",
+    )
+    return 0
+
+
+def _cache_scope(
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
+) -> str:
+    scope = text_of(entry.get("cacheScope"))
+    if scope in _CACHE_SCOPES:
+        return scope
+    if scope:
+        findings.dropped(
+            (*at, "cacheScope"),
+            f"`cacheScope` is '{shorten(scope)}', which is not known, and is left out",
+            "write `public` or `private`",
+        )
+    return "private"
+
+
+# --- skill ------------------------------------------------------------------------
+
+
+def _skill(exposes: Exposes, entry: Mapping[str, JSON], findings: Findings) -> Exposes:
+    from naftiko.spec.skills import read_skills
+
+    at = exposes.path
+    return exposes._replace(
+        functions=tuple(_skill_functions(entry, at, findings)),
+        skills=tuple(read_skills(entry, at, findings)),
+    )
 
 
 def _skill_functions(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[Function]:
-    skills = found.mappings(entry.get("skills"), (*at, "skills"))
+    skills = findings.mappings(entry.get("skills"), (*at, "skills"))
     for where, holder in [(at, entry), *skills]:
         if holder is not entry and "call" in holder:
-            _note_shape("the skill", holder, where, found)
-            yield _function("skill", holder, where, found)
-        for here, unit in found.mappings(holder.get("tools"), (*where, "tools")):
+            _note_shape("the skill", holder, where, findings)
+            yield read_function("skill", holder, where, findings)
+        for here, unit in findings.mappings(holder.get("tools"), (*where, "tools")):
             if holder is entry or "call" in unit:
-                _note_shape("the skill tool", unit, here, found)
-            if not isinstance(unit.get("from"), dict) and "instruction" not in unit:
-                yield _function("skill", unit, here, found)
+                _note_shape("the skill tool", unit, here, findings)
+            if isinstance(unit.get("from"), dict) or "instruction" in unit:
+                continue
+            function = read_function("skill", unit, here, findings)
+            # A tool that does nothing is noted where the skill is read.
+            if function.call or function.ref or function.steps or function.is_mock:
+                yield function
 
 
 def _note_shape(
-    what: str, unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+    what: str, unit: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> None:
     has = "has a `call` of its own" if "call" in unit else "belongs to no skill"
-    found.add(
+    findings.add(
         rules.SKILL_SHAPE,
         at,
         f"{what} '{shorten(text_of(unit.get('name')))}' {has}",
@@ -208,176 +382,25 @@ def _note_shape(
     )
 
 
-def _function(
-    kind: str, unit: Mapping[str, JSON], at: DocumentPath, found: Findings
-) -> Function:
-    outputs = unit.get("outputParameters")
-    if outputs is not None:
-        places = found.mappings(outputs, (*at, "outputParameters"))
-        outputs = [entry for _, entry in places]
-    return Function(
-        kind,
-        text_of(unit.get("name")),
-        description=text_of(unit.get("description")),
-        call=text_of(unit.get("call")),
-        ref=text_of(unit.get("ref")),
-        with_=_with(unit, at, found),
-        steps=tuple(_read_steps(unit.get("steps"), (*at, "steps"), found)),
-        inputs=tuple(_inputs(unit, at, found)),
-        outputs=outputs,
-        hints={} if kind == "rest" else _hints(unit, at, found),
-        is_mock=_has_static(outputs),
-        path=at,
-        label=text_of(unit.get("label")),
-        uri=text_of(unit.get("uri")),
-        mime_type=text_of(unit.get("mimeType")),
-        mappings=tuple(_read_mappings(unit.get("mappings"), (*at, "mappings"), found)),
-        semantics=found.mapping(unit, "semantics", at) or {},
+# --- control ----------------------------------------------------------------------
+
+
+def _control(
+    exposes: Exposes, entry: Mapping[str, JSON], findings: Findings
+) -> Exposes:
+    from naftiko.spec.control import (
+        read_management,
+        read_observability,
+        read_scripting,
     )
 
-
-def _overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]:
-    """Return inputs of which a later one replaces an earlier one of its name."""
-    return tuple({parameter.name: parameter for parameter in inputs}.values())
-
-
-def _with(
-    unit: Mapping[str, JSON], at: DocumentPath, found: Findings
-) -> dict[str, JSON] | None:
-    hint = "write a mapping: parameter → value, or remove it"
-    with_ = found.mapping(unit, "with", at, hint)
-    if with_ is None:
-        return None
-    for name in [name for name, value in with_.items() if value is None]:
-        found.dropped(
-            (*at, "with", name),
-            f"the `with` entry '{shorten(name)}' has no value and is left out",
-            "give it a value, or remove it",
-        )
-    return {name: value for name, value in with_.items() if value is not None}
-
-
-def _hints(
-    unit: Mapping[str, JSON], at: DocumentPath, found: Findings
-) -> dict[str, JSON]:
-    hint = "write `hints: {readOnly: true}`, or remove it"
-    hints = found.mapping(unit, "hints", at, hint) or {}
-    for name, value in hints.items():
-        if not isinstance(value, bool):
-            found.dropped(
-                (*at, "hints", name),
-                f"the hint '{shorten(name)}' is {a_kind_of(value)}, not true or false,"
-                " and is left out",
-                "write true or false",
-            )
-    return {name: value for name, value in hints.items() if isinstance(value, bool)}
-
-
-def _inputs(
-    holder: Mapping[str, JSON], at: DocumentPath, found: Findings
-) -> Iterator[InputParameter]:
-    data = holder.get("inputParameters")
-    for where, entry in found.mappings(data, (*at, "inputParameters")):
-        name = text_of(entry.get("name"))
-        if not name:
-            found.add(
-                rules.PARAMETER_NAMELESS,
-                where,
-                "a parameter without a name is left out",
-                "add `name:`",
-                severity="warning",
-            )
-            continue
-        yield InputParameter(
-            name,
-            text_of(entry.get("in")),
-            text_of(entry.get("type")),
-            entry.get("required") is True,
-            text_of(entry.get("description")),
-            entry.get("value"),
-            path=where,
-            pattern=text_of(entry.get("pattern")),
-            mapping=text_of(entry.get("mapping")),
-            is_optional=entry.get("required") is False,
-        )
-
-
-def _read_steps(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Step]:
-    for at, entry in found.mappings(data, path):
-        yield Step(
-            text_of(entry.get("type")) or ("call" if "call" in entry else ""),
-            text_of(entry.get("name")),
-            text_of(entry.get("call")),
-            _with(entry, at, found) or {},
-            text_of(entry.get("index")),
-            text_of(entry.get("match")),
-            text_of(entry.get("lookupValue")),
-            tuple(_fields(entry, at, found)),
-            {key: entry[key] for key in _SCRIPT_KEYS if key in entry},
-            at,
-        )
-
-
-def _fields(
-    step: Mapping[str, JSON], at: DocumentPath, found: Findings
-) -> Iterator[str]:
-    """Yield the names of the fields that a lookup keeps."""
-    path = (*at, "outputParameters")
-    fields = step.get("outputParameters")
-    if step.get("type") != "lookup" or fields is None:
-        return
-    if not isinstance(fields, list):
-        found.misplaced(fields, path, "list", hint="list the names of the fields")
-        return
-    for index, name in enumerate(fields):
-        if isinstance(name, (dict, list)) or name is None:
-            found.misplaced(name, (*path, index), "text", prefix="an entry of ")
-        else:
-            yield text_of(name)
-
-
-_SCRIPT_KEYS = ("file", "language", "location", "dependencies")
-
-
-def _read_mappings(
-    data: JSON, path: DocumentPath, found: Findings
-) -> Iterator[StepMapping]:
-    for at, entry in found.mappings(data, path):
-        target = text_of(entry.get("targetName"))
-        if target:
-            yield StepMapping(target, text_of(entry.get("value")), at)
-        else:
-            found.dropped(
-                at,
-                "a mapping without a `targetName` is left out",
-                "add `targetName:`, the name of what it gives",
-            )
-
-
-def read_aggregates(
-    data: JSON, path: DocumentPath, found: Findings
-) -> Iterator[tuple[str, tuple[Function, ...]]]:
-    """Read aggregates: namespace and functions of each."""
-    for at, entry in found.mappings(data, path):
-        functions = found.mappings(entry.get("functions"), (*at, "functions"))
-        yield (
-            text_of(entry.get("namespace")),
-            tuple(
-                _function("aggregate", unit, where, found) for where, unit in functions
-            ),
-        )
-
-
-def _has_static(outputs: JSON) -> bool:
-    if isinstance(outputs, list):
-        return any(_has_static(entry) for entry in outputs)
-    if not isinstance(outputs, dict):
-        return False
-    value = outputs.get("value")
-    if value is not None:
-        # A named value that begins with `$` is a mapping (spec 2.7).
-        is_path = isinstance(value, str) and value.lstrip().startswith("$")
-        return not (is_path and "name" in outputs)
-    properties = outputs.get("properties")
-    inner = list(properties.values()) if isinstance(properties, dict) else []
-    return _has_static([*inner, outputs.get("items")])
+    given, at = entry.get("management"), (*exposes.path, "management")
+    scripting = given.get("scripting") if isinstance(given, dict) else None
+    observed_at = (*exposes.path, "observability")
+    return exposes._replace(
+        management=read_management(given, at, findings),
+        scripting=read_scripting(scripting, (*at, "scripting"), findings),
+        observability=read_observability(
+            entry.get("observability"), observed_at, findings
+        ),
+    )

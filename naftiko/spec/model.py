@@ -9,15 +9,27 @@ how a record is read, linked or run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.plain import JSON, DocumentPath
 
+if TYPE_CHECKING:
+    from naftiko.spec.adapters import (
+        ForwardSpec,
+        Management,
+        ObservabilitySettings,
+        PromptSpec,
+        ServerAuthentication,
+        SkillSpec,
+        StaticResource,
+    )
+
+SCRIPT_LANGUAGES = ("javascript", "python", "groovy")
 PUBLISHED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Info(NamedTuple):
-    """What the document says about itself (spec 1.2)."""
+    """The `info` of a document: its label, description, tags and dates (spec 1.2)."""
 
     label: str = ""
     description: str = ""
@@ -46,13 +58,14 @@ class InputParameter(NamedTuple):
     Attributes:
         in_: `query`, `header`, `path`, `cookie`, `body` or `environment`.
         value: A constant or a template that fills the parameter, or `None`.
-        default: What is sent when no argument is given; may be empty.
-        inferred: Named by a placeholder or the body, declared nowhere.
-        pattern: What the text of an exposed input has to match; may be empty.
+        default: The text that is sent when no argument is given; may be empty.
+        inferred: A placeholder or the body names it, and the document does not
+            declare it.
+        pattern: A regular expression for the text of an exposed input; may be empty.
         mapping: The place and the parameter that an exposed input feeds, as
             `$.path.id`; may be empty.
         is_optional: An exposed input that the document calls optional; `required` is
-            also false where it says nothing.
+            also false where the document does not say.
     """
 
     name: str
@@ -79,7 +92,7 @@ class OutputParameter(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What an operation sends (spec 2.4).
+    """The request body of an operation (spec 2.4).
 
     Attributes:
         kind: `json`, `text`, `formUrlEncoded`, `multipartForm` or `binary`.
@@ -111,10 +124,10 @@ class Authentication(NamedTuple):
     Attributes:
         type: `bearer`, `basic`, `digest`, `apikey`, or the type as written when it is
             not supported.
-        credentials: What to place, for `bearer` and `apikey`.
+        credentials: The values to place, for `bearer` and `apikey`.
         username: Template, for `basic` and `digest`.
         password: Template, for `basic` and `digest`.
-        fields: Everything the document says, for a signer.
+        fields: Every key and value of the mapping, for a signer.
     """
 
     type: str
@@ -140,8 +153,8 @@ class Import(NamedTuple):
     """An adapter that another file holds (spec 2.11).
 
     Attributes:
-        namespace: What it is called here.
-        import_: What it is called there; empty for all that the file holds.
+        namespace: Its name in this document.
+        import_: Its name in the other file; empty for every adapter of the file.
         kind: `openapi` when the file is an OpenAPI description.
         reason: Why it is not available.
     """
@@ -211,7 +224,7 @@ class StepMapping(NamedTuple):
 
 
 class Function(NamedTuple):
-    """What stands behind a REST operation, a tool, a resource or an aggregate.
+    """An exposed function: a REST operation, a tool, a resource or an aggregate.
 
     Attributes:
         kind: `rest`, `tool`, `resource`, `skill` or `aggregate`.
@@ -246,7 +259,7 @@ class Function(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A reference to an adapter: what a skill tool or a forward points at."""
+    """A reference of a skill tool (`from`) or of a `forward` to another adapter."""
 
     kind: str
     namespace: str
@@ -254,12 +267,37 @@ class Link(NamedTuple):
     path: DocumentPath = ()
 
 
+class ScriptSettings(NamedTuple):
+    """The limits of script steps: `management.scripting` (spec 5.2).
+
+    Attributes:
+        enabled: `None` leaves it to the environment.
+        timeout: Milliseconds.
+        allowed_languages: Empty for all.
+    """
+
+    enabled: bool | None = None
+    default_location: str = ""
+    default_language: str = ""
+    timeout: int = 60_000
+    statement_limit: int = 100_000
+    allowed_languages: tuple[str, ...] = ()
+
+
 class Exposes(NamedTuple):
     """One exposing adapter (spec 3, 4 and 5).
 
     Attributes:
-        data: The adapter as it is written; what only one kind of adapter has (prompts,
-            skills, management) is read where that adapter is served.
+        authentication: The check of its callers; `None` for an open adapter.
+        forwards: The REST resources that pass requests on.
+        files: The MCP resources whose content is in files.
+        prompts: The prompts of an MCP adapter.
+        cache_ttl: Milliseconds that MCP clients may keep a result (`ttlMs`).
+        cache_scope: Who may keep it: `public` or `private` (`cacheScope`).
+        skills: The skills of a skill adapter.
+        management: The endpoints of a control adapter; `None` for other types.
+        observability: The metrics and traces that a control adapter keeps.
+        scripting: The limits that a control adapter sets to scripts, if it does.
     """
 
     type: str
@@ -270,13 +308,21 @@ class Exposes(NamedTuple):
     description: str = ""
     functions: tuple[Function, ...] = ()
     links: tuple[Link, ...] = ()
-    authentication: JSON = None
+    authentication: ServerAuthentication | None = None
     path: DocumentPath = ()
-    data: Mapping[str, JSON] = {}
+    forwards: tuple[ForwardSpec, ...] = ()
+    files: tuple[StaticResource, ...] = ()
+    prompts: tuple[PromptSpec, ...] = ()
+    cache_ttl: int = 0
+    cache_scope: str = "private"
+    skills: tuple[SkillSpec, ...] = ()
+    management: Management | None = None
+    observability: ObservabilitySettings | None = None
+    scripting: ScriptSettings | None = None
 
 
 class CapabilitySpec(NamedTuple):
-    """Everything a document says, read."""
+    """One document, read."""
 
     version: str
     info: Info

@@ -154,12 +154,16 @@ def failed(
     if timed_out and not (hint and cause is not NO_CONNECTION):
         hint = "timeout= or --timeout SECONDS waits longer"
     where = request.mask(request.socket) or request.shown_url
-    if url and url != request.url:
+    is_redirected = bool(url) and url != request.url
+    if is_redirected:
         where += f", redirected to {shorten(request.mask(url))}"
     reason = _reason(error)
     kind = RequestTimeout if timed_out else TransportError
+    said = f"{cause.text} ({reason})" if reason else cause.text
     return kind(
-        f"{request.method} {where}: {cause.text}{f' ({reason})' if reason else ''}",
+        f"{request.method} {where}: {said}",
+        reason=said,
+        is_redirected=is_redirected,
         request=request,
         hint=hint,
     )

@@ -492,8 +492,11 @@ def _signing(hop: RedirectedRequest, auth: Any) -> Iterator[None]:
         raise
     except Exception as error:
         request = hop.request
+        reason = (
+            f"the signer '{type(auth).__name__}' failed with {type(error).__name__}"
+        )
         raise TransportError(
-            f"{request.method} {request.shown_url}: the signer"
-            f" '{type(auth).__name__}' failed with {type(error).__name__}",
+            f"{request.method} {request.shown_url}: {reason}",
+            reason=reason,
             request=request,
         ) from error

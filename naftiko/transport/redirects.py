@@ -255,7 +255,10 @@ def damaged(error: Damaged, request: Request) -> TransportError:
 def refusal(what: str, request: Request, hint: str = "") -> TransportError:
     """Return the error for a request that is refused, or a response."""
     return TransportError(
-        f"{request.method} {request.shown_url}: {what}", request=request, hint=hint
+        f"{request.method} {request.shown_url}: {what}",
+        reason=what,
+        request=request,
+        hint=hint,
     )
 
 

@@ -138,9 +138,12 @@ class ThreadedTransport:
             async with asyncio.timeout(patience):
                 await self._free.acquire()
         except TimeoutError:
+            reason = (
+                "no connection within the timeout (too many calls at the same time)"
+            )
             raise RequestTimeout(
-                f"{request.method} {request.shown_url}: no connection within the"
-                " timeout (too many calls at the same time)",
+                f"{request.method} {request.shown_url}: {reason}",
+                reason=reason,
                 request=request,
             ) from None
         future = _in_thread(call)

@@ -24,6 +24,7 @@ from support.shared import (
     CAPABILITIES,
     PUBLISHED,
     corpus_files,
+    each_or_all,
     needs_corpus,
     needs_spec,
 )
@@ -104,10 +105,11 @@ def test_findings(case: dict[str, Any]) -> None:
 
 @needs_spec
 @needs_corpus
-def test_same_verdict_on_every_published_file() -> None:
-    """Also on those that are no capability at all."""
+@each_or_all
+def test_published_files_get_the_same_verdict(step: int) -> None:
+    """Also those that are no capability at all."""
     different = []
-    for file in corpus_files():
+    for file in corpus_files()[::step]:
         data = source.read(file).data
         if ours(data) != published()(data):
             different.append(str(file))
@@ -124,28 +126,32 @@ def test_same_verdict_on_every_example() -> None:
 
 
 @needs_spec
-def test_same_verdict_on_mutations() -> None:
-    """Thousands of documents with a few changes each; half of them stay valid or so."""
+@pytest.mark.parametrize(
+    "count", [MUTATIONS // 20, pytest.param(MUTATIONS, marks=pytest.mark.slow)]
+)
+def test_mutated_documents_get_the_same_verdict(count: int) -> None:
+    """Documents with a few changes each; about half of them stay valid."""
     seeds = [d for d in valid_documents() if published()(d)]
     assert len(seeds) >= 5
     rng = random.Random(20260)
     verdicts = [0, 0]
-    for number in range(MUTATIONS):
+    for number in range(count):
         data = mutated(rng.choice(seeds), rng, rng.choice((1, 1, 2, 4)))
         expected = published()(data)
         verdicts[expected] += 1
         assert ours(data) == expected, (number, data)
-    assert min(verdicts) > MUTATIONS // 10
+    assert min(verdicts) > count // 10
 
 
 @pytest.mark.skipif(jsonschema_rs is None, reason="the extra `fast` is not installed")
 @pytest.mark.parametrize("rules", ["observed", "published"])
-def test_same_results_with_and_without_the_accelerator(rules: str) -> None:
+@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
+def test_same_results_with_and_without_the_accelerator(rules: str, count: int) -> None:
     """The faster library only ever says "valid" where the slower one does."""
     version = schema.PUBLISHED if rules == "published" else rules
     seeds = valid_documents()
     rng = random.Random(7)
-    for _ in range(1000):
+    for _ in range(count):
         got = Document(mutated(rng.choice(seeds), rng, rng.choice((1, 2))))
         assert schema.check(got, rules) == schema.check_slowly(got.data, version)
 

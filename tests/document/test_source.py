@@ -18,7 +18,7 @@ from naftiko.document.source import MAX_BYTES, read, read_text
 from naftiko.document.yaml import MAX_ALIASED, MAX_DEPTH
 from naftiko.errors import DocumentError, DocumentSyntaxError
 from support.casefiles import cases
-from support.shared import CAPABILITIES, corpus_files, needs_corpus
+from support.shared import CAPABILITIES, corpus_files, each_or_all, needs_corpus
 
 needs_c = pytest.mark.skipif(
     not yaml.has_c_parser(), reason="ruamel.yaml.clib is not installed"
@@ -358,11 +358,12 @@ def test_both_parsers_agree(file: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @needs_c
 @needs_corpus
-def test_both_parsers_agree_on_every_published_file(
-    monkeypatch: pytest.MonkeyPatch,
+@each_or_all
+def test_both_parsers_agree_on_published_files(
+    step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same, on hundreds of files."""
-    fast = [read(file) for file in corpus_files()]
+    fast = [read(file) for file in corpus_files()[::step]]
     monkeypatch.setattr(yaml, "_c_parser", lambda: None)
     different = [d.name for d in fast if not _same(d, read(d.name))]
     assert different == []

@@ -10,6 +10,7 @@ import pytest
 from support import building
 from support.aio import server
 from support.docker_engine import archive, docker, docker_socket, image
+from support.recorder import Recorder, response
 from support.waiting import WaitingTransport
 
 __all__ = ["archive", "docker", "docker_socket", "image", "sender", "server"]
@@ -62,3 +63,10 @@ def sender(
     yield chosen
     for transport in made:
         transport.close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Recorder]:
+    """Serve the upstream API of the shop."""
+    with Recorder(response('[{"id": 1}]')) as server:
+        yield server

@@ -1,4 +1,4 @@
-"""A whole life of containers on a real Docker Engine, through `docker.yaml` alone.
+"""Containers on a real Docker Engine, from create to remove, through `docker.yaml`.
 
 See `docker_engine` for the engine.
 """
@@ -24,15 +24,17 @@ from support.docker_engine import (
 )
 
 
-def test_system(docker: naftiko.Capability) -> None:
-    """The engine tells its version, and answers with the shape that was asked for."""
+def test_the_engine_tells_its_version(docker: naftiko.Capability) -> None:
+    """The version comes in the shape of the outputs."""
     version = docker.exchange("docker.systemversion")
     assert version.data["ApiVersion"]
     assert set(version.result) == {o.name for o in version.operation.output_parameters}
     assert docker.call("docker.systeminfo")
 
 
-def test_image(docker: naftiko.Capability, image: str) -> None:
+def test_an_image_is_imported_tagged_and_removed(
+    docker: naftiko.Capability, image: str
+) -> None:
     """An imported image is listed, inspected, tagged and removed again."""
     listed = docker.exchange("docker.imagelist")
     assert any(image in (entry["RepoTags"] or ()) for entry in listed.data)
@@ -46,8 +48,8 @@ def test_image(docker: naftiko.Capability, image: str) -> None:
     assert len(history) == 1
 
 
-def test_broken_archive_is_noticed(docker: naftiko.Capability) -> None:
-    """What the engine says of a bad archive is read, whichever way it says it."""
+def test_a_broken_archive_is_an_error(docker: naftiko.Capability) -> None:
+    """Engines report a bad archive as a status or inside a stream; both are errors."""
     wanted = {"fromSrc": "-", "repo": f"{IMAGE}-broken", "body": b"no archive" * 200}
     answer = docker.exchange("docker.imagecreate", wanted, raise_for_status=False)
     # Some answer 500 with a message, some 200 and then a line with an error.
@@ -55,7 +57,9 @@ def test_broken_archive_is_noticed(docker: naftiko.Capability) -> None:
     assert "tar header" in (last.get("error") or last.get("message"))
 
 
-def test_life_of_a_container(docker: naftiko.Capability, image: str) -> None:
+def test_a_container_is_created_started_and_removed(
+    docker: naftiko.Capability, image: str
+) -> None:
     """Create, start, wait, read the logs, rename and remove a container."""
     command = ("sh", "-c", "echo out; echo err >&2; exit 3")
     container = create(docker, image, *command, name="life")
@@ -79,10 +83,10 @@ def test_life_of_a_container(docker: naftiko.Capability, image: str) -> None:
     assert caught.value.detail.startswith("No such container")
 
 
-def test_running_container(
+def test_a_running_container_can_be_inspected(
     docker: naftiko.Capability, image: str, tmp_path: Path
 ) -> None:
-    """Look into a running container: top, stats, exec, archives in and out, kill."""
+    """Top, stats, exec, archives in and out, and kill."""
     container = create(docker, image, "sleep", "60")
     docker.call("docker.containerstart", id=container)
     again = docker.exchange(
@@ -150,7 +154,7 @@ def test_events_are_streamed(docker: naftiko.Capability, image: str) -> None:
         assert next(values)["Action"] == "destroy"
 
 
-def test_networks_and_volumes(docker: naftiko.Capability) -> None:
+def test_volumes_are_created_and_networks_listed(docker: naftiko.Capability) -> None:
     """Volumes are created, listed, inspected and removed; networks are listed."""
     docker.call("docker.volumecreate", {"Name": "naftiko-data", "Labels": {"a": "b"}})
     assert docker.exchange("docker.volumeinspect", name="naftiko-data").data[
@@ -165,8 +169,10 @@ def test_networks_and_volumes(docker: naftiko.Capability) -> None:
     assert inspected["Driver"] == "null"
 
 
-def test_prune(docker: naftiko.Capability, archive: Path, image: str) -> None:
-    """Pruning removes what has stopped and what has no name, and says so."""
+def test_prune_removes_stopped_and_dangling(
+    docker: naftiko.Capability, archive: Path, image: str
+) -> None:
+    """Stopped containers and untagged images are removed and listed."""
     container = create(docker, image, "true")
     pruned = docker.exchange("docker.containerprune", filters=labelled()).data
     assert container in pruned["ContainersDeleted"]
@@ -177,8 +183,10 @@ def test_prune(docker: naftiko.Capability, archive: Path, image: str) -> None:
     docker.call("docker.volumeprune", filters=labelled())
 
 
-def test_error_of_the_engine(docker: naftiko.Capability) -> None:
-    """A refused call raises with the words of the engine."""
+def test_an_error_of_the_engine_is_raised_with_its_text(
+    docker: naftiko.Capability,
+) -> None:
+    """A refused call raises `StatusError` with the message of the engine."""
     with pytest.raises(naftiko.StatusError, match="No such image") as caught:
         docker.call("docker.containercreate", {"Image": "nothing-here"})
     assert caught.value.status == 404

@@ -35,7 +35,7 @@ def served(docker_socket: str) -> Iterator[Server]:
 
 
 def wanted(image: str, *command: str, **more: Any) -> dict[str, Any]:
-    """Return what creates a container."""
+    """Return the body that creates a container."""
     return {
         "Image": image,
         "Cmd": list(command),
@@ -45,8 +45,8 @@ def wanted(image: str, *command: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_life_through_rest(served: Server, image: str) -> None:
-    """List, create, start, wait, logs as the engine frames them, and remove."""
+def test_a_container_lives_through_rest(served: Server, image: str) -> None:
+    """List, create, start, wait, read the framed log, and remove."""
     url = f"{served.urls['docker-rest']}/containers"
     filters = {"all": "true", "filters": labelled(name=["rest-life"])}
     with requests.Session() as session:
@@ -81,8 +81,8 @@ def test_a_life_through_rest(served: Server, image: str) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-def test_what_curl_gets(served: Server, image: str) -> None:
-    """The words of the README: what the engine has, and what it is."""
+def test_the_curl_examples_of_the_readme_work(served: Server, image: str) -> None:
+    """The containers and the version of the engine, as the README shows."""
     url = served.urls["docker-rest"]
 
     def curl(path: str) -> bytes:
@@ -99,8 +99,8 @@ def test_what_curl_gets(served: Server, image: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_a_life_through_mcp(served: Server, image: str, mode: Any) -> None:
-    """The same by the official client: values, bytes as they are, errors to act on."""
+def test_a_container_lives_through_mcp(served: Server, image: str, mode: Any) -> None:
+    """The official client gets values, unchanged bytes, and errors with hints."""
     name = f"mcp-life-{mode}"
 
     async def live(client: Any) -> None:
@@ -134,10 +134,10 @@ def test_a_life_through_mcp(served: Server, image: str, mode: Any) -> None:
     talk(served.urls["docker-mcp"], live, mode=mode)
 
 
-def test_a_terminal_through_both(
+def test_the_log_of_a_terminal_is_the_same_through_both(
     served: Server, docker: naftiko.Capability, image: str
 ) -> None:
-    """With a terminal the log is not framed: the same bytes by either way."""
+    """With a terminal the log is not framed; REST and MCP give the same bytes."""
     body = wanted(image, "echo", "grüezi", Tty=True)
     container = docker.exchange("docker.containercreate", body).data["Id"]
     docker.call("docker.containerstart", id=container)
@@ -158,8 +158,8 @@ def test_a_terminal_through_both(
     docker.call("docker.containerdelete", id=container)
 
 
-def test_three_tools_for_all(docker_socket: str, image: str) -> None:
-    """`--tools search`: a model finds the tool, asks what it takes, and calls it."""
+def test_the_search_tools_reach_every_tool(docker_socket: str, image: str) -> None:
+    """A client finds a tool, gets its arguments, and calls it."""
     words = ("--base-uri", f"unix://{docker_socket}", "--tools", "search")
 
     async def work(client: Any) -> None:

@@ -34,6 +34,8 @@ from support.serving_process import Server, write
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").is_dir(), reason="needs /proc to count with"
 )
+#: Seconds that mean "at once", also on a busy machine; what hangs takes for ever.
+SOON = 15
 #: Fault → status of the REST answer; for MCP each is an error.
 FAULTS = {
     "silent": 504,
@@ -205,10 +207,10 @@ class Site:
         return requests.get(f"{self.rest}/{path}", **{"timeout": 20, **more})
 
     def check(self) -> None:
-        """Check that it works, and quickly."""
+        """Check that it works, and soon."""
         started = time.monotonic()
         assert self.get("good", params={"n": "42"}).json() == {"asked": "n=42"}
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SOON
 
 
 @contextlib.contextmanager
@@ -255,7 +257,7 @@ def test_an_api_that_fails(site: Site, fault: str) -> None:
     """Each failure is a problem document that says what, never where, and is quick."""
     started = time.monotonic()
     answer = site.get(fault)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SOON
     assert answer.status_code == FAULTS[fault], answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
@@ -299,7 +301,7 @@ def test_an_api_that_trickles(file: Path) -> None:
             answers = list(pool.map(site.get, TRICKLES))
             assert [answer.status_code for answer in answers] == [504, 504]
             assert tool.result().is_error
-        assert 4 < time.monotonic() - started < 10
+        assert 4 < time.monotonic() - started < SOON
         site.check()
 
 
@@ -438,16 +440,19 @@ def many_descriptors() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def slow_caller(address: tuple[str, int], number: int, go: asyncio.Event) -> str:
-    """Send a request in halves, and return what came of it: `200` only if it is ours."""
+async def slow_caller(
+    address: tuple[str, int], number: int, go: asyncio.Event, limit: asyncio.Semaphore
+) -> str:
+    """Send a request in halves; return the status, `200` only if the answer is ours."""
     reader, writer = await asyncio.open_connection(*address)
     try:
         writer.write(f"GET /late?n={number} HTTP/1.1\r\nHost: localhost\r\n".encode())
         await go.wait()
-        await asyncio.sleep(number / CALLERS * 3)
-        writer.write(b"Connection: close\r\n\r\n")
-        head = await reader.readuntil(b"\r\n\r\n")
-        body = await reader.read()
+        # Fewer at a time than a server works on: a busy one is not to answer 503.
+        async with limit:
+            writer.write(b"Connection: close\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            body = await reader.read()
         status = head.split()[1].decode()
         if status == "200":
             assert json.loads(body) == {"asked": f"n={number}"}
@@ -459,15 +464,15 @@ async def slow_caller(address: tuple[str, int], number: int, go: asyncio.Event) 
 async def slow_callers(site: Site) -> Counter[str]:
     """Let all of them begin, look after another one, and let them finish."""
     address = ("127.0.0.1", int(site.rest.rpartition(":")[2]))
-    go = asyncio.Event()
+    go, limit = asyncio.Event(), asyncio.Semaphore(500)
     # A connection of before may end meanwhile.
     wanted = site.process.descriptors + CALLERS - 10
     callers = []
     for number in range(CALLERS):
-        callers.append(asyncio.create_task(slow_caller(address, number, go)))
+        callers.append(asyncio.create_task(slow_caller(address, number, go, limit)))
         if number % 100 == 99:
             await asyncio.sleep(0.01)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while site.process.descriptors < wanted and time.monotonic() < until:
         await asyncio.sleep(0.05)
     assert site.process.descriptors >= wanted
@@ -562,6 +567,14 @@ class Load:
                 }:
                     self.wrong.append(f"{asked}: {answer.text}")
 
+    def wait_for(self, count: int) -> None:
+        """Wait until so many more requests are answered."""
+        wanted = self.seen["200"] + count
+        until = time.monotonic() + 30
+        while self.seen["200"] < wanted:
+            assert time.monotonic() < until, self.seen
+            time.sleep(0.02)
+
     def __enter__(self) -> Load:
         for thread in self._threads:
             thread.start()
@@ -583,20 +596,20 @@ def test_a_worker_is_killed_under_load(file: Path) -> None:
         ]
         with Load(site.rest, 8) as load:
             for worker in workers:
-                time.sleep(0.4)
+                load.wait_for(60)
                 os.kill(worker, signal.SIGKILL)
                 site.server.wait_for("worker .* started")
-            time.sleep(0.4)
+            load.wait_for(60)
             lost = load.seen["lost"]
-            time.sleep(0.5)
+            load.wait_for(60)
             assert load.seen["lost"] == lost, "the new ones lose nothing"
         assert set(load.seen) <= {"200", "lost"}
         # A killed worker had some of these connections, and no more.
         assert load.seen["lost"] <= 16
-        assert load.seen["200"] > 200
+        assert load.seen["200"] >= 240
 
 
-def test_whoever_looks_after_the_workers_is_killed(file: Path) -> None:
+def test_workers_end_when_their_parent_is_killed(file: Path) -> None:
     """They end as well, and the port is free: nobody would stop them any more."""
     with serving(file, "--workers", "2", ends=False) as site:
         workers = [

@@ -72,7 +72,7 @@ asyncio.run(main())
 
 
 def upstream(request: Received) -> bytes:
-    """Answer as the ships would."""
+    """Answer as the API of the ships."""
     if request.target == "/crew":
         return response(json.dumps([{"name": "Ada"}]))
     if request.target.startswith("/ships/"):
@@ -145,8 +145,8 @@ def message_of(answer: requests.Response) -> Any:
 
 @pytest.mark.parametrize("path", ["/mcp", "/"])
 @pytest.mark.parametrize("revision", HANDSHAKES)
-def test_every_revision_with_a_handshake(revision: str, path: str) -> None:
-    """P01, P05: a session is opened, named in a header, used and ended."""
+def test_a_session_is_opened_used_and_ended(revision: str, path: str) -> None:
+    """P01, P05: in every older revision, at every path, with its id in a header."""
     with ships(tools=[CREW]) as (url, _, _recorder):
         hello = post(
             url + path,
@@ -176,8 +176,8 @@ def test_every_revision_with_a_handshake(revision: str, path: str) -> None:
         assert requests.delete(url + path, headers=headers, timeout=10).ok
 
 
-def test_the_newest_revision_needs_nothing_before() -> None:
-    """One request, one answer, no session."""
+def test_the_newest_revision_answers_without_a_session() -> None:
+    """One request gets one answer, and no session id."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": MODERN,
         "io.modelcontextprotocol/clientCapabilities": {},
@@ -205,7 +205,7 @@ def test_the_newest_revision_needs_nothing_before() -> None:
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_the_official_client_over_http(mode: Any) -> None:
-    """It connects at either path, calls, and is told of failures and of progress."""
+    """It connects at both paths, calls tools, and gets errors and progress."""
     told: list[Any] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -234,8 +234,8 @@ def test_the_official_client_over_http(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_cancelling_reaches_the_upstream(mode: Any) -> None:
-    """A caller that stops waiting makes the server hang up on the upstream API."""
+def test_cancelling_a_call_closes_the_upstream_connection(mode: Any) -> None:
+    """The upstream API sees the connection close when the client cancels."""
     asked = threading.Event()
     hung_up = threading.Event()
 
@@ -267,8 +267,8 @@ def test_cancelling_reaches_the_upstream(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_a_reload_is_heard_of(mode: Any) -> None:
-    """Another thread replaces the document; a client that listens asks again."""
+def test_a_client_is_notified_of_a_reload(mode: Any) -> None:
+    """Another thread replaces the document, and the client lists the tools again."""
 
     async def talk(url: str, app: Any) -> list[str]:
         heard = asyncio.Event()
@@ -303,8 +303,8 @@ def test_a_reload_is_heard_of(mode: Any) -> None:
         assert asyncio.run(talk(f"{url}/mcp", app)) == ["crew", "sailors"]
 
 
-def test_callers_bring_keys_of_their_own() -> None:
-    """Two clients of one server never use each other's key."""
+def test_two_clients_use_their_own_keys() -> None:
+    """Overlapping calls of two clients are sent with two different keys."""
 
     async def call(url: str, key: str) -> bool:
         async with (
@@ -324,8 +324,8 @@ def test_callers_bring_keys_of_their_own() -> None:
         assert keys == ["ada", "bo", "ada"]
 
 
-def test_a_page_that_points_its_name_here_is_refused() -> None:
-    """DNS rebinding: what the browser calls the host is not this machine."""
+def test_dns_rebinding_is_refused() -> None:
+    """A `Host` that is no name of this machine gets 421."""
     with ships(tools=[CREW]) as (url, _, _recorder):
         ping = {"id": 1, "method": "ping"}
         assert post(f"{url}/mcp", ping, Host="evil.example").status_code == 421
@@ -333,8 +333,8 @@ def test_a_page_that_points_its_name_here_is_refused() -> None:
         assert post(f"{url}/mcp", ping, **evil).status_code == 403
 
 
-def test_an_unreachable_upstream_over_http() -> None:
-    """P09: nobody listens there; the result says so."""
+def test_an_unreachable_upstream_is_an_error_result() -> None:
+    """P09: nothing listens at the port of the API."""
     with ships(tools=[CREW]) as (url, _, recorder):
         recorder.__exit__()
 
@@ -371,8 +371,8 @@ def child(file: Path, url: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_four_lines_in_three_out(file: Path) -> None:
-    """P24: one line for each request, nothing else, and the end of input is the end."""
+def test_stdio_writes_one_line_for_each_request(file: Path) -> None:
+    """P24: four lines in, three answers out; the end of input ends the server."""
     lines = [
         {
             "id": 1,
@@ -413,8 +413,8 @@ def test_four_lines_in_three_out(file: Path) -> None:
         assert process.wait(5) == 0
 
 
-def test_a_signal_ends_it(file: Path) -> None:
-    """SIGTERM ends a server that waits for input."""
+def test_sigterm_ends_a_server_over_stdio(file: Path) -> None:
+    """The server is waiting for input when the signal comes."""
     with child(file, "http://127.0.0.1:9") as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -427,7 +427,7 @@ def test_a_signal_ends_it(file: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_the_official_client_over_stdio(file: Path, mode: Any) -> None:
-    """A desktop agent starts the server, lists, calls, and is told of progress."""
+    """It starts the server as a child process, lists, calls, and gets progress."""
     told: list[Any] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -455,8 +455,8 @@ def test_the_official_client_over_stdio(file: Path, mode: Any) -> None:
     assert told == [(1, 2, "ship"), (2, 2, "note")]
 
 
-def test_the_docker_engine_over_stdio() -> None:
-    """The shipped file is served as it is: every tool, in the order of the document."""
+def test_the_shipped_docker_file_is_served_over_stdio() -> None:
+    """Every tool is listed, in the order of the document."""
 
     async def talk() -> list[str]:
         arguments = [

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import requests
 
-from end_to_end.test_serve import document, mcp, rest
 from support.browsing import Browser, browser
 from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
+from support.shop import document, mcp, rest
 
 ENTER, ESCAPE, TAB = "\ue007", "\ue00c", "\ue004"
 ROOT = Path(__file__).parents[2]

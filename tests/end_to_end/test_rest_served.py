@@ -42,7 +42,7 @@ RESOURCES = [
 
 @contextmanager
 def serving(upstream: str, **options: Any) -> Iterator[str]:
-    """Serve `RESOURCES` on a port of its own, and give the URL."""
+    """Serve `RESOURCES` at a free port; yield the URL."""
     capability = naftiko.load(document(RESOURCES), schema=None, base_uri=upstream)
     app = naftiko.asgi(capability, **{"timeout": 5.0, **options})
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -73,8 +73,8 @@ def _curl(*words: str) -> str:
 # --- what is asked ------------------------------------------------------------------
 
 
-def test_a_value_for_requests() -> None:
-    """R02: one call upstream, exact on the wire, and its mapped value."""
+def test_a_mapped_value_reaches_a_client() -> None:
+    """R02: one request is sent upstream, and its mapped value comes back."""
     with (
         Recorder(response('{"name": "Ada", "more": 1}', "201 Created")) as upstream,
         serving(upstream.url) as url,
@@ -92,8 +92,8 @@ def test_a_value_for_requests() -> None:
 
 
 @needs_curl
-def test_what_curl_sends() -> None:
-    """JSON, a form, and a form with a file, each as curl writes them."""
+def test_json_and_forms_of_curl_are_read() -> None:
+    """`curl` sends JSON, a form, and a form with a file."""
     with Recorder() as upstream, serving(upstream.url) as url:
         _curl(f"{url}/ships", "--json", '{"name": "a", "tons": 5}')
         assert json.loads(upstream.last.body) == {"name": "a", "tons": 5}
@@ -107,8 +107,8 @@ def test_what_curl_sends() -> None:
 
 
 @needs_curl
-def test_what_curl_shows() -> None:
-    """A problem, YAML, and the description of it all."""
+def test_curl_gets_problems_yaml_and_the_description() -> None:
+    """`curl` gets a problem document, YAML, and the OpenAPI description."""
     with Recorder(response('{"b": [1]}')) as upstream, serving(upstream.url) as url:
         problem = json.loads(_curl(f"{url}/nowhere"))
         assert problem["type"] == "urn:naftiko:problem:not-found"
@@ -120,8 +120,8 @@ def test_what_curl_shows() -> None:
         assert " 405 " in head
 
 
-def test_many_at_once() -> None:
-    """Two hundred callers get two hundred answers, each its own."""
+def test_two_hundred_concurrent_callers_get_their_own_answers() -> None:
+    """No caller gets the answer of another."""
 
     def echo(received: Received) -> bytes:
         return response(json.dumps({"name": received.target}))
@@ -151,8 +151,10 @@ def test_many_at_once() -> None:
     ],
     ids=["nothing", "truncated", "no HTTP", "5xx", "no JSON", "a loop"],
 )  # fmt: skip
-def test_an_upstream_that_fails(answer: bytes, status: int, kind: str) -> None:
-    """Each failure of the upstream API is a problem document of its own."""
+def test_a_failing_upstream_is_a_problem_document(
+    answer: bytes, status: int, kind: str
+) -> None:
+    """Each kind of failure has its own status and problem type."""
     with (
         Recorder(lambda received: answer or None) as upstream,
         serving(upstream.url) as url,
@@ -165,8 +167,8 @@ def test_an_upstream_that_fails(answer: bytes, status: int, kind: str) -> None:
         assert str(upstream.port) not in got.text
 
 
-def test_an_upstream_that_is_not_there() -> None:
-    """A refused connection is a 502 that says so."""
+def test_a_refused_upstream_connection_is_502() -> None:
+    """The problem says that there is no connection."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = f"http://127.0.0.1:{gone.getsockname()[1]}"
     with serving(address) as url:
@@ -176,8 +178,8 @@ def test_an_upstream_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize("target", ["/ships/1", "/proxy/a"])
-def test_an_upstream_that_is_silent(target: str) -> None:
-    """No response in time is a 504."""
+def test_a_silent_upstream_is_504(target: str) -> None:
+    """No response within the timeout is a problem of its own."""
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         serving(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.3) as url,
@@ -202,7 +204,7 @@ def test_hanging_up_ends_the_upstream_call(target: str) -> None:
 
 
 def test_large_bodies_are_refused() -> None:
-    """Over the limit nothing is sent upstream, in one piece or in chunks."""
+    """A body over the limit is not sent upstream, whole or chunked."""
     with Recorder() as upstream, serving(upstream.url, max_body_bytes=100) as url:
         for body in (b"x" * 101, iter([b"x" * 60, b"x" * 60])):
             got = requests.post(f"{url}/log", data=body, timeout=20)
@@ -212,8 +214,8 @@ def test_large_bodies_are_refused() -> None:
 # --- what is forwarded --------------------------------------------------------------
 
 
-def test_streams_go_both_ways() -> None:
-    """Megabytes go through in chunks, up and down, byte for byte."""
+def test_bodies_are_streamed_in_both_directions() -> None:
+    """Megabytes arrive byte for byte, up and down."""
     content = bytes(range(256)) * 20_000
 
     def echo(received: Received) -> bytes:
@@ -230,8 +232,8 @@ def test_streams_go_both_ways() -> None:
         assert upstream.last.headers["content-length"] == str(len(content))
 
 
-def test_only_what_is_trusted_goes_on() -> None:
-    """R10: on the wire, the request has the trusted header and nobody else's."""
+def test_only_trusted_headers_are_forwarded() -> None:
+    """R10: the request on the wire has the trusted header and no other of the caller."""
     with Recorder() as upstream, serving(upstream.url) as url:
         headers = {"X-Trace": "1", "X-Other": "2", "Cookie": "a=b"}
         requests.get(f"{url}/proxy/a", headers=headers, auth=("u", "p"), timeout=20)
@@ -243,7 +245,7 @@ def test_only_what_is_trusted_goes_on() -> None:
 
 
 def test_compressed_bodies_stay_compressed() -> None:
-    """What the upstream API packed is for the caller to unpack."""
+    """A compressed response is relayed with its `Content-Encoding`."""
     import gzip
 
     packed = gzip.compress(b"hello")
@@ -254,8 +256,8 @@ def test_compressed_bodies_stay_compressed() -> None:
         assert got.headers["Content-Length"] == str(len(packed))
 
 
-def test_a_response_that_breaks_off() -> None:
-    """Half a body is not passed off as a whole one."""
+def test_a_truncated_response_is_not_completed() -> None:
+    """The connection is closed, so the caller sees that the body is incomplete."""
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nabc"
     with (
         Recorder(half) as upstream,

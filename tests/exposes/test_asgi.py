@@ -39,7 +39,7 @@ def test_mounted_in_another_application() -> None:
     assert ask(outer, "GET", "/elsewhere").status == 404
 
 
-def test_it_follows_the_lifespan_of_a_server() -> None:
+def test_lifespan_of_the_server_is_followed() -> None:
     """Startup makes it ready, shutdown releases its connections."""
 
     async def scenario() -> list[str]:
@@ -69,7 +69,7 @@ def test_it_follows_the_lifespan_of_a_server() -> None:
     ]
 
 
-def test_a_start_that_fails_is_told() -> None:
+def test_failed_start_is_reported_to_the_server() -> None:
     """What an adapter cannot begin stops the server, with the reason."""
 
     async def scenario() -> list[Any]:
@@ -97,7 +97,7 @@ def test_a_start_that_fails_is_told() -> None:
     ]
 
 
-def test_it_starts_once() -> None:
+def test_adapter_starts_once() -> None:
     """Requests that come at the same time start it together."""
 
     async def scenario() -> None:
@@ -111,7 +111,7 @@ def test_it_starts_once() -> None:
     asyncio.run(scenario())
 
 
-def test_it_is_protected_as_the_document_says() -> None:
+def test_authentication_of_the_document_is_checked() -> None:
     """R12: the authentication of the adapter holds wherever it is mounted."""
     adapter = {"authentication": {"type": "bearer", "token": "{{NAFTIKO_TEST_IN}}"}}
     capability = naftiko.load(
@@ -128,7 +128,7 @@ def test_it_is_protected_as_the_document_says() -> None:
     assert ask(app, "GET", "/openapi.json").status == 401
 
 
-def test_who_may_ask_is_for_the_application_around_it() -> None:
+def test_host_and_origin_are_left_to_the_application_around() -> None:
     """Only MCP checks names and origins by itself, and is told those of its users."""
     page = {"Host": "shop.test", "Origin": "http://other.test"}
     app, _ = _app()
@@ -149,7 +149,7 @@ def test_who_may_ask_is_for_the_application_around_it() -> None:
         assert asyncio.run(asked_as("shop.test", allowed_hosts=names)) == 405
 
 
-def test_options_are_those_of_a_server() -> None:
+def test_options_apply() -> None:
     """Every attribute of `Options` is a keyword."""
     app, _ = _app(max_concurrency=0)
     assert ask(app, "GET", "/ships/1").status == 503
@@ -170,7 +170,9 @@ def test_options_are_those_of_a_server() -> None:
         ),
     ],
 )
-def test_which_adapter(exposes: Any, namespace: Any, words: str) -> None:
+def test_namespace_chooses_the_adapter(
+    exposes: Any, namespace: Any, words: str
+) -> None:
     """One that is not there, or not the only one, is refused with the names."""
     capability = naftiko.load(
         document([], capability={"exposes": exposes}), schema=None
@@ -217,7 +219,7 @@ def test_browsers_may_call_where_the_operator_says(cors: Any) -> None:
     assert "X-Request-Id" in got.headers["access-control-expose-headers"]
 
 
-def test_other_pages_may_not() -> None:
+def test_pages_of_other_origins_may_not_call() -> None:
     """A page of another origin is not granted anything."""
     app, _ = _app(cors=_ORIGIN)
     got = _preflight(app, "https://evil.test")
@@ -248,7 +250,9 @@ def test_a_page_can_read_that_it_is_refused() -> None:
         ([{"path": "/{path}", "forward": {"targetNamespace": "api"}}], "PUT", "/docs"),
     ],
 )
-def test_only_the_page_is_open(resources: Any, method: str, target: str) -> None:
+def test_explorer_page_alone_needs_no_credentials(
+    resources: Any, method: str, target: str
+) -> None:
     """What a document serves at the path of the page needs its authentication."""
     adapter = {"authentication": {"type": "bearer", "token": "t"}}
     upstream = AsyncStub()
@@ -260,7 +264,7 @@ def test_only_the_page_is_open(resources: Any, method: str, target: str) -> None
     assert len(upstream.sent) == 1
 
 
-def test_the_page_is_open() -> None:
+def test_explorer_page_needs_no_credentials() -> None:
     """The page itself needs nothing, in any encoding of its path and below a mount."""
     adapter = {"authentication": {"type": "bearer", "token": "t"}}
     app = naftiko.asgi(_load(adapter=adapter), transport=AsyncStub())

@@ -13,6 +13,7 @@ import pytest
 import naftiko
 from functions.test_compiler import capability
 from naftiko.exposes.engine import Engine
+from naftiko.exposes.http.callers import Caller
 from naftiko.functions.plan import checked_arguments
 from naftiko.transport.messages import Request, Response
 from support.asgi_client import AsyncStub
@@ -60,7 +61,7 @@ def given(value: Any, status: int = 200) -> Response:
 
 
 @pytest.mark.parametrize("case", cases("functions/cases/runs"))
-def test_the_same_as_a_capability_gives(case: Any) -> None:
+def test_engine_gives_the_same_as_a_capability(case: Any) -> None:
     """Every case of `test_functions.py` gives the same value and the same requests."""
     loaded, sent = capability(case["tool"], case.get("answers", {}))
     sync: Any = loaded._transport.get()
@@ -132,7 +133,7 @@ def test_stages_follow_each_other() -> None:
     async def progress(done: int, total: int, steps: str) -> None:
         told.append((done, total, steps))
 
-    running({"steps": steps}, answer, progress=progress)
+    running({"steps": steps}, answer, caller=Caller(progress=progress))
     assert asked == ["/users", "answered", "/search?q=1", "answered"]
     assert told == [(1, 2, "a"), (2, 2, "b")]
 
@@ -208,7 +209,7 @@ def test_a_cancelled_call_ends_the_run() -> None:
         running(THREE, answer)
 
 
-def test_a_mistake_of_ours_is_not_swallowed() -> None:
+def test_unexpected_exception_is_not_swallowed() -> None:
     """An exception that is no `CallError` comes out as it is."""
 
     def answer(request: Request) -> Response:
@@ -226,7 +227,8 @@ def test_headers_of_the_trace_stand_behind_those_of_the_document() -> None:
         seen.append((request.headers["traceparent"], request.headers["accept"]))
         return given({})
 
-    running(THREE, answer, headers={"traceparent": "00-1-2-01", "Accept": "mine/x"})
+    trace = {"traceparent": "00-1-2-01", "Accept": "mine/x"}
+    running(THREE, answer, caller=Caller(trace=trace))
     assert seen == [("00-1-2-01", "application/json, */*;q=0.5")] * 3
 
 
@@ -242,7 +244,7 @@ def test_variables_of_one_caller() -> None:
 
     async def main() -> None:
         await asyncio.gather(
-            *(engine.run(plan, {}, variables={"TOKEN": f"t{n}"}) for n in range(5))
+            *(engine.run(plan, {}, Caller({"TOKEN": f"t{n}"})) for n in range(5))
         )
         with pytest.raises(naftiko.UnboundVariable):
             await engine.run(plan, {})
@@ -251,7 +253,7 @@ def test_variables_of_one_caller() -> None:
     assert sorted(r.url[-2:] for r in stub.requests) == ["t0", "t1", "t2", "t3", "t4"]
 
 
-def test_what_takes_long_is_done_in_a_thread(tmp_path: Any) -> None:
+def test_script_runs_in_a_thread(tmp_path: Any) -> None:
     """A script does not hold up the loop; other runs go on meanwhile."""
     script = "let n = 0; for (let i = 0; i < 30000; i++) { n += i } result = n"
     (tmp_path / "long.js").write_text(script)
@@ -282,7 +284,7 @@ def test_what_takes_long_is_done_in_a_thread(tmp_path: Any) -> None:
     assert threading.active_count() <= threads + 1
 
 
-def test_what_cannot_run_says_so_at_once() -> None:
+def test_function_that_cannot_run_sends_nothing() -> None:
     """A function whose call is declared nowhere asks nothing of anybody."""
     with pytest.raises(naftiko.UnresolvedCall):
         running({"call": "api.nothing"}, lambda _: given({}))
@@ -303,7 +305,7 @@ def test_close_closes_the_transport() -> None:
     assert closed == [True]
 
 
-def test_a_response_that_never_ends() -> None:
+def test_endless_response_is_given_up_after_ten_timeouts() -> None:
     """Something may come all the time: a call ends after ten timeouts all the same."""
 
     async def trickle(request: Request) -> Any:

@@ -78,7 +78,7 @@ def test_paths_that_are_refused(folder: Folder, path: str) -> None:
     assert len(str(caught.value)) < 200
 
 
-def test_what_is_missing(folder: Folder) -> None:
+def test_missing_file_is_told_from_a_refused_one(folder: Folder) -> None:
     """A file that is not there is told from one that must not be read."""
     with pytest.raises(FileMissing, match=r"there is no file 'c\.txt'"):
         folder.read("c.txt")
@@ -118,7 +118,7 @@ def test_links_do_not_lead_to_what_is_hidden(folder: Folder) -> None:
             folder.read(path)
 
 
-def test_what_is_swapped_while_it_is_read(folder: Folder) -> None:
+def test_file_that_is_replaced_by_a_link_is_refused(folder: Folder) -> None:
     """A file or folder that becomes a link after it was looked at is not followed."""
     secret = folder.root.parent / "out.txt"
     elsewhere = folder.root.parent / "elsewhere"
@@ -158,7 +158,7 @@ def test_the_folder_itself_may_be_a_link(folder: Folder) -> None:
     assert [path for path, _ in Folder(link).files()] == ["a.txt", "sub/b.txt"]
 
 
-def test_only_regular_files(folder: Folder) -> None:
+def test_files_that_are_not_regular_are_refused(folder: Folder) -> None:
     """A pipe would never end."""
     os.mkfifo(folder.root / "pipe")
     assert "pipe" not in dict(folder.files())
@@ -233,7 +233,7 @@ def test_media_types(name: str, kind: str) -> None:
     assert media_type(name) == kind
 
 
-def test_what_is_text() -> None:
+def test_bytes_are_text_if_they_are_utf8() -> None:
     """UTF-8 without zeros is text; a byte order mark is no part of it."""
     assert as_text("é".encode()) == "é"
     assert as_text(b"\xef\xbb\xbfx") == "x"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import validate
 
 import naftiko
-from naftiko.functions.output_schema import describe
+from naftiko.functions.output_schema import tool_output, value_schema
 from naftiko.functions.plan import Plan
 
 values = st.recursive(
@@ -98,7 +98,7 @@ def plan_of(declared: Any) -> Plan:
 def test_structured_content_matches_its_schema(declared: Any, body: Any) -> None:
     """The promise of the list holds for every answer, and for one that is missing."""
     plan = plan_of(declared)
-    described = describe(plan)
+    described = tool_output(plan)
     if described is None:
         return
     assert described.schema["type"] == "object"
@@ -135,19 +135,73 @@ def test_structured_content_matches_its_schema(declared: Any, body: Any) -> None
 def test_values_are_brought_to_the_declared_type(
     kind: str, value: Any, fixed: Any
 ) -> None:
-    """What says the same in another type is kept; what does not is null."""
-    described = describe(plan_of([{"type": kind, "mapping": "$.a"}]))
+    """A value that says the same in another type is converted; any other is null."""
+    described = tool_output(plan_of([{"type": kind, "mapping": "$.a"}]))
     assert described is not None
     found = described.conform(value)["result"]
     assert found == fixed
     assert type(found) is type(fixed)
 
 
-def test_more_than_was_described_is_kept() -> None:
+def test_members_beyond_the_schema_are_kept() -> None:
     """An object may hold members that the schema does not name."""
-    described = describe(
+    described = tool_output(
         plan_of([{"type": "object", "properties": {"a": {"type": "string"}}}])
     )
     assert described is not None
     assert described.conform({"a": 1, "b": 2}) == {"a": "1", "b": 2}
     assert described.conform([1]) == {"a": None, "result": [1]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "schema", "may_be_response"),
+    [
+        pytest.param([], {}, True, id="no outputs"),
+        pytest.param([{"type": "object", "mapping": "$."}], {}, False, id="identity"),
+        pytest.param([{"type": "string", "const": "x"}], {"type": ["string", "null"]}, True, id="constant"),
+        pytest.param([{"type": "integer", "mapping": "$.n"}], {"type": ["integer", "null"]}, True, id="scalar"),
+        pytest.param([{"type": "array", "mapping": "$.l"}], {}, True, id="bare array"),
+        pytest.param(
+            [{"type": "array", "mapping": "$.l", "items": {"type": "number", "mapping": "$.n"}}],
+            {"type": ["array", "null"], "items": {"type": ["number", "null"]}},
+            True,
+            id="array of mapped items",
+        ),
+        pytest.param(
+            [{"type": "object", "properties": {"n": {"type": "number", "mapping": "$.n"}}}],
+            {"type": "object", "properties": {"n": {"type": ["number", "null"]}}},
+            False,
+            id="properties",
+        ),
+        pytest.param(
+            [{"name": "a", "type": "string", "mapping": "$.a"}, {"name": "b", "mapping": "$.b"}],
+            {"type": "object", "properties": {"a": {"type": ["string", "null"]}, "b": {}}},
+            False,
+            id="named outputs",
+        ),
+        pytest.param(
+            [{"type": "string", "mapping": "$.a"}, {"type": "number", "mapping": "$.b"}],
+            {},
+            True,
+            id="first of several",
+        ),
+    ],
+)  # fmt: skip
+def test_openapi_schema_of_a_value(
+    declared: Any, schema: Any, may_be_response: bool
+) -> None:
+    """The schema of a REST response is that of the value, and says when it is sure."""
+    assert value_schema(plan_of(declared)) == (schema, may_be_response)
+
+
+@given(outputs)
+def test_tools_and_rest_operations_have_one_schema(declared: Any) -> None:
+    """MCP and OpenAPI describe a value alike; MCP wraps one that is no object."""
+    plan = plan_of(declared)
+    value, tool = value_schema(plan).schema, tool_output(plan)
+    if tool is None:
+        assert "type" not in value
+    elif value["type"] == "object":
+        assert tool.schema == value
+    else:
+        assert tool.schema["properties"] == {"result": value}

@@ -1,6 +1,6 @@
-"""Exposed outputs: each case in `tests/functions/cases/shapes/` is outputs, a body and a value.
+"""Outputs of functions: a case in `cases/shapes/` is outputs, a body and a value.
 
-Run one with `pytest tests/test_shapes.py -k "part of its name"`.
+Run one with `pytest tests/functions/test_shapes.py -k "part of its name"`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naftiko.errors import OutputError
-from naftiko.functions.shapes import compile_mock, compile_shape, convert
+from naftiko.functions.shapes import compile_shape, static_value
 from support.casefiles import cases
 
 _JSON = st.recursive(
@@ -26,7 +26,7 @@ _JSON = st.recursive(
 
 
 @pytest.mark.parametrize("case", cases("functions/cases/shapes", "mapped", "identity"))
-def test_value(case: Any) -> None:
+def test_body_becomes_the_value(case: Any) -> None:
     """A body becomes the value that the outputs describe."""
     shape = compile_shape(case["outputs"])
     value = shape.apply(case["body"])
@@ -39,17 +39,9 @@ def test_value(case: Any) -> None:
         assert case["value"] == case["body"]
 
 
-@pytest.mark.parametrize("case", cases("functions/cases/shapes", "mock"))
-def test_mock(case: Any) -> None:
-    """A unit without a call answers its static outputs."""
-    arguments = case.get("given", {})
-    built = compile_mock(case["mock"]).build(lambda ref: arguments.get(ref.name, ""))
-    assert built == case["value"]
-
-
 @given(_JSON, _JSON)
-def test_any_outputs_with_any_body(outputs: Any, body: Any) -> None:
-    """Whatever stands in the document, shaping gives a value or names a path."""
+def test_any_outputs_shape_any_body(outputs: Any, body: Any) -> None:
+    """Any outputs of any document give a value, or refuse a path by name."""
     try:
         shape = compile_shape(outputs)
     except OutputError:
@@ -70,8 +62,17 @@ def test_any_outputs_with_any_body(outputs: Any, body: Any) -> None:
         ("[" * 100_000, "array", "[" * 100_000),
         (True, "string", "true"),
         (" 12 ", "integer", 12),
+        (None, "string", None),
+        ("5", "date", "5"),
     ],
 )
-def test_what_cannot_be_converted_stays(text: Any, kind: str, value: Any) -> None:
+def test_static_value_of_another_type_stays(text: Any, kind: str, value: Any) -> None:
     """A static value that is none of its declared type is left as it is."""
-    assert convert(text, kind) == value
+    assert static_value(text, kind) == value
+
+
+@pytest.mark.parametrize("limit", ["abc", "-1", True, None, "1.5", [2]])
+def test_odd_max_length_is_ignored(limit: Any) -> None:
+    """Only a whole number cuts a text."""
+    outputs = [{"type": "string", "mapping": "$.a", "maxLength": limit}]
+    assert compile_shape(outputs).apply({"a": "abcdef"}) == "abcdef"

@@ -1,6 +1,6 @@
-"""What a path finds; the cases are in `tests/jsonpath/cases/`.
+"""Paths and the values that they find; the cases are in `tests/jsonpath/cases/`.
 
-`pytest tests/test_outputs.py -k "the root with blanks"` runs a single case;
+`pytest tests/jsonpath/test_compiling.py -k "the root with blanks"` runs a single case;
 `tests/properties/test_jsonpath.py` compares with the JSONPath library.
 """
 
@@ -23,7 +23,7 @@ from support.casefiles import cases
 @pytest.mark.parametrize(
     "case", cases("jsonpath/cases", "plain", "lists", "filters", "functions")
 )
-def test_paths(case: dict[str, Any]) -> None:
+def test_path_finds_a_value(case: dict[str, Any]) -> None:
     """A path gives what its case says, each time that it is applied."""
     path = compile_path(case["path"])
     for _ in range(2):
@@ -33,8 +33,8 @@ def test_paths(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", cases("jsonpath/cases", "faults"))
-def test_faults(case: dict[str, Any]) -> None:
-    """What is no path is refused, with a caret under the fault."""
+def test_malformed_path_is_refused(case: dict[str, Any]) -> None:
+    """The error for a malformed path has a caret under the fault."""
     with pytest.raises(OutputError) as caught:
         compile_path(case["path"])(case.get("given"))
     error = caught.value
@@ -47,8 +47,8 @@ def test_faults(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", cases("jsonpath/cases", "faults"))
-def test_faults_are_no_plain_paths(case: dict[str, Any]) -> None:
-    """What asks about a path that is none gets a no, not an error."""
+def test_malformed_path_is_not_plain(case: dict[str, Any]) -> None:
+    """A question about a malformed path is answered with no, not with an error."""
     assert not is_root(case["path"])
     assert not needs_length(case["path"])
     if "given" not in case:
@@ -65,7 +65,7 @@ def test_a_long_path_is_shown_around_its_fault() -> None:
     assert len(caught.value.message) < 200
 
 
-def test_what_is_plain() -> None:
+def test_plain_paths_need_no_library() -> None:
     """Members, indexes, wildcards and functions need no library."""
     for path in ("$", "$.", "$.a.b", "$.a[0]", "$[*].x", "$.a.length", "$.a.sum()"):
         assert is_plain(path)
@@ -79,14 +79,14 @@ def test_what_is_plain() -> None:
     assert [p for p in ("$.length", "$.a.length", "$.length.a", "$", None) if needs_length(p)] == ["$.length", "$.a.length"]  # fmt: skip
 
 
-def test_extract() -> None:
+def test_extract_gives_each_output_its_own_path() -> None:
     """Every output has its own path; names keep their order."""
     outputs = [("b", compile_path("$.x")), ("a", compile_path("$.y"))]
     assert list(extract(outputs, {"x": 1}).items()) == [("b", 1), ("a", None)]
 
 
 def test_values_are_not_copied() -> None:
-    """What is found is the very object, so large results cost nothing."""
+    """A path gives the very object that it finds, so large results cost nothing."""
     data = {"a": {"b": [object()]}}
     assert compile_path("$")(data) is data
     assert compile_path("$.a.b")(data) is data["a"]["b"]
@@ -111,3 +111,22 @@ def test_paths_are_shared_between_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(path, [data] * 100))
     assert results == [list(range(50))] * 100
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("$", {"user details": {"contact email": "a@x"}}),
+        ("$.", {"user details": {"contact email": "a@x"}}),
+        ("", None),
+        (None, None),
+        ("$.missing", None),
+        ("$['user details']['contact email']", "a@x"),
+        ("$.user details.contact email", "a@x"),
+    ],
+)
+def test_root_empty_path_and_names_with_blanks(path: str | None, found: Any) -> None:
+    """M15, M16: the root, nothing, and names with blanks in either form."""
+    compiled = compile_path(path)
+    assert compiled({"user details": {"contact email": "a@x"}}) == found
+    assert compiled(None) is None

@@ -1,4 +1,4 @@
-"""Our paths find what `jsonpath-ng` finds, in any data.
+"""Paths that we walk find the same as `jsonpath-ng` does, in any data.
 
 The library is given every name in quotes, and wildcards only where a list or an object
 stands: it takes a lone value for a list of one, which the specification does not.
@@ -83,7 +83,9 @@ def _found(theirs: str, data: Any) -> list[Any]:
 
 
 @given(paths=_steps(), data=DATA)
-def test_plain_paths(paths: tuple[str, str], data: dict[str, Any]) -> None:
+def test_plain_path_finds_what_the_library_finds(
+    paths: tuple[str, str], data: dict[str, Any]
+) -> None:
     """Members, indexes and wildcards, which we walk ourselves."""
     ours, theirs = paths
     assert is_plain(ours)
@@ -130,7 +132,7 @@ def test_paths_that_the_library_begins(
 
 
 @given(name=st.sampled_from([*OBJECTS, *LISTS, *SCALARS]), data=DATA)
-def test_everywhere_below(name: str, data: dict[str, Any]) -> None:
+def test_descendants(name: str, data: dict[str, Any]) -> None:
     """`$..name`, in the order of the library."""
     assert compile_path(f"$..['{name}']")(data) == _found(f"$..['{name}']", data)
 
@@ -146,7 +148,7 @@ def test_the_root_is_the_value_itself(data: Any) -> None:
     data=st.recursive(SCALAR, lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from("ab"), inner)),
     names=st.lists(st.sampled_from("ab"), max_size=3),
 )  # fmt: skip
-def test_length(data: Any, names: list[str]) -> None:
+def test_length_of_a_list(data: Any, names: list[str]) -> None:
     """`.length` is a member of that name, or else the number of items of a list."""
     before = compile_path(".".join(["$", *names]))(data)
     found = compile_path(".".join(["$", *names, "length"]))(data)
@@ -158,7 +160,7 @@ def test_length(data: Any, names: list[str]) -> None:
     blank=st.sampled_from(["", " ", "  "]),
     value=SCALAR,
 )  # fmt: skip
-def test_any_name(name: str, blank: str, value: Any) -> None:
+def test_name_in_dot_form(name: str, blank: str, value: Any) -> None:
     """A name in dot form may hold nearly everything; blanks around it do not count."""
     inner = f"{name}{blank}{name}"
     data = {inner: {name: value}}
@@ -168,7 +170,7 @@ def test_any_name(name: str, blank: str, value: Any) -> None:
 
 
 @given(name=st.text(max_size=12), value=SCALAR)
-def test_any_quoted_name(name: str, value: Any) -> None:
+def test_name_in_quotes(name: str, value: Any) -> None:
     """A quoted name may hold everything, with the escapes of JSON."""
     import json
 

@@ -95,6 +95,15 @@ CONSUMES: dict[str, Any] = {
         },
     ],
 }
+#: A tool, a resource and a prompt of an adapter.
+CREW = {"name": "crew", "description": "The crew.", "call": "api.crew"}
+SHIP = {
+    "name": "ship",
+    "uri": "ships://{id}",
+    "description": "A ship.",
+    "call": "api.get",
+}
+PROMPT = {"name": "plan", "template": [{"role": "user", "content": "Plan."}]}
 BINDS = [{"namespace": "env", "keys": {"API_KEY": "NAFTIKO_TEST_API_KEY"}}]
 
 
@@ -124,6 +133,29 @@ def mcp_app(
     """Return an adapter and what stands for its upstream API; see `document`."""
     upstream = AsyncStub(answer)
     return McpApp(*parts(document(**adapter), upstream), options), upstream
+
+
+def reload(app: McpApp, **adapter: Any) -> None:
+    """Serve another version of the document that `document` makes."""
+    app.replace(app.prepare(*parts(document(**adapter), AsyncStub())))
+
+
+def hello(app: McpApp, revision: str) -> Any:
+    """Return the result of `initialize` for a client that asks for a revision."""
+
+    async def run() -> Any:
+        spoken = revision if revision in HANDSHAKES else HANDSHAKES[-1]
+        async with wire(app, spoken) as connection:
+            return await connection.result(
+                "initialize",
+                {
+                    "protocolVersion": revision,
+                    "capabilities": {},
+                    "clientInfo": {"name": "again", "version": "1"},
+                },
+            )
+
+    return asyncio.run(run())
 
 
 def answering(answers: Any) -> Any:

@@ -21,6 +21,10 @@ SHARED = Path(os.environ.get("NAFTIKO_CORPUS") or ROOT.parent / "shared")
 CORPUS = SHARED / "corpus" / "open"
 PUBLISHED = SHARED / "spec" / "schemas"
 
+#: Every twelfth file in a quick run, all of them in a thorough one.
+each_or_all = pytest.mark.parametrize(
+    "step", [12, pytest.param(1, marks=pytest.mark.slow)]
+)
 needs_corpus = pytest.mark.skipif(
     not CORPUS.is_dir(), reason=f"NAFTIKO_CORPUS: there is no {CORPUS}"
 )

@@ -1,4 +1,12 @@
-"""`naftiko list` and `naftiko describe`: what a capability offers."""
+"""`naftiko list` and `naftiko describe`: the operations of a capability.
+
+    naftiko list shop.yaml
+        → shop.get-book  GET  /books/{isbn}  Show one book.
+    naftiko describe shop.yaml shop.get-book
+        → its arguments, body, authentication and result
+
+Neither sends anything.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +43,20 @@ def run_list(arguments: Namespace) -> int:
     for line in columns(rows, width()):
         print(line)
     if not chosen:
-        what = f"holds '{arguments.search}'" if arguments.search else "is declared"
-        note(f"no operation {what}")
+        note(
+            f"no operation matches '{clean(arguments.search)}'"
+            if arguments.search
+            else "no operation is declared"
+        )
     return 0
 
 
 def _note_losses(capability: Capability, file: str) -> None:
-    """Say that something of the document is not listed, or refuses to run."""
+    """Note how many operations are not listed, and how many cannot be called."""
     lost = [p for p in capability.problems if p.code == rules.INCOMPLETE_DROPPED.code]
     unusable = [op for op in capability if op.problems]
-    counts = (("incomplete and left out", lost), ("not callable", unusable))
-    parts = [f"{len(found)} {what}" for what, found in counts if found]
+    counts = ((len(lost), "incomplete and left out"), (len(unusable), "not callable"))
+    parts = [f"{count} {nature}" for count, nature in counts if count]
     if parts:
         note(f"{', '.join(parts)}: see `naftiko validate {clean(file)}`")
 
@@ -80,19 +91,34 @@ def _as_dict(operation: Operation) -> dict[str, Any]:
 
 
 def _describe(operation: Operation) -> list[str]:
-    def strong(text: str) -> str:
-        return paint(text, "strong", sys.stdout)
-
     nature = "safe" if operation.is_safe else "changes something"
     if operation.is_idempotent and not operation.is_safe:
         nature += ", can be repeated"
+    outputs = [[f"  {o.name}", o.type, o.value] for o in operation.output_parameters]
     lines = [
-        strong(operation.ref),
+        paint(operation.ref, "strong", sys.stdout),
         f"  {operation.method} {operation.base_uri}{operation.path}  ({nature})",
+        *_wrapped(operation.description),
+        *_section("arguments", _arguments(operation) or ["  none"]),
+        *_section("body", [f"  {operation.body or 'none'}"]),
+        *_section("authentication", [f"  {operation.auth or 'none'}"]),
+        *_section(
+            f"result ({operation.output_raw_format})",
+            list(columns(outputs, width())) or ["  the whole body"],
+        ),
     ]
-    if operation.description:
-        lines += _wrapped(operation.description)
-    lines += ["", strong("arguments")]
+    if operation.problems:
+        reasons = [clean(str(problem)) for problem in operation.problems]
+        indented = [f"  {reason}".replace("\n", "\n  ") for reason in reasons]
+        lines += _section("cannot be called", indented)
+    return lines
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return ["", paint(title, "strong", sys.stdout), *lines]
+
+
+def _arguments(operation: Operation) -> list[str]:
     rows = [
         [
             f"  {p.name}",
@@ -103,24 +129,14 @@ def _describe(operation: Operation) -> list[str]:
         ]
         for p in operation.parameters
     ]
-    lines += list(columns(rows, width())) or ["  none"]
-    lines += ["", strong("body"), f"  {operation.body or 'none'}"]
-    lines += ["", strong("authentication"), f"  {operation.auth or 'none'}"]
-    lines += ["", strong(f"result ({operation.output_raw_format})")]
-    outputs = [[f"  {o.name}", o.type, o.value] for o in operation.output_parameters]
-    lines += list(columns(outputs, width())) or ["  the whole body"]
-    if operation.problems:
-        lines += ["", strong("cannot be called")]
-        lines += [
-            f"  {clean(str(problem))}".replace("\n", "\n  ")
-            for problem in operation.problems
-        ]
-    return lines
+    return list(columns(rows, width()))
 
 
 def _wrapped(text: str) -> list[str]:
-    """Return a text as lines as wide as the terminal; one line elsewhere."""
+    """Return a text as lines that fit the terminal; as one line elsewhere."""
     text = " ".join(clean(text).split())
+    if not text:
+        return []
     limit = width()
     if limit is None:
         return [f"  {text}"]

@@ -1,4 +1,9 @@
-"""`naftiko call`: words of a command line → one call → a result in a terminal."""
+"""`naftiko call`: words of a command line → one call → a result in a terminal.
+
+    naftiko call shop.yaml shop.get-book isbn=1 → GET …/books/1 → {"title": …}
+
+With `--dry-run` and `--curl` the request is shown and not sent.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +16,7 @@ from naftiko.cli.progress import Progress
 from naftiko.cli.tables import csv_text, json_text, table_text
 from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
 from naftiko.document.writing import write_yaml
-from naftiko.errors import (
-    ArgumentError,
-    CallError,
-    OutputError,
-    StatusError,
-)
+from naftiko.errors import CallError, OutputError, StatusError
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from naftiko.transport.messages import Request, Response
     from naftiko.transport.streams import StreamedResponse
 
+_RAW_HINT = "--raw prints the body without decoding it"
 _RESULT_OPTIONS = ("--select", "--output", "--output raw")
 
 
@@ -47,7 +48,7 @@ def run_call(arguments: Namespace) -> int:
             if arguments.save is not None:
                 _save(capability, arguments, given)
             elif arguments.stream or is_raw:
-                # What came is shown whether or not it is what the document says.
+                # The body is not decoded: it need not be what the document says.
                 with capability.stream(arguments.ref, given) as stream:
                     _show_stream(stream, arguments)
             else:
@@ -56,19 +57,19 @@ def run_call(arguments: Namespace) -> int:
                     _show_head(exchange.response)
                 _show_result(exchange, select, arguments)
         except StatusError as error:
-            # What failed is worth a look, for those who asked to see what came.
+            # Headers and body of an error help whoever asked to see them.
             if arguments.include:
                 _show_head(error.response)
             if is_raw:
                 _write(error.response.body)
             raise
         except OutputError as error:
-            error.hint = f"{error.hint}; --raw prints what came".removeprefix("; ")
+            error.hint = "; ".join(filter(None, [error.hint, _RAW_HINT]))
             raise
     return 0
 
 
-#: Option → those that would do nothing, or something else, beside it.
+#: Option → the options that have no effect, or another one, beside it.
 _EXCLUDED = {
     "--dry-run": (
         "--curl", "--stream", "-O", "--raw", "--include", "--select", "--output raw",
@@ -99,7 +100,7 @@ def _check_options(arguments: Namespace) -> None:
         for other in others:
             if given.get(option) and given.get(other):
                 raise UsageError(
-                    f"{option} and {other} exclude each other",
+                    f"{option} and {other} are mutually exclusive",
                     hint="leave one of them out",
                 )
 
@@ -108,25 +109,18 @@ def _check_options(arguments: Namespace) -> None:
 
 
 def _view(loaded: Capability, arguments: Namespace) -> Capability:
-    """Return the capability with what the options say about every request."""
+    """Return the capability with the base URIs, headers and timeout of the options."""
     namespaces = list(dict.fromkeys(operation.namespace for operation in loaded))
     named = headers(arguments.header)
     uris = base_uris(arguments.base_uri, namespaces)
     auth: Any = None
     if any(name.lower() == "authorization" for name in named):
-        # The caller signs in: what the document would write there is not asked for.
+        # This header takes the place of the authentication that the document declares.
         others = {op.namespace for op in loaded if op.auth in ("", "apikey")}
         auth = dict.fromkeys(set(namespaces) - others, _signed_by_hand)
-    try:
-        return loaded.using(
-            base_uri=uris,
-            headers=named,
-            timeout=arguments.timeout,
-            auth=auth,
-        )
-    except ArgumentError as error:
-        text = error.message.removeprefix("base_uri: ")
-        raise UsageError(f"--base-uri: {text}", hint=error.hint) from None
+    return loaded.using(
+        base_uri=uris or None, headers=named, timeout=arguments.timeout, auth=auth
+    )
 
 
 def _signed_by_hand(request: Any) -> Any:
@@ -159,7 +153,10 @@ def _selector(path: str | None) -> Callable[[Any], Any] | None:
 
     try:
         if not path.strip():
-            raise OutputError("a path is missing", hint="write one such as '$.items'")
+            raise OutputError(
+                "expected a JSONPath, got an empty text",
+                hint="write one such as '$.items'",
+            )
         return compile_path(text_of(path, "--select"))
     except OutputError as error:
         raise UsageError(f"--select: {error.message}", hint=error.hint) from None
@@ -198,14 +195,14 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
 
 
 def _write(data: bytes) -> None:
-    """Write bytes to the output.
+    """Write bytes to standard output.
 
     Raises:
-        CallError: They are no text, and the output is a terminal.
+        CallError: The bytes are binary, and the output is a terminal.
     """
     if b"\0" in data[:1024] and sys.stdout.isatty():
         raise CallError(
-            "the response is bytes that are no text",
+            "the response body is binary, and the output is a terminal",
             hint="save it with -O FILE, or redirect the output",
         )
     sys.stdout.flush()
@@ -223,7 +220,7 @@ def _show_stream(stream: StreamedResponse, arguments: Namespace) -> None:
             last = chunk[-1:] or last
     except CallError:
         if last != b"\n" and sys.stdout.isatty():
-            print(flush=True)  # the message begins a line of its own
+            print(flush=True)  # so that the error message begins a new line
         raise
 
 
@@ -231,7 +228,7 @@ def _show_stream(stream: StreamedResponse, arguments: Namespace) -> None:
 
 
 def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -> None:
-    """Write the body to a file, which is there only when it is whole."""
+    """Write the body to a file, atomically."""
     from naftiko.cli.saving import opened
 
     with (
@@ -241,7 +238,7 @@ def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -
         if arguments.include:
             _show_head(stream)
         length = stream.headers.get("Content-Length", "")
-        # What is counted is decompressed; the length is not.
+        # The length counts compressed bytes, the progress decompressed ones.
         is_known = length.isdigit() and "Content-Encoding" not in stream.headers
         progress = Progress(int(length) if is_known else 0, "bytes")
         try:

@@ -1,8 +1,10 @@
-"""`naftiko completion`: scripts for shells, and the words that they ask for.
+"""`naftiko completion`: scripts for shells, and the words that the scripts ask for.
 
-A script hands the line up to the cursor to `naftiko __complete SHELL`, which prints
-what can stand there, one to a line; `:files` leaves it to the shell to name files, and
-nothing means that nothing can.
+    naftiko __complete bash "naftiko val" → validate
+
+A script gives the line up to the cursor to `naftiko __complete SHELL`, which prints the
+words that can stand at the cursor, one to a line. `:files` tells the shell to complete
+file names; no line means that there is nothing to complete.
 """
 
 from __future__ import annotations
@@ -86,38 +88,38 @@ def run_completion(arguments: Namespace) -> int:
 
 
 def answer(words: list[str]) -> str:
-    """Return what a script of ours gets, as lines.
+    """Return the lines that a completion script gets.
 
     Args:
-        words: The shell, and then for bash the line up to the cursor and the
-            characters that end words; for zsh the words of the line without their
-            quotes; for fish the same, but the last as it stands, behind a `--`.
+        words: The shell, and its line. From bash: the line up to the cursor, and the
+            characters that end words. From zsh: the words without their quotes. From
+            fish: the same, but `--` and the last word with its quotes at the end.
     """
     shell, *rest = words or [""]
+    candidates: list[str] = []
     if shell == "bash" and len(rest) == 2:
-        found = _for_bash(*rest)
+        candidates = _for_bash(*rest)
     elif shell == "zsh":
-        found = complete(rest)
+        candidates = complete(rest)
     elif shell == "fish" and rest[-2:-1] == ["--"]:
         last = _split(rest[-1] or "''")[-1].text
-        found = complete([*rest[:-2], last])
-    else:
-        found = []
-    return "".join(f"{word}\n" for word in found if "\n" not in word)
+        candidates = complete([*rest[:-2], last])
+    return "".join(f"{word}\n" for word in candidates if "\n" not in word)
 
 
-# --- what can stand there ---------------------------------------------------------
+# --- candidates -------------------------------------------------------------------
 
 
 def complete(words: list[str]) -> list[str]:
-    """Return what can stand for the last word, or `:files`."""
+    """Return the words that the last word can become: `["va"]` → `["validate"]`."""
     *before, last = words or [""]
-    found = _candidates(before, last)
-    return [word for word in found if word.startswith(last) or word == FILES]
+    candidates = _candidates(before, last)
+    return [word for word in candidates if word.startswith(last) or word == FILES]
 
 
 def _candidates(before: list[str], last: str) -> list[str]:
-    from naftiko.cli.parser import COMMANDS, build_parser, command_parsers, options_of
+    from naftiko.cli.options import COMMANDS
+    from naftiko.cli.parser import build_parser, command_parsers, options_of
 
     if not before:
         return [*COMMANDS, "--help", "--version"]
@@ -131,14 +133,14 @@ def _candidates(before: list[str], last: str) -> list[str]:
     if last.startswith("-") and not is_ended:
         name, sign, value = last.partition("=")
         if sign:
-            found = _values(options[name], value) if name in options else []
-            return [f"{name}={word}" for word in found if word != FILES]
+            values = _values(options[name], value) if name in options else []
+            return [f"{name}={word}" for word in values if word != FILES]
         return list(dict.fromkeys(a.option_strings[-1] for a in options.values()))
     if command in ("validate", "serve"):
         return [FILES]
     if command in ("list", "describe", "call"):
-        found = _from_file(command, given, last) if given else [FILES]
-        return found if is_ended else [w for w in found if not w.startswith("-")]
+        names = _from_file(command, given, last) if given else [FILES]
+        return names if is_ended else [w for w in names if not w.startswith("-")]
     if command == "completion" and not given:
         return list(_SCRIPTS)
     if command == "schema" and not given:
@@ -151,7 +153,7 @@ def _candidates(before: list[str], last: str) -> list[str]:
 def _given(
     words: list[str], options: dict[str, Action]
 ) -> tuple[list[str], Action | None, bool]:
-    """Return the arguments, the option that waits for a value, and if `--` stood."""
+    """Return the arguments, the option that still needs a value, and if `--` came."""
     arguments: list[str] = []
     waiting: Action | None = None
     for index, word in enumerate(words):
@@ -180,26 +182,26 @@ def _values(option: Action, text: str) -> list[str]:
 def _paths(prefix: str, text: str) -> list[str]:
     """Return files whose names begin with a text, behind a prefix."""
     folder, name = os.path.split(text)
-    found = []
+    paths = []
     try:
         with os.scandir(os.path.expanduser(folder) or ".") as entries:
             for entry in entries:
                 is_shown = name[:1] == "." or entry.name[0] != "."
                 if is_shown and entry.name.startswith(name):
                     end = "/" if entry.is_dir() else ""
-                    found.append(prefix + os.path.join(folder, entry.name) + end)
+                    paths.append(prefix + os.path.join(folder, entry.name) + end)
     except OSError:
         return []
-    return sorted(found)
+    return sorted(paths)
 
 
 def _from_file(command: str, given: list[str], last: str) -> list[str]:
-    """Return refs, or names of arguments, of the file that the line names."""
+    """Return operations, or names of arguments, of the document on the line."""
     from naftiko.cli.cache import read_cached
     from naftiko.loader import load
 
     file = os.path.expandvars(os.path.expanduser(given[0]))
-    # Anything else would be read to its end, or be waited for.
+    # Reading a pipe or a device would wait, or take what another command needs.
     if command == "list" or not os.path.isfile(file):
         return []
     try:
@@ -213,7 +215,7 @@ def _from_file(command: str, given: list[str], last: str) -> list[str]:
 
 
 def _items(operation: Operation, given: list[str], last: str) -> list[str]:
-    """Return names of arguments, or values where the name is there already."""
+    """Return names of arguments, or values behind a name: `fl` → `flag=`."""
     from naftiko.cli.words import split_item
 
     types = {parameter.name: parameter.type for parameter in operation.parameters}
@@ -221,16 +223,16 @@ def _items(operation: Operation, given: list[str], last: str) -> list[str]:
         types.setdefault("body", "")
     used = {item.partition("=")[0].removesuffix(":") for item in given}
     names = [n for n, kind in types.items() if n not in used or kind == "array"]
-    found = [f"{name}=" for name in names]
+    items = [f"{name}=" for name in names]
     split = split_item(last, types)
     if split is None:
-        return found
+        return items
     name, sign, text = split
     if sign == "=@":
-        return found + _paths(f"{name}=@", text)
+        return items + _paths(f"{name}=@", text)
     if types.get(name) == "boolean":
-        return [*found, f"{name}{sign}true", f"{name}{sign}false"]
-    return found
+        return [*items, f"{name}{sign}true", f"{name}{sign}false"]
+    return items
 
 
 # --- quotes -----------------------------------------------------------------------
@@ -242,7 +244,7 @@ class _Word(NamedTuple):
     Attributes:
         text: Without quotes and escapes.
         quote: The quotation mark that is still open, or an empty text.
-        kept: How much of `text` stands before the part that a shell replaces.
+        kept: The length of the beginning of `text` that the shell does not replace.
     """
 
     text: str
@@ -255,9 +257,9 @@ _IN_QUOTES = re.compile(r"[\\\\\"$`]")
 
 
 def _split(line: str, breaks: str = "") -> list[_Word]:
-    """Return the words of a line up to the cursor; the last may be empty.
+    """Return the words of a line up to the cursor: `a 'b c` → `a`, `b c` (open quote).
 
-    `<` and `>` are words of their own.
+    The last word may be empty. `<` and `>` are words of their own.
     """
     words: list[_Word] = []
     text, quote, kept = "", "", 0
@@ -288,28 +290,31 @@ def _split(line: str, breaks: str = "") -> list[_Word]:
             text += character
             is_open = True
             if character in breaks:
-                # For bash a word begins behind its breaks, but with an `@`.
+                # bash replaces the text behind a break; an `@` it replaces as well.
                 kept = len(text) - (character == "@")
     return [*words, _Word(text, quote, kept)]
 
 
 def _for_bash(line: str, breaks: str) -> list[str]:
-    """Return the words for bash, which replaces only what stands behind a break."""
+    """Return the words for bash, which replaces only the text behind a break."""
     *before, last = _split(line, breaks)
     words: list[str] = []
     for word in before:
         if words and words[-1] in ("<", ">"):
-            words[-1:] = []  # a redirection is not for the command
+            words[-1:] = []  # a redirection is no argument of the command
         elif words or not re.match(r"\w+=", word.text):
             words.append(word.text)
     if words[-1:] in (["<"], [">"]):
         return [FILES]
-    found = complete([*words[1:], last.text])
-    return [w if w == FILES else _quoted(w[last.kept :], last.quote) for w in found]
+    candidates = complete([*words[1:], last.text])
+    return [
+        word if word == FILES else _quoted(word[last.kept :], last.quote)
+        for word in candidates
+    ]
 
 
 def _quoted(text: str, quote: str) -> str:
     if quote == "'":
         return text.replace("'", "'\\''")
     pattern = _IN_QUOTES if quote else _PLAIN
-    return pattern.sub(lambda found: "\\" + found[0], text)
+    return pattern.sub(lambda match: "\\" + match[0], text)

@@ -1,4 +1,10 @@
-"""`naftiko demo`: the whole main path, against an API that this process serves."""
+"""`naftiko demo`: validate, list and call a capability, with an API in this process.
+
+    naftiko demo         → each step as a heading, and its output
+    naftiko demo --serve → a command that calls the API, which runs until Ctrl-C
+
+The API listens on a free port of this computer.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +62,7 @@ def _show(file: str, url: str) -> None:
         file,
         base_uri=url,
         variables={"BOOKSHOP_TOKEN": TOKEN},
-        # The API is on this computer: no proxy of the environment leads there.
+        # The API is on this computer: a proxy of the environment cannot reach it.
         transport=HttpTransport(trust_env=False),
     )
     with bookshop:
@@ -81,14 +87,14 @@ def _show(file: str, url: str) -> None:
 
 
 def _program() -> str:
-    """Return how the reader can write this command."""
+    """Return the command as the reader can type it."""
     if which("naftiko") or not sys.argv[0].endswith("naftiko"):
         return "naftiko"
     return _near(sys.argv[0])
 
 
 def _near(path: str) -> str:
-    """Return a path as seen from here, when it is below."""
+    """Return a path relative to the current folder when it is inside it."""
     below = os.path.relpath(path)
     return path if below.startswith(os.pardir) else below
 

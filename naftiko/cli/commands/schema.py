@@ -1,4 +1,9 @@
-"""`naftiko schema`: the JSON Schema that editors and other tools can use."""
+"""`naftiko schema`: print the JSON Schema of capability files, for editors and tools.
+
+    naftiko schema observed → {"$schema": …}
+
+The schemas are files of the package.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from naftiko.cli.console import fail
 from naftiko.document.schema import schema_text, versions
-from naftiko.errors import EXIT_USAGE, did_you_mean
+from naftiko.errors import EXIT_USAGE, did_you_mean, shorten
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,8 +23,9 @@ def run_schema(arguments: Namespace) -> int:
     if arguments.version not in (*known, "published"):
         near = did_you_mean(arguments.version, known)
         fail(
-            f"naftiko schema: there are no rules of version '{arguments.version}'",
-            f"{near} known: {', '.join(known)}".strip(),
+            f"naftiko schema: expected one of {', '.join(known)}, got"
+            f" '{shorten(arguments.version)}'",
+            near,
         )
         return EXIT_USAGE
     print(schema_text(arguments.version).rstrip("\n"))

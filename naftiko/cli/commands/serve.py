@@ -1,4 +1,10 @@
-"""`naftiko serve`: words of a command line → what is served where."""
+"""`naftiko serve`: words of a command line → a plan → servers until Ctrl-C or SIGTERM.
+
+    naftiko serve shop.yaml --port 8080
+        → ServePlan([Source("shop.yaml", {})], Options(…), ports={"": 8080}, …)
+
+Wrong words are refused before a document is read or a port is bound.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +13,12 @@ import logging
 import os
 import re
 import sys
-from argparse import ArgumentTypeError
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from naftiko.cli.options import is_host, port_of
-from naftiko.errors import (
-    EXIT_USAGE,
-    ArgumentError,
-    NaftikoError,
-    ServeError,
-    shorten,
-)
+from naftiko.cli.values import RefusedWord, is_host, port_of
+from naftiko.cli.words import UsageError, base_uris
+from naftiko.errors import EXIT_USAGE, ArgumentError, NaftikoError, ServeError, shorten
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
@@ -27,21 +27,15 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.options import Options
-    from naftiko.exposes.serve.server import ServePlan
+    from naftiko.exposes.serve.plan import ServePlan
 
 
-#: What a header is called (RFC 9110, 5.6.2).
+#: The name of a header (RFC 9110, 5.6.2).
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
-#: What browsers send as `Origin` (RFC 6454, 7).
+#: The value of an `Origin` header (RFC 6454, 7).
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[\w.:\[\]%-]+", re.ASCII)
-#: What a `Host` header may hold, or any.
-_NAME = re.compile(r"[\w.:\[\]%-]+|\*", re.ASCII)
-
-
-class _Usage(ArgumentError):
-    """The words do not say what to serve."""
-
-    exit_code = EXIT_USAGE
+#: The value of a `Host` header, or `*`.
+_HOST_HEADER = re.compile(r"[\w.:\[\]%-]+|\*", re.ASCII)
 
 
 def run_serve(arguments: Namespace) -> int:
@@ -53,12 +47,12 @@ def run_serve(arguments: Namespace) -> int:
         return _run(arguments, latest)
     except NaftikoError as error:
         if isinstance(error, ArgumentError):
-            # No call is made here: what is wrong is on the command line.
+            # `serve` calls no operation here: the argument is of the command line.
             error.exit_code = EXIT_USAGE
         if arguments.log_format != "json":
             raise
-        text, _, hint = str(error).partition("\n  hint: ")
-        logging.getLogger("naftiko.serve").error("%s", text, extra={"hint": hint})
+        logger = logging.getLogger("naftiko.serve")
+        logger.error("%s", error.headline, extra={"hint": error.hint})
         return error.exit_code
 
 
@@ -81,13 +75,16 @@ def _run(arguments: Namespace, latest: LatestLines) -> int:
 
 
 def _check_installed(is_stdio: bool) -> None:
-    """Refuse to serve without what it always takes; adapters look for the rest."""
+    """Refuse to serve without the libraries of every server.
+
+    Adapters look for the libraries that only they need.
+    """
     for name in ("aiohttp", "mcp" if is_stdio else "uvicorn"):
         try:
-            found = find_spec(name)
-        except ValueError:  # it is kept from being imported
-            found = None
-        if found is None:
+            spec = find_spec(name)
+        except ValueError:  # `sys.modules` says that it must not be imported
+            spec = None
+        if spec is None:
             raise ServeError(
                 f"serving needs '{name}', which is not installed",
                 hint="pip install 'naftiko[serve]'",
@@ -96,8 +93,7 @@ def _check_installed(is_stdio: bool) -> None:
 
 def _plan(arguments: Namespace) -> ServePlan:
     from naftiko.exposes.options import Options
-    from naftiko.exposes.serve.server import ServePlan
-    from naftiko.exposes.serve.sites import Source
+    from naftiko.exposes.serve.plan import ServePlan, Source
 
     options: Options = Options(
         cors=tuple(arguments.cors),
@@ -105,13 +101,13 @@ def _plan(arguments: Namespace) -> ServePlan:
         variable_headers=_variable_headers(arguments.variable),
         tools=arguments.tools,
         allowed_hosts=(*arguments.allowed_host, *filter(None, [arguments.host])),
-        # A request may reach any worker, or any replica.
+        # Each request may reach another worker or replica, which has no session.
         sessions=arguments.workers == 1 and not arguments.stateless,
     )
-    base_uris = _base_uris(arguments.base_uri)
+    uris = base_uris(arguments.base_uri)
     _check_words(arguments)
     return ServePlan(
-        [Source(file, base_uris) for file in arguments.files],
+        [Source(file, uris) for file in arguments.files],
         options,
         host=arguments.host or "",
         ports=_ports(arguments.port),
@@ -123,10 +119,11 @@ def _plan(arguments: Namespace) -> ServePlan:
 
 
 def _check_words(arguments: Namespace) -> None:
-    """Refuse options that mean nothing, or not what they seem to mean."""
+    """Refuse options that exclude each other, and values that are none."""
     if arguments.single_port is not None and arguments.port:
-        raise _Usage(
-            "--port and --single-port exclude each other", hint="leave out one of them"
+        raise UsageError(
+            "--port and --single-port are mutually exclusive",
+            hint="leave out one of them",
         )
     if arguments.stdio:
         _check_stdio(arguments)
@@ -134,26 +131,28 @@ def _check_words(arguments: Namespace) -> None:
         _check_standard_input(arguments)
     host = arguments.host
     if host is not None and not is_host(host):
-        raise _Usage(
-            f"--host: '{shorten(without_secrets(host))}' is no name and no address",
+        raise UsageError(
+            "--host: expected a host name or an IP address, got"
+            f" '{shorten(without_secrets(host))}'",
             hint="write localhost, 0.0.0.0 or ::1; the port goes into --port",
         )
     for origin in arguments.cors:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
-            raise _Usage(
-                f"--cors: '{shorten(without_secrets(origin))}' is no origin",
+            raise UsageError(
+                f"--cors: expected an origin, got '{shorten(without_secrets(origin))}'",
                 hint="write scheme://host[:port], without a path, or '*'",
             )
     for name in arguments.allowed_host:
-        if not _NAME.fullmatch(name):
-            raise _Usage(
-                f"--allowed-host: '{shorten(without_secrets(name))}' is no name of a"
-                " server",
-                hint="write it as it stands in `Host`: name or name:port, or '*'",
+        if not _HOST_HEADER.fullmatch(name):
+            raise UsageError(
+                "--allowed-host: expected a host name, got"
+                f" '{shorten(without_secrets(name))}'",
+                hint="write it as it stands in `Host` headers: name, name:port, or '*'",
             )
 
 
 def _check_stdio(arguments: Namespace) -> None:
+    """Refuse options of servers that listen, beside --stdio."""
     for option, is_given in (
         ("--port", arguments.port),
         ("--single-port", arguments.single_port is not None),
@@ -167,79 +166,75 @@ def _check_stdio(arguments: Namespace) -> None:
         ("--stateless", arguments.stateless),
     ):
         if is_given:
-            raise _Usage(
-                "--stdio serves one client over standard input and output, where"
-                f" {option} means nothing",
+            raise UsageError(
+                f"{option} has no effect with --stdio, which serves one client over"
+                " standard input and output",
                 hint=f"leave out {option}",
             )
 
 
 def _check_standard_input(arguments: Namespace) -> None:
-    """Refuse what would read a document from standard input more than once."""
-    for what, is_given in (
+    """Refuse words with which standard input would be read more than once."""
+    for other, is_given in (
         ("a second '-'", arguments.files.count("-") > 1),
         ("--stdio", arguments.stdio),
         ("--workers", arguments.workers > 1),
         ("--reload", arguments.reload),
     ):
         if is_given:
-            raise _Usage(
-                f"standard input can be read only once, which '-' and {what} exclude",
+            raise UsageError(
+                "standard input can be read only once: '-' and"
+                f" {other} are mutually exclusive",
                 hint="write the document to a file",
             )
 
 
 def _variable_headers(words: Sequence[str]) -> dict[str, str]:
-    """Return variable → header for each `NAME=header:X-Name`."""
-    found: dict[str, str] = {}
+    """Return variable → header: `["USER=header:X-User"]` → `{"USER": "X-User"}`."""
+    filled: dict[str, str] = {}
     for word in words:
         name, sign, rest = word.partition("=")
         kind, _, header = rest.partition(":")
         if not name or kind != "header" or not _HEADER.fullmatch(header):
-            # What was written there may be the value itself, which nobody shall see.
-            shown = f"'{shorten(name)}' is" if name and sign else "a word is"
-            raise _Usage(
-                f"--variable: {shown} not followed by a header that callers send",
+            # The rest of the word may be the value itself, a secret.
+            shown = f"'{shorten(name)}=…'" if name and sign else "another word"
+            raise UsageError(
+                f"--variable: expected NAME=header:X-Name, got {shown}",
                 hint="write NAME=header:X-Name; values come from the environment",
             )
-        if name in found:
-            raise _Usage(
+        if name in filled:
+            raise UsageError(
                 f"--variable is given twice for '{shorten(name)}'",
                 hint="one header fills it: leave out the others",
             )
-        found[name] = header
-    return found
+        filled[name] = header
+    return filled
 
 
 def _ports(words: Sequence[str]) -> dict[str, int]:
-    """Return name of an adapter → port; `8080` alone has the empty name."""
-    found: dict[str, int] = {}
+    """Return adapter → port: `["shop=80", "8080"]` → `{"shop": 80, "": 8080}`."""
+    ports: dict[str, int] = {}
     for word in words:
         name, sign, text = word.rpartition("=")
         if sign and not name:
-            raise _Usage(
-                f"--port: no adapter is named before the '=' of '{shorten(word)}'",
+            raise UsageError(
+                f"--port: expected an adapter before '=', got '{shorten(word)}'",
                 hint="write PORT, or NAME=PORT",
             )
         try:
             port = port_of(text)
-        except ArgumentTypeError as error:
-            raise _Usage(f"--port: {error}", hint="write PORT, or NAME=PORT") from None
-        if name in found:
-            what = f" for '{shorten(name)}'" if name else ""
-            raise _Usage(
-                f"--port is given twice{what}",
+        except RefusedWord as refused:
+            raise UsageError(
+                f"--port: {refused.message}", hint="write PORT, or NAME=PORT"
+            ) from None
+        if name in ports:
+            shown = f" for '{shorten(name)}'" if name else ""
+            raise UsageError(
+                f"--port is given twice{shown}",
                 hint="write --port NAME=PORT for each adapter",
             )
-        found[name] = port
-    return found
-
-
-def _base_uris(words: list[str]) -> dict[str, str]:
-    """Return namespace → URI; the empty namespace stands for all others."""
-    from naftiko.cli.words import base_uris
-
-    return base_uris(words, [""]) or {}
+        ports[name] = port
+    return ports
 
 
 def _run_stdio(plan: ServePlan, logs: LatestLines) -> int:
@@ -250,11 +245,12 @@ def _run_stdio(plan: ServePlan, logs: LatestLines) -> int:
     try:
         process.run(serve_stdio(plan, logs))
     except SystemExit:
-        # A signal. The thread that waits for input would keep the interpreter for ever.
+        # A signal came. The interpreter would wait for ever for the thread that reads
+        # standard input.
         logging.shutdown()
         os._exit(os.EX_OK)
     except ExceptionGroup as error:
-        # Nobody reads the output any more, or it cannot be written.
+        # The output cannot be written, such as a broken pipe.
         unwritten, others = error.split(OSError)
         if unwritten is None or others is not None:
             raise
@@ -266,10 +262,11 @@ def _run_stdio(plan: ServePlan, logs: LatestLines) -> int:
 
 
 def _run_workers(plan: ServePlan, host: Any, count: int) -> int:
+    """Serve in several processes that share the listening sockets."""
     from naftiko.exposes.serve import process, server, workers
 
     async def check() -> Sequence[Any]:
-        """Bind the sockets; what is wrong is told before anything is forked."""
+        """Bind the sockets: errors are reported before a process is forked."""
         first = server.Server(plan, host)
         try:
             return [listener.socket for listener in first.listen()]

@@ -1,4 +1,10 @@
-"""`naftiko validate`: check files, folders and globs, in several processes if asked."""
+"""`naftiko validate`: check files, folders and globs, in several processes if asked.
+
+    naftiko validate a.yaml folder "**/*.yml"
+        → every file once → a `CheckedFile` each → a report, a summary, an exit code
+
+A path that cannot be read is reported, and the others are checked all the same.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +44,7 @@ def _unreadable(file: str, message: str, hint: str = "") -> CheckedFile:
 
 
 class _Options(NamedTuple):
-    """What every file is checked with; small, because it is sent to processes."""
+    """The options of every check; small, because they are sent to processes."""
 
     schema: str
     strict: bool
@@ -46,7 +52,7 @@ class _Options(NamedTuple):
 
 
 def run_validate(arguments: Namespace) -> int:
-    """Check files and print what is wrong with them."""
+    """Check files and print their problems."""
     files, missing = _expand(arguments.paths)
     options = _Options(arguments.schema, arguments.strict, arguments.truncated)
     progress = Progress(len(files) + len(missing), "files", shown=not arguments.quiet)
@@ -54,12 +60,7 @@ def run_validate(arguments: Namespace) -> int:
     totals = dict.fromkeys(("files", "valid", "errors", "warnings"), 0)
     unreadable = 0
     for checked in chain(missing, _check_all(files, options, arguments.jobs)):
-        totals["files"] += 1
-        totals["valid"] += checked.is_valid
-        for problem in checked.problems:
-            kind = {"error": "errors", "warning": "warnings"}.get(problem.severity)
-            if kind:
-                totals[kind] += 1
+        _count(checked, totals)
         if checked.problems:
             progress.end()
         if not checked.is_readable:
@@ -79,8 +80,17 @@ def run_validate(arguments: Namespace) -> int:
     return EXIT_OK if totals["valid"] == totals["files"] else EXIT_CALL
 
 
+def _count(checked: CheckedFile, totals: dict[str, int]) -> None:
+    totals["files"] += 1
+    totals["valid"] += checked.is_valid
+    for problem in checked.problems:
+        noun = {"error": "errors", "warning": "warnings"}.get(problem.severity)
+        if noun:
+            totals[noun] += 1
+
+
 def _summarize(totals: dict[str, int], unreadable: int) -> None:
-    wrong = totals["files"] - totals["valid"]
+    invalid = totals["files"] - totals["valid"]
     parts = [
         _several(totals["files"], "file"),
         f"{totals['valid']:,} valid",
@@ -90,7 +100,7 @@ def _summarize(totals: dict[str, int], unreadable: int) -> None:
     text = ", ".join(parts)
     if unreadable:
         text += f" ({unreadable:,} unreadable)"
-    note(paint(text, "error" if wrong else "strong", sys.stderr))
+    note(paint(text, "error" if invalid else "strong", sys.stderr))
 
 
 def _several(count: int, noun: str) -> str:
@@ -98,24 +108,20 @@ def _several(count: int, noun: str) -> str:
 
 
 def _expand(paths: list[str]) -> tuple[list[str], list[CheckedFile]]:
-    """Return the files that the paths stand for, and what cannot be looked at."""
+    """Return the files that the paths stand for, each once, and those unreadable."""
     files: dict[str, str] = {}
     missing: list[CheckedFile] = []
     for path in paths:
-        found = []
         for match in _matches(path, missing):
-            if os.path.isdir(match):
-                found += _files_below(match, missing)
-            else:
-                found.append(match)
-        for file in found:
-            # One file may be reached in several ways: it is checked once.
-            files.setdefault(os.path.normpath(file), file)
+            is_folder = os.path.isdir(match)
+            for file in _files_below(match, missing) if is_folder else [match]:
+                # One file may be reached in several ways: it is checked once.
+                files.setdefault(os.path.normpath(file), file)
     return list(files.values()), missing
 
 
 def _matches(path: str, missing: list[CheckedFile]) -> list[str]:
-    """Return the files and folders that a path of the command line stands for."""
+    """Return the files and folders that a path or a glob stands for."""
     try:
         if path != "-":
             os.stat(path)
@@ -129,18 +135,17 @@ def _matches(path: str, missing: list[CheckedFile]) -> list[str]:
     if not is_missing:
         missing.append(_unreadable(path, f"cannot be read: {reason}"))
         return []
-    found = sorted(glob.glob(path, recursive=True))
-    if not found:
-        what = (
-            "no file matches" if glob.has_magic(path) else f"cannot be read: {reason}"
-        )
-        missing.append(_unreadable(path, what))
-    return found
+    matches = sorted(glob.glob(path, recursive=True))
+    if not matches:
+        is_glob = glob.has_magic(path)
+        message = "no file matches" if is_glob else f"cannot be read: {reason}"
+        missing.append(_unreadable(path, message))
+    return matches
 
 
 def _files_below(folder: str, missing: list[CheckedFile]) -> list[str]:
-    """Return the files of the known kinds in a folder and those below it."""
-    found = []
+    """Return the YAML and JSON files in a folder and the folders below it."""
+    files = []
     known = len(missing)
 
     def note_unreadable(error: OSError) -> None:
@@ -151,20 +156,21 @@ def _files_below(folder: str, missing: list[CheckedFile]) -> list[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = os.path.join(where, name)
-            # A pipe or a socket would be waited for.
+            # Reading a pipe or a socket would wait for its writer.
             if (
                 name.lower().endswith(_SUFFIXES)
                 and not name.startswith(".")
                 and (os.path.isfile(path) or os.path.islink(path))
             ):
-                found.append(path)
-    if not found and len(missing) == known:
+                files.append(path)
+    if not files and len(missing) == known:
         kinds = ", ".join(_SUFFIXES)
         missing.append(_unreadable(folder, f"no file in this folder ends in {kinds}"))
-    return found
+    return files
 
 
 def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[CheckedFile]:
+    """Yield the files in their order, as soon as they are checked."""
     count = min(jobs or os.cpu_count() or 1, max(1, len(files) // 4))
     tasks = [(file, options) for file in files]
     if count < 2 or "-" in files:
@@ -174,11 +180,11 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[Check
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    # A forked process has every import already; where there is none, it costs 0.2 s.
+    # A forked process has every import already; a spawned one needs 0.2 s for them.
     kinds = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in kinds else None)
     _check_one_ahead(options)
-    # What is there now stays shared: the collector would touch it in each process.
+    # Memory stays shared between the processes when the collector does not touch it.
     gc.freeze()
     pool = ProcessPoolExecutor(count, context, _ignore_interrupts)
     try:
@@ -187,12 +193,12 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[Check
         )
     except BrokenProcessPool:
         raise NaftikoError(
-            "a process that checks files was ended from outside; is there too little"
-            " memory?",
+            "a process that checks files was ended from outside, perhaps for lack of"
+            " memory",
             hint="--jobs 1 checks one file after the other",
         ) from None
     except BaseException:
-        # Nobody waits for the rest.
+        # The results of the other processes are no longer wanted.
         for process in multiprocessing.active_children():
             process.terminate()
         raise
@@ -203,13 +209,13 @@ def _check_all(files: list[str], options: _Options, jobs: int) -> Iterator[Check
 def _ignore_interrupts() -> None:
     import signal
 
-    # The first process hears of Ctrl-C too, and ends the others.
+    # Ctrl-C reaches the parent process too, which ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _check_one_ahead(options: _Options) -> None:
-    """Import and compile what every process needs, once, before they are forked."""
+    """Import and compile everything once, before processes are forked."""
     from naftiko.loader import validate
 
     validate(
@@ -224,15 +230,12 @@ def _check(task: tuple[str, _Options]) -> CheckedFile:
     shown = "<stdin>" if file == "-" else file
     try:
         problems = validate(
-            # As a text, an odd name might be taken for a document.
+            # A text with a brace or a line break would be taken for a document.
             file if file == "-" else Path(file),
             schema=options.schema,
             strict=options.strict,
             truncated=options.truncated,
         )
     except DocumentError as error:
-        return _unreadable(shown, error.reason, error.hint)
+        return _unreadable(shown, error.message, error.hint)
     return CheckedFile(shown, tuple(p._replace(file=shown) for p in problems))
-
-
-# --- reports ----------------------------------------------------------------------

@@ -1,17 +1,19 @@
-"""Which web pages may call from a browser (the CORS protocol of the Fetch standard).
+"""Cross-origin resource sharing (CORS): which web pages may read the answers.
 
-It stands before authentication: a preflight carries no credentials, and a page can only
-read a refusal that says it may. This module must not know what is served.
+CORS is handled before authentication. A preflight request carries no credentials, and
+a page can read a refusal only if the refusal has the headers of CORS (Fetch standard).
+This module must not know what is served.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from naftiko.exposes.http.scope import ASGIApp
     from naftiko.exposes.options import Options
 
-#: What a page may read of a response beside its media type.
+#: Response headers that a page may read, beside those that CORS always allows.
 _EXPOSED = (
     "Allow",
     "Mcp-Session-Id",
@@ -21,20 +23,21 @@ _EXPOSED = (
 )
 
 
-def with_cors(app: Any, options: Options) -> Any:
-    """Return an ASGI application that browsers may call from `options.cors`.
+def with_cors(app: ASGIApp, options: Options) -> ASGIApp:
+    """Return an ASGI application that pages of the origins in `options.cors` may call.
 
-    Without origins it is the application itself: browsers then keep pages of other
-    origins away.
+    Without origins it is the application itself: browsers then do not let pages of
+    other origins read its answers.
     """
     if not options.cors:
         return app
     from starlette.middleware.cors import CORSMiddleware
 
-    return CORSMiddleware(
+    middleware: ASGIApp = CORSMiddleware(
         app,
         allow_origins=list(options.cors),
         allow_methods=["*"],
         allow_headers=["*"],
         expose_headers=list(_EXPOSED),
     )
+    return middleware

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.http.scope import ASGIScope
 
-#: Seconds that a digest nonce is good for.
+#: Seconds that a nonce is valid.
 NONCE_AGE = 300
 #: The algorithms that a client may choose from, the stronger one first.
 _ALGORITHMS = ("SHA-256", "MD5")
@@ -28,10 +28,9 @@ _ALGORITHMS = ("SHA-256", "MD5")
 class Digest:
     """Digest authentication of one user (RFC 7616): SHA-256, and MD5 for old clients.
 
-    The key of the nonces comes from the password, so that servers which share the
-    document accept each other's nonces without a store. A nonce is good for
-    `NONCE_AGE` seconds; within them a recorded request could be sent again, which is
-    why Digest belongs behind TLS too.
+    Nonces are signed with a key made of the password. Several servers of one document
+    so accept each other's nonces without a shared store. A nonce is valid for
+    `NONCE_AGE` seconds. A replay within them is not detected, so Digest needs TLS too.
     """
 
     def __init__(self, username: str, password: str) -> None:
@@ -40,7 +39,7 @@ class Digest:
         self._key = hashlib.sha256(f"nonce\0{username}\0{password}".encode()).digest()
 
     async def check(self, scope: ASGIScope) -> HttpProblem | None:
-        """Check one request."""
+        """Return why a request is refused, or `None` if it is let pass."""
         scheme, _, text = header(scope, b"authorization").partition(" ")
         if scheme.lower() != "digest":
             return self._refusal("a user name and a password are needed")
@@ -59,7 +58,7 @@ class Digest:
             return False
         if given.get("qop") != "auth" or given["realm"] != REALM:
             return False
-        # The target as it came: a proxy in front may have changed the prefix only.
+        # The target as this server received it; a proxy must not have changed it.
         query = scope.get("query_string", b"")
         raw = scope.get("raw_path") or scope["path"].encode()
         target = raw.partition(b"?")[0] + (b"?" + query if query else b"")

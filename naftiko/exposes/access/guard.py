@@ -1,16 +1,18 @@
-"""Who may call an exposed adapter: bearer, API key, Basic, Digest; OAuth2 in `oauth`.
+"""`Guard`: the authentication that a document declares, in front of an adapter.
 
-Spec 3.7; RFC 6750, 7617, 7616. Secrets are resolved when serving starts, and serving
-does not start when one is missing: a template never becomes the secret itself. They are
-compared in constant time. This module must not know what it protects.
+    authentication: {type: bearer, token: "{{TOKEN}}"}
+        a request without the token  →  401 and a `WWW-Authenticate` challenge
+
+Spec 3.7: bearer tokens, API keys, HTTP Basic and Digest, OAuth2. Secrets are resolved
+when serving starts. If one has no value, serving does not start: the text of a template
+must never become the secret. This module must not know what it protects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from naftiko.errors import ServeError, shorten
+from naftiko.errors import ServeError
 from naftiko.exposes.access.digest import Digest
 from naftiko.exposes.access.schemes import (
     Check,
@@ -24,37 +26,35 @@ from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.scope import is_preflight, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from naftiko.bindings import Variables
-    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
-    from naftiko.plain import JSON
+    from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes
     from naftiko.transport.base import AsyncTransport
 
-    App = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
-
 
 class Guard:
-    """An ASGI application that lets pass what the document lets pass.
+    """An ASGI application that refuses requests without valid credentials.
 
     Args:
-        app: What is protected.
-        exposes: The adapter; one without `authentication` is open.
-        variables: Where secrets come from: the binds of the document.
-        transport: Asks the authorization server.
-        is_open: Tells of a request, given its scope, whether it needs no credentials.
+        app: The application that is protected.
+        exposes: The adapter in the document; one without `authentication` is open.
+        variables: The binds of the document; secrets come from them.
+        transport: Sends requests to the authorization server.
+        is_open: Tells whether a request needs no credentials, given its scope.
 
     Attributes:
-        documents: Path → what everybody may read there.
+        documents: Path → JSON document that is served there without credentials.
 
     Raises:
-        ServeError: A secret is missing, or the type is not known.
+        ServeError: A secret is missing, or the type of authentication is unknown.
     """
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         exposes: Exposes,
         variables: Variables,
         transport: AsyncTransport,
@@ -65,9 +65,10 @@ class Guard:
         self._is_open = is_open
         self.documents: Mapping[str, bytes] = {}
         self._check: Check | None = None
-        data = exposes.authentication
-        if data is not None:
-            self._check, self.documents = _checker(data, exposes, variables, transport)
+        asked = exposes.authentication
+        if asked is not None:
+            values = Secrets(asked, exposes, variables)
+            self._check, self.documents = _checker(asked, values, transport)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -76,55 +77,54 @@ class Guard:
             return
         path = path_of(scope)
         if path in self.documents and scope["method"] in ("GET", "HEAD"):
-            told = Answer(200, JSON_TYPE, self.documents[path])
-            await _exchange(scope, receive, send).answer(told)
+            document = Answer(200, JSON_TYPE, self.documents[path])
+            await _inbound(scope, receive, send).answer(document)
             return
         if is_preflight(scope):
-            # Answered here: without credentials nothing is told of what is inside.
-            await _exchange(scope, receive, send).answer(Answer(204))
+            # Answered here: a preflight has no credentials, so it must not get in.
+            await _inbound(scope, receive, send).answer(Answer(204))
             return
         if self._is_open is None or not self._is_open(scope):
             refusal = await self._check(scope)
             if refusal is not None:
-                await _exchange(scope, receive, send).refuse(refusal)
+                await _inbound(scope, receive, send).refuse(refusal)
                 return
         await self._app(scope, receive, send)
 
 
-def _exchange(scope: ASGIScope, receive: Receive, send: Send) -> Inbound:
-    """Return a request that is answered here; no such answer is to be kept."""
-    exchange = Inbound(scope, receive, send)
-    exchange.more.append((b"cache-control", b"no-store"))
-    return exchange
+def _inbound(scope: ASGIScope, receive: Receive, send: Send) -> Inbound:
+    """Return a request that is answered here; caches must not store the answer."""
+    inbound = Inbound(scope, receive, send)
+    inbound.more.append((b"cache-control", b"no-store"))
+    return inbound
 
 
-# --- what the document declares ------------------------------------------------------
+# --- the scheme of the document ------------------------------------------------------
 
 
 def _checker(
-    data: JSON, exposes: Exposes, variables: Variables, transport: AsyncTransport
+    asked: ServerAuthentication, values: Secrets, transport: AsyncTransport
 ) -> tuple[Check, Mapping[str, bytes]]:
-    """Return the check, and documents that are served without one."""
-    given = data if isinstance(data, dict) else {}
-    values = Secrets(given, exposes, variables)
-    kind = str(given.get("type") or "").lower()
-    if kind == "bearer":
-        return bearer_check(values.get("token" if "token" in given else "value")), {}
-    if kind == "apikey":
-        return api_key_check(given, values), {}
-    if kind in ("basic", "digest"):
-        username = values.get("username", empty=True)
-        password = values.get("password")
-        if kind == "basic":
-            return basic_check(username, password), {}
-        return Digest(username, password).check, {}
-    if kind == "oauth2":
+    """Return the check of a request, and the documents that need no credentials.
+
+    Raises:
+        ServeError: The document does not say what to check, or a secret is missing.
+    """
+    for problem in asked.problems:
+        raise ServeError(problem.message, hint=problem.hint, code=problem.rule.code)
+    if asked.type == "bearer":
+        return bearer_check(values.get(asked.written("token", "value"))), {}
+    if asked.type == "apikey":
+        # The published spelling, and that of OpenAPI (dialect 3.3).
+        name = values.get(asked.written("key", "name"))
+        return api_key_check(asked.placement, name, values.get("value")), {}
+    if asked.type == "oauth2":
         from naftiko.exposes.access.oauth import ResourceServer
 
-        server = ResourceServer(given, values, transport)
+        server = ResourceServer(asked, values, transport)
         return server.check, server.documents
-    raise ServeError(
-        f"{values.where} cannot be served: authentication of type"
-        f" '{shorten(kind)}' is not known",
-        hint="use bearer, apikey, basic, digest or oauth2",
-    )
+    username = values.get("username", empty=True)
+    password = values.get("password")
+    if asked.type == "basic":
+        return basic_check(username, password), {}
+    return Digest(username, password).check, {}

@@ -1,8 +1,10 @@
-"""OAuth2 resource server: signed tokens by their keys, or introspection.
+"""`ResourceServer`: OAuth2 access tokens, checked by signature or by introspection.
 
-Spec 3.7; RFC 6750, 7519, 7662, 8414, 9728. What the authorization server says is asked
-for when it is first needed, kept for a while, and asked for again after a failure. This
-module must not know which adapter it protects.
+    Authorization: Bearer eyJ…  →  check  →  None, or a problem with a challenge
+
+Spec 3.7; RFC 6750, 7519, 7662, 8414, 9728. The metadata and the keys of the
+authorization server are fetched when they are first needed, cached for a while, and
+fetched again after a failure. This module must not know which adapter it protects.
 """
 
 from __future__ import annotations
@@ -21,26 +23,34 @@ from urllib.parse import urlencode, urlsplit
 from naftiko.errors import CallError, ServeError, shorten
 from naftiko.exposes.access.secrets import Secrets, bearer_token
 from naftiko.exposes.http.problems import HttpProblem, unauthorized
+from naftiko.spec.access import is_http_uri
 from naftiko.transport.messages import Request
 
 if TYPE_CHECKING:
+    from naftiko.exposes.http.scope import ASGIScope
     from naftiko.plain import JSON
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.transport.base import AsyncTransport
 
     Claims = Mapping[str, JSON]
 
-#: Seconds that clocks may differ.
+#: Seconds that the clocks of two machines may differ.
 LEEWAY = 30
+#: Seconds that keys are cached.
 KEYS_AGE = 300
-#: Seconds between two looks for a key that is not known.
+#: Seconds between two fetches of the keys because of an unknown key id.
 REFRESH_PAUSE = 30
+#: Seconds after a failure until the authorization server is asked again.
 RETRY_PAUSE = 2
+#: Seconds that the result of an introspection is cached.
 INTROSPECTION_AGE = 30
-#: Times `KEYS_AGE` that keys serve while no others can be had.
+#: While the keys cannot be fetched, cached ones are used for this many `KEYS_AGE`.
 _MOST_AGES = 10
+#: Results of introspections that are cached.
 _MOST_TOKENS = 10_000
 #: RFC 6750, 2.1, and no longer than a header can be.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,16384}=*")
+#: Seconds for each request to the authorization server.
 _TIMEOUT = 10.0
 _ALGORITHMS = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
@@ -50,14 +60,14 @@ CLIENT_ID, CLIENT_SECRET = "NAFTIKO_OAUTH_CLIENT_ID", "NAFTIKO_OAUTH_CLIENT_SECR
 
 
 class _Invalid(Exception):
-    """The token is not valid; the text says why."""
+    """The access token is not valid; the text says why."""
 
 
 class _Unreachable(Exception):
     """The authorization server gave no usable answer.
 
     Attributes:
-        status: Of the answer, if there was one.
+        status: Status of the answer; 0 if there was none.
     """
 
     def __init__(self, message: str, status: int = 0) -> None:
@@ -69,17 +79,17 @@ class ResourceServer:
     """Check access tokens for one protected resource.
 
     Attributes:
-        documents: Path → what is served there to everyone (RFC 9728).
+        documents: Path → metadata of the resource, served without a token (RFC 9728).
 
     Raises:
-        ServeError: The document does not say enough, or the library is missing.
+        ServeError: The `authentication` is incomplete, or the library is missing.
     """
 
     def __init__(
-        self, data: Mapping[str, JSON], values: Secrets, transport: AsyncTransport
+        self, asked: ServerAuthentication, values: Secrets, transport: AsyncTransport
     ) -> None:
         try:
-            import jwt  # noqa: F401 - told now, not with the first request
+            import jwt  # noqa: F401 - a missing library is reported at the start
         except ImportError:
             raise ServeError(
                 f"{values.where}: oauth2 needs a library that is not installed",
@@ -89,17 +99,10 @@ class ResourceServer:
         self._resource = values.get("resource")
         self._audience = values.get("audience", empty=True) or self._resource
         for key in ("authorizationServerUri", "resource"):
-            parts = urlsplit(values.get(key))
-            if parts.scheme not in ("http", "https") or not parts.netloc:
+            if not is_http_uri(values.get(key)):
                 raise values.error(f"`{key}` is no http or https URI")
-        self._scopes = _declared_scopes(data.get("scopes"), values)
-        validation = data.get("tokenValidation") or "jwks"
-        if validation not in ("jwks", "introspection"):
-            raise values.error(
-                f"`tokenValidation` is not known: '{shorten(str(validation))}'",
-                "use jwks or introspection",
-            )
-        self._introspects = validation == "introspection"
+        self._scopes = asked.scopes
+        self._introspects = asked.introspects
         self._server = _AuthorizationServer(self._issuer, transport)
         parts = urlsplit(self._resource)
         path = parts.path.rstrip("/")
@@ -115,8 +118,8 @@ class ResourceServer:
         self.documents = {self._metadata_path: json.dumps(about).encode()}
         self._known: dict[bytes, tuple[float, Claims]] = {}
 
-    async def check(self, scope: Any) -> HttpProblem | None:
-        """Check the token of one request."""
+    async def check(self, scope: ASGIScope) -> HttpProblem | None:
+        """Return why a request is refused, or `None` if its token is valid."""
         token = bearer_token(scope)
         if not token:
             return unauthorized("an access token is needed", self._challenge())
@@ -128,19 +131,19 @@ class ResourceServer:
             else:
                 claims = await self._decoded(token)
         except _Invalid as error:
-            said = str(error)
-            return unauthorized(said, self._challenge("invalid_token", said))
+            reason = str(error)
+            return unauthorized(reason, self._challenge("invalid_token", reason))
         except _Unreachable as error:
             later = (("Retry-After", str(RETRY_PAUSE)),)
             return HttpProblem("unverified", str(error), headers=later)
         held = _scopes_of(claims)
         for wanted in self._scopes:
             if wanted not in held:
-                said = f"Required scope '{wanted}' not present in token"
-                challenge = self._challenge("insufficient_scope", said)
+                reason = f"Required scope '{wanted}' not present in token"
+                challenge = self._challenge("insufficient_scope", reason)
                 challenge += f', scope="{_escaped(" ".join(self._scopes))}"'
-                asked = (("WWW-Authenticate", challenge),)
-                return HttpProblem("forbidden", said, headers=asked)
+                headers = (("WWW-Authenticate", challenge),)
+                return HttpProblem("forbidden", reason, headers=headers)
         return None
 
     def _challenge(self, error: str = "", detail: str = "") -> str:
@@ -189,7 +192,7 @@ class ResourceServer:
     # --- introspection ----------------------------------------------------------------
 
     async def _introspected(self, token: str) -> Claims:
-        """Ask the authorization server (RFC 7662); keep a good answer for a moment."""
+        """Return the claims of a token from introspection (RFC 7662), or the cache."""
         digest = hashlib.sha256(token.encode()).digest()
         now = time.time()
         kept = self._known.get(digest)
@@ -224,19 +227,6 @@ _MISSING = {
 }
 
 
-def _declared_scopes(written: JSON, values: Secrets) -> tuple[str, ...]:
-    """Return the scopes that a document asks for: a list, or a text as in a token."""
-    listed = written.split() if isinstance(written, str) else written or []
-    if not isinstance(listed, list) or not all(
-        isinstance(item, str) and item and "{{" not in item for item in listed
-    ):
-        raise values.error(
-            "`scopes` has to be a list of texts without variables",
-            "write `scopes: [read, write]`",
-        )
-    return tuple(listed)
-
-
 def _scopes_of(claims: Claims) -> frozenset[str]:
     """Return the scopes of a token: `scope` or `scp`, a text or a list."""
     held: set[str] = set()
@@ -250,13 +240,18 @@ def _scopes_of(claims: Claims) -> frozenset[str]:
 
 
 def _escaped(text: str) -> str:
-    """Return a text for a quoted string of a header (RFC 9110, 5.6.4)."""
+    """Return a text escaped for a quoted string of a header (RFC 9110, 5.6.4)."""
     one_line = text.replace("\r", " ").replace("\n", " ")
     return one_line.replace("\\", "\\\\").replace('"', '\\"')
 
 
 class _AuthorizationServer:
-    """What the authorization server says about itself, and its keys."""
+    """The metadata, the keys and the introspection of an authorization server.
+
+    Args:
+        issuer: The URI of the authorization server.
+        transport: Sends the requests to it.
+    """
 
     def __init__(self, issuer: str, transport: AsyncTransport) -> None:
         self._issuer = issuer
@@ -268,25 +263,30 @@ class _AuthorizationServer:
         self._failed_at: float | None = None
 
     async def key(self, key_id: JSON, algorithm: str) -> Any:
-        """Return the key that a token says it is signed with.
+        """Return the key that signs a token.
 
-        A token that names none is checked with the only key there is.
+        A token without a key id is checked with the only key, if there is just one.
+
+        Args:
+            key_id: The `kid` of the token; `None` if it has none.
+            algorithm: The `alg` of the token.
 
         Raises:
-            _Invalid: There is no such key.
-            _Unreachable: The keys cannot be had.
+            _Invalid: There is no such key, or the algorithm is not allowed.
+            _Unreachable: The keys cannot be fetched.
         """
         if algorithm not in _ALGORITHMS:
             raise _Invalid("Invalid signature")
         key = self._find(key_id)
-        # Who has a key that is good enough does not wait for the request of another.
+        # A request whose key is cached and recent enough does not wait while another
+        # request fetches the keys.
         if self._is_due(key) and not (
             key is not None
             and self._lock.locked()
             and self._age() < _MOST_AGES * KEYS_AGE
         ):
             async with self._lock:
-                # Another request may have read them meanwhile.
+                # Another request may have fetched the keys meanwhile.
                 key = self._find(key_id)
                 if self._is_due(key):
                     await self._read_keys()
@@ -302,7 +302,7 @@ class _AuthorizationServer:
         return time.monotonic() - self._read_at
 
     def _is_due(self, key: Any) -> bool:
-        """Tell whether the keys have to be read for a token with this one, if any."""
+        """Tell whether the keys have to be fetched, given the cached key of a token."""
         age = self._age()
         return age > KEYS_AGE or (key is None and age > REFRESH_PAUSE)
 
@@ -313,9 +313,7 @@ class _AuthorizationServer:
         return self._keys.get(str(key_id))
 
     async def _read_keys(self) -> None:
-        import jwt
-
-        # Keys that were good a moment ago are better than none.
+        # Keys that were valid recently are better than none.
         is_good = self._age() < _MOST_AGES * KEYS_AGE
         if is_good and self._is_paused():
             return
@@ -324,28 +322,17 @@ class _AuthorizationServer:
             uri = (await self._described()).get("jwks_uri")
             if not isinstance(uri, str):
                 raise _Unreachable("the authorization server names no keys")
-            document = await self._get(uri)
-            found: dict[str, Any] = {}
-            listed = document.get("keys")
+            listed = (await self._get(uri)).get("keys")
             if not isinstance(listed, list):
                 raise _Unreachable("the authorization server names no keys")
-            for number, entry in enumerate(listed):
-                if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
-                    continue
-                try:
-                    known = jwt.PyJWK(entry)
-                except (jwt.PyJWTError, ValueError, TypeError):
-                    continue  # of a kind that is not supported
-                if entry.get("kty") != "oct":
-                    found[str(entry.get("kid", f"#{number}"))] = known.key
         except _Unreachable:
             self._failed_at = time.monotonic()
-            # They may be somewhere else by now.
+            # The keys may have moved, so the metadata is fetched again too.
             self._metadata = {}
             if is_good:
                 return
             raise
-        self._keys, self._read_at = found, time.monotonic()
+        self._keys, self._read_at = _signing_keys(listed), time.monotonic()
 
     def _is_paused(self) -> bool:
         """Tell whether it is too early to ask again after a failure."""
@@ -358,7 +345,12 @@ class _AuthorizationServer:
             raise _Unreachable("the authorization server cannot be reached")
 
     async def introspect(self, token: str) -> Claims:
-        """Return what the authorization server knows about a token."""
+        """Return the claims of a token, as the authorization server tells them.
+
+        Raises:
+            _Invalid: The authorization server refuses the request for this token.
+            _Unreachable: It cannot be asked.
+        """
         self._check_pause()
         try:
             uri = (await self._described()).get("introspection_endpoint")
@@ -378,7 +370,7 @@ class _AuthorizationServer:
             request = Request("POST", uri, headers, body.encode(), is_identified=True)
             return await self._ask(request)
         except _Unreachable as error:
-            # A refused request says something about this token only.
+            # Status 400 is about this token; any other failure is about the server.
             if error.status != 400:
                 self._failed_at = time.monotonic()
                 self._metadata = {}
@@ -392,14 +384,14 @@ class _AuthorizationServer:
         for name in ("oauth-authorization-server", "openid-configuration"):
             for uri in _metadata_uris(self._issuer, name):
                 try:
-                    found = await self._get(uri)
+                    metadata = await self._get(uri)
                 except _Unreachable:
                     continue
-                issuer = found.get("issuer")
+                issuer = metadata.get("issuer")
                 if isinstance(issuer, str) and issuer.rstrip("/") != self._issuer:
                     continue
-                self._metadata = found
-                return found
+                self._metadata = metadata
+                return metadata
         raise _Unreachable("the authorization server cannot be reached")
 
     async def _get(self, uri: str) -> Mapping[str, JSON]:
@@ -423,8 +415,35 @@ class _AuthorizationServer:
         return data
 
 
+def _signing_keys(listed: list[JSON]) -> dict[str, Any]:
+    """Return key id → public key of a JSON Web Key Set, unsupported keys left out.
+
+    Symmetric keys (`oct`) are left out too: a public document cannot hold a secret.
+    """
+    import jwt
+
+    keys: dict[str, Any] = {}
+    for number, entry in enumerate(listed):
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+            continue
+        try:
+            known = jwt.PyJWK(entry)
+        except (jwt.PyJWTError, ValueError, TypeError):
+            continue
+        if entry.get("kty") != "oct":
+            keys[str(entry.get("kid", f"#{number}"))] = known.key
+    return keys
+
+
 def _metadata_uris(issuer: str, name: str) -> list[str]:
-    """Return where the metadata of an issuer may be, with a path before or after."""
+    """Return the URIs at which the metadata of an issuer may be.
+
+        "https://a.test/x", "openid-configuration"  →
+            ["https://a.test/x/.well-known/openid-configuration",
+             "https://a.test/.well-known/openid-configuration/x"]
+
+    The path of the issuer stands before or after the well-known part (RFC 8414, 5).
+    """
     parts = urlsplit(issuer)
     appended = f"{issuer}/.well-known/{name}"
     if not parts.path.strip("/"):

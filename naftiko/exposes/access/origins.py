@@ -1,30 +1,38 @@
-"""Browsers as callers without their users' knowledge: other origins, borrowed names.
+"""CSRF and DNS rebinding: requests that a web page sends without its reader's will.
 
-A page of anywhere can send a request that needs no preflight to this machine, with what
-the browser knows of credentials; and its own name can be made to point here, so that
-the browser takes it for a page of ours (DNS rebinding). This module must not know what
-is served.
+CSRF (cross-site request forgery): a page of any origin can send simple requests to this
+machine, and the browser adds the credentials that it knows. Such requests are refused
+by `Origin` and `Sec-Fetch-Site`.
+
+DNS rebinding: the owner of a page lets its host name point at this machine, and the
+browser then takes this server for the origin of the page. Such requests are refused by
+`Host`.
+
+This module must not know what is served.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.scope import header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
 
+#: Methods that only read (RFC 9110, 9.2.1).
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-#: Of a host (RFC 1035, 2.3.4); nothing longer is kept in memory.
+#: Characters of a host name (RFC 1035, 2.3.4); a longer one is not cached.
 _LONGEST_NAME = 253
-#: Addresses to listen at that name no host.
+#: Addresses that listen on every interface; they are the name of no host.
 _EVERYWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - nothing is bound
 
 OTHER_ORIGIN = HttpProblem(
@@ -39,18 +47,18 @@ UNKNOWN_HOST = HttpProblem(
 )
 
 
-class Names:
-    """The names under which a server is known to be reached.
+class HostNames:
+    """The host names of a server.
 
-    Those of the loopback, the address that the document gives, and what
-    `options.allowed_hosts` adds (`*` for any). Upper case and ports count nowhere.
+    They are the names of the loopback, the address in the document, and those in
+    `options.allowed_hosts` (`*` for any). Ports and upper case are ignored.
     """
 
     def __init__(self, options: Options) -> None:
         self._added = frozenset(map(_name_in, options.allowed_hosts))
 
     def know(self, host: str, exposes: Exposes) -> bool:
-        """Tell whether a `Host` is one of them; without one it comes from no page."""
+        """Tell whether a `Host` is one of them; no browser sends an empty one."""
         name = _name_in(host)
         if not name or name in self._added or "*" in self._added or is_loopback(name):
             return True
@@ -58,32 +66,27 @@ class Names:
 
 
 class Origins:
-    """An ASGI application that keeps away what pages of other origins send.
+    """An ASGI application that refuses CSRF and DNS rebinding.
 
-    What only reads passes: a page cannot see the answer unless `options.cors` names its
-    origin. Where nothing asks for credentials and only this machine can connect, a
-    name is refused that is not known to be ours.
+    Requests with a safe method of other origins pass: their pages cannot read the
+    answer unless `options.cors` names the origin. `Host` is only checked where it
+    matters: on a loopback address, for an adapter without authentication.
 
     Args:
-        app: What is protected.
-        options: Origins that may call, and names under which it is reached.
-        exposes: Gives the adapter as it is served now.
+        app: The application that is protected.
+        options: Origins that may call, and host names of the server.
+        exposes: Returns the adapter in the document that is served now.
     """
 
     def __init__(
-        self, app: Any, options: Options, exposes: Callable[[], Exposes]
+        self, app: ASGIApp, options: Options, exposes: Callable[[], Exposes]
     ) -> None:
         self._app = app
         self._exposes = exposes
         self._trusted = frozenset(options.cors)
-        self._names = Names(options)
+        self._names = HostNames(options)
 
-    async def __call__(
-        self,
-        scope: Any,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
         if scope["type"] == "http":
             refusal = self._refusal(scope)
@@ -92,8 +95,8 @@ class Origins:
                 return
         await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Any) -> HttpProblem | None:
-        if scope["method"] not in _SAFE and self._is_of_another(scope):
+    def _refusal(self, scope: ASGIScope) -> HttpProblem | None:
+        if scope["method"] not in _SAFE and self._is_cross_origin(scope):
             return OTHER_ORIGIN
         exposes = self._exposes()
         if exposes.authentication is None and _is_local(scope):
@@ -101,11 +104,11 @@ class Origins:
             return None if self._names.know(host, exposes) else UNKNOWN_HOST
         return None
 
-    def _is_of_another(self, scope: Any) -> bool:
-        """Tell whether a page of an origin that is not trusted sends a request.
+    def _is_cross_origin(self, scope: ASGIScope) -> bool:
+        """Tell whether a page of an untrusted origin sends a request.
 
-        Browsers say so themselves; older ones name the origin only. What is no browser
-        says neither.
+        Browsers send `Sec-Fetch-Site`; older ones only `Origin`. Other clients send
+        neither.
         """
         origin = header(scope, b"origin")
         if origin and ("*" in self._trusted or origin in self._trusted):
@@ -125,10 +128,10 @@ def _name_in(host: str) -> str:
     return name.removesuffix(".")
 
 
-def _is_local(scope: Any) -> bool:
+def _is_local(scope: ASGIScope) -> bool:
     """Tell whether a connection can only have come from this machine."""
-    server = scope.get("server")
-    return bool(server) and is_loopback(str(server[0]).lower())
+    server: tuple[str, int | None] | None = scope.get("server")
+    return server is not None and is_loopback(str(server[0]).lower())
 
 
 def is_loopback(name: str) -> bool:

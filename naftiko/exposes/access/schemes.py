@@ -8,19 +8,15 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus
 
-from naftiko.errors import ServeError
-from naftiko.exposes.access.secrets import Secrets, bearer_token, equal
+from naftiko.exposes.access.secrets import bearer_token, equal
 from naftiko.exposes.http.problems import HttpProblem, unauthorized
 from naftiko.exposes.http.scope import header
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from naftiko.exposes.http.scope import ASGIScope
-    from naftiko.plain import JSON
 
 REALM = "naftiko"
-#: Looks at the scope of a request; `None` lets it pass.
+#: Scope of a request → the problem it is refused with, or `None` to let it pass.
 Check = Callable[["ASGIScope"], Awaitable[HttpProblem | None]]
 
 
@@ -39,23 +35,14 @@ def bearer_check(expected: str) -> Check:
     return check
 
 
-def api_key_check(data: Mapping[str, JSON], values: Secrets) -> Check:
-    """Return the check of an API key in a header or in the query."""
-    # The published spelling, and that of OpenAPI: `name` and `in` (dialect 3.3).
-    name = values.get("key" if "key" in data else "name")
-    expected = values.get("value")
-    place = str(data.get("placement") or data.get("in") or "header").lower()
-    if place not in ("header", "query", "cookie"):
-        raise ServeError(
-            f"{values.where} cannot be served: an API key cannot stand in '{place}'",
-            hint="use placement: header, or query",
-        )
+def api_key_check(place: str, name: str, expected: str) -> Check:
+    """Return the check of an API key in a `header`, the `query` or a `cookie`."""
 
     async def check(scope: ASGIScope) -> HttpProblem | None:
         given = _key_in(scope, place, name)
         if given is not None and equal(given, expected):
             if place == "query":
-                # It is for this adapter: what is forwarded goes on without it.
+                # The key is for this adapter: it must not be forwarded upstream.
                 scope["query_string"] = _without(scope["query_string"], name)
             return None
         what = "is not valid" if given is not None else f"is needed: {place} '{name}'"
@@ -98,7 +85,7 @@ def basic_check(username: str, password: str) -> Check:
         except (binascii.Error, UnicodeDecodeError, ValueError):
             login = ""
         name, _, secret = login.partition(":")
-        # Both are compared, whatever the first comparison says.
+        # `&` compares both, so the time does not tell which of them is wrong.
         if equal(name, username) & equal(secret, password):
             return None
         return unauthorized("the user name or the password is wrong", challenge)

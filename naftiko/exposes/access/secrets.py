@@ -1,53 +1,59 @@
-"""The two sides of a check: what a document declares, and what a request presents.
+"""Secrets of an `authentication`: resolved from binds, compared in constant time.
 
-Spec 3.7. Secrets are resolved from declared binds only and compared in constant time.
-This module must not know any scheme of authentication.
+    {token: "{{TOKEN}}"} and TOKEN=t1  →  Secrets(…).get("token")  →  "t1"
+
+Spec 3.7. This module must not know any scheme of authentication.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError
 from naftiko.exposes.http.scope import header
 from naftiko.expressions import Scope, TemplateError, parse_credential, refs, render
+from naftiko.spec.access import flaw_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from naftiko.bindings import Variables
     from naftiko.exposes.http.scope import ASGIScope
-    from naftiko.plain import JSON
+    from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-#: What a template looks like that nobody filled in, here or where a variable is set.
-_TEMPLATE = re.compile(r"\{\{.*|.*\}\}|\$?\{\s*[\w.-]+\s*\}", re.DOTALL)
 
 
 class Secrets:
-    """The values in an `authentication`, resolved from declared binds only."""
+    """The values of an `authentication`, resolved from the binds of the document.
+
+    Args:
+        data: The `authentication` as the document has it.
+        exposes: The adapter, for messages.
+        variables: The binds of the document.
+
+    Attributes:
+        where: The adapter in words, for messages.
+    """
 
     def __init__(
-        self, data: Mapping[str, JSON], exposes: Exposes, variables: Variables
+        self, asked: ServerAuthentication, exposes: Exposes, variables: Variables
     ) -> None:
-        self._data = data
+        self._asked = asked
         self._variables = variables
         self.where = f"the {exposes.type} adapter '{exposes.namespace}'"
 
     def get(self, key: str, *, empty: bool = False) -> str:
         """Return the value of a key, its variables resolved.
 
+        Args:
+            key: A key of the `authentication`.
+            empty: The value may be missing or empty.
+
         Raises:
-            ServeError: It is missing or empty, or a variable of it has no value.
+            ServeError: The value is missing or empty, is no text, or needs a variable
+                that no bind declares or that has no value.
         """
-        written = self._data.get(key)
-        if isinstance(written, (bool, list, dict)):
-            raise self.error(f"`{key}` is no text")
-        text = "" if written is None else str(written)
+        text = self._asked.texts.get(key, "")
         scope = Scope(self._variables.declared)
         try:
             template = parse_credential(text, scope)
@@ -65,24 +71,14 @@ class Secrets:
                     f"set {ref.name} before serving",
                 )
         value = render(template, lambda ref: self._variables.get(ref.name))
-        if not value and not empty:
-            raise self.error(f"`{key}` is missing or empty", f"write `{key}:`")
-        if value and not value.strip():
-            raise self.error(f"`{key}` is blank")
-        if _CONTROL.search(value):
-            raise self.error(
-                f"`{key}` holds a line break or another control character",
-                "check the value of its variable for a trailing line break",
-            )
-        if _TEMPLATE.fullmatch(value):
-            # Somebody meant to replace it; everybody knows what it says.
-            raise self.error(f"`{key}` is still a template")
+        if flaw := flaw_of(value, may_be_empty=empty):
+            raise self.error(f"`{key}` {flaw.message}", flaw.hint)
         return value
 
-    def error(self, what: str, hint: str = "") -> ServeError:
-        """Return the error that a part of the `authentication` cannot be used."""
+    def error(self, mistake: str, hint: str = "") -> ServeError:
+        """Return the error for a part of the `authentication` that is wrong."""
         return ServeError(
-            f"{self.where} cannot be served: its authentication: {what}",
+            f"{self.where} cannot be served: its authentication: {mistake}",
             hint=hint or "write `{{NAME}}` for a bound variable",
         )
 
@@ -94,7 +90,7 @@ def bearer_token(scope: ASGIScope) -> str:
 
 
 def equal(given: str, expected: str) -> bool:
-    """Compare two texts in a time that says nothing about where they differ."""
+    """Compare two texts in constant time: it does not tell where they differ."""
     return hmac.compare_digest(
         hashlib.sha256(given.encode("utf-8", "surrogatepass")).digest(),
         hashlib.sha256(expected.encode("utf-8", "surrogatepass")).digest(),

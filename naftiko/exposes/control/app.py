@@ -1,8 +1,17 @@
-"""`ControlApp`: an exposed adapter of type `control`, for those who run a server.
+"""`ControlApp`: an exposed adapter of type `control`, for the operators of a server.
 
-Spec 5.2: health, status, metrics, traces, logs, scripting, validation and reloading.
-What `management` does not turn on is not there. This module must not know how anything
-else is served.
+Spec 5.2::
+
+    GET /                                the page
+    GET /health/live, /health/ready      liveness and readiness
+    GET /status                          the capability, the versions, the adapters
+    GET /metrics, /traces, /traces/{id}  telemetry
+    POST /config/reload, /config/validate
+    GET /logs, /logs/stream, GET or PUT /logs/{name}
+    GET or PUT /scripting
+
+A route that `management` does not turn on answers 404. This module must not know how
+the other adapters are served.
 """
 
 from __future__ import annotations
@@ -11,15 +20,19 @@ import asyncio
 import json
 import logging
 import platform
-import re
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from naftiko.errors import DocumentError
-from naftiko.exposes.control.management import Management, read_management
+from naftiko.exposes.control.scripting import (
+    WrongSetting,
+    changed_settings,
+    scripting_state,
+)
+from naftiko.exposes.control.stream import EVENT_STREAM, LogStream
 from naftiko.exposes.http.answers import (
     JSON_TYPE,
     SECURITY_POLICY,
@@ -27,39 +40,35 @@ from naftiko.exposes.http.answers import (
     json_bytes,
     send_answer,
 )
-from naftiko.exposes.http.scope import path_of
-from naftiko.exposes.observability.settings import (
-    ObservabilitySettings as Observability,
-)
-from naftiko.exposes.observability.settings import read_settings
-from naftiko.functions.scripts import LANGUAGES, Scripting, ScriptSettings
+from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.loader import validate
+from naftiko.spec.adapters import Management, ObservabilitySettings
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
     from naftiko.exposes.state import Host
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
 
-    #: Path → method → what answers; `*` stands for any one segment.
-    Routes = dict[tuple[str, ...], dict[str, Any]]
+    #: A request -> its answer, or `None` when the answer has been sent already.
+    Handler = Callable[["ControlRequest"], Awaitable[Answer | None]]
+    #: Method, path template and handler.
+    Route = tuple[str, str, Handler]
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _INACTIVE = (
     "OpenTelemetry is not active. Install the extra 'telemetry' and leave"
     " observability.enabled on."
 )
-#: Seconds after which a silent stream shows that it is alive.
-_PING = 15.0
-_QUEUE = 1000
 
 
 class _Refused(Exception):
-    """A request that cannot be done; `status` says why to programs."""
+    """A request that is refused; `status` is the HTTP status."""
 
     def __init__(self, status: int, message: str, *headers: tuple[str, str]) -> None:
         super().__init__(message)
@@ -67,12 +76,31 @@ class _Refused(Exception):
         self.headers = headers
 
 
-class _ControlVersion(NamedTuple):
-    """One version of an adapter."""
+class ControlRequest(NamedTuple):
+    """One request to the control port.
+
+    Attributes:
+        captures: Placeholder of the route → its text.
+    """
+
+    scope: ASGIScope
+    receive: Receive
+    send: Send
+    captures: Mapping[str, str]
+
+
+class ControlVersion(NamedTuple):
+    """The routes of one version of a document.
+
+    Attributes:
+        paths: The paths that the page may ask for.
+    """
 
     engine: Engine
+    exposes: Exposes
     management: Management
-    routes: Routes
+    router: Router[Handler]
+    paths: tuple[str, ...]
 
 
 class ControlApp:
@@ -81,7 +109,7 @@ class ControlApp:
     Args:
         engine: Holds the capability.
         exposes: The adapter.
-        options: What whoever serves it decides.
+        options: The settings of the server.
         host: What this process serves.
     """
 
@@ -90,119 +118,127 @@ class ControlApp:
     ) -> None:
         self.host = host
         self._limit = options.max_body_bytes
-        self._subscribers = 0
-        self._draining = asyncio.Event()
+        self._stream = LogStream()
         self.replace(self.prepare(engine, exposes))
 
-    def prepare(self, engine: Engine, exposes: Exposes) -> _ControlVersion:
-        """Make another version ready to be served; what is served stays."""
-        management = read_management(exposes.data.get("management"))
-        observed = read_settings(exposes.data.get("observability"))
-        return _ControlVersion(engine, management, self._attached(management, observed))
+    @property
+    def exposes(self) -> Exposes:
+        """The adapter that is served."""
+        return self._served.exposes
 
-    def replace(self, version: _ControlVersion) -> None:
-        """Serve another version."""
+    def prepare(self, engine: Engine, exposes: Exposes) -> ControlVersion:
+        """Read a new version of the document; the old one is served on."""
+        management = exposes.management or Management()
+        observed = exposes.observability or ObservabilitySettings()
+        routes = self._routes(management, observed)
+        router: Router[Handler] = Router()
+        for method, template, handler in routes:
+            router.add(method, template, handler)
+        if management.logs.stream:
+            router.add("GET", "/logs/stream", self._follow)
+        paths = tuple(t for method, t, _ in routes if method == "GET" and "{" not in t)
+        return ControlVersion(engine, exposes, management, router, paths)
+
+    def replace(self, version: ControlVersion) -> None:
+        """Serve a new version of the document."""
         self._served = version
+
+    def is_open(self, scope: ASGIScope) -> bool:
+        """Tell that every request needs the credentials of the document."""
+        return False
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Need nothing while served."""
+        """Do nothing: a control adapter needs no preparation and no end."""
         yield
 
     def drain(self) -> None:
-        """End the streams that would stay open for ever."""
-        self._draining.set()
+        """End the streams of log lines, which would stay open for ever."""
+        self._stream.drain()
 
-    def _attached(self, management: Management, observed: Observability) -> Routes:
-        """Return what is turned on."""
-        found: Routes = {(): {"GET": self._page}}
+    def _routes(
+        self, management: Management, observed: ObservabilitySettings
+    ) -> list[Route]:
+        """Return the routes that the document turns on."""
+        routes: list[Route] = [("GET", "/", self._page)]
         if management.health:
-            found["health", "live"] = {"GET": self._live}
-            found["health", "ready"] = {"GET": self._ready}
+            routes.append(("GET", "/health/live", self._live))
+            routes.append(("GET", "/health/ready", self._ready))
         if management.info:
-            found["status",] = {"GET": self._status}
+            routes.append(("GET", "/status", self._status))
         if management.reload:
-            found["config", "reload"] = {"POST": self._reload}
+            routes.append(("POST", "/config/reload", self._reload))
         if management.validate:
-            found["config", "validate"] = {"POST": self._validate}
+            routes.append(("POST", "/config/validate", self._validate))
         if management.logs.levels or management.logs.stream:
-            found["logs",] = {"GET": self._logs}
+            routes.append(("GET", "/logs", self._logs))
         if management.logs.levels:
-            found["logs", "*"] = {"GET": self._logger, "PUT": self._set_level}
+            routes.append(("GET", "/logs/{name}", self._logger))
+            routes.append(("PUT", "/logs/{name}", self._set_level))
         if management.scripting:
-            found["scripting",] = {"GET": self._scripting, "PUT": self._set_scripting}
+            routes.append(("GET", "/scripting", self._scripting))
+            routes.append(("PUT", "/scripting", self._set_scripting))
         if observed.enabled and observed.metrics:
-            found["metrics",] = {"GET": self._metrics}
+            routes.append(("GET", "/metrics", self._metrics))
         if observed.enabled and observed.traces:
-            found["traces",] = {"GET": self._traces}
-            found["traces", "*"] = {"GET": self._trace}
-        return found
+            routes.append(("GET", "/traces", self._traces))
+            routes.append(("GET", "/traces/{id}", self._trace))
+        return routes
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        method = scope["method"]
-        segments = tuple(filter(None, path_of(scope).split("/")))
-        logs = self._served.management.logs
-        if logs.stream and segments == ("logs", "stream") and method == "GET":
-            await self._stream(receive, send)
-            return
+        answer: Answer | None
         try:
-            answer = await self._answered(scope, receive, segments)
+            answer = await self._answered(scope, receive, send)
         except _Refused as error:
             body = json_bytes({"error": str(error)})
             answer = Answer(error.status, JSON_TYPE, body, error.headers)
-        no_store = [(b"cache-control", b"no-store")]
-        await send_answer(send, answer, is_head=method == "HEAD", headers=no_store)
+        if answer is not None:
+            no_store = [(b"cache-control", b"no-store")]
+            is_head = scope["method"] == "HEAD"
+            await send_answer(send, answer, is_head=is_head, headers=no_store)
 
     async def _answered(
-        self, scope: Any, receive: Any, segments: tuple[str, ...]
-    ) -> Answer:
-        routes = self._served.routes
-        methods = routes.get(segments)
-        rest: tuple[str, ...] = ()
-        if methods is None and segments:
-            methods = routes.get((*segments[:-1], "*"))
-            rest = (unquote(segments[-1]),)
-        if methods is None:
-            raise _Refused(404, f"nothing is served at /{'/'.join(segments)}")
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        answers = methods.get(method)
-        if answers is None:
-            allowed = ", ".join(sorted(methods))
-            raise _Refused(405, f"use {allowed}", ("Allow", allowed))
-        answer: Answer = await answers(scope, receive, *rest)
-        return answer
+        self, scope: ASGIScope, receive: Receive, send: Send
+    ) -> Answer | None:
+        # Empty segments make no difference: `/health/live/` is `/health/live`.
+        path = "/" + "/".join(filter(None, encoded_path(scope).split("/")))
+        try:
+            match = self._served.router.find(path, scope["method"])
+        except BadPath:
+            raise _Refused(400, "the path is not percent-encoded UTF-8") from None
+        if not isinstance(match, NoRoute):
+            handler = match.endpoint
+            return await handler(ControlRequest(scope, receive, send, match.captures))
+        if not match.allowed:
+            raise _Refused(404, f"nothing is served at {path}")
+        allowed = ", ".join(sorted(match.allowed))
+        raise _Refused(405, f"use {allowed}", ("Allow", allowed))
 
     # --- health and status ------------------------------------------------------------
 
-    async def _page(self, scope: Any, receive: Any) -> Answer:
+    async def _page(self, request: ControlRequest) -> Answer:
         text = files("naftiko.exposes.control").joinpath("live.html").read_text("utf-8")
-        telemetry = self.host.telemetry
-        silent = {"metrics", "traces"} if telemetry is None else set()
-        paths = [
-            f"/{'/'.join(segments)}"
-            for segments, methods in self._served.routes.items()
-            if "GET" in methods and "*" not in segments and silent.isdisjoint(segments)
-        ]
+        silent = set() if self.host.telemetry.is_on else {"/metrics", "/traces"}
+        paths = [path for path in self._served.paths if path not in silent]
         text = text.replace('"{{paths}}"', json.dumps(paths))
         policy = ("Content-Security-Policy", SECURITY_POLICY)
         return Answer(200, "text/html; charset=utf-8", text.encode(), (policy,))
 
-    async def _live(self, scope: Any, receive: Any) -> Answer:
+    async def _live(self, request: ControlRequest) -> Answer:
         return _json({"status": "UP"})
 
-    async def _ready(self, scope: Any, receive: Any) -> Answer:
+    async def _ready(self, request: ControlRequest) -> Answer:
         is_ready = self.host.is_ready
         adapters = [adapter.as_dict() for adapter in self.host.adapters]
         status = "UP" if is_ready else "DEGRADED"
-        found = {"status": status, "adapters": adapters}
-        return _json(found, 200 if is_ready else 503)
+        return _json({"status": status, "adapters": adapters}, 200 if is_ready else 503)
 
-    async def _status(self, scope: Any, receive: Any) -> Answer:
+    async def _status(self, request: ControlRequest) -> Answer:
         capability = self._served.engine.capability
-        active = self.host.telemetry is not None
+        active = self.host.telemetry.is_on
         return _json(
             {
                 "capability": {
@@ -222,154 +258,112 @@ class ControlApp:
 
     # --- metrics and traces -----------------------------------------------------------
 
-    async def _metrics(self, scope: Any, receive: Any) -> Answer:
-        telemetry = self.host.telemetry
-        text = telemetry.metrics_text() if telemetry is not None else None
+    async def _metrics(self, request: ControlRequest) -> Answer:
+        text = self.host.telemetry.metrics_text()
         if text is None:
             raise _Refused(503, _INACTIVE)
         kind = "text/plain; version=0.0.4; charset=utf-8"
         return Answer(200, kind, text.encode())
 
-    async def _traces(self, scope: Any, receive: Any) -> Answer:
+    async def _traces(self, request: ControlRequest) -> Answer:
         buffer = self._buffer()
-        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        found = buffer.latest(
+        query = parse_qs(request.scope.get("query_string", b"").decode("latin-1"))
+        traces = buffer.latest(
             query.get("operation", [""])[0], query.get("status", [""])[0]
         )
         return _json(
             {
-                "traces": found,
+                "traces": traces,
                 "bufferSize": buffer.capacity,
                 "bufferUsed": len(buffer),
             }
         )
 
-    async def _trace(self, scope: Any, receive: Any, trace_id: str) -> Answer:
-        found = self._buffer().find(trace_id)
-        if found is None:
+    async def _trace(self, request: ControlRequest) -> Answer:
+        trace_id = request.captures["id"]
+        trace = self._buffer().find(trace_id)
+        if trace is None:
             raise _Refused(404, f"Trace not found: {trace_id}")
-        return _json(found)
+        return _json(trace)
 
     def _buffer(self) -> Any:
-        telemetry = self.host.telemetry
-        if telemetry is None or telemetry.traces is None:
+        traces = self.host.telemetry.traces
+        if traces is None:
             raise _Refused(503, _INACTIVE)
-        return telemetry.traces
+        return traces
 
     # --- the document -----------------------------------------------------------------
 
-    async def _reload(self, scope: Any, receive: Any) -> Answer:
-        done = await self.host.reload()
-        found = {
-            "status": "reloaded" if done.is_done else "unchanged",
-            "problems": list(done.problems),
-        }
-        return _json(found, 200 if done.is_done else 422)
+    async def _reload(self, request: ControlRequest) -> Answer:
+        reloaded = await self.host.reload()
+        status = "reloaded" if reloaded.is_done else "unchanged"
+        return _json(
+            {"status": status, "problems": list(reloaded.problems)},
+            200 if reloaded.is_done else 422,
+        )
 
-    async def _validate(self, scope: Any, receive: Any) -> Answer:
-        """Check the document in the body, or without one those that are served."""
-        body = await self._body(receive)
+    async def _validate(self, request: ControlRequest) -> Answer:
+        """Validate the document in the body, or without a body the served one."""
+        body = await self._body(request.receive)
         sources: list[Any] = [body] if body.strip() else []
         if not sources:
             sources = list(self._served.engine.capability.files[:1])
         try:
-            found = [p for s in sources for p in await asyncio.to_thread(validate, s)]
+            problems = [
+                p for s in sources for p in await asyncio.to_thread(validate, s)
+            ]
         except DocumentError as error:
             raise _Refused(422, error.message) from None
-        valid = not any(problem.severity == "error" for problem in found)
-        problems = [problem.as_dict() for problem in found]
-        return _json({"valid": valid, "problems": problems})
+        is_valid = not any(problem.severity == "error" for problem in problems)
+        listed = [problem.as_dict() for problem in problems]
+        return _json({"valid": is_valid, "problems": listed})
 
     # --- logs -------------------------------------------------------------------------
 
-    async def _logs(self, scope: Any, receive: Any) -> Answer:
+    async def _logs(self, request: ControlRequest) -> Answer:
         lines = list(self.host.logs.lines) if self.host.logs is not None else []
         names = sorted(n for n in logging.root.manager.loggerDict if _is_ours(n))
         return _json({"loggers": [_level(name) for name in names], "lines": lines})
 
-    async def _logger(self, scope: Any, receive: Any, name: str) -> Answer:
-        if not _is_ours(name):
-            raise _Refused(404, f"there is no logger '{name}' here")
-        return _json(_level(name))
+    async def _logger(self, request: ControlRequest) -> Answer:
+        return _json(_level(_logger_name(request)))
 
-    async def _set_level(self, scope: Any, receive: Any, name: str) -> Answer:
-        if not _is_ours(name):
-            raise _Refused(404, f"there is no logger '{name}' here")
-        level = (await self._object(receive)).get("level")
+    async def _set_level(self, request: ControlRequest) -> Answer:
+        name = _logger_name(request)
+        level = (await self._object(request.receive)).get("level")
         if not isinstance(level, str) or level.lower() not in LEVELS:
             raise _Refused(400, f"`level` is one of {', '.join(LEVELS)}")
         logging.getLogger(name).setLevel(level.upper())
         return _json(_level(name))
 
-    async def _stream(self, receive: Any, send: Any) -> None:
-        """Send new log lines as they come (server-sent events)."""
+    async def _follow(self, request: ControlRequest) -> Answer | None:
+        """Send new log lines as they are written (server-sent events)."""
+        if request.scope["method"] == "HEAD":
+            return Answer(200, EVENT_STREAM)
         logs, most = self.host.logs, self._served.management.logs.max_subscribers
-        if logs is None or self._subscribers >= most:
-            body = json_bytes({"error": "no more subscribers are taken"})
-            retry = (("Retry-After", "5"),)
-            await send_answer(send, Answer(503, JSON_TYPE, body, retry))
-            return
-        queue: asyncio.Queue[JSON] = asyncio.Queue(_QUEUE)
-        loop = asyncio.get_running_loop()
-
-        def put(line: JSON) -> None:
-            # A slow reader loses the newest.
-            if not queue.full():
-                queue.put_nowait(line)
-
-        def tell(line: JSON) -> None:
-            # Lines come from any thread, also while the loop ends.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(put, line)
-
-        headers = [
-            (b"content-type", b"text/event-stream"),
-            (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),
-        ]
-        start = {"type": "http.response.start", "status": 200, "headers": headers}
-        self._subscribers += 1
-        logs.listeners.add(tell)
-        ends = [
-            asyncio.create_task(_disconnected(receive)),
-            asyncio.create_task(self._draining.wait()),
-        ]
-        try:
-            await send(start)
-            await send(_event(b": connected\n\n"))
-            while not any(task.done() for task in ends):
-                line = asyncio.create_task(queue.get())
-                await asyncio.wait(
-                    [line, *ends], timeout=_PING, return_when="FIRST_COMPLETED"
-                )
-                if line.done():
-                    data = json.dumps(line.result(), default=str, ensure_ascii=False)
-                    await send(_event(f"data: {data}\n\n".encode()))
-                else:
-                    line.cancel()
-                    await send(_event(b": alive\n\n"))
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            self._subscribers -= 1
-            logs.listeners.discard(tell)
-            for task in ends:
-                task.cancel()
+        if logs is None or self._stream.subscribers >= most:
+            raise _Refused(503, "no more subscribers are taken", ("Retry-After", "5"))
+        await self._stream.serve(logs, request.receive, request.send)
+        return None
 
     # --- scripting --------------------------------------------------------------------
 
-    async def _scripting(self, scope: Any, receive: Any) -> Answer:
-        return _json(_scripting_state(self._served.engine.capability.scripting))
+    async def _scripting(self, request: ControlRequest) -> Answer:
+        return _json(scripting_state(self._served.engine.capability.scripting))
 
-    async def _set_scripting(self, scope: Any, receive: Any) -> Answer:
-        """Change some settings: all of them, or none when one is wrong."""
+    async def _set_scripting(self, request: ControlRequest) -> Answer:
+        """Change settings: all that the request names, or none when one is wrong."""
         scripting = self._served.engine.capability.scripting
-        changed = _changed(await self._object(receive), scripting.settings)
-        scripting.settings = changed
-        return _json(_scripting_state(scripting))
+        given = await self._object(request.receive)
+        try:
+            scripting.settings = changed_settings(given, scripting.settings)
+        except WrongSetting as error:
+            raise _Refused(400, str(error)) from None
+        return _json(scripting_state(scripting))
 
     # --- bodies -----------------------------------------------------------------------
 
-    async def _body(self, receive: Any) -> bytes:
+    async def _body(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -383,13 +377,13 @@ class ControlApp:
             if not message.get("more_body"):
                 return b"".join(chunks)
 
-    async def _object(self, receive: Any) -> dict[str, JSON]:
+    async def _object(self, receive: Receive) -> dict[str, JSON]:
         try:
             data = json.loads(await self._body(receive))
         except ValueError:
             data = None
         if not isinstance(data, dict):
-            raise _Refused(400, "the body is no JSON object")
+            raise _Refused(400, "expected a JSON object in the body")
         return data
 
 
@@ -397,16 +391,16 @@ def _json(value: JSON, status: int = 200) -> Answer:
     return Answer(status, JSON_TYPE, json_bytes(value))
 
 
-def _event(text: bytes) -> dict[str, Any]:
-    return {"type": "http.response.body", "body": text, "more_body": True}
-
-
-async def _disconnected(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _logger_name(request: ControlRequest) -> str:
+    """Return the logger that a path names; raises `_Refused` for one of others."""
+    name = request.captures["name"]
+    if not _is_ours(name):
+        raise _Refused(404, f"there is no logger '{name}' here")
+    return name
 
 
 def _is_ours(name: str) -> bool:
+    """Tell whether a logger belongs to this package."""
     return name == "naftiko" or name.startswith("naftiko.")
 
 
@@ -421,68 +415,3 @@ def _duration(seconds: float) -> str:
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     parts = [f"{hours}H" if hours else "", f"{minutes}M" if minutes else ""]
     return "PT" + "".join(parts) + (f"{rest}S" if rest or not whole // 60 else "")
-
-
-def _scripting_state(scripting: Scripting) -> dict[str, JSON]:
-    settings, stats = scripting.settings, scripting.stats
-    found: dict[str, JSON] = {"enabled": scripting.is_enabled}
-    if settings.default_location:
-        found["defaultLocation"] = settings.default_location
-    if settings.default_language:
-        found["defaultLanguage"] = settings.default_language
-    found["timeout"] = settings.timeout
-    found["statementLimit"] = settings.statement_limit
-    if settings.allowed_languages:
-        found["allowedLanguages"] = list(settings.allowed_languages)
-    told: dict[str, JSON] = {
-        "totalExecutions": stats.executions,
-        "totalErrors": stats.errors,
-        "averageDurationMs": round(stats.average_ms, 2),
-    }
-    if stats.last_at is not None:
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stats.last_at))
-        told["lastExecutionAt"] = moment
-    return {**found, "stats": told}
-
-
-def _changed(data: Mapping[str, JSON], settings: ScriptSettings) -> ScriptSettings:
-    """Return settings with what a request changes.
-
-    Raises:
-        _Refused: A value is wrong; nothing is changed then.
-    """
-    found: dict[str, Any] = {}
-    for key, value in data.items():
-        if key not in _SETTERS:
-            raise _Refused(400, f"Unknown scripting field: {key}")
-        name, is_good, wanted = _SETTERS[key]
-        if not is_good(value):
-            raise _Refused(400, f"`{key}` {wanted}")
-        found[name] = tuple(value) if isinstance(value, list) else value
-    return settings._replace(**found)
-
-
-def _is_count(value: JSON) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-_SETTERS: dict[str, tuple[str, Any, str]] = {
-    "enabled": ("enabled", lambda v: isinstance(v, bool), "is true or false"),
-    "timeout": ("timeout", _is_count, "is a whole number of milliseconds, from 1"),
-    "statementLimit": ("statement_limit", _is_count, "is a whole number, from 1"),
-    "defaultLocation": (
-        "default_location",
-        lambda v: isinstance(v, str) and re.match(r"file:///.", v) is not None,
-        "is an absolute file: URI",
-    ),
-    "defaultLanguage": (
-        "default_language",
-        lambda v: v in LANGUAGES,
-        f"is one of {', '.join(LANGUAGES)}",
-    ),
-    "allowedLanguages": (
-        "allowed_languages",
-        lambda v: isinstance(v, list) and all(item in LANGUAGES for item in v),
-        f"is a list of {', '.join(LANGUAGES)}",
-    ),
-}

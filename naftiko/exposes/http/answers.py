@@ -1,8 +1,10 @@
-"""What goes back to a caller over HTTP: answers, and in which media type.
+"""`Answer`: an HTTP response to a caller, and the media type of its body.
 
-Spec 3.6 and RFC 9110. A value that the document shaped is JSON, or YAML for those who
-ask for it; what it did not shape goes back as it came. This module must not know how
-a value was made.
+    Outcome, `Accept`  →  chosen  →  outcome_answer  →  Answer  →  send_answer
+
+Spec 3.6 and RFC 9110. A value that the document shapes is sent as JSON, or as YAML if
+the caller prefers it. A response that the document does not shape is passed on as it
+came. This module must not know how a value was made.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from naftiko.transport.messages import Response
 
 JSON_TYPE = "application/json"
-#: RFC 9512, and what was written before it.
+#: The registered media type of YAML (RFC 9512), and older spellings.
 _YAML_TYPES = (
     "application/yaml",
     "application/x-yaml",
@@ -33,13 +35,14 @@ _YAML_TYPES = (
     "text/vnd.yaml",
 )
 MEDIA_TYPES = (JSON_TYPE, _YAML_TYPES[0])
+#: Statuses whose responses have no body (RFC 9110, 15).
 _BODILESS = frozenset((204, 205, 304))
-#: Nobody guesses: what an upstream API calls text stays text in a browser.
+#: Browsers must not guess a media type: upstream text could be taken for a page.
 _FIXED = ((b"x-content-type-options", b"nosniff"),)
 
 
-def _plain(value: object) -> str:
-    """Return what JSON has no form for: bytes as base64, dates and the like as text."""
+def text_for_json(value: object) -> str:
+    """Return a value that JSON cannot hold as text: bytes as base64, dates as ISO."""
     if isinstance(value, (bytes, bytearray)):
         return b64encode(value).decode("ascii")
     return to_scalar(value)
@@ -48,7 +51,7 @@ def _plain(value: object) -> str:
 _JSON: dict[str, Any] = {
     "separators": (",", ":"),
     "allow_nan": False,
-    "default": _plain,
+    "default": text_for_json,
 }
 _encode = JSONEncoder(ensure_ascii=False, **_JSON).encode
 _encode_ascii = JSONEncoder(**_JSON).encode
@@ -73,10 +76,10 @@ async def send_answer(
     """Send an answer over ASGI.
 
     Args:
-        send: What ASGI gave.
-        answer: What to send.
+        send: The `send` of the request.
+        answer: The answer.
         is_head: Send the headers only.
-        headers: Sent as well.
+        headers: Further headers.
     """
     status, content_type, body, more = answer
     pairs = [*_FIXED, *headers]
@@ -93,7 +96,7 @@ async def send_answer(
 
 
 def written(name: str, value: str) -> tuple[bytes, bytes]:
-    """Return a header as ASGI wants it."""
+    """Return a header as ASGI has it: `Vary`, `Accept` → `b"vary"`, `b"Accept"`."""
     return name.lower().encode("latin-1"), value.encode("latin-1", "replace")
 
 
@@ -101,12 +104,12 @@ def json_bytes(value: JSON) -> bytes:
     """Return compact JSON.
 
     Raises:
-        ValueError: It holds what JSON cannot, such as "not a number".
+        ValueError: The value holds a number that JSON has no form for, such as NaN.
     """
     try:
         return _encode(value).encode()
     except UnicodeEncodeError:
-        # Half of a surrogate pair, which only an escape can stand for.
+        # A lone surrogate, which UTF-8 cannot encode but a JSON escape can.
         return _encode_ascii(value).encode()
 
 
@@ -115,18 +118,24 @@ def json_bytes(value: JSON) -> bytes:
 
 @lru_cache(maxsize=256)
 def chosen(accept: str) -> str:
-    """Return the media type for a value, or an empty text when none is acceptable.
+    """Return the media type for a value, or an empty text if none is acceptable.
 
-    JSON, unless the caller likes YAML better: by its quality, or else by naming it
-    where JSON is only covered by a wildcard.
+        "application/yaml, */*;q=0.5"  →  "application/yaml"
+        "text/html"                    →  ""
+
+    It is JSON, unless the caller prefers YAML: YAML has the higher quality, or the same
+    quality and is named while JSON is only covered by a wildcard.
+
+    Args:
+        accept: The `Accept` header.
     """
     ranges = list(_ranges(accept))
     if not ranges:
         return JSON_TYPE
     best = (0.0, 0, "")
-    # The first of equals stays: JSON.
+    # Of equals the first stays: JSON.
     for media_type in (JSON_TYPE, *_YAML_TYPES):
-        quality, exactness = _quality(media_type, ranges)
+        quality, exactness = _preference(media_type, ranges)
         if quality and (quality, exactness) > best[:2]:
             best = (quality, exactness, media_type)
     return best[2]
@@ -140,11 +149,12 @@ def _ranges(accept: str) -> Iterable[tuple[str, float]]:
         quality = 1.0
         for parameter in parameters:
             if parameter.startswith("q="):
-                quality = _number(parameter[2:])
+                quality = _quality(parameter[2:])
         yield media_range, quality
 
 
-def _number(text: str) -> float:
+def _quality(text: str) -> float:
+    """Return a quality value (RFC 9110, 12.4.2); 1 for a malformed one."""
     try:
         number = float(text)
     except ValueError:
@@ -152,22 +162,22 @@ def _number(text: str) -> float:
     return min(max(number, 0.0), 1.0) if number == number else 1.0
 
 
-def _quality(media_type: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
-    """Return how much a media type is wanted, and how exactly it was named."""
-    found = (0.0, -1)
+def _preference(media_type: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
+    """Return the quality of a media type, and how exactly its range names it."""
+    preference = (0.0, -1)
     kind = media_type.partition("/")[0] + "/*"
     for media_range, quality in ranges:
         exactness = {media_type: 2, kind: 1, "*/*": 0}.get(media_range, -1)
-        if exactness > found[1]:
-            found = (quality, exactness)
-    return found[0], max(found[1], 0)
+        if exactness > preference[1]:
+            preference = (quality, exactness)
+    return preference[0], max(preference[1], 0)
 
 
 def value_answer(value: JSON, media_type: str, status: int = 200) -> Answer:
     """Return the answer for a value.
 
     Raises:
-        ValueError: It holds what JSON cannot, such as "not a number".
+        ValueError: The value holds a number that JSON has no form for, such as NaN.
     """
     if media_type == JSON_TYPE:
         return Answer(status, JSON_TYPE, json_bytes(value))
@@ -181,15 +191,15 @@ def value_answer(value: JSON, media_type: str, status: int = 200) -> Answer:
 
 
 def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
-    """Return the answer for what a function gave.
+    """Return the answer for the outcome of a function.
 
     Args:
-        outcome: What it gave.
-        media_type: What `chosen` returned; JSON where it returned nothing.
+        outcome: The outcome.
+        media_type: The result of `chosen`; JSON if that is empty.
 
     Raises:
-        OutputError: The upstream body is not what the document says it is.
-        ValueError: The value holds what JSON cannot.
+        OutputError: The upstream body is not in the format that the document declares.
+        ValueError: The value holds a number that JSON has no form for, such as NaN.
     """
     if outcome.is_shaped:
         reply = outcome.reply
@@ -197,7 +207,7 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
             return Answer(outcome.status, JSON_TYPE, reply.response.body)
         value = outcome.value
         if reply is not None and isinstance(value, bytes):
-            # `outputRawFormat: binary`, as a whole: what it is, its own type says.
+            # `outputRawFormat: binary` as a whole; its upstream media type is kept.
             return Answer(outcome.status, reply.response.content_type, value)
         return value_answer(value, media_type, outcome.status)
     assert outcome.reply is not None
@@ -208,7 +218,7 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
 
 
 def raw_answer(response: Response, status: int) -> Answer:
-    """Return an upstream response as it came: status, body and media type only."""
+    """Return the answer that passes an upstream body and its media type on."""
     if not response.body:
         return Answer(status)
     return Answer(status, response.content_type, response.body)
@@ -220,7 +230,10 @@ def _is_json(content_type: str) -> bool:
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
-    """Return the headers of a request, those that stand several times joined."""
+    """Return name → value of the headers of a request, repeated ones joined.
+
+    [(b"accept", b"a"), (b"accept", b"b")]  →  {b"accept": b"a, b"}
+    """
     pairs = scope["headers"]
     headers = dict(pairs)
     if len(headers) != len(pairs):
@@ -232,7 +245,7 @@ def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
     return headers
 
 
-#: Sent with the page: it may run its own script and talk to its own server, no more.
+#: Content Security Policy of our pages: inline script and requests to this server only.
 SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline';"
     " connect-src 'self'; img-src 'self' blob: data:; base-uri 'none';"

@@ -1,20 +1,29 @@
-"""What a caller brings along: bind variables out of headers, and a trace.
+"""The caller of a request: bind variables out of its headers, its trace, its progress.
 
-`Options.variable_headers` says which header fills which variable. A value serves the
-request that brought it and no other; it is kept nowhere and written nowhere.
+`Options.variable_headers` says which header fills which variable:
+
+    {"API_TOKEN": "X-Token"}  and the header  X-Token: t1
+        → Caller(variables={"API_TOKEN": "t1"}, trace={}, progress=None)
+
+The value of a caller serves the request that brought it and no other. It is not stored
+and not logged.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.errors import ServeError, UnboundVariable, did_you_mean, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from naftiko.capability import Capability
+
+#: Called after each stage of a run: stages done, stages in all, names of its steps.
+Progress = Callable[[int, int, str], Awaitable[None]]
 
 #: W3C Trace Context, 3.2: version, trace, parent, flags; neither id is all zeros.
 _TRACEPARENT = re.compile(
@@ -24,25 +33,49 @@ _TRACEPARENT = re.compile(
 _TRACESTATE_LENGTH = 512
 
 
+class Caller(NamedTuple):
+    """The variables, the trace and the progress of one caller, for one run.
+
+    Attributes:
+        variables: Bind variable → value of this caller, `None` for a variable whose
+            header is missing. `None` instead of a mapping: callers fill no variables.
+        trace: Headers of the caller's trace, sent with every upstream call unless the
+            document sets them.
+        progress: Told after each stage of an orchestrated function.
+    """
+
+    variables: Mapping[str, str | None] | None = None
+    trace: Mapping[str, str] = {}
+    progress: Progress | None = None
+
+
+#: A caller without variables, trace and progress.
+ANONYMOUS = Caller()
+
+
 def trace_of(parent: str, state: str = "") -> dict[str, str]:
-    """Return the headers of a caller's trace, for the calls that it leads to.
+    """Return the headers that continue a caller's trace, or none if it is malformed.
+
+        "00-0af7…319c-b7ad…3331-01"  →  {"traceparent": "00-0af7…319c-b7ad…3331-01"}
 
     Args:
-        parent: What the caller gave as `traceparent`.
-        state: What it gave as `tracestate`.
+        parent: The `traceparent` of the caller.
+        state: The `tracestate` of the caller.
     """
     if not _TRACEPARENT.fullmatch(parent):
         return {}
     if parent[:2] == "00" and len(parent) != 55:
         return {}
-    found = {"traceparent": parent}
+    trace = {"traceparent": parent}
     if state and len(state) <= _TRACESTATE_LENGTH and state.isascii():
-        found["tracestate"] = state
-    return found
+        trace["tracestate"] = state
+    return trace
 
 
 class CallerVariables:
-    """Read the variables of callers.
+    """Read bind variables out of the headers of a request.
+
+    It is false where no variable is filled by callers.
 
     Args:
         headers: Bind variable → name of the header that fills it.
@@ -58,12 +91,21 @@ class CallerVariables:
     def __bool__(self) -> bool:
         return bool(self._by_name)
 
-    def of(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str | None]:
-        """Return variable → value for one request, given its raw headers.
+    def of(
+        self, headers: Iterable[tuple[bytes, bytes]]
+    ) -> dict[str, str | None] | None:
+        """Return variable → value for one request, `None` if callers fill none.
 
-        A variable whose header is absent or empty has no value: the server's own value
-        must not stand in for that of a caller.
+            [(b"x-token", b"t1")]  →  {"API_TOKEN": "t1"}
+
+        A variable whose header is missing or empty has the value `None`: the value of
+        the server must not stand in for that of a caller.
+
+        Args:
+            headers: The raw headers of the request.
         """
+        if not self._by_name:
+            return None
         values: dict[str, str | None] = dict.fromkeys(self._headers)
         for name, value in headers:
             for variable in self._by_name.get(name.lower(), ()):
@@ -73,18 +115,18 @@ class CallerVariables:
         return values
 
     def missing(self, error: UnboundVariable) -> str:
-        """Return the header that would have filled a variable, or an empty text."""
+        """Return the header that fills an unbound variable, or an empty text."""
         return self._headers.get(error.name, "")
 
 
 def check_variables(names: Iterable[str], served: Iterable[Capability]) -> None:
-    """Refuse a variable of callers that no document has.
+    """Refuse a variable of callers that no document binds.
 
-    Nothing would be filled by its header, and the value of the server would serve every
-    caller in silence.
+    Its header would fill nothing, and the value of the server would serve every caller
+    in silence.
 
     Raises:
-        ServeError: There is one.
+        ServeError: A name is bound in no document.
     """
     capabilities = tuple(served)
     for name in names:

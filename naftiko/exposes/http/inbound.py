@@ -1,6 +1,9 @@
-"""One HTTP request on its connection: ids, the body, and whether anybody still waits.
+"""`Inbound`: one HTTP request that came in, its body, and the answer to it.
 
-This module must not know what is asked for.
+    scope, receive, send  →  Inbound  →  answer(…) | refuse(problem) | begin(status, …)
+
+It also notices when the caller hangs up. This module must not know what a request asks
+for.
 """
 
 from __future__ import annotations
@@ -8,39 +11,43 @@ from __future__ import annotations
 import asyncio
 import re
 from random import getrandbits
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
-from naftiko.exposes.http.callers import trace_of
+from naftiko.exposes.http.callers import Caller, trace_of
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
+    from typing import Any
 
+    from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.scope import ASGIScope, Receive, Send
 
-#: A caller's own request id, when it can stand in a header and a log line as it is.
+T = TypeVar("T")
+
+#: A request id of a caller that is safe in a header and in a log line.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-#: Where in a scope the id of its request is, once somebody has asked for it.
+#: Key of the scope under which the id of its request is kept.
 _ID = "naftiko.request_id"
-#: Seconds after which somebody looks whether the caller is still there. Most requests
-#: are answered before; watching costs a task.
+#: Seconds of work after which the connection is watched for a hang-up. Most requests
+#: are answered sooner, and watching costs a task.
 _WATCH_AFTER = 0.05
 
 
 class Gone(Exception):
-    """The caller has hung up; nobody waits for an answer."""
+    """The caller has hung up; no answer can reach it."""
 
 
 class Inbound:
-    """One request on its way, and what every answer to it has in common.
+    """One request that came in, and the headers that every answer to it has.
 
     Attributes:
-        headers: Folded name → value.
-        is_head: Whether only the headers of the answer are wanted.
-        is_started: Whether an answer has begun.
-        request_id: The caller's own, or a new one.
-        more: Headers of the answer, whatever it is.
+        headers: Name in lower case → value.
+        is_head: The method is HEAD: only the headers of the answer are sent.
+        is_started: An answer has begun.
+        request_id: The `X-Request-Id` of the caller, or a new one.
+        more: Headers added to every answer.
     """
 
     __slots__ = (
@@ -64,9 +71,9 @@ class Inbound:
         if known is None:
             known = self.headers.get(b"x-request-id", b"")
             if not _REQUEST_ID.fullmatch(known):
-                # It has to be another one each time; guessing it gains nothing.
+                # It has to be unique, not secret: guessing an id gains nothing.
                 known = b"%032x" % getrandbits(128)
-            # Who refuses a request may stand before the one who has begun it.
+            # A second `Inbound` of the same request has to use the same id.
             self.scope[_ID] = known
         return known
 
@@ -92,12 +99,16 @@ class Inbound:
 
     @property
     def trace(self) -> dict[str, str]:
-        """The headers of the caller's trace, for the calls that it leads to."""
+        """The headers that continue the caller's trace in upstream calls."""
         parent = self.headers.get(b"traceparent")
         if parent is None:
             return {}
         state = self.headers.get(b"tracestate", b"")
         return trace_of(parent.decode("latin-1"), state.decode("latin-1"))
+
+    def caller(self, variables: CallerVariables) -> Caller:
+        """Return the caller; `variables` reads its bind variables from the headers."""
+        return Caller(variables.of(self.scope["headers"]), self.trace)
 
 
 async def read_body(
@@ -105,8 +116,13 @@ async def read_body(
 ) -> bytes:
     """Return the body of a request.
 
+    Args:
+        receive: The `receive` of the request.
+        headers: Name in lower case → value.
+        limit: Bytes that are read at most.
+
     Raises:
-        BadRequest: It is larger than the limit.
+        BadRequest: The body is larger than the limit.
         Gone: The caller hung up.
     """
     length = headers.get(b"content-length", b"")
@@ -128,12 +144,12 @@ async def read_body(
 
 
 def too_large(limit: int) -> HttpProblem:
-    """Return the problem of a request body over the limit."""
+    """Return the problem of a request body over the limit of bytes."""
     return HttpProblem("too-large", f"at most {limit:,} bytes are read")
 
 
-async def watched(work: Any, receive: Receive) -> Any:
-    """Return what some work gives; cancel it when the caller hangs up.
+async def watched(work: Awaitable[T], receive: Receive) -> T:
+    """Await some work; cancel it when the caller hangs up.
 
     Raises:
         Gone: The caller hung up.
@@ -155,7 +171,7 @@ async def watched(work: Any, receive: Receive) -> Any:
 
 
 class _Watcher:
-    """Wait for the caller to hang up, and cancel the work for it."""
+    """Wait until the caller hangs up, then cancel the task that works for it."""
 
     __slots__ = ("is_gone", "receive", "task", "watch")
 

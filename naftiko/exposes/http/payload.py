@@ -1,4 +1,10 @@
-"""The body of a request -> values: JSON, forms, multipart."""
+"""The body of a request → values: JSON, forms, multipart.
+
+    b"a=1&b=2", "application/x-www-form-urlencoded"
+        →  read_payload  →  Payload("form", {"a": "1", "b": "2"}, …)
+
+This module must not know which arguments an operation takes.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +27,18 @@ _JSON_BEGINS = re.compile(rb"\s*[{\[]")
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MULTIPART_TYPE = "multipart/form-data"
 BODY_TYPES = ("application/json", _FORM_TYPE, _MULTIPART_TYPE)
-#: More fields than any operation has; each costs memory.
+#: Fields of one form; each costs memory, and no operation has as many arguments.
 _MAX_FIELDS = 1000
 
 
 class Payload(NamedTuple):
-    """A request body, read.
+    """A request body that has been read.
 
     Attributes:
-        kind: `json`, `form`, `raw`, or an empty text when there is none.
+        kind: `json`, `form` or `raw`; an empty text when there is no body.
         value: The JSON value, or field → value of a form.
         body: The bytes.
-        content_type: As the caller wrote it.
+        content_type: The `Content-Type` header.
     """
 
     kind: str = ""
@@ -47,7 +53,7 @@ class Payload(NamedTuple):
 
     @property
     def whole(self) -> JSON:
-        """The body as one argument, its media type along unless it is plain JSON."""
+        """The body as one argument: a JSON value, or bytes with their media type."""
         if not self.kind:
             return None
         media_type = media_type_of(self.content_type)
@@ -61,17 +67,17 @@ async def read_payload(
 ) -> Payload:
     """Return a request body, read by its media type.
 
-    A form that begins as JSON is read as JSON: `curl -d '{…}'` calls everything a form.
-    So is any text where only JSON would make sense.
+    A form that begins like JSON is read as JSON: `curl -d '{…}'` labels every body as
+    a form. Any other text is read as JSON too, if the operation takes only fields.
 
     Args:
         body: The bytes.
-        content_type: As the caller wrote it.
-        reads_fields: Whether parts of it are wanted.
-        takes_any: Whether it may be anything, as a whole.
+        content_type: The `Content-Type` header.
+        reads_fields: The operation takes single fields of the body.
+        takes_any: The operation takes the whole body, in any media type.
 
     Raises:
-        BadRequest: It is malformed, or in a media type that has no parts.
+        BadRequest: The body is malformed, or its media type has no fields.
     """
     if not body:
         return Payload(content_type=content_type)
@@ -108,8 +114,8 @@ async def read_payload(
     return Payload("raw", None, body, content_type)
 
 
-def _malformed(what: str, why: str) -> HttpProblem:
-    reason = f"is not well-formed {what}: {why}"
+def _malformed(format: str, why: str) -> HttpProblem:
+    reason = f"is not well-formed {format}: {why}"
     return HttpProblem(
         "malformed-request",
         f"the request body {reason}",
@@ -129,12 +135,22 @@ def _json(body: bytes) -> JSON:
         raise ValueError("it is nested too deeply") from None
 
 
-def pairs_of(raw: bytes, what: str) -> dict[str, JSON]:
-    """Return name → text, or a list of texts, of a query or a form."""
+def pairs_of(raw: bytes, part: str) -> dict[str, JSON]:
+    """Return name → text, or a list of texts, of a query or a form.
+
+        b"a=1&b=2&b=3"  →  {"a": "1", "b": ["2", "3"]}
+
+    Args:
+        raw: The encoded query or form.
+        part: `query` or `form`, for messages.
+
+    Raises:
+        BadRequest: The bytes are not UTF-8, or there are too many fields.
+    """
     try:
         text = raw.decode()
         if "%" not in text and "+" not in text and text.count("&") < _MAX_FIELDS:
-            # Nothing is encoded: a fifth of the time.
+            # Nothing is encoded: splitting takes a fifth of the time of `parse_qsl`.
             split = [part.partition("=") for part in text.split("&") if part]
             return _collected([(name, value) for name, _, value in split])
         pairs = parse_qsl(
@@ -144,32 +160,32 @@ def pairs_of(raw: bytes, what: str) -> dict[str, JSON]:
             max_num_fields=_MAX_FIELDS,
         )
     except UnicodeDecodeError:
-        raise BadRequest(_unreadable(what, "is not UTF-8")) from None
+        raise BadRequest(_unreadable(part, "is not UTF-8")) from None
     except ValueError:
         why = f"has more than {_MAX_FIELDS} fields"
-        raise BadRequest(_unreadable(what, why)) from None
+        raise BadRequest(_unreadable(part, why)) from None
     return _collected(pairs)
 
 
-def _unreadable(what: str, why: str) -> HttpProblem:
-    place = "query" if what == "query" else "body"
+def _unreadable(part: str, why: str) -> HttpProblem:
+    place = "query" if part == "query" else "body"
     return HttpProblem(
         "malformed-request",
-        f"the {what} {why}",
+        f"the {part} {why}",
         errors=(WrongArgument("", place, why),),
     )
 
 
 def _collected(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
-    found: dict[str, JSON] = {}
+    fields: dict[str, JSON] = {}
     for name, value in pairs:
-        if name not in found:
-            found[name] = value
-        elif isinstance(found[name], list):
-            found[name].append(value)
+        if name not in fields:
+            fields[name] = value
+        elif isinstance(fields[name], list):
+            fields[name].append(value)
         else:
-            found[name] = [found[name], value]
-    return found
+            fields[name] = [fields[name], value]
+    return fields
 
 
 async def _multipart(body: bytes, content_type: str) -> dict[str, JSON]:

@@ -1,9 +1,12 @@
-"""What goes wrong → a problem document (RFC 9457): status, type, title, detail.
+"""Errors and refusals → problem documents (RFC 9457): status, type, title, detail.
 
-The one place that knows which error, and which refusal, is which status: of REST
-adapters and skills, and of what stands before any adapter. A caller learns what to do
-differently; what only the operator can change (URLs, variables, files) goes to the
-log. This module must not know requests or routes.
+    RequestTimeout("GET http://…: no response …")  →  problem_of  →
+        504 {"type": "urn:naftiko:problem:timeout", "title": …, "detail": …}
+
+Only this module decides which error is which status, for REST adapters, for skills and
+for the checks in front of every adapter. A problem tells callers what they can change.
+What only the operator can change (URLs, variables, files) goes to the log instead. This
+module must not know requests or routes.
 """
 
 from __future__ import annotations
@@ -37,11 +40,12 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.transport.messages import Request, Response
 
+#: The query of a URL in a line of text.
 _QUERY = re.compile(r"(\w+://[^\s?]*)\?\S*?(?=:?(?:\s|$))")
 PROBLEM_TYPE = "application/problem+json"
-#: Before the kind of a problem in its `type`.
+#: Stands before the kind of a problem in its `type`.
 TYPE_PREFIX = "urn:naftiko:problem:"
-#: Seconds after which it is worth trying again when too much is going on.
+#: `Retry-After` of a server that has too many requests under way, in seconds.
 RETRY_AFTER = 1
 
 #: Kind → status and title; `docs/serve.md` says what to do about each.
@@ -88,7 +92,7 @@ KIND_OF: dict[type[CallError], str] = {
     OutputError: "output",
 }
 
-#: The operator's to mend, whatever the class of the error.
+#: Errors that only the operator can mend, whatever their class.
 _OF_OPERATOR = (rules.BASE_URI, rules.VARIABLES)
 _SETUP = "a variable that this operation needs has no usable value; the log names it"
 #: Shorter values of variables (a region, a version) stay in the errors of an API that
@@ -101,8 +105,11 @@ class HttpProblem(NamedTuple):
 
     Attributes:
         kind: A key of `KINDS`.
+        detail: The mistake in this request.
+        hint: The way to correct it.
         errors: Every argument that is wrong.
-        status: Stands before the status of the kind; 0 for that one.
+        headers: Further headers of the answer.
+        status: The HTTP status; 0 for that of the kind.
         members: Further members of the document.
     """
 
@@ -150,7 +157,7 @@ class HttpProblem(NamedTuple):
         return Answer(self.code, PROBLEM_TYPE, body, self.headers)
 
 
-#: For requests that are still under way when a server has to end.
+#: Answers the requests that are still under way when a server ends.
 CUT_OFF = HttpProblem(
     "stopping",
     "it was cut off; whether the upstream API has done its part is not known",
@@ -161,18 +168,18 @@ CUT_OFF = HttpProblem(
 def wrong_arguments(wrong: Iterable[WrongArgument]) -> HttpProblem:
     """Return the problem that names every wrong argument."""
     wrong = tuple(wrong)
-    said = "; ".join(f"'{shorten(w.name)}' {w.reason}" for w in wrong)
-    return HttpProblem("arguments", said, errors=wrong)
+    detail = "; ".join(f"'{shorten(w.name)}' {w.reason}" for w in wrong)
+    return HttpProblem("arguments", detail, errors=wrong)
 
 
 def unauthorized(detail: str, *challenges: str) -> HttpProblem:
     """Return the problem of a caller whose credentials are missing or wrong."""
-    asked = tuple(("WWW-Authenticate", challenge) for challenge in challenges)
-    return HttpProblem("unauthorized", detail, headers=asked)
+    headers = tuple(("WWW-Authenticate", challenge) for challenge in challenges)
+    return HttpProblem("unauthorized", detail, headers=headers)
 
 
 def missing_header(header: str) -> HttpProblem:
-    """Return the problem of a caller who has to bring a credential in a header."""
+    """Return the problem of a caller who does not send a credential in a header."""
     return HttpProblem(
         "caller-variable",
         f"the header '{header}' is missing",
@@ -182,7 +189,7 @@ def missing_header(header: str) -> HttpProblem:
 
 
 def one_line(error: CallError) -> str:
-    """Return an error as one line of a log, the queries of its URLs left out."""
+    """Return an error as one log line; queries of URLs are left out."""
     return _QUERY.sub(r"\1", " ".join(str(error).split()))
 
 
@@ -190,9 +197,10 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
     """Return the problem for an error of a run.
 
     Args:
-        error: What was raised; a `StatusError` is taken to be an upstream failure, see
-            `status_answer`.
-        is_compiled: It was found when the document was read, so no request changes it.
+        error: The error. A `StatusError` is taken for an upstream failure; see
+            `status_answer` for those that are passed on.
+        is_compiled: The error was found when the document was read, so it is the same
+            for every request.
     """
     kind = next(KIND_OF[c] for c in type(error).__mro__ if c in KIND_OF)
     if rules.settled_by(error) in _OF_OPERATOR and kind in (
@@ -208,7 +216,7 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
     if isinstance(error, StatusError):
         return _upstream(error)
     if isinstance(error, TransportError):
-        return HttpProblem(kind, _without_target(error))
+        return HttpProblem(kind, _transport_detail(error))
     if isinstance(error, OutputError):
         detail = f"Failed to map output parameters: {error.message}"
         return HttpProblem(kind, detail, error.hint, members=_code(error))
@@ -225,28 +233,32 @@ def _code(error: CallError) -> dict[str, JSON]:
     return {"code": error.code} if error.code else {}
 
 
-def _without_target(error: TransportError) -> str:
-    """Return what went wrong without the URL, which is the operator's business."""
+def _step(error: CallError) -> str:
+    """Return the beginning of a sentence about an error: the step that failed."""
+    return f"step '{error.step}': " if error.step else ""
+
+
+def _transport_detail(error: TransportError) -> str:
+    """Return the reason of a failure without the URL, which only the operator may know.
+
+    A message may hold the URL, so it is shown only where there was no request.
+    """
     request: Request | None = error.request
-    text = error.message
-    if request is not None:
-        where = request.mask(request.socket) or request.shown_url
-        before, found, rest = text.partition(f"{request.method} {where}")
-        if found:
-            # A redirect stands between the address and what happened there.
-            redirect, _, what = rest.partition(": ")
-            text = f"{before}{'after a redirect: ' if redirect else ''}{what}"
-        text = request.mask(text)
-    return text
+    if request is None:
+        return error.message
+    if not error.reason:
+        return ""
+    redirect = "after a redirect: " if error.is_redirected else ""
+    return request.mask(f"{_step(error)}{redirect}{error.reason}")
 
 
 def _upstream(error: StatusError) -> HttpProblem:
-    """Return the problem of an upstream failure, which names the upstream's status.
+    """Return the problem of an upstream failure, which names the upstream status.
 
-    What the upstream said goes along only for what a caller can change: its 4xx.
+    The message of the upstream API is passed on only for a status that the caller can
+    do something about: 400 to 499.
     """
     status = error.status
-    where = error.message.split(f": {status}", 1)[0]
     response: Response | None = error.response
     if 400 <= status < 500 and status != 407:
         return HttpProblem(
@@ -258,12 +270,13 @@ def _upstream(error: StatusError) -> HttpProblem:
             members={"upstreamStatus": status},
         )
     reason = f" {response.reason}" if response is not None and response.reason else ""
-    said = f"{where} answered {status}{reason}"
+    operation = error.operation or "the upstream API"
+    detail = f"{_step(error)}{operation} answered {status}{reason}"
     if 300 <= status < 400:
-        said += ", a redirect that is not followed"
+        detail += ", a redirect that is not followed"
     return HttpProblem(
         "upstream",
-        said,
+        detail,
         headers=_retry(response),
         members={"upstreamStatus": status},
     )
@@ -278,9 +291,10 @@ def _retry(response: Response | None) -> tuple[tuple[str, str], ...]:
 def status_answer(error: StatusError, request_id: str = "") -> Answer:
     """Return the answer for an upstream status outside 200 to 299.
 
-    A 4xx is passed on with its status: what the outputs of the function find in the
-    body, or else the body itself. A step that failed is named, which only a problem
-    document can do. Everything else is a failure of the upstream API.
+    An upstream 4xx is passed on with its status. Its body is the value that the outputs
+    of the function extract from the upstream body, or else the upstream body itself.
+    A failed step has to be named, so it is answered with a problem document. Any other
+    status is a failure of the upstream API.
     """
     status = error.status
     response: Response | None = error.response
@@ -294,20 +308,20 @@ def status_answer(error: StatusError, request_id: str = "") -> Answer:
     else:
         answer = raw_answer(response, status)
     if not answer.body:
-        # An empty body says nothing; a problem at least says who answered.
+        # Instead of an empty body: a problem names the upstream operation.
         return problem_of(error).answer(request_id)
     body = _masked(answer.body, error.request)
     return answer._replace(body=body, headers=_retry(response))
 
 
 def secrets_of(request: Request | None) -> tuple[Secret, ...]:
-    """Return what must not be seen in what an API says about a request."""
+    """Return the secrets of a request that an upstream error must not show."""
     secrets = request.secrets if request is not None else ()
     return tuple(s for s in secrets if len(s.value) >= _SECRET_LENGTH)
 
 
 def _masked(body: bytes, request: Request | None) -> bytes:
-    """Return a body without the credentials that an API likes to repeat in errors."""
+    """Return a body in which the secrets that the upstream API repeats are masked."""
     secrets = secrets_of(request)
     if not secrets:
         return body

@@ -1,4 +1,4 @@
-"""An ASGI scope: its headers, its path, and what a server notes in it."""
+"""The types of ASGI, and the parts of a scope that adapters read and note."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
-#: Where an adapter notes, in the scope of a request, which operation it serves: names
-#: of the document only, so that what callers send makes no new label.
+#: Key of a scope under which an adapter notes the operation that it serves. Its values
+#: are names of the document: a label of metrics must not be made up by callers.
 OPERATION = "naftiko.operation"
-#: Where the trace of a request stands in its scope, for those who answer elsewhere.
+#: Key of a scope under which telemetry keeps the trace of the request, for code that
+#: answers the request in another task.
 CONTEXT = "naftiko.context"
+#: The operation, or another label, of a request that is not known.
 UNKNOWN = "unknown"
 
 
 def is_preflight(scope: ASGIScope) -> bool:
-    """Tell whether a browser asks for leave, which it does without credentials."""
+    """Tell whether a request is a CORS preflight, which carries no credentials."""
     return (
         scope["method"] == "OPTIONS"
         and header(scope, b"origin") != ""

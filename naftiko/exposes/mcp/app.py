@@ -1,8 +1,13 @@
 """`McpApp`: an exposed adapter of type `mcp` as an ASGI application, and over stdio.
 
-Spec 4. Streamable HTTP is answered at `/mcp` and at `/`; transports, sessions and
-revisions are the SDK's. This module must not know sockets, authentication or what a
-request means.
+Spec 4. Streamable HTTP is served at `/mcp` and at `/`::
+
+    POST /mcp                       one message, answered as JSON or as a stream
+    GET /mcp with a session id      the stream of notifications of the session
+    DELETE /mcp with a session id   the end of the session
+
+The SDK implements the transports, the sessions and the protocol revisions. This module
+must not know sockets, authentication or the meaning of a request.
 """
 
 from __future__ import annotations
@@ -12,26 +17,38 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, Names
+from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, HostNames
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
+from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.exposes.http.scope import OPERATION, header
 from naftiko.exposes.mcp.catalogue import McpVersion
 from naftiko.exposes.mcp.sdk import StreamableHTTPSessionManager
 from naftiko.exposes.mcp.server import McpServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
 
+    Manager = StreamableHTTPSessionManager
+    McpEndpoint = Callable[[Manager, ASGIScope, Receive, Send], Awaitable[None]]
+
 log = logging.getLogger("naftiko.mcp")
 
 PATHS = ("/mcp", "/")
 _SESSION = b"mcp-session-id"
+_NO_PATH = HttpProblem("not-found", "MCP is served at /mcp")
+#: Also for GET and DELETE without a session: there is nothing to follow or to end. The
+#: SDK would open a session first and then refuse the request.
+_NO_METHOD = HttpProblem(
+    "method-not-allowed",
+    "this is an MCP server: connect an MCP client",
+    headers=(("Allow", "POST"),),
+)
 
 
 class McpApp:
@@ -40,17 +57,22 @@ class McpApp:
     Args:
         engine: Runs its functions.
         exposes: The adapter.
-        options: What whoever serves it decides.
+        options: The settings of the server.
 
     Attributes:
-        server: The server of the SDK, for other transports.
+        server: The server of the SDK, which also talks over stdio.
     """
 
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
         self.options = options
         self.server = McpServer(self.prepare(engine, exposes), options)
-        self._names = Names(options)
+        self._names = HostNames(options)
         self._manager: StreamableHTTPSessionManager | None = None
+        self._router: Router[McpEndpoint] = Router()
+        for path in PATHS:
+            self._router.add("POST", path, self._post)
+            self._router.add("GET", path, self._get)
+            self._router.add("DELETE", path, self._delete)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,13 +83,13 @@ class McpApp:
         return self.server.served.exposes
 
     def prepare(self, engine: Engine, exposes: Exposes) -> McpVersion:
-        """Make another version ready to be served; what is served stays."""
+        """Compile a new version of the document; the old one is served on."""
         return McpVersion(engine, exposes, self.options)
 
     def replace(self, version: McpVersion) -> None:
-        """Serve another version; requests under way finish with the one they have.
+        """Serve a new version; requests under way finish with the old one.
 
-        Sessions stay open, and clients are told which of their lists have changed.
+        Sessions stay open, and clients are notified of the lists that have changed.
         """
         changed = self.server.replace(version)
         loop = self._loop
@@ -79,9 +101,13 @@ class McpApp:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def is_open(self, scope: ASGIScope) -> bool:
+        """Tell that every request needs the credentials of the document."""
+        return False
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Keep the sessions of HTTP clients; entered once by whoever serves it."""
+        """Keep the sessions of HTTP clients; entered once, when serving begins."""
         manager = StreamableHTTPSessionManager(
             self.server,
             stateless=not self.options.sessions,
@@ -96,7 +122,7 @@ class McpApp:
 
     @asynccontextmanager
     async def attached(self) -> AsyncIterator[None]:
-        """Announce changes on the event loop that runs now."""
+        """Announce changed lists on the event loop that runs now."""
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         try:
@@ -110,7 +136,7 @@ class McpApp:
     def drain(self) -> None:
         """End the streams that would stay open for ever; requests go on.
 
-        To be called before a server waits for what is under way.
+        A server calls this before it waits for the requests under way.
         """
         self._ended.set()
         self.server.changes.end()
@@ -123,43 +149,48 @@ class McpApp:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _serve(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        manager = self._manager
-        if manager is None:
+        if self._manager is None:
             raise RuntimeError("an MCP adapter is served inside `lifespan()`")
-        method = scope["method"]
-        has_session = any(name == _SESSION for name, _ in scope["headers"])
         refusal = self._refusal(scope)
         if refusal is not None:
             await Inbound(scope, receive, send).refuse(refusal)
-        elif _path_of(scope) not in PATHS:
-            problem = HttpProblem("not-found", "MCP is served at /mcp")
+            return
+        try:
+            # A slash at the end of the path makes no difference.
+            path = "/" + encoded_path(scope).strip("/")
+            match = self._router.find(path, scope["method"])
+        except BadPath:
+            match = NoRoute(frozenset())
+        if isinstance(match, NoRoute):
+            problem = _NO_METHOD if match.allowed else _NO_PATH
             await Inbound(scope, receive, send).refuse(problem)
-        elif method == "GET" and has_session:
-            scope[OPERATION] = "GET"
-            await self._stream(manager, scope, receive, send)
-        elif method == "POST":
-            if self.server.served.engine.telemetry is not None:
-                send = _noting_silence(scope, send)
-            await manager.handle_request(scope, receive, send)
-        elif method == "DELETE" and has_session:
-            scope[OPERATION] = "DELETE"
-            await manager.handle_request(scope, receive, send)
-        else:
-            # Without a session there is nothing to listen to or to end. The SDK would
-            # open one first and refuse then.
-            problem = HttpProblem(
-                "method-not-allowed",
-                "this is an MCP server: connect an MCP client",
-                headers=(("Allow", "POST"),),
-            )
-            await Inbound(scope, receive, send).refuse(problem)
+            return
+        await match.endpoint(self._manager, scope, receive, send)
+
+    async def _post(
+        self, manager: Manager, scope: ASGIScope, receive: Receive, send: Send
+    ) -> None:
+        """Answer a message: a request, a notification or a response."""
+        if self.server.served.engine.telemetry.is_on:
+            send = _noting_notifications(scope, send)
+        await manager.handle_request(scope, receive, send)
+
+    async def _delete(
+        self, manager: Manager, scope: ASGIScope, receive: Receive, send: Send
+    ) -> None:
+        """End a session."""
+        if not _has_session(scope):
+            await Inbound(scope, receive, send).refuse(_NO_METHOD)
+            return
+        scope[OPERATION] = "DELETE"
+        await manager.handle_request(scope, receive, send)
 
     def _refusal(self, scope: ASGIScope) -> HttpProblem | None:
-        """Return why the `Host` or the `Origin` of a request is not believed.
+        """Return why the `Host` or the `Origin` of a request is refused, if it is.
 
-        A page of somewhere else can make its own name point at this machine; then the
-        browser sends that name. Unlike other adapters this one asks always, as the
-        specification of MCP wants it.
+        This protects against DNS rebinding: a foreign page lets its own name resolve to
+        this machine, and the browser sends that name. The specification of MCP requires
+        the check, so it is always on, unlike in the other adapters.
         """
         if not self._names.know(header(scope, b"host"), self.exposes):
             return UNKNOWN_HOST
@@ -173,18 +204,19 @@ class McpApp:
             None if is_page and self._names.know(host, self.exposes) else OTHER_ORIGIN
         )
 
-    async def _stream(
-        self,
-        manager: StreamableHTTPSessionManager,
-        scope: ASGIScope,
-        receive: Receive,
-        send: Send,
+    async def _get(
+        self, manager: Manager, scope: ASGIScope, receive: Receive, send: Send
     ) -> None:
         """Serve the stream of a session until the client leaves or `drain` ends it."""
+        if scope["method"] == "HEAD" or not _has_session(scope):
+            await Inbound(scope, receive, send).refuse(_NO_METHOD)
+            return
+        scope[OPERATION] = "GET"
         is_open = False
         ended = self._ended
 
         async def receive_or_end() -> Any:
+            """Return the next message, or a disconnect when the server drains."""
             waiting = [asyncio.ensure_future(receive())]
             waiting.append(asyncio.ensure_future(ended.wait()))
             try:
@@ -208,10 +240,10 @@ class McpApp:
             await send({"type": "http.response.body", "body": b""})
 
 
-def _noting_silence(scope: ASGIScope, send: Send) -> Send:
-    """Return what sends; a message that is taken without a word is a notification.
+def _noting_notifications(scope: ASGIScope, send: Send) -> Send:
+    """Return a `send` that labels a request which is answered with 202.
 
-    Of what kind is found out when its request is over.
+    Only notifications are, and the SDK tells in no other way that it got one.
     """
 
     async def noting(message: Any) -> None:
@@ -222,10 +254,5 @@ def _noting_silence(scope: ASGIScope, send: Send) -> Send:
     return noting
 
 
-def _path_of(scope: ASGIScope) -> str:
-    """Return the path below the one that the application is mounted at."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and path.startswith(root):
-        path = path[len(root) :]
-    return path.rstrip("/") or "/"
+def _has_session(scope: ASGIScope) -> bool:
+    return any(name == _SESSION for name, _ in scope["headers"])

@@ -1,7 +1,7 @@
-"""What one version of a document serves to MCP clients; nothing in it changes.
+"""`McpVersion`: the tools, resources and prompts of one version of a document.
 
-So a reload changes all of it at once, and a request that is under way keeps the old
-one. This module must not know messages.
+A version never changes. A reload makes a new one, and a request that is under way keeps
+the old one. This module must not know messages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from naftiko.exposes.mcp.resources import Resources
 from naftiko.exposes.mcp.results import to_json
 from naftiko.exposes.mcp.search import INSTRUCTIONS, SearchTools
 from naftiko.exposes.mcp.tools import Tools
-from naftiko.plain import text_of
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
 
-#: Many clients never ask for a second page, and the largest published adapters have
-#: about a hundred tools: pages are for what no client can want at once.
+#: Entries on a page. Many clients never ask for a second page. The largest published
+#: adapters have about a hundred tools, so their lists fit on one.
 PAGE_SIZE = 250
 
-#: Kinds of lists, called as they are in a result.
+#: Kinds of lists, with the names that they have in a result.
 TOOLS, RESOURCES, TEMPLATES, PROMPTS = (
     "tools",
     "resources",
@@ -37,16 +36,20 @@ TOOLS, RESOURCES, TEMPLATES, PROMPTS = (
 
 
 class UnknownCursor(Exception):
-    """A page that nobody offered, or that a reload took away."""
+    """A cursor that this version of the document has not given out."""
 
 
 class McpVersion:
-    """One version of an adapter.
+    """The tools, resources and prompts of one version of an adapter.
 
     Attributes:
         exposes: The adapter.
-        name: How the server calls itself.
-        instructions: What it tells clients about itself, or `None`.
+        name: The name of the server.
+        title: The title of the server, for people; may be empty.
+        instructions: A text for the model of the client, or `None`.
+        search: The three tools in place of all others, or `None`.
+        stamp: Name, version and title of the server in the form of the wire.
+        envelope: Members of every result of a list and of a resource.
     """
 
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
@@ -58,17 +61,17 @@ class McpVersion:
         self.search = SearchTools(self.tools) if options.tools == "search" else None
         self.resources = Resources(engine, exposes)
         self.prompts = Prompts(exposes, engine.capability.directory)
-        told = [exposes.description.strip()]
+        texts = [exposes.description.strip()]
         if self.search is not None:
-            told.append(INSTRUCTIONS.format(count=len(self.tools)))
-        self.instructions = " ".join(filter(None, told)) or None
+            texts.append(INSTRUCTIONS.format(count=len(self.tools)))
+        self.instructions = " ".join(filter(None, texts)) or None
         self.stamp = {"name": self.name, "version": __version__}
         if self.title:
             self.stamp["title"] = self.title
         self.envelope = _freshness(exposes)
 
     def entries(self, kind: str) -> list[dict[str, JSON]]:
-        """Return a whole list; that of resources reads folders."""
+        """Return a whole list; the list of resources reads folders."""
         if kind == TOOLS:
             return self.search.entries if self.search else self.tools.entries()
         if kind == PROMPTS:
@@ -77,21 +80,30 @@ class McpVersion:
             return self.resources.entries()
         return self.resources.templates
 
-    def said(self, kind: str) -> JSON:
-        """Return what the document says of a list; folders are not looked into."""
-        return self.entries(kind) if kind in (TOOLS, PROMPTS) else self.resources.said
+    def has(self, kind: str) -> bool:
+        """Tell whether the document has such a list; tools may be an empty one."""
+        if kind == TOOLS:
+            return True
+        return bool(self.prompts if kind == PROMPTS else self.resources)
 
-    def lasts(self, kind: str) -> bool:
-        """Tell whether a list stays the same as long as this version is served."""
-        return kind != RESOURCES or not self.resources.changes_by_itself
+    def declared(self, kind: str) -> JSON:
+        """Return the declarations behind a list; reads no folder."""
+        if kind in (TOOLS, PROMPTS):
+            return self.entries(kind)
+        return self.resources.declared
+
+    def is_stable(self, kind: str) -> bool:
+        """Tell whether a list stays the same while this version is served."""
+        return kind != RESOURCES or not self.resources.reads_folders
 
     def page(self, kind: str, cursor: str | None) -> dict[str, JSON]:
-        """Return one page of a list, as a result.
+        """Return one page of a list as a result.
 
-        A cursor is good wherever the same document is served: on every replica.
+        `page("tools", None)` -> `{"tools": […], "nextCursor": "5f3a9c.250", …}`. Every
+        replica that serves the same document takes the cursor.
 
         Raises:
-            UnknownCursor: It is that of another document, or of none.
+            UnknownCursor: The cursor belongs to another document, or is none.
         """
         start = 0
         if cursor is not None:
@@ -109,16 +121,14 @@ class McpVersion:
         return result
 
     def _mark(self, kind: str) -> str:
-        return f"{crc32(to_json(self.said(kind)).encode()):x}"
+        """Return the first half of a cursor: a checksum of the declarations."""
+        return f"{crc32(to_json(self.declared(kind)).encode()):x}"
 
 
 def _freshness(exposes: Exposes) -> dict[str, JSON]:
-    """Return how long clients may keep a result, which newer revisions ask for."""
-    ttl = exposes.data.get("ttlMs")
-    is_ttl = isinstance(ttl, int) and not isinstance(ttl, bool) and ttl >= 0
-    scope = text_of(exposes.data.get("cacheScope"))
+    """Return how long clients may cache a result, which newer revisions ask for."""
     return {
-        "ttlMs": ttl if is_ttl else 0,
-        "cacheScope": scope if scope in ("public", "private") else "private",
+        "ttlMs": exposes.cache_ttl,
+        "cacheScope": exposes.cache_scope,
         "resultType": "complete",
     }

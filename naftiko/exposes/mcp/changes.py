@@ -1,7 +1,8 @@
-"""Who is told that a list has changed: open sessions, and those who subscribed.
+"""Notifications of changed lists: `notifications/tools/list_changed` and its like.
 
-Clients of the older revisions have a connection that hears of every change; those of
-the newest ask for a stream. This module must not know what is in a list.
+Clients of the older revisions get them over the connection of their session. Clients of
+the newest revision open a stream with `subscriptions/listen`. This module must not know
+what is in a list.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from naftiko.exposes.mcp.sdk import (
 if TYPE_CHECKING:
     from naftiko.exposes.mcp.sdk import Context, NotificationParams
 
-#: Seconds after which a client that does not read is no longer told of a change.
+#: Seconds after which a notification to a client that does not read is given up.
 _PATIENCE = 5.0
 
 _EVENTS: dict[str, ToolsListChanged | ResourcesListChanged | PromptsListChanged] = {
@@ -29,15 +30,15 @@ _EVENTS: dict[str, ToolsListChanged | ResourcesListChanged | PromptsListChanged]
     "resources": ResourcesListChanged(),
     "prompts": PromptsListChanged(),
 }
-#: The lists whose changes are told.
-TOLD = tuple(_EVENTS)
+#: The kinds of lists whose changes are announced.
+ANNOUNCED = tuple(_EVENTS)
 
 
 class Changes:
-    """The clients of one server that listen.
+    """The clients of one server that get notifications.
 
     Attributes:
-        listen: Answers `subscriptions/listen`, for as long as a client wants.
+        listen: Answers `subscriptions/listen` until the client leaves.
     """
 
     def __init__(self) -> None:
@@ -46,26 +47,26 @@ class Changes:
         self.listen = ListenHandler(self._bus)
 
     async def connected(self, ctx: Context, params: NotificationParams) -> None:
-        """Take up a client that has said hello."""
-        # The session that a handler gets belongs to one request; the connection behind
-        # it, which has no public name, lives as long as the client does.
+        """Note the connection of a client that has finished the handshake."""
+        # The session that a handler gets belongs to one request. The connection behind
+        # it lives as long as the client, but has no public name.
         self._connections.add(ctx.session._connection)
 
     async def announce(self, kinds: list[str]) -> None:
-        """Tell every client that listens which lists have changed."""
+        """Notify every client of the kinds of lists that have changed."""
         for kind in kinds:
             await self._bus.publish(_EVENTS[kind])
-        told = [
-            asyncio.wait_for(_tell(connection, kinds), _PATIENCE)
+        notified = [
+            asyncio.wait_for(_notify(connection, kinds), _PATIENCE)
             for connection in list(self._connections)
         ]
-        await asyncio.gather(*told, return_exceptions=True)
+        await asyncio.gather(*notified, return_exceptions=True)
 
     def end(self) -> None:
-        """End the streams of those who subscribed."""
+        """End the streams of `subscriptions/listen`."""
         self.listen.close()
 
 
-async def _tell(connection: Any, kinds: list[str]) -> None:
+async def _notify(connection: Any, kinds: list[str]) -> None:
     for kind in kinds:
         await connection.notify(f"notifications/{kind}/list_changed", None)

@@ -1,4 +1,6 @@
-"""The prompts of an MCP adapter: templates of messages, and files.
+"""The prompts of an MCP adapter, filled in for a client.
+
+    prompt 'plan', {"day": "Monday"}  →  one message: "On Monday"
 
 Spec 4.5. Values are put in once and never read again, so nothing in them is a
 placeholder. This module must not know how messages travel.
@@ -6,21 +8,19 @@ placeholder. This module must not know how messages travel.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.exposes.files import FileRefused, Folder, as_text, local_path
-from naftiko.plain import mappings_of, text_of
+from naftiko.spec.prompts import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from naftiko.plain import JSON
+    from naftiko.spec.adapters import PromptArgument, PromptSpec
     from naftiko.spec.model import Exposes
-
-_PLACEHOLDER = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 
 class PromptError(Exception):
@@ -39,60 +39,49 @@ class Prompt:
     """One prompt.
 
     Attributes:
-        entry: What a list of prompts says of it.
+        name: Its name.
+        entry: The prompt as a list of prompts shows it.
     """
 
-    def __init__(self, data: Mapping[str, JSON], directory: Path | None) -> None:
-        self.name = text_of(data.get("name"))
+    def __init__(self, spec: PromptSpec, directory: Path | None) -> None:
+        self._spec = spec
         self._directory = directory
-        self._location = text_of(data.get("location"))
-        self._messages = [
-            (text_of(message.get("role")) or "user", text_of(message.get("content")))
-            for _, message in mappings_of(data.get("template"), ())
-        ]
-        self._arguments = [
-            argument
-            for _, argument in mappings_of(data.get("arguments"), ())
-            if text_of(argument.get("name"))
-        ]
-        self._required = [
-            text_of(argument["name"])
-            for argument in self._arguments
-            if argument.get("required") is not False
-        ]
-        self.entry: dict[str, JSON] = {"name": self.name}
-        self.entry |= _labels(data)
-        if self._arguments:
-            self.entry["arguments"] = [self._argument(a) for a in self._arguments]
-
-    def _argument(self, data: Mapping[str, JSON]) -> dict[str, JSON]:
-        name = text_of(data["name"])
-        return {"name": name, **_labels(data), "required": name in self._required}
+        self.name = spec.name
+        self.entry: dict[str, JSON] = {"name": self.name, **_labels(spec)}
+        if spec.arguments:
+            self.entry["arguments"] = [
+                {"name": argument.name, **_labels(argument)}
+                | {"required": argument.required}
+                for argument in spec.arguments
+            ]
 
     def messages(self, given: Mapping[str, str]) -> list[dict[str, JSON]]:
         """Return the messages, filled in.
 
+        Args:
+            given: Name of an argument → value.
+
         Raises:
-            PromptError: A required argument is missing, or the file cannot be read.
+            PromptError: A required argument is missing, the file cannot be read, or
+                the document declares the prompt in a way that cannot be used.
         """
-        missing = [name for name in self._required if name not in given]
+        for problem in self._spec.problems:
+            raise PromptError(problem.message, is_callers=False)
+        arguments = self._spec.arguments
+        missing = [a.name for a in arguments if a.required and a.name not in given]
         if missing:
-            names = [text_of(argument["name"]) for argument in self._arguments]
+            names = [argument.name for argument in arguments]
             raise PromptError(
                 f"the prompt '{self.name}' needs {names_of(map(repr, missing))};"
                 f" it takes: {names_of(names)}"
             )
-        templates = self._messages
-        if self._location:
-            templates = [("user", self._file())]
-        return [
-            {"role": role, "content": {"type": "text", "text": _filled(text, given)}}
-            for role, text in templates
-        ]
+        if self._spec.location:
+            return [_message("user", self._file(), given)]
+        return [_message(m.role, m.content, given) for m in self._spec.messages]
 
     def _file(self) -> str:
         try:
-            path = local_path(self._location, self._directory)
+            path = local_path(self._spec.location, self._directory)
             text = as_text(Folder(path).read())
         except FileRefused:
             text = None
@@ -109,44 +98,38 @@ class Prompt:
         Returns:
             The values, or `None` when it has no argument of that name.
         """
-        for data in self._arguments:
-            if data["name"] == argument:
-                values = data.get("enum")
-                if isinstance(values, list):
-                    return [text_of(value) for value in values]
-                return ["true", "false"] if data.get("type") == "boolean" else []
+        for declared in self._spec.arguments:
+            if declared.name == argument:
+                return list(declared.values or ())
         return None
 
 
-def _filled(text: str, given: Mapping[str, str]) -> str:
-    """Return a text with its placeholders filled; unknown ones stay as they are."""
-    return _PLACEHOLDER.sub(lambda found: given.get(found[1], found[0]), text)
+def _message(role: str, text: str, given: Mapping[str, str]) -> dict[str, JSON]:
+    """Return a message with its placeholders filled; unknown ones stay."""
+    filled = PLACEHOLDER.sub(lambda match: given.get(match[1], match[0]), text)
+    return {"role": role, "content": {"type": "text", "text": filled}}
 
 
-def _labels(data: Mapping[str, JSON]) -> dict[str, JSON]:
+def _labels(spec: PromptSpec | PromptArgument) -> dict[str, JSON]:
     labels: dict[str, JSON] = {}
-    if label := text_of(data.get("label")):
-        labels["title"] = label
-    if description := " ".join(text_of(data.get("description")).split()):
+    if spec.label:
+        labels["title"] = spec.label
+    if description := " ".join(spec.description.split()):
         labels["description"] = description
     return labels
 
 
 class Prompts:
-    """The prompts of one adapter, by name; of two with one name the first counts."""
+    """The prompts of one adapter, by name."""
 
     def __init__(self, exposes: Exposes, directory: Path | None) -> None:
-        self._by_name: dict[str, Prompt] = {}
-        for _, data in mappings_of(exposes.data.get("prompts"), ()):
-            prompt = Prompt(data, directory)
-            if prompt.name.strip():
-                self._by_name.setdefault(prompt.name, prompt)
+        self._by_name = {spec.name: Prompt(spec, directory) for spec in exposes.prompts}
 
     def __len__(self) -> int:
         return len(self._by_name)
 
     def entries(self) -> list[dict[str, JSON]]:
-        """Return what a list of prompts says."""
+        """Return every prompt, as a list of prompts shows it."""
         return [prompt.entry for prompt in self._by_name.values()]
 
     def get(self, name: str) -> Prompt:
@@ -158,6 +141,6 @@ class Prompts:
         prompt = self._by_name.get(name)
         if prompt is None:
             guess = did_you_mean(name, self._by_name)
-            said = f"Unknown prompt: {shorten(name)}"
-            raise PromptError(f"{said}; {guess}" if guess else said)
+            message = f"Unknown prompt: {shorten(name)}"
+            raise PromptError(f"{message}; {guess}" if guess else message)
         return prompt

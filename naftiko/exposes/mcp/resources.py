@@ -1,8 +1,14 @@
-"""The resources of an MCP adapter: static, templated, backed by a call or by steps.
+"""The resources of an MCP adapter: files, and functions behind a URI or a URI template.
 
-Spec 4.4. Values of a URI template are percent-decoded and never hold a `/` that is not
-encoded. Folders are read when they are asked for, so what is listed is what is there.
-This module must not know how messages travel.
+Spec 4.4::
+
+    {uri: data://docs, location: file:///docs}  one resource for each file of the folder
+    {uri: ships://all, call: fleet.list}        one resource, read by a call
+    {uri: ships://{id}, call: fleet.get}        a template: ships://7 calls with id=7
+
+The values of a template are percent-decoded; a `/` in them has to be encoded. Folders
+are read for each request, so a list always shows the files that exist. This module must
+not know how messages travel.
 """
 
 from __future__ import annotations
@@ -15,13 +21,15 @@ from urllib.parse import quote, unquote
 from naftiko.errors import CallError, StatusError, shorten
 from naftiko.exposes.files import (
     UNKNOWN_TYPE,
-    FileMissing,
+    FileIsFolder,
+    FileOutside,
     FileRefused,
     Folder,
     as_text,
     local_path,
     media_type,
 )
+from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import (
     blob,
     body_text,
@@ -30,17 +38,18 @@ from naftiko.exposes.mcp.results import (
     to_json,
     wrong_arguments,
 )
-from naftiko.plain import mappings_of, text_of
+from naftiko.spec.model import Function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from naftiko.exposes.engine import Engine
-    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.http.callers import Caller, CallerVariables
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
+    from naftiko.spec.adapters import StaticResource
     from naftiko.spec.model import Exposes
 
 _JSON_TYPE = "application/json"
@@ -52,7 +61,8 @@ class ResourceError(Exception):
     """A resource that cannot be read.
 
     Attributes:
-        is_callers: Another URI would help; otherwise something failed here or upstream.
+        is_callers: The caller can help it with another URI. Otherwise something failed
+            in this server or in the upstream API.
     """
 
     def __init__(self, message: str, *, is_callers: bool = True) -> None:
@@ -60,8 +70,10 @@ class ResourceError(Exception):
         self.is_callers = is_callers
 
 
-class Template:
-    """A URI with placeholders, compiled.
+class UriTemplate:
+    """A compiled URI template.
+
+    `UriTemplate("ships://{id}").match("ships://a%20b")` -> `{"id": "a b"}`.
 
     Attributes:
         names: The names of the placeholders, in order.
@@ -74,151 +86,149 @@ class Template:
         self._pattern = re.compile(pattern)
 
     def match(self, uri: str) -> dict[str, str] | None:
-        """Return placeholder → decoded value, or `None` when the URI is another."""
-        found = self._pattern.fullmatch(uri)
-        if found is None:
+        """Return placeholder → decoded value; `None` when the URI does not match."""
+        matched = self._pattern.fullmatch(uri)
+        if matched is None:
             return None
         values: dict[str, str] = {}
-        for name, text in zip(self.names, found.groups(), strict=True):
+        for name, text in zip(self.names, matched.groups(), strict=True):
             value = unquote(text)
-            # One name in two places has to have one value.
+            # A placeholder that occurs twice must have the same value in both places.
             if values.setdefault(name, value) != value:
                 return None
         return values
 
 
 class Backed(NamedTuple):
-    """What stands behind one URI: a function, and the values of its placeholders."""
+    """The function that reads one URI, and the values of its placeholders."""
 
     plan: Plan
     values: Mapping[str, str]
 
 
-class _Backed(NamedTuple):
-    """A resource behind a call, steps, a reference or a mock."""
+class _FunctionResource(NamedTuple):
+    """A resource that a function reads: a call, steps, a reference or a mock."""
 
     uri: str
     entry: dict[str, JSON]
-    template: Template
+    template: UriTemplate
     plan: Plan
 
 
-class _Static(NamedTuple):
-    """A resource whose content is in files."""
+class _FileResource(NamedTuple):
+    """A resource that is a file, or a folder of files."""
 
     uri: str
-    data: Mapping[str, JSON]
+    spec: StaticResource
     directory: Path | None
 
     @property
     def folder(self) -> Folder:
-        return Folder(local_path(text_of(self.data.get("location")), self.directory))
+        return Folder(local_path(self.spec.location, self.directory))
 
     @property
     def mime_type(self) -> str:
-        return text_of(self.data.get("mimeType"))
+        return self.spec.mime_type
 
 
 class Resources:
     """The resources of one adapter, in the order of the document."""
 
     def __init__(self, engine: Engine, exposes: Exposes) -> None:
-        backed = {
-            function.path: function
-            for function in exposes.functions
-            if function.kind == "resource"
-        }
-        self._all: list[_Backed | _Static] = []
-        self._exact: dict[str, _Backed] = {}
-        at = (*exposes.path, "resources")
-        for path, data in mappings_of(exposes.data.get("resources"), at):
-            uri = text_of(data.get("uri"))
-            if not uri:
-                continue
-            if "location" in data:
+        backed = [f for f in exposes.functions if f.kind == "resource" and f.uri]
+        self._all: list[_FunctionResource | _FileResource] = []
+        self._exact: dict[str, _FunctionResource] = {}
+        declared: list[Function | StaticResource] = [*backed, *exposes.files]
+        for spec in sorted(declared, key=lambda spec: spec.path):
+            uri = spec.uri
+            if not isinstance(spec, Function):
                 base = uri if uri.endswith("://") else uri.rstrip("/")
-                static = _Static(base, data, engine.capability.directory)
+                static = _FileResource(base, spec, engine.capability.directory)
                 self._all.append(static)
-            elif (function := backed.get(path)) is not None:
-                plan = engine.functions.plan(function, exposes)
-                template = Template(uri)
-                entry = _entry(data, uri)
-                if function.mime_type:
-                    entry["mimeType"] = function.mime_type
-                resource = _Backed(uri, entry, template, plan)
-                self._all.append(resource)
-                if not template.names:
-                    self._exact.setdefault(uri, resource)
+                continue
+            plan = engine.functions.plan(spec, exposes)
+            template = UriTemplate(uri)
+            entry = _entry(spec, uri)
+            if spec.mime_type:
+                entry["mimeType"] = spec.mime_type
+            resource = _FunctionResource(uri, entry, template, plan)
+            self._all.append(resource)
+            if not template.names:
+                self._exact.setdefault(uri, resource)
 
     def __len__(self) -> int:
         return len(self._all)
 
     @property
-    def changes_by_itself(self) -> bool:
-        """Whether the list depends on what is in folders."""
-        return any(isinstance(resource, _Static) for resource in self._all)
+    def reads_folders(self) -> bool:
+        """Whether the list depends on the files of a folder."""
+        return any(isinstance(resource, _FileResource) for resource in self._all)
 
     @property
-    def said(self) -> list[JSON]:
-        """What the document says of them; folders are not looked into."""
+    def declared(self) -> list[JSON]:
+        """The declarations of the document; reads no folder."""
         return [
-            resource.entry if isinstance(resource, _Backed) else dict(resource.data)
+            resource.entry
+            if isinstance(resource, _FunctionResource)
+            else list(resource.spec)
             for resource in self._all
         ]
 
     @property
     def templates(self) -> list[dict[str, JSON]]:
-        """What a list of resource templates says."""
-        found = []
+        """The entries of a list of resource templates."""
+        entries = []
         for resource in self._all:
-            if isinstance(resource, _Backed) and resource.template.names:
+            if isinstance(resource, _FunctionResource) and resource.template.names:
                 entry = dict(resource.entry)
                 entry["uriTemplate"] = entry.pop("uri")
-                found.append(entry)
-        return found
+                entries.append(entry)
+        return entries
 
     def entries(self) -> list[dict[str, JSON]]:
-        """Return what a list of resources says; reads folders."""
-        found: list[dict[str, JSON]] = []
+        """Return the entries of a list of resources; reads folders."""
+        entries: list[dict[str, JSON]] = []
         for resource in self._all:
-            if isinstance(resource, _Static):
-                found.extend(_files(resource))
+            if isinstance(resource, _FileResource):
+                entries.extend(_files(resource))
             elif not resource.template.names:
-                found.append(resource.entry)
-        return found
+                entries.append(resource.entry)
+        return entries
 
     # --- reading ----------------------------------------------------------------------
 
     def backed(self, uri: str) -> Backed | None:
-        """Return the resource behind a call that a URI names, and its values."""
+        """Return the function that reads a URI, and the values of its placeholders.
+
+        A resource without placeholders beats a template. `None` when no function reads
+        the URI.
+        """
         exact = self._exact.get(uri)
         if exact is not None:
             return Backed(exact.plan, {})
         for resource in self._all:
-            if isinstance(resource, _Backed) and resource.template.names:
+            if isinstance(resource, _FunctionResource) and resource.template.names:
                 values = resource.template.match(uri)
                 if values is not None:
                     return Backed(resource.plan, values)
         return None
 
     def read_file(self, uri: str) -> dict[str, JSON]:
-        """Return the content of a static resource.
+        """Return the content of a file.
 
         Raises:
-            ResourceError: No resource has that URI, or it is not served.
+            ResourceError: No resource has the URI, or the file is not served.
         """
         for resource in self._all:
-            if not isinstance(resource, _Static):
+            if not isinstance(resource, _FileResource):
                 continue
             if uri != resource.uri and not uri.startswith(f"{resource.uri}/"):
                 continue
             path = unquote(uri[len(resource.uri) + 1 :])
             try:
                 data = resource.folder.read(path)
-            except FileMissing as missing:
-                raise ResourceError(f"{missing}: {shorten(uri)}") from None
             except FileRefused as refused:
-                raise ResourceError(_refusal(str(refused), uri)) from None
+                raise ResourceError(f"{_refusal(refused)}: {shorten(uri)}") from None
             kind = resource.mime_type or media_type(path or str(resource.folder.root))
             text = as_text(data)
             if text is None:
@@ -231,64 +241,63 @@ class Resources:
     # --- completion -------------------------------------------------------------------
 
     def complete(self, uri: str, argument: str) -> list[str] | None:
-        """Return the values that an argument of a template may have, where known.
+        """Return known values for an argument of a template.
 
-        They come from the resources that are listed, from inputs that enumerate their
-        values, and from what is boolean.
+        They come from the URIs of listed resources, and from the type `boolean`.
 
         Returns:
-            The values, or `None` when no template has that URI and argument.
+            The values, or `None` when no template has this URI and argument.
         """
-        template = Template(uri)
+        template = UriTemplate(uri)
         if argument not in template.names:
             return None
         known = False
         values: dict[str, None] = {}
         for resource in self._all:
-            if isinstance(resource, _Backed) and resource.uri == uri:
+            if isinstance(resource, _FunctionResource) and resource.uri == uri:
                 known = True
                 values |= dict.fromkeys(_enumerated(resource.plan, argument))
-            elif isinstance(resource, _Static) and uri.startswith(f"{resource.uri}/"):
+            elif isinstance(resource, _FileResource) and uri.startswith(
+                f"{resource.uri}/"
+            ):
                 known = True
         if not known:
             return None
         for entry in islice(self.entries(), _MAX_COMPLETIONS):
-            found = template.match(entry["uri"])
-            if found is not None:
-                values[found[argument]] = None
+            matched = template.match(entry["uri"])
+            if matched is not None:
+                values[matched[argument]] = None
         return list(values)
 
 
-def _traversal(uri: str) -> str:
-    return f"Path traversal detected for resource URI: {shorten(uri)}"
-
-
-def _refusal(reason: str, uri: str) -> str:
-    """Return a refusal in the words of the specification where it has some."""
-    if "leads out" in reason:
-        return _traversal(uri)
-    if "is a directory" in reason:
-        return f"Resource URI resolves to a directory, not a file: {shorten(uri)}"
-    return f"{reason}: {shorten(uri)}"
+def _refusal(refused: FileRefused) -> str:
+    """Return why a file is not read, in the words of the specification (spec 4.4)."""
+    if isinstance(refused, FileOutside):
+        return "Path traversal detected for resource URI"
+    if isinstance(refused, FileIsFolder):
+        return "Resource URI resolves to a directory, not a file"
+    return str(refused)
 
 
 def _enumerated(plan: Plan, argument: str) -> Iterator[str]:
+    """Yield the values of an argument whose type has only a few."""
     for parameter in plan.arguments:
         if parameter.name == argument and parameter.type == "boolean":
             yield from ("true", "false")
 
 
-def _entry(data: Mapping[str, JSON], uri: str) -> dict[str, JSON]:
-    name = text_of(data.get("name")) or uri
+def _entry(spec: Function | StaticResource, uri: str) -> dict[str, JSON]:
+    name = spec.name or uri
     entry: dict[str, JSON] = {"uri": uri, "name": name}
-    entry["title"] = text_of(data.get("label")) or name
-    if description := " ".join(text_of(data.get("description")).split()):
+    entry["title"] = spec.label or name
+    if description := " ".join(spec.description.split()):
         entry["description"] = description
     return entry
 
 
-def _files(resource: _Static) -> Iterator[dict[str, JSON]]:
-    base = _entry(resource.data, resource.uri)
+def _files(resource: _FileResource) -> Iterator[dict[str, JSON]]:
+    """Yield the entry of each file of a resource."""
+    base = _entry(resource.spec, resource.uri)
     try:
         folder = resource.folder
     except FileRefused:
@@ -314,14 +323,19 @@ async def read_backed(
     backed: Backed,
     uri: str,
     callers: CallerVariables,
-    *,
-    variables: Mapping[str, str | None] | None = None,
-    headers: Mapping[str, str] | None = None,
+    caller: Caller = ANONYMOUS,
 ) -> dict[str, JSON]:
-    """Return the content of a resource behind a call.
+    """Return the content of a resource that a function reads.
+
+    Args:
+        engine: Runs the function.
+        backed: The function and its values.
+        uri: The URI of the resource.
+        callers: The headers that fill variables.
+        caller: Variables and trace of this request.
 
     Raises:
-        ResourceError: The values do not fit, or the call failed.
+        ResourceError: The values have wrong types, or the call failed.
     """
     plan = backed.plan
     if plan.problem is not None:
@@ -331,10 +345,10 @@ async def read_backed(
     if wrong:
         raise ResourceError(wrong_arguments(plan, wrong))
     try:
-        outcome = await engine.run(plan, given, variables=variables, headers=headers)
+        outcome = await engine.run(plan, given, caller)
         return _content(outcome, plan, uri)
     except CallError as error:
-        # What the upstream does not have is not to be read here either.
+        # The upstream API does not have it, so another URI may help.
         absent = isinstance(error, StatusError) and error.status in (404, 410)
         message = explain(error, plan, callers)
         raise ResourceError(message, is_callers=absent) from None

@@ -1,8 +1,14 @@
-"""What came of a call, as MCP clients get it: content, structured content, errors.
+"""The outcome of a call -> the result of an MCP tool, or the text of its error.
 
-Results are in the form of the wire, which the SDK checks against the revision that a
-client speaks. An error is short, names what to change, and holds no secret: a model
-reads it. This module must not know which tool or resource was asked for.
+::
+
+    {"name": "Ark"}   {"content": [{"type": "text", "text": "…"}], "isError": false,
+                       "structuredContent": {"name": "Ark"}, "resultType": "complete"}
+    404 Not Found     ship: fleet.get: 404 Not Found.
+                      hint: check names and ids in the arguments; …
+
+A model reads the text of an error, so it is short, says what to change, and holds no
+secret. This module must not know which tool or resource was asked for.
 """
 
 from __future__ import annotations
@@ -20,8 +26,8 @@ from naftiko.errors import (
     with_stop,
 )
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
+from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
-from naftiko.expressions import to_scalar
 from naftiko.functions.output_schema import RESULT
 
 if TYPE_CHECKING:
@@ -29,31 +35,24 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.arguments import WrongArgument
-    from naftiko.functions.output_schema import Outputs
+    from naftiko.functions.output_schema import ToolOutput
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
     from naftiko.spec.model import InputParameter
     from naftiko.transport.messages import Response
 
-#: An error carries at most this much of what the upstream said.
+#: Characters of the upstream value that the text of an error repeats.
 _EXCERPT = 2000
 
 
-def _plain(value: object) -> str:
-    """Return what JSON cannot hold, as something that it can."""
-    if isinstance(value, (bytes, bytearray)):
-        return b64encode(value).decode("ascii")
-    return to_scalar(value)
-
-
-_json: dict[str, Any] = {
+_JSON: dict[str, Any] = {
     "ensure_ascii": False,
     "separators": (",", ":"),
     "allow_nan": False,
 }
-_encode = json.JSONEncoder(**_json).encode
-_encode_any = json.JSONEncoder(**_json, default=_plain).encode
+_encode = json.JSONEncoder(**_JSON).encode
+_encode_any = json.JSONEncoder(**_JSON, default=text_for_json).encode
 
 
 def to_json(value: JSON) -> str:
@@ -62,7 +61,10 @@ def to_json(value: JSON) -> str:
 
 
 def sendable(value: JSON) -> tuple[str, JSON]:
-    """Return a value as compact JSON text, and as what that text says."""
+    """Return a value as compact JSON text, and as the value of that text.
+
+    They differ where a value holds what JSON cannot: a date, bytes, an infinity.
+    """
     try:
         text = _encode(value)
         if not text.isascii():
@@ -71,19 +73,19 @@ def sendable(value: JSON) -> tuple[str, JSON]:
             return text, value
     except (TypeError, ValueError):
         pass
-    text = _encode_any(_sendable(value))
+    text = _encode_any(_cleaned(value))
     return text, json.loads(text)
 
 
-def _sendable(value: JSON) -> JSON:
-    """Return a value without what JSON out there holds and JSON must not.
+def _cleaned(value: JSON) -> JSON:
+    """Return a value without infinities and lone surrogates.
 
-    That is infinities, and halves of surrogate pairs.
+    Python's JSON reader accepts both, but JSON does not have them.
     """
     if isinstance(value, dict):
-        return {_sendable(name): _sendable(inner) for name, inner in value.items()}
+        return {_cleaned(name): _cleaned(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_sendable(inner) for inner in value]
+        return [_cleaned(inner) for inner in value]
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return None if isinstance(value, float) and value - value != 0 else value
@@ -92,12 +94,15 @@ def _sendable(value: JSON) -> JSON:
 # --- results ------------------------------------------------------------------------
 
 
-def result_of(outcome: Outcome, plan: Plan, outputs: Outputs | None) -> dict[str, JSON]:
+def result_of(
+    outcome: Outcome, plan: Plan, outputs: ToolOutput | None
+) -> dict[str, JSON]:
     """Return the result of a tool.
 
-    A value that the document shapes is compact JSON; a response that is passed on
-    stays as it came: text, image, audio or, for other bytes, an embedded file. What is
-    JSON is structured content too: an object itself, a list as the member `result`.
+    A value that the outputs of the document shape is compact JSON. A response that is
+    passed on is a text, an image, an audio or, for other bytes, an embedded resource.
+    A JSON value is structured content too: an object itself, a list as the member
+    `result`.
 
     Raises:
         OutputError: The body is not what the document says it is.
@@ -106,11 +111,11 @@ def result_of(outcome: Outcome, plan: Plan, outputs: Outputs | None) -> dict[str
     response = outcome.reply.response if outcome.reply is not None else None
     if outcome.is_shaped:
         value = outcome.value
-        as_it_came = isinstance(value, bytes) or (
+        is_passed_on = isinstance(value, bytes) or (
             isinstance(value, str) and plan.shape is not None and plan.shape.is_identity
         )
-        if as_it_came and response is not None:
-            content = _as_it_came(response, plan)
+        if is_passed_on and response is not None:
+            content = _passed_on(response, plan)
         elif outcome.is_verbatim and response is not None and _is_compact(response):
             content = [{"type": "text", "text": response.body.decode()}]
         else:
@@ -118,28 +123,28 @@ def result_of(outcome: Outcome, plan: Plan, outputs: Outputs | None) -> dict[str
             content = [{"type": "text", "text": text}]
     else:
         assert response is not None  # only a response is passed on
-        content = _as_it_came(response, plan)
+        content = _passed_on(response, plan)
         value = _decoded(outcome, content)
     result: dict[str, JSON] = {"content": content, "isError": False}
     if outputs is not None:
-        shaped = outcome.is_shaped and not isinstance(value, bytes)
-        result["structuredContent"] = outputs.conform(value if shaped else None)
+        is_value = outcome.is_shaped and not isinstance(value, bytes)
+        result["structuredContent"] = outputs.conform(value if is_value else None)
     elif isinstance(value, dict):
         result["structuredContent"] = value
     elif isinstance(value, list):
         result["structuredContent"] = {RESULT: value}
-    # The oldest revisions drop it, the newest asks for it.
+    # The newest revision requires it; for the older ones it is removed again.
     result["resultType"] = "complete"
     return result
 
 
 def _is_compact(response: Response) -> bool:
-    """Tell whether a JSON text may stay as it is: nothing laid out or escaped."""
+    """Tell whether a JSON text is sent unchanged: it has no line breaks or escapes."""
     return b"\n" not in response.body and b"\\u" not in response.body
 
 
 def _decoded(outcome: Outcome, content: list[dict[str, JSON]]) -> JSON:
-    """Return the value of a response that is passed on as a text, if it is JSON."""
+    """Return the value of a text content that is JSON; `None` for other content."""
     if not content or content[0]["type"] != "text":
         return None
     if not content[0]["text"].lstrip().startswith(("{", "[")):
@@ -150,7 +155,8 @@ def _decoded(outcome: Outcome, content: list[dict[str, JSON]]) -> JSON:
         return None
 
 
-def _as_it_came(response: Response, plan: Plan) -> list[dict[str, JSON]]:
+def _passed_on(response: Response, plan: Plan) -> list[dict[str, JSON]]:
+    """Return the body of a response as content, by its media type."""
     if not response.body:
         return []
     kind = media_type_of(response)
@@ -172,7 +178,7 @@ def media_type_of(response: Response) -> str:
 
 
 def body_text(response: Response) -> str | None:
-    """Return the body as text, or `None` when it is none."""
+    """Return the body as text, or `None` when it is binary."""
     if "charset" in response.content_type.lower():
         return response.text
     return as_text(response.body)
@@ -197,30 +203,31 @@ def failure(text: str) -> dict[str, JSON]:
 
 
 def wrong_arguments(plan: Plan, wrong: Iterable[WrongArgument]) -> str:
-    """Return what a model has to change in its arguments, all of it."""
-    # What it takes is said once, for all of them.
-    reasons = ((w.name, w.reason.partition("; it takes:")[0]) for w in wrong)
-    said = "; ".join(f"'{name}' {reason}" for name, reason in reasons)
-    return f"{plan.name}: {with_stop(said)} Nothing was sent. {takes(plan.arguments)}"
+    """Return the text that names every wrong argument, and then the known ones.
+
+    `ship: 'idd' is not known; did you mean 'id'? Nothing was sent. It takes: id (…).`
+    """
+    faults = "; ".join(f"'{w.name}' {w.brief}" for w in wrong)
+    return f"{plan.name}: {with_stop(faults)} Nothing was sent. {takes(plan.arguments)}"
 
 
 def takes(parameters: Iterable[InputParameter]) -> str:
-    """Return which arguments there are, in words."""
-    said = []
+    """Return the arguments in words, such as `It takes: id (string, required).`."""
+    entries = []
     for parameter in parameters:
         notes = [parameter.type or "any value"]
         if parameter.required:
             notes.append("required")
-        said.append(f"{parameter.name} ({', '.join(notes)})")
-    if len(said) > 30:
-        said[30:] = [f"and {len(said) - 30} more"]
-    return f"It takes: {', '.join(said) or 'nothing'}."
+        entries.append(f"{parameter.name} ({', '.join(notes)})")
+    if len(entries) > 30:
+        entries[30:] = [f"and {len(entries) - 30} more"]
+    return f"It takes: {', '.join(entries) or 'nothing'}."
 
 
 def explain(error: CallError, plan: Plan, callers: CallerVariables) -> str:
-    """Return what went wrong and what to do about it, for a model.
+    """Return an error in words for a model: the message, and a hint to act on.
 
-    What only the operator of the server can change is for the log.
+    Details that only the operator of the server can change are left out.
     """
     if isinstance(error, StatusError):
         message, hint = _status_message(error), _status_hint(error, plan)
@@ -233,13 +240,11 @@ def explain(error: CallError, plan: Plan, callers: CallerVariables) -> str:
         hint = problem.hint or _HINTS.get(problem.kind, "")
         if problem.kind in ("arguments", "malformed-request"):
             hint = " ".join(filter(None, (hint, takes(plan.arguments))))
-    message = with_stop(message)
-    if not message.startswith(f"{plan.name}: "):
-        message = f"{plan.name}: {message}"
+    message = f"{plan.name}: {with_stop(message)}"
     return f"{message}\nhint: {hint}" if hint else message
 
 
-#: Kind of a problem → what a model can do, where the problem itself does not say.
+#: Kind of a problem → what a model can do, for problems without a hint of their own.
 _HINTS = {
     "configuration": "calling again does not help; tell the user",
     "timeout": "call again later, or ask for less",
@@ -250,19 +255,19 @@ _HINTS = {
 
 
 def _status_message(error: StatusError) -> str:
-    """Return what the upstream said, in short.
+    """Return the operation, the status, and what the upstream API said about it.
 
-    The body of a failure that no argument changes is a page for its developers.
+    The body of a failure of the API itself (5xx) is left out: no argument changes it.
     """
     message = error.message
     if error.status >= 500 or error.status < 400:
-        where = message.split(f": {error.status}", 1)[0]
+        step = f"step '{error.step}': " if error.step else ""
         reason = getattr(error.response, "reason", "")
-        message = f"{where}: {error.status} {reason}".strip()
+        message = f"{step}{error.operation}: {error.status} {reason}".strip()
         if error.detail:
             message = f"{message}: {shorten(error.detail, 500)}"
     if error.value is not None and not isinstance(error.value, bytes):
-        # What the outputs of the tool find in the body of an error.
+        # The outputs of the tool, applied to the body of the error.
         message = f"{message}\n{shorten(to_json(error.value), _EXCERPT)}"
     return str(error.request.mask(message)) if error.request else message
 

@@ -1,13 +1,19 @@
 """`--tools search`: three tools that find, describe and call all others.
 
-A list of hundreds of tools fills the context of a model before it has done anything.
+A list of hundreds of tools fills the context of a model. With these three, the model
+reads only the tools that it needs::
+
+    search {"query": "logs of a container"}   names and descriptions, best first
+    describe {"names": ["container-logs"]}    the entries of these tools
+    call {"name": "container-logs", "arguments": {…}}
+
 This module must not know how messages travel.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import names_of, with_stop
 from naftiko.exposes.mcp.results import failure, sendable
@@ -18,13 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.exposes.mcp.tools import Tool, Tools
+    from naftiko.functions.arguments import WrongArgument
     from naftiko.plain import JSON
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 50
 MAX_DESCRIBED = 20
 
-#: Said to clients beside the description of the adapter.
+#: The instructions of the server, after the description of the adapter.
 INSTRUCTIONS = (
     "The {count} tools of this server are not listed: find them with `search`, read"
     " their arguments with `describe`, run one with `call`."
@@ -54,10 +61,13 @@ _READING = {"readOnlyHint": True, "openWorldHint": False}
 
 
 class SearchTools:
-    """Find and describe tools; calling one is left to whoever holds them.
+    """Find and describe the tools of an adapter.
+
+    Args:
+        tools: The tools of the adapter.
 
     Attributes:
-        entries: What a list of tools says.
+        entries: The entries of the three tools in a list of tools.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -81,10 +91,12 @@ class SearchTools:
                 "inputSchema": json_schema(_CALL),
             },
         ]
-        self._index = [(tool, _words(tool.name), _words(_said(tool))) for tool in tools]
+        self._index = [
+            (tool, _words(tool.name), _words(_text_of(tool))) for tool in tools
+        ]
 
     def answer(self, name: str, given: Mapping[str, JSON]) -> dict[str, JSON] | None:
-        """Return the result of `search` or `describe`, or `None` for other tools."""
+        """Return the result of `search` or `describe`; `None` for other names."""
         if name == "search":
             return self._search(given)
         return self._describe(given) if name == "describe" else None
@@ -92,7 +104,7 @@ class SearchTools:
     def target(
         self, given: Mapping[str, JSON]
     ) -> tuple[Tool, Mapping[str, JSON]] | dict[str, JSON]:
-        """Return what `call` is to call and with what, or why it cannot."""
+        """Return the tool and the arguments of a `call`, or the result of a failure."""
         values, wrong = fit(_CALL, given)
         if wrong:
             return _wrong("call", wrong)
@@ -106,27 +118,30 @@ class SearchTools:
         if wrong:
             return _wrong("search", wrong)
         limit = min(max(values.get("limit", DEFAULT_LIMIT), 1), MAX_LIMIT)
-        found = self._ranked(_words(values["query"]))
+        ranked = self._ranked(_words(values["query"]))
         return _result(
             {
                 "tools": [
                     {"name": tool.name, "description": tool.entry["description"]}
-                    for tool in found[:limit]
+                    for tool in ranked[:limit]
                 ],
-                "found": len(found),
+                "found": len(ranked),
             }
         )
 
     def _ranked(self, words: set[str]) -> list[Tool]:
-        """Return the tools that hold most of the words, names before descriptions."""
+        """Return the tools that have any of the words, those with the most first.
+
+        A word in the name of a tool counts twice a word in its description.
+        """
         ranked = []
-        for order, (tool, names, said) in enumerate(self._index):
-            held = [word for word in words if word in names or word in said]
-            score = sum(2 if word in names else 1 for word in held)
-            if held or not words:
-                ranked.append((-len(held), -score, order, tool))
-        ranked.sort(key=lambda found: found[:3])
-        return [found[3] for found in ranked]
+        for order, (tool, in_name, in_text) in enumerate(self._index):
+            matched = [word for word in words if word in in_name or word in in_text]
+            score = sum(2 if word in in_name else 1 for word in matched)
+            if matched or not words:
+                ranked.append((-len(matched), -score, order, tool))
+        ranked.sort(key=lambda entry: entry[:3])
+        return [tool for *_, tool in ranked]
 
     def _describe(self, given: Mapping[str, JSON]) -> dict[str, JSON]:
         values, wrong = fit(_DESCRIBE, given)
@@ -136,13 +151,13 @@ class SearchTools:
         unknown = [name for name in names if self._tools.get(name) is None]
         if unknown:
             return failure(self._unknown(unknown))
-        found = [tool.entry for name in names if (tool := self._tools.get(name))]
-        return _result({"tools": found})
+        entries = [tool.entry for name in names if (tool := self._tools.get(name))]
+        return _result({"tools": entries})
 
     def _unknown(self, names: list[str]) -> str:
         guesses = " ".join(filter(None, map(self._tools.guess, names)))
-        said = f"no tool is called {names_of(repr(name) for name in names)}."
-        return f"{said} {guesses or 'Find tools with search.'}"
+        message = f"no tool is called {names_of(repr(name) for name in names)}."
+        return f"{message} {guesses or 'Find tools with search.'}"
 
 
 def _described(schema: dict[str, JSON]) -> dict[str, JSON]:
@@ -150,23 +165,27 @@ def _described(schema: dict[str, JSON]) -> dict[str, JSON]:
     return schema
 
 
-def _said(tool: Tool) -> str:
+def _text_of(tool: Tool) -> str:
+    """Return the title, the description and the arguments of a tool as one text."""
     arguments = " ".join(parameter.name for parameter in tool.plan.arguments)
     return f"{tool.entry.get('title', '')} {tool.entry['description']} {arguments}"
 
 
 def _words(text: str) -> set[str]:
-    """Return the words of a text in lower case, singular where that is easy."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    words = (word.lower() for word in _WORD.findall(parted))
+    """Return the words of a text in lower case, without a plural `s`.
+
+    `"listShips of a fleet"` -> `{"list", "ship", "of", "a", "fleet"}`.
+    """
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    words = (word.lower() for word in _WORD.findall(split))
     return {
         word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words
     }
 
 
-def _wrong(name: str, wrong: list[Any]) -> dict[str, JSON]:
-    said = "; ".join(f"'{w.name}' {w.reason}" for w in wrong)
-    return failure(f"{name}: {with_stop(said)} Nothing was sent.")
+def _wrong(name: str, wrong: list[WrongArgument]) -> dict[str, JSON]:
+    faults = "; ".join(f"'{w.name}' {w.reason}" for w in wrong)
+    return failure(f"{name}: {with_stop(faults)} Nothing was sent.")
 
 
 def _result(value: JSON) -> dict[str, JSON]:

@@ -1,7 +1,11 @@
-"""The tools of an MCP adapter: how they are listed, and how they are called.
+"""The tools of an MCP adapter: their entries in a list, and their calls.
 
-Spec 4.2 and 4.3; dialect 7.2 to 7.5. The list is made once. This module must not know
-how messages travel.
+Spec 4.2 and 4.3; dialect 7.2 to 7.5::
+
+    {name: ship, call: fleet.get}
+        {"name": "ship", "description": "…", "inputSchema": {"type": "object", …}}
+
+The entries are made once. This module must not know how messages travel.
 """
 
 from __future__ import annotations
@@ -9,15 +13,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.errors import CallError, did_you_mean
+from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
 from naftiko.functions.arguments import json_schema
-from naftiko.functions.output_schema import describe
+from naftiko.functions.output_schema import tool_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.exposes.engine import Engine, Progress
-    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.engine import Engine
+    from naftiko.exposes.http.callers import Caller, CallerVariables
     from naftiko.functions.plan import Plan
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
@@ -34,7 +39,7 @@ class Tool:
     """One tool.
 
     Attributes:
-        entry: What a list of tools says of it.
+        entry: The entry of the tool in a list of tools.
     """
 
     __slots__ = ("_outputs", "entry", "name", "plan")
@@ -42,7 +47,7 @@ class Tool:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.name = plan.name
-        self._outputs = describe(plan)
+        self._outputs = tool_output(plan)
         self.entry = _entry(plan)
         if self._outputs is not None:
             self.entry["outputSchema"] = self._outputs.schema
@@ -52,20 +57,15 @@ class Tool:
         engine: Engine,
         arguments: Mapping[str, JSON],
         callers: CallerVariables,
-        *,
-        variables: Mapping[str, str | None] | None = None,
-        headers: Mapping[str, str] | None = None,
-        progress: Progress | None = None,
+        caller: Caller = ANONYMOUS,
     ) -> dict[str, JSON]:
-        """Call it and return its result, in the form of the wire.
+        """Call the tool and return its result in the form of the wire.
 
         Args:
-            engine: What runs it.
+            engine: Runs the function.
             arguments: Argument → value.
-            callers: Knows which header fills which variable.
-            variables: The variables of this caller.
-            headers: The trace of this caller.
-            progress: Told how far a function of several stages is.
+            callers: The headers that fill variables.
+            caller: Variables, trace and progress of this call.
         """
         plan = self.plan
         if plan.problem is not None:
@@ -74,9 +74,7 @@ class Tool:
         if wrong:
             return failure(wrong_arguments(plan, wrong))
         try:
-            outcome = await engine.run(
-                plan, values, variables=variables, headers=headers, progress=progress
-            )
+            outcome = await engine.run(plan, values, caller)
             return result_of(outcome, plan, self._outputs)
         except CallError as error:
             return failure(explain(error, plan, callers))
@@ -95,7 +93,10 @@ def _entry(plan: Plan) -> dict[str, JSON]:
 
 
 def _annotations(plan: Plan) -> dict[str, JSON]:
-    """Return the annotations of a tool: only what is set (facts A05 to A07)."""
+    """Return the annotations of a tool that the document sets (facts A05 to A07).
+
+    `semantics` of an aggregate function count; `hints` of the tool override them.
+    """
     function = plan.function
     hints: dict[str, bool] = {}
     if plan.inner is not None:
@@ -120,7 +121,7 @@ def _annotations(plan: Plan) -> dict[str, JSON]:
 
 
 class Tools:
-    """The tools of one adapter, by name; of two with one name the first counts."""
+    """The tools of one adapter by name; the first of two equal names counts."""
 
     def __init__(self, engine: Engine, exposes: Exposes) -> None:
         self._by_name: dict[str, Tool] = {}
@@ -145,5 +146,5 @@ class Tools:
         return len(self._by_name)
 
     def entries(self) -> list[dict[str, JSON]]:
-        """Return what a list of tools says."""
+        """Return the entries of a list of tools."""
         return [tool.entry for tool in self]

@@ -1,39 +1,43 @@
-"""One log line for each request."""
+"""`AccessLog`: one log line for each request.
+
+shop GET /things 200 1.3 ms
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.observability.logs import _log
+if TYPE_CHECKING:
+    from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
+
+_log = logging.getLogger("naftiko.access")
 
 
 class AccessLog:
-    """An ASGI application that logs each request of another, and counts open ones.
+    """An ASGI application that logs the requests of another, and counts open ones.
 
-    A request that is cancelled, which happens only where a server stops, has an answer
-    all the same, unless it had begun already.
+    A server cancels requests only when it stops. A cancelled request is answered with
+    503, unless its answer has begun.
+
+    Args:
+        app: Answers the requests.
+        name: The name of the adapter.
 
     Attributes:
-        open_requests: Requests that have no end yet. Event streams that a GET opened
-            stand aside: those end when the server does. What a POST answers as a
-            stream, as MCP does, has an end of its own.
+        open_requests: Requests under way. An event stream that a GET opened does not
+            count: it ends only when the server does. A stream that answers a POST, as
+            in MCP, ends by itself, so it counts.
     """
 
-    def __init__(self, app: Any, name: str) -> None:
+    def __init__(self, app: ASGIApp, name: str) -> None:
         self._app = app
         self._name = name
         self.open_requests = 0
 
-    async def __call__(
-        self,
-        scope: Any,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -63,22 +67,25 @@ class AccessLog:
         finally:
             self.open_requests -= counted
             if _log.isEnabledFor(logging.INFO):
-                took = (time.perf_counter() - started) * 1000
-                _log.info(
-                    "%s %s %s %s %.1f ms",
-                    self._name,
-                    scope["method"],
-                    scope["path"],
-                    status or "-",
-                    took,
-                    extra={
-                        "adapter": self._name,
-                        "method": scope["method"],
-                        "path": scope["path"],
-                        "status": status,
-                        "duration_ms": round(took, 1),
-                    },
-                )
+                self._write(scope, status, (time.perf_counter() - started) * 1000)
+
+    def _write(self, scope: ASGIScope, status: int, milliseconds: float) -> None:
+        method, path = scope["method"], scope["path"]
+        _log.info(
+            "%s %s %s %s %.1f ms",
+            self._name,
+            method,
+            path,
+            status or "-",
+            milliseconds,
+            extra={
+                "adapter": self._name,
+                "method": method,
+                "path": path,
+                "status": status,
+                "duration_ms": round(milliseconds, 1),
+            },
+        )
 
 
 def _is_stream(message: Any) -> bool:

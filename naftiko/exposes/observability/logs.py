@@ -1,7 +1,7 @@
-"""Log lines of a server: their format, one line for each request, the latest kept.
+"""Log lines of a server: as text or JSON, and the latest of them for the control port.
 
-A line never holds a query or a header: credentials may stand there. This module must
-not know who serves.
+A line never holds a query string or a header: both may hold credentials. This module
+must not know what is served.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable
 
 #: Lines that the control port can show.
 KEPT = 500
-
-
-_log = logging.getLogger("naftiko.access")
+#: Attributes of every record; all others were given as `extra`.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object for each record, extra fields as members of their own."""
+    """Formats a record as one JSON object; extra fields become members of it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -34,33 +31,45 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """Time, level, logger and message, for people."""
+    """Formats a record for people: time, level, logger and message."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
 
 def as_dict(record: logging.LogRecord) -> dict[str, Any]:
-    """Return a record as plain data."""
+    """Return a record as plain data.
+
+    {"time": "2026-01-31T12:00:00.000Z", "level": "info", "logger": …, "message": …}
+    """
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-    found: dict[str, Any] = {
+    line: dict[str, Any] = {
         "time": f"{moment}.{int(record.msecs):03d}Z",
         "level": record.levelname.lower(),
         "logger": record.name,
         "message": record.getMessage(),
     }
-    found |= {
+    line |= {
         name: value
         for name, value in vars(record).items()
         if name not in _OWN and not name.startswith("_")
     }
     if record.exc_info and record.exc_info[1] is not None:
-        found["error"] = logging.Formatter().formatException(record.exc_info)
-    return found
+        line["error"] = logging.Formatter().formatException(record.exc_info)
+    return line
 
 
 class LatestLines(logging.Handler):
-    """Keep the latest records, and tell those who listen about new ones."""
+    """Keeps the latest records, and calls each listener with every new one.
+
+    Args:
+        size: Records that are kept.
+        *beside: Other handlers of the process; `enrich` applies to them too.
+
+    Attributes:
+        lines: The latest records as plain data, oldest first.
+        listeners: Called with each new record as plain data.
+    """
 
     def __init__(self, size: int = KEPT, *beside: logging.Handler) -> None:
         super().__init__()
@@ -76,7 +85,7 @@ class LatestLines(logging.Handler):
             tell(line)
 
     def enrich(self, filter: logging.Filter) -> None:
-        """Let a filter add to every record, here and where else the process logs."""
+        """Add a filter that enriches the records of all handlers of the process."""
         for handler in (*self._beside, self):
             handler.addFilter(filter)
 
@@ -86,10 +95,11 @@ def configure(kind: str, level: str) -> LatestLines:
 
     Args:
         kind: `text` or `json`.
-        level: Of the loggers of this package; what others say counts from warnings on.
+        level: Level of the loggers of this package. Other loggers log warnings and
+            errors.
 
     Returns:
-        What keeps the latest lines.
+        The handler that keeps the latest lines.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if kind == "json" else TextLines())

@@ -1,6 +1,6 @@
-"""The OpenTelemetry SDK: what makes, keeps and exports spans and measurements.
+"""`Sdk`: the OpenTelemetry SDK, set up to record, keep and export spans and metrics.
 
-Only imported where telemetry is on. Nothing is set up for the whole process, so an
+It is only imported where telemetry is on. The providers are not made global, so an
 application that embeds an adapter keeps its own. This module must not know requests.
 """
 
@@ -25,8 +25,9 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from naftiko.exposes.observability.settings import Export, ObservabilitySettings
+    from naftiko.exposes.observability.settings import Export
     from naftiko.exposes.observability.traces import TraceBuffer
+    from naftiko.spec.adapters import ObservabilitySettings
 
     #: Label and value of each dimension of a measurement.
     Labels = tuple[tuple[str, str | int], ...]
@@ -36,26 +37,26 @@ _log = logging.getLogger("naftiko.telemetry")
 SECONDS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
-#: Different labels that one counter takes; what comes then is counted as one.
+#: Combinations of labels that one counter keeps; all further ones are counted as one.
 MOST_LABELS = 2000
 _OVERFLOW: Labels = (("otel.metric.overflow", "true"),)
-#: Seconds between two lines that tell of a collector that does not answer.
+#: Seconds between two log lines about a collector that does not answer.
 _TELL_AGAIN = 60.0
 
 
 class Sdk:
-    """The providers of one process.
+    """The tracer, the meter and the propagator of one process.
 
     Args:
-        settings: What the document says.
-        label: Of the capability; part of the service name.
-        traces: Where finished spans are kept, or `None`.
+        settings: The `observability` of the document.
+        label: The label of the capability; part of the service name.
+        traces: Keeps finished spans; `None` to keep none.
 
     Attributes:
-        tracer: Makes spans; one that makes none where nobody gets them.
-        meter: Makes instruments; the same.
-        propagator: Reads and writes the trace in headers.
-        metrics_text: Gives the metrics as Prometheus text, or `None`.
+        tracer: Makes spans; a no-op tracer if spans are neither kept nor exported.
+        meter: Makes instruments; a no-op meter if nothing is kept or exported.
+        propagator: Reads the trace from headers and writes it to headers.
+        metrics_text: Returns the metrics as Prometheus text; `None` if none are kept.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Sdk:
     ) -> None:
         self._closing: list[Callable[[], None]] = []
         self._exporters: list[Any] = []
-        self._told: list[_Seldom] = []
+        self._limits: list[_OnceAMinute] = []
         resource = _resource(label)
         processors = [_KeptSpans(traces)] if traces is not None else []
         if (export := exports(settings.endpoint, "traces")) is not None:
@@ -73,7 +74,7 @@ class Sdk:
             tracers = TracerProvider(
                 resource=resource,
                 sampler=_sampler(settings.sampling),
-                # `close` does it, in limited time.
+                # `close` does that within a time limit.
                 shutdown_on_exit=False,
             )
             for processor in processors:
@@ -99,7 +100,7 @@ class Sdk:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         exporter = trace_exporter.OTLPSpanExporter(endpoint=export.url or None)
-        self._tell_seldom(trace_exporter.__name__, exporter)
+        self._limit_log(trace_exporter.__name__, exporter)
         return BatchSpanProcessor(exporter)
 
     def _sending_metrics(self, export: Export) -> Any:
@@ -107,24 +108,25 @@ class Sdk:
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
         exporter = metric_exporter.OTLPMetricExporter(endpoint=export.url or None)
-        self._tell_seldom(metric_exporter.__name__, exporter)
+        self._limit_log(metric_exporter.__name__, exporter)
         return PeriodicExportingMetricReader(exporter)
 
-    def _tell_seldom(self, logger: str, exporter: Any) -> None:
-        """Let an exporter tell once in a while that it cannot send, and where to."""
+    def _limit_log(self, name: str, exporter: Any) -> None:
+        """Let an exporter log at most once a minute that it cannot send, and where."""
         self._exporters.append(exporter)
-        told = _Seldom(getattr(exporter, "_endpoint", "the collector"))
-        self._told.append(told)
-        known = logging.getLogger(logger)
-        for other in [f for f in known.filters if isinstance(f, _Seldom)]:
-            known.removeFilter(other)
-        known.addFilter(told)
+        limit = _OnceAMinute(getattr(exporter, "_endpoint", "the collector"))
+        self._limits.append(limit)
+        logger = logging.getLogger(name)
+        for other in [f for f in logger.filters if isinstance(f, _OnceAMinute)]:
+            logger.removeFilter(other)
+        logger.addFilter(limit)
 
     def close(self, patience: float) -> bool:
-        """Send what has not been sent; return whether that could be done.
+        """Export the rest; return whether all of it could be exported.
 
-        A collector that does not answer takes its own time. Nobody waits for it longer
-        than this many seconds: what is left then is lost.
+        The exporters wait much longer for a collector that does not answer. So they are
+        shut down in threads, and given up after `patience` seconds: spans and metrics
+        that are not sent by then are lost.
         """
         threads = [
             threading.Thread(target=_quietly, args=(close,), daemon=True)
@@ -137,9 +139,9 @@ class Sdk:
             thread.join(max(0.0, until - time.monotonic()))
         if not any(thread.is_alive() for thread in threads):
             return True
-        for told in self._told:
-            # What is said from here on is about being cut off.
-            told.is_over = True
+        for limit in self._limits:
+            # From here on the exporters would log only that they were cut off.
+            limit.is_over = True
         for exporter in self._exporters:
             _quietly(exporter.shutdown)
         return False
@@ -148,14 +150,14 @@ class Sdk:
 def _quietly(close: Callable[[], None]) -> None:
     try:
         close()
-    except Exception as error:  # noqa: BLE001 - serving has ended; it must end well
+    except Exception as error:  # noqa: BLE001 - the process ends, and must end well
         _log.debug("telemetry ended with: %s", error)
 
 
 class Counter:
-    """A counter of which a step is an addition: the SDK reads it when it exports.
+    """A counter that only adds to an integer; the SDK reads it when it exports.
 
-    Telling the SDK of each step takes 100 times as long.
+    Adding to a counter of the SDK takes 100 times as long.
     """
 
     def __init__(self, meter: Any, name: str, description: str) -> None:
@@ -163,7 +165,7 @@ class Counter:
         meter.create_observable_counter(name, [self._observe], "1", description)
 
     def add(self, labels: Labels) -> None:
-        """Count one more."""
+        """Add one to the count of a combination of labels."""
         counts = self._counts
         known = counts.get(labels)
         if known is None:
@@ -178,7 +180,7 @@ class Counter:
 
 
 class _KeptSpans(SpanProcessor):
-    """Puts every finished span into a buffer."""
+    """Adds every finished span to a `TraceBuffer`."""
 
     def __init__(self, buffer: TraceBuffer) -> None:
         self._buffer = buffer
@@ -191,7 +193,7 @@ class _KeptSpans(SpanProcessor):
 
 
 def describe(span: Any) -> dict[str, Any]:
-    """Return what the control port tells of a span."""
+    """Return a finished span as the control port shows it."""
     parent, status = span.parent, span.status.status_code.name
     operation = span.attributes.get("naftiko.operation.id")
     return {
@@ -200,7 +202,7 @@ def describe(span: Any) -> dict[str, Any]:
         "name": span.name,
         "kind": span.kind.name,
         "durationMs": round((span.end_time - span.start_time) / 1e6, 3),
-        # Nothing set a status: it went well.
+        # Only failures set a status.
         "status": "OK" if status == "UNSET" else status,
         "operation": operation if operation != "unknown" else None,
         "start": span.start_time / 1e9,
@@ -208,17 +210,17 @@ def describe(span: Any) -> dict[str, Any]:
 
 
 def _resource(label: str) -> Resource:
-    """Return who sends: the environment may say it in other words."""
+    """Return the resource of the spans; `OTEL_*` of the environment overrides it."""
     name = f"naftiko-{label}" if label else "naftiko"
     given = dict(OTELResourceDetector().detect().attributes)
-    if told := os.environ.get("OTEL_SERVICE_NAME"):
-        given["service.name"] = told
+    if service := os.environ.get("OTEL_SERVICE_NAME"):
+        given["service.name"] = service
     ours = {"service.name": name, "service.version": __version__}
     return Resource.create({**ours, **given})
 
 
 def _sampler(ratio: float) -> Any:
-    """Return what decides which traces are kept; `None` lets the environment say."""
+    """Return the sampler for a ratio; `None` leaves it to the environment."""
     if ratio >= 1 or os.environ.get("OTEL_TRACES_SAMPLER"):
         return None
     return TraceIdRatioBased(ratio)
@@ -231,7 +233,7 @@ def _propagator(kind: str) -> Any:
         from opentelemetry.propagators.b3 import B3MultiFormat
 
         return B3MultiFormat()
-    # Made of the environment: trace context and baggage unless it says otherwise.
+    # OTEL_PROPAGATORS chooses it; by default W3C Trace Context and baggage.
     return propagate.get_global_textmap()
 
 
@@ -244,25 +246,27 @@ def _prometheus() -> tuple[Any, Callable[[], str]]:
     return reader, lambda: generate_latest(registry).decode()
 
 
-class _Seldom(logging.Filter):
+class _OnceAMinute(logging.Filter):
+    """Lets one error of an exporter pass in `_TELL_AGAIN` seconds."""
+
     def __init__(self, endpoint: str) -> None:
         super().__init__()
         self._endpoint = endpoint
-        self._told_at = float("-inf")
+        self._passed_at = float("-inf")
         self.is_over = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # Below an error it tries again by itself.
+        # Records below an error are about attempts that are repeated.
         now = time.monotonic()
         if (
             record.levelno < logging.ERROR
-            or now - self._told_at < _TELL_AGAIN
+            or now - self._passed_at < _TELL_AGAIN
             or self.is_over
         ):
             return False
-        self._told_at = now
+        self._passed_at = now
         record.msg = (
-            f"{record.getMessage()} Nothing takes telemetry at {self._endpoint};"
+            f"{record.getMessage()} No collector takes telemetry at {self._endpoint};"
             " requests are served all the same"
         )
         record.args = ()

@@ -1,6 +1,9 @@
-"""What a document and the environment say of metrics and traces (spec 5.3).
+"""Decide which metrics and traces a process keeps, and where it sends them (spec 5.3).
 
-`OTEL_*` variables stand before the document. This module must not know OpenTelemetry.
+    the `observability` of its documents, OTEL_* variables
+        →  ObservabilitySettings, or None for none
+
+The environment stands before the documents. This module must not know OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -12,78 +15,26 @@ from urllib.parse import urlsplit
 
 from naftiko.errors import CallError, shorten
 from naftiko.expressions import TemplateError, parse_credential, render
+from naftiko.spec.adapters import ObservabilitySettings
+from naftiko.spec.control import GRPC_PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from naftiko.capability import Capability
-    from naftiko.plain import JSON
 
 _log = logging.getLogger("naftiko.telemetry")
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-#: Where collectors listen for gRPC, which is not spoken here.
-_GRPC_PORT = 4317
-
-
-class ObservabilitySettings(NamedTuple):
-    """What `observability` of a control adapter says.
-
-    Attributes:
-        metrics: They can be read here, at `/metrics`.
-        traces: The latest can be read here, at `/traces`.
-        endpoint: Base URI of an OTLP collector, or an empty text.
-    """
-
-    enabled: bool = True
-    metrics: bool = True
-    traces: bool = True
-    sampling: float = 1.0
-    propagation: str = "w3c"
-    buffer_size: int = 100
-    endpoint: str = ""
-
-
-def read_settings(data: JSON) -> ObservabilitySettings:
-    """Read an `observability` mapping; what it leaves out has its default."""
-    found = ObservabilitySettings()
-    if not isinstance(data, dict):
-        return found
-    metrics, traces = _inner(data, "metrics"), _inner(data, "traces")
-    sampling = traces.get("sampling")
-    size = _inner(traces, "local").get("buffer-size")
-    endpoint = _inner(_inner(data, "exporters"), "otlp").get("endpoint")
-    return ObservabilitySettings(
-        enabled=data.get("enabled") is not False,
-        metrics=_inner(metrics, "local").get("enabled") is not False,
-        traces=_inner(traces, "local").get("enabled") is not False,
-        sampling=float(sampling)
-        if isinstance(sampling, (int, float))
-        and not isinstance(sampling, bool)
-        and 0 <= sampling <= 1
-        else found.sampling,
-        propagation="b3" if traces.get("propagation") == "b3" else "w3c",
-        buffer_size=size
-        if isinstance(size, int) and not isinstance(size, bool) and size > 0
-        else found.buffer_size,
-        endpoint=endpoint.strip() if isinstance(endpoint, str) else "",
-    )
-
-
-def _inner(data: Mapping[str, JSON], key: str) -> Mapping[str, JSON]:
-    inner = data.get(key)
-    return inner if isinstance(inner, dict) else {}
 
 
 def declared(capability: Capability) -> ObservabilitySettings | None:
-    """Return what a document says, `None` for one without a control adapter."""
+    """Return the settings of a document, `None` for one without a control adapter."""
     for exposes in capability.exposes:
-        if exposes.type == "control":
-            return read_settings(exposes.data.get("observability"))
+        if exposes.observability is not None:
+            return exposes.observability
     return None
 
 
 def is_observed(capability: Capability) -> bool:
-    """Tell whether a document lets itself be observed: all do that do not refuse."""
+    """Tell whether a document may be observed: unless it says `enabled: false`."""
     settings = declared(capability)
     return settings is None or settings.enabled
 
@@ -101,8 +52,10 @@ class Export(NamedTuple):
 def exports(endpoint: str, signal: str) -> Export | None:
     """Return where a signal is sent, `None` for nowhere.
 
+    "http://collector:4318", "traces"  →  Export("http://collector:4318/v1/traces")
+
     Args:
-        endpoint: What the document says.
+        endpoint: The endpoint that the document declares; may be empty.
         signal: `traces` or `metrics`.
     """
     name = signal.upper()
@@ -127,13 +80,13 @@ def exports(endpoint: str, signal: str) -> Export | None:
 def wanted(
     capabilities: list[Capability], *, is_local: bool
 ) -> ObservabilitySettings | None:
-    """Return how a process is observed that serves some documents, `None` for not.
+    """Return the settings of a process that serves some documents, `None` for none.
 
-    The first document that has something to say decides.
+    The first document with a control adapter decides.
 
     Args:
         capabilities: The documents.
-        is_local: A control port is served, where metrics and traces can be read.
+        is_local: Whether a control port is served, where metrics and traces are read.
     """
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
@@ -158,7 +111,7 @@ def wanted(
 
 
 def _endpoint(text: str, capability: Capability) -> str:
-    """Return the endpoint of a document with its variables, if one can send there."""
+    """Return an endpoint with its variables filled in; empty if it is no HTTP URI."""
     if not text:
         return ""
     where = "observability.exporters.otlp.endpoint"
@@ -179,11 +132,11 @@ def _endpoint(text: str, capability: Capability) -> str:
             shorten(written),
         )
         return ""
-    if port == _GRPC_PORT:
+    if port == GRPC_PORT:
         _log.warning(
             "%s: collectors speak gRPC at port %d; what is sent is HTTP, for which"
             " they have 4318",
             where,
-            _GRPC_PORT,
+            GRPC_PORT,
         )
     return text

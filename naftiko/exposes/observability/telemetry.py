@@ -1,8 +1,13 @@
-"""What a server tells about its requests: spans, metrics, the trace in log lines.
+"""`Telemetry`: the spans and metrics of the requests that a server answers.
+
+    a request → span `rest.request`
+      its function → span `aggregate.function`
+        its steps → spans `step.call`, `step.script` …
+          their upstream calls → spans `http.client.GET` …
 
 Names are those of spec 5.3. Telemetry is on where a control adapter does not turn it
-off, or where something is exported; where it is off, nothing of OpenTelemetry is
-imported by this package, and nobody asks. This module must not know how a request is
+off, or where spans or metrics are exported. Where it is off, `SilentTelemetry` takes
+its place, and OpenTelemetry is not imported. This module must not know how a request is
 answered.
 """
 
@@ -11,13 +16,15 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from naftiko.errors import ArgumentError, CallError, StatusError
 from naftiko.exposes.http.scope import CONTEXT, OPERATION, UNKNOWN
 from naftiko.exposes.observability.settings import wanted
+from naftiko.exposes.observability.silent import SILENT, SilentTelemetry
 from naftiko.exposes.observability.traces import TraceBuffer
+from naftiko.functions.runs import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,40 +32,37 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.http.scope import ASGIScope
     from naftiko.exposes.observability.otel import Labels
-    from naftiko.exposes.observability.settings import ObservabilitySettings
+    from naftiko.exposes.observability.silent import Noted
     from naftiko.functions.plan import Plan
-    from naftiko.functions.runs import Call, Work
+    from naftiko.functions.runs import Call
+    from naftiko.spec.adapters import ObservabilitySettings
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
 
-    #: What is found out while something goes on: `status`, `error`.
-    Found = dict[str, Any]
-
 _log = logging.getLogger("naftiko.telemetry")
 
-
-#: What those may use who read traces of several kinds, beside what they say they write.
+#: Headers of a trace that a propagator may read but does not list among its fields.
 _ALSO_READ = ("b3", "x-b3-flags")
 _METHODS = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 )
-#: Seconds that what is left to export has when a server ends.
+#: Seconds that the last export has when a server ends.
 PATIENCE = 2.0
 
 
-def telemetry_of(
-    capabilities: Iterable[Capability], *, is_local: bool
-) -> Telemetry | None:
-    """Return the telemetry that documents, or the environment, ask for, or `None`.
+def telemetry_of(capabilities: Iterable[Capability], *, is_local: bool) -> AnyTelemetry:
+    """Return the telemetry that documents, or the environment, ask for.
+
+    It is `SILENT` if none is asked for, or if a library for it is missing.
 
     Args:
-        capabilities: What is served.
+        capabilities: The capabilities that are served.
         is_local: A control port is served, where metrics and traces can be read.
     """
     listed = list(capabilities)
     settings = wanted(listed, is_local=is_local)
     if settings is None:
-        return None
+        return SILENT
     try:
         return Telemetry(settings, listed[0].info.label if len(listed) == 1 else "")
     except ImportError as error:
@@ -68,21 +72,24 @@ def telemetry_of(
             error.name,
         )
     except ValueError as error:
-        # What the environment says is wrong; that is no reason not to serve.
+        # A wrong setting in the environment is no reason not to serve.
         _log.warning("no metrics and traces: %s", error)
-    return None
+    return SILENT
 
 
 class Telemetry:
     """Spans and metrics of one process.
 
     Args:
-        settings: What the document says.
-        label: Of the capability; part of the service name.
+        settings: The `observability` of the document.
+        label: The label of the capability; part of the service name.
 
     Attributes:
+        is_on: Spans or metrics are recorded.
         traces: The latest traces, or `None` where they are not kept.
     """
+
+    is_on = True
 
     def __init__(self, settings: ObservabilitySettings, label: str = "") -> None:
         from opentelemetry import context, trace
@@ -99,19 +106,22 @@ class Telemetry:
         )
         self._context: Any = context
         self._trace: Any = trace
-        self._found_key = create_key("naftiko.found")
+        self._noted_key = create_key("naftiko.noted")
         self._link_key = create_key("naftiko.link")
         self._sdk = Sdk(settings, label, self.traces)
         self._tracer, meter = self._sdk.tracer, self._sdk.meter
         self._propagator = self._sdk.propagator
-        # In messages of MCP it is always this one (SEP-414).
+        # Messages of MCP always carry W3C Trace Context (SEP-414).
         self._w3c = TraceContextTextMapPropagator()
         read = {*self._propagator.fields, *_ALSO_READ}
         self._read = {name.lower().encode(): name for name in read}
 
-        def seconds(name: str, what: str) -> Any:
+        def seconds(name: str, description: str) -> Any:
             return meter.create_histogram(
-                name, "s", what, explicit_bucket_boundaries_advisory=list(SECONDS)
+                name,
+                "s",
+                description,
+                explicit_bucket_boundaries_advisory=list(SECONDS),
             )
 
         self._requests = Counter(meter, "naftiko.request.total", "Requests answered.")
@@ -133,7 +143,7 @@ class Telemetry:
         )
 
     def serving(self, label: str, count: int) -> None:
-        """Note that a capability is served (1), or no more (-1)."""
+        """Count a capability that is served (1), or no longer served (-1)."""
         self._active.add(count, {"naftiko.capability": label or UNKNOWN})
 
     def metrics_text(self) -> str | None:
@@ -141,7 +151,7 @@ class Telemetry:
         return self._sdk.metrics_text() if self._sdk.metrics_text else None
 
     def close(self, patience: float = PATIENCE) -> None:
-        """Send what has not been sent; give up after some seconds."""
+        """Export the rest; give up after `patience` seconds."""
         if not self._sdk.close(patience):
             _log.warning(
                 "the latest spans and metrics are lost: no collector took them within"
@@ -154,36 +164,40 @@ class Telemetry:
     @contextmanager
     def request(
         self, exposes: Exposes, scope: ASGIScope, label: str = ""
-    ) -> Iterator[Found]:
-        """Put a request into a span; a request without a `status` was not answered.
+    ) -> Iterator[Noted]:
+        """Put a request into a span.
+
+        The caller of this method notes the `status` of the answer. A request without
+        one was not answered.
 
         Args:
-            exposes: The adapter that it comes to.
-            scope: The scope of the request; `OPERATION` is looked for in it at the end.
-            label: Of the capability.
+            exposes: The adapter that receives the request.
+            scope: The scope of the request. When the request has ended, `OPERATION` is
+                read from it.
+            label: The label of the capability.
         """
         trace, context = self._trace, self._context
         parent = self._sent(scope["headers"])
-        # Spec 5.3: the caller's span is the server, this one a part of it.
+        # Spec 5.3: if the caller sends a span, that one is SERVER, and this one a part.
         remote = trace.get_current_span(parent).get_span_context().is_valid
         kind = trace.SpanKind.INTERNAL if remote else trace.SpanKind.SERVER
         span = self._tracer.start_span(f"{exposes.type}.request", parent, kind)
-        found: Found = {}
+        noted: Noted = {}
         inside = trace.set_span_in_context(
-            span, context.set_value(self._found_key, found, parent)
+            span, context.set_value(self._noted_key, noted, parent)
         )
         scope[CONTEXT] = inside
         token = context.attach(inside)
         started = time.perf_counter()
         try:
-            yield found
+            yield noted
         except BaseException as error:
-            found["error"] = type(error).__name__
+            noted["error"] = type(error).__name__
             raise
         finally:
             took = time.perf_counter() - started
             context.detach(token)
-            self._end_request(span, found, exposes, scope, label)
+            self._end_request(span, noted, exposes, scope, label)
             operation = scope.get(OPERATION) or UNKNOWN
             namespace = exposes.namespace or UNKNOWN
             self._request_seconds.record(
@@ -197,10 +211,10 @@ class Telemetry:
             )
 
     def _end_request(
-        self, span: Any, found: Found, exposes: Exposes, scope: ASGIScope, label: str
+        self, span: Any, noted: Noted, exposes: Exposes, scope: ASGIScope, label: str
     ) -> None:
-        status = found.get("status", 0)
-        error = _error_of(status, found.get("error"))
+        status = noted.get("status", 0)
+        error = _error_of(status, noted.get("error"))
         operation = scope.get(OPERATION) or UNKNOWN
         namespace = exposes.namespace or UNKNOWN
         if span.is_recording():
@@ -229,7 +243,7 @@ class Telemetry:
             self._request_errors.add((*labels, ("error.type", error)))
 
     def _sent(self, headers: Iterable[tuple[bytes, bytes]]) -> Any:
-        """Return the context that the headers of a request tell of."""
+        """Return the context of the trace in the headers of a request."""
         carrier: dict[str, list[str]] = {}
         for name, value in headers:
             read = self._read.get(name)
@@ -242,26 +256,27 @@ class Telemetry:
     def inside(
         self, scope: ASGIScope | None, sent: Mapping[str, str] | None = None
     ) -> Iterator[None]:
-        """Go on with the trace of a request in another task.
+        """Continue the trace of a request in another task.
 
         Args:
             scope: The scope of the request, if there is one.
-            sent: The trace that the message in it belongs to. What follows is a part
-                of that one, with a link to the request, unless they are the same.
+            sent: Headers of the trace in a message of the request. Spans made inside
+                belong to that trace. If the request belongs to another trace, they
+                have a link to it.
         """
         trace, context = self._trace, self._context
-        found = scope.get(CONTEXT) if scope is not None else None
+        inside = scope.get(CONTEXT) if scope is not None else None
         if sent:
-            around = found or context.get_current()
+            around = inside or context.get_current()
             here = trace.get_current_span(around).get_span_context()
             inner = self._w3c.extract(sent, around)
             there = trace.get_current_span(inner).get_span_context()
             if there.trace_id != here.trace_id:
-                found = context.set_value(self._link_key, here, inner)
-        if found is None:
+                inside = context.set_value(self._link_key, here, inner)
+        if inside is None:
             yield
             return
-        token = context.attach(found)
+        token = context.attach(inside)
         try:
             yield
         finally:
@@ -273,7 +288,7 @@ class Telemetry:
     def _span(
         self, name: str, attributes: Mapping[str, str], links: Any = None
     ) -> Iterator[Any]:
-        """Put a part of a request into a span; an error that passes marks it."""
+        """Put a part of a request into a span; an exception marks it as failed."""
         span = self._tracer.start_span(name, attributes=attributes, links=links)
         token = self._context.attach(self._trace.set_span_in_context(span))
         try:
@@ -286,17 +301,17 @@ class Telemetry:
             span.end()
 
     def _fail(self, span: Any, error: str) -> None:
-        # Without a description: a message may hold what is nobody's business.
+        # Without a description: the message of an error may hold private data.
         span.set_attribute("error.type", error)
         span.set_status(self._trace.StatusCode.ERROR)
 
     @contextmanager
-    def tool(self, name: str, namespace: str) -> Iterator[Found]:
-        """Put the call of an MCP tool into a span; with an `error` it failed.
+    def tool(self, name: str, namespace: str) -> Iterator[Noted]:
+        """Put the call of an MCP tool into a span; a noted `error` marks it as failed.
 
         Args:
-            name: Of a declared tool, or `UNKNOWN`.
-            namespace: Of the adapter.
+            name: The name of a declared tool, or `UNKNOWN`.
+            namespace: The namespace of the adapter.
         """
         linked = self._context.get_value(self._link_key)
         links = [self._trace.Link(linked)] if linked and linked.is_valid else None
@@ -304,15 +319,15 @@ class Telemetry:
             "naftiko.operation.id": name,
             "naftiko.namespace": namespace or UNKNOWN,
         }
-        found: Found = {}
+        noted: Noted = {}
         with self._span("mcp.tool", about, links) as span:
-            yield found
-            if "error" in found:
-                self._fail(span, found["error"])
+            yield noted
+            if "error" in noted:
+                self._fail(span, noted["error"])
 
     @contextmanager
     def function(self, plan: Plan) -> Iterator[None]:
-        """Note what a function fails of; put one of an aggregate into a span."""
+        """Note the error of a function; put a function of an aggregate into a span."""
         try:
             if plan.function.ref:
                 about = {"naftiko.aggregate.ref": plan.function.ref}
@@ -321,21 +336,24 @@ class Telemetry:
             else:
                 yield
         except CallError as error:
-            request = self._context.get_value(self._found_key)
-            if request is not None and not _is_callers(error):
-                request["error"] = type(error).__name__
+            noted = self._context.get_value(self._noted_key)
+            if noted is not None and not _is_callers(error):
+                noted["error"] = type(error).__name__
             raise
 
     @contextmanager
-    def step(self, asked: Call | Work) -> Iterator[None]:
+    def step(self, item: Call | Work) -> Iterator[None]:
         """Put a step of a function into a span."""
         started = time.perf_counter()
-        labels = {"step.type": getattr(asked, "kind", "call")}
-        about = dict(getattr(asked, "about", {}))
-        operation = getattr(asked, "operation", None)
-        if operation is not None:
-            labels["namespace"] = about["naftiko.namespace"] = operation.namespace
-            about["naftiko.step.call"] = operation.ref
+        if isinstance(item, Work):
+            labels, about = {"step.type": item.kind}, dict(item.about)
+        else:
+            operation = item.operation
+            labels = {"step.type": "call", "namespace": operation.namespace}
+            about = {
+                "naftiko.namespace": operation.namespace,
+                "naftiko.step.call": operation.ref,
+            }
         try:
             with self._span(f"step.{labels['step.type']}", about):
                 yield
@@ -343,15 +361,17 @@ class Telemetry:
             self._step_seconds.record(time.perf_counter() - started, labels)
 
     @contextmanager
-    def call(self, request: Request) -> Iterator[Found]:
-        """Put an upstream request into a span, and the trace into its headers.
+    def call(self, request: Request, trace: Mapping[str, str] = {}) -> Iterator[Noted]:
+        """Put an upstream call into a span, and its trace into the headers.
 
-        What is found has the `status` of the response. The span shows the URL with
-        every secret masked.
+        The caller of this method notes the `status` of the response. The span shows
+        the URL with every secret masked.
 
         Args:
-            request: What is about to be sent. A header of the trace that it has already
-                stays as it is: the document wants it so.
+            request: The request that is about to be sent. A header of the trace that
+                it already has stays: the document sets it.
+            trace: The trace of the caller. It is not sent as it came: the span of this
+                request already belongs to it.
         """
         method = request.method or "UNKNOWN"
         if method not in _METHODS:
@@ -370,36 +390,39 @@ class Telemetry:
         inside = self._trace.set_span_in_context(span)
         self._propagator.inject(request.headers, inside, _KEEPING)
         token = self._context.attach(inside)
-        found: Found = {}
+        noted: Noted = {}
         labels = (("method", method), ("server.address", host))
-        told: Labels = ()
+        result: Labels = ()
         started = time.perf_counter()
         try:
-            yield found
-            status = found["status"]
-            told = (("http.response.status_code", status),)
+            yield noted
+            status = noted["status"]
+            result = (("http.response.status_code", status),)
             span.set_attribute("http.response.status_code", status)
             if status >= 500:
                 span.set_status(self._trace.StatusCode.ERROR)
         except BaseException as error:
-            # Without a response it has no status; what exactly happened is in the log.
+            # There was no response, so there is no status; the log has the details.
             name = "transport" if isinstance(error, CallError) else type(error).__name__
             self._fail(span, name)
-            told = (("error.type", name),)
+            result = (("error.type", name),)
             raise
         finally:
             took = time.perf_counter() - started
             self._context.detach(token)
             span.end()
-            of_call: Labels = (*labels, *told)
+            of_call: Labels = (*labels, *result)
             self._calls.add(of_call)
             self._call_seconds.record(took, dict(of_call), inside)
 
 
 def _error_of(status: int, error: str | None) -> str:
-    """Return what kind of failure of the server a request was, or an empty text.
+    """Return the kind of failure of a request, or an empty text for none.
 
-    What the caller did wrong is none. A message of MCP that fails has status 200.
+        503, None  →  "http_503";    0, None  →  "disconnected"
+
+    A mistake of the caller (status 400 to 499) is no failure of the server. A message
+    of MCP that fails has status 200, and an `error`.
     """
     if not status:
         return error or "disconnected"
@@ -422,7 +445,7 @@ def _host(url: str) -> str:
 
 
 class _KeepingHeaders:
-    """Writes headers, but none that is there already."""
+    """Writes headers; a header that is there already stays."""
 
     def set(self, carrier: Any, key: str, value: str) -> None:
         """Write one."""
@@ -430,3 +453,6 @@ class _KeepingHeaders:
 
 
 _KEEPING = _KeepingHeaders()
+
+#: Telemetry of a process, on or off.
+AnyTelemetry: TypeAlias = Telemetry | SilentTelemetry

@@ -1,26 +1,35 @@
-"""A run, with a span for each of its steps and calls."""
+"""Telemetry around an ASGI application: a span for each request, its ids in the log."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.observability.telemetry import Telemetry
-
 if TYPE_CHECKING:
-    from naftiko.exposes.http.scope import ASGIScope, Receive, Send
+    from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
+    from naftiko.exposes.observability.telemetry import AnyTelemetry
     from naftiko.spec.model import Exposes
 
 
 class Traced:
-    """An ASGI application that puts the requests of another into spans.
+    """An ASGI application that puts each request of another one into a span.
+
+    Args:
+        app: Answers the requests.
+        exposes: The adapter in the document.
+        telemetry: Makes the spans.
+        label: The label of the capability.
 
     Attributes:
-        label: Of the capability that is served.
+        label: The label of the capability; a reload may change it.
     """
 
     def __init__(
-        self, app: Any, exposes: Exposes, telemetry: Telemetry, label: str = ""
+        self,
+        app: ASGIApp,
+        exposes: Exposes,
+        telemetry: AnyTelemetry,
+        label: str = "",
     ) -> None:
         self._app = app
         self._exposes = exposes
@@ -32,18 +41,18 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with self._telemetry.request(self._exposes, scope, self.label) as found:
+        with self._telemetry.request(self._exposes, scope, self.label) as noted:
 
             async def noting(message: Any) -> None:
                 if message["type"] == "http.response.start":
-                    found["status"] = message["status"]
+                    noted["status"] = message["status"]
                 await send(message)
 
             await self._app(scope, receive, noting)
 
 
 class InTrace(logging.Filter):
-    """Give log records the ids of the trace that they belong to."""
+    """A logging filter that adds the ids of the current span to each record."""
 
     def __init__(self) -> None:
         from opentelemetry import trace
@@ -53,8 +62,8 @@ class InTrace(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add `trace_id` and `span_id`; every record passes."""
-        found = self._current().get_span_context()
-        if found.is_valid:
-            record.trace_id = f"{found.trace_id:032x}"
-            record.span_id = f"{found.span_id:016x}"
+        span = self._current().get_span_context()
+        if span.is_valid:
+            record.trace_id = f"{span.trace_id:032x}"
+            record.span_id = f"{span.span_id:016x}"
         return True

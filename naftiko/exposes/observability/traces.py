@@ -1,7 +1,7 @@
-"""The latest traces of this process, for the control port.
+"""`TraceBuffer`: the latest traces of this process, for the control port.
 
-Spans come as they end; the root, which ends last, completes a trace. This module must
-not know who makes spans.
+Spans are added when they end. The root span of a trace ends last, and so completes the
+trace. This module must not know how spans are made.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from naftiko.plain import JSON
 
-    #: Whatever `describe` describes.
+    #: A finished span; only `describe` looks into it.
     Span = Any
 
-#: Traces without a root yet that are watched at most: one may never end.
+#: Incomplete traces that are kept: the root of some may never end.
 _MOST_OPEN = 2000
-#: Spans kept of one trace at most. A caller may use one trace for all its requests.
+#: Spans that are kept of one trace: a caller may use one trace for all its requests.
 MOST_SPANS = 500
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -38,10 +38,10 @@ class TraceBuffer:
     """The latest finished traces, newest first; the oldest is forgotten.
 
     Args:
-        capacity: How many are kept.
+        capacity: Number of traces that are kept.
         describe: Span → its `spanId`, `parentSpanId`, `name`, `kind`, `durationMs` and
             `status`, `operation` or `None`, and `start` in seconds since the epoch.
-            Only asked when somebody looks.
+            It is only called when traces are shown.
 
     Raises:
         ValueError: The capacity is below one.
@@ -58,17 +58,17 @@ class TraceBuffer:
         self._open: OrderedDict[int, deque[Span]] = OrderedDict()
 
     def add(self, trace_id: int, span: Span, *, is_root: bool) -> None:
-        """Keep a finished span.
+        """Add a finished span.
 
         Args:
-            trace_id: Its trace.
+            trace_id: The trace of the span.
             span: The span.
-            is_root: It completes the trace. Several may: of each request of a caller
-                that has put them into one trace.
+            is_root: The span completes the trace. A trace may have several such spans:
+                one for each request that a caller sends in the same trace.
         """
         known = self._done.get(trace_id)
         if known is not None:
-            # A span that was left over, or another request in the same trace.
+            # A span that ended after its root, or another request of the same trace.
             known.spans.append(span)
             if is_root:
                 known.root = span
@@ -104,20 +104,20 @@ class TraceBuffer:
         return {**shown, "spans": [_shown(span) for span in spans]}
 
     def latest(self, operation: str = "", status: str = "") -> list[dict[str, JSON]]:
-        """Return what the traces are, newest first.
+        """Return a summary of each trace, newest first.
 
         Args:
-            operation: Part of the name or of the operation of the root.
-            status: `OK` or `ERROR`, in any case; empty for both.
+            operation: A part of the name, or of the operation, of the root span.
+            status: `OK` or `ERROR`, in upper or lower case; empty for both.
         """
-        found = []
+        summaries = []
         for trace_id, trace in reversed(self._done.items()):
             root = self._describe(trace.root)
             shown = _summary(trace_id, root, [*map(self._describe, trace.spans)])
             names = f"{root['name']} {shown['operation']}"
             if operation in names and status.upper() in ("", shown["status"]):
-                found.append(shown)
-        return found
+                summaries.append(shown)
+        return summaries
 
 
 def _summary(

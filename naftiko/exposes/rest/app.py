@@ -1,8 +1,13 @@
 """`RestApp`: an exposed adapter of type `rest` as an ASGI application.
 
-Spec 3.1 to 3.6. Whatever the document decides is compiled when it is read; a request
-walks a tree of segments, a list of getters and one run. This module must not know
-sockets, authentication or how a run is made.
+Spec 3.1 to 3.6. The routes, the places of the arguments and the plans are compiled when
+the document is read. A request then passes three stages::
+
+    path and method -> Router -> Endpoint or Forward -> response
+
+Beside the routes of the document, the application serves `GET /openapi.json` and the
+page `GET /docs`. This module must not know sockets, authentication or how a function
+runs.
 """
 
 from __future__ import annotations
@@ -16,12 +21,19 @@ from naftiko.exposes.http.answers import JSON_TYPE, SECURITY_POLICY, Answer
 from naftiko.exposes.http.callers import CallerVariables
 from naftiko.exposes.http.inbound import Gone, Inbound
 from naftiko.exposes.http.problems import RETRY_AFTER, HttpProblem
-from naftiko.exposes.http.scope import OPERATION
+from naftiko.exposes.http.routes import (
+    ANY_METHOD,
+    PATH_SAFE,
+    BadPath,
+    NoRoute,
+    Router,
+    encoded_path,
+)
+from naftiko.exposes.http.scope import OPERATION, is_preflight
 from naftiko.exposes.rest.endpoint import Endpoint
 from naftiko.exposes.rest.explorer import page
 from naftiko.exposes.rest.forward import Forward, forwards_of
 from naftiko.exposes.rest.openapi import Api
-from naftiko.exposes.rest.routes import ANY_METHOD, BadPath, Missing, Router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -34,7 +46,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("naftiko.rest")
 
 OPENAPI_PATH = "/openapi.json"
-_PATH_SAFE = "/:@!$&'()*+,;=~"
 DOCS_PATH = "/docs"
 
 
@@ -44,7 +55,7 @@ class RestApp:
     Args:
         engine: Runs its functions.
         exposes: The adapter.
-        options: What whoever serves it decides.
+        options: The settings of the server.
     """
 
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
@@ -58,20 +69,23 @@ class RestApp:
         """The adapter that is served."""
         return self._served.exposes
 
-    def prepare(self, engine: Engine, exposes: Exposes) -> _RestVersion:
-        """Make another version ready to be served; what is served stays."""
-        return _RestVersion(engine, exposes, self.options, self._callers)
+    def prepare(self, engine: Engine, exposes: Exposes) -> RestVersion:
+        """Compile a new version of the document; the old one is served on."""
+        return RestVersion(engine, exposes, self.options, self._callers)
 
-    def replace(self, version: _RestVersion) -> None:
-        """Serve another version; requests under way finish with the one they have."""
+    def replace(self, version: RestVersion) -> None:
+        """Serve a new version; requests under way finish with the old one."""
         self._served = version
 
     def is_open(self, scope: ASGIScope) -> bool:
-        """Tell whether a request needs no credentials: it asks for the page.
+        """Tell whether a request needs no credentials because it asks for the page.
 
-        What the document itself serves at that path needs them.
+        A route of the document at the path of the page needs credentials.
         """
         return scope["path"].endswith(DOCS_PATH) and self._served.is_page(scope)
+
+    def drain(self) -> None:
+        """End no stream: no answer stays open for ever."""
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -103,8 +117,8 @@ class RestApp:
             self._active -= 1
 
 
-class _RestVersion:
-    """One version of an adapter, compiled; it never changes."""
+class RestVersion:
+    """The routes of one version of a document; they never change."""
 
     def __init__(
         self,
@@ -118,20 +132,20 @@ class _RestVersion:
         self.options = options
         self.callers = callers
         self.router: Router[Endpoint | Forward | _Description | _Page] = Router()
-        served = []
+        endpoints = []
         for plan in engine.functions.of(exposes):
             function = plan.function
             endpoint = Endpoint(plan, engine, options, callers)
             method = function.method.upper() or "GET"
             if self.router.add(method, function.url_path, endpoint):
-                served.append(endpoint)
+                endpoints.append(endpoint)
         forwards = forwards_of(exposes, engine, options, callers)
         for forward in forwards:
             self.router.add(ANY_METHOD, forward.path, forward)
             if forward.stem:
                 self.router.add(ANY_METHOD, forward.stem, forward)
-        api = Api(engine.capability, exposes, served, forwards, options)
-        # What the document declares itself stands before this.
+        api = Api(engine.capability, exposes, endpoints, forwards, options)
+        # These come last: a route of the document at the same path wins.
         self.router.add("GET", OPENAPI_PATH, _Description(api))
         self.router.add("GET", DOCS_PATH, _Page())
 
@@ -139,20 +153,21 @@ class _RestVersion:
         """Tell whether the page answers a request."""
         query = scope.get("query_string", b"").decode("latin-1")
         try:
-            found = self.router.find(_path_of(scope), scope["method"], query)
+            match = self.router.find(encoded_path(scope), scope["method"], query)
         except BadPath:
             return False
-        return not isinstance(found, Missing) and isinstance(found.endpoint, _Page)
+        return not isinstance(match, NoRoute) and isinstance(match.endpoint, _Page)
 
     async def serve(self, exchange: Inbound) -> None:
-        if _is_preflight(exchange):
-            # It comes without credentials: nothing may be called or forwarded for it.
+        """Answer one request with the endpoint of its route."""
+        if is_preflight(exchange.scope):
+            # A preflight has no credentials, so it must not call or forward anything.
             await exchange.answer(Answer(204))
             return
-        path = _path_of(exchange.scope)
+        path = encoded_path(exchange.scope)
         query = exchange.scope.get("query_string", b"").decode("latin-1")
         try:
-            found = self.router.find(path, exchange.method, query)
+            match = self.router.find(path, exchange.method, query)
         except BadPath:
             await exchange.refuse(
                 HttpProblem(
@@ -162,12 +177,12 @@ class _RestVersion:
                 )
             )
             return
-        if isinstance(found, Missing):
-            await self._missing(exchange, path, found.allowed)
+        if isinstance(match, NoRoute):
+            await self._refuse(exchange, path, match.allowed)
             return
-        exchange.scope[OPERATION] = found.endpoint.label
+        exchange.scope[OPERATION] = match.endpoint.label
         try:
-            await found.endpoint.serve(exchange, found.captures)
+            await match.endpoint.serve(exchange, match.captures)
         except Gone:
             pass
         except Exception:
@@ -176,19 +191,20 @@ class _RestVersion:
                 detail = "an error in the server itself; the log has it"
                 await exchange.refuse(HttpProblem("failed", detail))
 
-    async def _missing(
+    async def _refuse(
         self, exchange: Inbound, path: str, allowed: frozenset[str]
     ) -> None:
+        """Answer a request that has no route: 404, 405, or a redirect to the page."""
         if not allowed and path == "/" and _wants_page(exchange):
-            # Where people begin, when all that they have is the address.
+            # A person who opens the address of the adapter gets to the page.
             page_at = exchange.scope.get("root_path", "").rstrip("/") + DOCS_PATH
-            headers = (("Location", quote(page_at, safe=_PATH_SAFE)),)
+            headers = (("Location", quote(page_at, safe=PATH_SAFE)),)
             await exchange.answer(Answer(307, headers=headers))
             return
         if not allowed:
             other = path.removesuffix("/") if path.endswith("/") else path + "/"
             near = self.router.find(other or "/", exchange.method)
-            is_near = not isinstance(near, Missing) or near.allowed
+            is_near = not isinstance(near, NoRoute) or near.allowed
             hint = f"see GET {OPENAPI_PATH} for what is"
             if is_near:
                 hint = f"did you mean {other or '/'}?"
@@ -214,39 +230,11 @@ def _wants_page(exchange: Inbound) -> bool:
     return exchange.method in ("GET", "HEAD") and b"text/html" in accepted
 
 
-def _is_preflight(exchange: Inbound) -> bool:
-    headers = exchange.headers
-    return (
-        exchange.method == "OPTIONS"
-        and b"origin" in headers
-        and b"access-control-request-method" in headers
-    )
-
-
-def _path_of(scope: ASGIScope) -> str:
-    """Return the path of a request below the place where the adapter is mounted.
-
-    It is the encoded path: what `%2F` stands for is no separator.
-    """
-    raw = scope.get("raw_path")
-    if raw is None:
-        path = quote(scope["path"], safe=_PATH_SAFE)
-    elif raw.isascii():
-        path = raw.decode("ascii").partition("?")[0]
-    else:
-        path = quote(raw.partition(b"?")[0], safe=_PATH_SAFE + "%")
-    root = scope.get("root_path", "").rstrip("/")
-    if root and f"{scope['path']}/".startswith(f"{root}/"):
-        # As many segments as the mount has; they may be encoded in other ways.
-        path = "/" + "/".join(path.split("/")[root.count("/") + 1 :])
-    return path or "/"
-
-
-# --- beside what the document declares ------------------------------------------------
+# --- routes that every adapter has ----------------------------------------------------
 
 
 class _Page:
-    """`GET /docs`: a page that reads the description; it holds nothing itself."""
+    """`GET /docs`: a page that reads `openapi.json` in the browser."""
 
     label = f"{DOCS_PATH} GET"
 
@@ -257,7 +245,7 @@ class _Page:
 
 
 class _Description:
-    """`GET /openapi.json`."""
+    """`GET /openapi.json`: the OpenAPI description of the adapter."""
 
     label = f"{OPENAPI_PATH} GET"
 

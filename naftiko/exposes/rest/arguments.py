@@ -1,8 +1,13 @@
-"""The arguments of a REST operation, read out of a request.
+"""A request -> the arguments of a REST operation.
 
-Spec 3.3 and dialect 7.4: each argument has its place, decided when the document is
-read. A body is JSON, a form or anything else; it is only looked at where an argument
-comes from it. This module must not know whether arguments fit.
+Spec 3.3 and dialect 7.4. The place of each argument is decided when the document is
+read, so a request only walks a list of getters::
+
+    GET /ships/7?deep=true    {"id": "7", "deep": "true"}
+    POST /ships {"name": "a"} {"name": "a"}
+
+The query, the cookies and the body are parsed when an argument is first read from them.
+This module must not know whether an argument has the right type.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from typing import TYPE_CHECKING
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.placing import RawPath
 from naftiko.exposes.http.payload import Payload, pairs_of
-from naftiko.exposes.rest.routes import Tail
+from naftiko.exposes.http.routes import Tail
 from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import is_root
 
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Incoming:
-    """What one request carries; each part is read when it is first asked for."""
+    """The parts of one request; each is parsed when it is first read."""
 
     __slots__ = ("_cookies", "_query", "captures", "headers", "payload", "query_string")
 
@@ -50,7 +55,7 @@ class Incoming:
         """Name → text, or a list of the texts of a repeated name.
 
         Raises:
-            BadRequest: It is not UTF-8, or has too many fields.
+            BadRequest: The query is not UTF-8, or has too many fields.
         """
         if self._query is None:
             self._query = (
@@ -60,7 +65,7 @@ class Incoming:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Name → value; of several, the first (RFC 6265, 5.4)."""
+        """Name → value; the first of a repeated name counts (RFC 6265, 5.4)."""
         if self._cookies is None:
             self._cookies = {}
             for pair in text_of(self.headers.get(b"cookie", b"")).split(";"):
@@ -77,18 +82,18 @@ class ArgumentReader:
     """Read the arguments of one operation.
 
     Attributes:
-        reads_body: Whether any of them comes out of the body.
-        reads_fields: Whether any is a part of the body.
-        takes_any: Whether one is the whole body, of any media type.
+        reads_body: Whether any argument comes from the body.
+        reads_fields: Whether any argument is a member or a field of the body.
+        takes_any: Whether one argument is the whole body, of any media type.
     """
 
     def __init__(self, plan: Plan) -> None:
         declared = {p.name for p in plan.function.inputs if p.in_}
-        bodied = [p for p in plan.arguments if place_of(p) == "body"]
-        told = [p for p in bodied if p.name in declared]
-        lone = told[0] if len(told) == 1 else None
+        in_body = [p for p in plan.arguments if place_of(p) == "body"]
+        declared_in_body = [p for p in in_body if p.name in declared]
+        lone = declared_in_body[0] if len(declared_in_body) == 1 else None
         self._getters: list[tuple[str, Getter]] = []
-        self.reads_body = bool(bodied)
+        self.reads_body = bool(in_body)
         self.reads_fields = self.takes_any = False
         for parameter in plan.arguments:
             place = place_of(parameter)
@@ -106,24 +111,24 @@ class ArgumentReader:
             self._getters.append((parameter.name, getter))
 
     def given(self, incoming: Incoming) -> dict[str, JSON]:
-        """Return argument → value, for those that the request has.
+        """Return argument → value, for the arguments that the request has.
 
         Raises:
             BadRequest: The query cannot be read.
         """
-        found = {}
+        values = {}
         for name, getter in self._getters:
             value = getter(incoming)
             if value is not None:
-                found[name] = value
-        return found
+                values[name] = value
+        return values
 
 
 # --- places -------------------------------------------------------------------------
 
 
 def place_of(parameter: InputParameter) -> str:
-    """Return where an argument is read: what no place is called is in the body."""
+    """Return where an argument is read; the body, when `in` names no known place."""
     return parameter.in_ if parameter.in_ in _GETTERS else "body"
 
 
@@ -139,7 +144,7 @@ def _captured(name: str) -> Getter:
         value = incoming.captures.get(name)
         if not isinstance(value, Tail):
             return value
-        # The slashes that the caller wrote stay slashes in the path of the call.
+        # The separators of the request stay separators in the upstream call.
         segments = value.segments
         text = "/".join(segments)
         return RawPath(text) if len(segments) > 1 else text
@@ -179,11 +184,11 @@ _GETTERS: dict[str, Callable[[str], Getter]] = {
 
 
 def _field(parameter: InputParameter, *, is_lone: bool) -> Getter:
-    """Read a part of the body.
+    """Read a member of the body.
 
-    The only body argument, when it is an object or a list, may be the body itself:
-    that is what such a declaration evidently means. Elsewhere a missing part is
-    missing; the whole body never stands in for it.
+    The only declared body argument may be the body itself, when its type is `object` or
+    `array`. In all other cases an absent member is absent; the whole body never takes
+    its place.
     """
     name = parameter.name
     if parameter.value is not None:
@@ -207,7 +212,7 @@ def _whole(parameter: InputParameter) -> Getter:
     name = parameter.name
 
     def get(incoming: Incoming) -> JSON:
-        # A declared input may be a part that happens to be called `body`.
+        # A declared input may be a member of the body that is called `body`.
         if not parameter.inferred and parameter.value is None:
             part = incoming.payload.fields.get(name)
             if part is not None:
@@ -229,7 +234,7 @@ def _or_query(getter: Getter, name: str) -> Getter:
 
 
 def text_of(value: bytes) -> str:
-    """Return a header value as text: UTF-8, which most send, or else Latin-1."""
+    """Return a header value as text: UTF-8, or Latin-1 when it is not UTF-8."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -1,6 +1,10 @@
-"""One operation of a `rest` adapter: a request in, an answer out.
+"""`Endpoint`: one operation of a `rest` adapter, from the request to the answer.
 
-Spec 3.3 to 3.6. What the document decides is decided when the endpoint is made. This
+Spec 3.3 to 3.6. A request passes four stages; each can answer with a problem::
+
+    Accept header -> media type -> arguments -> run of the function -> answer
+
+Everything that depends on the document only is decided when the endpoint is made. This
 module must not know how a request finds its endpoint.
 """
 
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("naftiko.rest")
 
-#: What is read of an `Accept` header; each is kept for a while.
+#: Bytes of an `Accept` header that are read; parsed headers are cached.
 _LONGEST_ACCEPT = 1000
 
 
@@ -51,12 +55,12 @@ class Endpoint:
     """One operation of the adapter.
 
     Attributes:
-        plan: What it runs.
-        label: What telemetry calls it: path and method, as the document has them.
-        problem: Why it can never run, or `None`.
-        reader: Reads its arguments.
-        is_mock: It answers without calling anything (spec 3.6).
-        is_negotiated: It always answers a value, in a media type of ours.
+        plan: The compiled function.
+        label: The name in telemetry: path and method, as the document has them.
+        problem: Why the function can never run, or `None`.
+        reader: Reads the arguments.
+        is_mock: The function calls no API (spec 3.6).
+        is_negotiated: The answer is always a value, as JSON or as YAML.
     """
 
     def __init__(
@@ -81,7 +85,7 @@ class Endpoint:
         media_type = chosen(accept.decode("latin-1")) if accept else JSON_TYPE
         if not media_type:
             if self.is_negotiated:
-                # Before anything is called: a refusal must not have had an effect.
+                # Refused before anything is called, so it has no effect.
                 await exchange.refuse(
                     HttpProblem(
                         "not-acceptable",
@@ -98,9 +102,9 @@ class Endpoint:
             return
         answer = await self._answer(exchange, values, media_type)
         if self._callers:
-            # What one caller's credential gave must not be kept for another.
+            # A cache must not give one caller the answer for another.
             exchange.more.append((b"cache-control", b"no-store"))
-        # Raw JSON varies as well: it becomes YAML for those who ask for it.
+        # JSON that is passed on varies as well: it becomes YAML on demand.
         exchange.more.append((b"vary", b"Accept"))
         await exchange.answer(answer)
 
@@ -110,7 +114,7 @@ class Endpoint:
         """Return the arguments in their types.
 
         Raises:
-            BadRequest: Some are missing or wrong, or the request cannot be read.
+            BadRequest: Arguments are missing or wrong, or the body cannot be read.
         """
         reader = self.reader
         incoming = Incoming(
@@ -131,7 +135,7 @@ class Endpoint:
                 unreadable = error.problem
         values, wrong = self.plan.fit(reader.given(incoming))
         if unreadable is not None:
-            # The other places are read all the same, and what is wrong there is named.
+            # The problem names the wrong arguments of the other places as well.
             others = [w for w in wrong if w.in_ not in ("", "body")]
             errors = (*unreadable.errors, *others)
             raise BadRequest(unreadable._replace(errors=errors))
@@ -143,12 +147,7 @@ class Endpoint:
         self, exchange: Inbound, values: dict[str, JSON], media_type: str
     ) -> Answer:
         request_id = exchange.request_id.decode()
-        variables = (
-            self._callers.of(exchange.scope["headers"]) if self._callers else None
-        )
-        run = self._engine.run(
-            self.plan, values, variables=variables, headers=exchange.trace
-        )
+        run = self._engine.run(self.plan, values, exchange.caller(self._callers))
         try:
             outcome = await watched(run, exchange.receive)
             if self.is_mock and outcome.value == {}:
@@ -179,13 +178,13 @@ def _unusable(plan: Plan, capability: Capability) -> CallError | None:
 
 
 def _is_mock(plan: Plan) -> bool:
-    """Tell whether a function answers without calling anything (spec 3.6)."""
+    """Tell whether a function calls no API (spec 3.6)."""
     function = plan.inner.function if plan.inner is not None else plan.function
     return plan.problem is None and not (function.call or function.steps)
 
 
 def _is_negotiated(plan: Plan) -> bool:
-    """Tell whether what comes back is always a value, in a media type of ours."""
+    """Tell whether the answer is always a value, never a passed-on response."""
     function = plan.inner.function if plan.inner is not None else plan.function
     if _is_mock(plan) or function.mappings:
         return True

@@ -1,7 +1,8 @@
-"""The page at `/docs` on which a person can try what a REST adapter serves.
+"""The page at `/docs`, on which a person can try the operations of a REST adapter.
 
-It reads the OpenAPI description in the browser, holds nothing of the document itself,
-and loads nothing from elsewhere. This module must not know the description.
+The page fetches the OpenAPI description in the browser. It holds nothing of the
+document and loads nothing from other servers. This module must not know the
+description.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from pathlib import Path
 
 
 def page(title: str, openapi_url: str) -> bytes:
-    """Return the page.
+    """Return the page as HTML.
 
     Args:
-        title: Shown until the description is read.
-        openapi_url: Where the description is; may be relative to the page.
+        title: The title of the page until it has fetched the description.
+        openapi_url: The URL of the description; may be relative to the page.
     """
-    # `<` cannot stand in a script, whatever the URL holds.
+    # A `<` in the URL could end the script element, so it is escaped.
     url = json.dumps(openapi_url).replace("<", "\\u003c")
     text = _template().replace('"{{openapi_url}}"', url)
     return text.replace("<title>API<", f"<title>{escape(title)}<").encode()

@@ -1,9 +1,15 @@
-"""Resources that hand every request on to a consumed adapter (spec 3.8).
+"""`Forward`: a resource that forwards every request to a consumed adapter (spec 3.8).
 
-Method, rest of the path, query and body go on; of the headers only the trusted ones.
-Bodies are never held as a whole, in neither direction. What the adapter adds to its
-requests (parameters, credentials) stands before what the caller sends. This module must
-not know how the adapter builds a request.
+::
+
+    path: /proxy/{path}                      PUT /proxy/a/b?x=1
+    forward: {targetNamespace: api,      ->  PUT https://api.example/a/b?x=1
+              trustedHeaders: [X-Trace]}     X-Trace: …, and the credentials of `api`
+
+The method, the rest of the path, the query and the body are forwarded; of the headers,
+only the trusted ones. Bodies are streamed in both directions. The parameters and
+credentials of the adapter override those of the caller. This module must not know how
+the adapter builds a request.
 """
 
 from __future__ import annotations
@@ -11,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -27,23 +32,23 @@ from naftiko.exposes.http.problems import (
     problem_of,
     secrets_of,
 )
-from naftiko.exposes.rest.routes import ANY_METHOD, CATCH_ALL
+from naftiko.exposes.http.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
-from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from naftiko.exposes.engine import Engine
-    from naftiko.exposes.http.callers import CallerVariables
+    from naftiko.exposes.http.callers import Caller, CallerVariables
     from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.options import Options
+    from naftiko.spec.adapters import ForwardSpec
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
 
 log = logging.getLogger("naftiko.rest")
 
-#: Of one connection, not of the message (RFC 9110, 7.6.1), and what frames it.
+#: Headers of one connection or of its framing, not of the message (RFC 9110, 7.6.1).
 _HOP_BY_HOP = frozenset(
     (
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
@@ -51,13 +56,13 @@ _HOP_BY_HOP = frozenset(
     )
 )  # fmt: skip
 _NEVER_SENT = _HOP_BY_HOP | {"content-length", "expect", "host"}
-#: Their responses hold the request as it arrived, credentials included.
+#: Methods whose response repeats the request with its credentials.
 _ECHOED = frozenset(("TRACE", "TRACK", "CONNECT"))
 _ALLOWED = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-#: Describe the body, so they go where it goes.
+#: Headers that describe the body, so they are forwarded with it.
 _CONTENT = ("content-encoding", "content-language", "content-type")
-#: What the upstream says about its own origin or connection; here it would be said
-#: about this one. `Set-Cookie` goes back only to those whose cookies go there.
+#: Response headers about the origin or the connection of the upstream API. Passed on,
+#: they would speak of this server.
 _OF_ORIGIN = frozenset(
     ("alt-svc", "clear-site-data", "date", "server", "strict-transport-security")
 )
@@ -71,12 +76,7 @@ def forwards_of(
     exposes: Exposes, engine: Engine, options: Options, callers: CallerVariables
 ) -> list[Forward]:
     """Return the forwarded resources of an adapter."""
-    resources = mappings_of(exposes.data.get("resources"), ("resources",))
-    return [
-        Forward(text_of(entry.get("path")), entry["forward"], engine, options, callers)
-        for _, entry in resources
-        if isinstance(entry.get("forward"), dict)
-    ]
+    return [Forward(spec, engine, options, callers) for spec in exposes.forwards]
 
 
 class Forward:
@@ -84,30 +84,26 @@ class Forward:
 
     Attributes:
         path: Its path template.
-        label: What telemetry calls it.
-        stem: The template without a `{path}` at its end, which may be empty; or an
-            empty text.
+        label: The name of the resource in telemetry.
+        stem: The template without a `{path}` at its end, because the rest of a path may
+            be empty; an empty text when the template does not end so.
         namespace: The consumed adapter.
-        trusted: Names of the headers that go on.
+        trusted: Names of the headers that are forwarded.
     """
 
     def __init__(
         self,
-        path: str,
-        data: Mapping[str, Any],
+        spec: ForwardSpec,
         engine: Engine,
         options: Options,
         callers: CallerVariables,
     ) -> None:
-        self.path = path
+        self.path = path = spec.url_path
         self.label = f"{path} {ANY_METHOD}"
         stem = _CATCH_ALL_END.sub("", path)
         self.stem = (stem or "/") if stem != path else ""
-        self.namespace = text_of(data.get("targetNamespace"))
-        listed = data.get("trustedHeaders")
-        self.trusted: tuple[str, ...] = (
-            tuple(map(text_of, listed)) if isinstance(listed, list) else ()
-        )
+        self.namespace = spec.namespace
+        self.trusted = spec.trusted_headers
         self._folded = frozenset(n.lower() for n in self.trusted) - _NEVER_SENT
         self._engine = engine
         self._callers = callers
@@ -154,6 +150,7 @@ class Forward:
             await self._fail(exchange, error)
 
     async def _fail(self, exchange: Inbound, error: CallError) -> None:
+        """Answer a failed call, and log it."""
         request_id = exchange.request_id.decode()
         header = ""
         if isinstance(error, UnboundVariable):
@@ -164,18 +161,21 @@ class Forward:
         problem = problem_of(error)
         if problem.code != 501:
             log.error("request %s: %s", request_id, one_line(error))
-        # After the head nothing can be said any more; the broken-off body says it.
+        # After the head of an answer only a body that breaks off can show the failure.
         if not exchange.is_started:
             await exchange.refuse(problem)
 
     # --- the request ------------------------------------------------------------------
 
-    def _request(self, exchange: Inbound, rest: str, upload: _Upload) -> Request:
+    def _request(
+        self, exchange: Inbound, caller: Caller, rest: str, upload: _Upload
+    ) -> Request:
+        """Return the request of the adapter with the parts of the caller's request."""
         headers = exchange.headers
         variables = None
-        if self._callers:
-            given = self._callers.of(exchange.scope["headers"])
-            variables = self._engine.capability.variables.of_caller(given)
+        if caller.variables is not None:
+            known = self._engine.capability.variables
+            variables = known.of_caller(caller.variables)
         request = self._engine.capability.adapter_request(self.namespace, variables)
         request.method = exchange.method
         url, _, own_query = request.url.partition("?")
@@ -198,14 +198,11 @@ class Forward:
             request.is_identified = True
         if upload.body is not None:
             for name in _CONTENT:
-                if (told := headers.get(name.encode())) is not None:
-                    request.headers.setdefault(name, told.decode("latin-1"))
+                if (value := headers.get(name.encode())) is not None:
+                    request.headers.setdefault(name, value.decode("latin-1"))
             request.body = upload.body
             if upload.length is not None:
                 request.headers["Content-Length"] = str(upload.length)
-        if self._engine.telemetry is None:
-            for name, text in exchange.trace.items():
-                request.headers.setdefault(name, text)
         request.headers.setdefault("Accept", "*/*")
         request.headers.setdefault("Accept-Encoding", "identity")
         request.headers.setdefault("User-Agent", USER_AGENT)
@@ -215,23 +212,22 @@ class Forward:
     # --- the response -----------------------------------------------------------------
 
     async def _relay(self, exchange: Inbound, rest: str, upload: _Upload) -> None:
-        request = self._request(exchange, rest, upload)
-        telemetry = self._engine.telemetry
-        found: dict[str, Any] = {}
-        with telemetry.call(request) if telemetry else nullcontext(found) as found:
-            await self._relay_response(exchange, request, upload, found)
+        caller = exchange.caller(self._callers)
+        request = self._request(exchange, caller, rest, upload)
+        with self._engine.telemetry.call(request, caller.trace) as noted:
+            await self._relay_response(exchange, request, upload, noted)
 
     async def _relay_response(
         self,
         exchange: Inbound,
         request: Request,
         upload: _Upload,
-        found: dict[str, Any],
+        noted: dict[str, Any],
     ) -> None:
         transport: Any = self._engine.transport
         opened = transport.stream(request, timeout=self._engine.timeout, decode=False)
         async with opened as response:
-            found["status"] = response.status
+            noted["status"] = response.status
             await exchange.begin(response.status, self._headers(request, response))
             try:
                 async for chunk in response:
@@ -254,22 +250,22 @@ class Forward:
             folded = name.lower()
             if folded in _HOP_BY_HOP or folded in _OF_ORIGIN or folded in options:
                 continue
-            # What one caller's credential gave must not be kept for another.
+            # A cache must not give one caller the answer for another.
             if self._callers and folded in _OF_CACHES:
                 continue
             if folded == "set-cookie" and "cookie" not in self._folded:
                 continue
-            # Who may call from a browser is decided here, not by the upstream.
+            # This server has its own CORS policy and its own request id.
             if folded.startswith("access-control-") or folded == "x-request-id":
                 continue
             yield written(name, mask(value, secrets) if secrets else value)
 
 
 def _leaves(rest: str) -> bool:
-    """Tell whether some server might take a part of a path as `.` or `..`.
+    """Tell whether a server might read a segment as `.` or `..` (path traversal).
 
-    Encoded ones count, those between encoded or wrong slashes, and those with a path
-    parameter.
+    Encoded dots count too, and dots between encoded slashes or backslashes, and dots
+    before a path parameter: `%2e%2e`, `..%2f`, `..%5c`, `..;x`.
     """
     if "." not in rest and "%2" not in rest:
         return False
@@ -280,7 +276,7 @@ def _leaves(rest: str) -> bool:
 
 
 def _query(given: bytes, own: str) -> str:
-    """Return the query of the caller and that of the adapter, which stands before."""
+    """Return the query of the caller, overridden by that of the adapter."""
     text = quote(given, safe=_QUERY_SAFE)
     if not own:
         return text
@@ -294,17 +290,18 @@ def _query(given: bytes, own: str) -> str:
 
 
 def _connection_options(value: str) -> frozenset[str]:
+    """Return the headers that a `Connection` header declares as hop-by-hop."""
     return frozenset(word.strip().lower() for word in value.split(",") if word.strip())
 
 
 class _Upload:
-    """The body of a request, handed on as it arrives.
+    """The body of a request, forwarded while it arrives.
 
     Attributes:
-        body: `None`, bytes when it came at once, or an iterator of chunks.
-        length: Its length, where the caller told.
-        is_gone: Whether the caller hung up while sending it.
-        problem: Why it is not read to its end.
+        body: `None`, bytes when it came in one part, or an iterator of chunks.
+        length: Its length in bytes, when there is a `Content-Length`.
+        is_gone: Whether the caller hung up before the end of the body.
+        problem: Why the body is not read to its end, or `None`.
     """
 
     def __init__(self, exchange: Inbound, limit: int) -> None:
@@ -318,14 +315,14 @@ class _Upload:
         self.problem: HttpProblem | None = None
 
     async def open(self) -> None:
-        """Read the first part.
+        """Read the first part of the body.
 
         Raises:
-            BadRequest: It is larger than the limit.
+            BadRequest: The body is larger than the limit.
             Gone: The caller hung up.
         """
-        told = self._exchange.headers.get(b"content-length", b"")
-        length = int(told) if told.isdigit() else None
+        declared = self._exchange.headers.get(b"content-length", b"")
+        length = int(declared) if declared.isdigit() else None
         if length is not None and length > self._limit:
             raise BadRequest(too_large(self._limit))
         message = await self._exchange.receive()

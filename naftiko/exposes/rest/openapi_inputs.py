@@ -1,13 +1,24 @@
-"""The inputs of a function -> OpenAPI parameters and request bodies."""
+"""The inputs of a function -> OpenAPI parameters and request bodies.
+
+::
+
+    {name: limit, in: query, type: integer}
+        {"name": "limit", "in": "query", "schema": {"type": "integer"}}
+    {name: city, in: body, value: $.address.city}
+        {"type": "object", "properties": {"address": {"type": "object", …}}}
+
+This module must not know responses or security.
+"""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from naftiko.errors import OutputError
 from naftiko.exposes.http.payload import BODY_TYPES
 from naftiko.exposes.rest.arguments import is_whole, place_of
 from naftiko.functions.arguments import property_schema
+from naftiko.jsonpath.reading import MEMBER, segments_of
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
@@ -17,24 +28,24 @@ if TYPE_CHECKING:
     from naftiko.functions.plan import Plan
     from naftiko.plain import JSON
 
+    #: Placeholder of a template, and its name in the path of the description.
     Names = list[tuple[str, str]]
 
 ANY_CONTENT: dict[str, JSON] = {"*/*": {"schema": {}}}
-_PLAIN_PATH = re.compile(r"\$(\.[^.\[\]*?()$\s]+)+")
 
 
 def placeholder_objects(plan: Plan, names: Names) -> list[dict[str, JSON]]:
-    """Return the parameters of a path, under the names that they have there."""
+    """Return the parameters of a path, under the names that the path gives them."""
     by_name = {p.name: p for p in plan.arguments if place_of(p) == "path"}
-    found = []
+    placeholders = []
     for own, name in names:
-        # One that has a constant value still has a place in the path.
+        # A placeholder whose input is a constant still needs a parameter.
         parameter = by_name.get(own) or InputParameter(own, "path", "string")
         described = parameter_object(parameter._replace(name=name, required=True))
         if described["schema"].get("type", "string") == "string":
             described["schema"].setdefault("minLength", 1)
-        found.append(described)
-    return found
+        placeholders.append(described)
+    return placeholders
 
 
 def parameter_object(parameter: InputParameter) -> dict[str, JSON]:
@@ -56,15 +67,17 @@ def parameter_object(parameter: InputParameter) -> dict[str, JSON]:
 
 
 def beside_body(plan: Plan) -> list[InputParameter]:
-    """Return what may be a member of the body or in the query, where any body is taken.
+    """Return the arguments that may also come in the query.
 
-    The body is then for the called API to describe, so the query is the place to name.
+    Where a body of any kind is taken, an undeclared argument is read from a member of
+    the body or from the query. The called API describes the body, so this description
+    names the query.
     """
-    bodied = [p for p in plan.arguments if place_of(p) == "body"]
-    if not any(map(is_whole, bodied)):
+    in_body = [p for p in plan.arguments if place_of(p) == "body"]
+    if not any(map(is_whole, in_body)):
         return []
     declared = {p.name for p in plan.function.inputs if p.in_}
-    return [p for p in bodied if not is_whole(p) and p.name not in declared]
+    return [p for p in in_body if not is_whole(p) and p.name not in declared]
 
 
 def request_body(plan: Plan, reader: ArgumentReader) -> dict[str, JSON] | None:
@@ -72,12 +85,14 @@ def request_body(plan: Plan, reader: ArgumentReader) -> dict[str, JSON] | None:
     if not reader.reads_body:
         return None
     elsewhere = beside_body(plan)
-    bodied = [p for p in plan.arguments if place_of(p) == "body" and p not in elsewhere]
-    whole = next((p for p in bodied if is_whole(p)), None)
-    fields = [p for p in bodied if not is_whole(p)]
-    required = any(p.required for p in bodied)
+    in_body = [
+        p for p in plan.arguments if place_of(p) == "body" and p not in elsewhere
+    ]
+    whole = next((p for p in in_body if is_whole(p)), None)
+    fields = [p for p in in_body if not is_whole(p)]
+    required = any(p.required for p in in_body)
     declared = {p.name for p in plan.function.inputs if p.in_}
-    lone = fields[0] if len(bodied) == 1 and fields else None
+    lone = fields[0] if len(in_body) == 1 and fields else None
     if lone is not None and lone.name not in declared:
         lone = None
     if whole is not None:
@@ -102,10 +117,9 @@ def _fields_schema(fields: Iterable[InputParameter]) -> dict[str, JSON]:
     for field in fields:
         names = [field.name]
         if field.value is not None:
-            path = str(field.value).strip()
-            if not _PLAIN_PATH.fullmatch(path):
+            names = _members_of(str(field.value))
+            if not names:
                 continue
-            names = path.removeprefix("$.").split(".")
         schema = root
         for name in names[:-1]:
             inner = schema.setdefault("properties", {})
@@ -115,6 +129,16 @@ def _fields_schema(fields: Iterable[InputParameter]) -> dict[str, JSON]:
         schema.setdefault("properties", {})[names[-1]] = property_schema(field)
         _require(schema, names[-1], required=field.required)
     return root
+
+
+def _members_of(path: str) -> list[str]:
+    """Return the member names of a path: `$.a.b` -> `["a", "b"]`; else nothing."""
+    try:
+        segments = segments_of(path)
+    except OutputError:
+        return []
+    is_plain = all(segment.kind == MEMBER for segment in segments)
+    return [segment.key for segment in segments] if is_plain else []
 
 
 def _require(schema: dict[str, JSON], name: str, *, required: bool) -> None:

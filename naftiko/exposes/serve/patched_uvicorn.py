@@ -1,17 +1,31 @@
-"""What `uvicorn` leaves open about a connection: how large and late a request may be.
+"""Limits of a connection that `uvicorn` does not have: size and time of a request.
 
-With its parser in C a head may be endless and take for ever; so may a body. And what
-was reset is kept until it would have idled away. This module must not know what is
-served.
+With the parser in C (`httptools`), the head of a request may be endless and may take
+for ever (slowloris), and so may a body. Besides, uvicorn keeps the object of a
+connection that was reset until its keep-alive would have ended.
+
+`watchful` subclasses a protocol of uvicorn. These names are private or undocumented;
+`tests/exposes/serve/test_patched_uvicorn.py` checks each of them:
+
+- `uvicorn.protocols.http.httptools_impl.HttpToolsProtocol`: `loop`, `transport`,
+  `flow.read_paused`, `cycle.response_complete`, `timeout_keep_alive_task`, and the
+  callbacks of the parser `on_message_begin`, `on_headers_complete`, `on_body`,
+  `on_message_complete`
+- `uvicorn.protocols.http.h11_impl.H11Protocol`: `timeout_keep_alive_task`
+- `uvicorn.Config`: `load`, `http_protocol_class`
+- `uvicorn.Server`: `capture_signals`, `server_state.tasks`, `started`, `should_exit`,
+  `force_exit` (used by `serve/server.py`)
+
+This module must not know what is served.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-#: Bytes that may come in without making a request, or a part of a body.
+#: Bytes of a head, or of the framing of a body, that may come in.
 MAX_HEAD_BYTES = 64 * 1024
-#: Seconds that a head may take, and that a body may stop for.
+#: Seconds that a whole head may take, and seconds between two parts of a body.
 PATIENCE = 60.0
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -20,26 +34,36 @@ _TOO_LARGE = (
 
 
 def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
-    """Return a protocol of `uvicorn` that watches over requests, and forgets the lost.
+    """Return a subclass of a uvicorn protocol that limits requests.
+
+        HttpToolsProtocol  →  a protocol that answers 431, and closes slow connections
+        H11Protocol        →  a protocol that only forgets lost connections
 
     Args:
-        protocol: The one to build on.
-        patience: Seconds that a head may take, and that a body may stop for.
+        protocol: The protocol class that uvicorn would use.
+        patience: Seconds that a whole head may take, and seconds between two parts of
+            a body.
     """
-    found = _forgetting(protocol)
-    # The parser in Python limits heads by itself, and has no such callbacks.
-    if not hasattr(found, "on_headers_complete"):
-        return found
-    return _limiting(found, patience)
+    forgetting = _forgetting(protocol)
+    # The parser in Python (h11) has no such callbacks, and limits heads by itself.
+    if not hasattr(forgetting, "on_headers_complete"):
+        return forgetting
+    return _limiting(forgetting, patience)
 
 
 def _forgetting(protocol: type[Any]) -> type[Any]:
     class Forgetting(protocol):  # type: ignore[misc]
-        """Lets go of a connection as soon as it is lost, however it was."""
+        """Cancels the keep-alive timer when a connection is lost.
+
+        The timer holds the connection in memory; uvicorn cancels it only when the
+        connection was closed in an orderly way.
+        """
+
+        timeout_keep_alive_task: Any
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
-            timer = getattr(self, "timeout_keep_alive_task", None)
+            timer = self.timeout_keep_alive_task
             if timer is not None:
                 timer.cancel()
                 self.timeout_keep_alive_task = None
@@ -49,42 +73,40 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
 
 def _limiting(protocol: type[Any], patience: float) -> type[Any]:
     class Limiting(protocol):  # type: ignore[misc]
-        """Refuses a head that is too large, and ends what does not come."""
+        """Refuses a head that is too large, and closes a connection that stalls."""
 
-        #: Bytes since something came of them.
-        _idle = 0
+        #: Bytes since the parser last completed a head or a part of a body.
+        _unparsed = 0
         _in_head = True
         _in_body = False
-        #: When the head began, or the latest part of a body came.
+        #: When the head began, or when the latest part of the body came.
         _since = 0.0
         _timer: Any = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._since = self.loop.time()
-            self._timer = self.loop.call_later(patience, self._look)
+            self._timer = self.loop.call_later(patience, self._check)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._timer.cancel()
             super().connection_lost(exc)
 
-        def _look(self) -> None:
-            """Look now and then: a timer for each request would cost more."""
-            # Who is not read from is not late.
-            is_waited_for = self._in_head or (
-                self._in_body and not self.flow.read_paused
-            )
-            if is_waited_for and self.loop.time() - self._since >= patience:
+        def _check(self) -> None:
+            """Close a connection that stalls; one timer serves all its requests."""
+            # A client is not late while reading from it is paused (back pressure).
+            is_waiting = self._in_head or (self._in_body and not self.flow.read_paused)
+            if is_waiting and self.loop.time() - self._since >= patience:
                 self.transport.close()
             else:
-                self._timer = self.loop.call_later(patience, self._look)
+                self._timer = self.loop.call_later(patience, self._check)
 
         def data_received(self, data: bytes) -> None:
-            self._idle += len(data)
+            self._unparsed += len(data)
             if self._in_body:
                 self._since = self.loop.time()
             super().data_received(data)
-            if self._idle > MAX_HEAD_BYTES and not self.transport.is_closing():
+            if self._unparsed > MAX_HEAD_BYTES and not self.transport.is_closing():
                 if self.cycle is None or self.cycle.response_complete:
                     self.transport.write(_TOO_LARGE)
                 self.transport.close()
@@ -94,15 +116,15 @@ def _limiting(protocol: type[Any], patience: float) -> type[Any]:
             super().on_message_begin()
 
         def on_headers_complete(self) -> None:
-            self._in_head, self._in_body, self._idle = False, True, 0
+            self._in_head, self._in_body, self._unparsed = False, True, 0
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
-            self._idle = 0
+            self._unparsed = 0
             super().on_body(body)
 
         def on_message_complete(self) -> None:
-            self._in_body, self._idle = False, 0
+            self._in_body, self._unparsed = False, 0
             super().on_message_complete()
 
     return Limiting

@@ -1,10 +1,16 @@
-"""Hosts and ports: which ones adapters want, and the sockets bound to them."""
+"""Hosts and ports: where each adapter listens, and the sockets bound there.
+
+    ServePlan, adapters → places_of → [(Place, adapters)] → listen → [Listener]
+
+This module must not know how requests are answered.
+"""
 
 from __future__ import annotations
 
 import errno
+import logging
 import socket
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.errors import ServeError
 from naftiko.exposes.access.origins import is_loopback
@@ -14,21 +20,54 @@ from naftiko.exposes.serve.sites import RunningAdapter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from naftiko.exposes.http.scope import ASGIApp
+    from naftiko.exposes.serve.plan import ServePlan
     from naftiko.spec.model import Exposes
 
+_log = logging.getLogger("naftiko.serve")
+
+#: Connections that the system keeps until they are accepted.
 BACKLOG = 2048
 
 
 class Place(NamedTuple):
-    """Where adapters are to be served.
+    """A host and a port at which adapters are to be served.
 
     Attributes:
-        warnings: What the operator should know of it.
+        warnings: Sentences for the operator, to be logged.
     """
 
     host: str
     port: int
     warnings: tuple[str, ...] = ()
+
+
+class Listener(NamedTuple):
+    """One bound socket and the adapters that are served on it.
+
+    Attributes:
+        prefixes: Path prefix of each adapter; empty if there is one, at the root.
+    """
+
+    socket: socket.socket
+    served: tuple[RunningAdapter, ...]
+    prefixes: tuple[str, ...] = ()
+
+    @property
+    def app(self) -> ASGIApp:
+        """The ASGI application for the socket."""
+        if not self.prefixes:
+            return self.served[0].front
+        below = dict(zip(self.prefixes, self.served, strict=True))
+        return Prefixes(
+            {prefix: served.front for prefix, served in below.items()},
+            {prefix: served.state.type for prefix, served in below.items()},
+            # Looked up for each request: a reload may change the documents.
+            lambda: {p: served.guarded.documents for p, served in below.items()},
+        )
+
+
+# --- which place --------------------------------------------------------------------
 
 
 def place_of(
@@ -40,17 +79,21 @@ def place_of(
 ) -> Place:
     """Decide where to serve an adapter.
 
-    Without `--allow-public` an open adapter is only served to this machine: an address
-    of the document is replaced, one that was asked for is refused.
+        address 0.0.0.0, port 8080, no authentication  →  localhost:8080, a warning
+
+    An adapter without authentication is served to this machine only, unless the
+    operator allows more. A public address in the document is then replaced; a public
+    `host` is refused.
 
     Args:
-        exposes: The adapter.
-        host: What the operator asks for; empty for the document's.
-        port: The same.
-        allow_public: The operator means it.
+        exposes: The adapter in the document.
+        host: The host that the operator asks for; empty for the one in the document.
+        port: The port that the operator asks for; `None` for the one in the document.
+        allow_public: The operator allows an adapter without authentication to be
+            served beyond this machine.
 
     Raises:
-        ServeError: It has no port, or must not be open to everyone.
+        ServeError: The adapter has no port, or would be open to everyone.
     """
     name = exposes.namespace or exposes.type
     wanted = host or exposes.address or "localhost"
@@ -81,36 +124,151 @@ def place_of(
     return Place(wanted, chosen, warnings)
 
 
-class Listener(NamedTuple):
-    """One socket and what is served on it."""
+def places_of(
+    plan: ServePlan, served: Sequence[RunningAdapter]
+) -> list[tuple[Place, tuple[RunningAdapter, ...]]]:
+    """Return each place and the adapters that are served there.
 
-    socket: socket.socket
-    served: tuple[RunningAdapter, ...]
-    prefixes: tuple[str, ...] = ()
-
-    @property
-    def app(self) -> Any:
-        """The ASGI application."""
-        if not self.prefixes:
-            return self.served[0].front
-        below = dict(zip(self.prefixes, self.served, strict=True))
-        return Prefixes(
-            {prefix: served.front for prefix, served in below.items()},
-            {prefix: served.state.type for prefix, served in below.items()},
-            # Asked for anew each time: reloading may change them.
-            lambda: {p: served.guarded.documents for p, served in below.items()},
+    Raises:
+        ServeError: An adapter has no place, or two adapters want the same place.
+    """
+    # Port 0 means any free port, which does for several adapters.
+    if plan.ports.get("") and len(served) != 1:
+        raise ServeError(
+            f"--port {plan.ports['']} does for one adapter, but there are"
+            f" {len(served)}",
+            hint="give --port NAME=PORT, --adapter NAME, or --single-port PORT",
         )
+    if plan.single_port is not None:
+        return [_single_place(plan, served)]
+    places: list[tuple[Place, tuple[RunningAdapter, ...]]] = []
+    taken: dict[int, str] = {}
+    for entry in served:
+        port = plan.ports.get(entry.name, plan.ports.get(""))
+        place = place_of(
+            entry.exposes, host=plan.host, port=port, allow_public=plan.allow_public
+        )
+        if place.port and place.port in taken:
+            # `--port NAME=` cannot tell two adapters of the same name apart.
+            own = f"--port {entry.name}=PORT, or "
+            raise ServeError(
+                f"'{entry.name}' and '{taken[place.port]}' both want port {place.port}",
+                hint=f"give {own if entry.name != taken[place.port] else ''}"
+                "--single-port PORT",
+            )
+        taken[place.port] = entry.name
+        places.append((place, (entry,)))
+    return places
+
+
+def _single_place(
+    plan: ServePlan, served: Sequence[RunningAdapter]
+) -> tuple[Place, tuple[RunningAdapter, ...]]:
+    places = [
+        place_of(
+            entry.exposes,
+            host=plan.host or "localhost",
+            port=plan.single_port,
+            allow_public=plan.allow_public,
+        )
+        for entry in served
+    ]
+    _check_prefixes(served)
+    warnings = tuple(w for place in places for w in place.warnings)
+    return places[0]._replace(warnings=warnings), tuple(served)
+
+
+def _check_prefixes(served: Sequence[RunningAdapter]) -> None:
+    """Refuse two adapters with the same path prefix: one would not be reachable."""
+    taken: dict[str, RunningAdapter] = {}
+    for prefix, entry in zip(prefixes_of(served), served, strict=True):
+        before = taken.setdefault(prefix, entry)
+        if before is not entry:
+            raise ServeError(
+                f"two adapters called '{entry.name}' both want {prefix}",
+                hint="give each a `namespace` of its own"
+                if before.site is entry.site
+                else "documents of one file name need different namespaces",
+            )
+
+
+def prefixes_of(served: Sequence[RunningAdapter]) -> list[str]:
+    """Return the path prefix of each adapter under a single port.
+
+        adapters `rest` and `mcp` of a.yaml, `rest` of b.yaml
+            →  ["/a/rest", "/mcp", "/b/rest"]
+
+    An adapter whose name is unique has its name as prefix. The file name of its
+    document comes before a name that several adapters have.
+    """
+    names = [entry.name for entry in served]
+    return [
+        f"/{entry.name}"
+        if names.count(entry.name) == 1
+        else f"/{entry.site.source.name}/{entry.name}"
+        for entry in served
+    ]
+
+
+# --- sockets ------------------------------------------------------------------------
+
+
+def listen(
+    plan: ServePlan,
+    places: Sequence[tuple[Place, tuple[RunningAdapter, ...]]],
+    sockets: Sequence[socket.socket] = (),
+) -> list[Listener]:
+    """Bind a socket for each place, and set the URL of each adapter.
+
+    Args:
+        plan: The wishes of the operator.
+        places: The result of `places_of`.
+        sockets: Sockets bound by another process, in the order of the places; empty
+            to bind them here.
+
+    Raises:
+        ServeError: A bind failed; no socket is left open.
+    """
+    given = iter(sockets)
+    listeners: list[Listener] = []
+    try:
+        for place, served in places:
+            bound = next(given, None) or bind(place, served)
+            prefixes = prefixes_of(served) if plan.single_port is not None else ()
+            port = bound.getsockname()[1]
+            for number, entry in enumerate(served):
+                entry.state.port = port
+                entry.must_authenticate = not (
+                    plan.allow_public or is_loopback(place.host)
+                )
+                below = prefixes[number] if prefixes else ""
+                entry.state.url = f"http://{shown_host(place.host)}:{port}{below}"
+            listeners.append(Listener(bound, served, tuple(prefixes)))
+    except ServeError:
+        for listener in listeners:
+            listener.socket.close()
+        raise
+    return listeners
 
 
 def bind(place: Place, served: Sequence[RunningAdapter]) -> socket.socket:
-    """Return a socket that is bound to a place."""
+    """Return a listening socket at a place.
+
+    Args:
+        place: The host and the port.
+        served: The adapters there, for the message.
+
+    Raises:
+        ServeError: The bind failed.
+    """
     host = "127.0.0.1" if place.host == "localhost" else place.host
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # Without a protocol asyncio leaves Nagle's algorithm on: 40 ms for each answer.
+        # asyncio turns Nagle's algorithm off only for sockets with this protocol; it
+        # would delay each answer by 40 ms.
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
-        raise _unbound(error, host, place.port, served) from None
+        raise _bind_failed(error, host, place.port, served) from None
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, place.port))
@@ -119,26 +277,27 @@ def bind(place: Place, served: Sequence[RunningAdapter]) -> socket.socket:
         return bound
     except OSError as error:
         bound.close()
-        raise _unbound(error, host, place.port, served) from None
+        raise _bind_failed(error, host, place.port, served) from None
 
 
-def _unbound(
+def _bind_failed(
     error: OSError, host: str, port: int, served: Sequence[RunningAdapter]
 ) -> ServeError:
     names = ", ".join(f"'{entry.name}'" for entry in served)
     option = f"--port {served[0].name}=PORT" if len(served) == 1 else "--single-port"
     if error.errno == errno.EADDRINUSE:
-        hint = f"give {option}, or stop what listens there"
+        hint = f"give {option}, or stop the process that listens there"
     elif error.errno in (errno.EACCES, errno.EPERM):
         hint = f"give {option} with a port above 1023, or the right to use this one"
     else:
         hint = "give another --host: this machine has no such address"
+    reason = error.strerror or str(error)
+    reason = reason[:1].lower() + reason[1:]
     return ServeError(
-        f"{names}: {shown_host(host)}:{port} cannot be had: {error.strerror or error}",
-        hint=hint,
+        f"{names}: bind failed: {reason} ({shown_host(host)}:{port})", hint=hint
     )
 
 
 def shown_host(host: str) -> str:
-    """Return a host as it stands in a URL: IPv6 addresses in brackets."""
+    """Return a host as it is written in a URL: `::1` → `[::1]`."""
     return f"[{host}]" if ":" in host else host

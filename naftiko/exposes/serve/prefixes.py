@@ -1,38 +1,41 @@
-"""Several adapters under one port, each below a prefix of its own.
+"""`Prefixes`: several adapters at one port, each below a path prefix of its own.
 
-This module must not know what the adapters are.
+    GET /docker-rest/version  →  the application of `/docker-rest`
+    GET /                     →  a list of the prefixes
+
+This module must not know what the adapters serve.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING
 
 from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-App = Callable[[Any, Receive, Send], Awaitable[None]]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
 
 _WELL_KNOWN = "/.well-known/"
 
 
 class Prefixes:
-    """An ASGI application that hands each request to the one its path begins with.
+    """An ASGI application that hands each request to the application of its prefix.
 
     Args:
         apps: Prefix, such as `/docker-rest` → application.
-        kinds: Prefix → what is there, for the list at `/`.
-        documents: Prefix → paths below no prefix that belong to the application there:
-            where clients look for what protects it (RFC 9728).
+        kinds: Prefix → type of the adapter, for the list at `/`.
+        documents: Returns prefix → paths below `/.well-known/` that the application of
+            the prefix answers: the metadata of a protected resource (RFC 9728).
     """
 
     def __init__(
         self,
-        apps: Mapping[str, App],
+        apps: Mapping[str, ASGIApp],
         kinds: Mapping[str, str],
         documents: Callable[[], Mapping[str, Collection[str]]] = dict,
     ) -> None:
@@ -41,12 +44,7 @@ class Prefixes:
         self._documents = documents
         self._depths = sorted({p.count("/") for p in apps}, reverse=True)
 
-    async def __call__(
-        self,
-        scope: Any,
-        receive: Receive,
-        send: Send,
-    ) -> None:
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             return
@@ -64,19 +62,19 @@ class Prefixes:
                     return
         await self._list(Inbound(scope, receive, send))
 
-    async def _list(self, exchange: Inbound) -> None:
-        """Answer `/` with what is served; anything else with 404."""
+    async def _list(self, inbound: Inbound) -> None:
+        """Answer `/` with the list of adapters, and any other path with 404."""
         listed = [{"path": p, "type": k} for p, k in self._kinds.items()]
-        if exchange.scope["path"] not in ("", "/"):
-            said = "the path begins with no adapter"
-            problem = HttpProblem("not-found", said, members={"adapters": listed})
-            await exchange.refuse(problem)
-        elif b"text/html" in exchange.headers.get(b"accept", b""):
+        if inbound.scope["path"] not in ("", "/"):
+            detail = "the path begins with no adapter"
+            problem = HttpProblem("not-found", detail, members={"adapters": listed})
+            await inbound.refuse(problem)
+        elif b"text/html" in inbound.headers.get(b"accept", b""):
             page = self._html().encode()
-            await exchange.answer(Answer(200, "text/html; charset=utf-8", page))
+            await inbound.answer(Answer(200, "text/html; charset=utf-8", page))
         else:
             body = json_bytes({"adapters": listed})
-            await exchange.answer(Answer(200, JSON_TYPE, body))
+            await inbound.answer(Answer(200, JSON_TYPE, body))
 
     def _html(self) -> str:
         rows = "".join(
@@ -92,6 +90,6 @@ class Prefixes:
         )
 
 
-def _below(scope: Any, prefix: str) -> Any:
-    """Return the scope of a request as seen below a prefix: its path stays whole."""
+def _below(scope: ASGIScope, prefix: str) -> ASGIScope:
+    """Return a scope with the prefix in its `root_path`; its `path` stays whole."""
     return {**scope, "root_path": scope.get("root_path", "") + prefix}

@@ -1,8 +1,10 @@
-"""Sockets, signals, start and drain: run sites until told to stop.
+"""`Server`: serve all documents in one process until SIGTERM or SIGINT.
 
-One event loop serves every port. Stopping takes no new connections, lets requests under
-way finish, then ends streams: exit within `GRACE` seconds. This module must not know
-what is served.
+    ServePlan  →  Server.listen  →  Server.run  →  (a signal)  →  drain, then exit
+
+One event loop serves every port. Draining takes no new connections, lets the requests
+under way finish for `GRACE` seconds, and then ends the event streams. This module must
+not know what is served.
 """
 
 from __future__ import annotations
@@ -13,10 +15,9 @@ import os
 import signal
 import socket
 from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import NaftikoError, ServeError
-from naftiko.exposes.access.origins import is_loopback
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.observability.telemetry import PATIENCE, telemetry_of
 from naftiko.exposes.observability.traced import InTrace
@@ -25,16 +26,13 @@ from naftiko.exposes.serve.patched_uvicorn import MAX_HEAD_BYTES, watchful
 from naftiko.exposes.serve.places import (
     BACKLOG,
     Listener,
-    Place,
-    bind,
-    place_of,
-    shown_host,
+    listen,
+    places_of,
 )
 from naftiko.exposes.serve.process import collect_often
 from naftiko.exposes.serve.sites import (
     RunningAdapter,
     Site,
-    Source,
     Version,
     check_base_uris,
     check_names,
@@ -44,51 +42,34 @@ from naftiko.exposes.serve.workers import HURRY
 from naftiko.exposes.state import STARTED, STOPPED, Host, Reloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from naftiko.exposes.options import Options
+    from naftiko.exposes.serve.plan import ServePlan
 
-#: Seconds that requests under way have to finish; 10 are promised in all.
+#: Seconds that requests under way have to finish. The documentation promises an exit
+#: within 10 seconds, so the rest has to fit into 3.
 GRACE = 7.0
+#: Seconds for each of the last steps of a drain.
 _LAST = 1.0
-#: Seconds after which the process is to be over, whatever still goes on.
+#: Seconds after which the process should have ended.
 _END = 8.5
+#: Seconds between two looks at the files of the documents.
 _WATCH = 0.5
 
 
 _log = logging.getLogger("naftiko.serve")
 
 
-class ServePlan(NamedTuple):
-    """What to serve and where, as the operator says.
-
-    Attributes:
-        ports: Name of an adapter → port; the empty name stands for the only adapter.
-        single_port: Serve everything there, each adapter below its namespace.
-        only: Names of adapters; empty for all.
-        watch: Reload when a document changes.
-    """
-
-    sources: Sequence[Source]
-    options: Options
-    host: str = ""
-    ports: Mapping[str, int] = {}
-    single_port: int | None = None
-    only: tuple[str, ...] = ()
-    allow_public: bool = False
-    watch: bool = False
-
-
 class Server:
-    """Everything that one process serves.
+    """All documents that one process serves.
 
     Args:
-        plan: What to serve and where.
-        host: Where its state is told.
+        plan: The documents to serve, how, and where.
+        host: Where the state of the server is kept, for the control port.
 
     Raises:
         DocumentError: A document cannot be loaded.
-        ServeError: Something cannot be served.
+        ServeError: An adapter cannot be served.
     """
 
     def __init__(self, plan: ServePlan, host: Host | None = None) -> None:
@@ -101,7 +82,7 @@ class Server:
             Site(source, self.transport, plan.options, self.host, only=plan.only)
             for source in plan.sources
         ]
-        # Now, not when watching begins: an edit in between would go unseen.
+        # Read here: an edit before the watching begins would go unseen otherwise.
         self._known = self._stamps()
         check_names(plan.only, self.sites, "--adapter")
         if not self.served:
@@ -124,107 +105,23 @@ class Server:
         return [served for site in self.sites for served in site.served]
 
     def listen(self, sockets: Sequence[socket.socket] = ()) -> list[Listener]:
-        """Bind every socket, before anything is served.
+        """Bind a socket for each place, before anything is served.
 
         Args:
-            sockets: Bound by somebody else, in the order in which this would.
+            sockets: Sockets bound by another process, in the order in which this
+                method would bind them; empty to bind them here.
 
         Raises:
-            ServeError: An address cannot be had.
+            ServeError: An adapter has no place, or a bind failed.
         """
-        places = self._places()
-        if not sockets:  # else somebody has told it already
+        check_names([name for name in self.plan.ports if name], self.sites, "--port")
+        places = places_of(self.plan, self.served)
+        if not sockets:  # else the process that bound them has logged it
             for warning in (w for place, _ in places for w in place.warnings):
                 _log.warning("%s", warning)
             for site in self.sites:
                 site.tell_unserved()
-        given = iter(sockets)
-        listeners: list[Listener] = []
-        try:
-            for place, served in places:
-                bound = next(given, None) or bind(place, served)
-                port = bound.getsockname()[1]
-                prefixes = self._prefixes() if self.plan.single_port is not None else ()
-                for number, entry in enumerate(served):
-                    entry.state.port = port
-                    entry.has_to_ask = not (
-                        self.plan.allow_public or is_loopback(place.host)
-                    )
-                    below = prefixes[number] if prefixes else ""
-                    entry.state.url = f"http://{shown_host(place.host)}:{port}{below}"
-                listeners.append(Listener(bound, served, tuple(prefixes)))
-        except ServeError:
-            for listener in listeners:
-                listener.socket.close()
-            raise
-        return listeners
-
-    def _places(self) -> list[tuple[Place, tuple[RunningAdapter, ...]]]:
-        plan, served = self.plan, self.served
-        named = [name for name in plan.ports if name]
-        check_names(named, self.sites, "--port")
-        # Any free port is good for all of them; one port is not.
-        if plan.ports.get("") and len(served) != 1:
-            raise ServeError(
-                f"--port {plan.ports['']} does for one adapter, but there are"
-                f" {len(served)}",
-                hint="give --port NAME=PORT, --adapter NAME, or --single-port PORT",
-            )
-        if plan.single_port is not None:
-            places = [
-                place_of(
-                    entry.exposes,
-                    host=plan.host or "localhost",
-                    port=plan.single_port,
-                    allow_public=plan.allow_public,
-                )
-                for entry in served
-            ]
-            self._check_prefixes()
-            told = tuple(w for place in places for w in place.warnings)
-            return [(places[0]._replace(warnings=told), tuple(served))]
-        found: list[tuple[Place, tuple[RunningAdapter, ...]]] = []
-        taken: dict[int, str] = {}
-        for entry in served:
-            port = plan.ports.get(entry.name, plan.ports.get(""))
-            place = place_of(
-                entry.exposes, host=plan.host, port=port, allow_public=plan.allow_public
-            )
-            if place.port and place.port in taken:
-                # A name that two have does not tell them apart.
-                own = f"--port {entry.name}=PORT, or "
-                raise ServeError(
-                    f"'{entry.name}' and '{taken[place.port]}' both want port"
-                    f" {place.port}",
-                    hint=f"give {own if entry.name != taken[place.port] else ''}"
-                    "--single-port PORT",
-                )
-            taken[place.port] = entry.name
-            found.append((place, (entry,)))
-        return found
-
-    def _check_prefixes(self) -> None:
-        """Refuse two adapters at one path: one of them would not be served."""
-        taken: dict[str, RunningAdapter] = {}
-        for prefix, entry in zip(self._prefixes(), self.served, strict=True):
-            before = taken.setdefault(prefix, entry)
-            if before is not entry:
-                raise ServeError(
-                    f"two adapters called '{entry.name}' both want {prefix}",
-                    hint="give each a `namespace` of its own"
-                    if before.site is entry.site
-                    else "documents of one file name need different namespaces",
-                )
-
-    def _prefixes(self) -> list[str]:
-        """Return a prefix for each adapter: its name, after that of its document."""
-        names = [served.name for served in self.served]
-        return [
-            f"/{served.name}"
-            if names.count(served.name) == 1
-            else f"/{served.site.source.name}/{served.name}"
-            for served in self.served
-        ]
+        return listen(self.plan, places, sockets)
 
     # --- running ----------------------------------------------------------------------
 
@@ -263,52 +160,56 @@ class Server:
             await self._drain(servers, tasks, stack)
 
     def _observe(self) -> None:
-        """Turn telemetry on, if it is asked for: here, where no fork follows."""
+        """Turn telemetry on, if it is asked for.
+
+        Its threads would not survive a fork, so this is done after the last fork.
+        """
         telemetry = telemetry_of(
             [site.capability for site in self.sites],
             is_local=any(served.state.type == "control" for served in self.served),
         )
         self.host.telemetry = telemetry
-        if telemetry is not None:
-            for site in self.sites:
-                site.observe(telemetry)
-            if self.host.logs is not None:
-                self.host.logs.enrich(InTrace())
+        for site in self.sites:
+            site.observe(telemetry)
+        if telemetry.is_on and self.host.logs is not None:
+            self.host.logs.enrich(InTrace())
 
     def stop(self) -> None:
         """Ask to stop; safe to call from a signal handler."""
         self._stop.set()
 
     def interrupt(self) -> None:
-        """Ask to stop, the second time without waiting for requests under way.
+        """Stop at the first SIGINT; at the second, cut off the requests under way.
 
-        Only people ask twice; some supervisors send SIGTERM to every process, and the
-        parent of workers hands it on.
+        A second SIGTERM does not cut them off. Some process managers send SIGTERM to
+        every process of a group, and the parent of workers forwards it: a worker then
+        gets it twice although it was sent once.
         """
         self._is_hurried = self._stop.is_set()
         self._stop.set()
 
     def hurry(self) -> None:
-        """Wait no longer for requests under way."""
+        """Stop, and cut off the requests under way."""
         self._is_hurried = True
         self._stop.set()
 
     async def _drain(
-        self, servers: Sequence[Any], tasks: Sequence[asyncio.Task[None]], stack: Any
+        self,
+        servers: Sequence[Any],
+        tasks: Sequence[asyncio.Task[None]],
+        stack: AsyncExitStack,
     ) -> None:
         self.host.is_stopping = True
         for server in servers:
             server.should_exit = True
         for served in self.served:
             served.state.state = STOPPED
-            # Streams that would stay open for ever are told to end.
-            drain = getattr(served.app, "drain", None)
-            if drain is not None:
-                drain()
+            served.adapter.drain()
         time = asyncio.get_running_loop().time
         end = time() + _END
         until = time() + GRACE
-        # uvicorn waits for every connection; event streams only end with their adapter.
+        # Not left to uvicorn, which waits for every connection: an event stream only
+        # ends with its adapter.
         while any(s.logged.open_requests for s in self.served):
             if time() > until or self._is_hurried:
                 _log.warning(
@@ -319,7 +220,7 @@ class Server:
                 break
             await asyncio.sleep(0.02)
         try:
-            # In this very task: what was entered here has to be left here.
+            # In this task: a lifespan has to be left by the task that entered it.
             async with asyncio.timeout(_LAST):
                 await stack.aclose()
         except TimeoutError:
@@ -333,47 +234,21 @@ class Server:
             if not task.cancelled() and (error := task.exception()) is not None:
                 _log.error("a server failed: %s", error)
         await self.transport.close()
-        if (telemetry := self.host.telemetry) is not None:
-            for site in self.sites:
-                site.unobserve()
-            patience = min(PATIENCE, max(0.2, end - time()))
-            await asyncio.to_thread(telemetry.close, patience)
+        for site in self.sites:
+            site.unobserve()
+        patience = min(PATIENCE, max(0.2, end - time()))
+        await asyncio.to_thread(self.host.telemetry.close, patience)
 
     # --- reloading --------------------------------------------------------------------
 
     async def reload(self) -> Reloaded:
-        """Read every document again; what cannot be served leaves the old version.
+        """Read every document again, and serve the new versions.
 
-        A document that is broken does not keep the others from being reloaded.
+        A document that cannot be served keeps its old version. The others are reloaded
+        all the same.
         """
         async with self._reloading:
-            versions: dict[Site, Version] = {}
-            problems: list[str] = []
-            for site in self.sites:
-                try:
-                    loaded = await asyncio.to_thread(site.source.load)
-                    versions[site] = site.prepare(loaded)
-                except NaftikoError as error:
-                    problems.append(str(error))
-                except Exception:  # noqa: BLE001 - this server goes on
-                    _log.exception("%s cannot be reloaded", site.source.file)
-                    problems.append(
-                        f"{site.source.file}: an error in the server itself; the log"
-                        " has it"
-                    )
-            try:
-                check_variables(
-                    self.plan.options.variable_headers,
-                    [
-                        versions[site].engine.capability
-                        if site in versions
-                        else site.capability
-                        for site in self.sites
-                    ],
-                )
-            except NaftikoError as error:
-                problems.append(str(error))
-                versions.clear()
+            versions, problems = await self._prepared()
             for problem in problems:
                 _log.error("not reloaded, the old version is served: %s", problem)
             notes = [
@@ -389,8 +264,34 @@ class Server:
                 _log.info("reloaded %s", ", ".join(s.source.file for s in versions))
             return Reloaded(not problems, (*problems, *notes))
 
+    async def _prepared(self) -> tuple[dict[Site, Version], list[str]]:
+        """Return the new versions that can be served, and why others cannot."""
+        versions: dict[Site, Version] = {}
+        problems: list[str] = []
+        for site in self.sites:
+            try:
+                loaded = await asyncio.to_thread(site.source.load)
+                versions[site] = site.prepare(loaded)
+            except NaftikoError as error:
+                problems.append(str(error))
+            except Exception:  # noqa: BLE001 - this server goes on
+                _log.exception("%s cannot be reloaded", site.source.file)
+                problems.append(
+                    f"{site.source.file}: an error in the server itself; the log has it"
+                )
+        capabilities = [
+            versions[site].engine.capability if site in versions else site.capability
+            for site in self.sites
+        ]
+        try:
+            check_variables(self.plan.options.variable_headers, capabilities)
+        except NaftikoError as error:
+            problems.append(str(error))
+            versions.clear()
+        return versions, problems
+
     async def reload_unasked(self) -> None:
-        """Reload where nobody waits for an answer: what came of it is in the log."""
+        """Reload, and log the result; for signals and changed files."""
         try:
             await self.reload()
         except Exception:  # noqa: BLE001 - this server goes on
@@ -400,19 +301,20 @@ class Server:
         while True:
             await asyncio.sleep(_WATCH)
             if self._stamps() != self._known:
-                # An editor may still be writing.
+                # The editor may not have written all of the file yet.
                 await asyncio.sleep(_WATCH / 5)
                 self._known = self._stamps()
                 await self.reload_unasked()
 
     def _stamps(self) -> list[tuple[str, int, int]]:
-        found = []
+        """Return path, time of change and size of every file of the documents."""
+        stamps = []
         for site in self.sites:
             for file in site.capability.files:
                 with suppress(OSError):
                     about = os.stat(file)
-                    found.append((str(file), about.st_mtime_ns, about.st_size))
-        return found
+                    stamps.append((str(file), about.st_mtime_ns, about.st_size))
+        return stamps
 
 
 def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
@@ -422,7 +324,7 @@ def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
         log_config=None,
         access_log=False,
         server_header=False,
-        # Bodies are limited by the adapters; heads here and by `watchful`.
+        # Adapters limit bodies. Heads are limited here, for h11, and by `watchful`.
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(GRACE + _LAST),
@@ -431,7 +333,7 @@ def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
     config.load()
     config.http_protocol_class = watchful(config.http_protocol_class)
     server = uvicorn.Server(config)
-    # Signals are ours: there may be several servers, and one process.
+    # One process may have several uvicorn servers, so it handles the signals itself.
     server.capture_signals = _no_signals
     return server
 
@@ -442,7 +344,7 @@ def _no_signals() -> Iterator[None]:
 
 
 async def _cut_off(servers: Sequence[Any]) -> None:
-    """Cancel the requests under way, while there is still somebody to answer them."""
+    """Cancel the requests under way; `AccessLog` then answers each with 503."""
     open_requests = [task for s in servers for task in s.server_state.tasks]
     for task in open_requests:
         task.cancel()
@@ -466,7 +368,7 @@ def run(plan: ServePlan, host: Host) -> None:
 
     Raises:
         DocumentError: A document cannot be loaded.
-        ServeError: Something cannot be served.
+        ServeError: An adapter cannot be served.
     """
     process.run(serve(plan, host))
 
@@ -474,7 +376,17 @@ def run(plan: ServePlan, host: Host) -> None:
 async def serve(
     plan: ServePlan, host: Host, sockets: Sequence[socket.socket] = ()
 ) -> None:
-    """Serve until SIGTERM or SIGINT; see `run`."""
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        plan: The documents to serve, how, and where.
+        host: Where the state of the server is kept.
+        sockets: Sockets bound by the parent process; this process is then a worker.
+
+    Raises:
+        DocumentError: A document cannot be loaded.
+        ServeError: An adapter cannot be served.
+    """
     server = Server(plan, host)
     try:
         listeners = server.listen(sockets)
@@ -484,7 +396,7 @@ async def serve(
     running = asyncio.get_running_loop()
     running.add_signal_handler(signal.SIGTERM, server.stop)
     if sockets:
-        # A worker: Ctrl-C reaches it too, but its parent decides.
+        # Ctrl-C reaches workers too. They leave it to the parent, which sends `HURRY`.
         running.add_signal_handler(HURRY, server.hurry)
     else:
         running.add_signal_handler(signal.SIGINT, server.interrupt)

@@ -1,36 +1,39 @@
-"""Documents → adapters ready to be served: which, where, and protected by what.
+"""`Site`: one document that is served: its adapters, guarded, logged and traced.
 
-One site is one document. Reloading builds everything anew beside the old, and swaps it
-only when all of it is good. This module must not know sockets.
+    a request → Traced → AccessLog → CORS → Origins → Guard → the adapter
+
+Reloading prepares every adapter of the new version beside the old one, and replaces the
+old version only if all of them could be prepared. This module must not know sockets.
 """
 
 from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document.rules import is_of_unit
-from naftiko.document.source import read
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.access.origins import Origins
-from naftiko.exposes.adapters import TYPES, app_of, guarded
+from naftiko.exposes.adapters import TYPES, adapter_of, guarded
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.observability.access_log import AccessLog
 from naftiko.exposes.observability.settings import declared, is_observed
+from naftiko.exposes.observability.silent import SILENT
 from naftiko.exposes.observability.traced import Traced
-from naftiko.exposes.state import Adapter
-from naftiko.loader import load
+from naftiko.exposes.state import AdapterState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from naftiko.capability import Capability
     from naftiko.exposes.access.guard import Guard
-    from naftiko.exposes.observability.telemetry import Telemetry
+    from naftiko.exposes.adapters import Adapter
+    from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
+    from naftiko.exposes.observability.telemetry import AnyTelemetry
     from naftiko.exposes.options import Options
+    from naftiko.exposes.serve.plan import Source
     from naftiko.exposes.state import Host
     from naftiko.spec.model import Exposes
     from naftiko.transport.base import AsyncTransport
@@ -38,83 +41,60 @@ if TYPE_CHECKING:
 _log = logging.getLogger("naftiko.serve")
 
 
-class Source(NamedTuple):
-    """One document and how it is loaded.
+class RunningAdapter:
+    """One adapter that is served, with the ASGI applications around it.
 
     Attributes:
-        base_uris: Namespace → URI that replaces the document's; the empty namespace
-            stands for all others.
+        site: The document of the adapter.
+        adapter: The application itself.
+        exposes: The adapter in the document.
+        name: Its namespace, or its type if it has none.
+        guarded: The adapter behind its authentication; replaced by a reload.
+        logged: Logs and counts the requests.
+        front: The outermost application; a server hands requests to it.
+        must_authenticate: The adapter can be reached from other machines, and the
+            operator has not allowed that without authentication.
+        state: The state that the control port shows.
     """
 
-    file: str
-    base_uris: Mapping[str, str] = {}
-
-    def load(self) -> Capability:
-        """Load it; raises what `naftiko.load` raises."""
-        # As a text, an odd name might be taken for a document.
-        is_file = self.file != "-"
-        document = read(Path(self.file), name=self.file) if is_file else read("-")
-        capability = load(document)
-        if not self.base_uris:
-            return capability
-        rest = self.base_uris.get("")
-        # Another document may consume the other namespaces.
-        uris = {name: self.base_uris.get(name, rest) for name in capability.namespaces}
-        known = {name: uri for name, uri in uris.items() if uri}
-        return capability.using(base_uri=known)
-
-    @property
-    def name(self) -> str:
-        """What tells it from others in a path."""
-        return Path(self.file).stem
-
-
-class RunningAdapter:
-    """One adapter that is served: an ASGI application that survives reloading."""
-
-    def __init__(self, site: Site, app: Any, exposes: Exposes) -> None:
+    def __init__(self, site: Site, adapter: Adapter, exposes: Exposes) -> None:
         self.site = site
-        self.app = app
+        self.adapter = adapter
         self.exposes = exposes
         self.name = exposes.namespace or exposes.type
-        self.guarded = guarded(app, exposes, site.engine)
-        answer: Any = self._answer
+        self.guarded = guarded(adapter, exposes, site.engine)
+        app: ASGIApp = self._answer
         if exposes.type != "mcp":
-            # MCP has a check of its own, with what its specification asks for.
-            answer = Origins(answer, site.options, lambda: self.exposes)
+            # An MCP adapter checks `Host` and `Origin` itself, as its specification
+            # requires.
+            app = Origins(app, site.options, lambda: self.exposes)
         if exposes.type != "control":
-            # Web pages have no business at the control port.
-            answer = with_cors(answer, site.options)
-        self.logged = AccessLog(answer, self.name)
-        #: It is reached from elsewhere, and nobody said that it may be open.
-        self.has_to_ask = False
-        #: What a server hands requests to.
-        self.front: Any = self.logged
-        self.state = Adapter(exposes.type, exposes.namespace, exposes.port)
+            # No web page of another origin may use the control port.
+            app = with_cors(app, site.options)
+        self.logged = AccessLog(app, self.name)
+        self.must_authenticate = False
+        self.front: ASGIApp = self.logged
+        self.state = AdapterState(exposes.type, exposes.namespace, exposes.port)
 
-    async def _answer(
-        self,
-        scope: Any,
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
-        # Asked for anew each time: reloading puts another guard here.
+    async def _answer(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        # Looked up for each request: a reload replaces the guard.
         await self.guarded(scope, receive, send)
 
 
 class Site:
-    """One document being served.
+    """One document that is served.
 
     Args:
         source: The document.
-        transport: What sends upstream calls; shared, and kept over reloading.
-        options: How it is served.
-        host: What this process serves.
-        only: Namespaces of the adapters to serve; empty for all.
+        transport: Sends upstream calls. It is shared with other sites, and stays when
+            the document is reloaded.
+        options: How the adapters are served.
+        host: The adapters and logs of this process.
+        only: Names of the adapters to serve; empty for all.
 
     Raises:
-        DocumentError: It cannot be loaded.
-        ServeError: It exposes nothing, or something that cannot be served.
+        DocumentError: The document cannot be loaded.
+        ServeError: The document exposes nothing, or an adapter cannot be served.
     """
 
     def __init__(
@@ -131,10 +111,12 @@ class Site:
         self._transport = transport
         self._only = tuple(only)
         self.capability = source.load()
-        self._telemetry: Telemetry | None = None
+        self._telemetry: AnyTelemetry = SILENT
         self.engine = self._engine(self.capability)
         self.served = [
-            RunningAdapter(self, app_of(self.engine, exposes, options, host), exposes)
+            RunningAdapter(
+                self, adapter_of(self.engine, exposes, options, host), exposes
+            )
             for exposes in self._chosen(self.capability)
         ]
 
@@ -147,9 +129,9 @@ class Site:
         )
 
     def _chosen(self, capability: Capability) -> list[Exposes]:
-        """Return the adapters to serve.
+        """Return the adapters to serve over HTTP.
 
-        One that talks over standard input and output is served alone, by `--stdio`.
+        An adapter on standard input and output is left out: `--stdio` serves it.
         """
         exposes = [e for e in capability.exposes if e.type in TYPES]
         if not exposes:
@@ -166,7 +148,7 @@ class Site:
         ]
 
     def tell_unserved(self) -> None:
-        """Log what of the document is not served, or nobody can call."""
+        """Log the parts of the document that are not served, or cannot be called."""
         tell_unusable(self.capability, self.source.file)
         for entry in self.capability.exposes:
             if entry.transport == "stdio" and not self._only:
@@ -178,33 +160,34 @@ class Site:
                 )
 
     def names(self) -> list[str]:
-        """Return what `--adapter` may name here."""
+        """Return the names of all adapters of the document."""
         return [e.namespace or e.type for e in self.capability.exposes]
 
-    def observe(self, telemetry: Telemetry) -> None:
-        """Trace the requests to come, unless the document refuses it."""
-        if not is_observed(self.capability):
+    def observe(self, telemetry: AnyTelemetry) -> None:
+        """Trace the requests to come, unless the document turns that off."""
+        if not telemetry.is_on or not is_observed(self.capability):
             return
         self._telemetry = self.engine.telemetry = telemetry
         label = self.capability.info.label
         for served in self.served:
             if served.exposes.type != "control":
-                # Log lines of a request are to know its trace.
+                # Around the access log: its lines then have the ids of the trace.
                 served.front = Traced(served.logged, served.exposes, telemetry, label)
         telemetry.serving(label, 1)
 
     def unobserve(self) -> None:
-        """Note that the document is served no more."""
-        if self._telemetry is not None:
-            self._telemetry.serving(self.capability.info.label, -1)
+        """Tell telemetry that the document is no longer served."""
+        self._telemetry.serving(self.capability.info.label, -1)
 
     async def start(self, stack: AsyncExitStack) -> None:
-        """Enter what every adapter needs while it is served."""
+        """Enter the lifespan of every adapter."""
         for served in self.served:
-            await stack.enter_async_context(served.app.lifespan())
+            await stack.enter_async_context(served.adapter.lifespan())
+
+    # --- reloading --------------------------------------------------------------------
 
     def prepare(self, capability: Capability) -> Version:
-        """Make another version of the document ready, and change nothing yet.
+        """Return another version of the document, ready to serve; change nothing yet.
 
         Raises:
             ServeError: The new version cannot be served.
@@ -212,7 +195,11 @@ class Site:
         chosen = {_key(e): e for e in self._chosen(capability)}
         for served in self.served:
             exposes = chosen.get(_key(served.exposes))
-            if served.has_to_ask and exposes and exposes.authentication is None:
+            if (
+                served.must_authenticate
+                and exposes is not None
+                and exposes.authentication is None
+            ):
                 raise ServeError(
                     f"'{served.name}' would be open to everyone: its `authentication`"
                     " is gone",
@@ -227,12 +214,12 @@ class Site:
         return Version(
             engine,
             chosen,
-            {_key(e): served.app.prepare(engine, e) for served, e in stay},
-            {_key(e): guarded(served.app, e, engine) for served, e in stay},
+            {_key(e): served.adapter.prepare(engine, e) for served, e in stay},
+            {_key(e): guarded(served.adapter, e, engine) for served, e in stay},
         )
 
     def serve(self, version: Version) -> list[str]:
-        """Serve a version that was made ready; return what needs a restart.
+        """Serve a prepared version; return a sentence for each change left undone.
 
         Nothing in here may raise: some adapters would be new, and others old.
         """
@@ -249,7 +236,7 @@ class Site:
             before = served.exposes
             if (exposes.port, exposes.address) != (before.port, before.address):
                 notes.append(f"'{served.name}' moves when the server is restarted")
-            served.app.replace(version.adapters[key])
+            served.adapter.replace(version.adapters[key])
             served.exposes = exposes
             served.guarded = version.guards[key]
         return notes + [
@@ -258,23 +245,26 @@ class Site:
         ]
 
     def _relabelled(self, before: Capability) -> list[str]:
-        """Let telemetry use the new label; return what it cannot change."""
-        if self._telemetry is not None:
-            self._telemetry.serving(before.info.label, -1)
-            self._telemetry.serving(self.capability.info.label, 1)
-            for served in self.served:
-                if isinstance(served.front, Traced):
-                    served.front.label = self.capability.info.label
+        """Give telemetry the new label; return the changes that need a restart."""
+        label = self.capability.info.label
+        self._telemetry.serving(before.info.label, -1)
+        self._telemetry.serving(label, 1)
+        for served in self.served:
+            if isinstance(served.front, Traced):
+                served.front.label = label
         if declared(before) == declared(self.capability):
             return []
         return ["`observability` changes when the server is restarted"]
 
 
 class Version(NamedTuple):
-    """A version of a document, ready to be served in the place of another.
+    """One version of a document, prepared to replace another.
 
     Attributes:
-        adapters: What each application takes as its next version.
+        engine: Runs the functions of this version.
+        exposes: Type and namespace → the adapter in the document.
+        adapters: Type and namespace → the version that the application prepared.
+        guards: Type and namespace → the application behind its authentication.
     """
 
     engine: Engine
@@ -287,14 +277,14 @@ def _key(exposes: Exposes) -> tuple[str, str]:
     return exposes.type, exposes.namespace
 
 
-# --- where --------------------------------------------------------------------------
+# --- names that the operator gives --------------------------------------------------
 
 
 def check_base_uris(sources: Iterable[Source], served: Iterable[Capability]) -> None:
     """Refuse a base URI of a namespace that no document consumes.
 
     Raises:
-        ArgumentError: There is one.
+        ArgumentError: A namespace is consumed by no document.
     """
     known = [name for capability in served for name in capability.namespaces]
     for source in sources:
@@ -309,8 +299,13 @@ def check_base_uris(sources: Iterable[Source], served: Iterable[Capability]) -> 
 def check_names(wanted: Iterable[str], sites: Iterable[Site], option: str) -> None:
     """Refuse names of adapters that no document has.
 
+    Args:
+        wanted: Names of adapters.
+        sites: The documents.
+        option: The option that gives the names, for the message.
+
     Raises:
-        ServeError: One is unknown.
+        ServeError: A name is unknown.
     """
     known = [name for site in sites for name in site.names()]
     for name in wanted:
@@ -321,16 +316,15 @@ def check_names(wanted: Iterable[str], sites: Iterable[Site], option: str) -> No
             )
 
 
-#: What cannot be called is told up to this number; published files have hundreds.
+#: Warnings of one document at most; some published files have hundreds.
 _MOST_UNUSABLE = 10
 
 
 def tell_unusable(capability: Capability, file: str) -> None:
-    """Warn of what a document describes, but nobody can call."""
+    """Log a warning for each operation or function that cannot be called."""
     unusable = [p for p in capability.problems if is_of_unit(p)]
-    serve = logging.getLogger("naftiko.serve")
     for problem in unusable[:_MOST_UNUSABLE]:
-        serve.warning(
+        _log.warning(
             "%s: %s [%s]",
             problem.location,
             problem.message,
@@ -339,4 +333,4 @@ def tell_unusable(capability: Capability, file: str) -> None:
         )
     more = len(unusable) - _MOST_UNUSABLE
     if more > 0:
-        serve.warning("%d more of these; see: naftiko validate %s", more, file)
+        _log.warning("%d more of these; see: naftiko validate %s", more, file)

@@ -1,7 +1,8 @@
-"""One MCP adapter on standard input and output, as desktop agents start it.
+"""`naftiko serve --stdio`: one MCP adapter on standard input and output.
 
-Nothing but protocol is written to standard output. This module must not know what a
-message means.
+Desktop agents start such a server and talk to it in JSON-RPC messages, one a line. Only
+these messages are written to standard output; log lines go to standard error. This
+module must not know what a message means.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from naftiko.exposes.serve.sites import check_base_uris, tell_unusable
 if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.observability.logs import LatestLines
-    from naftiko.exposes.serve.server import ServePlan
+    from naftiko.exposes.serve.plan import ServePlan
     from naftiko.spec.model import Exposes
 
 
@@ -29,12 +30,13 @@ async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
     """Serve until standard input ends.
 
     Args:
-        plan: What to serve.
-        logs: Where log lines go, which are told the trace that they belong to.
+        plan: The document to serve, and how.
+        logs: Handles the log lines; with telemetry on, they get the ids of the trace.
 
     Raises:
         DocumentError: The document cannot be loaded.
-        ServeError: It has no MCP adapter, or several and none is chosen.
+        ServeError: There are several documents, no MCP adapter, or several of them and
+            none is chosen.
     """
     from naftiko.transport.aio import AioTransport
 
@@ -48,27 +50,26 @@ async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
     exposes = _chosen(capability, plan)
     tell_unusable(capability, plan.sources[0].file)
     transport = AioTransport()
-    # Nobody can read metrics here, so there are some where they are exported.
+    # Without a control port metrics cannot be read, so they are kept only for export.
     telemetry = telemetry_of([capability], is_local=False)
     engine = Engine(
         capability, transport, timeout=plan.options.timeout, telemetry=telemetry
     )
     app = McpApp(engine, exposes, plan.options)
     async with AsyncExitStack() as stack:
-        if telemetry is not None:
-            if logs is not None:
-                logs.enrich(InTrace())
-            telemetry.serving(capability.info.label, 1)
-            stack.push_async_callback(asyncio.to_thread, telemetry.close)
+        if telemetry.is_on and logs is not None:
+            logs.enrich(InTrace())
+        telemetry.serving(capability.info.label, 1)
+        stack.push_async_callback(asyncio.to_thread, telemetry.close)
         stack.push_async_callback(transport.close)
         await speak(app)
 
 
 async def speak(app: McpApp) -> None:
-    """Answer on standard input and output until the input ends.
+    """Answer the messages on standard input until the input ends.
 
-    While it does, file descriptor 1 leads to standard error, so that nothing but the
-    protocol is written to standard output.
+    Meanwhile file descriptor 1 is redirected to standard error: a library that prints
+    cannot break the protocol. The SDK writes its messages to a copy of the original.
     """
     server = app.server
     async with app.attached(), stdio_server() as (read, write):
@@ -76,11 +77,11 @@ async def speak(app: McpApp) -> None:
 
 
 def _chosen(capability: Capability, plan: ServePlan) -> Exposes:
-    """Return the adapter to serve: the one named, else the one meant for it."""
-    found = [e for e in capability.exposes if e.type == "mcp"]
+    """Return the adapter to serve: the one named, else the one with this transport."""
+    adapters = [e for e in capability.exposes if e.type == "mcp"]
     if plan.only:
-        found = [e for e in found if e.namespace in plan.only]
-    meant = [e for e in found if e.transport == "stdio"] or found
+        adapters = [e for e in adapters if e.namespace in plan.only]
+    meant = [e for e in adapters if e.transport == "stdio"] or adapters
     if not meant:
         named = f" called {names_of(plan.only)}" if plan.only else ""
         raise ServeError(

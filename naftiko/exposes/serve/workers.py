@@ -1,7 +1,8 @@
-"""Several processes that serve the same sockets, and one that looks after them.
+"""`supervise`: worker processes that serve the same sockets, and their parent.
 
-The parent checks the documents and binds the sockets before it forks, so a mistake is
-told once, and a worker that dies is replaced. This module must not know what is served.
+The parent checks the documents and binds the sockets before it forks, so an error is
+reported once. It replaces a worker that dies, passes SIGHUP on to all workers, and
+stops them at SIGTERM or SIGINT. This module must not know what is served.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _log = logging.getLogger("naftiko.serve")
-#: A worker that lives shorter than this is not replaced at once.
+#: A worker that dies within this many seconds is replaced after a pause.
 _SHORT = 2.0
+#: After this many such workers in a row, the parent gives up.
 _MOST_SHORT = 5
-#: Seconds until a worker that was asked to stop is killed.
+#: Seconds after SIGTERM until a worker is killed.
 _PATIENCE = 9.5
-#: What tells a worker to wait no longer for requests under way.
+#: Signal that tells a worker to cut off the requests under way.
 HURRY = getattr(signal, "SIGUSR1", signal.SIGTERM)
 
 
@@ -38,10 +40,9 @@ def supervise(
     """Run workers until SIGTERM or SIGINT; return an exit code.
 
     Args:
-        count: How many.
-        work: What each does, in a process of its own; it returns when it is told to
-            stop by SIGTERM.
-        sockets: Bound, and inherited by every worker.
+        count: Number of workers.
+        work: Called with the sockets in each worker; it returns after SIGTERM.
+        sockets: Bound sockets, which every worker inherits.
 
     Raises:
         ServeError: This system has no `fork`.
@@ -67,8 +68,9 @@ class _Supervisor:
         self._workers: dict[int, float] = {}
         self._is_stopping = False
         self._short = 0
-        # Held open by the parent alone: its end is the end of the parent.
-        self._pulse, self._own = os.pipe()
+        # Only the parent keeps the write end open. When the parent ends, however it
+        # ends, the workers read the end of the file.
+        self._parent_alive, self._write_end = os.pipe()
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,34 +100,34 @@ class _Supervisor:
         try:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
-            # Ctrl-C reaches the whole group; the parent passes it on as SIGTERM.
+            # Ctrl-C sends SIGINT to the whole group; the parent answers with SIGTERM.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(HURRY, signal.SIG_IGN)
-            os.close(self._own)
-            threading.Thread(target=self._outlive, daemon=True).start()
+            os.close(self._write_end)
+            threading.Thread(target=self._stop_with_parent, daemon=True).start()
             self._work(self._sockets)
             code = 0
-        except Exception:  # noqa: BLE001 - the process ends, its parent decides
+        except Exception:  # noqa: BLE001 - the parent decides what follows
             _log.exception("a worker failed")
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
 
-    def _outlive(self) -> None:
-        """Stop when the parent is gone: nobody else would stop this process."""
-        os.read(self._pulse, 1)
+    def _stop_with_parent(self) -> None:
+        """Send SIGTERM to this worker when its parent has ended (an orphan)."""
+        os.read(self._parent_alive, 1)
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _wait(self) -> None:
         """Wait for a worker to end, and replace it."""
         try:
-            found = self._reap(0)
+            ended = self._reap(0)
         except InterruptedError:
             return
-        if found is None or self._is_stopping:
+        if ended is None or self._is_stopping:
             return
-        pid, started = found
+        pid, started = ended
         self._short = self._short + 1 if time.monotonic() - started < _SHORT else 0
         if self._short >= _MOST_SHORT:
             _log.error("workers keep dying; stopping")
@@ -136,9 +138,10 @@ class _Supervisor:
             time.sleep(0.1 * 2**self._short)
         self._start()
 
-    def _reap(self, how: int) -> tuple[int, float] | None:
+    def _reap(self, options: int) -> tuple[int, float] | None:
+        """Return id and start of a worker that has ended, or `None`."""
         try:
-            pid, _ = os.waitpid(-1, how)
+            pid, _ = os.waitpid(-1, options)
         except ChildProcessError:
             self._workers.clear()
             return None
@@ -152,6 +155,7 @@ class _Supervisor:
                 continue
 
     def _stop(self, number: int = signal.SIGTERM, _: object = None) -> None:
+        """Stop the workers; a second SIGINT cuts off their requests under way."""
         if not self._is_stopping:
             self._is_stopping = True
             self._signal(signal.SIGTERM)

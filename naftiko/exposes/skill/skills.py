@@ -8,74 +8,76 @@ from typing import TYPE_CHECKING, NamedTuple
 from naftiko.document.yaml import parse_value
 from naftiko.errors import DocumentError, ServeError, did_you_mean
 from naftiko.exposes.files import FileRefused, Folder, local_path
-from naftiko.plain import mappings_of, text_of
+from naftiko.spec.skills import about_skill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from naftiko.capability import Capability
     from naftiko.plain import JSON
+    from naftiko.spec.adapters import SkillSpec, SkillTool
     from naftiko.spec.model import Exposes
 
 _FRONT_MATTER = re.compile(
     r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE
 )
-#: Keys of a skill as they are told, in this order (spec 5.1).
-TOLD_FIELDS = (
-    "license",
-    "compatibility",
-    "argument-hint",
-    "allowed-tools",
-    "user-invocable",
-    "disable-model-invocation",
-    "metadata",
-)
 
 
-class SkillTool(NamedTuple):
-    """One tool of a skill: of a sibling, a file, or with a call of its own."""
+class ListedTool(NamedTuple):
+    """One tool of a skill, as the catalogue tells it.
 
-    name: str
+    Attributes:
+        spec: The tool.
+        description: Its description, or that of the function it stands for.
+        mode: The type of the sibling adapter; empty for a tool of another kind.
+    """
+
+    spec: SkillTool
     description: str
-    namespace: str = ""
-    action: str = ""
     mode: str = ""
-    instruction: str = ""
-    call: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.spec.name
 
     def as_dict(self) -> dict[str, JSON]:
-        """Return it as the catalogue tells it."""
-        found: dict[str, JSON] = {"name": self.name, "description": self.description}
-        if self.instruction:
-            return {**found, "type": "instruction", "instruction": self.instruction}
-        if self.call:
-            return {**found, "type": "call", "call": self.call}
-        reference = {
-            "targetNamespace": self.namespace,
-            "action": self.action,
-            "mode": self.mode,
-        }
-        return {**found, "type": "derived", "invocationRef": reference}
+        """Return it as plain data: `type` is `instruction`, `call` or `derived`."""
+        spec = self.spec
+        entry: dict[str, JSON] = {"name": spec.name, "description": self.description}
+        if spec.instruction:
+            entry |= {"type": "instruction", "instruction": spec.instruction}
+        elif spec.call:
+            entry |= {"type": "call", "call": spec.call}
+        else:
+            entry["type"] = "derived"
+            entry["invocationRef"] = {
+                "targetNamespace": spec.namespace,
+                "action": spec.action,
+                "mode": self.mode,
+            }
+        return entry
 
 
 class Skill(NamedTuple):
-    """One skill.
+    """One skill that is served.
 
     Attributes:
-        about: What the document says about it, then its `SKILL.md`.
+        about: Key → value of what the document tells about it.
         folder: Its files, or `None` where it has no location.
     """
 
     name: str
     about: Mapping[str, JSON]
-    tools: tuple[SkillTool, ...]
+    tools: tuple[ListedTool, ...]
     folder: Folder | None
 
     def known(self) -> dict[str, JSON]:
-        """Return what is known about it; read anew, the files may have changed."""
-        found = {**self._front_matter(), **self.about}
-        found["name"] = self.name
-        return found
+        """Return what is known about it; read anew, the files may have changed.
+
+        The document stands before the front matter of `SKILL.md`.
+        """
+        return {**self._front_matter(), **self.about, "name": self.name}
 
     def _front_matter(self) -> dict[str, JSON]:
         if self.folder is None:
@@ -86,102 +88,44 @@ class Skill(NamedTuple):
             data = parse_value(matter[1]) if matter else None
         except (FileRefused, UnicodeDecodeError, DocumentError):
             return {}
-        return _about(data) if isinstance(data, dict) else {}
+        return about_skill(data) if isinstance(data, dict) else {}
 
 
-def _about(data: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return what is told of a skill out of a mapping that describes it."""
-    found: dict[str, JSON] = {}
-    for key in ("description", *TOLD_FIELDS):
-        value = data.get(key)
-        if value is None:
-            continue
-        if key == "allowed-tools":
-            listed = (
-                value if isinstance(value, list) else re.split(r"[,\s]+", str(value))
-            )
-            value = " ".join(text for item in listed if (text := text_of(item)))
-        elif key == "description":
-            value = text_of(value)
-        found[key] = value
-    return found
-
-
-def read_skills(capability: Capability, exposes: Exposes) -> dict[str, Skill]:
-    """Return the skills of an adapter by name; of two with one name, the first.
+def open_skills(capability: Capability, exposes: Exposes) -> dict[str, Skill]:
+    """Return the skills of an adapter by name, each with its folder; reads no file.
 
     Raises:
-        ServeError: A tool does not say what it is, or names an adapter that is not
-            there.
+        ServeError: The document does not say what a tool is or where a skill is, or a
+            tool names an adapter that is not there.
     """
-    directory = next(iter(capability.files), None)
     siblings = {e.namespace: e for e in capability.exposes if e.type in ("rest", "mcp")}
-    found: dict[str, Skill] = {}
-    entries = [entry for _, entry in mappings_of(exposes.data.get("skills"), ())]
-    if exposes.data.get("tools"):
-        # Published files also write tools right below the adapter.
-        about = {"name": exposes.namespace, "description": exposes.description}
-        entries.append({**about, "tools": exposes.data["tools"]})
-    for entry in entries:
-        name = text_of(entry.get("name"))
-        if not name or name in found:
-            continue
-        location = text_of(entry.get("location"))
+    skills: dict[str, Skill] = {}
+    for spec in exposes.skills:
+        for problem in spec.problems:
+            raise ServeError(problem.message, hint=problem.hint, code=problem.rule.code)
         folder = None
-        if location:
-            try:
-                base = directory.parent if directory is not None else None
-                folder = Folder(local_path(location, base))
-            except FileRefused as error:
-                raise ServeError(f"Skill '{name}': {error}.") from None
-        tools = tuple(_tools(entry, name, folder, siblings))
-        found[name] = Skill(name, _about(entry), tools, folder)
-    return found
+        if spec.location:
+            folder = Folder(local_path(spec.location, capability.directory))
+        tools = tuple(_listed(tool, spec, siblings) for tool in spec.tools)
+        skills[spec.name] = Skill(spec.name, spec.about, tools, folder)
+    return skills
 
 
-def _tools(
-    skill: Mapping[str, JSON],
-    skill_name: str,
-    folder: Folder | None,
-    siblings: Mapping[str, Exposes],
-) -> Iterator[SkillTool]:
-    if "call" in skill:
-        name, text = text_of(skill.get("name")), text_of(skill.get("description"))
-        yield SkillTool(name, text, call=text_of(skill["call"]))
-    for _, tool in mappings_of(skill.get("tools"), ()):
-        name = text_of(tool.get("name"))
-        text = text_of(tool.get("description"))
-        source, instruction = tool.get("from"), text_of(tool.get("instruction"))
-        where = f"Skill tool '{name}' in skill '{skill_name}'"
-        if isinstance(source, dict) and instruction:
-            raise ServeError(f"{where} cannot define both 'from' and 'instruction'.")
-        if instruction:
-            if folder is None:
-                raise ServeError(
-                    f"{where} uses 'instruction' but the skill has no 'location'"
-                    " configured.",
-                    hint="add `location: file:///…`, the folder of the skill",
-                )
-            yield SkillTool(name, text, instruction=instruction)
-        elif isinstance(source, dict):
-            namespace = text_of(source.get("sourceNamespace"))
-            action = text_of(source.get("action"))
-            sibling = siblings.get(namespace)
-            if sibling is None:
-                raise ServeError(
-                    f"{where} references unknown namespace '{namespace}'. Expected one"
-                    f" of: [{', '.join(siblings)}]",
-                    hint=did_you_mean(namespace, siblings),
-                )
-            text = text or _described(sibling, action)
-            yield SkillTool(name, text, namespace, action, sibling.type)
-        elif "call" in tool:
-            yield SkillTool(name, text, call=text_of(tool["call"]))
-        else:
-            raise ServeError(
-                f"{where} must define either 'from' or 'instruction'.",
-                hint="write `from: {sourceNamespace: …, action: …}`",
-            )
+def _listed(
+    tool: SkillTool, skill: SkillSpec, siblings: Mapping[str, Exposes]
+) -> ListedTool:
+    if tool.instruction or tool.call:
+        return ListedTool(tool, tool.description)
+    sibling = siblings.get(tool.namespace)
+    if sibling is None:
+        raise ServeError(
+            f"Skill tool '{tool.name}' in skill '{skill.name}' references unknown"
+            f" namespace '{tool.namespace}'. Expected one of: [{', '.join(siblings)}]",
+            hint=did_you_mean(tool.namespace, siblings),
+        )
+    return ListedTool(
+        tool, tool.description or _described(sibling, tool.action), sibling.type
+    )
 
 
 def _described(sibling: Exposes, action: str) -> str:

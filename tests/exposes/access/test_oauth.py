@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import naftiko
-from exposes.access.test_guard import ask, guard
 from naftiko.exposes.access import oauth
+from support.guarding import ask, guard
 
 ISSUER = "https://auth.test"
 RESOURCE = "https://api.test/v1"
@@ -439,7 +439,7 @@ def test_metadata_document() -> None:
     assert ask(root, "/.well-known/oauth-protected-resource")[0] == 200
 
 
-def test_what_must_be_declared() -> None:
+def test_incomplete_authentication_is_refused() -> None:
     """Serving does not start without an authorization server and a resource."""
     for key in ("authorizationServerUri", "resource"):
         with pytest.raises(naftiko.ServeError, match=key):
@@ -459,7 +459,7 @@ def test_what_must_be_declared() -> None:
         ("resource", "v1"),
     ],
 )
-def test_what_is_not_understood_is_not_ignored(key: str, value: Any) -> None:
+def test_unknown_value_is_refused(key: str, value: Any) -> None:
     """Otherwise a mistake would ask less of callers than the document means."""
     with pytest.raises(naftiko.ServeError, match=f"`{key}`"):
         guard({**DECLARED, key: value}, transport=Server())

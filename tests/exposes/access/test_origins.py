@@ -1,4 +1,4 @@
-"""What pages of other origins may send, and under which names a server answers."""
+"""CSRF and DNS rebinding: which origins may send, and which host names are answered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.exposes.access.origins import Origins
+from naftiko.exposes.access.origins import Origins, is_loopback
 from naftiko.exposes.options import Options
 from naftiko.spec.model import Exposes
 
@@ -95,7 +95,9 @@ def test_a_page_of_another_origin(method: str, headers: Any, expected: int) -> N
         ("GET", {"Host": "evil.test"}, "unknown-host"),
     ],
 )
-def test_what_is_told_of_a_refusal(method: str, headers: Any, kind: str) -> None:
+def test_refusal_is_a_problem_with_its_kind(
+    method: str, headers: Any, kind: str
+) -> None:
     """It is a problem like any other, which says what the operator can do."""
     _, found, body = answer(method, headers)
     problem = json.loads(body)
@@ -107,7 +109,7 @@ def test_what_is_told_of_a_refusal(method: str, headers: Any, kind: str) -> None
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_what_only_reads(method: str) -> None:
+def test_safe_methods_pass(method: str) -> None:
     """Reading passes: the browser keeps the answer from the page."""
     headers = {"Host": HERE, "Origin": "http://evil.test"}
     assert status(method, headers) == 200
@@ -163,3 +165,21 @@ def test_names_that_the_operator_adds() -> None:
         assert status("GET", {"Host": "0.0.0.0:8081"}, address=address) == 421
     assert status("GET", {"Host": "other.test"}, known, address="desk.test") == 421
     assert status("GET", {"Host": "x.test"}, Options(allowed_hosts=("*",))) == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("127.0.0.1.evil.test", False),
+        ("127.evil.test", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+    ],
+)
+def test_loopback_names_are_known(host: str, expected: bool) -> None:
+    """A name that begins like an address of the loopback is none."""
+    assert is_loopback(host) is expected

@@ -8,87 +8,31 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import naftiko
-from exposes.access.test_guard import Nobody, ask
 from naftiko.exposes.control.app import ControlApp
-from naftiko.exposes.control.management import Logs, Management, read_management
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.observability.logs import LatestLines
-from naftiko.exposes.observability.settings import ObservabilitySettings, read_settings
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.options import Options
-from naftiko.exposes.state import STARTED, STOPPED, Adapter, Host, Reloaded
-from naftiko.functions.scripts import Stats
+from naftiko.exposes.state import STARTED, STOPPED, AdapterState, Host, Reloaded
+from naftiko.spec.adapters import ObservabilitySettings
 from support.building import document
-
-ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting": {}}
-
-
-def app(
-    management: Any = None, observability: Any = None, host: Host | None = None
-) -> ControlApp:
-    """Return the application of a control adapter."""
-    data = document()
-    adapter: dict[str, Any] = {"type": "control", "port": 9099}
-    if management is not None:
-        adapter["management"] = management
-    if observability is not None:
-        adapter["observability"] = observability
-    data["capability"]["exposes"] = [adapter]
-    loaded = naftiko.load(data, schema=None)
-    engine = Engine(loaded, Nobody())
-    return ControlApp(engine, loaded.exposes[0], Options(), host or Host())
-
-
-def get(control: ControlApp, path: str, **more: Any) -> tuple[int, Any]:
-    """Ask for a path; return status and the JSON of the body."""
-    status, _, body = ask(control, path, **more)
-    return status, json.loads(body)
-
-
-def send(control: ControlApp, method: str, path: str, data: Any) -> tuple[int, Any]:
-    """Send JSON to a path; return status and the JSON of the body."""
-    sent: list[Any] = []
-    scope = {"type": "http", "method": method, "path": path, "headers": []}
-    body = data if isinstance(data, bytes) else json.dumps(data).encode()
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": body}
-
-    async def keep(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(control(scope, receive, keep))
-    return sent[0]["status"], json.loads(sent[1]["body"])
+from support.controlling import ALL, app, get, send
+from support.guarding import Nobody, ask
 
 
 def adapters(*states: tuple[str, str]) -> Host:
     """Return a host with adapters of these types and states."""
     host = Host()
     for number, (kind, state) in enumerate(states):
-        adapter = Adapter(kind, f"a{number}" if kind != "control" else "", 8080)
+        adapter = AdapterState(kind, f"a{number}" if kind != "control" else "", 8080)
         adapter.state = state
         host.adapters.append(adapter)
     return host
 
 
-def test_defaults() -> None:
-    """C06, C07: health on, everything else off; what `logs` may be."""
-    assert read_management(None) == Management()
-    assert Management()[:4] == (True, False, False, False)
-    assert Management().logs == Logs(False, False, 5)
-    assert read_management({"logs": True}).logs == Logs(True, True, 5)
-    assert read_management({"logs": False}).logs == Logs(False, False, 5)
-    found = read_management({"logs": {"stream": True, "max-subscribers": 7}})
-    assert found.logs == Logs(True, True, 7)
-    assert read_management({"logs": {"level-control": False}}).logs == Logs()
-    assert read_management({"logs": {"max-subscribers": 99}}).logs.max_subscribers == 5
-
-
-def test_health() -> None:
-    """C05: alive at once; ready only when every adapter but this one is up."""
+def test_readiness_needs_every_other_adapter() -> None:
+    """C05: live at once; ready when every adapter but the control adapter is up."""
     assert get(app(), "/health/live") == (200, {"status": "UP"})
     host = adapters(("rest", STARTED), ("mcp", STOPPED), ("control", STARTED))
     status, found = get(app(host=host), "/health/ready")
@@ -106,18 +50,19 @@ def test_health() -> None:
     assert get(app({"health": False}), "/health/live")[0] == 404
 
 
-def test_only_what_is_turned_on_is_there() -> None:
+def test_a_route_that_is_off_is_not_found() -> None:
     """Status, reloading, validation, logs and scripting are off by default."""
     for path in ("/status", "/logs", "/logs/stream", "/scripting", "/nothing"):
         assert get(app(), path)[0] == 404
     for path in ("/config/reload", "/config/validate"):
         assert send(app(), "POST", path, {})[0] == 404
+    assert get(app(), "/%FF")[0] == 400
     status, headers, _ = ask(app(), "/health/live", method="DELETE")
     assert (status, headers["allow"]) == (405, ["GET"])
 
 
-def test_status() -> None:
-    """Spec 5.2: the capability, the engine, how long, and the adapters."""
+def test_status_shows_capability_engine_and_adapters() -> None:
+    """Spec 5.2: the capability, the engine, the uptime and the adapters."""
     status, found = get(app(ALL, host=adapters(("rest", STARTED))), "/status")
     assert status == 200
     assert found["capability"] == {"label": "Test", "specVersion": "1.0.0-alpha2"}
@@ -128,7 +73,7 @@ def test_status() -> None:
 
 
 def test_metrics_and_traces_need_telemetry() -> None:
-    """C08, C10: attached unless turned off; 503 without OpenTelemetry."""
+    """C08, C10: 503 without OpenTelemetry; 404 when the document turns them off."""
     for path in ("/metrics", "/traces", "/traces/abc"):
         status, found = get(app(), path)
         assert status == 503
@@ -144,8 +89,8 @@ def test_metrics_and_traces_need_telemetry() -> None:
             assert (get(control, path)[0] == 404) == (path in paths)
 
 
-def test_metrics_and_traces() -> None:
-    """C10: Prometheus text; the latest traces, filtered; one with its spans."""
+def test_metrics_and_traces_are_shown() -> None:
+    """C10: metrics as Prometheus text; traces as a filtered list, and one by its id."""
     host = Host()
     host.telemetry = Telemetry(ObservabilitySettings(), "Test")
     control = app(host=host)
@@ -183,8 +128,8 @@ def naftiko_exposes() -> Any:
     return Exposes("rest", "api")
 
 
-def test_reload() -> None:
-    """What reloading says is passed on, done or not."""
+def test_reload_answers_with_its_outcome() -> None:
+    """The answer has the problems of the reload, done or not."""
     host = Host()
 
     async def done() -> Reloaded:
@@ -201,8 +146,8 @@ def test_reload() -> None:
     assert send(app(ALL, host=host), "POST", "/config/reload", {}) == (422, answer)
 
 
-def test_validate() -> None:
-    """A document in the body is checked, and nothing is served from it."""
+def test_a_document_in_the_body_is_validated() -> None:
+    """The problems come back; nothing of the document is served."""
     good = b"naftiko: 1.0.0-alpha2\ninfo: {label: a, description: b}\ncapability:\n"
     good += b"  consumes: [{type: http, namespace: a, baseUri: 'https://x.test',\n"
     good += (
@@ -215,8 +160,8 @@ def test_validate() -> None:
     assert found["problems"][0]["code"] == "E-yaml-syntax"
 
 
-def test_validate_what_is_served(tmp_path: Path) -> None:
-    """Without a body it is the file that is served."""
+def test_without_a_body_the_served_file_is_validated(tmp_path: Path) -> None:
+    """The file is read again, as it is now."""
     data = document()
     control = {"type": "control", "port": 9099, "management": ALL}
     data["capability"]["exposes"] = [control]
@@ -230,8 +175,8 @@ def test_validate_what_is_served(tmp_path: Path) -> None:
     assert [problem["code"] for problem in found["problems"]] == ["E-yaml-syntax"]
 
 
-def test_bodies_that_are_not_read() -> None:
-    """One that is too large, and one that breaks off."""
+def test_large_and_broken_bodies_are_refused() -> None:
+    """A body over the limit gets 413, one that breaks off 400."""
     control = app(ALL)
     control._limit = 10
     status, found = send(control, "POST", "/config/validate", b"x" * 11)
@@ -249,8 +194,8 @@ def test_bodies_that_are_not_read() -> None:
     assert sent[0]["status"] == 400
 
 
-def test_levels_of_loggers() -> None:
-    """A level can be read and set for the loggers of this package, and no others."""
+def test_the_level_of_a_logger_can_be_changed() -> None:
+    """Only loggers of this package can be read and changed."""
     host = Host()
     host.logs = LatestLines()
     control = app(ALL, host=host)
@@ -274,130 +219,10 @@ def test_levels_of_loggers() -> None:
         logger.setLevel(logging.NOTSET)
 
 
-def test_stream_of_log_lines() -> None:
-    """New lines arrive as events; there is a limit, and draining ends the stream."""
-    host = Host()
-    host.logs = LatestLines()
-    logs = {"stream": True, "max-subscribers": 1}
-
-    async def listen() -> tuple[list[Any], int]:
-        control = app({"logs": logs}, host=host)
-        sent: list[Any] = []
-        scope = {"type": "http", "method": "GET", "path": "/logs/stream", "headers": []}
-
-        async def receive() -> Any:
-            await asyncio.sleep(60)
-
-        async def keep(message: Any) -> None:
-            sent.append(message)
-
-        first = asyncio.create_task(control(scope, receive, keep))
-        while len(sent) < 2:
-            await asyncio.sleep(0.001)
-        second: list[Any] = []
-
-        async def keep_second(message: Any) -> None:
-            second.append(message)
-
-        await control(scope, receive, keep_second)
-        record = logging.makeLogRecord({"msg": "hello", "name": "naftiko.x"})
-        assert host.logs is not None
-        host.logs.handle(record)
-        while len(sent) < 3:
-            await asyncio.sleep(0.001)
-        control.drain()
-        await asyncio.wait_for(first, 5)
-        assert not host.logs.listeners
-        return sent, second[0]["status"]
-
-    sent, refused = asyncio.run(listen())
-    assert refused == 503
-    assert json.loads(sent[2]["body"].removeprefix(b"data: "))["message"] == "hello"
-    assert sent[-1] == {"type": "http.response.body", "body": b""}
-
-
-def test_scripting() -> None:
-    """C11: settings and zeroed statistics; each field can be changed, and is seen."""
-    control = app(ALL)
-    status, found = get(control, "/scripting")
-    assert status == 200
-    assert found == {
-        "enabled": True,
-        "timeout": 60000,
-        "statementLimit": 100000,
-        "stats": {"totalExecutions": 0, "totalErrors": 0, "averageDurationMs": 0.0},
-    }
-    for key, value in (
-        ("enabled", False),
-        ("timeout", 500),
-        ("statementLimit", 10),
-        ("defaultLocation", "file:///scripts"),
-        ("defaultLanguage", "javascript"),
-        ("allowedLanguages", ["javascript"]),
-    ):
-        status, found = send(control, "PUT", "/scripting", {key: value})
-        assert (status, found[key]) == (200, value)
-        assert get(control, "/scripting")[1][key] == value
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"timeout": 0},
-        {"timeout": "1"},
-        {"timeout": True},
-        {"statementLimit": 0},
-        {"defaultLocation": "scripts"},
-        {"defaultLocation": "http://x/y"},
-        {"defaultLanguage": "ruby"},
-        {"allowedLanguages": "javascript"},
-        {"allowedLanguages": ["ruby"]},
-        {"unknown": 1},
-        [1],
-        b"{",
-    ],
-)
-def test_a_wrong_setting_changes_nothing(data: Any) -> None:
-    """The engine differs (weakness 14): what stands before a wrong one is not kept."""
-    control = app(ALL)
-    if isinstance(data, dict):
-        data = {"statementLimit": 5, **data} if "statementLimit" not in data else data
-    status, found = send(control, "PUT", "/scripting", data)
-    assert status == 400
-    assert found["error"]
-    assert get(control, "/scripting")[1]["statementLimit"] == 100000
-
-
-def test_scripts_that_ran() -> None:
-    """C11: how many, how many failed, how long they took, and when."""
-    control = app(ALL)
-    control._served.engine.capability.scripting.stats = Stats(2, 1, 15.0, 0.0)
-    found = get(control, "/scripting")[1]["stats"]
-    assert (found["totalExecutions"], found["totalErrors"]) == (2, 1)
-    assert found["averageDurationMs"] == 7.5
-    assert found["lastExecutionAt"] == "1970-01-01T00:00:00Z"
-
-
-def test_page() -> None:
-    """A page for people, that loads nothing from elsewhere."""
+def test_the_page_loads_nothing_from_other_servers() -> None:
+    """The page has no absolute URL."""
     status, headers, body = ask(app(), "/")
     assert status == 200
     assert headers["content-type"] == ["text/html; charset=utf-8"]
     assert b"http://" not in body
     assert b"https://" not in body
-
-
-def test_observability() -> None:
-    """C08, C14: what the document says, and what it leaves out."""
-    assert read_settings(None) == ObservabilitySettings()
-    data = {
-        "traces": {
-            "sampling": 0.1,
-            "propagation": "b3",
-            "local": {"buffer-size": 50},
-        },
-        "exporters": {"otlp": {"endpoint": " "}},
-    }
-    found = read_settings(data)
-    assert (found.sampling, found.propagation, found.buffer_size) == (0.1, "b3", 50)
-    assert found.endpoint == ""

@@ -88,13 +88,13 @@ def test_every_kind_is_documented() -> None:
         (ArgumentError("x", code="U-base-uri-unresolved"), 500, "configuration"),
     ],
 )
-def test_statuses(error: CallError, status: int, kind: str) -> None:
+def test_status_of_each_error(error: CallError, status: int, kind: str) -> None:
     """An error is the caller's fault, the document's, the operator's or upstream's."""
     problem = problem_of(error).document()
     assert (problem["status"], problem["type"]) == (status, TYPE_PREFIX + kind)
 
 
-def test_what_is_wrong_with_the_document_is_not_the_callers_fault() -> None:
+def test_error_of_the_document_is_501() -> None:
     """An error that was found when the document was read is a 501."""
     for error in (CallError("x"), ArgumentError("x"), OutputError("x")):
         assert problem_of(error, is_compiled=True).code == 501
@@ -116,7 +116,7 @@ def test_every_wrong_argument_is_named() -> None:
     assert [error["name"] for error in named["errors"]] == ["a", "b"]
 
 
-def test_the_answer_of_a_problem() -> None:
+def test_problem_is_answered_in_its_own_media_type() -> None:
     """A problem is sent as its own media type, with its own headers."""
     answer = missing_header("X-Token").answer("id-1")
     assert (answer.status, answer.content_type) == (401, "application/problem+json")
@@ -132,12 +132,16 @@ def test_the_answer_of_a_problem() -> None:
     "error",
     [
         TransportError(
-            f"GET {REQUEST.shown_url}: no connection (refused {SECRET})", request=REQUEST
+            f"GET {REQUEST.shown_url}: no connection (refused {SECRET})",
+            reason=f"no connection (refused {SECRET})",
+            request=REQUEST,
         ),
         RequestTimeout(f"GET {REQUEST.shown_url}: timed out", request=REQUEST),
         TransportError(
             f"step 's': GET {REQUEST.shown_url}, redirected to http://inside.test:1/:"
             " no connection",
+            reason="no connection",
+            is_redirected=True,
             request=REQUEST,
         ),
         UnboundVariable(f"the variable 'TOKEN' in /etc/{SECRET} has no value", name="TOKEN"),
@@ -150,12 +154,39 @@ def test_the_answer_of_a_problem() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
-def test_nothing_of_the_inside_is_shown(error: CallError) -> None:
+def test_secrets_hosts_and_variables_are_not_shown(error: CallError) -> None:
     """Neither secrets, nor hosts, nor names of variables reach a caller."""
     text = problem_of(error).answer("id").body.decode()
     assert SECRET not in text
     assert "inside.test" not in text
     assert "TOKEN' " not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (TransportError("no connection"), "no connection"),
+        (TransportError("GET x: y", request=REQUEST), ""),
+        (TransportError("GET x: y", reason="y", request=REQUEST), "y"),
+        (
+            TransportError("GET x, redirected to z: y", reason="y", is_redirected=True,
+                           request=REQUEST),
+            "after a redirect: y",
+        ),
+        (StatusError("a.b: 500 Oops", operation="a.b", status=500), "a.b answered 500"),
+        (StatusError("500", status=302),
+         "the upstream API answered 302, a redirect that is not followed"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("step", ["", "s"])
+def test_detail_names_the_step_and_the_reason(
+    error: CallError, detail: str, step: str
+) -> None:
+    """The detail is made of what the error carries; its message is not looked into."""
+    had_request = isinstance(error, StatusError) or error.request is not None  # type: ignore[attr-defined]
+    error.step = step
+    prefix = f"step '{step}': " if step and had_request and detail else ""
+    assert problem_of(error).detail == prefix + detail
 
 
 def _failed(status: int, body: bytes, value: Any = None, **more: Any) -> StatusError:
@@ -169,7 +200,7 @@ def _failed(status: int, body: bytes, value: Any = None, **more: Any) -> StatusE
     return error
 
 
-def test_what_an_api_repeats_is_masked_where_it_is_secret() -> None:
+def test_credential_that_an_api_repeats_is_masked() -> None:
     """A credential is masked in an error that is passed on; a short word is not."""
     answer = status_answer(_failed(403, f"eu: {SECRET} denied".encode()))
     assert answer.body == b"eu: $TOKEN denied"
@@ -192,12 +223,12 @@ def test_retry_after_is_passed_on(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "x" * 99, "a\r\nb"])
-def test_retry_after_that_is_none_is_not(value: str) -> None:
+def test_malformed_retry_after_is_dropped(value: str) -> None:
     """What cannot be a value of `Retry-After` stays where it is."""
     answer = status_answer(_failed(503, b"x", **{"Retry-After": value}))
     assert "Retry-After" not in dict(answer.headers)
 
 
-def test_errors_of_the_library_that_are_not_of_calls_are_not_mapped() -> None:
+def test_document_errors_are_not_mapped() -> None:
     """Only what a call can raise is answered; the rest ends the start."""
     assert not any(issubclass(kind, errors.DocumentError) for kind in KIND_OF)

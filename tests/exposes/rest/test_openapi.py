@@ -60,14 +60,14 @@ def _check_file(path: Path) -> int:
     [p for p in sorted(CAPABILITIES.glob("*.yaml")) if p.stem != "broken"],
     ids=lambda path: path.stem,
 )
-def test_shipped_capabilities(path: Path) -> None:
-    """What the shipped files serve is described validly."""
+def test_descriptions_of_shipped_files_are_valid(path: Path) -> None:
+    """The validator of OpenAPI 3.1 accepts the description."""
     _check_file(path)
 
 
 @needs_corpus
-def test_published_files() -> None:
-    """So is what every twelfth published file serves."""
+def test_descriptions_of_published_files_are_valid() -> None:
+    """The validator accepts those of every twelfth published file."""
     checked = 0
     for path in corpus_files()[::12]:
         try:
@@ -78,7 +78,7 @@ def test_published_files() -> None:
 
 
 def test_arguments_beside_a_body_of_any_kind() -> None:
-    """What the called operation wants in its query is named, not hidden by the body."""
+    """A query parameter of the called operation is described beside the body."""
     wants = [{"name": "Action", "in": "query", "required": True}]
     consumes = {
         "resources": [
@@ -104,7 +104,7 @@ def test_arguments_beside_a_body_of_any_kind() -> None:
 
 
 def test_an_inferred_list_is_a_member() -> None:
-    """Only what is declared may be the whole body; what is inferred is a part of it."""
+    """Only a declared input may be the whole body; an inferred one is a member."""
     body = {"type": "json", "data": {"ids": "{{ids}}"}}
     wants = [{"name": "ids", "in": "body", "type": "array"}]
     do = {"name": "do", "method": "POST", "body": body, "inputParameters": wants}
@@ -119,8 +119,8 @@ def test_an_inferred_list_is_a_member() -> None:
     assert upstream.sent == ['POST / {"ids":[1]}']
 
 
-def test_arguments() -> None:
-    """Each argument is described where it is read, with type, pattern and need."""
+def test_arguments_are_described_in_their_places() -> None:
+    """Each argument has its place, type and pattern, and whether it is required."""
     described = _described(
         operation(
             "/ships/{id}",
@@ -176,8 +176,8 @@ def test_arguments() -> None:
     assert members.keys() == {"ship", "name", "tons", "dry"}
 
 
-def test_bodies() -> None:
-    """A body that is not described may be anything; one that is an object, an object."""
+def test_request_bodies_are_described() -> None:
+    """An undescribed body may be anything; a described one has a schema."""
     lone = {"name": "ship", "in": "body", "type": "object", "required": True}
     described = _described(
         [
@@ -192,8 +192,8 @@ def test_bodies() -> None:
     assert "requestBody" not in _operation(described, "/none")
 
 
-def test_values() -> None:
-    """The schema of a success is what the outputs declare; each may be null."""
+def test_a_success_has_the_schema_of_the_outputs() -> None:
+    """Every declared output may be null."""
     outputs = [
         {
             "type": "object",
@@ -274,8 +274,8 @@ def test_values() -> None:
     ],
     ids=["raw", "identity", "scalar", "named", "mock"],
 )  # fmt: skip
-def test_kinds_of_values(unit: Any, schema: Any, others: bool) -> None:
-    """Raw bodies may be anything; so may what outputs do not find."""
+def test_passed_on_bodies_may_be_anything(unit: Any, schema: Any, others: bool) -> None:
+    """A response without matching outputs is passed on, with any content."""
     described = _described(operation("/x", **unit))
     content = _operation(described)["responses"]["200"]["content"]
     assert ("*/*" in content) == others
@@ -283,8 +283,8 @@ def test_kinds_of_values(unit: Any, schema: Any, others: bool) -> None:
         assert content["application/json"]["schema"] == schema
 
 
-def test_every_answer_is_described() -> None:
-    """Each status that an operation can answer is there, and no other."""
+def test_every_status_is_described() -> None:
+    """The description has the possible statuses and no others."""
     described = _described(
         [
             *operation("/call", call="api.list"),
@@ -305,8 +305,8 @@ def test_every_answer_is_described() -> None:
     assert statuses("/gone") == "501"
 
 
-def test_one_path_for_each_shape() -> None:
-    """Two templates of one shape are one path, under the names of the first."""
+def test_templates_of_one_shape_are_one_path() -> None:
+    """The path has the placeholder names of the first template."""
     described = _described(
         [
             *operation("/ships/{id}", "GET", call="api.get"),
@@ -325,8 +325,8 @@ def test_one_path_for_each_shape() -> None:
     assert names == ["id", "id"]
 
 
-def test_names_of_operations_are_unique() -> None:
-    """Operations of one name get numbers, those without one a name."""
+def test_operation_ids_are_unique() -> None:
+    """Equal names get numbers; an operation without a name gets one."""
     described = _described(
         [
             *operation("/a", call="api.list", name="list"),
@@ -369,8 +369,8 @@ def test_resources_are_tags() -> None:
     ],
     ids=lambda value: value.get("type") if "scheme" not in value else "",
 )  # fmt: skip
-def test_authentication(authentication: Any, scheme: Any) -> None:
-    """How callers identify themselves is described for every operation."""
+def test_authentication_is_a_security_scheme(authentication: Any, scheme: Any) -> None:
+    """The description says for every operation which credentials it needs."""
     described = _described(
         operation("/x", call="api.list"), adapter={"authentication": authentication}
     )
@@ -382,7 +382,7 @@ def test_authentication(authentication: Any, scheme: Any) -> None:
     assert "x" not in json.dumps(described["components"]["securitySchemes"]).split('"')
 
 
-def test_variables_of_callers() -> None:
+def test_only_operations_that_use_a_variable_need_its_header() -> None:
     """Only operations that use a caller's variable ask for its header."""
     described = _described(
         [
@@ -404,8 +404,27 @@ def test_variables_of_callers() -> None:
     assert "security" not in _operation(described, "/free")
 
 
-def test_forwards() -> None:
-    """A forwarded resource is there with every method and its trusted headers."""
+def test_a_variable_counts_where_it_is_referred_to() -> None:
+    """A reference in a `with` value counts; the same name in plain text does not."""
+    step = {"type": "call", "name": "s", "call": "api.list"}
+    described = _described(
+        [
+            *operation("/lone", call="api.list", **{"with": {"flag": "{{TOKEN}}"}}),
+            *operation("/env", call="api.list", **{"with": {"flag": "env.TOKEN"}}),
+            *operation("/step", steps=[{**step, "with": {"flag": "a {{TOKEN}}"}}]),
+            *operation("/text", call="api.list", **{"with": {"flag": "a TOKEN"}}),
+        ],
+        options=Options(variable_headers={"TOKEN": "X-Token"}),
+        binds=[{"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_TOKEN"}}],
+    )
+    for path in ("/lone", "/env", "/step"):
+        required = _operation(described, path)["security"]
+        assert required == [{"variable-TOKEN": []}], path
+    assert "security" not in _operation(described, "/text")
+
+
+def test_a_forwarded_resource_has_every_method() -> None:
+    """Each method is described with the trusted headers."""
     forward = {"targetNamespace": "api", "trustedHeaders": ["X-Trace", "Accept"]}
     described = _described(
         [{"path": "/proxy/{{path}}", "forward": forward, "operations": [{"method": "GET", "call": "api.list"}]}]
@@ -418,8 +437,8 @@ def test_forwards() -> None:
     assert "requestBody" not in item["head"]
 
 
-def test_methods_without_a_place_are_left_out() -> None:
-    """OpenAPI knows eight methods; another is served all the same."""
+def test_methods_unknown_to_openapi_are_left_out() -> None:
+    """OpenAPI has eight methods; a route with another one is served undescribed."""
     app, _ = rest_app(operation("/x", "PURGE", call="api.list"))
     assert _checked(app)["paths"] == {}
     assert ask(app, "PURGE", "/x").status == 200
@@ -472,8 +491,8 @@ _SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", _APP)
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_what_is_described_is_what_is_served(case: Any) -> None:
-    """Generated requests are answered as the description says, every one of them."""
+def test_the_description_matches_what_is_served(case: Any) -> None:
+    """Generated requests get the statuses and the schemas of the description."""
     name = case.operation.definition.raw["operationId"]
     # Types that are declared are enforced in paths, queries and headers. A body is
     # read more patiently than it is described, and an inferred type is only advice.

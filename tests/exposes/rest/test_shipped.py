@@ -1,7 +1,7 @@
 """The REST adapters of the shipped files: every route is asked once.
 
-What reaches the upstream API is compared with what the same function sends when it is
-run directly, so that only the way from the HTTP request to its arguments is judged.
+The upstream request is compared with that of the same function, run directly. So only
+the way from the HTTP request to the arguments is tested.
 """
 
 from __future__ import annotations

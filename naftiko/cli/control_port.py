@@ -1,0 +1,208 @@
+"""The client of a control port (spec 7.6): where to ask, one request, one reply.
+
+    ControlPort(arguments).expect("/status", adapters=list)
+        → GET http://localhost:9090/status → {"adapters": [{"type": "rest", …}], …}
+
+The port is that of `--port`, of `NAFTIKO_CONTROL_PORT`, of the control adapter of a
+document in the current folder, or 9090.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from naftiko.cli.values import RefusedWord, is_host, port_there
+from naftiko.cli.words import UsageError, headers
+from naftiko.document.source import read
+from naftiko.errors import CallError, DocumentError, shorten
+from naftiko.masking import without_secrets
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from naftiko.plain import JSON
+
+DEFAULT_PORT = 9090
+_TIMEOUT = 10.0  # seconds
+#: Bytes of a reply: a server of another kind may send without end.
+_MOST = 64 << 20
+
+
+class ControlReply:
+    """The reply of a server to one request.
+
+    Attributes:
+        url: The URL of the control port.
+        path: The path that was asked for, without its query.
+        status: The HTTP status.
+        text: The body.
+    """
+
+    def __init__(self, url: str, path: str, status: int, body: bytes) -> None:
+        self.url = url
+        self.path = path.partition("?")[0]
+        self.status = status
+        self.text = body.decode("utf-8", "replace")
+
+    def data(self, **wanted: type) -> dict[str, JSON]:
+        """Return the body, an object that has these members, each of its type.
+
+        Raises:
+            CallError: The body is something else.
+        """
+        data = self._object()
+        if data is None or not all(
+            isinstance(data.get(name), kind) for name, kind in wanted.items()
+        ):
+            raise self.foreign()
+        return data
+
+    def _object(self) -> dict[str, JSON] | None:
+        try:
+            data = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+        return data if isinstance(data, dict) else None
+
+    def foreign(self) -> CallError:
+        """Return the error for a reply that no control port gives."""
+        return CallError(
+            f"{self.url} is not a naftiko control port: unexpected reply to"
+            f" {self.path} (HTTP {self.status})",
+            hint="give the port of the control adapter: --port, --address",
+        )
+
+    def refused(self, setting: str) -> CallError:
+        """Return the error for a path that is missing or fails.
+
+        Args:
+            setting: The setting of the control adapter that turns the path on.
+        """
+        detail = (self._object() or {}).get("error", "")
+        hint = "" if detail else "if this is a control port, see the log of the server"
+        if self.status == 404:
+            hint = f"{setting} of the control adapter turns it on"
+            hint = hint if detail else f"if this is a control port, {hint}"
+        shown = f": {detail}" if detail else ""
+        return CallError(f"{self.path} returned HTTP {self.status}{shown}", hint=hint)
+
+
+class ControlPort:
+    """The control port that a command asks.
+
+    Raises:
+        UsageError: The address or the port is none.
+    """
+
+    def __init__(self, arguments: Namespace) -> None:
+        self.headers = headers(arguments.header)
+        self.host = _host(arguments.address)
+        self.port = _port(arguments.port)
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        self.url = f"http://{shown}:{self.port}"
+
+    def ask(self, path: str, method: str = "GET", data: JSON = None) -> ControlReply:
+        """Send one request, with `data` as its JSON body.
+
+        Raises:
+            CallError: There is no reply, or the server wants credentials.
+        """
+        status, content = self._exchange(path, method, data)
+        reply = ControlReply(self.url, path, status, content)
+        if status in (401, 403):
+            raise CallError(
+                f"{self.url} wants credentials: {reply.path} returned HTTP {status}",
+                hint="give them with --header 'Authorization: …'",
+            )
+        if len(content) > _MOST:
+            raise reply.foreign()
+        return reply
+
+    def _exchange(self, path: str, method: str, data: JSON) -> tuple[int, bytes]:
+        """Return the status and the body, of which one byte too many is read."""
+        host = "127.0.0.1" if self.host == "localhost" else self.host
+        connection = http.client.HTTPConnection(host, self.port, timeout=_TIMEOUT)
+        body = None if data is None else json.dumps(data).encode()
+        given = {name: value.encode() for name, value in self.headers.items()}
+        if body is not None and "content-type" not in map(str.lower, given):
+            given["Content-Type"] = b"application/json"
+        try:
+            connection.request(method, path, body, given)
+            response = connection.getresponse()
+            return response.status, response.read(_MOST + 1)
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            # `UnicodeError`: a label of the host name is empty or too long.
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise CallError(
+                f"Cannot connect to control port at {self.url} ({reason})",
+                hint="start a server with a control adapter, or give another --port"
+                " and --address",
+            ) from None
+        finally:
+            connection.close()
+
+    def expect(
+        self, path: str, method: str = "GET", data: JSON = None, **wanted: type
+    ) -> dict[str, JSON]:
+        """Return the object that a path of `management` gives; see `ControlReply.data`.
+
+        Raises:
+            CallError: There is no such object.
+        """
+        reply = self.ask(path, method, data)
+        if reply.status != 200:
+            raise reply.refused("`management`")
+        return reply.data(**wanted)
+
+
+def _host(given: str | None) -> str:
+    name, host = "--address", given
+    if host is None:
+        name = "NAFTIKO_CONTROL_ADDRESS"
+        host = os.environ.get(name) or "localhost"
+    if not is_host(host):
+        shown = shorten(without_secrets(host))
+        raise UsageError(
+            f"{name}: expected a host name or an IP address, got '{shown}'",
+            hint="write localhost, 192.0.2.7 or ::1; the port goes into --port",
+        )
+    return host
+
+
+def _port(given: int | None) -> int:
+    if given is not None:
+        return given
+    text = os.environ.get("NAFTIKO_CONTROL_PORT", "")
+    if text:
+        try:
+            return port_there(text)
+        except RefusedWord as refused:
+            raise UsageError(
+                f"NAFTIKO_CONTROL_PORT: {refused.message}",
+                hint="set another port, unset the variable, or give --port",
+            ) from None
+    for file in sorted([*Path().glob("*.yml"), *Path().glob("*.yaml")]):
+        port = _control_port(file)
+        if port is not None:
+            return port
+    return DEFAULT_PORT
+
+
+def _control_port(file: Path) -> int | None:
+    """Return the port of the control adapter of a document, if it has one."""
+    try:
+        data: Any = read(file).data
+    except DocumentError:
+        return None
+    capability = data.get("capability") if isinstance(data, dict) else None
+    exposes = capability.get("exposes") if isinstance(capability, dict) else None
+    for entry in exposes if isinstance(exposes, list) else ():
+        if isinstance(entry, dict) and entry.get("type") == "control":
+            port = entry.get("port")
+            # Neither port 0, which is any free one, nor a template.
+            return port if type(port) is int and 0 < port < 65536 else None
+    return None

@@ -1,0 +1,148 @@
+"""Types of the words of a command line: one word → a value, or a refusal with a hint.
+
+    header("X-Who: me")        → ("X-Who", "me")
+    port_of("8080")            → 8080
+    port_of("many")            ! expected a port from 0 to 65535, got 'many'
+
+`argparse` calls these functions (`type=`) and puts the name of the option before the
+message. A word that may hold a secret is not repeated in a message.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+from naftiko.errors import did_you_mean, shorten
+
+#: The name of a header, a colon, and the rest (RFC 9110, 5.1 and 5.6.2).
+_HEADER = re.compile(r"\s*([\w!#$%&'*+.^`|~-]+)\s*:(.*)", re.ASCII | re.DOTALL)
+#: A word that is surely the name of a header whose colon is missing.
+_NAME_ALONE = re.compile(r"\s*([A-Za-z][A-Za-z-]*)\s")
+_PORT = re.compile(r"0*([0-9]{1,5})")
+#: Headers that describe the framing of the body: another value breaks the exchange.
+_FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_COUNT = re.compile(r"[0-9]{1,3}")
+_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*")
+_MOST_SECONDS = 1e6
+
+
+class RefusedWord(ArgumentTypeError):
+    """A word of the command line is not what its option or argument takes.
+
+    Attributes:
+        message: What was expected, and what was given.
+        hint: How to fix it; may be empty.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def one_of(*known: str) -> Callable[[str], str]:
+    """Return a type for one of a few words: `one_of("text", "json")("json")` → `json`.
+
+    The refusal of another word suggests the nearest.
+    """
+
+    def word(text: str) -> str:
+        if text not in known:
+            raise RefusedWord(
+                f"expected one of {', '.join(known)}, got '{shorten(text)}'",
+                did_you_mean(text, known),
+            )
+        return text
+
+    return word
+
+
+def header(text: str) -> tuple[str, str]:
+    """Return the name and the value of a header: `X-Who: me` → `("X-Who", "me")`.
+
+    Raises:
+        RefusedWord: The text is no header, or one that must not be set by hand.
+    """
+    hint = "write 'Name: value', with the quotation marks"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RefusedWord("expected UTF-8 text, got other bytes", hint) from None
+    match = _HEADER.fullmatch(text)
+    if not match:
+        # Any part of the word may be the secret, except what is surely a name.
+        alone = _NAME_ALONE.match(text)
+        given = f"'{alone[1]} …'" if alone else "a word without a header name"
+        raise RefusedWord(f"expected 'Name: value', got {given}", hint)
+    name, value = match[1], match[2]
+    if not value:
+        # The shell has split it at the blank: the value is the next word.
+        raise RefusedWord(
+            f"header '{name}' has no value", f"{hint}; or '{name}: ' for an empty one"
+        )
+    if name.lower() in _FRAMING:
+        raise RefusedWord(f"header '{name}' is set by the connection", "leave it out")
+    if _CONTROL.search(value):
+        raise RefusedWord(
+            f"the value of header '{name}' contains a control character,"
+            " such as a line break",
+            "a header value is one line (RFC 9110, 5.5)",
+        )
+    return name, value.strip(" \t")
+
+
+def some_name(text: str) -> str:
+    """Return a name; an empty one is refused."""
+    if not text:
+        raise RefusedWord("expected a name, got an empty text", "is a variable unset?")
+    return text
+
+
+def port_of(text: str, lowest: int = 0) -> int:
+    """Return a port to listen on: `8080` → `8080`; 0 asks for any free one."""
+    match = _PORT.fullmatch(text)
+    if not match or not lowest <= int(match[1]) <= 65535:
+        raise RefusedWord(
+            f"expected a port from {lowest} to 65535, got '{shorten(text, 20)}'"
+        )
+    return int(match[1])
+
+
+def port_there(text: str) -> int:
+    """Return the port of a running server, which is never 0."""
+    return port_of(text, 1)
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a text is a host name or an IP address, without scheme or port."""
+    return _HOST.fullmatch(text) is not None
+
+
+def count_of(what: str, lowest: int) -> Callable[[str], int]:
+    """Return a type for a count from `lowest` to 999; `what` is named in refusals."""
+
+    def count(text: str) -> int:
+        if not _COUNT.fullmatch(text) or int(text) < lowest:
+            raise RefusedWord(
+                f"expected a number of {what}, got '{shorten(text, 20)}'",
+                f"write a whole number from {lowest} to 999",
+            )
+        return int(text)
+
+    return count
+
+
+def seconds(text: str) -> float:
+    """Return a time in seconds: above 0, and finite."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < _MOST_SECONDS:
+        raise RefusedWord(
+            f"expected seconds above 0, such as 2.5, got '{shorten(text, 20)}'"
+        )
+    return number

@@ -1,0 +1,71 @@
+"""`ServePlan`: which documents to serve and where, as the operator says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from naftiko.document.source import read
+from naftiko.loader import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from naftiko.capability import Capability
+    from naftiko.exposes.options import Options
+
+
+class Source(NamedTuple):
+    """One document and how it is loaded.
+
+    Attributes:
+        file: A path, or `-` for standard input.
+        base_uris: Namespace → URI that replaces the one in the document; the empty
+            namespace stands for all others.
+    """
+
+    file: str
+    base_uris: Mapping[str, str] = {}
+
+    def load(self) -> Capability:
+        """Return the capability; raises the errors of `naftiko.load`."""
+        # As a `Path`: `load` would take some odd file names for the text of a document.
+        is_file = self.file != "-"
+        document = read(Path(self.file), name=self.file) if is_file else read("-")
+        capability = load(document)
+        if not self.base_uris:
+            return capability
+        rest = self.base_uris.get("")
+        # Another document may consume the namespaces that are not in this one.
+        uris = {name: self.base_uris.get(name, rest) for name in capability.namespaces}
+        known = {name: uri for name, uri in uris.items() if uri}
+        return capability.using(base_uri=known)
+
+    @property
+    def name(self) -> str:
+        """The file name without its suffix; the first segment of a path prefix."""
+        return Path(self.file).stem
+
+
+class ServePlan(NamedTuple):
+    """The documents to serve, how, and where.
+
+    Attributes:
+        sources: The documents.
+        options: How their adapters are served.
+        host: Host to listen at; empty for the address in the document.
+        ports: Name of an adapter → port; the empty name stands for the only adapter.
+        single_port: Serve all adapters at this port, each below its namespace.
+        only: Names of adapters; empty for all.
+        allow_public: Serve an adapter without authentication beyond this machine.
+        watch: Reload when a document changes.
+    """
+
+    sources: Sequence[Source]
+    options: Options
+    host: str = ""
+    ports: Mapping[str, int] = {}
+    single_port: int | None = None
+    only: tuple[str, ...] = ()
+    allow_public: bool = False
+    watch: bool = False

@@ -1,0 +1,132 @@
+"""The names of one document, and the places that use them.
+
+    the texts of a document   →  variable → the first place that refers to it
+    a name that is not known  →  "did you mean 'docker.list'?"
+
+This module must not know which names a document needs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from naftiko.errors import nearest
+from naftiko.expressions import TemplateError, is_upper, parse, refs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from naftiko.document.findings import Findings
+    from naftiko.expressions import Scope
+    from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.model import CapabilitySpec
+
+#: A variable as some published files write it, without braces: `env.TOKEN`.
+_BARE_VARIABLE = re.compile(r"env\.[A-Z][A-Z0-9_]*")
+#: How many names are compared to find out what a wrong one was meant to be. A document
+#: of a thousand wrong calls would be checked for minutes otherwise.
+_MOST_COMPARISONS = 50_000
+
+
+class Names:
+    """The names of one document, shared by all that check them.
+
+    Attributes:
+        spec: The document, read.
+        scope: The variables that it binds.
+        findings: Where findings go.
+        namespaces: The namespaces of its consumed adapters.
+        used: Variable → the first place that refers to it.
+    """
+
+    def __init__(self, spec: CapabilitySpec, scope: Scope, findings: Findings) -> None:
+        self.spec = spec
+        self.scope = scope
+        self.findings = findings
+        self.namespaces = {consumes.namespace for consumes in spec.consumes}
+        self.used: dict[str, DocumentPath] = {}
+        self._comparisons = _MOST_COMPARISONS
+
+    def use(self, name: str, path: DocumentPath) -> None:
+        """Note that a place refers to a variable."""
+        self.used.setdefault(name, path)
+
+    def use_all(self, data: JSON, path: DocumentPath) -> None:
+        """Note the variables that the texts in a value refer to."""
+        for place, text in texts_of(data, path):
+            for name in variables_of(text, self.scope):
+                self.use(name, place)
+
+    def node(self, path: DocumentPath) -> JSON:
+        """Return the node at a place of the document.
+
+        It is `None` for a place in an imported adapter, which is in another file.
+        """
+        node = self.findings.document.data
+        for key in path:
+            try:
+                node = node[key]
+            except (LookupError, TypeError):
+                return None
+        return node
+
+    def first_text(
+        self, path: DocumentPath, is_wanted: Callable[[str], bool]
+    ) -> DocumentPath:
+        """Return the place of the first such text at or below a place, or `()`."""
+        texts = texts_of(self.node(path), path)
+        return next((place for place, text in texts if is_wanted(text)), ())
+
+    def suggest(self, name: str, known: Collection[str]) -> str:
+        """Return `did you mean …?` for the nearest name, or an empty text.
+
+        It is empty too when this document has used up its comparisons.
+        """
+        near = self.nearest(name, known)
+        return f"did you mean '{near}'?" if near else ""
+
+    def nearest(self, name: str, known: Collection[str]) -> str:
+        """Return the known name most like one; see `suggest`."""
+        self._comparisons -= len(known)
+        near = nearest(name, known, 1) if self._comparisons >= 0 else []
+        return near[0] if near else ""
+
+
+def texts_of(value: JSON, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
+    """Yield the texts in a value with their places."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from texts_of(item, (*path, key))
+
+
+def variables_of(text: str, scope: Scope) -> list[str]:
+    """Return the variables that a text refers to: `{{HOST}}/{{id}}` → `["HOST"]`."""
+    if "{{" not in text:
+        return [text.removeprefix("env.")] if is_bare_variable(text) else []
+    try:
+        references = refs(parse(text, scope))
+    except TemplateError:
+        return []
+    return [
+        ref.name
+        for ref in references
+        if ref.is_variable and (is_upper(ref.name) or ref.name in scope.variables)
+    ]
+
+
+def is_bare_variable(value: JSON) -> bool:
+    """Tell whether a value is a variable without its braces: `env.TOKEN`."""
+    return isinstance(value, str) and _BARE_VARIABLE.fullmatch(value) is not None
+
+
+def is_no_template(text: str) -> bool:
+    """Tell whether a text cannot be parsed as a template."""
+    try:
+        parse(text)
+    except TemplateError:
+        return True
+    return False

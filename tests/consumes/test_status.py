@@ -1,0 +1,37 @@
+"""The message in an error body; the cases are in `tests/consumes/cases/messages.yaml`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naftiko.consumes.status import message_of
+from support.casefiles import cases
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("case", cases("consumes/cases", "messages"))
+def test_message_of(case: dict[str, Any]) -> None:
+    """The message in an error body is found under the usual names."""
+    assert message_of(case["value"]) == case["expect"]
+
+
+def test_message_is_short() -> None:
+    """A message never fills the screen."""
+    assert len(message_of({"message": "x" * 10**6})) == 300
+
+
+@given(VALUES)
+def test_message_of_anything(value: Any) -> None:
+    """Any decoded body has a message, which may be empty, in one short line."""
+    message = message_of(value)
+    assert len(message) <= 400
+    assert "\n" not in message

@@ -1,0 +1,128 @@
+"""The generated pages are those that the generators write, and they are complete."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import naftiko
+from naftiko.document.rules import RULES
+from support.shared import ROOT
+
+FOLDER = ROOT / "docs" / "generators"
+
+
+def generator(name: str) -> ModuleType:
+    """Return a generator; the folder is no package."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REFERENCE = generator("reference")
+SCHEMA: dict[str, Any] = json.loads(
+    (ROOT / "schemas" / "naftiko-1.0.0-alpha2.json").read_text("utf-8")
+)
+NOUNS = [noun for nouns in REFERENCE.CHAPTERS.values() for noun in nouns]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(FOLDER.glob("[!_]*.py")), ids=lambda path: path.stem
+)
+def test_page_is_what_its_generator_writes(path: Path) -> None:
+    """`python docs/generators` writes all pages again."""
+    page = ROOT / "docs" / f"{path.stem}.md"
+    assert page.read_text("utf-8") == generator(path.stem).render()
+
+
+def test_api_page_has_every_public_name() -> None:
+    """Each public name has a heading, and no other name has one."""
+    assert generator("api").names() | {"__version__"} == set(naftiko.__all__)
+
+
+def test_every_part_of_the_schema_is_in_the_reference() -> None:
+    """A noun has a heading, or is a choice between nouns that have one."""
+    without = {"FunctionOutputs"}  # the form of a key, explained at that key
+    assert {*NOUNS, *REFERENCE.CHOICES} - {""} | without == set(SCHEMA["$defs"])
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_every_key_is_explained(noun: str) -> None:
+    """A key has a meaning, an example and a version that brought it."""
+    for key, part in REFERENCE.keys(noun, SCHEMA).items():
+        assert part.get("description"), f"{noun}.{key}"
+        assert REFERENCE.example(noun, key, SCHEMA) is not None, f"{noun}.{key}"
+        assert REFERENCE.since(noun, key) in (
+            "0.4",
+            "0.5",
+            "1.0.0-alpha1",
+            "1.0.0-alpha2",
+        )
+
+
+def _examples() -> list[tuple[str, Any, Any]]:
+    """Return what is shown, and the schema that it has to keep to."""
+    shown = [("document", SCHEMA, example) for example in SCHEMA["examples"]]
+    for noun, whole in SCHEMA["$defs"].items():
+        rules = {"$ref": f"#/$defs/{noun}", "$defs": SCHEMA["$defs"]}
+        shown += [(noun, rules, example) for example in whole.get("examples", ())]
+        for key, part in whole.get("properties", {}).items():
+            rules = {**part, "$defs": SCHEMA["$defs"]}
+            shown += [
+                (f"{noun}.{key}", rules, example)
+                for example in part.get("examples", ())
+            ]
+    return shown
+
+
+def test_every_example_of_the_schema_is_valid() -> None:
+    """An example keeps to the rules of the place at which it stands."""
+    from jsonschema import Draft202012Validator
+
+    for name, rules, example in _examples():
+        problems = [e.message for e in Draft202012Validator(rules).iter_errors(example)]
+        assert not problems, name
+
+
+def test_tables_of_the_generator_name_what_exists() -> None:
+    """Versions, conditions, codes and spellings belong to keys of the schema."""
+    named = {*REFERENCE.SINCE, *REFERENCE.REQUIRED}
+    for name in named:
+        noun, dot, key = name.partition(".")
+        assert noun in NOUNS, name
+        assert not dot or key in REFERENCE.keys(noun, SCHEMA), name
+    for noun, codes in REFERENCE.CODES.items():
+        known = {"", *REFERENCE.keys(noun, SCHEMA), *REFERENCE.ALSO_READ.get(noun, ())}
+        assert set(codes) <= known, noun
+
+
+def test_codes_of_keys_are_complete() -> None:
+    """Each code is named at a key, unless it is about the text or about any key."""
+    named = {
+        code
+        for of_keys in REFERENCE.CODES.values()
+        for codes in of_keys.values()
+        for code in codes
+    }
+    anywhere = {"S-unknown-key", "E-unreadable", "E-source-truncated"}
+    anywhere |= {"W-source-truncated", "W-yaml-merge"}
+    others = {c for c in RULES if c.startswith(("E-yaml-", "E-schema-"))} | anywhere
+    assert named == set(RULES) - others
+
+
+def test_internal_members_are_members() -> None:
+    """A member that is left out of the page exists, so the list stays short."""
+    api = generator("api")
+    for name, members in api.INTERNAL.items():
+        kind = getattr(naftiko, name)
+        documented = re.findall(r"^ {4,8}(\w+): ", kind.__doc__ or "", re.MULTILINE)
+        assert members <= {*dir(kind), *documented}, name

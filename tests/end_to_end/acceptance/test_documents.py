@@ -1,0 +1,19 @@
+"""Every document of this folder follows the published rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import naftiko
+from support.acceptance import (
+    DOCUMENTS,
+)
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.stem)
+def test_a_document_follows_the_published_rules(file: Path) -> None:
+    """Only one document has problems: a call of an operation that is not declared."""
+    found = [problem.code for problem in naftiko.validate(file, schema="published")]
+    assert found == (["U-call-unresolved"] * 2 if file.stem == "dangling" else [])

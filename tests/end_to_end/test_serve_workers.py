@@ -1,0 +1,75 @@
+"""`naftiko serve --workers`: processes that share a port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from support.recorder import Recorder
+from support.serving_process import Server, write
+from support.shop import document, mcp, rest
+
+
+def test_killed_worker_is_replaced(tmp_path: Path, upstream: Recorder) -> None:
+    """One that is killed is replaced, and requests go on; SIGTERM ends them all."""
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    words = ("--base-uri", upstream.url, "--workers", "2")
+    with Server(file, *words) as server:
+        url = f"{server.urls['shop']}/things"
+        workers = [
+            line["worker"] for line in server.lines if "started" in line["message"]
+        ]
+        assert len(workers) == 2
+        for _ in range(5):
+            assert requests.get(url, timeout=5).status_code == 200
+        os.kill(workers[0], signal.SIGKILL)
+        server.wait_for("died")
+        line = server.wait_for("worker .* started")
+        assert line["worker"] not in workers
+        answered = sum(_ask(url) for _ in range(40))
+        assert answered == 40
+        assert server.stop() == 0
+        for pid in (workers[1], line["worker"]):
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [((), "W-address-public"), (("--allow-public",), "is open to everyone")],
+)
+@pytest.mark.parametrize("ports", [(), ("--single-port", "0", "--host", "127.0.0.1")])
+def test_workers_repeat_no_warning(
+    tmp_path: Path, words: tuple[str, ...], told: str, ports: tuple[str, ...]
+) -> None:
+    """What the parent has told is told once, and not again by those that reload."""
+    stdio = mcp("desk", transport="stdio")
+    file = write(tmp_path / "shop.yaml", document(rest(address="0.0.0.0"), stdio))
+    with Server(file, "--workers", "2", *words, *ports) as server:
+        while server.text.count("'shop' at http") < 2:
+            server.wait_for(" at http")
+        messages = [line["message"] for line in server.lines]
+        # The address of the document does not count where all share one.
+        assert sum(told in m for m in messages) == (0 if ports else 1)
+        assert sum("serve it with --stdio" in m for m in messages) == 1
+        server.process.send_signal(signal.SIGHUP)
+        for _ in range(2):
+            server.wait_for("^reloaded")
+        assert server.stop() == 0
+        assert server.text.count("serve it with --stdio") == 1
+        assert server.text.count(told) == (0 if ports else 1)
+
+
+def _ask(url: str) -> bool:
+    """Ask once; a connection that the killed worker had taken may be lost."""
+    for _ in range(3):
+        try:
+            return requests.get(url, timeout=5).status_code == 200
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    return False

@@ -1,0 +1,89 @@
+"""HTTP Digest (RFC 7616) with the client of `requests`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import Any
+
+from requests.auth import HTTPDigestAuth
+
+from naftiko.exposes.access.digest import Digest
+from support.guarding import SECRET, ask, guard
+
+DIGEST = {"type": "digest", "username": "ann", "password": "{{TOKEN}}"}
+
+
+def answered(
+    challenge: str, password: str, *, method: str = "GET", uri: str = "/x?a=b"
+) -> str:
+    """Return what the client of `requests` answers a challenge with."""
+    client = HTTPDigestAuth("ann", password)
+    client.init_per_thread_state()
+    parts = re.findall(r'(\w+)="?([^",]+)"?', challenge.partition(" ")[2])
+    client._thread_local.chal = dict(parts)
+    return str(client.build_digest_header(method, f"http://h{uri}"))
+
+
+def test_digest() -> None:
+    """R14: the answers of `requests` to both challenges pass, wrong ones do not."""
+    app = guard(DIGEST)
+    code, found, _ = ask(app)
+    challenges = found["www-authenticate"]
+    assert code == 401
+    assert [c.split("algorithm=")[1].split(",")[0] for c in challenges] == [
+        "SHA-256",
+        "MD5",
+    ]
+    for challenge in challenges:
+        good = answered(challenge, SECRET)
+        assert ask(app, query="a=b", headers={"Authorization": good})[0] == 200
+        # For another target, method or password it is worth nothing.
+        assert ask(app, query="a=c", headers={"Authorization": good})[0] == 401
+        again = {"Authorization": good}
+        assert ask(app, query="a=b", method="POST", headers=again)[0] == 401
+        bad = answered(challenge, "wrong")
+        assert ask(app, query="a=b", headers={"Authorization": bad})[0] == 401
+        # Another server that shares the document accepts it too.
+        assert ask(guard(DIGEST), query="a=b", headers=again)[0] == 200
+
+
+def test_digest_for_a_path_that_is_no_utf8_is_refused() -> None:
+    """A path that is no UTF-8 is refused like any other, and nothing breaks."""
+    app = guard(DIGEST)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    nonce = Digest("ann", SECRET)._nonce(str(int(time.time())), "salt")
+    text = f'Digest username="ann", realm="naftiko", nonce="{nonce}", uri="/\xff",'
+    text += ' qop=auth, nc=1, cnonce="c", response="0"'
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/\ufffd",
+        "raw_path": b"/\xff",
+        "query_string": b"",
+        "headers": [(b"authorization", text.encode("latin-1"))],
+    }
+    asyncio.run(app(scope, send, send))
+    assert sent[0]["status"] == 401
+
+
+def test_old_nonce_is_stale_and_forged_nonce_is_wrong() -> None:
+    """An old nonce is stale, so that the client tries again; a forged one is wrong."""
+    app = guard(DIGEST)
+    digest = Digest("ann", SECRET)
+    old = digest._nonce(str(int(time.time()) - 1000), "salt")
+    challenge = f'Digest realm="naftiko", qop="auth", algorithm=MD5, nonce="{old}"'
+    header = {"Authorization": answered(challenge, SECRET)}
+    code, found, _ = ask(app, query="a=b", headers=header)
+    assert code == 401
+    assert "stale=true" in found["www-authenticate"][0]
+    forged = challenge.replace(old, old[:-1] + ("0" if old[-1] != "0" else "1"))
+    header = {"Authorization": answered(forged, SECRET)}
+    code, found, _ = ask(app, query="a=b", headers=header)
+    assert code == 401
+    assert "stale" not in found["www-authenticate"][0]

@@ -1,0 +1,57 @@
+"""The text of errors: short, with a hint, without secrets."""
+
+from __future__ import annotations
+
+import json
+
+import naftiko
+from naftiko.exposes.mcp.app import McpApp
+from naftiko.exposes.options import Options
+from naftiko.transport.messages import Response
+from support.asgi_client import AsyncStub
+from support.mcping import (
+    CREW,
+    asking,
+    document,
+    mcp_app,
+)
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_an_unreachable_upstream_is_an_error_without_the_url() -> None:
+    """P09: a network failure is a result with `isError`."""
+    request = naftiko.Request("GET", "http://upstream.test/crew?key=s3cr3t")
+    error = naftiko.TransportError(
+        "GET http://upstream.test/crew?key=s3cr3t: connection refused",
+        reason="connection refused",
+        request=request,
+    )
+    app, _ = mcp_app(error, tools=[CREW])
+    result = asking(app, "tools/call", {"name": "crew"})["result"]
+    assert result["isError"] is True
+    text = result["content"][0]["text"]
+    assert text == "crew: connection refused.\nhint: call again later"
+
+
+def test_a_credential_that_an_upstream_repeats_is_masked() -> None:
+    """The text of an error never holds the value of a variable."""
+    body = json.dumps({"message": "bad key s3cr3t-k3y"}).encode()
+    upstream = AsyncStub(Response(403, JSON, body, reason="Forbidden"))
+    outputs = [{"type": "string", "mapping": "$.message"}]
+    tool = {"name": "secret", "call": "api.secret", "outputParameters": outputs}
+    capability = naftiko.load(
+        document(tools=[tool]),
+        schema=None,
+        variables={"API_KEY": "s3cr3t-k3y"},
+    )
+    from naftiko.exposes.engine import Engine
+
+    app = McpApp(Engine(capability, upstream), capability.exposes[0], Options())
+    result = asking(app, "tools/call", {"name": "secret"})["result"]
+    assert upstream.requests[0].headers["X-Key"] == "s3cr3t-k3y"
+    text = result["content"][0]["text"]
+    assert "s3cr3t" not in text
+    assert "403 Forbidden: bad key $API_KEY" in text
+    assert '"bad key $API_KEY"' in text
+    assert "tell the user" in text

@@ -1,0 +1,147 @@
+"""The three tools of `--tools search`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+import naftiko
+from naftiko.exposes.mcp.app import McpApp
+from naftiko.exposes.options import Options
+from naftiko.transport.messages import Response
+from support.asgi_client import AsyncStub
+from support.mcping import (
+    asking,
+    hello,
+)
+from support.shared import CAPABILITIES
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def docker() -> McpApp:
+    """Return the adapter of the Docker Engine with `tools="search"`."""
+    return _docker(Options(tools="search"))
+
+
+def _docker(options: Options, answer: Any = None) -> McpApp:
+    from naftiko.exposes.engine import Engine
+
+    capability = naftiko.load(CAPABILITIES / "docker.yaml")
+    exposes = next(e for e in capability.exposes if e.type == "mcp")
+    return McpApp(Engine(capability, AsyncStub(answer)), exposes, options)
+
+
+def test_a_hundred_tools_become_three(docker: McpApp) -> None:
+    """With `tools="search"` the list has three tools; the instructions explain them."""
+    listed = asking(docker, "tools/list")["result"]["tools"]
+    assert [tool["name"] for tool in listed] == ["search", "describe", "call"]
+    assert len(json.dumps(listed)) < 1500
+    introduction = hello(docker, "2025-11-25")
+    assert "105 tools" in introduction["instructions"]
+    assert introduction["instructions"].startswith("Tools for Docker Engine.")
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("list containers", "list-containers"),
+        ("logs of a container", "get-container-logs"),
+        ("remove an image", "remove-image"),
+        ("create network", "create-network"),
+        ("restart", "restart-container"),
+    ],
+)
+def test_search_puts_the_meant_tool_first(
+    docker: McpApp, query: str, first: str
+) -> None:
+    """Each query has one tool that it means."""
+    given = {"name": "search", "arguments": {"query": query, "limit": "3"}}
+    found = asking(docker, "tools/call", given)["result"]["structuredContent"]
+    assert found["tools"][0]["name"] == first
+    assert len(found["tools"]) <= 3
+    assert found["found"] >= len(found["tools"])
+
+
+def test_describe_returns_the_entries_of_tools(docker: McpApp) -> None:
+    """The entries are those of the whole list."""
+    given = {"name": "describe", "arguments": {"names": ["list-containers"]}}
+    found = asking(docker, "tools/call", given)["result"]["structuredContent"]["tools"]
+    all_of_them = asking(_docker(Options()), "tools/list")["result"]["tools"]
+    assert found == [t for t in all_of_them if t["name"] == "list-containers"]
+
+
+def test_call_runs_a_tool_by_its_name() -> None:
+    """`call` takes the name and the arguments; a direct call works as well."""
+    app = _docker(Options(tools="search"), Response(200, JSON, b"[]"))
+    upstream: Any = app.server.served.engine.transport
+    given = {
+        "name": "call",
+        "arguments": {"name": "list-containers", "arguments": {"all": True}},
+    }
+    result = asking(app, "tools/call", given)["result"]
+    assert result["isError"] is False
+    assert upstream.sent == ["GET /containers/json?all=true"]
+    # A client that knows the name may call the tool directly.
+    direct = {"name": "list-containers", "arguments": {"limit": 1}}
+    assert asking(app, "tools/call", direct)["result"]["isError"] is False
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"name": "search"}, "search: 'query' is missing"),
+        ({"name": "describe", "arguments": {}}, "describe: 'names' is missing"),
+        (
+            {"name": "describe", "arguments": {"names": ["list-container"]}},
+            "did you mean 'list-containers'?",
+        ),
+        ({"name": "call", "arguments": {}}, "call: 'name' is missing"),
+        (
+            {"name": "call", "arguments": {"name": "qqqq"}},
+            "no tool is called 'qqqq'. Find tools with search.",
+        ),
+        (
+            {"name": "call", "arguments": {"name": "inspect-container"}},
+            "inspect-container: 'id' is missing",
+        ),
+    ],
+)
+def test_wrong_arguments_of_the_search_tools_say_what_to_change(
+    docker: McpApp, given: Any, said: str
+) -> None:
+    """Each mistake has its own text; nothing is sent."""
+    result = asking(docker, "tools/call", given)["result"]
+    assert result["isError"] is True
+    assert said in result["content"][0]["text"]
+
+
+def test_the_documented_token_costs_are_true() -> None:
+    """The token costs in `docs/serve.md` are those of the shipped file."""
+    text = (CAPABILITIES.parent / "docs" / "serve.md").read_text("utf-8")
+    rows = re.findall(r"^\| [^|]+ \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
+    found = [[int(number.replace(",", "")) for number in row] for row in rows]
+    assert len(found) == 4
+    searching = _docker(Options(tools="search"))
+    sizes = [
+        len(_compact(asking(_docker(Options()), "tools/list")["result"])),
+        len(_compact(asking(searching, "tools/list")["result"])),
+    ]
+    for name, arguments in (
+        ("search", {"query": "logs of a container"}),
+        ("describe", {"names": ["get-container-logs"]}),
+    ):
+        params = {"name": name, "arguments": arguments}
+        result = asking(searching, "tools/call", params)["result"]
+        sizes.append(len(result["content"][0]["text"].encode()))
+    for (size, tokens), measured in zip(found, sizes, strict=True):
+        assert size == pytest.approx(measured, rel=0.03)
+        assert tokens == pytest.approx(measured / 4, rel=0.03)
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

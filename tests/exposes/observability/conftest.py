@@ -1,0 +1,24 @@
+"""Every test here starts without `OTEL_*` of the machine, and may use a collector."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from support.collector import Collector
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """Return a collector that gets what is exported."""
+    with Collector() as running:
+        yield running

@@ -1,0 +1,96 @@
+"""`AccessLog`: one line for each request, and a count of those under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from naftiko.exposes.observability.access_log import AccessLog
+from support.asgi_client import asked
+
+
+def answering(status: int, content_type: str = "text/plain") -> Any:
+    """Return an application that answers every request."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", content_type.encode())]
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": b"x"})
+
+    return app
+
+
+def test_each_request_is_one_line_without_its_query(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Name, method, path, status and time; programs find them as extra fields."""
+    caplog.set_level(logging.INFO, "naftiko.access")
+    log = AccessLog(answering(404), "shop")
+    asyncio.run(asked(log, "GET", "/things?token=s3cr3t"))
+    (record,) = caplog.records
+    assert record.getMessage().startswith("shop GET /things 404 ")
+    extra: Any = record
+    assert (extra.adapter, extra.method, extra.path) == ("shop", "GET", "/things")
+    assert (extra.status, log.open_requests) == (404, 0)
+    assert "s3cr3t" not in caplog.text
+
+
+def test_cancelled_request_is_answered_with_503() -> None:
+    """A server cancels only when it stops, and the caller should know."""
+
+    async def never(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(60)
+
+    async def main() -> Any:
+        log = AccessLog(never, "shop")
+        request = asyncio.ensure_future(asked(log, "POST", "/things"))
+        while not log.open_requests:
+            await asyncio.sleep(0)
+        (answering_,) = asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+        answering_.cancel()
+        answer = await request
+        return answer, log.open_requests
+
+    answer, left = asyncio.run(main())
+    assert (answer.status, answer.type) == (503, "application/problem+json")
+    assert answer.json["type"] == "urn:naftiko:problem:stopping"
+    assert left == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type", "counted"),
+    [
+        ("GET", "text/event-stream", 0),
+        ("POST", "text/event-stream", 1),
+        ("GET", "application/json", 1),
+    ],
+)
+def test_event_stream_of_a_get_is_not_under_way(
+    method: str, content_type: str, counted: int
+) -> None:
+    """It ends only with the server, so a server must not wait for it."""
+    seen: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await answering(200, content_type)(scope, receive, send)
+        seen.append(log.open_requests)
+
+    log = AccessLog(app, "shop")
+    asyncio.run(asked(log, method, "/"))
+    assert (seen, log.open_requests) == ([counted], 0)
+
+
+def test_other_scopes_than_http_pass() -> None:
+    """A lifespan or a websocket is neither logged nor counted."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["type"], log.open_requests))
+
+    log = AccessLog(app, "shop")
+    asyncio.run(log({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    assert seen == [("lifespan", 0)]

@@ -1,0 +1,138 @@
+"""The OpenTelemetry SDK: Prometheus text, labels, and exporting to a collector."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from naftiko.exposes.observability.otel import MOST_LABELS, Counter
+from naftiko.exposes.observability.telemetry import Telemetry
+from naftiko.exposes.observability.traced import Traced
+from naftiko.spec.adapters import ObservabilitySettings
+from support.asgi_client import asked
+from support.collector import Collector
+from support.observing import SHIP, got
+from support.serving import operation, rest_app
+
+
+def test_prometheus_text() -> None:
+    """C10, C13: names, types, buckets, and labels that need escaping."""
+    app, _ = rest_app(operation('/a"b\\c', call="api.list"))
+    telemetry = Telemetry(ObservabilitySettings(), "Front")
+    telemetry.serving("Front", 1)
+    app._served.engine.telemetry = telemetry
+    traced = Traced(app, app.exposes, telemetry)
+    for _ in range(5):
+        assert asyncio.run(asked(traced, "GET", "/a%22b%5Cc")).status == 200
+    text = telemetry.metrics_text()
+    assert text is not None
+    route = r'adapter="rest",namespace="front",operation="/a\"b\\c GET"'
+    for line in (
+        "# HELP naftiko_request_total Requests answered.",
+        "# TYPE naftiko_request_total counter",
+        "# TYPE naftiko_request_duration_seconds histogram",
+        "# TYPE naftiko_capability_active gauge",
+        'naftiko_capability_active{naftiko_capability="Front"} 1.0',
+        f'naftiko_request_total{{{route},status="ok"}} 5.0',
+        f"naftiko_request_duration_seconds_count{{{route}}} 5.0",
+        'naftiko_http_client_total{http_response_status_code="200",method="GET",'
+        'server_address="upstream.test"} 5.0',
+    ):
+        assert line in text.splitlines()
+    assert 'le="+Inf"' in text
+    assert "naftiko_request_duration_seconds_sum" in text
+    # Nothing of the SDK, of Python or of the process beside them.
+    names = {line.split(" ")[2] for line in text.splitlines() if line[:6] == "# TYPE"}
+    assert {name for name in names if not name.startswith("naftiko_")} == {
+        "target_info"
+    }
+    telemetry.close()
+
+
+def test_capability_that_is_no_longer_served_is_not_counted(
+    collector: Collector,
+) -> None:
+    """The gauge goes down again, so that the last export says so."""
+    telemetry = Telemetry(ObservabilitySettings(endpoint=collector.url))
+    telemetry.serving("A", 1)
+    telemetry.serving("A", -1)
+    telemetry.close()
+    assert collector.value("naftiko.capability.active", naftiko__capability="A") == 0
+
+
+def test_labels_are_bounded() -> None:
+    """A host out of a caller's argument makes no more labels than this."""
+    seen = []
+    meter = SimpleNamespace(
+        create_observable_counter=lambda name, calls, unit, what: seen.extend(calls)
+    )
+    counter = Counter(meter, "x", "X.")
+    for number in range(2 * MOST_LABELS):
+        counter.add((("host", str(number)),))
+    counter.add((("host", "0"),))
+    found = {tuple(o.attributes.items()): o.value for o in seen[0](None)}
+    assert len(found) == MOST_LABELS + 1
+    assert found[(("host", "0"),)] == 2
+    assert found[(("otel.metric.overflow", "true"),)] == MOST_LABELS
+
+
+def test_environment_names_the_service(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spec 5.3: `OTEL_*` stands before what the document says."""
+    app, _ = rest_app(SHIP)
+    for name, value in (
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attributes"),
+        ("OTEL_SERVICE_NAME", "by-name"),
+    ):
+        monkeypatch.setenv(name, value)
+        assert got(collector, app, ("GET", "/ships/7")) == [200]
+    assert collector.services == {"by-attributes", "by-name"}
+
+
+def test_environment_chooses_collector_and_sampler(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spec 5.3: endpoint and sampler of the environment hold."""
+    app, _ = rest_app(SHIP)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
+    nowhere = "http://127.0.0.1:9"
+    got(collector, app, ("GET", "/ships/7"), endpoint=nowhere, sampling=0.0)
+    assert collector.one("rest.request")
+    assert sorted(collector.paths) == ["/v1/metrics", "/v1/traces"]
+
+
+@pytest.mark.parametrize("kind", ["silent", "error"])
+def test_silent_collector_is_logged_seldom_and_delays_nothing(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Requests are served as fast as ever; closing gives up in time, and says so."""
+    with Collector(500 if kind == "error" else 200, silent=kind == "silent") as running:
+        app, _ = rest_app(SHIP)
+        telemetry = Telemetry(ObservabilitySettings(endpoint=running.url))
+        app._served.engine.telemetry = telemetry
+        traced = Traced(app, app.exposes, telemetry)
+
+        async def many() -> float:
+            started = time.perf_counter()
+            # More than one batch, and more than the queue holds.
+            for _ in range(1100):
+                assert (await asked(traced, "GET", "/ships/7")).status == 200
+            return time.perf_counter() - started
+
+        assert asyncio.run(many()) < 30
+        started = time.perf_counter()
+        telemetry.close(1.0)
+        assert time.perf_counter() - started < 2.5
+    lost = "the latest spans and metrics are lost"
+    if kind == "error":
+        assert "No collector takes telemetry at http://127.0.0.1" in caplog.text
+    else:
+        assert lost in caplog.text
+    # One line, however many batches were lost.
+    assert caplog.text.count("No collector takes telemetry at") <= 2
+    assert "Traceback" not in caplog.text

@@ -1,0 +1,76 @@
+"""`TraceBuffer`: the latest traces, for the control port."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from naftiko.exposes.observability.traces import MOST_SPANS, TraceBuffer
+
+
+def buffer(capacity: int) -> TraceBuffer:
+    """Return a buffer whose spans describe themselves."""
+    return TraceBuffer(capacity, dict)
+
+
+def span(name: str, start: float = 0.0, status: str = "OK") -> dict[str, Any]:
+    """Return a span as the buffer describes it."""
+    about = {"spanId": name, "parentSpanId": None, "kind": "SERVER", "durationMs": 1.5}
+    return {**about, "name": name, "status": status, "operation": None, "start": start}
+
+
+def test_newest_traces_are_kept() -> None:
+    """C09: newest first, the oldest is forgotten, and one is found by its id."""
+    for capacity in (0, -1):
+        with pytest.raises(ValueError, match="at least one"):
+            buffer(capacity)
+    kept = buffer(2)
+    for number in (1, 2, 3):
+        kept.add(number, span(f"child{number}", 0.5), is_root=False)
+        kept.add(number, span(f"rest.request{number}", 0.25), is_root=True)
+    assert len(kept) == 2
+    assert [t["operation"] for t in kept.latest()] == ["rest.request3", "rest.request2"]
+    found = kept.find(f"{3:032X}")
+    assert found is not None
+    assert found["timestamp"] == "1970-01-01T00:00:00.250Z"
+    assert [s["name"] for s in found["spans"]] == ["rest.request3", "child3"]
+    assert "parentSpanId" not in found["spans"][0]
+    for unknown in (f"{1:032x}", "3", "", "zz"):
+        assert kept.find(unknown) is None
+    assert kept.latest(operation="request2") == kept.latest()[1:]
+    assert kept.latest(status="error") == []
+
+
+def test_trace_fails_with_any_of_its_spans() -> None:
+    """The HTTP response of a tool that failed has status 200."""
+    kept = buffer(5)
+    kept.add(1, span("mcp.tool", status="ERROR"), is_root=False)
+    kept.add(1, span("mcp.request"), is_root=True)
+    kept.add(2, span("mcp.request"), is_root=True)
+    assert [t["status"] for t in kept.latest()] == ["OK", "ERROR"]
+    assert [t["traceId"] for t in kept.latest(status="Error")] == [f"{1:032x}"]
+
+
+def test_endless_trace_keeps_a_limited_number_of_spans() -> None:
+    """A caller that puts every request into one trace does not fill the memory."""
+    kept = buffer(5)
+    for number in range(3 * MOST_SPANS):
+        kept.add(1, span(f"child{number}"), is_root=False)
+        kept.add(1, span(f"root{number}"), is_root=True)
+        kept.add(2 + number % 3, span("other"), is_root=True)
+    (newest, *_) = kept.latest(operation="root")
+    assert newest["spanCount"] == MOST_SPANS
+    assert newest["operation"] == f"root{3 * MOST_SPANS - 1}"
+    assert len(kept) == 4
+
+
+def test_incomplete_traces_are_forgotten() -> None:
+    """Those whose root never ends are dropped, oldest first; a late span is kept."""
+    kept = buffer(5)
+    for number in range(1, 4000):
+        kept.add(number, span("child"), is_root=False)
+    kept.add(1, span("root"), is_root=True)
+    kept.add(3999, span("root"), is_root=True)
+    kept.add(3999, span("late"), is_root=False)
+    assert [t["spanCount"] for t in kept.latest()] == [3, 1]

@@ -1,0 +1,66 @@
+"""`Server` in this process: reloading, and the sockets that it binds."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+
+from naftiko.exposes.options import Options
+from naftiko.exposes.serve.plan import ServePlan, Source
+from naftiko.exposes.serve.server import Server as ServerInProcess
+from support.serving_process import write
+from support.shop import document, rest
+
+
+def test_unexpected_error_while_reloading_is_a_problem(tmp_path: Path) -> None:
+    """What nobody expected is told as a problem, and is in the log with its cause."""
+
+    class Broken(Source):
+        def load(self) -> Any:
+            raise RecursionError("deep")
+
+    file = write(tmp_path / "shop.yaml", document(rest()))
+
+    async def reloaded() -> Any:
+        server = ServerInProcess(ServePlan([Source(str(file))], Options()))
+        server.sites[0].source = Broken(str(file))
+        try:
+            return await server.reload()
+        finally:
+            await server.transport.close()
+
+    done = asyncio.run(reloaded())
+    assert not done.is_done
+    assert done.problems == (f"{file}: an error in the server itself; the log has it",)
+
+
+def test_accepted_connections_have_no_nagle_algorithm(tmp_path: Path) -> None:
+    """A connection that a socket of ours accepts has no Nagle's algorithm."""
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    server = ServerInProcess(ServePlan([Source(str(file))], Options()))
+
+    async def accepted() -> int:
+        [listener] = server.listen()
+        options: list[int] = []
+
+        class Asked(asyncio.Protocol):
+            def connection_made(self, transport: Any) -> None:
+                about = transport.get_extra_info("socket")
+                options.append(about.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+
+        running = asyncio.get_running_loop()
+        listening = await running.create_server(Asked, sock=listener.socket)
+        reader, writer = await asyncio.open_connection(
+            *listener.socket.getsockname(), limit=1
+        )
+        await reader.read()
+        writer.close()
+        listening.close()
+        await server.transport.close()
+        return options[0]
+
+    # The loop of the standard library: uvloop sets the option whatever the socket is.
+    assert asyncio.run(accepted()) != 0

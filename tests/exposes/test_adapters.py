@@ -1,0 +1,79 @@
+"""The `Adapter` protocol: each type of adapter conforms, and is made by its type."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+import naftiko
+from naftiko.exposes.adapters import ALONE, TYPES, Adapter, adapter_of, installed
+from naftiko.exposes.engine import Engine
+from naftiko.exposes.options import Options
+from naftiko.exposes.state import Host
+from support.guarding import Nobody
+from support.shop import CONTROL, document, mcp, rest
+
+SKILL = {
+    "type": "skill",
+    "namespace": "help",
+    "port": 0,
+    "skills": [{"name": "s", "description": "Helps."}],
+}
+DECLARED = {"rest": rest(), "mcp": mcp(), "skill": SKILL, "control": CONTROL}
+
+
+def made(kind: str) -> tuple[Adapter, Engine, Any]:
+    """Return an adapter of a type, its engine and its record."""
+    capability = naftiko.load(document(DECLARED[kind]))
+    engine = Engine(capability, Nobody())
+    exposes = capability.exposes[0]
+    return adapter_of(engine, exposes, Options(), Host()), engine, exposes
+
+
+def test_every_type_is_known() -> None:
+    """Only the control port needs a process of ours around it."""
+    assert set(DECLARED) == TYPES
+    assert TYPES - {"control"} == ALONE
+
+
+@pytest.mark.parametrize("kind", sorted(DECLARED))
+def test_adapter_has_the_methods_of_the_protocol(kind: str) -> None:
+    """mypy compares their types; here are the names of methods and parameters."""
+    adapter, _, exposes = made(kind)
+    assert adapter.exposes is exposes
+    for name in ("prepare", "replace", "lifespan", "drain", "is_open", "__call__"):
+        ours = inspect.signature(getattr(type(adapter), name))
+        expected = inspect.signature(getattr(Adapter, name))
+        assert list(ours.parameters) == list(expected.parameters), name
+
+
+@pytest.mark.parametrize("kind", sorted(DECLARED))
+def test_prepared_version_changes_nothing_until_it_is_served(kind: str) -> None:
+    """`prepare` makes another version, `replace` serves it."""
+    adapter, engine, exposes = made(kind)
+    other = exposes._replace(description="Another one.")
+    version = adapter.prepare(engine, other)
+    assert adapter.exposes is exposes
+    adapter.replace(version)
+    assert adapter.exposes is other
+
+
+@pytest.mark.parametrize("kind", sorted(DECLARED))
+def test_draining_twice_is_harmless(kind: str) -> None:
+    """A server drains every adapter, whether it has streams or not."""
+    adapter, _, _ = made(kind)
+    adapter.drain()
+    adapter.drain()
+
+
+def test_missing_library_names_the_extra() -> None:
+    """The error says which library is missing, and what to install."""
+    exposes = naftiko.load(document(rest())).exposes[0]
+    with (
+        pytest.raises(naftiko.ServeError, match="needs 'nope'") as caught,
+        installed(exposes),
+    ):
+        raise ImportError("no", name="nope")
+    assert caught.value.hint == "pip install 'naftiko[serve]'"

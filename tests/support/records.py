@@ -1,0 +1,25 @@
+"""Read one part of a document into its record, without the document around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from naftiko.document.findings import Findings
+from naftiko.document.source import read
+from naftiko.spec.access import read_server_authentication
+from naftiko.spec.adapters import ServerAuthentication
+
+
+def part(reader: Callable[..., Any], data: Any, key: str = "part") -> tuple[Any, Any]:
+    """Return the record that a reader makes of data, and the codes that it notes."""
+    found = Findings(read({key: data}))
+    record = reader(data, (key,), found)
+    return record, [finding.rule.code for finding in found.noted]
+
+
+def server_authentication(data: Any) -> ServerAuthentication | None:
+    """Return the `authentication` of the REST adapter `api` as its record."""
+    found = Findings(read({"authentication": data}))
+    adapter = "the rest adapter 'api'"
+    return read_server_authentication(data, adapter, ("authentication",), found)
