@@ -67,12 +67,12 @@ class Capability:
     Made by `naftiko.load()`.
 
     Attributes:
-        info: What the document says about itself.
+        info: Label, description and tags of the document.
         operations: Every consumed operation, by ref.
         exposes: The adapters that the document exposes.
-        problems: What was found when the document was loaded; it works all the same.
+        problems: The problems of the document; none of them stopped it from loading.
         scripting: Runs its script steps.
-        files: What it was read from: its document, and those it imports from.
+        files: The file of its document, and those that it imports from.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Capability:
             UnusableOperation: The document describes it in a way that cannot be sent.
             TransportError: No usable response came back.
             StatusError: The status is outside 200 to 299.
-            OutputError: The body is not what the document says it is.
+            OutputError: The body cannot be decoded as the document declares.
         """
         decoder, request = self._requested(ref, arguments, more)
         transport = self._transport.get()
@@ -157,7 +157,7 @@ class Capability:
         raise_for_status: bool = True,
         **more: Any,
     ) -> Exchange:
-        """Call an operation and return everything about it; see `call`.
+        """Call an operation; return request, response and outputs, see `call`.
 
         Args:
             ref: `namespace.operation`.
@@ -231,7 +231,7 @@ class Capability:
 
         Raises:
             UnknownFunction: Nothing that is exposed has that name.
-            UnresolvedCall: It calls what the document does not declare.
+            UnresolvedCall: It calls an operation that the document does not declare.
             ArgumentError: Missing, unknown or wrong arguments, all at once.
             CallError: An upstream call failed; `step` names the step.
         """
@@ -240,13 +240,13 @@ class Capability:
             plan, _joined(arguments, more) if arguments is not None else more
         )
         if plan.operation is not None and plan.problem is None:
-            # A server may pass on what cannot be decoded; here it would be lost.
+            # A served function may pass on an undecoded body; here it would be lost.
             self._decoders[plan.operation].check()
         return self.run(plan, values).value
 
     @property
     def functions(self) -> Functions:
-        """Everything that is exposed: tools, REST operations, aggregate functions."""
+        """The exposed functions: tools, REST operations, aggregate functions."""
         if self._functions is None:
             self._functions = Functions(
                 self._spec,
@@ -310,7 +310,7 @@ class Capability:
         """Build the request of an upstream call that a run asks for.
 
         Args:
-            call: What the run asks for.
+            call: The call that the run asks for.
             variables: Replace those of the capability for this call.
         """
         ref = call.operation.ref
@@ -333,7 +333,7 @@ class Capability:
     def adapter_request(
         self, namespace: str, variables: Variables | None = None
     ) -> Request:
-        """Build what a consumed adapter adds to every request (spec 3.8).
+        """Build a request of a consumed adapter without an operation (spec 3.8).
 
         That is its base URI, its own parameters and its credentials; method, path,
         query and body are for the caller to add.
@@ -375,14 +375,14 @@ class Capability:
     ) -> Capability:
         """Return this capability with other values, over the same connections.
 
-        Cookies are not shared. What is not given stays as it is here.
+        Cookies are not shared. An option that is not given stays as it is here.
 
         Args:
             variables: Name → value, or a function that returns it.
-            auth: Namespace → what signs requests to it.
+            auth: Namespace → signer of the requests to it.
             base_uri: One URI, or namespace → URI.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
-            headers: Sent with every call; they win over all others.
+            headers: Sent with every call; they replace all others of their names.
         """
         view = object.__new__(Capability)
         view.__dict__.update(self.__dict__)

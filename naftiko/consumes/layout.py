@@ -49,7 +49,7 @@ class Slot(NamedTuple):
         argument: The argument that fills it; empty when `template` does.
         template: A constant or a template, when the document declares a `value`.
         required: Whether a template may not stay unfilled.
-        default: What is sent without an argument; may be empty.
+        default: The value without an argument; may be empty.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Layout(NamedTuple):
     Attributes:
         path: The path template; its references are arguments or variables.
         query_head: The constant query of the path, as a template.
-        query, headers, cookies: What fills each of them.
+        query: The slots of the query, in order; `headers` and `cookies` likewise.
         environment: Names of the arguments that the environment may give.
         credentials: Place, name and template of each credential.
         login: Templates of user name and password, for Basic and Digest.
@@ -77,7 +77,7 @@ class Layout(NamedTuple):
         takes_body: Whether the argument `body` is the whole body, and `Content-Type`
             its media type.
         variables: Names of the variables that it uses.
-        findings: What is wrong with the operation, to be noted by linking.
+        findings: The problems of the operation, to be noted by linking.
     """
 
     path: Template
@@ -322,7 +322,7 @@ class _LayoutCompiler:
             )
 
     def _refer(self, ref: Ref, parameter: InputParameter, in_: str) -> None:
-        """Note what the value of a parameter refers to."""
+        """Note the reference in the `value` of a parameter."""
         if ref.is_variable:
             self.variables[ref.name] = None
         elif ref.name == parameter.name:

@@ -86,16 +86,16 @@ class Prepared:
         Response  ->  decoder.read()  ->  Exchange
 
     Args:
-        operation: What is called.
+        operation: The operation.
         base: The base URI of its adapter.
         decoder: Reads its responses.
         signer: Replaces the authentication that the document declares.
-        headers: Sent with every request; they win over everything else.
+        headers: Sent with every request; they replace all other headers of their names.
         defaults: Headers that the document and arguments may replace; by default
             `User-Agent`, `Accept-Encoding` and `Accept`.
 
     Attributes:
-        operation: What is called.
+        operation: The operation.
         decoder: Reads its responses.
     """
 
@@ -227,12 +227,12 @@ def prepare(
     """Make an operation ready for calls.
 
     Args:
-        operation: What is called.
+        operation: The operation.
         decoder: Reads its responses.
         scope: The variables of the document.
         base_uri: Replaces the base URI of the document: one URI, or namespace → URI.
         signer: Replaces the authentication that the document declares.
-        headers: Sent with every request; they win over everything else.
+        headers: Sent with every request; they replace all other headers of their names.
         defaults: See `Prepared`.
         dry: Whether requests are only shown: nothing has to sign them.
 
@@ -326,7 +326,7 @@ def _address(call: CallValues, layout: Layout, base: BaseUri) -> tuple[str, str]
 def _address_secrets(
     in_address: Mapping[str, str], credentials: Mapping[str, str]
 ) -> Iterator[Secret]:
-    """Yield what of the address is masked: variables that are not credentials."""
+    """Yield the secrets of the address that are not credentials."""
     for name, value in in_address.items():
         if name not in credentials:
             for part in _parts(value):

@@ -342,18 +342,18 @@ class AioPool:
         if path:
             return AioOrigin(self._session(path), "http", "localhost")
         look_up = partial(
-            self._settings.around, origin, is_first_origin=is_first_origin
+            self._settings.look_up, origin, is_first_origin=is_first_origin
         )
-        around = await asyncio.to_thread(look_up)
-        if around.proxy:
+        settings = await asyncio.to_thread(look_up)
+        if settings.proxy:
             return AioOrigin(None)
         parts = urlsplit(origin)
         tls: ssl.SSLContext | bool = True
         if parts.scheme == "https":
-            tls = await self._context(around.verify, around.cert)
+            tls = await self._context(settings.verify, settings.cert)
         # yarl encodes a host name outside ASCII (IDNA).
         url = URL.build(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
-        login = _basic(*around.login) if around.login else ""
+        login = _basic(*settings.login) if settings.login else ""
         session = self._session("")
         return AioOrigin(session, parts.scheme, url.raw_authority, tls, login)
 

@@ -90,9 +90,9 @@ class AsyncStreamingTransport(AsyncTransport, Protocol):
         """Send a request and give the response before its body is read.
 
         Args:
-            request: What to send.
+            request: The request to send.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
-            decode: Undo a `Content-Encoding`; otherwise the body is what was sent.
+            decode: Undo a `Content-Encoding`; otherwise the body stays encoded.
 
         Raises:
             TransportError: No usable response came back.
@@ -149,7 +149,7 @@ class LazyTransport:
 
 
 class StubTransport:
-    """A transport for tests: it answers from a function, and keeps what was sent.
+    """A transport for tests: it answers from a function, and keeps the requests.
 
     Args:
         answer: A `Response`, or a function from `Request` to `Response`.

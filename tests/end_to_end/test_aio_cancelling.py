@@ -37,7 +37,7 @@ def test_a_cancelled_call_closes_its_connection(
 
 
 def test_a_cancelled_upload_ends(server: Recorder) -> None:
-    """What gives the body is closed as well as the connection."""
+    """The iterator of the body is closed as well as the connection."""
     ended = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -61,7 +61,7 @@ def test_a_cancelled_upload_ends(server: Recorder) -> None:
     sending(act)
 
 
-def test_a_hundred_cancelled_calls_leave_nothing(server: Recorder) -> None:
+def test_a_hundred_cancelled_calls_leave_no_connection(server: Recorder) -> None:
     """No descriptor and no place in the pool is lost."""
     server.answer, gate = held(HEAD)
 
@@ -107,7 +107,7 @@ def test_a_closed_transport_refuses(server: Recorder) -> None:
 def test_a_connection_waits_for_its_next_request_longer_than_the_timeout(
     server: Recorder, size: int
 ) -> None:
-    """Nothing of a response, however large, is still waited for once it is complete."""
+    """The read timeout does not run once a response is complete, however large."""
     server.answer = response(b"x" * size)
 
     async def act(transport: AioTransport) -> None:

@@ -87,7 +87,7 @@ def test_an_upstream_that_does_not_read(server: Recorder) -> None:
 
 
 @pytest.mark.parametrize("host", ["a b", "\N{SNOWMAN}" * 80, "x" * 70 + ".invalid"])
-def test_a_host_that_cannot_be(host: str) -> None:
+def test_an_impossible_host_is_refused(host: str) -> None:
     """It is an error of ours, whoever finds it out."""
     for _ in range(2):
         with pytest.raises(naftiko.TransportError):
@@ -145,7 +145,7 @@ def test_certificates_can_go_unchecked_or_be_in_a_folder(tmp_path: Path) -> None
         sending(act, verify=False)
 
 
-def test_a_refused_certificate_leaves_nothing_open(tmp_path: Path) -> None:
+def test_a_refused_certificate_leaves_no_open_socket(tmp_path: Path) -> None:
     """TLS that fails closes its connection; a client that shows none is told so."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

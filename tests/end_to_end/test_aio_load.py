@@ -74,7 +74,7 @@ def test_two_thousand_calls_at_once() -> None:
 
 
 def test_waiting_for_a_connection_has_an_end() -> None:
-    """Who finds the pool taken for too long gets an error that says so."""
+    """A call that waits too long for a connection gets an error that says so."""
 
     async def act(transport: AioTransport) -> list[Any]:
         async with crowd(delay=1) as url:

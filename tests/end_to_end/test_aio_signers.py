@@ -95,7 +95,7 @@ def test_cookies_of_a_challenge_go_with_its_answer(server: Recorder) -> None:
 
 
 def test_a_stream_in_a_thread(server: Recorder) -> None:
-    """What comes through `requests` is streamed as well, and closed when it is left."""
+    """A response that `requests` receives is streamed, and closed when it is left."""
     packed = gzip.compress(b"hello")
     server.answer = response(packed, Content_Encoding="gzip").replace(
         b"\r\n\r\n", b"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n", 1

@@ -17,7 +17,7 @@ from support.aio import HEAD, held, sending
 from support.recorder import Received, Recorder, response
 
 
-def test_a_stream_gives_what_is_there(server: Recorder) -> None:
+def test_a_stream_gives_chunks_as_they_arrive(server: Recorder) -> None:
     """A chunk is there while the next is held back; leaving closes the connection."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\nx: 2\r\n\r\n"
     server.answer, gate = held(head + b"5\r\nfirst\r\n")
@@ -56,7 +56,7 @@ def test_a_stream_that_is_read_frees_its_connection(server: Recorder) -> None:
 
 
 def test_a_stream_that_ends_too_early(server: Recorder) -> None:
-    """What came is given, then comes an error of ours."""
+    """The chunks before the break are given, then a `TransportError` is raised."""
     gate = threading.Event()
 
     def short(_: Received) -> None:

@@ -50,7 +50,7 @@ def test_an_upload_of_another_length(
 
 @pytest.mark.parametrize("error", [KeyError("mine"), naftiko.TransportError("gone")])
 def test_an_upload_that_fails(server: Recorder, error: Exception) -> None:
-    """What is raised while the body is read comes back as it is."""
+    """An error that is raised while the body is read comes back unchanged."""
     with pytest.raises(type(error)) as caught:
         send(server.url, "POST", body=chunks(b"one", error))
     assert caught.value is error
@@ -81,7 +81,7 @@ def test_a_file_that_changes_while_it_is_sent(server: Recorder, tmp_path: Path) 
             return b"123"[begin:]
 
         def close(self) -> None:
-            """Nobody calls it."""
+            """Never called."""
 
     with pytest.raises(naftiko.TransportError, match="ends after 3 of 10 bytes"):
         send(server.url, "PUT", body=Shrinking())
@@ -106,7 +106,7 @@ def test_large_bodies_do_not_hold_up_others(server: Recorder) -> None:
 
 
 def test_a_synchronous_iterator_is_read_in_a_thread(server: Recorder) -> None:
-    """Whatever gives bytes can be a body."""
+    """An iterator of bytes can be a body."""
     send(server.url, "POST", body=iter([b"one", b"", b"two"]))
     assert server.last.body == b"onetwo"
     with pytest.raises(naftiko.ArgumentError, match="gives a str"):

@@ -21,7 +21,7 @@ from support.recorder import Received, Recorder, response
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_a_response_that_is_too_large(declared: bool) -> None:
+def test_a_response_over_the_limit_is_refused(declared: bool) -> None:
     """Neither a declared nor a counted size passes the limit."""
     body = b'"' + b"x" * 200_000 + b'"'
     raw = response(body)
@@ -57,10 +57,10 @@ def test_a_limit_below_one_chunk(raw: Callable[[bytes], bytes]) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
 @pytest.mark.parametrize("as_chunks", [False, True])
-def test_a_compressed_response_that_ends_too_early(
+def test_a_truncated_compressed_response_is_refused(
     encoding: str, as_chunks: bool
 ) -> None:
-    """What could be unpacked of it is not the result, neither whole nor streamed."""
+    """The part that could be decompressed is not the result, neither whole nor streamed."""
     pack = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
     data = pack[encoding](bytes(range(256)) * 100)
     for cut, works in ((len(data), True), (len(data) - 2, False), (0, True)):
@@ -84,8 +84,8 @@ def test_a_compressed_response_that_ends_too_early(
                         list(stream.bytes())
 
 
-def test_an_encoding_that_nobody_asked_for() -> None:
-    """What cannot be unpacked is an error; a name that hides nothing is none."""
+def test_an_unknown_encoding_is_refused() -> None:
+    """An unknown encoding is an error; a name that is no encoding is ignored."""
     with Recorder(response(b"[1]", Content_Encoding="zstd")) as server:
         with capability(base_uri=server.url) as api:
             with pytest.raises(naftiko.TransportError, match="damaged"):
@@ -94,8 +94,8 @@ def test_an_encoding_that_nobody_asked_for() -> None:
             assert api.call("api.op") == [1]
 
 
-def test_early_hints_are_no_response() -> None:
-    """What comes before the response is skipped."""
+def test_early_hints_are_skipped() -> None:
+    """Interim responses before the response are skipped."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     going_on = b"HTTP/1.1 100 Continue\r\n\r\n"
     with Recorder(going_on + hints + hints + response("[1]")) as server:
@@ -185,7 +185,7 @@ def test_timeouts(timeout: Any, signer: Any) -> None:
 
 
 @pytest.mark.parametrize("signer", [None, lambda request: request])
-def test_a_connection_that_nobody_takes(signer: Any) -> None:
+def test_a_connection_that_is_never_accepted_times_out(signer: Any) -> None:
     """The first of two timeouts is for the connection alone."""
     # A backlog that is full: the kernel takes the connection, or lets it wait.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
@@ -205,7 +205,7 @@ def test_a_connection_that_nobody_takes(signer: Any) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_nobody_listens() -> None:
+def test_a_refused_connection_is_named() -> None:
     """A refused connection says so, and what to do."""
     with Recorder() as server:
         url = server.url

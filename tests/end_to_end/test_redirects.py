@@ -113,7 +113,7 @@ def test_forms_of_location(location: str, target: str) -> None:
     "location",
     ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://[bad/", "http://h:99999/"],
 )
-def test_redirect_to_what_is_no_http_address(location: str) -> None:
+def test_a_redirect_to_another_scheme_is_refused(location: str) -> None:
     """Another scheme and a malformed address are errors, not tracebacks."""
     with Recorder(redirect(location)) as server, capability(base_uri=server.url) as api:
         with pytest.raises(naftiko.TransportError, match="redirected to"):
@@ -170,7 +170,7 @@ def test_credentials_stay_with_their_origin(auth: dict[str, Any]) -> None:
 
 
 def test_a_signer_does_not_sign_for_another_origin() -> None:
-    """What `auth=` gives stays at home as well."""
+    """A signer given as `auth=` does not sign for another origin."""
     with Recorder() as foreign, Recorder() as home:
         home.answer = redirect(f"{foreign.url}/z")
         signer = requests.auth.HTTPBasicAuth("ann", SECRET)
@@ -236,8 +236,8 @@ def test_a_key_in_the_query_is_not_carried_over_by_the_server() -> None:
         assert foreign.received == []
 
 
-def test_a_variable_of_the_path_may_go_elsewhere() -> None:
-    """What stands in host or path identifies no caller: such a redirect is followed."""
+def test_a_variable_of_the_path_may_go_to_another_origin() -> None:
+    """A variable in host or path is no credential: the redirect is followed."""
     with Recorder() as foreign, Recorder() as home:
         home.answer = lambda request: redirect(foreign.url + request.target)
         operation = {"resourcePath": "/{{TENANT}}/x"}

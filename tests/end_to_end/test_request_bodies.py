@@ -52,7 +52,7 @@ def test_a_body_that_can_be_read_once_is_not_sent_twice() -> None:
 
 
 def test_an_iterator_of_text_is_refused() -> None:
-    """What gives text has no bytes that anybody agreed on."""
+    """Text has no agreed encoding, so an iterator of text is refused."""
     with Recorder() as server:
         with capability({"method": "POST"}, base_uri=server.url) as api:
             with pytest.raises(naftiko.ArgumentError, match="gives a str"):

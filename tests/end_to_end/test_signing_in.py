@@ -34,7 +34,7 @@ class _Reader(requests.auth.AuthBase):
 
 
 def test_a_signer_may_read_the_response() -> None:
-    """What a signer has read is still the result."""
+    """A body that a signer has read is still the result."""
     with Recorder(response("[1, 2]")) as server:
         signer = _Reader()
         with capability(base_uri=server.url, auth={"api": signer}) as api:
@@ -63,7 +63,7 @@ def watching(request: Any) -> Any:
     return request
 
 
-def test_what_a_signer_changes_is_sent() -> None:
+def test_changes_of_a_signer_are_sent() -> None:
     """Address, headers and a longer body are sent as the signer made them."""
     with Recorder() as server:
         with capability(
@@ -91,7 +91,7 @@ def test_a_signer_that_fails_is_named(signer: Any) -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "東"])
 def test_a_signer_cannot_break_a_header(value: str) -> None:
-    """What no header can hold is an error before anything is sent."""
+    """A value that no header can hold is an error before anything is sent."""
 
     def signer(request: Any) -> Any:
         request.headers["X-Sig"] = value
@@ -340,7 +340,7 @@ def test_netrc_fills_in_for_no_credentials(
 def test_netrc_never_replaces_declared_credentials(
     auth: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What the document declares is what is sent."""
+    """The declared credentials are sent."""
     netrc(monkeypatch, tmp_path)
     with Recorder() as server:
         with capability(

@@ -52,7 +52,7 @@ def test_stream_of_values_in_other_forms(parts: list[bytes], values: list[Any]) 
 @pytest.mark.parametrize(
     "text", ['{"a": 1}\nno json\n', '{"a": 1}\n{"b":', '{"a": 1}\n}{\n']
 )
-def test_stream_of_what_is_no_json(text: str) -> None:
+def test_a_stream_of_invalid_json_is_refused(text: str) -> None:
     """The values before it are given; the error says which request it was."""
     with Recorder(chunked(text.encode())) as server:
         with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
@@ -183,8 +183,8 @@ def test_a_failed_stream_raises_at_once() -> None:
             api.stream("api.op")
 
 
-def test_a_stream_that_breaks_off() -> None:
-    """What came before is given; then comes an error."""
+def test_a_stream_that_breaks_off_is_told() -> None:
+    """The values before the break are given, then an error is raised."""
     raw = chunked(b"1\n").removesuffix(b"0\r\n\r\n") + b"\r\nConnection: close"
     with Recorder(raw) as server, capability(base_uri=server.url) as api:
         with api.stream("api.op") as stream:
