@@ -36,3 +36,4 @@ def test_exposed_authentication_is_kept_as_written(authentication: Any) -> None:
     assert asked is not None
     placement = {"placement": asked.placement} if "placement" in authentication else {}
     assert {"type": asked.type, **asked.texts, **placement} == authentication
+    assert asked.problems == ()
