@@ -27,7 +27,7 @@ def test_operation_has_the_name_of_its_resource() -> None:
     ],
 )
 def test_exposed_authentication_is_kept_as_written(authentication: Any) -> None:
-    """L19: each value is kept as it is written; the guard of the adapter reads it."""
+    """L19: the record has the texts as they are written; the guard renders them."""
     data = serving.document(
         serving.operation(call="api.list"), adapter={"authentication": authentication}
     )
