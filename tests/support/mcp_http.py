@@ -94,6 +94,6 @@ async def session(app: McpApp, path: str = "/mcp") -> dict[str, str]:
     }
     said = message("notifications/initialized", number=None)
     got = await asked(app, "POST", path, headers, said)
-    # P05: a notification is taken without a word.
+    # P05: a notification gets 202 and no body.
     assert (got.status, got.body) == (202, b"")
     return headers
