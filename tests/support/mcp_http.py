@@ -12,15 +12,11 @@ from support.asgi_client import Got, asked
 from support.mcping import MODERN
 
 HOST = {"host": "127.0.0.1:3010"}
-
-
 POST = {
     "content-type": "application/json",
     "accept": "application/json, text/event-stream",
     **HOST,
 }
-
-
 _META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
