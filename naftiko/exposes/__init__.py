@@ -1,4 +1,4 @@
-"""`exposes`: the adapters that serve a capability, one module for each kind.
+"""`exposes`: the adapters that serve a capability, one folder for each type.
 
-Everything here needs the extra `serve`; loading and calling import nothing of it.
+Serving needs the extra `serve`. Loading and calling import nothing of this folder.
 """

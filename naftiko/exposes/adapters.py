@@ -1,4 +1,4 @@
-"""`Adapter`: what every served adapter offers, and the application of each type.
+"""`Adapter`: the protocol of every served adapter, and the application of each type.
 
     {type: rest, …}  →  adapter_of  →  RestApp  →  guarded  →  Guard(RestApp)
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Adapter(Protocol):
     """An ASGI application that serves one adapter, and survives reloading.
 
-    A version is what one version of the document serves, compiled. It is opaque: only
-    the adapter that prepared a version can serve it.
+    A version is the compiled content of one version of the document. It is opaque:
+    only the adapter that prepared a version can serve it.
     """
 
     @property
@@ -96,7 +96,7 @@ ALONE = TYPES - {"control"}
 
 @contextmanager
 def installed(exposes: Exposes) -> Iterator[None]:
-    """Turn an `ImportError` inside into an error that says what to install.
+    """Turn an `ImportError` inside into an error that names the extra to install.
 
     Raises:
         ServeError: A library is missing that serving the adapter needs.
@@ -119,7 +119,7 @@ def adapter_of(
         engine: Runs the functions of the adapter.
         exposes: The adapter in the document; its type is one of `TYPES`.
         options: How the operator wants it to be served.
-        host: What this process serves; only a control adapter reads it.
+        host: The adapters and logs of this process; only a control adapter reads it.
 
     Raises:
         ServeError: The adapter cannot be served, or a library is missing.

@@ -43,7 +43,7 @@ def asgi(
     and its proxies. Only an MCP adapter checks both, as the MCP specification requires.
 
     Args:
-        capability: What `load` returned.
+        capability: A loaded capability.
         namespace: The namespace of the adapter; not needed when there is only one.
         transport: Sends upstream calls; by default an `AioTransport`.
         **options: The attributes of `Options`: `cors`, `max_body_bytes`, `timeout` …

@@ -115,7 +115,7 @@ class Engine:
     async def _replies(
         self, stage: tuple[Call | Work, ...], variables: Variables, caller: Caller
     ) -> list[Any]:
-        """Return what each call, or other work, of one stage gives."""
+        """Return the reply of each call, and the result of other work, of one stage."""
         if len(stage) == 1:
             return [await self._reply(stage[0], variables, caller)]
         tasks = [

@@ -23,7 +23,7 @@ class Reloaded(NamedTuple):
 
     Attributes:
         is_done: The new versions of all documents are served now.
-        problems: The reasons why not, and what needs a restart.
+        problems: The reasons why not, and the changes that need a restart.
     """
 
     is_done: bool
@@ -61,7 +61,7 @@ class AdapterState:
 
 
 class Host:
-    """What one process serves.
+    """The adapters, the logs and the telemetry of one process.
 
     Attributes:
         adapters: The adapters of all documents, in document order.

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import requests
 
-from naftiko.exposes.access.origins import is_loopback
 from support.recorder import Recorder, response
 from support.serving_process import Server, write
 
@@ -106,21 +105,3 @@ def test_reloading_does_not_open_what_is_public(
             expected = 401 if status == 422 else 200
             assert requests.post(f"{shop}/things", timeout=5).status_code == expected
             assert server.stop() == 0
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.8.9.1", True),
-        ("::1", True),
-        ("127.0.0.1.evil.test", False),
-        ("127.evil.test", False),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("", False),
-    ],
-)
-def test_loopback_names_are_known(host: str, expected: bool) -> None:
-    """A name that begins like an address of the loopback is none."""
-    assert is_loopback(host) is expected

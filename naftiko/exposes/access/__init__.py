@@ -1,1 +1,1 @@
-"""Who may call a served adapter."""
+"""Access to a served adapter: authentication, CORS, CSRF and DNS rebinding."""

@@ -99,7 +99,7 @@ def _inbound(scope: ASGIScope, receive: Receive, send: Send) -> Inbound:
     return inbound
 
 
-# --- what the document declares ------------------------------------------------------
+# --- the scheme of the document ------------------------------------------------------
 
 
 def _checker(

@@ -47,7 +47,7 @@ UNKNOWN_HOST = HttpProblem(
 )
 
 
-class Names:
+class HostNames:
     """The host names of a server.
 
     They are the names of the loopback, the address in the document, and those in
@@ -84,7 +84,7 @@ class Origins:
         self._app = app
         self._exposes = exposes
         self._trusted = frozenset(options.cors)
-        self._names = Names(options)
+        self._names = HostNames(options)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""

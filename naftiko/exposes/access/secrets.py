@@ -75,10 +75,10 @@ class Secrets:
             raise self.error(f"`{key}` {flaw.message}", flaw.hint)
         return value
 
-    def error(self, what: str, hint: str = "") -> ServeError:
+    def error(self, mistake: str, hint: str = "") -> ServeError:
         """Return the error for a part of the `authentication` that is wrong."""
         return ServeError(
-            f"{self.where} cannot be served: its authentication: {what}",
+            f"{self.where} cannot be served: its authentication: {mistake}",
             hint=hint or "write `{{NAME}}` for a bound variable",
         )
 

@@ -1,1 +1,1 @@
-"""What every served adapter shares over HTTP."""
+"""HTTP for every served adapter: requests, callers, answers and problems."""

@@ -195,11 +195,11 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
 
     Args:
         outcome: The outcome.
-        media_type: What `chosen` returned; JSON where it returned nothing.
+        media_type: The result of `chosen`; JSON if that is empty.
 
     Raises:
         OutputError: The upstream body is not in the format that the document declares.
-        ValueError: The value holds what JSON cannot.
+        ValueError: The value holds a number that JSON has no form for, such as NaN.
     """
     if outcome.is_shaped:
         reply = outcome.reply

@@ -34,7 +34,7 @@ _TRACESTATE_LENGTH = 512
 
 
 class Caller(NamedTuple):
-    """What one caller brings along for one run of a function.
+    """The variables, the trace and the progress of one caller, for one run.
 
     Attributes:
         variables: Bind variable → value of this caller, `None` for a variable whose
@@ -49,7 +49,7 @@ class Caller(NamedTuple):
     progress: Progress | None = None
 
 
-#: A caller that brings nothing along.
+#: A caller without variables, trace and progress.
 ANONYMOUS = Caller()
 
 

@@ -40,14 +40,14 @@ class Gone(Exception):
 
 
 class Inbound:
-    """One request that came in, and what every answer to it has in common.
+    """One request that came in, and the headers that every answer to it has.
 
     Attributes:
         headers: Name in lower case → value.
         is_head: The method is HEAD: only the headers of the answer are sent.
         is_started: An answer has begun.
         request_id: The `X-Request-Id` of the caller, or a new one.
-        more: Headers added to the answer, whatever the answer is.
+        more: Headers added to every answer.
     """
 
     __slots__ = (
@@ -107,7 +107,7 @@ class Inbound:
         return trace_of(parent.decode("latin-1"), state.decode("latin-1"))
 
     def caller(self, variables: CallerVariables) -> Caller:
-        """Return what the caller brings along; `variables` reads its bind variables."""
+        """Return the caller; `variables` reads its bind variables from the headers."""
         return Caller(variables.of(self.scope["headers"]), self.trace)
 
 
@@ -117,7 +117,7 @@ async def read_body(
     """Return the body of a request.
 
     Args:
-        receive: What ASGI gave.
+        receive: The `receive` of the request.
         headers: Name in lower case → value.
         limit: Bytes that are read at most.
 

@@ -74,7 +74,7 @@ async def read_payload(
         body: The bytes.
         content_type: The `Content-Type` header.
         reads_fields: The operation takes single fields of the body.
-        takes_any: The operation takes the whole body, whatever it is.
+        takes_any: The operation takes the whole body, in any media type.
 
     Raises:
         BadRequest: The body is malformed, or its media type has no fields.
@@ -135,14 +135,14 @@ def _json(body: bytes) -> JSON:
         raise ValueError("it is nested too deeply") from None
 
 
-def pairs_of(raw: bytes, what: str) -> dict[str, JSON]:
+def pairs_of(raw: bytes, part: str) -> dict[str, JSON]:
     """Return name → text, or a list of texts, of a query or a form.
 
         b"a=1&b=2&b=3"  →  {"a": "1", "b": ["2", "3"]}
 
     Args:
         raw: The encoded query or form.
-        what: `query` or `form`, for messages.
+        part: `query` or `form`, for messages.
 
     Raises:
         BadRequest: The bytes are not UTF-8, or there are too many fields.
@@ -160,18 +160,18 @@ def pairs_of(raw: bytes, what: str) -> dict[str, JSON]:
             max_num_fields=_MAX_FIELDS,
         )
     except UnicodeDecodeError:
-        raise BadRequest(_unreadable(what, "is not UTF-8")) from None
+        raise BadRequest(_unreadable(part, "is not UTF-8")) from None
     except ValueError:
         why = f"has more than {_MAX_FIELDS} fields"
-        raise BadRequest(_unreadable(what, why)) from None
+        raise BadRequest(_unreadable(part, why)) from None
     return _collected(pairs)
 
 
-def _unreadable(what: str, why: str) -> HttpProblem:
-    place = "query" if what == "query" else "body"
+def _unreadable(part: str, why: str) -> HttpProblem:
+    place = "query" if part == "query" else "body"
     return HttpProblem(
         "malformed-request",
-        f"the {what} {why}",
+        f"the {part} {why}",
         errors=(WrongArgument("", place, why),),
     )
 

@@ -105,8 +105,8 @@ class HttpProblem(NamedTuple):
 
     Attributes:
         kind: A key of `KINDS`.
-        detail: What is wrong with this request.
-        hint: What the caller can do about it.
+        detail: The mistake in this request.
+        hint: The way to correct it.
         errors: Every argument that is wrong.
         headers: Further headers of the answer.
         status: The HTTP status; 0 for that of the kind.
@@ -239,7 +239,7 @@ def _step(error: CallError) -> str:
 
 
 def _transport_detail(error: TransportError) -> str:
-    """Return what went wrong without the URL, which only the operator may know.
+    """Return the reason of a failure without the URL, which only the operator may know.
 
     A message may hold the URL, so it is shown only where there was no request.
     """
@@ -291,10 +291,10 @@ def _retry(response: Response | None) -> tuple[tuple[str, str], ...]:
 def status_answer(error: StatusError, request_id: str = "") -> Answer:
     """Return the answer for an upstream status outside 200 to 299.
 
-    An upstream 4xx is passed on with its status. Its body is what the outputs of the
-    function extract from the upstream body, or else the upstream body itself. A failed
-    step has to be named, so it is answered with a problem document. Any other status
-    is a failure of the upstream API.
+    An upstream 4xx is passed on with its status. Its body is the value that the outputs
+    of the function extract from the upstream body, or else the upstream body itself.
+    A failed step has to be named, so it is answered with a problem document. Any other
+    status is a failure of the upstream API.
     """
     status = error.status
     response: Response | None = error.response

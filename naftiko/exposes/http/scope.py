@@ -1,4 +1,4 @@
-"""The types of ASGI, and what is read from and noted in the scope of a request."""
+"""The types of ASGI, and the parts of a scope that adapters read and note."""
 
 from __future__ import annotations
 

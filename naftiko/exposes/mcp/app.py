@@ -17,7 +17,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, Names
+from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, HostNames
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
@@ -66,7 +66,7 @@ class McpApp:
     def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
         self.options = options
         self.server = McpServer(self.prepare(engine, exposes), options)
-        self._names = Names(options)
+        self._names = HostNames(options)
         self._manager: StreamableHTTPSessionManager | None = None
         self._router: Router[McpEndpoint] = Router()
         for path in PATHS:

@@ -1,1 +1,1 @@
-"""What a server tells of its requests: metrics, traces, logs."""
+"""Observability of a server: metrics, traces and log lines of its requests."""

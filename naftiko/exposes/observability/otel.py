@@ -122,11 +122,11 @@ class Sdk:
         logger.addFilter(limit)
 
     def close(self, patience: float) -> bool:
-        """Export what is left; return whether all of it could be exported.
+        """Export the rest; return whether all of it could be exported.
 
         The exporters wait much longer for a collector that does not answer. So they are
-        shut down in threads, and given up after `patience` seconds: what they have not
-        sent by then is lost.
+        shut down in threads, and given up after `patience` seconds: spans and metrics
+        that are not sent by then are lost.
         """
         threads = [
             threading.Thread(target=_quietly, args=(close,), daemon=True)

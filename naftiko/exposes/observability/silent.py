@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
 
-    #: What is learned while something goes on: `status`, `error`.
+    #: Notes of the code inside a context: its `status`, its `error`.
     Noted = dict[str, Any]
 
 
@@ -38,7 +38,7 @@ _FORGETTING: AbstractContextManager[Noted] = _Forgetting()
 
 
 class SilentTelemetry:
-    """Telemetry that records nothing; see `Telemetry` for what each method observes."""
+    """Telemetry that records nothing; `Telemetry` describes each method."""
 
     is_on = False
     traces = None
@@ -56,7 +56,7 @@ class SilentTelemetry:
     def request(
         self, exposes: Exposes, scope: ASGIScope, label: str = ""
     ) -> AbstractContextManager[Noted]:
-        """Return a context that forgets what is noted in it."""
+        """Return a context that drops its notes."""
         return _FORGETTING
 
     def inside(
@@ -66,7 +66,7 @@ class SilentTelemetry:
         return _NOTHING
 
     def tool(self, name: str, namespace: str) -> AbstractContextManager[Noted]:
-        """Return a context that forgets what is noted in it."""
+        """Return a context that drops its notes."""
         return _FORGETTING
 
     def function(self, plan: Plan) -> AbstractContextManager[None]:

@@ -111,14 +111,17 @@ class Telemetry:
         self._sdk = Sdk(settings, label, self.traces)
         self._tracer, meter = self._sdk.tracer, self._sdk.meter
         self._propagator = self._sdk.propagator
-        # Messages of MCP carry W3C Trace Context, whatever headers carry (SEP-414).
+        # Messages of MCP always carry W3C Trace Context (SEP-414).
         self._w3c = TraceContextTextMapPropagator()
         read = {*self._propagator.fields, *_ALSO_READ}
         self._read = {name.lower().encode(): name for name in read}
 
-        def seconds(name: str, what: str) -> Any:
+        def seconds(name: str, description: str) -> Any:
             return meter.create_histogram(
-                name, "s", what, explicit_bucket_boundaries_advisory=list(SECONDS)
+                name,
+                "s",
+                description,
+                explicit_bucket_boundaries_advisory=list(SECONDS),
             )
 
         self._requests = Counter(meter, "naftiko.request.total", "Requests answered.")
@@ -148,7 +151,7 @@ class Telemetry:
         return self._sdk.metrics_text() if self._sdk.metrics_text else None
 
     def close(self, patience: float = PATIENCE) -> None:
-        """Export what is left; give up after `patience` seconds."""
+        """Export the rest; give up after `patience` seconds."""
         if not self._sdk.close(patience):
             _log.warning(
                 "the latest spans and metrics are lost: no collector took them within"

@@ -34,7 +34,7 @@ class Place(NamedTuple):
     """A host and a port at which adapters are to be served.
 
     Attributes:
-        warnings: What the operator should know about it.
+        warnings: Sentences for the operator, to be logged.
     """
 
     host: str
@@ -221,8 +221,8 @@ def listen(
     """Bind a socket for each place, and set the URL of each adapter.
 
     Args:
-        plan: What the operator says.
-        places: What `places_of` returned.
+        plan: The wishes of the operator.
+        places: The result of `places_of`.
         sockets: Sockets bound by another process, in the order of the places; empty
             to bind them here.
 

@@ -28,7 +28,7 @@ class Source(NamedTuple):
     base_uris: Mapping[str, str] = {}
 
     def load(self) -> Capability:
-        """Return the capability; raises what `naftiko.load` raises."""
+        """Return the capability; raises the errors of `naftiko.load`."""
         # As a `Path`: `load` would take some odd file names for the text of a document.
         is_file = self.file != "-"
         document = read(Path(self.file), name=self.file) if is_file else read("-")
@@ -48,7 +48,7 @@ class Source(NamedTuple):
 
 
 class ServePlan(NamedTuple):
-    """What to serve and where, as the operator says.
+    """The documents to serve, how, and where.
 
     Attributes:
         sources: The documents.

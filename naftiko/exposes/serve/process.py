@@ -35,7 +35,7 @@ _GARBAGE = 10_000
 
 
 def collect_often() -> None:
-    """Run the garbage collector often, and not over what was there at the start.
+    """Run the garbage collector often, but never over the objects of the start.
 
     A failed TLS handshake leaves cycles of half a megabyte behind, which would pile
     up. Objects from before the first request live as long as the process, so they are

@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from naftiko.exposes.serve.plan import ServePlan
 
 #: Seconds that requests under way have to finish. The documentation promises an exit
-#: within 10 seconds, so what follows has to fit into 3.
+#: within 10 seconds, so the rest has to fit into 3.
 GRACE = 7.0
 #: Seconds for each of the last steps of a drain.
 _LAST = 1.0
-#: Seconds after which the process should have ended, whatever is still under way.
+#: Seconds after which the process should have ended.
 _END = 8.5
 #: Seconds between two looks at the files of the documents.
 _WATCH = 0.5
@@ -64,7 +64,7 @@ class Server:
     """All documents that one process serves.
 
     Args:
-        plan: What to serve and where.
+        plan: The documents to serve, how, and where.
         host: Where the state of the server is kept, for the control port.
 
     Raises:
@@ -291,7 +291,7 @@ class Server:
         return versions, problems
 
     async def reload_unasked(self) -> None:
-        """Reload without a caller who waits: the result is only logged."""
+        """Reload, and log the result; for signals and changed files."""
         try:
             await self.reload()
         except Exception:  # noqa: BLE001 - this server goes on
@@ -379,7 +379,7 @@ async def serve(
     """Serve until SIGTERM or SIGINT.
 
     Args:
-        plan: What to serve and where.
+        plan: The documents to serve, how, and where.
         host: Where the state of the server is kept.
         sockets: Sockets bound by the parent process; this process is then a worker.
 

@@ -54,7 +54,7 @@ class RunningAdapter:
         front: The outermost application; a server hands requests to it.
         must_authenticate: The adapter can be reached from other machines, and the
             operator has not allowed that without authentication.
-        state: What the control port shows.
+        state: The state that the control port shows.
     """
 
     def __init__(self, site: Site, adapter: Adapter, exposes: Exposes) -> None:
@@ -89,7 +89,7 @@ class Site:
         transport: Sends upstream calls. It is shared with other sites, and stays when
             the document is reloaded.
         options: How the adapters are served.
-        host: What this process serves.
+        host: The adapters and logs of this process.
         only: Names of the adapters to serve; empty for all.
 
     Raises:
@@ -245,7 +245,7 @@ class Site:
         ]
 
     def _relabelled(self, before: Capability) -> list[str]:
-        """Give telemetry the new label; return what needs a restart."""
+        """Give telemetry the new label; return the changes that need a restart."""
         label = self.capability.info.label
         self._telemetry.serving(before.info.label, -1)
         self._telemetry.serving(label, 1)
@@ -263,7 +263,7 @@ class Version(NamedTuple):
     Attributes:
         engine: Runs the functions of this version.
         exposes: Type and namespace → the adapter in the document.
-        adapters: Type and namespace → what the application prepared.
+        adapters: Type and namespace → the version that the application prepared.
         guards: Type and namespace → the application behind its authentication.
     """
 
@@ -277,7 +277,7 @@ def _key(exposes: Exposes) -> tuple[str, str]:
     return exposes.type, exposes.namespace
 
 
-# --- checks of what the operator asks for -------------------------------------------
+# --- names that the operator gives --------------------------------------------------
 
 
 def check_base_uris(sources: Iterable[Source], served: Iterable[Capability]) -> None:

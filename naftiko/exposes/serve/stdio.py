@@ -30,7 +30,7 @@ async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
     """Serve until standard input ends.
 
     Args:
-        plan: What to serve.
+        plan: The document to serve, and how.
         logs: Handles the log lines; with telemetry on, they get the ids of the trace.
 
     Raises:

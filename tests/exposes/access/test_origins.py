@@ -1,4 +1,4 @@
-"""What pages of other origins may send, and under which names a server answers."""
+"""CSRF and DNS rebinding: which origins may send, and which host names are answered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.exposes.access.origins import Origins
+from naftiko.exposes.access.origins import Origins, is_loopback
 from naftiko.exposes.options import Options
 from naftiko.spec.model import Exposes
 
@@ -165,3 +165,21 @@ def test_names_that_the_operator_adds() -> None:
         assert status("GET", {"Host": "0.0.0.0:8081"}, address=address) == 421
     assert status("GET", {"Host": "other.test"}, known, address="desk.test") == 421
     assert status("GET", {"Host": "x.test"}, Options(allowed_hosts=("*",))) == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("127.0.0.1.evil.test", False),
+        ("127.evil.test", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+    ],
+)
+def test_loopback_names_are_known(host: str, expected: bool) -> None:
+    """A name that begins like an address of the loopback is none."""
+    assert is_loopback(host) is expected

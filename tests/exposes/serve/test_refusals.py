@@ -53,10 +53,15 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
         ([rest(port=1), rest(port=1)], (), 4, "hint: give --single-port PORT"),
         ([rest()], ("--adapter", "shap"), 4, "no adapter is called 'shap'"),
         ([rest()], ("--port", "x=1"), 4, "no adapter is called 'x'"),
-        ([rest()], ("--port", "99999"), 2, "'99999' is no port"),
-        ([rest()], ("--port", "shop=" + "9" * 5000), 2, "is no port, 0 to 65535"),
-        ([rest()], ("--port", "shop=٣"), 2, "'٣' is no port, 0 to 65535"),
-        ([rest()], ("--port", "=1"), 2, "no adapter is named before the '='"),
+        ([rest()], ("--port", "99999"), 2, "a port from 0 to 65535, got '99999'"),
+        (
+            [rest()],
+            ("--port", "shop=" + "9" * 5000),
+            2,
+            "expected a port from 0 to 65535, got",
+        ),
+        ([rest()], ("--port", "shop=٣"), 2, "a port from 0 to 65535, got '٣'"),
+        ([rest()], ("--port", "=1"), 2, "expected an adapter before '=', got"),
         ([rest()], ("--port", "shop"), 2, "hint: write PORT, or NAME=PORT"),
         ([rest()], ("--port", "1", "--port", "2"), 2, "--port is given twice"),
         ([rest()], ("--port", "a=1", "--port", "a=2"), 2, "given twice for 'a'"),
@@ -92,7 +97,12 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
         ([rest()], ("--allowed-host", "http://shop.test"), 2, "stands in `Host`"),
         ([rest()], ("--allowed-host", ""), 2, "stands in `Host`"),
         ([rest()], ("--variable", "X"), 2, "NAME=header:X-Name"),
-        ([rest()], ("--variable", "X=abc"), 2, "'X' is not followed by a header"),
+        (
+            [rest()],
+            ("--variable", "X=abc"),
+            2,
+            "expected NAME=header:X-Name, got 'X=…'",
+        ),
         (
             [rest()],
             ("--variable", "X=header:A", "--variable", "X=header:B"),
@@ -104,7 +114,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
         ([rest()], ("--base-uri", "nonsense"), 2, "--base-uri: 'nonsense' is not a"),
         ([rest()], ("--base-uri", ""), 2, "--base-uri: '' is not a base URI"),
         ([rest()], ("--base-uri", "api="), 2, "--base-uri: '' is not a base URI"),
-        ([rest()], ("--cors", "https://é.test"), 2, "is no origin"),
+        ([rest()], ("--cors", "https://é.test"), 2, "expected an origin, got"),
         ([rest()], ("--tools", "some"), 2, "all, search"),
         (
             [rest(authentication={"type": "bearer", "token": "{{TOKEN}}"})],
@@ -154,7 +164,7 @@ def test_second_reader_of_standard_input_is_refused(
     """What would read it again is refused before it is read at all."""
     code, errors = refused("-", *words)
     assert code == 2
-    assert f"can be read only once, which '-' and {what} exclude" in errors
+    assert f"only once: '-' and {what} are mutually exclusive" in errors
     assert "hint: write the document to a file" in errors
 
 

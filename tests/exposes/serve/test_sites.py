@@ -1,0 +1,101 @@
+"""`Site`: one document that is served, and its versions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import naftiko
+from naftiko.errors import ArgumentError, ServeError
+from naftiko.exposes.observability.silent import SILENT
+from naftiko.exposes.options import Options
+from naftiko.exposes.serve.plan import Source
+from naftiko.exposes.serve.sites import Site, check_base_uris, check_names
+from naftiko.exposes.state import Host
+from support.asgi_client import AsyncStub, asked
+from support.serving_process import write
+from support.shop import CONTROL, document, mcp, rest
+
+
+def site(folder: Path, *exposes: Any, only: tuple[str, ...] = ()) -> Site:
+    """Return the site of a document in a folder."""
+    file = write(folder / "shop.yaml", document(*exposes))
+    return Site(Source(str(file)), AsyncStub(), Options(), Host(), only=only)
+
+
+def test_adapters_over_http_are_served(tmp_path: Path) -> None:
+    """`--adapter` chooses some; an adapter for stdio is left to `--stdio`."""
+    exposes = (rest(), mcp(), mcp("desk", transport="stdio"), CONTROL)
+    served = site(tmp_path, *exposes).served
+    assert [entry.name for entry in served] == ["shop", "shop-mcp", "control"]
+    assert [e.name for e in site(tmp_path, *exposes, only=("shop",)).served] == ["shop"]
+    with pytest.raises(ServeError, match="at least one endpoint"):
+        site(tmp_path)
+
+
+def test_request_passes_every_application_around_the_adapter(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The access log counts it, and a page of another origin is refused."""
+    caplog.set_level(logging.INFO, "naftiko.access")
+    (entry,) = site(tmp_path, rest()).served
+    host = {"Host": "localhost"}
+    assert asyncio.run(asked(entry.front, "GET", "/things", host)).status == 200
+    page = {**host, "Origin": "http://evil.test"}
+    assert asyncio.run(asked(entry.front, "POST", "/things", page)).status == 403
+    assert [record.status for record in caplog.records] == [200, 403]  # type: ignore[attr-defined]
+
+
+def test_prepared_version_replaces_the_old_one(tmp_path: Path) -> None:
+    """Until then the old one is served; what needs a restart is named."""
+    served = site(tmp_path, rest(), mcp())
+    entry = served.served[0]
+
+    def status(path: str) -> int:
+        return asyncio.run(asked(entry.guarded, "GET", path)).status
+
+    new = naftiko.load(document(rest(path="/new", port=1), rest("more")))
+    version = served.prepare(new)
+    assert (status("/things"), status("/new")) == (200, 404)
+    assert served.serve(version) == [
+        "'shop' moves when the server is restarted",
+        "'shop-mcp' is gone; it is served until a restart",
+        "'more' is new; it is served after a restart",
+    ]
+    assert (status("/things"), status("/new")) == (404, 200)
+
+
+def test_version_without_authentication_is_not_served_to_other_machines(
+    tmp_path: Path,
+) -> None:
+    """A reload must not open an adapter that other machines can reach."""
+    served = site(tmp_path, rest())
+    served.served[0].must_authenticate = True
+    with pytest.raises(ServeError, match="would be open to everyone"):
+        served.prepare(naftiko.load(document(rest())))
+
+
+def test_silent_telemetry_leaves_the_adapter_as_it_is(tmp_path: Path) -> None:
+    """No application is put around it, and the engine stays silent."""
+    served = site(tmp_path, rest())
+    served.observe(SILENT)
+    (entry,) = served.served
+    assert entry.front is entry.logged
+    assert served.engine.telemetry is SILENT
+
+
+def test_unknown_names_are_refused(tmp_path: Path) -> None:
+    """Of adapters and of consumed namespaces, each with the known ones."""
+    served = site(tmp_path, rest(), mcp())
+    check_names(["shop", "shop-mcp"], [served], "--adapter")
+    with pytest.raises(ServeError, match="--adapter: no adapter is called 'x'"):
+        check_names(["x"], [served], "--adapter")
+    sources = [Source("a.yaml", {"api": "http://x", "": "http://y"})]
+    check_base_uris(sources, [served.capability])
+    with pytest.raises(ArgumentError, match="no namespace is called 'apy'") as caught:
+        check_base_uris([Source("a.yaml", {"apy": "http://x"})], [served.capability])
+    assert caught.value.hint == "did you mean 'api'?"

@@ -1,0 +1,57 @@
+"""`--stdio` chooses one MCP adapter; `test_serve_stdio` talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naftiko.errors import ServeError
+from naftiko.exposes.options import Options
+from naftiko.exposes.serve.plan import ServePlan, Source
+from support.serving_process import write
+from support.shop import document, mcp, rest
+
+stdio = pytest.importorskip("naftiko.exposes.serve.stdio", reason="needs `serve`")
+
+
+def chosen(folder: Path, *exposes: Any, only: tuple[str, ...] = ()) -> str:
+    """Return the namespace of the adapter that is served."""
+    file = write(folder / "shop.yaml", document(*exposes))
+    plan = ServePlan([Source(str(file))], Options(), only=only)
+    namespace: str = stdio._chosen(plan.sources[0].load(), plan).namespace
+    return namespace
+
+
+def test_adapter_for_stdio_is_chosen_before_others(tmp_path: Path) -> None:
+    """A single MCP adapter needs no `transport: stdio`."""
+    desk = mcp("desk", transport="stdio")
+    assert chosen(tmp_path, rest(), mcp("one")) == "one"
+    assert chosen(tmp_path, mcp("one"), desk) == "desk"
+    assert chosen(tmp_path, mcp("one"), desk, only=("one",)) == "one"
+
+
+@pytest.mark.parametrize(
+    ("exposes", "only", "message"),
+    [
+        ([rest()], (), "has no MCP adapter"),
+        ([mcp("one")], ("two",), "has no MCP adapter called two"),
+        ([mcp("one"), mcp("two", 1)], (), "has 2 MCP adapters"),
+    ],
+)
+def test_unclear_choice_is_refused(
+    tmp_path: Path, exposes: Any, only: tuple[str, ...], message: str
+) -> None:
+    """The hint says what to declare, or what to choose from."""
+    with pytest.raises(ServeError, match=message) as caught:
+        chosen(tmp_path, *exposes, only=only)
+    assert caught.value.hint
+
+
+def test_several_documents_are_refused() -> None:
+    """One client talks to one adapter."""
+    plan = ServePlan([Source("a.yaml"), Source("b.yaml")], Options())
+    with pytest.raises(ServeError, match="--stdio serves one document, not 2"):
+        asyncio.run(stdio.serve_stdio(plan))

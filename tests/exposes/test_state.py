@@ -1,0 +1,57 @@
+"""`Host` and `AdapterState`: what the control port shows of a process."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from naftiko.exposes.observability.silent import SILENT
+from naftiko.exposes.state import STARTED, STOPPED, AdapterState, Host, Reloaded
+
+
+def test_adapter_is_shown_with_type_namespace_port_and_state() -> None:
+    """Spec 5.2; an adapter on standard input and output has no port."""
+    adapter = AdapterState("rest", "shop", 8080)
+    assert adapter.as_dict() == {
+        "type": "rest",
+        "namespace": "shop",
+        "port": 8080,
+        "state": "stopped",
+    }
+    adapter = AdapterState("mcp", "")
+    adapter.state = STARTED
+    assert adapter.as_dict() == {"type": "mcp", "state": "started"}
+
+
+@pytest.mark.parametrize(
+    ("states", "is_stopping", "expected"),
+    [
+        ({}, False, True),
+        ({"rest": STARTED, "mcp": STARTED}, False, True),
+        ({"rest": STARTED, "mcp": STOPPED}, False, False),
+        # The control port answers, so it is up; it does not count.
+        ({"rest": STARTED, "control": STOPPED}, False, True),
+        ({"rest": STARTED}, True, False),
+    ],
+)
+def test_host_is_ready_when_every_adapter_is_started(
+    states: dict[str, str], is_stopping: bool, expected: bool
+) -> None:
+    """A stopping process is not ready, whatever its adapters are."""
+    host = Host()
+    host.is_stopping = is_stopping
+    for kind, state in states.items():
+        adapter = AdapterState(kind, kind)
+        adapter.state = state
+        host.adapters.append(adapter)
+    assert host.is_ready is expected
+
+
+def test_new_host_has_silent_telemetry_and_cannot_reload() -> None:
+    """A server sets both; an application that embeds an adapter has neither."""
+    host = Host()
+    assert host.telemetry is SILENT
+    assert host.logs is None
+    problems = ("nothing here can be reloaded",)
+    assert asyncio.run(host.reload()) == Reloaded(False, problems)
