@@ -51,7 +51,7 @@ class ScriptError(CallError):
 def scripting_of(
     exposes: Iterable[Exposes], directory: Path | None = None
 ) -> Scripting:
-    """Return what runs scripts, governed by the first control adapter that says so.
+    """Return the runner of scripts, with the limits of the first adapter that sets any.
 
     Args:
         exposes: The adapters of the document.

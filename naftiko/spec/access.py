@@ -1,13 +1,13 @@
-"""Read what an exposed adapter asks of its callers: `authentication` (spec 3.7).
+"""Read the `authentication` of an exposed adapter: the check of its callers (spec 3.7).
 
     {type: bearer, token: "{{TOKEN}}"}
         →  ServerAuthentication("bearer", {"token": "{{TOKEN}}"})
     {type: hmac}
         →  ServerAuthentication("hmac", problems=(Finding(...),))
 
-What no value of a variable could mend is noted here, so that `validate` sees it; the
-value of a variable is looked at when the adapter is served. This module must not know
-how a request is checked.
+A mistake that no value of a variable could mend is noted here, so that `validate` sees
+it. The value of a variable is checked when the adapter is served. This module must not
+know how a request is checked.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PLACEMENTS = ("header", "query", "cookie")
 _WRITE_VARIABLE = "write `{{NAME}}` for a bound variable"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-#: What a template looks like that nobody filled in, here or where a variable is set.
+#: A template that was never filled in, here or where a variable is set.
 _TEMPLATE = re.compile(r"\{\{.*|.*\}\}|\$?\{\s*[\w.-]+\s*\}", re.DOTALL)
 
 
@@ -75,7 +75,7 @@ def is_http_uri(text: str) -> bool:
 
 
 def read_server_authentication(
-    data: JSON, adapter: str, path: DocumentPath, found: Findings
+    data: JSON, adapter: str, path: DocumentPath, findings: Findings
 ) -> ServerAuthentication | None:
     """Read the `authentication` of an exposed adapter; `None` when it has none.
 
@@ -83,12 +83,12 @@ def read_server_authentication(
         data: The value of `authentication`.
         adapter: Names the adapter in messages, as `the rest adapter 'orders'`.
         path: The place of the value.
-        found: Where findings go.
+        findings: Where findings go.
     """
     if data is None:
         return None
     given = data if isinstance(data, dict) else {}
-    return _AccessReader(given, adapter, path, found).read()
+    return _AccessReader(given, adapter, path, findings).read()
 
 
 class _AccessReader:
@@ -99,12 +99,12 @@ class _AccessReader:
         data: Mapping[str, JSON],
         adapter: str,
         path: DocumentPath,
-        found: Findings,
+        findings: Findings,
     ) -> None:
         self._data = data
         self._adapter = adapter
         self._path = path
-        self._found = found
+        self._findings = findings
         self._problems: list[Finding] = []
         self._texts: dict[str, str] = {}
 
@@ -228,4 +228,4 @@ class _AccessReader:
 
     def _refuse(self, rule: Rule, key: str, message: str, hint: str) -> None:
         path = (*self._path, key) if key in self._data else self._path
-        self._problems.append(self._found.add(rule, path, message, hint))
+        self._problems.append(self._findings.add(rule, path, message, hint))

@@ -1,4 +1,4 @@
-"""The records of what only one type of exposed adapter has, one per noun.
+"""The records that only one type of exposed adapter needs, one per noun.
 
     prompts: [...]          →  PromptSpec      (mcp, spec 4.5)
     resources: [location]   →  StaticResource  (mcp, spec 4.4)
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ServerAuthentication(NamedTuple):
-    """What an exposed adapter asks of its callers (spec 3.7).
+    """The check that callers of an exposed adapter have to pass (spec 3.7).
 
     Attributes:
         type: `bearer`, `apikey`, `basic`, `digest`, `oauth2`, or as written, in lower
@@ -35,7 +35,7 @@ class ServerAuthentication(NamedTuple):
         placement: Where an API key is looked for: `header`, `query` or `cookie`.
         scopes: The scopes that an access token must have.
         introspects: Whether the authorization server is asked about each token.
-        problems: What is wrong with it. An adapter with any is never served: it would
+        problems: The findings about it. An adapter with any is never served: it would
             ask less of its callers than the document means.
     """
 
@@ -114,7 +114,8 @@ class PromptSpec(NamedTuple):
 
     Attributes:
         location: A file whose text is the only message; empty for a template.
-        problems: What makes it unusable; clients that ask for it are told.
+        problems: The findings that make it unusable; a client that asks for it is
+            told the first.
     """
 
     name: str
@@ -150,9 +151,9 @@ class SkillSpec(NamedTuple):
     """One skill of a skill adapter (spec 5.1).
 
     Attributes:
-        about: Key → value of what the catalogue tells about it, as written.
+        about: Key → value, as the catalogue tells them.
         location: Its folder: a `file:` URI, or a path relative to the document.
-        problems: What is wrong with it. An adapter with such a skill is not served.
+        problems: The findings about it. An adapter with such a skill is not served.
     """
 
     name: str
@@ -164,7 +165,7 @@ class SkillSpec(NamedTuple):
 
 
 class LogSettings(NamedTuple):
-    """What the control port does with log lines (spec 5.2, `management.logs`)."""
+    """Which endpoints for log lines a control adapter has (`management.logs`)."""
 
     levels: bool = False
     stream: bool = False
@@ -172,10 +173,10 @@ class LogSettings(NamedTuple):
 
 
 class Management(NamedTuple):
-    """What a control adapter lets its callers do (spec 5.2).
+    """Which endpoints a control adapter has (spec 5.2).
 
     Attributes:
-        scripting: Whether they may read and change the limits of scripts.
+        scripting: Whether callers may read and change the limits of scripts.
     """
 
     health: bool = True

@@ -1,4 +1,8 @@
-"""Read how an adapter identifies its caller, in every spelling of published files.
+"""Read the `authentication` of a consumed adapter, in every published spelling.
+
+    {type: bearer, token: "{{TOKEN}}"}
+        →  Authentication("bearer", (Credential("header", "Authorization",
+                                                "Bearer {{TOKEN}}"),))
 
 Spec 2.5. This module must not know how a credential is rendered or sent.
 """
@@ -24,14 +28,21 @@ _PLACES = ("header", "query", "cookie")
 
 
 def read_authentication(
-    data: Any, namespace: str, path: DocumentPath, found: Findings
+    data: Any, namespace: str, path: DocumentPath, findings: Findings
 ) -> Authentication | None:
-    """Return the record, or `None` when the adapter declares none."""
+    """Read the `authentication` of a consumed adapter; `None` when it has none.
+
+    Args:
+        data: The value of `authentication`.
+        namespace: That of the adapter; the key for a signer.
+        path: The place of the value.
+        findings: Where findings go.
+    """
     if data is None:
         return None
     if not isinstance(data, dict):
-        # Nothing is sent unsigned because of how it was written.
-        found.add(
+        # A spelling mistake must not send requests without credentials.
+        findings.add(
             rules.AUTH_INCOMPLETE,
             path,
             f"the authentication is {a_kind_of(data)}, not a mapping",
@@ -41,7 +52,7 @@ def read_authentication(
     written = str(data.get("type") or "")
     kind = written.lower()
     fields = {str(key): value for key, value in data.items()}
-    reading = _Reading(data, namespace, path, found, written)
+    reading = _Reading(data, namespace, path, findings, written)
     if kind in ("bearer", "header", "query", "apikey"):
         credentials = tuple(_READERS[kind](reading))
         kind = "bearer" if kind == "bearer" else "apikey"
@@ -51,11 +62,11 @@ def read_authentication(
             reading.odd(f"write `type: {kind}`")
         username, password = _text(data.get("username")), _text(data.get("password"))
         if "username" not in data and "password" not in data:
-            _incomplete(found, path, kind, "`username` and `password`")
+            _incomplete(findings, path, kind, "`username` and `password`")
         return Authentication(kind, (), username, password, fields, path)
     # A missing type cannot be guessed: it is as unsupported as an unknown one.
     near = f"{did_you_mean(kind, SUPPORTED)} Or " if nearest(kind, SUPPORTED) else ""
-    found.add(
+    findings.add(
         rules.AUTH_UNSUPPORTED,
         (*path, "type") if written else path,
         f"authentication of type '{shorten(written)}' is not built in"
@@ -74,7 +85,7 @@ class _Reading:
         data: Mapping[str, Any],
         namespace: str,
         path: DocumentPath,
-        found: Findings,
+        findings: Findings,
         written: str,
     ) -> None:
         self.data = data
@@ -84,13 +95,13 @@ class _Reading:
             " --header 'Authorization: …'"
         )
         self.path = path
-        self.found = found
+        self.findings = findings
         self.written = written
 
     def odd(self, hint: str) -> None:
         """Note a spelling outside the published one."""
         keys = ", ".join(key for key in self.data if key != "type")
-        self.found.add(
+        self.findings.add(
             rules.AUTH_SHAPE,
             self.path,
             f"authentication of type '{self.written}' written with {keys or 'no keys'}",
@@ -108,7 +119,7 @@ def _bearer(reading: _Reading) -> Iterator[Credential]:
         reading.odd("write `type: bearer`")
     text = _text(token)
     if not text:
-        _incomplete(reading.found, reading.path, reading.written, "`token`")
+        _incomplete(reading.findings, reading.path, reading.written, "`token`")
         return
     # 'Bearer {{X}}' under `token` says the scheme twice; it is sent once.
     scheme = "" if text.lower().startswith("bearer ") else "Bearer "
@@ -116,7 +127,7 @@ def _bearer(reading: _Reading) -> Iterator[Credential]:
 
 
 def _api_key(reading: _Reading) -> Iterator[Credential]:
-    data, path, found = reading.data, reading.path, reading.found
+    data, path, findings = reading.data, reading.path, reading.findings
     if "headers" in data:
         reading.odd("declare each as an adapter-level `inputParameters`, `in: header`")
         yield from _several(reading, data["headers"], "header", "key")
@@ -134,7 +145,7 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
         elif place == "cookie":
             reading.odd("the published rules have no place for a cookie; it is sent")
     if place not in _PLACES:
-        found.add(
+        findings.add(
             rules.AUTH_PLACEMENT,
             (*path, "placement" if data.get("placement") else "in"),
             f"an API key cannot be placed in '{place}'",
@@ -144,11 +155,11 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
     text = _text(value)
     if not _text(name) or not text:
         missing = "`value`" if _text(name) else "`key`"
-        _incomplete(found, path, reading.written, missing)
+        _incomplete(findings, path, reading.written, missing)
         return
     if text.startswith("AWS4-HMAC-SHA256"):
         where = [key for key in ("value", "token", "key") if data.get(key) == value]
-        found.add(
+        findings.add(
             rules.AUTH_SHAPE,
             (*path, where[0]),
             "a signature of one request is never right for another one",
@@ -162,7 +173,7 @@ def _header(reading: _Reading) -> Iterator[Credential]:
     name = _first(reading.data, "header", "name", "key")
     value = _first(reading.data, "value", "token")
     if not _text(name) or not _text(value):
-        _incomplete(reading.found, reading.path, "header", "`header` and `value`")
+        _incomplete(reading.findings, reading.path, "header", "`header` and `value`")
         return
     yield Credential("header", _text(name), _text(value))
 
@@ -194,16 +205,18 @@ def _several(
             if isinstance(entry, dict)
         ]
     if not pairs or not all(_text(part) for pair in pairs for part in pair):
-        # One that is missing is as bad as none: the server would refuse.
+        # The server would refuse a request that lacks one of its credentials.
         missing = f"{place} names and values"
-        _incomplete(reading.found, reading.path, reading.written, missing)
+        _incomplete(reading.findings, reading.path, reading.written, missing)
         return
     for name, value in pairs:
         yield Credential(place, _text(name), _text(value))
 
 
-def _incomplete(found: Findings, path: DocumentPath, kind: str, missing: str) -> None:
-    found.add(
+def _incomplete(
+    findings: Findings, path: DocumentPath, kind: str, missing: str
+) -> None:
+    findings.add(
         rules.AUTH_INCOMPLETE,
         path,
         f"authentication of type '{kind}' lacks {missing}",

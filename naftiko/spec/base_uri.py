@@ -1,4 +1,10 @@
-"""Base URIs as documents write them."""
+"""Read the base URI of a consumed adapter (spec 2.1).
+
+    "https://shop.test/v1/"  →  "https://shop.test/v1"
+    "/v1"                    →  "" and a finding: it names no host
+
+This module must not know how a template in a base URI gets its value.
+"""
 
 from __future__ import annotations
 
@@ -24,30 +30,30 @@ _PLACEHOLDER_HOST = re.compile(
     r"https?://(?:[^/]*\.)?(?:example\.(?:com|org|net)|your-[^/]*)(?:[:/]|$)",
     re.IGNORECASE,
 )
-#: A path, or a scheme before one: what nothing can be sent to.
+#: A path, or a scheme before one: there is no host to send a request to.
 _HOSTLESS = re.compile(r"/(?!/).*|(?:https?:)?/{2,3}(?:[?#].*|/.*)?|https?:", re.DOTALL)
 _SCHEMES = ("http", "https", "unix", "http+unix")
 _TOO_MUCH = {"@": "credentials", "?": "a query", "#": "a fragment"}
 
 
 def read_base_uri(
-    value: Any, at: DocumentPath, found: Findings, *, written: bool = True
+    value: Any, at: DocumentPath, findings: Findings, *, written: bool = True
 ) -> str:
     """Return a base URI as it will be used, without its trailing slash.
 
-    An empty text is returned for one that nothing can be sent to, with a finding.
+    The text is empty, and a finding is noted, where no request can be sent to it.
 
     Args:
-        value: What the document says.
+        value: The value of `baseUri`.
         at: The place of the adapter.
-        found: Where findings go.
-        written: Whether the document says anything at all.
+        findings: Where findings go.
+        written: Whether the adapter has the key `baseUri` at all.
     """
     text = "" if value is None else str(value).strip()
     path = (*at, "baseUri")
     shown = shorten(without_secrets(text))
     if not text or _HOSTLESS.fullmatch(text):
-        found.add(
+        findings.add(
             rules.BASE_URI_MISSING,
             path if written else at,
             f"the base URI '{shown}' names no host" if text else "there is no base URI",
@@ -55,7 +61,7 @@ def read_base_uri(
         )
         return ""
     if text.startswith("//"):
-        found.add(
+        findings.add(
             rules.BASE_URI_SCHEME,
             path,
             f"the base URI '{shown}' has no scheme; https is used",
@@ -67,7 +73,7 @@ def read_base_uri(
         scheme = None  # a host and its port
     if text[0] not in "{$[" and (not scheme or scheme[1].lower() not in _SCHEMES):
         what = f"scheme '{scheme[1]}'" if scheme else "no scheme"
-        found.add(
+        findings.add(
             rules.BASE_URI_NOT_HTTP,
             path,
             f"the base URI '{shown}' has {what}: not an HTTP API",
@@ -76,7 +82,7 @@ def read_base_uri(
         return ""
     if not re.search(r"[{}\[\]]", text) and "unix:" not in text and not is_web(text):
         more = [what for mark, what in _TOO_MUCH.items() if mark in text]
-        found.add(
+        findings.add(
             rules.BASE_URI_NOT_HTTP,
             path,
             f"the base URI '{shown}' is not a host, a port and a"
@@ -85,7 +91,7 @@ def read_base_uri(
         )
         return ""
     if _PLACEHOLDER_HOST.match(text):
-        found.add(
+        findings.add(
             rules.BASE_URI_PLACEHOLDER,
             path,
             f"the base URI '{shown}' is a placeholder",
@@ -95,6 +101,6 @@ def read_base_uri(
 
 
 def is_web(text: str) -> bool:
-    """Tell whether a base URI is one of HTTP."""
-    found = _WEB.fullmatch(text)
-    return found is not None and int(found["port"] or 1) in range(1, 65536)
+    """Tell whether a base URI is an http or https URI: a host, a port and a path."""
+    match = _WEB.fullmatch(text)
+    return match is not None and int(match["port"] or 1) in range(1, 65536)

@@ -1,9 +1,12 @@
-"""Plain data → records, with every deviation of published files read and named.
+"""Read a document: plain data → records, every deviation of published files named.
 
-Nothing here raises for odd content: what cannot be read is noted as a finding and left
-out. Whole-document refusals come first (`refusal`), then one function per noun of the
-specification. This module must not know what another place of the document declares;
-that is linking.
+    {naftiko: 1.0.0-alpha2, capability: {consumes: [...], exposes: [...]}}
+        →  CapabilitySpec(operations=(...), exposes=(...))
+
+Nothing here raises for odd content: an element that cannot be read is noted as a
+finding and left out. `refusal` says whether the document is a capability at all; then
+each noun of the specification is read by a module of its own. This module must not know
+what another place of the document declares; that is linking.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from naftiko.document.findings import Findings
     from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.model import Exposes
 
 VERSION = "1.0.0-alpha2"
 OLDER_VERSIONS = ("1.0.0-alpha1",)
@@ -31,21 +35,27 @@ OLDER_VERSIONS = ("1.0.0-alpha1",)
 # --- the document as a whole -----------------------------------------------------
 
 
-def refusal(data: JSON, found: Findings) -> bool:
-    """Note why a document is no capability at all; return whether that is so."""
+def refusal(data: JSON, findings: Findings) -> bool:
+    """Note why a document is no capability at all; return whether that is so.
+
+    {openapi: 3.1.0}  →  True, noted: "it looks like an OpenAPI description"
+    """
     if not isinstance(data, dict):
         kind = "empty" if data is None else f"a {kind_of(data)}"
-        found.add(
+        findings.add(
             rules.NOT_A_CAPABILITY,
             (),
             f"the document is {kind}, not a mapping",
             f"begin with `naftiko: {VERSION}` and `capability:`",
         )
         return True
+    return _has_no_version(data, findings) or _has_nothing_to_run(data, findings)
+
+
+def _has_no_version(data: Mapping[str, JSON], findings: Findings) -> bool:
     version = data.get("naftiko")
-    capability, shared = data.get("capability"), data.get("consumes")
     if not isinstance(version, (str, int, float)) and "ikanos" not in data:
-        found.add(
+        findings.add(
             rules.NOT_A_CAPABILITY,
             (),
             _what_it_is(
@@ -58,7 +68,7 @@ def refusal(data: JSON, found: Findings) -> bool:
         )
         return True
     if "capability" not in data and "consumes" not in data:
-        found.add(
+        findings.add(
             rules.NOT_A_CAPABILITY,
             (),
             _what_it_is(data, "neither `capability` nor `consumes`"),
@@ -67,16 +77,21 @@ def refusal(data: JSON, found: Findings) -> bool:
         return True
     if version not in (VERSION, *OLDER_VERSIONS):
         key = "naftiko" if version is not None else "ikanos"
-        found.add(
+        findings.add(
             rules.VERSION_UNSUPPORTED,
             (key,),
             f"version '{shorten(data[key])}' ({key}) is not supported",
             f"supported: {', '.join((VERSION, *OLDER_VERSIONS))}",
         )
         return True
+    return False
+
+
+def _has_nothing_to_run(data: Mapping[str, JSON], findings: Findings) -> bool:
+    capability = data.get("capability")
     holder: Any = capability if "capability" in data else data
     if "capability" in data and not isinstance(capability, dict):
-        found.add(
+        findings.add(
             rules.NOT_A_CAPABILITY,
             ("capability",),
             f"`capability` is {a_kind_of(capability)}, not a mapping",
@@ -92,9 +107,9 @@ def refusal(data: JSON, found: Findings) -> bool:
         at = ("capability",) if holder is capability else ("consumes",)
         # Adapters written as `capability.tools` or imports still load: their units
         # are listed as unusable. Nothing at all, or a workflow, cannot be run.
-        if shared is None and "tools" in holder and "exposes" in holder:
+        if data.get("consumes") is None and "tools" in holder and "exposes" in holder:
             return False
-        found.add(
+        findings.add(
             rules.NOTHING_TO_RUN,
             at,
             "the capability consumes and exposes nothing",
@@ -148,7 +163,7 @@ def _references(data: JSON, depth: int = 0) -> Iterator[str]:
 
 def read_capability(
     data: JSON,
-    found: Findings,
+    findings: Findings,
     *,
     imported_binds: Sequence[JSON] = (),
     unavailable: Mapping[DocumentPath, str] | None = None,
@@ -157,30 +172,23 @@ def read_capability(
 
     Args:
         data: The data, imports in place.
-        found: Where findings go.
+        findings: Where findings go.
         imported_binds: Entries of `binds` of the files that adapters came from.
         unavailable: Place of an import that is not in place → why; by default every
             import is one.
     """
     version = str(data.get("naftiko"))
     if version in OLDER_VERSIONS:
-        found.add(
+        findings.add(
             rules.VERSION_OLDER,
             ("naftiko",),
             f"version '{version}' is read as {VERSION}",
             f"write `naftiko: {VERSION}`",
         )
-    for place in found.document.merges():
-        found.add(
-            rules.YAML_MERGE,
-            place,
-            "`<<` merges nothing: YAML 1.2 has no merge keys",
-            "write the keys out",
-            at_key=True,
-        )
+    _note_merges(findings)
     at: DocumentPath = ("capability",) if "capability" in data else ()
     holder = data["capability"] if at else data
-    reader = ConsumesReader(found)
+    reader = ConsumesReader(findings)
     reader.read(holder.get("consumes"), (*at, "consumes"))
     for key in ("import", "imports"):
         for where in ((), at) if at else ((),):
@@ -189,25 +197,18 @@ def read_capability(
             )
     strays = bool(at) and bool(holder.get("tools"))
     exposes = tuple(
-        read_exposes(holder.get("exposes"), (*at, "exposes"), found, strays=strays)
+        read_exposes(holder.get("exposes"), (*at, "exposes"), findings, strays=strays)
     )
-    empty = [e for e in exposes if e.type == "mcp" and not e.functions]
-    if strays and not empty:
-        found.add(
-            rules.EXPOSE_EMPTY,
-            (*at, "tools"),
-            "`tools` directly below `capability` is not served",
-            "move it below an adapter of type mcp, with a `call` for each tool",
-            at_key=True,
-        )
+    if strays:
+        _note_strays(exposes, (*at, "tools"), findings)
     return CapabilitySpec(
         version=version,
-        info=_read_info(data.get("info"), found),
+        info=_read_info(data.get("info"), findings),
         # Among binds of one variable the last wins: those of the document itself.
         binds=(
-            *_read_binds(list(imported_binds), at, found),
-            *_read_binds(data.get("binds"), ("binds",), found),
-            *_read_binds(holder.get("binds") if at else None, (*at, "binds"), found),
+            *_read_binds(list(imported_binds), at, findings),
+            *_read_binds(data.get("binds"), ("binds",), findings),
+            *_read_binds(holder.get("binds") if at else None, (*at, "binds"), findings),
         ),
         operations=tuple(reader.operations),
         consumes=tuple(reader.consumes),
@@ -218,17 +219,42 @@ def read_capability(
         ),
         exposes=exposes,
         aggregates=tuple(
-            read_aggregates(holder.get("aggregates"), (*at, "aggregates"), found)
+            read_aggregates(holder.get("aggregates"), (*at, "aggregates"), findings)
         ),
     )
 
 
-def _read_info(data: JSON, found: Findings) -> Info:
+def _note_merges(findings: Findings) -> None:
+    for place in findings.document.merges():
+        findings.add(
+            rules.YAML_MERGE,
+            place,
+            "`<<` merges nothing: YAML 1.2 has no merge keys",
+            "write the keys out",
+            at_key=True,
+        )
+
+
+def _note_strays(
+    exposes: tuple[Exposes, ...], path: DocumentPath, findings: Findings
+) -> None:
+    """Note tools beside the adapters, unless an empty adapter says so already."""
+    if not any(e.type == "mcp" and not e.functions for e in exposes):
+        findings.add(
+            rules.EXPOSE_EMPTY,
+            path,
+            "`tools` directly below `capability` is not served",
+            "move it below an adapter of type mcp, with a `call` for each tool",
+            at_key=True,
+        )
+
+
+def _read_info(data: JSON, findings: Findings) -> Info:
     if not isinstance(data, dict):
         return Info()
     label = data.get("label")
     if label is None and data.get("title") is None and data.get("name") is not None:
-        found.add(
+        findings.add(
             rules.INFO_LABEL,
             ("info", "name"),
             "`info.name` is read as the label",
@@ -247,9 +273,11 @@ def _read_info(data: JSON, found: Findings) -> Info:
     )
 
 
-def _read_binds(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Binding]:
-    for at, entry in found.mappings(data, path):
-        keys = found.mapping(entry, "keys", at, "write `keys: {NAME: key}`")
+def _read_binds(
+    data: JSON, path: DocumentPath, findings: Findings
+) -> Iterator[Binding]:
+    for at, entry in findings.mappings(data, path):
+        keys = findings.mapping(entry, "keys", at, "write `keys: {NAME: key}`")
         if keys is not None:
             yield Binding(
                 text_of(entry.get("namespace")),

@@ -1,8 +1,11 @@
-"""`consumes`: plain data → records, every deviation of published files named.
+"""Read consumed adapters: `consumes` of a document (spec 2).
 
-Nothing here raises for odd content: what cannot be read is noted as a finding and left
-out. This module must not know what another place of the document declares; that is
-linking.
+    {namespace: shop, baseUri: https://shop.test, resources: [...]}
+        →  Consumes("shop", "https://shop.test"), OperationSpec(..., "find"), ...
+
+Nothing here raises for odd content: an element that cannot be read is noted as a
+finding and left out. This module must not know what another place of the document
+declares; that is linking.
 """
 
 from __future__ import annotations
@@ -67,7 +70,7 @@ _BODY_KINDS = {
 
 
 class _Resource(NamedTuple):
-    """What a resource gives to its operations."""
+    """The part of a resource that its operations share."""
 
     name: str
     path: str
@@ -77,8 +80,8 @@ class _Resource(NamedTuple):
 class ConsumesReader:
     """Read the consumed adapters of one document, in order."""
 
-    def __init__(self, found: Findings) -> None:
-        self.found = found
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
         self.consumes: list[Consumes] = []
         self.operations: list[OperationSpec] = []
         self.imports: list[Import] = []
@@ -86,9 +89,9 @@ class ConsumesReader:
     def read(self, data: JSON, path: DocumentPath) -> None:
         """Read the entries of `consumes`: adapters and imports."""
         adapters: list[_Placed] = []
-        for at, entry in self.found.mappings(data, path):
+        for at, entry in self.findings.mappings(data, path):
             if is_import(entry):
-                self._import(entry, at)
+                self.imports.append(read_import(entry, at))
             else:
                 adapters.append((at, entry))
         copies = self._copies(adapters)
@@ -97,7 +100,7 @@ class ConsumesReader:
                 self._adapter(entry, at)
 
     def _copies(self, adapters: list[_Placed]) -> set[DocumentPath]:
-        """Note namespaces that are declared twice; return what is only a copy."""
+        """Note namespaces that are declared twice; return the places of mere copies."""
         by_name: dict[str, list[_Placed]] = {}
         for at, entry in adapters:
             by_name.setdefault(text_of(entry.get("namespace")), []).append((at, entry))
@@ -113,7 +116,7 @@ class ConsumesReader:
                 seen.add(content)
             alike = " identical" if len(seen) == 1 else ""
             shown = shorten(namespace)
-            self.found.add(
+            self.findings.add(
                 rules.NAMESPACE_DUPLICATE,
                 (*group[1][0], "namespace"),
                 f"{len(group)}{alike} adapters have the namespace '{shown}'",
@@ -128,49 +131,40 @@ class ConsumesReader:
         entries = data if isinstance(data, list) else [data]
         for index, entry in enumerate(entries):
             at = (*path, index) if entries is data else path
-            self._import(entry if isinstance(entry, dict) else {"location": entry}, at)
-
-    def _import(self, entry: JSON, at: DocumentPath) -> None:
-        self.imports.append(read_import(entry, at))
+            given = entry if isinstance(entry, dict) else {"location": entry}
+            self.imports.append(read_import(given, at))
 
     def _adapter(self, entry: Mapping[str, JSON], at: DocumentPath) -> None:
-        found = self.found
         namespace = text_of(entry.get("namespace")) or f"consumes-{at[-1]}"
         if not _KEBAB.fullmatch(namespace):
-            found.add(
+            self.findings.add(
                 rules.NAMESPACE_NAME,
                 (*at, "namespace"),
                 f"the namespace '{shorten(namespace)}' is not letters, digits and '-'",
                 "rename it, here and in every `call`",
             )
         key = "auth" if entry.get("authentication") is None else "authentication"
-        authentication = read_authentication(
-            entry.get(key), namespace, (*at, key), found
-        )
+        is_written = "baseUri" in entry
         consumes = Consumes(
             namespace,
-            read_base_uri(entry.get("baseUri"), at, found, written="baseUri" in entry),
+            read_base_uri(entry.get("baseUri"), at, self.findings, written=is_written),
             text_of(entry.get("description")),
-            authentication,
-            tuple(
-                _read_inputs(
-                    entry.get("inputParameters"), (*at, "inputParameters"), found
-                )
-            ),
+            read_authentication(entry.get(key), namespace, (*at, key), self.findings),
+            tuple(_read_inputs(entry, at, self.findings)),
             at,
         )
         self.consumes.append(consumes)
         self._resources(entry.get("resources"), (*at, "resources"), consumes)
 
     def _resources(self, data: JSON, path: DocumentPath, consumes: Consumes) -> None:
-        found = self.found
-        resources = list(found.mappings(data, path))
+        findings = self.findings
+        resources = list(findings.mappings(data, path))
         absolute = _is_absolute(resources)
         base_path = _ORIGIN.sub("", consumes.base_uri).rstrip("/")
         noted: set[Rule] = set()
         for at, entry in resources:
             resource = self._resource(entry, at)
-            for where, operation in found.mappings(
+            for where, operation in findings.mappings(
                 entry.get("operations"), (*at, "operations")
             ):
                 own = text_of(operation.get("path"))
@@ -180,7 +174,7 @@ class ConsumesReader:
                     how = (
                         "the whole" if absolute else "a continuation of the resource's"
                     )
-                    found.add(
+                    findings.add(
                         rules.OPERATION_PATH,
                         path_at,
                         f"operations carry a `path`, read here as {how} path",
@@ -190,7 +184,7 @@ class ConsumesReader:
                 repeats = base_path and _begins("/" + full.lstrip("/"), base_path)
                 if repeats and rules.PATH_REPEATS_BASE not in noted:
                     noted.add(rules.PATH_REPEATS_BASE)
-                    found.add(
+                    findings.add(
                         rules.PATH_REPEATS_BASE,
                         path_at,
                         f"the path repeats '{shorten(base_path)}' of the base URI",
@@ -204,7 +198,7 @@ class ConsumesReader:
             what = "is not letters, digits and '-'"
             if _DATE.fullmatch(name):
                 what = "is a date"
-            self.found.add(
+            self.findings.add(
                 rules.RESOURCE_NAME,
                 (*at, "name") if "name" in entry else at,
                 f"the resource name '{shorten(name)}' {what}"
@@ -213,15 +207,13 @@ class ConsumesReader:
                 "rename it; nothing refers to it" if name else "add `name:`",
             )
         if not entry.get("operations"):
-            self.found.dropped(
+            self.findings.dropped(
                 at,
                 f"the resource '{shorten(name)}' has no operations",
                 "add `operations:` or remove the resource",
             )
-        inputs = _read_inputs(
-            entry.get("inputParameters"), (*at, "inputParameters"), self.found
-        )
-        return _Resource(name, text_of(entry.get("path")), tuple(inputs))
+        inputs = tuple(_read_inputs(entry, at, self.findings))
+        return _Resource(name, text_of(entry.get("path")), inputs)
 
     def _operation(
         self,
@@ -232,14 +224,16 @@ class ConsumesReader:
         url_path: str,
         path_at: DocumentPath,
     ) -> None:
-        found = self.found
+        findings = self.findings
         name_key = "name" if text_of(entry.get("name")) else "id"
         name = text_of(entry.get(name_key))
         if not name:
-            found.dropped(at, "an operation without a name is left out", "add `name:`")
+            findings.dropped(
+                at, "an operation without a name is left out", "add `name:`"
+            )
             return
         if not _KEBAB.fullmatch(name):
-            found.add(
+            findings.add(
                 rules.NAME,
                 (*at, name_key),
                 f"the operation name '{shorten(name)}' is not letters, digits and '-'",
@@ -247,32 +241,22 @@ class ConsumesReader:
             )
         method = text_of(entry.get("method"))
         if not method:
-            found.dropped(
+            findings.dropped(
                 at,
                 f"the operation '{shorten(name)}' has no method and is left out",
                 "add `method: GET` or another",
             )
             return
         if method not in PUBLISHED_METHODS:
-            found.add(
+            findings.add(
                 rules.METHOD_UNPUBLISHED,
                 (*at, "method"),
                 f"the method '{shorten(method)}' is not in the published rules",
                 did_you_mean(method, PUBLISHED_METHODS)
                 or f"use one of {names_of(PUBLISHED_METHODS)}",
             )
-        own = tuple(
-            _read_inputs(entry.get("inputParameters"), (*at, "inputParameters"), found)
-        )
+        own = tuple(_read_inputs(entry, at, findings))
         parameters = _merge((consumes.parameters, resource.inputs, own))
-        raw_format = text_of(entry.get("outputRawFormat")) or "json"
-        if raw_format.lower() in ("text", "binary"):
-            found.add(
-                rules.OUTPUT_FORMAT_UNPUBLISHED,
-                (*at, "outputRawFormat"),
-                f"`outputRawFormat: {raw_format}` is not in the published rules",
-                "it is read as meant; remove it to pass the published rules",
-            )
         url_path, _, fragment = url_path.partition("#")
         if fragment:
             parameters = self._fragment(fragment, parameters, path_at)
@@ -288,13 +272,24 @@ class ConsumesReader:
                 text_of(entry.get("description")),
                 parameters,
                 self._body(entry, at, method.upper(), parameters),
-                raw_format,
+                self._raw_format(entry, at),
                 text_of(entry.get("outputSchema")),
-                tuple(_read_outputs(outputs, (*at, "outputParameters"), found)),
+                tuple(_read_outputs(outputs, (*at, "outputParameters"), findings)),
                 at,
                 path_at,
             )
         )
+
+    def _raw_format(self, entry: Mapping[str, JSON], at: DocumentPath) -> str:
+        raw_format = text_of(entry.get("outputRawFormat")) or "json"
+        if raw_format.lower() in ("text", "binary"):
+            self.findings.add(
+                rules.OUTPUT_FORMAT_UNPUBLISHED,
+                (*at, "outputRawFormat"),
+                f"`outputRawFormat: {raw_format}` is not in the published rules",
+                "it is read as meant; remove it to pass the published rules",
+            )
+        return raw_format
 
     def _note_objects(
         self, parameters: tuple[InputParameter, ...], url_path: str
@@ -303,7 +298,7 @@ class ConsumesReader:
         for parameter in parameters:
             placed = f"{{{parameter.name}}}" in url_path
             if (parameter.in_, parameter.type) == ("query", "object") and not placed:
-                self.found.add(
+                self.findings.add(
                     rules.PARAMETER_VALUE,
                     (*parameter.path, "type"),
                     f"'{shorten(parameter.name)}' is an object in the query; it is sent"
@@ -317,12 +312,12 @@ class ConsumesReader:
         """Note a fragment; `#X-Amz-Target=Service.Op` stands for a header."""
         name, sign, value = fragment.partition("=")
         is_header = bool(sign) and name.lower() == "x-amz-target"
-        self.found.add(
+        self.findings.add(
             rules.PATH_FRAGMENT,
             at,
             f"'#{shorten(fragment)}' in the path is no part of a URL and "
             + (f"sent as the header {name}: {value}" if is_header else "not sent"),
-            "declare what tells the operation apart as a header or query parameter",
+            "declare it as a header or query parameter, so that it is sent",
         )
         if not is_header:
             return parameters
@@ -348,7 +343,7 @@ class ConsumesReader:
             if fields:
                 return Body("json", "application/json", fields=fields, path=where)
             if method in BODY_METHODS:
-                # Not even its type is known: the value that is given decides.
+                # Not even its type is known: the argument that is given decides.
                 return Body("json", "", is_open=True, path=where)
             return None
         if not isinstance(data, dict):
@@ -360,7 +355,7 @@ class ConsumesReader:
         )
         published = written in _PUBLISHED_BODIES
         if not kind:
-            self.found.unknown(
+            self.findings.unknown(
                 rules.BODY_TYPE,
                 (*where, "type"),
                 f"the body type '{shorten(written)}' is not known",
@@ -369,7 +364,7 @@ class ConsumesReader:
             )
             return Body("unknown", "", None, path=where)
         if not published:
-            self.found.add(
+            self.findings.add(
                 rules.BODY_TYPE_SPELLING,
                 (*where, "type"),
                 f"the body type '{shorten(written)}' is read as {content_type}",
@@ -378,14 +373,14 @@ class ConsumesReader:
         template = data.get("data")
         if kind in ("text", "binary") and isinstance(template, dict):
             if len(template) > 1:
-                self.found.add(
+                self.findings.add(
                     rules.BODY_TYPE,
                     (*where, "data"),
                     f"a {shorten(written)} body is one text, not {len(template)}",
                     "write `data` as a text",
                 )
             elif published:
-                self.found.add(
+                self.findings.add(
                     rules.BODY_DATA,
                     (*where, "data"),
                     f"a {written} body is a text; its one value is taken",
@@ -436,23 +431,25 @@ def _merge(
 
 
 def _read_inputs(
-    data: JSON, path: DocumentPath, found: Findings
+    holder: Mapping[str, JSON], where: DocumentPath, findings: Findings
 ) -> Iterator[InputParameter]:
-    for at, entry in found.mappings(data, path):
+    """Yield the `inputParameters` of an adapter, a resource or an operation."""
+    path = (*where, "inputParameters")
+    for at, entry in findings.mappings(holder.get("inputParameters"), path):
         name = text_of(entry.get("name"))
         in_ = text_of(entry.get("in"))
         required = entry.get("required") is True or in_ == "path"
         if not name:
-            found.add(
+            findings.add(
                 rules.PARAMETER_NAMELESS,
                 at,
                 "a parameter without a name is left out",
                 "add `name:`",
-                severity="error" if in_ == "path" else "warning",
+                severity=rules.ERROR if in_ == "path" else rules.WARNING,
             )
             continue
         if in_ and in_ not in _PLACES:
-            found.unknown(
+            findings.unknown(
                 rules.PARAMETER_PLACE,
                 (*at, "in"),
                 f"the parameter '{shorten(name)}' has an unknown place,"
@@ -464,7 +461,7 @@ def _read_inputs(
         value_key = "template" if entry.get("value") is None else "value"
         value = entry.get(value_key)
         if isinstance(value, (dict, list)):
-            found.add(
+            findings.add(
                 rules.PARAMETER_VALUE,
                 (*at, value_key),
                 f"the value of '{shorten(name)}' is {a_kind_of(value)}; its texts are"
@@ -483,14 +480,14 @@ def _read_inputs(
 
 
 def _read_outputs(
-    data: JSON, path: DocumentPath, found: Findings
+    data: JSON, path: DocumentPath, findings: Findings
 ) -> Iterator[OutputParameter]:
-    for at, entry in found.mappings(data, path):
+    for at, entry in findings.mappings(data, path):
         name, type_ = text_of(entry.get("name")), text_of(entry.get("type"))
         value = entry.get("value", entry.get("mapping"))
         if value is None or not type_:
             lacking = "type" if value is not None else "value"
-            found.dropped(
+            findings.dropped(
                 at,
                 f"the output '{shorten(name)}' has no `{lacking}` and is left out",
                 f"add `{lacking}:`, such as "

@@ -1,4 +1,4 @@
-"""Read what only a control adapter has: `management` (spec 5.2), `observability` (5.3).
+"""Read the settings of a control adapter (spec 5.2 and 5.3).
 
     {reload: true, logs: {stream: true}}
         →  Management(reload=True, logs=LogSettings(levels=True, stream=True))
@@ -6,7 +6,7 @@
         →  ObservabilitySettings(sampling=0.1)
 
 A value that cannot be used is noted, and its default stands. This module must not know
-what any of it does.
+what a setting does.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 #: Where collectors listen for gRPC; what is sent here is HTTP.
 GRPC_PORT = 4317
 _MANAGEMENT = ("health", "info", "reload", "validate", "logs", "scripting")
+_OBSERVABILITY = ("enabled", "metrics", "traces", "exporters")
 _LOGS = ("level-control", "stream", "max-subscribers")
 _SCRIPTING = (
     "enabled",
@@ -41,34 +42,34 @@ _SCRIPTING = (
 )
 
 
-def read_management(data: JSON, path: DocumentPath, found: Findings) -> Management:
+def read_management(data: JSON, path: DocumentPath, findings: Findings) -> Management:
     """Read a `management` mapping; a key that it leaves out has its default.
 
     Args:
         data: The value of `management`, or `None`.
         path: Its place.
-        found: Where findings go.
+        findings: Where findings go.
     """
-    given = _Settings(data, path, found, _MANAGEMENT)
+    given = _Settings(data, path, findings, _MANAGEMENT)
     defaults = Management()
     return Management(
         given.flag("health", defaults.health),
         given.flag("info", defaults.info),
         given.flag("reload", defaults.reload),
         given.flag("validate", defaults.validate),
-        _read_logs(given, found),
+        _read_logs(given, findings),
         isinstance(given.data.get("scripting"), dict),
     )
 
 
-def _read_logs(management: _Settings, found: Findings) -> LogSettings:
+def _read_logs(management: _Settings, findings: Findings) -> LogSettings:
     data = management.data.get("logs")
     if isinstance(data, bool):
         return LogSettings(levels=data, stream=data)
     if data is None:
         return LogSettings()
     given = _Settings(
-        data, (*management.path, "logs"), found, _LOGS, "true, false or a mapping"
+        data, (*management.path, "logs"), findings, _LOGS, "true, false or a mapping"
     )
     if not isinstance(data, dict):
         return LogSettings()
@@ -80,16 +81,16 @@ def _read_logs(management: _Settings, found: Findings) -> LogSettings:
 
 
 def read_scripting(
-    data: JSON, path: DocumentPath, found: Findings
+    data: JSON, path: DocumentPath, findings: Findings
 ) -> ScriptSettings | None:
     """Read the `scripting` mapping of `management`; `None` where there is none.
 
     Args:
         data: The value of `scripting`, or `None`.
         path: Its place.
-        found: Where findings go.
+        findings: Where findings go.
     """
-    given = _Settings(data, path, found, _SCRIPTING)
+    given = _Settings(data, path, findings, _SCRIPTING)
     if not isinstance(data, dict):
         return None
     defaults = ScriptSettings()
@@ -129,17 +130,19 @@ def _check_language(key: str, language: str, given: _Settings) -> None:
 
 
 def read_observability(
-    data: JSON, path: DocumentPath, found: Findings
+    data: JSON, path: DocumentPath, findings: Findings
 ) -> ObservabilitySettings:
     """Read an `observability` mapping; a key that it leaves out has its default.
 
     Args:
         data: The value of `observability`, or `None`.
         path: Its place.
-        found: Where findings go.
+        findings: Where findings go.
     """
     defaults = ObservabilitySettings()
-    given = _Settings(data, path, found, ("enabled", "metrics", "traces", "exporters"))
+    given = _Settings(
+        data, path, findings, ("enabled", "metrics", "traces", "exporters")
+    )
     metrics = given.inner("metrics", ("local",)).inner("local", ("enabled",))
     traces = given.inner("traces", ("sampling", "propagation", "local"))
     local = traces.inner("local", ("enabled", "buffer-size"))
@@ -195,11 +198,11 @@ class _Settings:
     """One mapping of settings being read.
 
     Args:
-        data: The mapping, or what stands in its place; `None` for nothing.
+        data: The mapping, or a value of another kind in its place; `None` for none.
         path: Its place.
-        found: Where findings go.
+        findings: Where findings go.
         known: The keys that it may have.
-        wanted: What should stand here, in words.
+        wanted: The kinds of values that may stand here, in words.
 
     Attributes:
         data: The mapping; empty where there is none.
@@ -209,19 +212,19 @@ class _Settings:
         self,
         data: JSON,
         path: DocumentPath,
-        found: Findings,
+        findings: Findings,
         known: tuple[str, ...],
         wanted: str = "a mapping",
     ) -> None:
         self.data: Mapping[str, JSON] = data if isinstance(data, dict) else {}
         self.path = path
-        self._found = found
+        self._findings = findings
         if data is not None and not isinstance(data, dict):
             self._note(path, str(path[-1]), data, wanted)
         for key in self.data:
             if key not in known:
                 name = text_of(key)
-                found.add(
+                findings.add(
                     rules.CONTROL_KEY,
                     (*path, key),
                     f"`{path[-1]}` has no setting '{shorten(name)}', and it is left"
@@ -232,7 +235,7 @@ class _Settings:
 
     def inner(self, key: str, known: tuple[str, ...]) -> _Settings:
         """Return the mapping below a key."""
-        return _Settings(self.data.get(key), (*self.path, key), self._found, known)
+        return _Settings(self.data.get(key), (*self.path, key), self._findings, known)
 
     def flag(self, key: str, default: bool) -> bool:
         """Return true or false."""
@@ -279,17 +282,17 @@ class _Settings:
         return known[0]
 
     def wrong(self, key: str, wanted: str) -> None:
-        """Note a value that is not what is wanted, and is left out."""
+        """Note a value of another kind or out of range; its default stands."""
         self._note((*self.path, key), key, self.data[key], wanted)
 
     def doubt(self, key: str, message: str, hint: str) -> None:
-        """Note a value that is kept, although it will not do what it should."""
-        self._found.add(rules.CONTROL_VALUE, (*self.path, key), message, hint)
+        """Note a value that is kept, although it cannot work."""
+        self._findings.add(rules.CONTROL_VALUE, (*self.path, key), message, hint)
 
     def _note(self, path: DocumentPath, key: str, value: JSON, wanted: str) -> None:
         is_scalar = isinstance(value, (str, int, float)) and not isinstance(value, bool)
         shown = f"'{shorten(value, 40)}'" if is_scalar else a_kind_of(value)
-        self._found.add(
+        self._findings.add(
             rules.CONTROL_VALUE,
             path,
             f"`{key}` is {shown}, not {wanted}, and is left out",

@@ -3,9 +3,9 @@
     {type: rest, namespace: shop, port: 8080, resources: [...]}
         →  Exposes("rest", "shop", port=8080, functions=(Function(...), ...))
 
-What only one type of adapter has is read by a module of its own: `prompts`, `skills`,
-`control`; what every type may have, by `access` and `functions`. This module must not
-know what a function calls; that is linking.
+Each part of an adapter is read by a module of its own: `functions` and `access` for
+every type, `prompts`, `skills` and `control` for one. This module must not know what a
+function calls; that is linking.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
 
 
-#: What an adapter of a type cannot be without; the first is what it usually has.
+#: Type → the keys of which an adapter needs one; the first is the usual one.
 _CONTENT = {
     "rest": ("resources",),
     "mcp": ("tools", "resources", "prompts"),
@@ -43,22 +43,22 @@ _CACHE_SCOPES = ("public", "private")
 
 
 def read_exposes(
-    data: JSON, path: DocumentPath, found: Findings, *, strays: bool = False
+    data: JSON, path: DocumentPath, findings: Findings, *, strays: bool = False
 ) -> Iterator[Exposes]:
     """Yield the exposing adapters that have a type which can be served.
 
     Args:
         data: The list of adapters.
         path: Its place.
-        found: Where findings go.
+        findings: Where findings go.
         strays: Whether tools stand beside the adapters instead of in one.
     """
     readers = {"rest": _rest, "mcp": _mcp, "skill": _skill, "control": _control}
     ports: dict[int, Exposes] = {}
-    for at, entry in found.mappings(data, path):
+    for at, entry in findings.mappings(data, path):
         kind = text_of(entry.get("type"))
         if kind not in readers:
-            found.unknown(
+            findings.unknown(
                 rules.EXPOSE_TYPE,
                 (*at, "type") if "type" in entry else at,
                 f"an adapter of type '{shorten(kind)}' cannot be served"
@@ -69,7 +69,7 @@ def read_exposes(
             )
             continue
         namespace = text_of(entry.get("namespace"))
-        _note_empty(kind, namespace, entry, at, found, strays)
+        _note_empty(kind, namespace, entry, at, findings, strays)
         port = entry.get("port")
         exposes = Exposes(
             kind,
@@ -79,11 +79,11 @@ def read_exposes(
             text_of(entry.get("transport")),
             text_of(entry.get("description")),
             links=tuple(_links(entry, at)),
-            authentication=_authentication(kind, namespace, entry, at, found),
+            authentication=_authentication(kind, namespace, entry, at, findings),
             path=at,
         )
-        _check_port(exposes, port, ports, found)
-        yield readers[kind](exposes, entry, found)
+        _check_port(exposes, port, ports, findings)
+        yield readers[kind](exposes, entry, findings)
 
 
 def _note_empty(
@@ -91,7 +91,7 @@ def _note_empty(
     namespace: str,
     entry: Mapping[str, JSON],
     at: DocumentPath,
-    found: Findings,
+    findings: Findings,
     strays: bool,
 ) -> None:
     content = _CONTENT.get(kind)
@@ -104,17 +104,17 @@ def _note_empty(
     hint = f"add {lacking}, or remove the adapter"
     if empty and strays and kind == "mcp":
         hint = "move `capability.tools` below it, with a `call` for each tool"
-    found.add(rules.EXPOSE_EMPTY, at, f"the {kind} adapter has no {lacking}", hint)
+    findings.add(rules.EXPOSE_EMPTY, at, f"the {kind} adapter has no {lacking}", hint)
 
 
 def _check_port(
-    exposes: Exposes, port: JSON, ports: dict[int, Exposes], found: Findings
+    exposes: Exposes, port: JSON, ports: dict[int, Exposes], findings: Findings
 ) -> None:
     """Note an adapter without a port, or with that of an earlier one."""
     if exposes.transport == "stdio":
         return
     if port is None:
-        found.add(
+        findings.add(
             rules.PORT_MISSING,
             exposes.path,
             f"the {exposes.type} adapter '{shorten(exposes.namespace)}' has no port",
@@ -123,7 +123,7 @@ def _check_port(
     elif exposes.port:  # 0 stands for any free port
         first = ports.setdefault(exposes.port, exposes)
         if first is not exposes:
-            found.add(
+            findings.add(
                 rules.PORT_DUPLICATE,
                 (*exposes.path, "port"),
                 f"'{_name_of(exposes)}' and '{_name_of(first)}' both want port"
@@ -142,7 +142,7 @@ def _authentication(
     namespace: str,
     entry: Mapping[str, JSON],
     at: DocumentPath,
-    found: Findings,
+    findings: Findings,
 ) -> ServerAuthentication | None:
     data = entry.get("authentication")
     if data is None:
@@ -151,7 +151,7 @@ def _authentication(
     from naftiko.spec.access import read_server_authentication
 
     adapter = f"the {kind} adapter '{shorten(namespace)}'"
-    return read_server_authentication(data, adapter, (*at, "authentication"), found)
+    return read_server_authentication(data, adapter, (*at, "authentication"), findings)
 
 
 def _links(entry: Mapping[str, JSON], at: DocumentPath) -> Iterator[Link]:
@@ -178,39 +178,41 @@ def _links(entry: Mapping[str, JSON], at: DocumentPath) -> Iterator[Link]:
 # --- rest -------------------------------------------------------------------------
 
 
-def _rest(exposes: Exposes, entry: Mapping[str, JSON], found: Findings) -> Exposes:
+def _rest(exposes: Exposes, entry: Mapping[str, JSON], findings: Findings) -> Exposes:
     at = exposes.path
     return exposes._replace(
-        functions=tuple(_rest_functions(entry, at, found)),
-        forwards=tuple(_forwards(entry, at, found)),
+        functions=tuple(_rest_functions(entry, at, findings)),
+        forwards=tuple(_forwards(entry, at, findings)),
     )
 
 
 def _rest_functions(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[Function]:
-    shared = tuple(read_inputs(entry, at, found))
-    for where, resource in found.mappings(entry.get("resources"), (*at, "resources")):
+    shared = tuple(read_inputs(entry, at, findings))
+    for where, resource in findings.mappings(
+        entry.get("resources"), (*at, "resources")
+    ):
         path = text_of(resource.get("path"))
-        inputs = (*shared, *read_inputs(resource, where, found))
+        inputs = (*shared, *read_inputs(resource, where, findings))
         if not resource.get("operations") and "forward" not in resource:
-            found.dropped(
+            findings.dropped(
                 where,
                 f"the resource '{shorten(path)}' has no operations",
                 "add `operations:` or `forward:`, or remove the resource",
             )
-        for here, unit in found.mappings(
+        for here, unit in findings.mappings(
             resource.get("operations"), (*where, "operations")
         ):
             own = text_of(unit.get("path"))
             if own:
-                found.add(
+                findings.add(
                     rules.OPERATION_PATH,
                     (*here, "path"),
                     "the `path` of a REST operation continues the resource's",
                     "make it a resource of its own",
                 )
-            function = read_function("rest", unit, here, found)
+            function = read_function("rest", unit, here, findings)
             yield function._replace(
                 method=text_of(unit.get("method")),
                 url_path=join_path(path, own),
@@ -220,12 +222,12 @@ def _rest_functions(
 
 
 def _forwards(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[ForwardSpec]:
     for where, resource in mappings_of(entry.get("resources"), (*at, "resources")):
         if "forward" not in resource:
             continue
-        forward = found.mapping(resource, "forward", where)
+        forward = findings.mapping(resource, "forward", where)
         if forward is None:
             continue
         from naftiko.spec.adapters import ForwardSpec
@@ -233,7 +235,7 @@ def _forwards(
         listed = forward.get("trustedHeaders")
         if listed is not None and not isinstance(listed, list):
             path = (*where, "forward", "trustedHeaders")
-            found.misplaced(listed, path, "list", hint="list the names of headers")
+            findings.misplaced(listed, path, "list", hint="list the names of headers")
         yield ForwardSpec(
             text_of(resource.get("path")),
             text_of(forward.get("targetNamespace")),
@@ -245,41 +247,41 @@ def _forwards(
 # --- mcp --------------------------------------------------------------------------
 
 
-def _mcp(exposes: Exposes, entry: Mapping[str, JSON], found: Findings) -> Exposes:
+def _mcp(exposes: Exposes, entry: Mapping[str, JSON], findings: Findings) -> Exposes:
     at = exposes.path
     exposes = exposes._replace(
-        functions=tuple(_mcp_functions(entry, at, found)),
-        files=tuple(_static_resources(entry, at, found)),
-        cache_ttl=_cache_ttl(entry, at, found),
-        cache_scope=_cache_scope(entry, at, found),
+        functions=tuple(_mcp_functions(entry, at, findings)),
+        files=tuple(_static_resources(entry, at, findings)),
+        cache_ttl=_cache_ttl(entry, at, findings),
+        cache_scope=_cache_scope(entry, at, findings),
     )
     if "prompts" in entry:
         from naftiko.spec.prompts import read_prompts
 
-        prompts = read_prompts(entry["prompts"], (*at, "prompts"), found)
+        prompts = read_prompts(entry["prompts"], (*at, "prompts"), findings)
         exposes = exposes._replace(prompts=tuple(prompts))
     return exposes
 
 
 def _mcp_functions(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[Function]:
-    for where, unit in found.mappings(entry.get("tools"), (*at, "tools")):
-        yield read_function("tool", unit, where, found)
-    for where, unit in found.mappings(entry.get("resources"), (*at, "resources")):
+    for where, unit in findings.mappings(entry.get("tools"), (*at, "tools")):
+        yield read_function("tool", unit, where, findings)
+    for where, unit in findings.mappings(entry.get("resources"), (*at, "resources")):
         if not text_of(unit.get("uri")):
-            found.dropped(
+            findings.dropped(
                 where,
                 f"the resource '{shorten(text_of(unit.get('name')))}' has no `uri` and"
                 " is left out",
                 "add `uri:`, the name that clients ask for",
             )
         if "location" not in unit:
-            yield read_function("resource", unit, where, found)
+            yield read_function("resource", unit, where, findings)
 
 
 def _static_resources(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[StaticResource]:
     for where, unit in mappings_of(entry.get("resources"), (*at, "resources")):
         uri = text_of(unit.get("uri"))
@@ -289,7 +291,7 @@ def _static_resources(
 
         location = text_of(unit["location"])
         if path_of(location, Path()) is None:
-            found.add(
+            findings.add(
                 rules.LOCATION,
                 (*where, "location"),
                 f"the resource '{shorten(uri)}': the location '{shorten(location)}' is"
@@ -307,13 +309,13 @@ def _static_resources(
         )
 
 
-def _cache_ttl(entry: Mapping[str, JSON], at: DocumentPath, found: Findings) -> int:
+def _cache_ttl(entry: Mapping[str, JSON], at: DocumentPath, findings: Findings) -> int:
     ttl = entry.get("ttlMs")
     if ttl is None:
         return 0
     if isinstance(ttl, int) and not isinstance(ttl, bool) and ttl >= 0:
         return ttl
-    found.dropped(
+    findings.dropped(
         (*at, "ttlMs"),
         f"`ttlMs` is {a_kind_of(ttl)} that is no time in milliseconds, and is left out",
         "write a whole number, from 0",
@@ -321,12 +323,14 @@ def _cache_ttl(entry: Mapping[str, JSON], at: DocumentPath, found: Findings) -> 
     return 0
 
 
-def _cache_scope(entry: Mapping[str, JSON], at: DocumentPath, found: Findings) -> str:
+def _cache_scope(
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
+) -> str:
     scope = text_of(entry.get("cacheScope"))
     if scope in _CACHE_SCOPES:
         return scope
     if scope:
-        found.dropped(
+        findings.dropped(
             (*at, "cacheScope"),
             f"`cacheScope` is '{shorten(scope)}', which is not known, and is left out",
             "write `public` or `private`",
@@ -337,40 +341,40 @@ def _cache_scope(entry: Mapping[str, JSON], at: DocumentPath, found: Findings) -
 # --- skill ------------------------------------------------------------------------
 
 
-def _skill(exposes: Exposes, entry: Mapping[str, JSON], found: Findings) -> Exposes:
+def _skill(exposes: Exposes, entry: Mapping[str, JSON], findings: Findings) -> Exposes:
     from naftiko.spec.skills import read_skills
 
     at = exposes.path
     return exposes._replace(
-        functions=tuple(_skill_functions(entry, at, found)),
-        skills=tuple(read_skills(entry, at, found)),
+        functions=tuple(_skill_functions(entry, at, findings)),
+        skills=tuple(read_skills(entry, at, findings)),
     )
 
 
 def _skill_functions(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[Function]:
-    skills = found.mappings(entry.get("skills"), (*at, "skills"))
+    skills = findings.mappings(entry.get("skills"), (*at, "skills"))
     for where, holder in [(at, entry), *skills]:
         if holder is not entry and "call" in holder:
-            _note_shape("the skill", holder, where, found)
-            yield read_function("skill", holder, where, found)
-        for here, unit in found.mappings(holder.get("tools"), (*where, "tools")):
+            _note_shape("the skill", holder, where, findings)
+            yield read_function("skill", holder, where, findings)
+        for here, unit in findings.mappings(holder.get("tools"), (*where, "tools")):
             if holder is entry or "call" in unit:
-                _note_shape("the skill tool", unit, here, found)
+                _note_shape("the skill tool", unit, here, findings)
             if isinstance(unit.get("from"), dict) or "instruction" in unit:
                 continue
-            function = read_function("skill", unit, here, found)
+            function = read_function("skill", unit, here, findings)
             # A tool that does nothing is noted where the skill is read.
             if function.call or function.ref or function.steps or function.is_mock:
                 yield function
 
 
 def _note_shape(
-    what: str, unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+    what: str, unit: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> None:
     has = "has a `call` of its own" if "call" in unit else "belongs to no skill"
-    found.add(
+    findings.add(
         rules.SKILL_SHAPE,
         at,
         f"{what} '{shorten(text_of(unit.get('name')))}' {has}",
@@ -381,7 +385,9 @@ def _note_shape(
 # --- control ----------------------------------------------------------------------
 
 
-def _control(exposes: Exposes, entry: Mapping[str, JSON], found: Findings) -> Exposes:
+def _control(
+    exposes: Exposes, entry: Mapping[str, JSON], findings: Findings
+) -> Exposes:
     from naftiko.spec.control import (
         read_management,
         read_observability,
@@ -392,9 +398,9 @@ def _control(exposes: Exposes, entry: Mapping[str, JSON], found: Findings) -> Ex
     scripting = given.get("scripting") if isinstance(given, dict) else None
     observed_at = (*exposes.path, "observability")
     return exposes._replace(
-        management=read_management(given, at, found),
-        scripting=read_scripting(scripting, (*at, "scripting"), found),
+        management=read_management(given, at, findings),
+        scripting=read_scripting(scripting, (*at, "scripting"), findings),
         observability=read_observability(
-            entry.get("observability"), observed_at, found
+            entry.get("observability"), observed_at, findings
         ),
     )

@@ -1,4 +1,4 @@
-"""Read exposed functions: what stands behind a route, a tool, a resource, an aggregate.
+"""Read exposed functions: REST operations, tools, resources and aggregates.
 
     {name: find, call: shop.find, with: {id: tool.id}}
         →  Function("tool", "find", call="shop.find", with_={"id": "tool.id"})
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def read_function(
-    kind: str, unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+    kind: str, unit: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Function:
     """Read one function.
 
@@ -31,11 +31,11 @@ def read_function(
         kind: `rest`, `tool`, `resource`, `skill` or `aggregate`.
         unit: The mapping that declares it.
         at: The place of the mapping.
-        found: Where findings go.
+        findings: Where findings go.
     """
     outputs = unit.get("outputParameters")
     if outputs is not None:
-        places = found.mappings(outputs, (*at, "outputParameters"))
+        places = findings.mappings(outputs, (*at, "outputParameters"))
         outputs = [entry for _, entry in places]
     return Function(
         kind,
@@ -43,18 +43,20 @@ def read_function(
         description=text_of(unit.get("description")),
         call=text_of(unit.get("call")),
         ref=text_of(unit.get("ref")),
-        with_=_with(unit, at, found),
-        steps=tuple(_read_steps(unit.get("steps"), (*at, "steps"), found)),
-        inputs=tuple(read_inputs(unit, at, found)),
+        with_=_with(unit, at, findings),
+        steps=tuple(_read_steps(unit.get("steps"), (*at, "steps"), findings)),
+        inputs=tuple(read_inputs(unit, at, findings)),
         outputs=outputs,
-        hints={} if kind == "rest" else _hints(unit, at, found),
+        hints={} if kind == "rest" else _hints(unit, at, findings),
         is_mock=_has_static(outputs),
         path=at,
         label=text_of(unit.get("label")),
         uri=text_of(unit.get("uri")),
         mime_type=text_of(unit.get("mimeType")),
-        mappings=tuple(_read_mappings(unit.get("mappings"), (*at, "mappings"), found)),
-        semantics=found.mapping(unit, "semantics", at) or {},
+        mappings=tuple(
+            _read_mappings(unit.get("mappings"), (*at, "mappings"), findings)
+        ),
+        semantics=findings.mapping(unit, "semantics", at) or {},
     )
 
 
@@ -64,14 +66,14 @@ def overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]
 
 
 def _with(
-    unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+    unit: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> dict[str, JSON] | None:
     hint = "write a mapping: parameter → value, or remove it"
-    with_ = found.mapping(unit, "with", at, hint)
+    with_ = findings.mapping(unit, "with", at, hint)
     if with_ is None:
         return None
     for name in [name for name, value in with_.items() if value is None]:
-        found.dropped(
+        findings.dropped(
             (*at, "with", name),
             f"the `with` entry '{shorten(name)}' has no value and is left out",
             "give it a value, or remove it",
@@ -80,13 +82,13 @@ def _with(
 
 
 def _hints(
-    unit: Mapping[str, JSON], at: DocumentPath, found: Findings
+    unit: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> dict[str, JSON]:
     hint = "write `hints: {readOnly: true}`, or remove it"
-    hints = found.mapping(unit, "hints", at, hint) or {}
+    hints = findings.mapping(unit, "hints", at, hint) or {}
     for name, value in hints.items():
         if not isinstance(value, bool):
-            found.dropped(
+            findings.dropped(
                 (*at, "hints", name),
                 f"the hint '{shorten(name)}' is {a_kind_of(value)}, not true or false,"
                 " and is left out",
@@ -96,17 +98,17 @@ def _hints(
 
 
 def read_inputs(
-    holder: Mapping[str, JSON], at: DocumentPath, found: Findings
+    holder: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[InputParameter]:
     """Yield the `inputParameters` of an adapter, a resource or a function.
 
     {name: id, in: path, required: true}  →  InputParameter("id", "path", required=True)
     """
     data = holder.get("inputParameters")
-    for where, entry in found.mappings(data, (*at, "inputParameters")):
+    for where, entry in findings.mappings(data, (*at, "inputParameters")):
         name = text_of(entry.get("name"))
         if not name:
-            found.add(
+            findings.add(
                 rules.PARAMETER_NAMELESS,
                 where,
                 "a parameter without a name is left out",
@@ -128,24 +130,24 @@ def read_inputs(
         )
 
 
-def _read_steps(data: JSON, path: DocumentPath, found: Findings) -> Iterator[Step]:
-    for at, entry in found.mappings(data, path):
+def _read_steps(data: JSON, path: DocumentPath, findings: Findings) -> Iterator[Step]:
+    for at, entry in findings.mappings(data, path):
         yield Step(
             text_of(entry.get("type")) or ("call" if "call" in entry else ""),
             text_of(entry.get("name")),
             text_of(entry.get("call")),
-            _with(entry, at, found) or {},
+            _with(entry, at, findings) or {},
             text_of(entry.get("index")),
             text_of(entry.get("match")),
             text_of(entry.get("lookupValue")),
-            tuple(_fields(entry, at, found)),
+            tuple(_fields(entry, at, findings)),
             {key: entry[key] for key in _SCRIPT_KEYS if key in entry},
             at,
         )
 
 
 def _fields(
-    step: Mapping[str, JSON], at: DocumentPath, found: Findings
+    step: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[str]:
     """Yield the names of the fields that a lookup keeps."""
     path = (*at, "outputParameters")
@@ -153,11 +155,11 @@ def _fields(
     if step.get("type") != "lookup" or fields is None:
         return
     if not isinstance(fields, list):
-        found.misplaced(fields, path, "list", hint="list the names of the fields")
+        findings.misplaced(fields, path, "list", hint="list the names of the fields")
         return
     for index, name in enumerate(fields):
         if isinstance(name, (dict, list)) or name is None:
-            found.misplaced(name, (*path, index), "text", prefix="an entry of ")
+            findings.misplaced(name, (*path, index), "text", prefix="an entry of ")
         else:
             yield text_of(name)
 
@@ -166,14 +168,14 @@ _SCRIPT_KEYS = ("file", "language", "location", "dependencies")
 
 
 def _read_mappings(
-    data: JSON, path: DocumentPath, found: Findings
+    data: JSON, path: DocumentPath, findings: Findings
 ) -> Iterator[StepMapping]:
-    for at, entry in found.mappings(data, path):
+    for at, entry in findings.mappings(data, path):
         target = text_of(entry.get("targetName"))
         if target:
             yield StepMapping(target, text_of(entry.get("value")), at)
         else:
-            found.dropped(
+            findings.dropped(
                 at,
                 "a mapping without a `targetName` is left out",
                 "add `targetName:`, the name of what it gives",
@@ -181,15 +183,15 @@ def _read_mappings(
 
 
 def read_aggregates(
-    data: JSON, path: DocumentPath, found: Findings
+    data: JSON, path: DocumentPath, findings: Findings
 ) -> Iterator[tuple[str, tuple[Function, ...]]]:
     """Read aggregates: namespace and functions of each."""
-    for at, entry in found.mappings(data, path):
-        functions = found.mappings(entry.get("functions"), (*at, "functions"))
+    for at, entry in findings.mappings(data, path):
+        functions = findings.mappings(entry.get("functions"), (*at, "functions"))
         yield (
             text_of(entry.get("namespace")),
             tuple(
-                read_function("aggregate", unit, where, found)
+                read_function("aggregate", unit, where, findings)
                 for where, unit in functions
             ),
         )

@@ -1,9 +1,11 @@
-"""Consumed adapters that stand in other files, put where they are imported.
+"""Put consumed adapters of other files where a document imports them.
+
+    {import: shop, location: ./shop.yaml, as: s}  →  the adapter `shop` of that file
 
 Spec 2.11; dialect 2 and 3.1. An import is replaced by a copy of the adapter that it
-names; what cannot be found stays as it is, with the reason, and is a unit error. Files
-are read relative to the document that names them, nothing is ever fetched. This module
-must not know what an adapter says.
+names. An import that names nothing stays as it is, with the reason, and is a unit
+error. Files are read relative to the document that names them; nothing is fetched.
+This module must not know what an adapter says.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class _Unavailable(Exception):
 
 
 def resolve_imports(document: Document) -> Resolved:
-    """Return the data of a document, its imports replaced by what they name."""
+    """Return the data of a document, each import replaced by the adapter it names."""
     data = document.data
     at: DocumentPath = ("capability",) if "capability" in data else ()
     holder = data["capability"] if at else data
@@ -67,13 +69,13 @@ def resolve_imports(document: Document) -> Resolved:
     consumes: list[JSON] = []
     more: list[JSON] = []
     for index, entry in enumerate(listed):
-        found = resolver.entry(entry, (*at, "consumes", index), origin, reasons)
+        adapters = resolver.entry(entry, (*at, "consumes", index), origin, reasons)
         # One for one, so that every adapter keeps its place in the text.
-        consumes.append(found[0])
-        more += found[1:]
+        consumes.append(adapters[0])
+        more += adapters[1:]
     for where, entry in beside:
-        found = resolver.entry(entry, where, origin, reasons)
-        more += [adapter for adapter in found if not is_import(adapter)]
+        adapters = resolver.entry(entry, where, origin, reasons)
+        more += [adapter for adapter in adapters if not is_import(adapter)]
     consumes += more
     resolved = {**holder, "consumes": consumes} if consumes else holder
     return Resolved(
@@ -110,7 +112,7 @@ class _Resolver:
     def __init__(self) -> None:
         self.binds: list[Mapping[str, JSON]] = []
         self.files: dict[Path, Document] = {}
-        # In order, like a set: what comes back later is worth another look.
+        # In order, like a set: a file that is missing now is watched too.
         self.wanted: dict[Path, None] = {}
         self._used: set[Path] = set()
 
@@ -151,8 +153,8 @@ class _Resolver:
         inner = _Origin(path.parent, (*origin.chain, name))
         known: dict[str, JSON] = {}
         for index, entry in enumerate(listed if isinstance(listed, list) else ()):
-            for found in self._inner(entry, index, inner, wanted.import_):
-                known.setdefault(str(found.get("namespace")), found)
+            for adapter in self._inner(entry, index, inner, wanted.import_):
+                known.setdefault(str(adapter.get("namespace")), adapter)
         if not known:
             raise _Unavailable(f"{shown} holds no consumed adapter")
         self._keep_binds(path, data)

@@ -29,7 +29,7 @@ PUBLISHED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Info(NamedTuple):
-    """What the document says about itself (spec 1.2)."""
+    """The `info` of a document: its label, description, tags and dates (spec 1.2)."""
 
     label: str = ""
     description: str = ""
@@ -58,13 +58,14 @@ class InputParameter(NamedTuple):
     Attributes:
         in_: `query`, `header`, `path`, `cookie`, `body` or `environment`.
         value: A constant or a template that fills the parameter, or `None`.
-        default: What is sent when no argument is given; may be empty.
-        inferred: Named by a placeholder or the body, declared nowhere.
-        pattern: What the text of an exposed input has to match; may be empty.
+        default: The text that is sent when no argument is given; may be empty.
+        inferred: A placeholder or the body names it, and the document does not
+            declare it.
+        pattern: A regular expression for the text of an exposed input; may be empty.
         mapping: The place and the parameter that an exposed input feeds, as
             `$.path.id`; may be empty.
         is_optional: An exposed input that the document calls optional; `required` is
-            also false where it says nothing.
+            also false where the document does not say.
     """
 
     name: str
@@ -91,7 +92,7 @@ class OutputParameter(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What an operation sends (spec 2.4).
+    """The request body of an operation (spec 2.4).
 
     Attributes:
         kind: `json`, `text`, `formUrlEncoded`, `multipartForm` or `binary`.
@@ -123,10 +124,10 @@ class Authentication(NamedTuple):
     Attributes:
         type: `bearer`, `basic`, `digest`, `apikey`, or the type as written when it is
             not supported.
-        credentials: What to place, for `bearer` and `apikey`.
+        credentials: The values to place, for `bearer` and `apikey`.
         username: Template, for `basic` and `digest`.
         password: Template, for `basic` and `digest`.
-        fields: Everything the document says, for a signer.
+        fields: Every key and value of the mapping, for a signer.
     """
 
     type: str
@@ -152,8 +153,8 @@ class Import(NamedTuple):
     """An adapter that another file holds (spec 2.11).
 
     Attributes:
-        namespace: What it is called here.
-        import_: What it is called there; empty for all that the file holds.
+        namespace: Its name in this document.
+        import_: Its name in the other file; empty for every adapter of the file.
         kind: `openapi` when the file is an OpenAPI description.
         reason: Why it is not available.
     """
@@ -223,7 +224,7 @@ class StepMapping(NamedTuple):
 
 
 class Function(NamedTuple):
-    """What stands behind a REST operation, a tool, a resource or an aggregate.
+    """An exposed function: a REST operation, a tool, a resource or an aggregate.
 
     Attributes:
         kind: `rest`, `tool`, `resource`, `skill` or `aggregate`.
@@ -258,7 +259,7 @@ class Function(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A reference to an adapter: what a skill tool or a forward points at."""
+    """A reference of a skill tool (`from`) or of a `forward` to another adapter."""
 
     kind: str
     namespace: str
@@ -287,15 +288,15 @@ class Exposes(NamedTuple):
     """One exposing adapter (spec 3, 4 and 5).
 
     Attributes:
-        authentication: What it asks of its callers; `None` for an open adapter.
+        authentication: The check of its callers; `None` for an open adapter.
         forwards: The REST resources that pass requests on.
         files: The MCP resources whose content is in files.
         prompts: The prompts of an MCP adapter.
         cache_ttl: Milliseconds that MCP clients may keep a result (`ttlMs`).
         cache_scope: Who may keep it: `public` or `private` (`cacheScope`).
         skills: The skills of a skill adapter.
-        management: What a control adapter lets its callers do; `None` for other types.
-        observability: What a control adapter says of metrics and traces.
+        management: The endpoints of a control adapter; `None` for other types.
+        observability: The metrics and traces that a control adapter keeps.
         scripting: The limits that a control adapter sets to scripts, if it does.
     """
 
@@ -321,7 +322,7 @@ class Exposes(NamedTuple):
 
 
 class CapabilitySpec(NamedTuple):
-    """Everything a document says, read."""
+    """One document, read."""
 
     version: str
     info: Info

@@ -33,24 +33,24 @@ _ROLES = ("user", "assistant")
 
 
 def read_prompts(
-    data: JSON, path: DocumentPath, found: Findings
+    data: JSON, path: DocumentPath, findings: Findings
 ) -> Iterator[PromptSpec]:
     """Yield the prompts of an adapter that have a name; of one name the first counts.
 
     Args:
         data: The value of `prompts`.
         path: Its place.
-        found: Where findings go.
+        findings: Where findings go.
     """
     first: dict[str, DocumentPath] = {}
-    for at, entry in found.mappings(data, path):
+    for at, entry in findings.mappings(data, path):
         name = text_of(entry.get("name"))
         if not name.strip():
-            found.dropped(
+            findings.dropped(
                 at, "a prompt without a name is left out", "add `name:` to it"
             )
         elif name in first:
-            found.add(
+            findings.add(
                 rules.PROMPT_DUPLICATE,
                 (*at, "name"),
                 f"the prompt '{shorten(name)}' is declared twice; the first one wins",
@@ -59,29 +59,29 @@ def read_prompts(
             )
         else:
             first[name] = at
-            yield _prompt(name, entry, at, found)
+            yield _prompt(name, entry, at, findings)
 
 
 def _prompt(
-    name: str, entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    name: str, entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> PromptSpec:
     problems: list[Finding] = []
-    arguments = tuple(_arguments(entry, at, found))
+    arguments = tuple(_arguments(entry, at, findings))
     location = text_of(entry.get("location"))
     messages: tuple[PromptMessage, ...] = ()
     if location and "template" in entry:
-        found.dropped(
+        findings.dropped(
             (*at, "template"),
             f"the prompt '{shorten(name)}' has a `location`, so its `template` is left"
             " out",
             "keep one of the two",
         )
     elif not location:
-        messages = tuple(_messages(name, entry, at, found, problems))
-        _check_placeholders(entry, arguments, at, found)
+        messages = tuple(_messages(name, entry, at, findings, problems))
+        _check_placeholders(entry, arguments, at, findings)
     if location and path_of(location, Path()) is None:
         problems.append(
-            found.add(
+            findings.add(
                 rules.LOCATION,
                 (*at, "location"),
                 f"the prompt '{shorten(name)}': the location '{shorten(location)}' is"
@@ -91,7 +91,7 @@ def _prompt(
         )
     if not location and not entry.get("template"):
         problems.append(
-            found.add(
+            findings.add(
                 rules.PROMPT,
                 at,
                 f"the prompt '{shorten(name)}' has no messages",
@@ -111,12 +111,12 @@ def _prompt(
 
 
 def _arguments(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[PromptArgument]:
-    for where, data in found.mappings(entry.get("arguments"), (*at, "arguments")):
+    for where, data in findings.mappings(entry.get("arguments"), (*at, "arguments")):
         name = text_of(data.get("name"))
         if not name:
-            found.dropped(
+            findings.dropped(
                 where,
                 "an argument of a prompt without a name is left out",
                 "add `name:` to it",
@@ -142,13 +142,13 @@ def _messages(
     name: str,
     entry: Mapping[str, JSON],
     at: DocumentPath,
-    found: Findings,
+    findings: Findings,
     problems: list[Finding],
 ) -> Iterator[PromptMessage]:
-    for where, data in found.mappings(entry.get("template"), (*at, "template")):
+    for where, data in findings.mappings(entry.get("template"), (*at, "template")):
         role = text_of(data.get("role")) or "user"
         if role not in _ROLES:
-            problem = found.add(
+            problem = findings.add(
                 rules.PROMPT,
                 (*where, "role"),
                 f"the prompt '{shorten(name)}' has a message of the unknown role"
@@ -163,7 +163,7 @@ def _check_placeholders(
     entry: Mapping[str, JSON],
     arguments: tuple[PromptArgument, ...],
     at: DocumentPath,
-    found: Findings,
+    findings: Findings,
 ) -> None:
     """Note placeholders that name no argument: they stay in the text as they are."""
     declared = [argument.name for argument in arguments]
@@ -174,7 +174,7 @@ def _check_placeholders(
             continue
         for name in dict.fromkeys(PLACEHOLDER.findall(content)):
             if name not in declared:
-                found.add(
+                findings.add(
                     rules.PROMPT_ARGUMENT,
                     (*at, "template", index, "content"),
                     f"'{{{{{shorten(name)}}}}}' names no argument of the prompt, and"

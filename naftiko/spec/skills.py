@@ -40,7 +40,7 @@ TOLD_FIELDS = (
 
 
 def read_skills(
-    entry: Mapping[str, JSON], at: DocumentPath, found: Findings
+    entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[SkillSpec]:
     """Yield the skills of an adapter that have a name; of one name the first counts.
 
@@ -48,7 +48,7 @@ def read_skills(
         entry: The adapter. Published files also write `tools` right below it: they
             become a skill that is called as the adapter is.
         at: Its place.
-        found: Where findings go.
+        findings: Where findings go.
     """
     first: dict[str, DocumentPath] = {}
     skills = list(mappings_of(entry.get("skills"), (*at, "skills")))
@@ -59,11 +59,11 @@ def read_skills(
     for where, skill in skills:
         name = text_of(skill.get("name"))
         if not name:
-            found.dropped(
+            findings.dropped(
                 where, "a skill without a name is left out", "add `name:` to it"
             )
         elif name in first:
-            found.add(
+            findings.add(
                 rules.SKILL_DUPLICATE,
                 (*where, "name") if where != at else where,
                 f"the skill '{shorten(name)}' is declared twice; the first one wins",
@@ -72,7 +72,7 @@ def read_skills(
             )
         else:
             first[name] = where
-            yield _skill(name, skill, where, found)
+            yield _skill(name, skill, where, findings)
 
 
 def about_skill(data: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -97,13 +97,13 @@ def about_skill(data: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def _skill(
-    name: str, data: Mapping[str, JSON], at: DocumentPath, found: Findings
+    name: str, data: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> SkillSpec:
     problems: list[Finding] = []
     location = text_of(data.get("location"))
     if location and path_of(location, Path()) is None:
         problems.append(
-            found.add(
+            findings.add(
                 rules.LOCATION,
                 (*at, "location"),
                 f"Skill '{shorten(name)}': the location '{shorten(location)}' is no"
@@ -118,7 +118,7 @@ def _skill(
     for where, tool in mappings_of(data.get("tools"), (*at, "tools")):
         record = _tool(tool, where)
         tools.append(record)
-        problem = _refusal(tool, record, name, location, found)
+        problem = _refusal(tool, record, name, location, findings)
         if problem is not None:
             problems.append(problem)
     return SkillSpec(
@@ -145,27 +145,27 @@ def _refusal(
     record: SkillTool,
     skill: str,
     location: str,
-    found: Findings,
+    findings: Findings,
 ) -> Finding | None:
     """Note why a tool does not say what it is; `None` for one that does."""
     where = f"Skill tool '{shorten(record.name)}' in skill '{shorten(skill)}'"
     has_source = isinstance(tool.get("from"), dict)
     if has_source and record.instruction:
-        return found.add(
+        return findings.add(
             rules.SKILL_TOOL,
             record.path,
             f"{where} cannot define both 'from' and 'instruction'.",
             "keep one of the two",
         )
     if record.instruction and not location:
-        return found.add(
+        return findings.add(
             rules.SKILL_TOOL,
             record.path,
             f"{where} uses 'instruction' but the skill has no 'location' configured.",
             "add `location: file:///…`, the folder of the skill",
         )
     if not has_source and not record.instruction and not record.call:
-        return found.add(
+        return findings.add(
             rules.UNIT_WITHOUT_CALL,
             record.path,
             f"{where} must define either 'from' or 'instruction'.",

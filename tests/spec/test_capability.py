@@ -44,7 +44,7 @@ def test_every_case_file_is_run() -> None:
     assert files == {*TOPICS, *LINKED}
 
 
-def test_without_a_schema_nothing_is_left_out_in_silence() -> None:
+def test_element_left_out_is_noted_without_a_schema() -> None:
     """What the schema would refuse is noted, and no call goes out unsigned for it."""
     stub, dropped = naftiko.StubTransport(), "W-incomplete-dropped"
     lookup = {"type": "lookup", "name": "l", "index": "s", "match": "id"}

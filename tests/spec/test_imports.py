@@ -74,7 +74,7 @@ def problems(path: Path) -> list[tuple[str, int, str]]:
     return [(p.code, p.line, p.message) for p in naftiko.validate(path)]
 
 
-def test_an_import_is_replaced_by_what_it_names(tmp_path: Path) -> None:
+def test_import_is_replaced_by_the_adapter_it_names(tmp_path: Path) -> None:
     """L11, L15: the adapter of the other file, in the place of the import."""
     write(tmp_path / "shared.yml", SHARED)
     file = importing(tmp_path, LOCAL, {"location": "./shared.yml", "import": "notion"})
@@ -86,7 +86,7 @@ def test_an_import_is_replaced_by_what_it_names(tmp_path: Path) -> None:
     assert request.headers["Authorization"] == "Bearer t"
 
 
-def test_one_source_twice_under_other_names(tmp_path: Path) -> None:
+def test_one_adapter_is_imported_under_two_names(tmp_path: Path) -> None:
     """L12: two independent adapters."""
     write(tmp_path / "shared.yml", SHARED)
     file = importing(
@@ -100,7 +100,7 @@ def test_one_source_twice_under_other_names(tmp_path: Path) -> None:
     assert loaded.request("hello-fr.op").url == "https://fr.test/r"
 
 
-def test_what_is_missing_is_a_unit_error(tmp_path: Path) -> None:
+def test_missing_import_is_a_unit_error(tmp_path: Path) -> None:
     """L13, L14: no file, no such namespace; everything else works."""
     write(tmp_path / "shared.yml", SHARED)
     file = importing(
@@ -140,7 +140,7 @@ def test_locations_are_relative_to_the_file_that_names_them(tmp_path: Path) -> N
     assert loaded.problems == ()
 
 
-def test_the_source_may_be_a_whole_capability(tmp_path: Path) -> None:
+def test_whole_capability_may_be_imported(tmp_path: Path) -> None:
     """Its consumed adapters can be imported like those of a shared document."""
     data = {"naftiko": "1.0.0-alpha2", "capability": {"consumes": [LOCAL]}}
     write(tmp_path / "cap.yaml", data)
@@ -148,7 +148,7 @@ def test_the_source_may_be_a_whole_capability(tmp_path: Path) -> None:
     assert list(naftiko.load(file).operations) == ["local-api.op"]
 
 
-def test_files_that_import_each_other(tmp_path: Path) -> None:
+def test_import_cycle_is_refused(tmp_path: Path) -> None:
     """A cycle is named with the files on it, and ends nothing else."""
     for name, other in (("a", "b"), ("b", "a")):
         write(
@@ -163,7 +163,7 @@ def test_files_that_import_each_other(tmp_path: Path) -> None:
     assert "a.yml → b.yml → a.yml" in found[2]
 
 
-def test_an_unreadable_source_says_why(tmp_path: Path) -> None:
+def test_unreadable_import_says_why(tmp_path: Path) -> None:
     """A mistake in the other file is named, with its place."""
     (tmp_path / "bad.yml").write_text("a: [", "utf-8")
     (tmp_path / "list.yml").write_text("- 1\n", "utf-8")
@@ -181,7 +181,7 @@ def test_an_unreadable_source_says_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "spelling", ["{path}", "file://{path}", "file:///./shared.yml"]
 )
-def test_spellings_of_a_location(tmp_path: Path, spelling: str) -> None:
+def test_location_has_several_spellings(tmp_path: Path, spelling: str) -> None:
     """A path, and `file:` URIs, absolute or relative (spec 13, row 27)."""
     path = write(tmp_path / "shared.yml", SHARED)
     file = importing(
@@ -198,7 +198,7 @@ def test_spellings_of_a_location(tmp_path: Path, spelling: str) -> None:
         {"imports": ["shared.yml"]},
     ],
 )
-def test_imports_beside_consumes(tmp_path: Path, root: Any) -> None:
+def test_import_beside_consumes_is_read(tmp_path: Path, root: Any) -> None:
     """The spellings of published files work where the file is there (dialect 2)."""
     write(tmp_path / "shared.yml", SHARED)
     loaded = naftiko.load(importing(tmp_path, LOCAL, **root))
@@ -206,7 +206,7 @@ def test_imports_beside_consumes(tmp_path: Path, root: Any) -> None:
     assert not any(p.code.startswith("U-") for p in loaded.problems)
 
 
-def test_binds_of_the_document_win(tmp_path: Path) -> None:
+def test_bind_of_the_document_stands_before_an_imported_one(tmp_path: Path) -> None:
     """A variable that both files bind has the value of the importing one."""
     write(tmp_path / "shared.yml", SHARED)
     (tmp_path / "secrets.json").write_text('{"T": "mine"}', "utf-8")
@@ -224,7 +224,7 @@ def test_binds_of_the_document_win(tmp_path: Path) -> None:
     assert loaded.request("notion.get", id=1).headers["Authorization"] == "Bearer mine"
 
 
-def test_a_file_bind_of_an_imported_file(tmp_path: Path) -> None:
+def test_file_bind_is_relative_to_the_imported_file(tmp_path: Path) -> None:
     """Its location is relative to the file that declares it."""
     binds = [
         {
@@ -242,7 +242,7 @@ def test_a_file_bind_of_an_imported_file(tmp_path: Path) -> None:
     )
 
 
-def test_a_shared_document_can_be_called(tmp_path: Path) -> None:
+def test_shared_document_can_be_called(tmp_path: Path) -> None:
     """A document with `consumes` at its root has operations of its own."""
     file = write(tmp_path / "shared.yml", SHARED)
     assert list(naftiko.load(file).operations) == ["notion.get", "other.op"]

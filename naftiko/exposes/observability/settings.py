@@ -1,6 +1,9 @@
-"""What a document and the environment say of metrics and traces (spec 5.3).
+"""Decide which metrics and traces a process keeps, and where it sends them (spec 5.3).
 
-`OTEL_*` variables stand before the document. This module must not know OpenTelemetry.
+    the `observability` of its documents, OTEL_* variables
+        →  ObservabilitySettings, or None for none
+
+The environment stands before the documents. This module must not know OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def declared(capability: Capability) -> ObservabilitySettings | None:
-    """Return what a document says, `None` for one without a control adapter."""
+    """Return the settings of a document, `None` for one without a control adapter."""
     for exposes in capability.exposes:
         if exposes.observability is not None:
             return exposes.observability
@@ -31,7 +34,7 @@ def declared(capability: Capability) -> ObservabilitySettings | None:
 
 
 def is_observed(capability: Capability) -> bool:
-    """Tell whether a document lets itself be observed: all do that do not refuse."""
+    """Tell whether a document may be observed: unless it says `enabled: false`."""
     settings = declared(capability)
     return settings is None or settings.enabled
 
@@ -49,8 +52,10 @@ class Export(NamedTuple):
 def exports(endpoint: str, signal: str) -> Export | None:
     """Return where a signal is sent, `None` for nowhere.
 
+    "http://collector:4318", "traces"  →  Export("http://collector:4318/v1/traces")
+
     Args:
-        endpoint: What the document says.
+        endpoint: The endpoint that the document declares; may be empty.
         signal: `traces` or `metrics`.
     """
     name = signal.upper()
@@ -75,13 +80,13 @@ def exports(endpoint: str, signal: str) -> Export | None:
 def wanted(
     capabilities: list[Capability], *, is_local: bool
 ) -> ObservabilitySettings | None:
-    """Return how a process is observed that serves some documents, `None` for not.
+    """Return the settings of a process that serves some documents, `None` for none.
 
-    The first document that has something to say decides.
+    The first document with a control adapter decides.
 
     Args:
         capabilities: The documents.
-        is_local: A control port is served, where metrics and traces can be read.
+        is_local: Whether a control port is served, where metrics and traces are read.
     """
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
@@ -106,7 +111,7 @@ def wanted(
 
 
 def _endpoint(text: str, capability: Capability) -> str:
-    """Return the endpoint of a document with its variables, if one can send there."""
+    """Return an endpoint with its variables filled in; empty if it is no HTTP URI."""
     if not text:
         return ""
     where = "observability.exporters.otlp.endpoint"

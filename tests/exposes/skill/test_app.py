@@ -84,7 +84,7 @@ ORDERS = {
 }
 
 
-def test_catalogue(folder: Path) -> None:
+def test_catalogue_lists_skills_in_order(folder: Path) -> None:
     """C01: how many, their names in order, and their tools."""
     skills = app(ORDERS, {"name": "plain", "description": "Nothing."})
     assert get(skills, "/skills") == (
@@ -103,7 +103,7 @@ def test_catalogue(folder: Path) -> None:
     )
 
 
-def test_detail(folder: Path) -> None:
+def test_skill_shows_its_tools(folder: Path) -> None:
     """C01, C04: derived tools of REST and MCP siblings, an instruction."""
     skill = {
         **ORDERS,
@@ -165,7 +165,7 @@ def test_front_matter_fills_what_the_document_leaves_out(folder: Path) -> None:
     assert get(skills, "/skills/orders")[1]["description"] == ""
 
 
-def test_unknown_and_empty() -> None:
+def test_unknown_skill_is_not_found() -> None:
     """C02: 404 with the names there are; a skill without tools lists none."""
     skills = app({"name": "plain", "description": "x"})
     assert get(skills, "/skills/plain")[1]["tools"] == []
@@ -184,7 +184,7 @@ def test_unknown_and_empty() -> None:
         assert (status, "no location" in problem["detail"]) == (404, True)
 
 
-def test_contents(folder: Path) -> None:
+def test_contents_list_every_file(folder: Path) -> None:
     """C03: every file below the folder, sorted; nothing hidden, nothing outside."""
     skills = app({"name": "o", "location": folder.as_uri()})
     found = get(skills, "/skills/o/contents")[1]
@@ -221,7 +221,7 @@ def test_files_stay_in_the_folder(folder: Path, path: str, status: int) -> None:
     assert b"secret" not in body
 
 
-def test_download(folder: Path) -> None:
+def test_download_is_a_zip_of_the_folder(folder: Path) -> None:
     """C03: a zip of the folder, with the same files."""
     skills = app({"name": "o", "location": folder.as_uri()})
     status, headers, body = ask(skills, "/skills/o/download")
@@ -232,7 +232,7 @@ def test_download(folder: Path) -> None:
     assert names == ["o/SKILL.md", "o/guide.md", "o/references/a.json"]
 
 
-def test_a_folder_that_is_not_there() -> None:
+def test_missing_folder_is_not_found_when_asked_for() -> None:
     """Published files name folders that do not exist: told when asked for, no earlier."""
     skills = app({"name": "o", "location": "file:///opt/nothing/here"})
     assert get(skills, "/skills/o")[0] == 200
@@ -255,13 +255,13 @@ def test_a_folder_that_is_not_there() -> None:
         ({"instruction": "x.md"}, "but the skill has no 'location' configured."),
     ],
 )
-def test_what_cannot_be_served(tool: Any, message: str) -> None:
+def test_unclear_skill_tool_stops_the_start(tool: Any, message: str) -> None:
     """Spec 5.1: a tool that does not say what it is stops the start."""
     with pytest.raises(naftiko.ServeError, match=message):
         app({"name": "s", "description": "d", "tools": [{"name": "t", **tool}]})
 
 
-def test_calls_of_their_own() -> None:
+def test_call_of_a_skill_is_listed_as_a_tool() -> None:
     """Dialect 7.6: a `call` on a skill, on its tool, or below the adapter is a tool."""
     skills = app(
         {"name": "a", "description": "d", "call": "api.op"},
@@ -275,7 +275,7 @@ def test_calls_of_their_own() -> None:
         ]
 
 
-def test_methods() -> None:
+def test_only_reading_is_allowed() -> None:
     """Only reading: 405 with what is allowed, and OPTIONS tells it."""
     skills = app(ORDERS)
     status, headers, _ = ask(skills, "/skills", method="POST")
@@ -286,7 +286,14 @@ def test_methods() -> None:
         assert [json.loads(body)["requestId"]] == headers["x-request-id"]
 
 
-def test_another_version_replaces_it() -> None:
+def test_skill_on_another_machine_stops_the_start() -> None:
+    """Its folder cannot be read, so nothing of it could be told."""
+    with pytest.raises(naftiko.ServeError, match="is no file: URI") as caught:
+        app({"name": "s", "location": "https://a.test/s"})
+    assert caught.value.code == "U-location"
+
+
+def test_reload_shows_the_new_skills() -> None:
     """After reloading the new skills are told."""
     skills = app({"name": "old"})
     other = app({"name": "new"})
