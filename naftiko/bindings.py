@@ -1,7 +1,15 @@
-"""`binds` → variables: the environment and `file:` providers, read when needed.
+"""`binds` → variables, whose values come from the environment or from files (spec 1.4).
 
-Spec 1.4. A value is never printed and never comes from the arguments of a call. This
-module must not know where variables are used.
+    binds                                    value of TOKEN
+    ---------------------------------------  ------------------------------------------
+    - namespace: env                         environment variable API_TOKEN
+      keys: {TOKEN: API_TOKEN}
+    - namespace: file                        the key `token` of that file: YAML, JSON,
+      location: file:///./secrets.yaml        or lines NAME=value
+      keys: {TOKEN: token}
+
+A value is read when a call needs it. It is never printed, and never comes from the
+arguments of a call. This module must not know where variables are used.
 """
 
 from __future__ import annotations
@@ -28,6 +36,7 @@ _DOTENV = re.compile(
     [ \t]*(?:(?<=[\s'"])\#[^\n]*)?$""",
     re.MULTILINE | re.VERBOSE,
 )
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -80,7 +89,10 @@ class Variables:
     def of_caller(self, values: Mapping[str, str | None]) -> Variables:
         """Return these variables with those of one caller standing before them.
 
-        What is `None` the caller did not bring: nobody else's value stands in.
+        Args:
+            values: Name → value; `None` for one that the caller did not bring. Such a
+                variable has no value in the view: the credential of one caller or of
+                the server never stands in for that of another.
         """
         given = {name: value for name, value in values.items() if value is not None}
         return self.using(given, withheld=values.keys() - given.keys())
@@ -218,6 +230,15 @@ def _as_text(name: str, value: Any) -> str:
 
 
 def _parse(path: Path, text: str) -> Any:
+    """Return the entries of a file of values.
+
+    The lines `A=1` and `B='x y'` of a file that is neither YAML nor JSON give
+    `{"A": "1", "B": "x y"}`.
+
+    Raises:
+        ValueError: It is not JSON.
+        DocumentSyntaxError: It is not YAML.
+    """
     if path.suffix in (".yaml", ".yml"):
         from naftiko.document.yaml import parse_value
 
@@ -225,14 +246,12 @@ def _parse(path: Path, text: str) -> Any:
     if path.suffix == ".json" or text.lstrip().startswith("{"):
         # A number is a text that looks like one: `1.50` stays what it is.
         return json.loads(text, parse_float=str, parse_int=str)
-    return {found["name"]: _dotenv_value(found) for found in _DOTENV.finditer(text)}
+    return {line["name"]: _dotenv_value(line) for line in _DOTENV.finditer(text)}
 
 
-def _dotenv_value(found: re.Match[str]) -> str:
-    if found["single"] is not None:
-        return found["single"]
-    if found["double"] is not None:
-        return re.sub(
-            r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), found["double"], flags=re.S
-        )
-    return re.sub(r"\s+#.*$", "", found["plain"]).strip()
+def _dotenv_value(line: re.Match[str]) -> str:
+    if line["single"] is not None:
+        return line["single"]
+    if line["double"] is not None:
+        return _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), line["double"])
+    return re.sub(r"\s+#.*$", "", line["plain"]).strip()

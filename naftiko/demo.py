@@ -1,7 +1,7 @@
 """The small API behind `naftiko demo`, and where the shipped capabilities are.
 
-It has what real ones have: lists in pages with `Link` headers, nested objects, bearer
-authentication, errors with a message. This module knows nothing of the package.
+Like real APIs it has lists in pages with `Link` headers, nested objects, bearer
+authentication, and errors with a message. This module knows nothing of the package.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOKEN = "demo-token"  # noqa: S105 - everyone may know it
+TOKEN = "demo-token"  # noqa: S105 - no secret: the demo prints it
 _MOST = 50
 
 
@@ -89,7 +89,7 @@ class _Shop:
         self.lock = threading.Lock()
 
     def books(self, query: dict[str, str]) -> tuple[Any, dict[str, str]]:
-        found = [
+        matches = [
             book
             for book in _BOOKS
             if query.get("genre") in (None, book["genre"])
@@ -97,15 +97,15 @@ class _Shop:
             in f"{book['title']} {book['author']['name']}".lower()
         ]
         page, size = _number(query, "page", 1), _number(query, "per_page", 3)
-        items = found[(page - 1) * size : page * size]
-        last = max(1, -(-len(found) // size))
+        items = matches[(page - 1) * size : page * size]
+        last = max(1, -(-len(matches) // size))
         more = (
             "/books?" + urlencode({**query, "page": page + 1}) if page < last else None
         )
-        headers = {"X-Total-Count": str(len(found))}
+        headers = {"X-Total-Count": str(len(matches))}
         if more:
             headers["Link"] = f'<{more}>; rel="next"'
-        body = {"items": items, "page": page, "total": len(found), "next": more}
+        body = {"items": items, "page": page, "total": len(matches), "next": more}
         return body, headers
 
     def book(self, isbn: str) -> Any:
@@ -226,14 +226,14 @@ class _Handler(BaseHTTPRequestHandler):
         raise _Failure(404, "no_such_path", f"nothing is at {url.path}")
 
     def log_message(self, *_: Any) -> None:
-        """Keep quiet: the demo prints what it does itself."""
+        """Log nothing: `naftiko demo` prints its calls itself."""
 
 
 class _DemoServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away; anything else is a mistake here."""
+        """Ignore a connection that the client closed; any other error is a bug here."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

@@ -1,8 +1,16 @@
-"""`{{NAME}}` templates, `{name}` placeholders, and what a name in them refers to.
+"""Templates: `{{NAME}}` and `{name}`, the names in them, and values as text.
 
-Spec 8.1 and 8.4; how published files write references: `tools.x` and `rest.x` are
-fixed words for an argument, `env.X` for a variable. This module must not know where
-a value comes from or where it is placed.
+Spec 8.1 and 8.4, and the references of published files: `tools.x` and `rest.x` are
+fixed words for an argument, `env.X` for a variable.
+
+    template                  parsed, where TOKEN is bound
+    ------------------------  ----------------------------------------------
+    Bearer {{TOKEN}}          "Bearer ", variable TOKEN
+    /ships/{{tools.id}}       "/ships/", argument id
+    {"q": "{{q}}"}            '{"q": "', argument q in quotes, '"}'
+
+A template is parsed once and rendered for each call. This module must not know where a
+value comes from or where it is placed.
 """
 
 from __future__ import annotations
@@ -15,6 +23,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+#: Stands for a value that is not there. `None` is a value: the null of JSON.
+ABSENT: Any = _Absent()
 
 #: Inner blanks are allowed; `{{{x}}}` and `{{&x}}` mean the same (spec 8.1).
 #: A third brace belongs to the reference only on both sides: `{"n": {{n}}}` is JSON.
@@ -30,6 +47,8 @@ _BASE_TEMPLATE = re.compile(
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]*")
 _JSON_LIKE = re.compile(r"\s*(?:\[|\{(?!\{)|\{\{\{\{)")
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
+_STEP_PATH = re.compile(r"\$(\.[^\s.$\[\]{}*?()]+)+")
+STEP_PATH_HINT = "write $.<step>, or $.<step>.<field>; no brackets or wildcards"
 
 #: Fixed words for the arguments of a unit in published files; not namespaces.
 ARGUMENT_WORDS = ("tools.", "rest.")
@@ -55,6 +74,7 @@ class TemplateError(ValueError):
     """The template uses a form outside the strict subset (spec 8.1)."""
 
 
+#: The texts and the references of a template, in order.
 Template = tuple["str | Ref", ...]
 
 
@@ -77,8 +97,10 @@ class Scope(NamedTuple):
     def resolve(self, name: str, declared: Container[str] = ()) -> tuple[str, bool]:
         """Return the bare name and whether it is a variable.
 
+        `tools.id` is the argument `id`, and `env.KEY` the variable `KEY`.
+
         Args:
-            name: What stands between the braces.
+            name: The text between the braces.
             declared: Argument names that the operation declares.
         """
         for word in ARGUMENT_WORDS:
@@ -97,8 +119,9 @@ class Scope(NamedTuple):
 def source_of(value: Any, namespace: str) -> str:
     """Return the argument that a `with` value refers to, or an empty text.
 
-    `tools.` and `rest.` are fixed words; `<own namespace>.` is the published form.
-    Everything after the first dot is the name, dots and brackets included.
+    `tools.id` and `rest.id` are `id`, and so is `ships.id` in an adapter with the
+    namespace `ships`. Everything after the first dot is the name, dots and brackets
+    included.
     """
     if isinstance(value, str):
         text = value.removeprefix("$this.")
@@ -106,10 +129,6 @@ def source_of(value: Any, namespace: str) -> str:
             if text.startswith(word) and len(text) > len(word):
                 return text.removeprefix(word)
     return ""
-
-
-_STEP_PATH = re.compile(r"\$(\.[^\s.$\[\]{}*?()]+)+")
-STEP_PATH_HINT = "write $.<step>, or $.<step>.<field>; no brackets or wildcards"
 
 
 def is_step_path(text: str) -> bool:
@@ -125,6 +144,8 @@ def parse(
     quotes: bool | None = None,
 ) -> Template:
     """Split a template into its texts and references.
+
+    `parse("Hi {{name}}!")` is `("Hi ", Ref("name", …), "!")`.
 
     Args:
         text: The template.
@@ -151,19 +172,28 @@ def is_json_like(template: str) -> bool:
 def parse_path(
     text: str, scope: Scope = Scope(), declared: Container[str] = ()
 ) -> Template:
-    """Split a path at `{name}` and `{{name}}`; see `parse`."""
+    """Split a path at `{name}` and `{{name}}`; see `parse`.
+
+    `parse_path("/ships/{id}")` is `("/ships/", Ref("id", …))`.
+    """
     if "{" not in text:
         return (text,) if text else ()
     return tuple(_split(text, _PATH_TEMPLATE, scope, declared, False))
 
 
 def parse_base_uri(text: str, scope: Scope = Scope()) -> Template:
-    """Split a base URI at `{{X}}`, `${X}`, `{x}` and `[x]`; see `parse`."""
+    """Split a base URI at `{{X}}`, `${X}`, `{x}` and `[x]`; see `parse`.
+
+    `parse_base_uri("https://${HOST}/v1")` is `("https://", Ref("HOST", …), "/v1")`.
+    """
     return tuple(_split(text, _BASE_TEMPLATE, scope, (), False))
 
 
 def parse_credential(text: str, scope: Scope = Scope()) -> Template:
-    """Split a credential, where every reference is a variable; see `parse`."""
+    """Split a credential, where every reference is a variable; see `parse`.
+
+    `parse_credential("Key {{key}}")` is `("Key ", Ref("key", is_variable=True, …))`.
+    """
     return tuple(
         part if isinstance(part, str) else part._replace(is_variable=True)
         for part in parse(text, scope, quotes=False)
@@ -179,24 +209,25 @@ def _split(
 ) -> Iterator[str | Ref]:
     end = 0
     quoted = False
-    for found in pattern.finditer(text):
-        before = text[end : found.start()]
+    for reference in pattern.finditer(text):
+        before = text[end : reference.start()]
         if before:
             yield before
         if quotes:
             quoted ^= _ESCAPED.sub("", before).count('"') % 2 == 1
-        end = found.end()
-        name = found[found.lastgroup or "mustache"].strip()
-        mustache = found.lastgroup in ("mustache", "triple")
+        end = reference.end()
+        written = reference[0]
+        name = reference[reference.lastgroup or "mustache"].strip()
+        mustache = reference.lastgroup in ("mustache", "triple")
         if not name or (mustache and name[0] in "#^/>!="):
             raise TemplateError(
-                f"'{found[0]}' is not a reference: only '{{{{name}}}}' is supported"
+                f"'{written}' is not a reference: only '{{{{name}}}}' is supported"
             )
         if mustache:
             name, is_variable = scope.resolve(name, declared)
         else:
             is_variable = name in scope.variables and name not in declared
-        yield Ref(name, is_variable, found[0], quoted)
+        yield Ref(name, is_variable, written, quoted)
     if text[end:]:
         yield text[end:]
 
@@ -207,7 +238,7 @@ def refs(template: Template) -> list[Ref]:
 
 
 def lone(template: Template) -> Ref | None:
-    """Return the reference when the template is nothing else."""
+    """Return the reference that a template consists of, or `None`."""
     if len(template) == 1 and not isinstance(template[0], str):
         return template[0]
     return None
@@ -221,8 +252,8 @@ def render(
 ) -> str:
     """Return the text with every reference replaced, in one pass.
 
-    A reference inside double quotes is escaped as JSON string content, so that a value
-    cannot end the text it stands in. A value that holds braces is not rendered again.
+    A value inside double quotes is escaped as JSON string content, so that it cannot
+    end the string it stands in. A value that holds braces is not rendered again.
 
     Args:
         template: The parsed template.
@@ -249,13 +280,15 @@ def splice(
     own: str = "",
     literal: Callable[[str], str] = str,
 ) -> Template:
-    """Return a template with references to other templates replaced by these.
+    """Return a template whose references to other templates are replaced by these.
+
+    `splice(parse("/{{a}}"), {"a": parse("x-{{b}}")})` is `parse("/x-{{b}}")`.
 
     Args:
         template: The template.
-        settings: Name → what stands for it.
-        own: A name that is left alone.
-        literal: Writes the texts of what is put in.
+        settings: Name → the template that replaces a reference of that name.
+        own: A name that is not replaced: that of the parameter the template is for.
+        literal: Writes the texts of the templates that are put in.
     """
     filled: list[str | Ref] = []
     for part in template:
@@ -273,7 +306,7 @@ def splice(
 
 
 def to_text(value: Any) -> str:
-    """Return a value as text: `true`, `42`, compact JSON for what is structured.
+    """Return a value as text: `true`, `42`, compact JSON for a mapping or a list.
 
     Raises:
         TypeError: The value has no text form that a server could read.
@@ -283,7 +316,7 @@ def to_text(value: Any) -> str:
         return "true"
     if value is False:
         return "false"
-    # The text of an enumeration's member is its name, unless the plain type is asked.
+    # `str()` of an enumeration's member is its name; the base type gives its value.
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
@@ -301,7 +334,13 @@ def to_text(value: Any) -> str:
 
 
 def to_scalar(value: Any) -> str:
-    """Return dates as ISO 8601, and enumerations, decimals, UUIDs and paths as text."""
+    """Return a date, enumeration, decimal, UUID, path or address as text.
+
+    Dates are written as in ISO 8601.
+
+    Raises:
+        TypeError: The value is of another type.
+    """
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     if isinstance(value, Enum):
@@ -341,7 +380,7 @@ def compact_json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return what `json` cannot write as something that it can."""
+    """Return a value that `json` cannot write as one that it can."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Enum):
@@ -351,6 +390,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__index__"):
         return value.__index__()
     return to_scalar(value)
-
-
-ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT"})()

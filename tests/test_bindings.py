@@ -1,7 +1,8 @@
-"""Where variables get their values, when, and who may not replace them."""
+"""Variables: the sources of their values, when they are read, and their protection."""
 
 from __future__ import annotations
 
+import base64
 import threading
 from pathlib import Path
 from typing import Any
@@ -54,14 +55,14 @@ def bound(folder: Path, location: str, entry: str = "T") -> naftiko.Capability:
         ("s.env", "\ufeffT=a\r\nT=b\r\n", "b"),
     ],
 )
-def test_files(name: str, text: str, expected: str, tmp_path: Path) -> None:
+def test_files_give_texts(name: str, text: str, expected: str, tmp_path: Path) -> None:
     """YAML, JSON and `NAME=value` lines give the texts that stand in them."""
     (tmp_path / name).write_bytes(text.encode())
     assert token(bound(tmp_path, f"file:///./{name}")) == expected
 
 
 def test_an_empty_text_is_a_value(tmp_path: Path) -> None:
-    """It is sent where anything may be; as a credential it is refused."""
+    """An empty text is sent where anything may be; as a credential it is refused."""
     (tmp_path / "s.env").write_text("T=\n")
     with pytest.raises(naftiko.CallError, match="is empty"):
         bound(tmp_path, "file:s.env").call("api.op")
@@ -114,7 +115,7 @@ def test_a_provider_that_does_not_give_the_value(
     assert caught.value.location is not None
 
 
-def test_nothing_is_read_before_it_is_needed(
+def test_variable_is_read_when_a_call_needs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file may come, and the environment may change, after loading."""
@@ -130,7 +131,9 @@ def test_nothing_is_read_before_it_is_needed(
         assert token(api) == value
 
 
-def test_what_is_given_stands_before_the_binds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_variables_stand_before_the_binds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """`variables` win over the environment; a function is asked for every call."""
     monkeypatch.setenv("NAFTIKO_TEST_TOKEN", "environment")
     binds = [{"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_TOKEN"}}]
@@ -194,7 +197,7 @@ PLACES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("parts", PLACES)
 @pytest.mark.parametrize("name", ["TOKEN", "env.TOKEN", "s.TOKEN", "tools.TOKEN"])
 def test_no_argument_replaces_a_variable(parts: dict[str, Any], name: str) -> None:
-    """Whatever the argument is called, the document's variable is not its."""
+    """No name of an argument reaches the variable of the document."""
     binds = [{"namespace": "s", "keys": {"TOKEN": "NAFTIKO_TEST_NOWHERE"}}]
     for variables in ({"TOKEN": "right"}, {}):
         stub = StubTransport()
@@ -245,3 +248,54 @@ def test_views_keep_their_values_to_themselves(
         thread.join()
     assert wrong == []
     assert "v1" not in repr(views[2]._variables)
+
+
+BIND = {"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_FACT"}}
+
+
+def test_bind_of_the_environment_gives_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """L05: the key of the bind has the value of the environment variable it names."""
+    monkeypatch.setenv("NAFTIKO_TEST_FACT", "secret")
+    sent = capability(consumes=AUTH, binds=[BIND]).request("api.op")
+    assert sent.headers["Authorization"] == "Bearer secret"
+
+
+def test_bind_of_an_unset_variable_is_refused_by_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """L06: refused by the call; loading needs no variable (dialect 2)."""
+    monkeypatch.delenv("NAFTIKO_TEST_FACT", raising=False)
+    loaded = capability(consumes=AUTH, binds=[BIND], transport=StubTransport())
+    words = "'TOKEN' has no value: .* 'NAFTIKO_TEST_FACT' is not set"
+    with pytest.raises(naftiko.UnboundVariable, match=words):
+        loaded.call("api.op")
+
+
+def test_binds_of_two_files_are_merged(tmp_path: Path) -> None:
+    """L07, L10: binds of a JSON and a YAML file are merged; keys of any case do."""
+    (tmp_path / "a.json").write_text('{"user": "scott"}')
+    (tmp_path / "b.yaml").write_text("pass: tiger\n")
+    binds = [
+        {
+            "namespace": "a",
+            "description": "Who.",
+            "location": "file:///./a.json",
+            "keys": {"LOGIN": "user"},
+        },
+        {
+            "namespace": "b",
+            "description": "How.",
+            "location": "file:///./b.yaml",
+            "keys": {"pass_word": "pass"},
+        },
+    ]
+    login = {"type": "basic", "username": "{{LOGIN}}", "password": "{{pass_word}}"}
+    file = tmp_path / "capability.yaml"
+    data = document(consumes={"authentication": login}, binds=binds)
+    file.write_text(write_yaml(data), "utf-8")
+    loaded = naftiko.load(file, schema=None)
+    assert loaded.variables.declared == {"LOGIN", "pass_word"}
+    sent = loaded.request("api.op").headers["Authorization"]
+    assert base64.b64decode(sent.removeprefix("Basic ")) == b"scott:tiger"

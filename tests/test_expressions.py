@@ -1,4 +1,4 @@
-"""What a reference means, where it may stand, and how a value is written."""
+"""References: their meaning, the places they may stand in, and values as text."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_other_forms_are_refused(text: str) -> None:
     "text", ["", "plain", "{x}", "{ {x} }", "}}{{", '{"a": {"b": 1}}', "{{x}", "${x}"]
 )
 def test_texts_without_references(text: str) -> None:
-    """What is no reference is a text, and stays as it is."""
+    """A text without a reference stays as it is."""
     assert refs(parse(text)) == []
     assert "".join(map(str, parse(text))) == text
 
@@ -106,7 +106,7 @@ def test_texts_without_references(text: str) -> None:
         ("", []),
     ],
 )
-def test_paths(text: str, parts: list[str]) -> None:
+def test_path_has_two_kinds_of_placeholders(text: str, parts: list[str]) -> None:
     """A path has placeholders of one and of two braces."""
     found = parse_path(text, SCOPE)
     assert [p if isinstance(p, str) else p.name for p in found] == parts
@@ -118,7 +118,7 @@ def test_a_single_brace_names_a_variable_only_if_it_is_bound() -> None:
     assert [r.is_variable for r in refs(parse_path("/{TOKEN}", SCOPE, ("TOKEN",)))] == [False]  # fmt: skip
 
 
-def test_base_uris() -> None:
+def test_base_uri_has_four_notations() -> None:
     """A base URI has four notations for a reference."""
     found = parse_base_uri("https://{a}.[b].${c}.x:{{d}}/e[1]")
     assert [r.name for r in refs(found)] == ["a", "b", "c", "d"]
@@ -162,7 +162,7 @@ def test_other_writers() -> None:
     assert text == "<[&]>"
 
 
-def test_splice() -> None:
+def test_splice_escapes_as_the_place_asks_for() -> None:
     """A template stands for a name in another one, escaped as its place asks for."""
     outer = parse('{"a": "{{p}}", "b": {{p}}, "c": "{{q}}"}')
     inner = parse('"{{TOKEN}}"', quotes=False)
@@ -246,7 +246,7 @@ def test_values_as_text(value: Any, text: str) -> None:
     ],
 )
 def test_values_without_a_text(value: Any, error: type[Exception] | None) -> None:
-    """What no server could read is refused in a few words."""
+    """A value that no server could read is refused in a few words."""
     if error is None:
         assert to_text(value) == '{"a":[1,2]}'
         return

@@ -85,7 +85,7 @@ def decode(
 def check(format: str) -> None:
     """Refuse a format that `decode` would refuse for any body.
 
-    It is asked before a request is sent, because the request may change something.
+    Callers check before they send a request, because the request may change something.
 
     Raises:
         OutputError: The format is unknown, not decoded here, or needs a library that

@@ -132,7 +132,7 @@ class _Place(NamedTuple):
 def _tables(soup: Any) -> dict[int, list[_Row]]:
     """Return the rows of every table in document order, by the identity of its tag.
 
-    It is one walk, because html.parser leaves an omitted `</td>` or `</tr>` open: the
+    One walk does, because html.parser leaves an omitted `</td>` or `</tr>` open: the
     rest of the table then stands inside it, and asking each cell for its text would
     take quadratic time.
     """

@@ -74,7 +74,7 @@ def parse_yaml(text: str, format: str) -> JSON:
 def declared_charset(body: bytes, content_type: str) -> str:
     """Return the charset that the byte order mark declares, or else the header.
 
-    It is in lower case, and empty when neither declares one.
+    The name is in lower case, and empty when neither declares one.
     """
     for mark, name in _BYTE_ORDER_MARKS:
         if body.startswith(mark):

@@ -1,1 +1,1 @@
-"""An exposed function: compiled into a plan, run as a generator."""
+"""An exposed function: compiled into a plan once, run as a generator of calls."""

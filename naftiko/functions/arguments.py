@@ -1,7 +1,15 @@
-"""Which arguments an exposed unit takes, and whether given ones fit.
+"""The arguments of an exposed unit, and whether given ones fit.
 
-Dialect 7.2 to 7.5, spec 3.3 and 4.2: published units declare few of their arguments,
-so the rest is inferred from what they call. This module must not know protocols.
+Spec 3.3 and 4.2, dialect 7.2 to 7.5. Published units declare few of their arguments, so
+the rest is inferred from the operations that they call:
+
+    unit                              operation               arguments
+    --------------------------------  ----------------------  ----------------------
+    tool {call: api.get,              GET /ships/{imo}?deep=  id (from the path, so
+      with: {imo: tools.id}}                                   required), deep
+    GET /ships/{id} {call: api.get}   GET /ships/{id}         id in the path
+
+This module must not know protocols.
 """
 
 from __future__ import annotations
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.spec.model import Function
 
-#: `$.path.id`, `path.id`, `pathParameters.id`, `body.id`: the last part is the target.
+#: First part of a `mapping` → the place that it names.
 _PLACES = {
     "path": "path",
     "pathParameters": "path",
@@ -38,7 +46,7 @@ _PLACES = {
 
 
 class Feed(NamedTuple):
-    """One call of a unit and where its arguments come from.
+    """One call of a unit, and the arguments of the unit that feed it.
 
     Attributes:
         operation: What is called.
@@ -53,7 +61,11 @@ class Feed(NamedTuple):
 
 
 def target_of(mapping: str) -> tuple[str, str]:
-    """Return the place (may be empty) and the parameter that a `mapping` names."""
+    """Return the place (may be empty) and the parameter that a `mapping` names.
+
+    `$.path.id`, `path.id` and `pathParameters.id` are `("path", "id")`; `id` is
+    `("", "id")`.
+    """
     text = mapping.removeprefix("$").removeprefix(".")
     word, dot, rest = text.partition(".")
     if dot and word in _PLACES:
@@ -62,7 +74,10 @@ def target_of(mapping: str) -> tuple[str, str]:
 
 
 def placeholders_of(url_path: str) -> list[str]:
-    """Return the names of the placeholders of a REST path, in order."""
+    """Return the names of the placeholders of a REST path, in order.
+
+    `/ships/{imo}/crew/{{id}}` has `["imo", "id"]`; a malformed path has none.
+    """
     try:
         return [ref.name for ref in refs(parse_path(url_path))]
     except TemplateError:
@@ -91,11 +106,11 @@ def arguments_of(
         else placeholders_of(function.uri)
     )
     feeding = _feeding(feeds)
-    found: dict[str, InputParameter] = {}
+    arguments: dict[str, InputParameter] = {}
     for declared in function.inputs:
         if is_constant(declared):
             continue
-        found[declared.name] = _declared(declared, function, feeding, placeholders)
+        arguments[declared.name] = _declared(declared, function, feeding, placeholders)
     inherited_by_name = {parameter.name: parameter for parameter in inherited}
     names = [*placeholders, *sources, *inherited_by_name]
     for feed in feeds:
@@ -104,20 +119,20 @@ def arguments_of(
         if feed.is_open:
             names += _uncovered(feed)
     for name in filter(None, names):
-        if name not in found:
+        if name not in arguments:
             known = inherited_by_name.get(name)
-            found[name] = _inferred(name, function, feeding, placeholders, known)
-    return tuple(found.values())
+            arguments[name] = _inferred(name, function, feeding, placeholders, known)
+    return tuple(arguments.values())
 
 
 def is_constant(parameter: InputParameter) -> bool:
-    """Tell whether an exposed input has a text that no request can change."""
+    """Tell whether an exposed input has a fixed text, which no request can change."""
     value = parameter.value
     return value is not None and not str(value).startswith("$")
 
 
 def _feeding(feeds: list[Feed]) -> dict[str, InputParameter]:
-    """Return argument → the parameter of an operation that it feeds."""
+    """Return argument → the parameter that it feeds; of several a required one."""
     feeding: dict[str, InputParameter] = {}
     for feed in feeds:
         by_name = {p.name: p for p in feed.operation.parameters}
@@ -157,7 +172,7 @@ def _declared(
     in_ = parameter.in_
     if function.kind == "rest":
         in_ = in_ or place
-        # What the route has no placeholder for cannot come from its path.
+        # An argument without a placeholder in the route cannot come from its path.
         if not in_ or (in_ == "path" and name not in placeholders):
             in_ = _place(name, function, placeholders)
     if parameter.required or parameter.is_optional:
@@ -167,7 +182,7 @@ def _declared(
     elif function.call:
         required = fed.required if fed else False
     else:
-        # The schema's default, for what has no operation to ask (spec 4.2).
+        # Without an operation to ask, the default of the schema counts (spec 4.2).
         required = function.kind != "rest"
     return parameter._replace(
         in_=in_,
@@ -185,19 +200,21 @@ def _inferred(
     known: InputParameter | None,
 ) -> InputParameter:
     fed = known or feeding.get(name)
-    in_ = _place(name, function, placeholders) if function.kind == "rest" else ""
-    is_body = name == OPEN_ARGUMENT and fed is None
-    kind = fed.type if fed and type_of(fed.type) else ""
+    is_rest = function.kind == "rest"
+    in_ = _place(name, function, placeholders) if is_rest else ""
+    type_name, description = "string", ""
+    if fed is not None:
+        type_name = fed.type if type_of(fed.type) else "string"
+        description = fed.description
+    elif name == OPEN_ARGUMENT:
+        in_ = "body" if is_rest else ""
+        type_name, description = "", "The request body: any JSON value."
     return InputParameter(
         name,
-        "body" if is_body and function.kind == "rest" else in_,
-        kind or ("" if is_body else "string"),
-        name in placeholders or bool(fed and fed.required),
-        fed.description
-        if fed
-        else "The request body: any JSON value."
-        if is_body
-        else "",
+        in_,
+        type_name,
+        name in placeholders or (fed is not None and fed.required),
+        description,
         inferred=True,
         path=function.path,
     )

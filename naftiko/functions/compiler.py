@@ -1,14 +1,22 @@
-"""The exposed functions of a capability: compiled into plans that can be run.
+"""The exposed functions of a capability → plans that can be run.
 
-Spec 3.3 to 3.6 and 6; dialect 7.3 to 8.1. Simple mode, steps, references to aggregates
-and mocks become generators of upstream calls (see `runs`), so that the synchronous and
-the asynchronous way share everything but the sending. This module must not know
-protocols.
+Spec 3.3 to 3.6 and 6, dialect 7.3 to 8.1.
+
+    the unit has  mode          its run asks for            its outcome
+    ------------  ------------  --------------------------  ---------------------------
+    `ref`         aggregate     the calls of that function  that of the function
+    `call`        simple        one call                    the shaped response
+    `steps`       orchestrated  calls, lookups and scripts  mappings, or the last call
+    outputs only  mock          nothing                     the static values
+
+Runs are generators of upstream calls (see `runs`), so that the synchronous and the
+asynchronous way share everything but the sending. A unit that cannot be compiled
+becomes a plan with a problem. This module must not know protocols.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.consumes.exchange import Decoders
 from naftiko.document import rules
@@ -27,7 +35,7 @@ from naftiko.functions.arguments import (
     arguments_of,
     target_of,
 )
-from naftiko.functions.injection import Injector, Target, value_at
+from naftiko.functions.injection import Injector, Target, inject, value_at
 from naftiko.functions.mocks import compile_mock
 from naftiko.functions.plan import Plan, name_of
 from naftiko.functions.runs import (
@@ -41,16 +49,19 @@ from naftiko.functions.runs import (
 from naftiko.functions.scripts import Scripting
 from naftiko.functions.shapes import compile_shape
 from naftiko.functions.steps import (
+    AnyStep,
     CallStep,
+    LookupStep,
     ScriptStep,
     State,
     is_step,
-    lookup_step,
     stages,
     step_path,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.expressions import Scope
@@ -69,8 +80,8 @@ class Functions:
     Args:
         spec: The document, read.
         operations: Its operations.
-        scope: The variables that it binds.
-        scripting: Runs script steps.
+        scope: The names of the variables that it binds.
+        scripting: Prepares script steps.
         decoders: Read the responses of its operations.
     """
 
@@ -89,14 +100,14 @@ class Functions:
         self._scripting = scripting or Scripting()
         self._decoders = Decoders() if decoders is None else decoders
         self._aggregates: dict[str, tuple[str, Function]] = {}
-        self._doubled: set[str] = set()
+        self._ambiguous: set[str] = set()
         for namespace, functions in spec.aggregates:
             for function in functions:
                 ref = f"{namespace}.{function.name}"
                 if ref in self._aggregates:
-                    self._doubled.add(ref)
+                    self._ambiguous.add(ref)
                 self._aggregates.setdefault(ref, (namespace, function))
-        self._inner: dict[str, Plan] = {}
+        self._aggregate_plans: dict[str, Plan] = {}
         self._plans: dict[tuple[object, ...], Plan] = {}
 
     def of(self, exposes: Exposes) -> tuple[Plan, ...]:
@@ -104,7 +115,7 @@ class Functions:
         return tuple(self.plan(function, exposes) for function in exposes.functions)
 
     def plan(self, function: Function, exposes: Exposes | None = None) -> Plan:
-        """Return one function made ready, made when it is first asked for."""
+        """Return the plan of one function, compiled when it is first asked for."""
         plan = self._plans.get(function.path)
         if plan is None:
             namespace = exposes.namespace if exposes else ""
@@ -114,7 +125,7 @@ class Functions:
         return plan
 
     def names(self) -> list[str]:
-        """Return what `find` takes: `adapter.function` for every named function."""
+        """Return the full names that `find` takes, as `adapter.function`."""
         return [
             f"{exposes.namespace}.{name_of(function)}"
             for exposes in self._spec.exposes
@@ -125,35 +136,40 @@ class Functions:
     def find(self, name: str) -> Plan:
         """Return a function by `adapter.function`, or by its name where that is clear.
 
-        An aggregate function is found by `aggregate.function`.
+        `docks.list-ships` is the function `list-ships` of the adapter `docks`. An
+        aggregate function is found by `aggregate.function`.
 
         Raises:
-            UnknownFunction: Nothing is called that.
+            UnknownFunction: No function has that name, or several different ones have.
         """
         name = str(name)
         namespace, _, short = name.rpartition(".")
-        bare = []
+        namesakes = []
         for exposes in self._spec.exposes:
             for function in exposes.functions:
                 known_as = name_of(function)
                 if known_as == short and exposes.namespace == namespace:
                     return self.plan(function, exposes)
                 if known_as == name:
-                    bare.append((function, exposes))
-        behind = {f.call or f.ref for f, _ in bare}
-        if len(bare) == 1 or (len(behind) == 1 and "" not in behind):
-            return self.plan(*bare[0])
+                    namesakes.append((function, exposes))
+        # Units that do the same are one function, whatever adapter exposes them.
+        targets = {function.call or function.ref for function, _ in namesakes}
+        if len(namesakes) == 1 or (len(targets) == 1 and "" not in targets):
+            return self.plan(*namesakes[0])
         if name in self._aggregates:
             return self._aggregate(name)
+        raise self._unknown(name, [exposes.namespace for _, exposes in namesakes])
+
+    def _unknown(self, name: str, namespaces: list[str]) -> UnknownFunction:
+        """Return the error for a name that no function, or more than one, has."""
         names = self.names()
-        if bare:
-            hint = f"several are: {names_of(f'{e.namespace}.{name}' for _, e in bare)}"
+        if namespaces:
+            hint = f"several are: {names_of(f'{n}.{name}' for n in namespaces)}"
+        elif near := nearest(name, names):
+            hint = f"nearest: {', '.join(near)}"
         else:
-            near = nearest(name, names)
-            hint = (
-                f"nearest: {', '.join(near)}" if near else f"exposed: {names_of(names)}"
-            )
-        raise UnknownFunction(
+            hint = f"exposed: {names_of(names)}"
+        return UnknownFunction(
             f"no exposed function is called '{shorten(name)}'", hint=hint
         )
 
@@ -255,11 +271,11 @@ class Functions:
             def value_of(ref: Ref) -> JSON:
                 if ref.is_variable:
                     return look(ref.name)
-                found = value_at(values, ref.name)
-                return "" if found is ABSENT else found
+                value = value_at(values, ref.name)
+                return "" if value is ABSENT else value
 
             return Outcome(mock.build(value_of))
-            yield ()  # a generator that asks for no call
+            yield ()  # never reached; it makes `run` a generator, as every run is
 
         return Plan(function, exposes, arguments_of(function, ()), run)
 
@@ -271,16 +287,16 @@ class Functions:
                 code=rules.CALL_UNRESOLVED.code,
                 hint=hint or f"declared: {names_of(self._aggregates)}",
             )
-        if ref in self._doubled:
+        if ref in self._ambiguous:
             raise UnresolvedCall(
                 f"several aggregate functions are called '{shorten(ref)}'",
                 code=rules.OPERATION_AMBIGUOUS.code,
                 hint="rename one of them",
             )
-        if ref not in self._inner:
+        if ref not in self._aggregate_plans:
             namespace, function = self._aggregates[ref]
-            self._inner[ref] = self._compile(function, namespace, None)
-        return self._inner[ref]
+            self._aggregate_plans[ref] = self._compile(function, namespace, None)
+        return self._aggregate_plans[ref]
 
     def _compile_ref(
         self, function: Function, namespace: str, exposes: Exposes | None
@@ -289,12 +305,15 @@ class Functions:
         if inner.problem is not None:
             raise inner.problem
         injector = self._injector(function, namespace)
-        nodes = [(n, injector.compile(v)) for n, v in (function.with_ or {}).items()]
-        inherited = [p for p in inner.arguments if p.name not in (function.with_ or {})]
-        if function.inputs:
-            inherited = []
+        nodes = injector.entries(function.with_)
+        given = function.with_ or {}
+        # Declared inputs stand for all of them.
+        inherited = () if function.inputs else inner.arguments
         arguments = arguments_of(
-            function, (), sources=injector.names, inherited=inherited
+            function,
+            (),
+            sources=injector.names,
+            inherited=[p for p in inherited if p.name not in given],
         )
         own = compile_shape(function.outputs)
         function = function._replace(
@@ -303,12 +322,9 @@ class Functions:
         )
 
         def run(values: Values, look: Lookup) -> Run:
-            given = dict(values)
-            for name, node in nodes:
-                value = node(given, look)
-                if value is not ABSENT:
-                    given[name] = value
-            outcome = yield from inner.run(given, look)
+            seen = dict(values)
+            inject(nodes, seen, look)
+            outcome = yield from inner.run(seen, look)
             if outcome.is_shaped or not own.is_declared:
                 return outcome
             value = own.apply(outcome.value)
@@ -327,29 +343,24 @@ class Functions:
         self, function: Function, namespace: str, exposes: Exposes | None
     ) -> Plan:
         injector = self._injector(function, namespace)
-        unit = [(n, injector.compile(v)) for n, v in (function.with_ or {}).items()]
-        steps: list[Any] = []
+        nodes = injector.entries(function.with_)
+        steps: list[AnyStep] = []
         feeds: list[Feed] = []
         earlier: set[str] = set()
         names = dict(injector.names)
         for number, step in enumerate(function.steps):
             name = step.name or f"step-{number + 1}"
             compiled = self._compile_step(step, name, function, namespace, earlier)
+            needed = compiled.refers
             if isinstance(compiled, CallStep):
                 feed = _feed_of(compiled, earlier)
                 feeds.append(feed)
-                needed = compiled.target.named | {
-                    p.name
-                    for p in feed.operation.parameters
-                    if p.name not in feed.sources
-                    and (p.required or not function.inputs)
-                }
-            else:
-                needed = compiled.refers
+                needed = (*compiled.target.named, *_open_parameters(feed, function))
+            # Outputs of earlier steps are no arguments of the unit.
             names |= dict.fromkeys(n for n in needed if not is_step(n, earlier))
             steps.append(compiled)
             earlier.add(name)
-        given = {name for name, _ in unit}
+        given = function.with_ or {}
         arguments = arguments_of(
             function, feeds, sources=[n for n in names if n not in given]
         )
@@ -359,13 +370,11 @@ class Functions:
 
         def run(values: Values, look: Lookup) -> Run:
             state = State(dict(values))
-            for name, node in unit:
-                value = node(state.values, look)
-                if value is not ABSENT:
-                    state.values[name] = value
+            inject(nodes, state.values, look)
             for group in groups:
                 replies = yield tuple(step.ask(state, look) for step in group)
                 for step, reply in zip(group, replies, strict=True):
+                    # Calls keep replies, and the others the results of their work.
                     step.keep(state, reply)
             return state.outcome(mappings, shape)
 
@@ -379,7 +388,7 @@ class Functions:
         function: Function,
         namespace: str,
         earlier: set[str],
-    ) -> Any:
+    ) -> AnyStep:
         injector = self._injector(function, namespace)
         if step.type == "call" and not step.call:
             raise UnresolvedCall(
@@ -391,21 +400,13 @@ class Functions:
             operation = self._resolve(step.call)
             decoder = self._decoders[operation]
             target = Target(operation, decoder, step.with_, injector, {})
-            return CallStep(name, {*target.named, *target.passed}, target)
+            return CallStep(name, target)
         if step.type == "lookup":
-            return lookup_step(
-                name,
-                step.index,
-                step.match,
-                step.lookup_value,
-                step.fields,
-                injector,
-                is_known=step.index in earlier,
-            )
+            return LookupStep(name, step, injector, is_known=step.index in earlier)
         if step.type == "script":
-            nodes = [(n, injector.compile(v)) for n, v in step.with_.items()]
+            nodes = injector.entries(step.with_)
             script = self._scripting.prepare(step.script, step=name)
-            return ScriptStep(name, script, nodes, set(injector.names))
+            return ScriptStep(name, script, nodes, tuple(injector.names))
         raise CallError(
             f"step '{name}' has the unknown type '{shorten(step.type)}'",
             code=rules.STEP_TYPE.code,
@@ -413,8 +414,19 @@ class Functions:
         )
 
 
+def _open_parameters(feed: Feed, function: Function) -> Iterator[str]:
+    """Yield the parameters of a step's operation that are arguments of the unit.
+
+    Where the unit declares its inputs, only required parameters are added to them.
+    """
+    for parameter in feed.operation.parameters:
+        is_open = parameter.required or not function.inputs
+        if is_open and parameter.name not in feed.sources:
+            yield parameter.name
+
+
 def _feed_of(step: CallStep, earlier: set[str]) -> Feed:
-    """Return what feeds the call of a step; earlier steps are no arguments."""
+    """Return the feed of a step's call, without what earlier steps give to it."""
     sources = {
         name: "" if is_step(source, earlier) else source
         for name, source in step.target.sources.items()

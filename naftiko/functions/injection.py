@@ -1,7 +1,14 @@
-"""`with`: how the values of a unit become the arguments of an operation.
+"""`with`: the values of a unit → the arguments of the operation that it calls.
 
-Spec 3.4 and 8; dialect 7.4. References are compiled once; a name that nothing was given
-for leaves its entry out. This module must not know how a call is made.
+Spec 3.4 and 8, dialect 7.4.
+
+    with                                    values       arguments
+    --------------------------------------  -----------  ---------------------
+    {imo: tools.id, q: "{{id}}!", n: 5}     {id: 7}      {imo: 7, q: "7!", n: 5}
+    {imo: tools.id}                         {}           {}
+
+References are compiled once. An entry that refers to a missing value is left out. This
+module must not know how a call is made.
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ from naftiko.expressions import (
 from naftiko.functions.runs import Call, Lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
@@ -31,11 +38,16 @@ if TYPE_CHECKING:
     from naftiko.functions.runs import Values
     from naftiko.plain import JSON
 
+    #: Values of a run and its variables → one value, or `ABSENT`.
     Node = Callable[[Values, Lookup], JSON]
+    Nodes = Sequence[tuple[str, Node]]
 
 
 def value_at(values: Mapping[str, JSON], name: str) -> JSON:
-    """Return a value by its name, or a member of one by a dotted name (spec 8.1)."""
+    """Return a value by its name, or a member of one by a dotted name (spec 8.1).
+
+    `value_at({"ship": {"imo": 7}}, "ship.imo")` is `7`; a missing value is `ABSENT`.
+    """
     if name in values:
         return values[name]
     head, dot, rest = name.partition(".")
@@ -50,7 +62,7 @@ def value_at(values: Mapping[str, JSON], name: str) -> JSON:
 
 
 class Injector:
-    """Compile the values of one `with`, noting the names that they refer to.
+    """Compile the values of one `with`.
 
     Attributes:
         names: The arguments and steps that the values refer to, in order.
@@ -65,18 +77,21 @@ class Injector:
         self.variables: set[str] = set()
 
     def compile(self, value: JSON) -> Node:
-        """Return a function that gives the value, or `ABSENT`."""
+        """Return a function that gives the value, or `ABSENT`.
+
+        `tools.id` gives the value `id` of the run as it is, and `env.KEY` a variable.
+        """
         if isinstance(value, dict):
             members = [(str(key), self.compile(inner)) for key, inner in value.items()]
             return lambda values, look: {
-                key: found
+                key: given
                 for key, node in members
-                if (found := node(values, look)) is not ABSENT
+                if (given := node(values, look)) is not ABSENT
             }
         if isinstance(value, list):
             nodes = [self.compile(inner) for inner in value]
             return lambda values, look: [
-                found for node in nodes if (found := node(values, look)) is not ABSENT
+                given for node in nodes if (given := node(values, look)) is not ABSENT
             ]
         if not isinstance(value, str):
             return lambda values, look: value
@@ -87,6 +102,10 @@ class Injector:
             self.variables.add(value[4:])
             return lambda values, look: look(value[4:])
         return self.text(value)
+
+    def entries(self, with_: Mapping[str, JSON] | None) -> Nodes:
+        """Return name → function that gives its value, for each entry of a `with`."""
+        return [(name, self.compile(value)) for name, value in (with_ or {}).items()]
 
     def text(self, text: str) -> Node:
         """Compile a template; one that is a lone reference keeps the JSON type."""
@@ -109,38 +128,61 @@ class Injector:
 
         def build(values: Values, look: Lookup) -> JSON:
             def value_of(ref: Ref) -> JSON:
-                found = (
+                value = (
                     look(ref.name) if ref.is_variable else value_at(values, ref.name)
                 )
-                if found is ABSENT or found is None:
-                    raise _Absent
-                return found
+                if value is ABSENT or value is None:
+                    raise _MissingValue
+                return value
 
             try:
                 return render(template, value_of)
-            except _Absent:
+            except _MissingValue:
                 return ABSENT
 
         return build
 
 
-class _Absent(Exception):
-    """A text refers to something that was not given."""
+class _MissingValue(Exception):
+    """A template refers to a value that was not given."""
 
 
 def _argument(name: str) -> Node:
-    def find(values: Values, look: Lookup) -> JSON:
-        found = value_at(values, name)
-        return ABSENT if found is None else found
+    def argument(values: Values, look: Lookup) -> JSON:
+        value = value_at(values, name)
+        return ABSENT if value is None else value
 
-    return find
+    return argument
+
+
+def inject(nodes: Nodes, values: Values, look: Lookup) -> None:
+    """Add the values of a `with` to those of a run, each seeing the ones before it.
+
+    Args:
+        nodes: Name → function that gives its value, in the order of the document.
+        values: The values of the run, which are changed.
+        look: The variables of the run.
+    """
+    for name, node in nodes:
+        value = node(values, look)
+        if value is not ABSENT:
+            values[name] = value
 
 
 # --- one upstream call --------------------------------------------------------------
 
 
 class Target:
-    """An operation and the `with` that feeds it, compiled."""
+    """An operation and the `with` that feeds it, compiled.
+
+    Attributes:
+        decoder: Reads the response of the operation.
+        nodes: Argument of the operation → function that gives its value.
+        sources: Argument of the operation → argument of the unit, or an empty text.
+        named: Names that the values refer to: arguments of the unit, or steps.
+        passed: Arguments of the operation that the unit passes on under their names.
+        fixed: Fixed fields of the body, which a value of `with` replaces.
+    """
 
     def __init__(
         self,
@@ -152,7 +194,7 @@ class Target:
     ) -> None:
         self.operation = operation
         self.decoder = decoder
-        self.nodes = [(name, injector.compile(value)) for name, value in with_.items()]
+        self.nodes = [*injector.entries(with_)]
         self.sources = {
             name: source_of(value, injector.namespace) or _lone_name(value, injector)
             for name, value in with_.items()
@@ -161,8 +203,7 @@ class Target:
             if name not in self.sources:
                 self.sources[name] = source
                 self.nodes.append((name, _argument(source)))
-        #: Names that the values refer to: arguments of the unit, or steps.
-        self.named = frozenset(injector.names)
+        self.named = tuple(injector.names)
         takes = operation.layout.takes
         self.passed = tuple(
             sorted((takes | operation.base_names) - self.sources.keys())
@@ -175,7 +216,14 @@ class Target:
     def call(
         self, values: Values, look: Lookup, *, step: str = "", progressive: bool = True
     ) -> Call:
-        """Return the call for the values of a run."""
+        """Return the call for the values of a run.
+
+        Args:
+            values: Name → value: the arguments, and the outputs of earlier steps.
+            look: The variables of the run.
+            step: The step that makes the call.
+            progressive: Each entry of `with` sees the ones before it (spec 3.4).
+        """
         operation = self.operation
         takes = operation.layout.takes
         seen = dict(values) if progressive else values

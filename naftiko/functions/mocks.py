@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Mock(NamedTuple):
-    """What a function without a call answers.
+    """The answer of a function that calls nothing.
 
     Attributes:
         build: Takes a function that gives the value of a reference; returns an object

@@ -1,4 +1,7 @@
-"""`Plan`: one exposed function, ready to run."""
+"""One exposed function, compiled: its arguments, its shape, and how it runs.
+
+This module must not know how a plan is compiled.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,18 @@ _Runner: TypeAlias = Callable[[Values, Lookup], Run]
 
 
 class Plan:
-    """One exposed function made ready to run.
+    """One exposed function, ready to run.
 
     Attributes:
-        function: What the document says.
-        name: How it is called: the name of the tool, or of the REST operation.
-        arguments: What it takes, declared and inferred.
-        problem: Why it cannot run, or `None`.
+        function: The function as the document declares it.
+        exposes: The adapter that exposes it, or `None` for an aggregate function.
+        name: The name of the tool, or of the REST operation.
+        arguments: Its arguments, declared and inferred.
+        problem: The reason why it cannot run, or `None`.
         operation: The operation that it calls in simple mode, or `None`.
-        inner: The aggregate function that it stands for, or `None`.
+        inner: The aggregate function that it refers to, or `None`.
         shape: How a response becomes its value, or `None` for a mock.
-        stages: Groups of upstream calls that it makes one after the other.
+        stages: Number of groups of calls that it makes one after the other.
     """
 
     def __init__(
@@ -61,7 +65,7 @@ class Plan:
 
     @property
     def description(self) -> str:
-        """What it does: its own text, else that of what it stands for."""
+        """Its own description, or that of the function or operation behind it."""
         for text in (
             self.function.description,
             self.inner.description if self.inner else "",
@@ -74,18 +78,19 @@ class Plan:
     def fit(
         self, given: Mapping[str, JSON]
     ) -> tuple[dict[str, JSON], list[WrongArgument]]:
-        """Return the arguments in their types, and those that do not fit."""
+        """Return the arguments in their declared types, and those that do not fit."""
         return fit(self.arguments, given)
 
     def run(self, values: Mapping[str, JSON], variable_of: VariableOf) -> Run:
-        """Run it; see the module.
+        """Return a run of the function, as `naftiko.functions.runs` describes it.
 
         Args:
             values: Argument → value, as `fit` returned them.
-            variable_of: Gives the value of a variable.
+            variable_of: Name of a variable → its value.
 
         Raises:
-            CallError: It cannot run, or an upstream call failed.
+            CallError: The function cannot run. The run itself raises the same when a
+                call fails.
         """
         if self._runner is None:
             raise self.problem or CallError(f"{self.name} cannot run")
@@ -96,12 +101,12 @@ class Plan:
 
 
 def name_of(function: Function) -> str:
-    """Return how a unit is called: a reference without a name inherits it."""
+    """Return the name of a unit; a reference without one inherits it (fact A03)."""
     return function.name or function.ref.rpartition(".")[2]
 
 
 def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
-    """Return arguments in their types.
+    """Return arguments in their declared types.
 
     Raises:
         ArgumentError: Some are missing, unknown or wrong; it names all of them.

@@ -1,8 +1,11 @@
-"""What a run of an exposed function asks for, gets and gives.
+"""A run of an exposed function: a generator of calls that returns an outcome.
 
-A run is a generator: it yields the calls that may be made at the same time, is sent
-their replies, and returns an outcome. Whoever drives it decides how requests travel.
-This module must not know how a function is compiled.
+    calls = next(run)              # a tuple of Call and Work, made at the same time
+    calls = run.send(replies)      # Reply of each Call, result of each Work, in order
+    StopIteration.value            # the Outcome
+
+The synchronous and the asynchronous driver decide how requests travel; the run does
+not know. This module must not know how a function is compiled.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from naftiko.transport.messages import Request, Response
 
 ErrorT = TypeVar("ErrorT", bound=CallError)
-#: Name → value; what templates and `with` refer to.
+#: Name → value: the arguments and the outputs of steps, for templates and `with`.
 Values: TypeAlias = dict[str, Any]
 #: Name of a variable → its value; raises `UnboundVariable`.
 VariableOf: TypeAlias = Callable[[str], str]
@@ -47,13 +50,14 @@ class Call(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Something a run wants done that is no upstream call.
+    """A lookup or a script that a run asks for in place of a call.
 
     Attributes:
-        run: Does it; what it returns is sent to the run in place of a reply.
-        is_quick: It may be done where other work waits.
+        run: Does the work; its result is sent to the run in place of a reply.
+        step: The step that asks for it.
+        is_quick: It never takes long, so that an event loop may do it itself.
         kind: `lookup` or `script`.
-        about: What of it a trace shows.
+        about: Its attributes in a trace.
     """
 
     run: Callable[[], Any]
@@ -64,18 +68,18 @@ class Work(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What came of one call: what was sent, and the response whatever its status."""
+    """The request of one call, and the response to it, whatever its status."""
 
     request: Request
     response: Response
 
 
 class Outcome:
-    """What a run gives.
+    """The result of a run.
 
     Attributes:
-        reply: What the last call sent and got, or `None` when nothing was called.
-        is_shaped: `value` was made by the document; otherwise the response may be
+        reply: The last call, or `None` when nothing was called.
+        is_shaped: `value` was made as the document says; otherwise the response may be
             passed on as it came.
         is_verbatim: The body of the response is the value, as strict JSON.
         status: The upstream status in simple mode, 200 otherwise.
@@ -105,7 +109,7 @@ class Outcome:
         """The value of the function; decoded when it is first asked for.
 
         Raises:
-            OutputError: The body is not what the document says it is.
+            OutputError: The body is not in its declared format.
         """
         if self._decode is not None:
             self._value, self._decode = self._decode(), None
@@ -130,11 +134,11 @@ class Lookup:
 def checked(
     decoder: Decoder, reply: Reply, *, step: str = "", shape: Shape | None = None
 ) -> Reply:
-    """Return a reply that succeeded.
+    """Return the reply of a call that succeeded.
 
     Raises:
-        StatusError: Its status is outside 200 to 299. With a shape, `value` is what
-            the outputs of the function find in the body, or `None`.
+        StatusError: Its status is outside 200 to 299. With a shape, its `value` is the
+            one that the outputs of the function find in the body, or `None`.
     """
     if not reply.response.is_success:
         error = status_error(decoder.operation, *reply)
@@ -145,7 +149,7 @@ def checked(
 
 
 def in_step(error: ErrorT, step: str) -> ErrorT:
-    """Return an error with the name of the step that it stopped before its message."""
+    """Return an error that names the step which raised it."""
     if step and not error.step:
         error.step = step
         error.message = f"step '{step}': {error.message}"
@@ -153,13 +157,13 @@ def in_step(error: ErrorT, step: str) -> ErrorT:
 
 
 def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
-    """Return what one reply gives in simple mode (spec 2.9).
+    """Return the outcome of one reply in simple mode (spec 2.9).
 
-    Without declared outputs the response is passed on as it came; so it is when what
-    is declared finds nothing in it.
+    The response is passed on as it came when no outputs are declared, and when the
+    declared ones find nothing in it.
 
     Raises:
-        OutputError: The body is not what the document says it is.
+        OutputError: The body is not in its declared format.
     """
     request, response = reply
 
@@ -173,7 +177,7 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
         try:
             data = strict_json(response.body, response.content_type)
         except ValueError:
-            pass  # `decode` is more patient, and says what is wrong
+            pass  # `decode` reads more than strict JSON, and explains a fault
         else:
             return Outcome(data, reply=reply, is_verbatim=True, status=status)
     data = decode()
@@ -184,9 +188,9 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
 
 
 def failed_value(decoder: Decoder, reply: Reply, shape: Shape) -> JSON:
-    """Return what the outputs of a function find in the body of a failed response.
+    """Return the value that the outputs of a function find in a failed response.
 
-    `None` when they find nothing, so that the body itself can be passed on.
+    It is `None` when they find nothing, so that the body itself can be passed on.
     """
     if not shape.is_declared or shape.is_identity or not reply.response.body:
         return None

@@ -1,17 +1,14 @@
 """Script steps: JavaScript in a sandbox, governed by the control adapter.
 
-Spec 8.5 and 5.2. The engine is QuickJS, embedded: it has no files, network, processes,
-timers or host objects, and memory, stack and time are limited. It cannot count
-statements, so the source is instrumented: a counter is called before each statement.
-This module must not know what a step is for.
+Spec 8.5 and 5.2. A script is found below its location, must be written in an allowed
+language, and runs in the sandbox of `javascript`. This module must not know what a step
+is for.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import secrets
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -19,20 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import CallError, shorten
-from naftiko.expressions import ABSENT
-from naftiko.functions.javascript import (
-    COUNTER,
-    COUNTER_PLACE,
-    GIVE_RESULT,
-    MAX_MEMORY,
-    MAX_RESULT,
-    MAX_STACK,
-    PRELUDE,
-    TAKE_CONTEXT,
-    UnparsableScript,
-    instrumented,
-    plain_result,
-)
+from naftiko.functions.javascript import JavaScriptError, evaluate, instrumented
 from naftiko.locations import is_file_uri, path_of
 from naftiko.spec.model import ScriptSettings
 
@@ -94,7 +78,7 @@ class Scripting:
         self.is_governed = settings is not None
         self.stats = Stats()
         self._lock = threading.Lock()
-        self._sources: dict[Path, tuple[int, int, str]] = {}
+        self._sources: dict[Path, tuple[tuple[int, int], str]] = {}
 
     @property
     def is_enabled(self) -> bool:
@@ -104,7 +88,7 @@ class Scripting:
         return os.environ.get(ENVIRONMENT, "").strip().lower() != "false"
 
     def prepare(self, script: Mapping[str, JSON], *, step: str) -> Script:
-        """Return a script that can be run; what is wrong shows when it is."""
+        """Return a script that can be run; its faults show when it runs."""
         return Script(self, script, step)
 
     def count(self, started: float, *, failed: bool) -> None:
@@ -121,14 +105,19 @@ class Scripting:
                 )
 
     def source(self, path: Path) -> str:
-        """Return the instrumented source of a file, read again when it changed."""
-        about = path.stat()
+        """Return the instrumented source of a file, read again when it changed.
+
+        Raises:
+            JavaScriptError: It is not JavaScript.
+            OSError, UnicodeDecodeError: The file cannot be read.
+        """
+        status = path.stat()
+        version = (status.st_mtime_ns, status.st_size)
         known = self._sources.get(path)
-        if known is None or known[:2] != (about.st_mtime_ns, about.st_size):
-            text = instrumented(path.read_text("utf-8-sig"), path.name)
-            known = (about.st_mtime_ns, about.st_size, text)
+        if known is None or known[0] != version:
+            known = (version, instrumented(path.read_text("utf-8-sig"), path.name))
             self._sources[path] = known
-        return known[2]
+        return known[1]
 
 
 class Script:
@@ -143,7 +132,7 @@ class Script:
 
     @property
     def about(self) -> dict[str, str]:
-        """What of it a trace shows."""
+        """The attributes of the script in a trace."""
         settings = self._scripting.settings
         language = self._script.get("language") or settings.default_language
         return {
@@ -155,7 +144,7 @@ class Script:
         """Return the `result` of the script, or `ABSENT` when it set none.
 
         Args:
-            context: What the script sees as `context`.
+            context: Name → value; the variable `context` of the script.
 
         Raises:
             ScriptError: It cannot run, or failed.
@@ -167,9 +156,16 @@ class Script:
         failed = True
         try:
             sources = [self._read(location, file) for file in files]
-            result = self._evaluate(sources, context, settings)
+            result = evaluate(
+                sources,
+                context,
+                timeout=settings.timeout,
+                statement_limit=settings.statement_limit,
+            )
             failed = False
             return result
+        except JavaScriptError as error:
+            raise self._fail(str(error)) from None
         except ImportError:
             raise self._fail(
                 "needs an engine that is not installed",
@@ -233,86 +229,17 @@ class Script:
                     f"names an unsafe file '{shorten(file)}'",
                     "letters, digits, '.', '_' and '-', below its location",
                 )
-        unread = f"cannot read file '{file}' from location '{folder.as_uri()}'"
+        unreadable = f"cannot read file '{file}' from location '{folder.as_uri()}'"
         try:
             path = (folder / file).resolve(strict=True)
         except (OSError, RuntimeError):
-            raise self._fail(unread) from None
+            raise self._fail(unreadable) from None
         if not path.is_relative_to(folder.resolve()):
             raise self._fail(f"names a file outside its location: '{shorten(file)}'")
         try:
             return self._scripting.source(path)
         except (OSError, UnicodeDecodeError):
-            raise self._fail(unread) from None
-        except UnparsableScript as error:
-            raise self._fail(f"failed: {error}") from None
-
-    def _evaluate(
-        self, sources: list[str], context: Mapping[str, JSON], settings: ScriptSettings
-    ) -> JSON:
-        import quickjs
-
-        given = json.dumps(context, default=plain_result, allow_nan=False)
-        name = COUNTER + secrets.token_hex(8)
-        # A context belongs to one thread; it is made, used and dropped in this call.
-        engine = quickjs.Context()
-        engine.set_memory_limit(MAX_MEMORY)
-        engine.set_max_stack_size(MAX_STACK)
-        # Counts processor time; the counter watches the clock.
-        engine.set_time_limit(settings.timeout / 1000)
-        limits = f"{settings.statement_limit}, {settings.timeout}"
-        try:
-            engine.eval(f"const {name} = {PRELUDE}({limits});")
-            engine.set("__context", given)
-            engine.eval(TAKE_CONTEXT)
-            for source in sources:
-                # What the last statement gives may be nothing that Python has.
-                engine.eval(source.replace(COUNTER_PLACE, name) + "\n;undefined")
-            text = engine.eval(GIVE_RESULT)
-        except quickjs.StackOverflow:
-            raise self._fail("failed: it calls itself too deeply") from None
-        except quickjs.JSException as error:
-            raise self._failure(engine, name, str(error), settings) from None
-        if over := self._exceeded(engine, name, settings):
-            raise over
-        if text is None:
-            return ABSENT
-        if len(text) > MAX_RESULT:
-            raise self._fail(
-                f"failed: its result is larger than {MAX_RESULT >> 20} MiB"
-            )
-        return json.loads(text)
-
-    def _failure(
-        self, engine: Any, name: str, text: str, settings: ScriptSettings
-    ) -> ScriptError:
-        over = self._exceeded(engine, name, settings)
-        if over is not None:
-            return over
-        if "interrupted" in text:
-            return self._fail(f"exceeded the timeout limit ({settings.timeout} ms)")
-        if "out of memory" in text:
-            return self._fail(f"exceeded the memory limit ({MAX_MEMORY >> 20} MiB)")
-        return self._fail(f"failed: {shorten(text.partition(chr(10))[0], 200)}")
-
-    def _exceeded(
-        self, engine: Any, name: str, settings: ScriptSettings
-    ) -> ScriptError | None:
-        """Return the error for a limit that the counter met, even if it was caught."""
-        import quickjs
-
-        try:
-            engine.set_time_limit(1)
-            state = engine.eval(f"{name}.over()")
-        except (quickjs.JSException, quickjs.StackOverflow):
-            return None
-        if state == "statements":
-            return self._fail(
-                f"exceeded the statement limit ({settings.statement_limit})"
-            )
-        if state == "time":
-            return self._fail(f"exceeded the timeout limit ({settings.timeout} ms)")
-        return None
+            raise self._fail(unreadable) from None
 
 
 def _folder(location: str, directory: Path, fail: Any) -> Path:
@@ -320,6 +247,3 @@ def _folder(location: str, directory: Path, fail: Any) -> Path:
     if folder is None:
         raise fail(f"has the location '{shorten(location)}', which is no file: URI")
     return folder.absolute()
-
-
-# --- inside the engine --------------------------------------------------------------

@@ -1,18 +1,27 @@
-"""The steps of an orchestrated function: calls, lookups, scripts, and their results.
+"""The steps of an orchestrated function: calls, lookups and scripts (spec 3.5).
 
-Spec 3.5. Steps are compiled once; call steps that change nothing upstream and refer to
-nothing of each other form one stage, whose calls may be made at the same time. This
-module must not know what a function is exposed as.
+    step                                      output
+    ----------------------------------------  -----------------------------------------
+    {type: call, name: crew, call: api.crew}  the outputs of the operation
+    {type: lookup, name: cook, index: crew,   the first object in the output of `crew`
+      match: role, lookupValue: cook,          whose `role` is `cook`, as {name: …}
+      outputParameters: [name]}
+    {type: script, name: sum, file: sum.js}   the `result` of the script
+
+Later steps refer to an output by the name of its step. Steps are compiled once. In a
+run each asks for its work (`ask`) and keeps its output (`keep`). Calls that change
+nothing upstream and refer to nothing of each other form one stage, and may be made at
+the same time. This module must not know what a function is exposed as.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
-from naftiko.functions.injection import value_at
+from naftiko.functions.injection import inject, value_at
 from naftiko.functions.runs import Outcome, Work, checked, in_step, simple_outcome
 from naftiko.http import SAFE_METHODS
 
@@ -20,13 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder
-    from naftiko.functions.injection import Injector, Node, Target
+    from naftiko.functions.injection import Injector, Node, Nodes, Target
     from naftiko.functions.runs import Call, Lookup, Reply, Values
     from naftiko.functions.scripts import Script
     from naftiko.functions.shapes import Shape
     from naftiko.plain import JSON
+    from naftiko.spec.model import Step
 
-    #: Step name → output; gives a value, or `ABSENT`.
+    #: Step → output, and from these one value, or `ABSENT`.
     StepPath = Callable[[Mapping[str, JSON]], JSON]
 
 AnyStep: TypeAlias = "CallStep | LookupStep | ScriptStep"
@@ -34,6 +44,8 @@ AnyStep: TypeAlias = "CallStep | LookupStep | ScriptStep"
 
 def step_path(text: str) -> StepPath:
     """Return a function for `$.step` or `$.step.field`, plain names only (spec 3.5).
+
+    `step_path("$.crew.name")` turns `{"crew": {"name": "Bo"}}` into `"Bo"`.
 
     Raises:
         CallError: The text is anything else.
@@ -50,11 +62,11 @@ def step_path(text: str) -> StepPath:
 
 
 class State:
-    """What a run of steps knows so far.
+    """The values and outputs of a run of steps so far.
 
     Attributes:
-        values: What templates and `with` see: arguments, then outputs of steps.
-        outputs: Step → what it gave; a step that gave nothing is not there.
+        values: Name → value for templates and `with`: arguments, and outputs of steps.
+        outputs: Step → its output; a step without one is not there.
         last: The last call in the order of the document, or `None`.
     """
 
@@ -75,15 +87,17 @@ class State:
 
         A function of lookups and scripts only, without mappings, gives the output of
         its last step.
+
+        Args:
+            mappings: Target, and the path of its value.
+            shape: How the response of the last call becomes the value.
         """
         result: dict[str, JSON] = {}
-        found = False
         for target, path in mappings:
             value = path(self.outputs)
             if value is not ABSENT:
-                found = True
                 _put(result, target, value)
-        if found:
+        if result:
             return Outcome(result, reply=self.last[1] if self.last else None)
         if self.last is not None:
             return simple_outcome(*self.last, shape)
@@ -106,18 +120,19 @@ class CallStep:
 
     Attributes:
         refers: Names that its arguments refer to, other steps included.
+        target: The operation, and the values that feed it.
     """
 
-    def __init__(self, name: str, refers: set[str], target: Target) -> None:
+    def __init__(self, name: str, target: Target) -> None:
         self.name = name
-        self.refers = refers
+        self.refers = (*target.named, *target.passed)
         self.target = target
 
     def ask(self, state: State, look: Lookup) -> Call:
         """Return the call that it makes.
 
         Raises:
-            OutputError: What it gives could not be kept.
+            OutputError: Its response could not be decoded; nothing is sent then.
         """
         try:
             self.target.decoder.check()
@@ -126,11 +141,11 @@ class CallStep:
         return self.target.call(state.values, look, step=self.name)
 
     def keep(self, state: State, reply: Reply) -> None:
-        """Keep what its call gave, as the operation declares its outputs (spec 2.9).
+        """Keep the output of its call, as the operation declares it (spec 2.9).
 
         Raises:
             StatusError: The response has a status outside 200 to 299.
-            OutputError: The body is not what the document says it is.
+            OutputError: The body is not in its declared format.
         """
         decoder = self.target.decoder
         checked(decoder, reply, step=self.name)
@@ -143,111 +158,99 @@ class CallStep:
 
 
 class LookupStep:
-    """A step that finds one object, or several, in the output of an earlier step."""
+    """A step that finds one object, or several, in the output of an earlier step.
+
+    Attributes:
+        refers: The earlier step, and the names that the wanted value refers to.
+    """
 
     def __init__(
-        self,
-        name: str,
-        index: str,
-        match: str,
-        value: Node | StepPath,
-        fields: tuple[str, ...],
-        *,
-        refers: set[str],
-        is_path: bool,
-        is_known: bool,
+        self, name: str, step: Step, injector: Injector, *, is_known: bool
     ) -> None:
+        """Compile a lookup.
+
+        Args:
+            name: The name of the step.
+            step: The step; its `lookup_value` is `$.step.field`, a template, or a
+                reference such as `tools.id`.
+            injector: Compiles templates and references.
+            is_known: `step.index` is an earlier step.
+
+        Raises:
+            CallError: `lookup_value` starts with `$.` and is no step path.
+        """
         self.name = name
-        self.index = index
-        self.match = match
-        self.value = value
-        self.fields = fields
-        self.refers = refers
-        self.is_path = is_path
-        self.is_known = is_known
+        self._step = step
+        self._is_known = is_known
+        self.refers: tuple[str, ...]
+        if step.lookup_value.startswith("$."):
+            path = step_path(step.lookup_value)
+            self._wanted: Node = lambda outputs, _look: path(outputs)
+            self._is_path = True
+            self.refers = (step.index, step.lookup_value.removeprefix("$."))
+        else:
+            self._wanted = injector.compile(step.lookup_value)
+            self._is_path = False
+            self.refers = (step.index, *injector.names)
 
     def ask(self, state: State, look: Lookup) -> Work:
-        """Return the search; it needs nobody else."""
-        find: Any = self.value
-        value = find(state.outputs) if self.is_path else find(state.values, look)
+        """Return the search, which takes no time worth waiting for."""
+        seen = state.outputs if self._is_path else state.values
+        wanted = self._wanted(seen, look)
         return Work(
-            lambda: self._search(state, value),
+            lambda: self._search(state, wanted),
             self.name,
             is_quick=True,
             kind="lookup",
-            about={"naftiko.step.index": self.index, "naftiko.step.match": self.match},
+            about={
+                "naftiko.step.index": self._step.index,
+                "naftiko.step.match": self._step.match,
+            },
         )
 
-    def _search(self, state: State, value: JSON) -> JSON:
-        if self.index not in state.outputs:
-            message = (
-                f"the step '{shorten(self.index)}' gave nothing to look in"
-                if self.is_known
-                else f"Lookup step references non-existent step: {self.index}"
-            )
-            raise in_step(CallError(message), self.name)
-        found = state.outputs[self.index]
-        candidates = found if isinstance(found, list) else [found]
-        objects = [item for item in candidates if isinstance(item, dict)]
-        if isinstance(value, list):
-            each = [self._first(objects, item) for item in value]
-            return [item for item in each if item is not ABSENT] or ABSENT
-        return self._first(objects, value)
-
-    def _first(self, objects: list[dict[str, JSON]], value: JSON) -> JSON:
-        if value is ABSENT or value is None:
-            return ABSENT
-        wanted = to_text(value)
-        for item in objects:
-            field = item.get(self.match)
-            if field is not None and to_text(field) == wanted:
-                return {name: item.get(name) for name in self.fields}
-        return ABSENT
-
     def keep(self, state: State, value: JSON) -> None:
-        """Keep what was found; nothing when nothing was."""
+        """Keep the objects that were found, if any."""
         if value is not ABSENT:
             state.keep(self.name, value)
 
+    def _search(self, state: State, wanted: JSON) -> JSON:
+        index = self._step.index
+        if index not in state.outputs:
+            message = (
+                f"the step '{shorten(index)}' gave nothing to look in"
+                if self._is_known
+                else f"Lookup step references non-existent step: {index}"
+            )
+            raise in_step(CallError(message), self.name)
+        output = state.outputs[index]
+        items = output if isinstance(output, list) else [output]
+        objects = [item for item in items if isinstance(item, dict)]
+        if isinstance(wanted, list):
+            each = [self._first(objects, one) for one in wanted]
+            return [match for match in each if match is not ABSENT] or ABSENT
+        return self._first(objects, wanted)
 
-def lookup_step(
-    name: str,
-    index: str,
-    match: str,
-    lookup_value: str,
-    fields: tuple[str, ...],
-    injector: Injector,
-    *,
-    is_known: bool,
-) -> LookupStep:
-    """Compile a lookup: its value is `$.step.field`, a template or a reference.
-
-    `is_known` tells whether `index` is an earlier step.
-    """
-    path: Node | StepPath
-    if is_path := lookup_value.startswith("$."):
-        path = step_path(lookup_value)
-        refers = {index, lookup_value.removeprefix("$.")}
-    else:
-        path = injector.compile(lookup_value)
-        refers = {index, *injector.names}
-    return LookupStep(
-        name,
-        index,
-        match,
-        path,
-        fields,
-        refers=refers,
-        is_path=is_path,
-        is_known=is_known,
-    )
+    def _first(self, objects: list[dict[str, JSON]], wanted: JSON) -> JSON:
+        """Return the listed fields of the first object that matches as text."""
+        if wanted is ABSENT or wanted is None:
+            return ABSENT
+        text = to_text(wanted)
+        for item in objects:
+            field = item.get(self._step.match)
+            if field is not None and to_text(field) == text:
+                return {name: item.get(name) for name in self._step.fields}
+        return ABSENT
 
 
 class ScriptStep:
-    """A step that runs a script over what is known so far (spec 8.5)."""
+    """A step that runs a script over the values and outputs so far (spec 8.5).
+
+    Attributes:
+        refers: Names that its `with` refers to.
+    """
 
     def __init__(
-        self, name: str, script: Script, nodes: list[tuple[str, Node]], refers: set[str]
+        self, name: str, script: Script, nodes: Nodes, refers: tuple[str, ...]
     ) -> None:
         self.name = name
         self.script = script
@@ -255,12 +258,9 @@ class ScriptStep:
         self.refers = refers
 
     def ask(self, state: State, look: Lookup) -> Work:
-        """Return the execution, which may take as long as the script is allowed."""
+        """Return the execution, which may take as long as the script is allowed to."""
         context = {**state.values, **state.outputs}
-        for name, node in self.nodes:
-            value = node(context, look)
-            if value is not ABSENT:
-                context[name] = value
+        inject(self.nodes, context, look)
         return Work(
             lambda: self.script.run(context),
             self.name,
@@ -269,7 +269,7 @@ class ScriptStep:
         )
 
     def keep(self, state: State, value: JSON) -> None:
-        """Keep its `result`; nothing when it set none."""
+        """Keep its `result`, if it set one."""
         if value is not ABSENT:
             state.keep(self.name, value)
 
@@ -280,10 +280,11 @@ def is_step(name: str, earlier: set[str]) -> bool:
 
 
 def stages(steps: Sequence[AnyStep]) -> Iterator[tuple[AnyStep, ...]]:
-    """Yield the steps in the groups that may run at the same time.
+    """Yield the steps in groups that may run at the same time.
 
-    Only calls of safe methods (RFC 9110, 9.2.1) share a stage: the order of changes is
-    part of what a document says.
+    Two reads, a read that needs the first one, and a change are three groups. Only
+    calls of safe methods (RFC 9110, 9.2.1) share a group: the order of changes is part
+    of what a document says.
     """
     group: list[AnyStep] = []
     for step in steps:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     Path = Callable[[JSON], JSON]
 
-#: What a step gives where nothing stands. `None` is a value: a null of the body.
+#: A step gives this when nothing is found. `None` is a value: a null of the body.
 _MISSING = object()
 
 

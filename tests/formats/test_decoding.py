@@ -150,7 +150,7 @@ MARKUP = st.lists(
 def test_any_body_gives_a_value_or_an_output_error(
     format: str, body: bytes, content_type: str, schema: str
 ) -> None:
-    """Whatever the body, the header and the schema are: a value or an `OutputError`."""
+    """Any body, header and schema give a value, or an `OutputError` with a hint."""
     try:
         decoding.decode(format, body, content_type=content_type, schema=schema)
     except OutputError as error:

@@ -19,7 +19,7 @@ VALUES = st.recursive(
 
 @given(VALUES, st.sampled_from(["utf-8", "utf-16", "utf-8-sig", "utf-32"]))
 def test_json_round_trip(value: Any, encoding: str) -> None:
-    """What json writes, decode reads."""
+    """A body that `json` writes is read back, in every encoding of JSON."""
     body = json.dumps(value, ensure_ascii=encoding == "utf-8").encode(
         encoding, "surrogatepass"
     )

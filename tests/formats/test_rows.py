@@ -27,7 +27,7 @@ CELLS = st.text(
 def test_rows_round_trip(
     table: tuple[list[str], list[list[str]]], kind: tuple[str, str]
 ) -> None:
-    """What csv writes, decode reads: names from the first row, all cells text."""
+    """Rows that `csv` writes are read back under the names of the first row."""
     names, rows = table
     format, delimiter = kind
     target = io.StringIO(newline="")

@@ -1,10 +1,11 @@
-"""Arguments of exposed units: each case in `tests/functions/cases/arguments/` is a unit and its own.
+"""Arguments of exposed units: a case in `cases/arguments/` is a unit and its arguments.
 
-Run one with `pytest tests/test_inputs.py -k "part of its name"`.
+Run one with `pytest tests/functions/test_arguments.py -k "part of its name"`.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naftiko
-from naftiko.functions.arguments import fit, json_schema
+from naftiko.functions.arguments import (
+    MISMATCH,
+    MISSING,
+    UNKNOWN,
+    WrongArgument,
+    fit,
+    json_schema,
+)
 from naftiko.spec.model import InputParameter
 from support.building import document
 from support.casefiles import cases
@@ -40,7 +48,7 @@ def plan_of(case: Any) -> Any:
 
 
 @pytest.mark.parametrize("case", cases("functions/cases/arguments"))
-def test_arguments(case: Any) -> None:
+def test_unit_takes_its_arguments(case: Any) -> None:
     """A unit takes exactly these arguments, in this order."""
     taken = [[p.name, p.in_, p.type, p.required] for p in plan_of(case).arguments]
     assert taken == case["arguments"]
@@ -83,7 +91,9 @@ PARAMETERS = (
         ("i", "3", 3),
     ],
 )
-def test_a_text_is_read_as_the_declared_type(name: str, text: Any, value: Any) -> None:
+def test_argument_arrives_as_the_declared_type(
+    name: str, text: Any, value: Any
+) -> None:
     """A value arrives as the declared type; an inferred type never refuses one."""
     values, wrong = fit(PARAMETERS, {name: text})
     assert (values, wrong) == ({name: value}, [])
@@ -106,15 +116,15 @@ def test_a_text_is_read_as_the_declared_type(name: str, text: Any, value: Any) -
         ("s", "ABC"),
     ],
 )
-def test_what_is_no_such_type_is_wrong(name: str, text: Any) -> None:
-    """A declared type that a value is not of is named."""
+def test_argument_of_another_type_is_wrong(name: str, text: Any) -> None:
+    """A value that is not of the declared type is refused, and its argument named."""
     _, wrong = fit(PARAMETERS, {name: text})
     assert [w.name for w in wrong] == [name]
 
 
 @given(st.dictionaries(st.sampled_from("nxblosi"), st.text() | st.integers()))
 def test_any_values_give_json(given: dict[str, Any]) -> None:
-    """Whatever is given, what fits can be written as JSON."""
+    """Any arguments that fit can be written as JSON."""
     import json
 
     values, wrong = fit(PARAMETERS, given)
@@ -122,7 +132,7 @@ def test_any_values_give_json(given: dict[str, Any]) -> None:
     json.dumps(kept, allow_nan=False)
 
 
-def test_json_schema() -> None:
+def test_json_schema_of_arguments() -> None:
     """The schema names types, patterns and what is required, and nothing unknown."""
     required = InputParameter("id", "path", "", True, "The\n  id.")
     assert json_schema((required, PARAMETERS[5])) == {
@@ -134,3 +144,36 @@ def test_json_schema() -> None:
         "required": ["id"],
     }
     assert json_schema(()) == {"type": "object"}
+
+
+def test_unknown_argument_has_a_guess_or_the_known_names() -> None:
+    """The nearest name is asked for; without one, all known names are listed."""
+    _, (near, far) = fit(PARAMETERS[:3], {"nn": 1, "zzz": 1})
+    assert (near.kind, near.reason) == (UNKNOWN, "is not known; did you mean 'n'?")
+    assert near.brief == near.reason
+    assert (far.kind, far.brief) == (UNKNOWN, "is not known")
+    assert far.reason == "is not known; it takes: n, x, b"
+    assert far.known == ("n", "x", "b")
+
+
+def test_missing_argument_is_of_its_own_kind() -> None:
+    """Callers ask for the kind, not for the words."""
+    required = InputParameter("id", "path", "", True)
+    assert fit([required], {"id": None})[1] == [
+        WrongArgument("id", "path", "is missing", MISSING)
+    ]
+    assert fit(PARAMETERS, {"n": "x"})[1][0].kind == MISMATCH
+
+
+@pytest.mark.parametrize("value", ["2024", 2024])
+def test_pattern_of_a_number_is_matched_as_text(value: Any) -> None:
+    """A pattern applies to the text of a number."""
+    year = InputParameter("y", "query", "integer", pattern="^[0-9]{4}$")
+    assert fit([year], {"y": value}) == ({"y": 2024}, [])
+    assert fit([year], {"y": 20245})[1][0].reason == "does not match ^[0-9]{4}$"
+
+
+def test_dates_and_bytes_of_python_callers_stay() -> None:
+    """A `string` argument takes them; the request writes them."""
+    for value in (date(2024, 2, 29), b"\xff"):
+        assert fit(PARAMETERS, {"t": value}) == ({"t": value}, [])

@@ -1,6 +1,6 @@
-"""Exposed functions: each case in `tests/functions/cases/runs/` is one tool and what it does.
+"""Exposed functions: a case in `cases/runs/` is one tool, its requests and its value.
 
-Run one with `pytest tests/test_functions.py -k "part of its name"`.
+Run one with `pytest tests/functions/test_compiler.py -k "part of its name"`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ AGGREGATE = {
 def capability(
     tool: Any, answers: Any = None, **more: Any
 ) -> tuple[naftiko.Capability, list[str]]:
-    """Return a capability with one tool, `t.unit`, and what it will have sent."""
+    """Return a capability with one tool, `t.unit`, and a list of requests to come."""
     sent: list[str] = []
 
     def answer(request: naftiko.Request) -> naftiko.Response:
@@ -162,8 +162,8 @@ def capability(
 
 
 @pytest.mark.parametrize("case", cases("functions/cases/runs"))
-def test_function(case: Any) -> None:
-    """A tool asks upstream what it should, and gives the value it should."""
+def test_tool_sends_and_gives(case: Any) -> None:
+    """A tool sends the requests of its case, and gives the value of it."""
     loaded, sent = capability(case["tool"], case.get("answers", {}))
     if "error" in case:
         with pytest.raises(naftiko.CallError, match=case["error"].replace(".", r"\.")):
@@ -176,7 +176,7 @@ def test_function(case: Any) -> None:
         assert sent == case["sent"]
 
 
-def test_all_wrong_arguments_are_named_at_once() -> None:
+def test_wrong_arguments_are_named_together() -> None:
     """Missing, unknown and ill-typed arguments stand in one error; nothing is sent."""
     loaded, sent = capability(
         {
@@ -213,7 +213,7 @@ def test_variables_of_with_are_secret() -> None:
 
 
 def test_an_argument_cannot_stand_for_a_variable() -> None:
-    """What a caller sends never fills a bind variable (spec 12.3, weakness 38)."""
+    """An argument of a caller never fills a bind variable (spec 12.3, weakness 38)."""
     loaded, _ = capability(
         {"call": "api.search", "with": {"q": "{{TOKEN}}"}},
         binds=[{"namespace": "env", "keys": {"TOKEN": "NO_SUCH_NAME_HERE"}}],
@@ -297,7 +297,7 @@ def test_a_script_between_calls(tmp_path: Any) -> None:
     assert sent == ["GET /users", "GET /search?limit=3"]
 
 
-def test_names() -> None:
+def test_function_is_found_by_a_clear_name() -> None:
     """A bare name does where it is clear; an unknown one names the nearest."""
     loaded, _ = capability({"call": "api.list"})
     assert loaded.invoke("unit") == {}
@@ -305,8 +305,8 @@ def test_names() -> None:
         loaded.invoke("t.unot")
 
 
-def test_what_is_no_name_and_what_is_no_mapping() -> None:
-    """Mistakes of a caller are told in the words of all others."""
+def test_malformed_name_or_arguments_are_refused() -> None:
+    """A name that is no text, or arguments that are no mapping, send nothing."""
     loaded, sent = capability({"call": "api.list"})
     with pytest.raises(naftiko.UnknownFunction, match="'5'"):
         loaded.invoke(5)  # type: ignore[arg-type]
@@ -328,8 +328,8 @@ SHAPE = [{"type": "object", "properties": {"a": {"type": "string", "mapping": "$
     ],
     ids=["simple", "shaped", "steps"],
 )
-def test_what_could_not_be_decoded_is_not_sent(tool: Any) -> None:
-    """Otherwise the call would have its effect, and only its result be lost."""
+def test_call_with_an_undecodable_response_is_not_sent(tool: Any) -> None:
+    """Otherwise the call would take effect, and only its result would be lost."""
     loaded, sent = capability(tool)
     with pytest.raises(naftiko.OutputError, match="avro") as caught:
         loaded.invoke("t.unit")

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import naftiko
 from naftiko.functions.mocks import compile_mock
+from support import serving
 from support.casefiles import cases
 
 _JSON = st.recursive(
@@ -38,5 +40,17 @@ def test_mock(case: Any) -> None:
 
 @given(_JSON)
 def test_any_outputs_give_an_object(outputs: Any) -> None:
-    """Whatever stands in the document, a mock answers an object."""
+    """A mock answers an object for any outputs of any document."""
     assert isinstance(compile_mock(outputs).build(lambda _ref: "x"), dict)
+
+
+@pytest.mark.parametrize("consumes", [None, []])
+def test_mock_needs_no_consumed_api(consumes: Any) -> None:
+    """L17: no imports to resolve; what is exposed without calls works."""
+    mock = [{"name": "said", "type": "string", "value": "hello"}]
+    data = serving.document(serving.operation(name="greet", outputParameters=mock))
+    data["capability"]["consumes"] = consumes
+    loaded = naftiko.load(data, schema=None)
+    assert list(loaded.operations) == []
+    assert loaded.problems == ()
+    assert loaded.invoke("front.greet") == {"said": "hello"}

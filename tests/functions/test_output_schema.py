@@ -135,7 +135,7 @@ def test_structured_content_matches_its_schema(declared: Any, body: Any) -> None
 def test_values_are_brought_to_the_declared_type(
     kind: str, value: Any, fixed: Any
 ) -> None:
-    """What says the same in another type is kept; what does not is null."""
+    """A value that says the same in another type is converted; any other is null."""
     described = tool_output(plan_of([{"type": kind, "mapping": "$.a"}]))
     assert described is not None
     found = described.conform(value)["result"]
@@ -196,7 +196,7 @@ def test_openapi_schema_of_a_value(
 
 @given(outputs)
 def test_tools_and_rest_operations_have_one_schema(declared: Any) -> None:
-    """What MCP says of a value is what OpenAPI says, wrapped where it is no object."""
+    """MCP and OpenAPI describe a value alike; MCP wraps one that is no object."""
     plan = plan_of(declared)
     value, tool = value_schema(plan).schema, tool_output(plan)
     if tool is None:

@@ -55,7 +55,7 @@ def test_a_result_of_every_type(tmp_path: Path) -> None:
     assert run(tmp_path, "const result = 9007199254740991") == 9007199254740991
 
 
-def test_it_computes_from_the_context(tmp_path: Path) -> None:
+def test_script_computes_from_the_context(tmp_path: Path) -> None:
     """X02, X03: lists are filtered and summed; a template arrives as text."""
     source = """
     const members = context['list-members'].filter(m => m.active);
@@ -109,7 +109,7 @@ def test_statements_are_limited(tmp_path: Path, source: str) -> None:
         run(tmp_path, source, settings=settings)
 
 
-def test_a_small_limit(tmp_path: Path) -> None:
+def test_statement_limit_is_named(tmp_path: Path) -> None:
     """X06: the message names the limit."""
     with pytest.raises(CallError, match=r"exceeded the statement limit \(10\)"):
         run(tmp_path, "while (true) {}", settings=ScriptSettings(statement_limit=10))
@@ -169,7 +169,7 @@ def test_the_stack_is_limited(tmp_path: Path) -> None:
         "console.log('x')",
     ],
 )
-def test_there_is_no_way_out(tmp_path: Path, source: str) -> None:
+def test_sandbox_has_no_way_out(tmp_path: Path, source: str) -> None:
     """X07: no files, network, processes, timers, host objects or code from text."""
     with pytest.raises(CallError, match="Script step 's' failed: "):
         run(tmp_path, source)
@@ -246,7 +246,7 @@ def test_files_stay_in_their_location(tmp_path: Path, file: str, message: str) -
             run(folder, "result = 1", **script)
 
 
-def test_what_a_step_needs(tmp_path: Path) -> None:
+def test_step_needs_location_file_and_language(tmp_path: Path) -> None:
     """X09: location, file and language, of the step or of the control adapter."""
     for key in ("location", "file", "language"):
         with pytest.raises(CallError, match=f"has no '{key}'"):
@@ -262,7 +262,7 @@ def test_what_a_step_needs(tmp_path: Path) -> None:
     assert run(tmp_path, "result = 2", settings=wrong) == 2
 
 
-def test_languages(tmp_path: Path) -> None:
+def test_language_must_be_allowed_and_safe(tmp_path: Path) -> None:
     """X10: a language must be allowed, and be one that can be run safely."""
     only = ScriptSettings(allowed_languages=("javascript",))
     with pytest.raises(
@@ -305,7 +305,9 @@ def test_statistics(tmp_path: Path) -> None:
     assert free.stats.executions == 0
 
 
-def test_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scripting_can_be_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """X12: by the control adapter, or by the environment where that says nothing."""
     with pytest.raises(CallError, match=r"management\.scripting\.enabled=false"):
         run(tmp_path, "result = 1", settings=ScriptSettings(enabled=False))
@@ -328,7 +330,7 @@ def test_a_failure_says_what_failed(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    """What was read once is kept only as long as it is the same."""
+    """The source of a file is kept until the file changes."""
     scripting = Scripting()
     assert run(tmp_path, "result = 1", scripting=scripting) == 1
     assert run(tmp_path, "result = 22", scripting=scripting) == 22
@@ -351,12 +353,12 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         ("let a = 1\nlet b = a\n++b\nresult = [a, b]", [1, 2]),
     ],
 )
-def test_counting_changes_nothing(tmp_path: Path, source: str, value: Any) -> None:
+def test_counter_changes_no_result(tmp_path: Path, source: str, value: Any) -> None:
     """A script gives what it would give without the counter."""
     assert run(tmp_path, source) == value
 
 
-def test_counting_keeps_lines() -> None:
+def test_counter_keeps_lines() -> None:
     """Nothing is put on a line of its own, so that places in messages are true."""
     source = "let a\nif (a)\n  b\nelse\n  c"
     assert instrumented(source, "x").count("\n") == source.count("\n")

@@ -1,4 +1,4 @@
-"""Exposed outputs: each case in `tests/functions/cases/shapes/` is outputs, a body and a value.
+"""Outputs of functions: a case in `cases/shapes/` is outputs, a body and a value.
 
 Run one with `pytest tests/functions/test_shapes.py -k "part of its name"`.
 """
@@ -26,7 +26,7 @@ _JSON = st.recursive(
 
 
 @pytest.mark.parametrize("case", cases("functions/cases/shapes", "mapped", "identity"))
-def test_value(case: Any) -> None:
+def test_body_becomes_the_value(case: Any) -> None:
     """A body becomes the value that the outputs describe."""
     shape = compile_shape(case["outputs"])
     value = shape.apply(case["body"])
@@ -40,8 +40,8 @@ def test_value(case: Any) -> None:
 
 
 @given(_JSON, _JSON)
-def test_any_outputs_with_any_body(outputs: Any, body: Any) -> None:
-    """Whatever stands in the document, shaping gives a value or names a path."""
+def test_any_outputs_shape_any_body(outputs: Any, body: Any) -> None:
+    """Any outputs of any document give a value, or refuse a path by name."""
     try:
         shape = compile_shape(outputs)
     except OutputError:

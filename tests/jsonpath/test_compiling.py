@@ -86,7 +86,7 @@ def test_extract_gives_each_output_its_own_path() -> None:
 
 
 def test_values_are_not_copied() -> None:
-    """What is found is the very object, so large results cost nothing."""
+    """A path gives the very object that it finds, so large results cost nothing."""
     data = {"a": {"b": [object()]}}
     assert compile_path("$")(data) is data
     assert compile_path("$.a.b")(data) is data["a"]["b"]
@@ -111,3 +111,22 @@ def test_paths_are_shared_between_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(path, [data] * 100))
     assert results == [list(range(50))] * 100
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("$", {"user details": {"contact email": "a@x"}}),
+        ("$.", {"user details": {"contact email": "a@x"}}),
+        ("", None),
+        (None, None),
+        ("$.missing", None),
+        ("$['user details']['contact email']", "a@x"),
+        ("$.user details.contact email", "a@x"),
+    ],
+)
+def test_root_empty_path_and_names_with_blanks(path: str | None, found: Any) -> None:
+    """M15, M16: the root, nothing, and names with blanks in either form."""
+    compiled = compile_path(path)
+    assert compiled({"user details": {"contact email": "a@x"}}) == found
+    assert compiled(None) is None

@@ -70,7 +70,7 @@ def test_json_reads_as_json(value: Any, indent: int | None, ascii_: bool) -> Non
 @settings(max_examples=settings.default.max_examples // 3)  # the writer is slow
 @given(st.dictionaries(KEYS, VALUES))
 def test_written_yaml_reads_back(value: Any) -> None:
-    """What is written as YAML gives the same data on both parsers."""
+    """Data that is written as YAML is read back the same."""
     text = writing.write_yaml(value)
     expected = json.loads(json.dumps(value))
     assert yaml.parse_value(text) == expected

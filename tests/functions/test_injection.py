@@ -1,0 +1,87 @@
+"""`with` and inputs of units: the values that reach the upstream request.
+
+Facts T12, T18, T19, T21 and T23 of spec 11.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import naftiko
+from naftiko import Response, StubTransport
+from support import serving
+from support.asgi_client import ask
+from support.building import document
+
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+def test_value_of_the_incoming_body_fills_the_query() -> None:
+    """T12: a text out of it stands in the query without quotes."""
+    parameter = {"name": "flag", "in": "body", "value": "$.flag"}
+    app, upstream = serving.rest_app(
+        serving.operation("/x", "POST", call="api.list", inputParameters=[parameter])
+    )
+    assert ask(app, "POST", "/x", JSON_TYPE, b'{"flag": "999"}').status == 200
+    assert upstream.sent == ["GET /ships?flag=999"]
+
+
+def test_values_of_the_incoming_body_fill_the_body() -> None:
+    """T18: they fill the body that is sent upstream."""
+    parameters = [
+        {"name": "name", "in": "body", "value": "$.name"},
+        {"name": "tons", "in": "body", "value": "$.id"},
+    ]
+    app, upstream = serving.rest_app(
+        serving.operation("/x", "POST", call="api.build", inputParameters=parameters)
+    )
+    ask(app, "POST", "/x", JSON_TYPE, b'{"id": "123", "name": "Alice"}')
+    assert upstream.sent == ['POST /ships {"name":"Alice","tons":"123"}']
+
+
+@pytest.mark.parametrize(
+    ("injected", "sent"),
+    [
+        pytest.param({"id": "{{imo}}"}, "GET /ships/IMO-9321483", id="T19, template"),
+        pytest.param({"id": "front.imo"}, "GET /ships/IMO-9321483", id="reference"),
+        pytest.param({"id": 5}, "GET /ships/5", id="number"),
+    ],
+)
+def test_with_fills_the_path(injected: Any, sent: str) -> None:
+    """T19, T21: the path of the upstream operation is filled by `with`."""
+    parameter = {"name": "imo", "in": "path"}
+    unit = {"call": "api.get", "inputParameters": [parameter], "with": injected}
+    app, upstream = serving.rest_app(serving.operation("/v/{{imo}}", "GET", **unit))
+    assert ask(app, "GET", "/v/IMO-9321483").status == 200
+    assert upstream.sent == [sent]
+
+
+@pytest.mark.parametrize("injected", [{"flag": "front.other"}, None])
+def test_with_of_a_missing_value_sends_nothing(injected: Any) -> None:
+    """T21: a reference without a value injects nothing, and so does no `with`."""
+    parameter = {"name": "other", "in": "query"}
+    unit = {"call": "api.list", "inputParameters": [parameter], "with": injected}
+    app, upstream = serving.rest_app(serving.operation("/v", "GET", **unit))
+    assert ask(app, "GET", "/v").status == 200
+    assert upstream.sent == ["GET /ships"]
+
+
+def test_with_of_a_tool_fills_the_path() -> None:
+    """T23: a template in the `with` of a tool fills the path."""
+    data = document({"resourcePath": "/ships/{{imo_number}}"})
+    tool = {
+        "name": "ship",
+        "description": "A ship.",
+        "call": "api.op",
+        "inputParameters": [{"name": "imo", "type": "string", "description": "Which."}],
+        "with": {"imo_number": "{{imo}}"},
+    }
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    transport = StubTransport(Response(200, {}, b"{}"))
+    naftiko.load(data, schema=None, transport=transport).invoke("m.ship", imo="IMO-1")
+    (sent,) = transport.requests
+    assert sent.url == "http://127.0.0.1:9/ships/IMO-1"
