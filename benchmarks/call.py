@@ -1,4 +1,4 @@
-"""What one call costs, next to `requests` and, on the Docker socket, docker-py."""
+"""The cost of one call, beside `requests` and, on the Docker socket, docker-py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What loading the shipped Docker file costs, next to a bare read of its text."""
+"""The cost of loading the shipped Docker file, beside a bare read of its text."""
 
 from __future__ import annotations
 

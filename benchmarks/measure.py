@@ -1,7 +1,7 @@
-"""What the benchmarks share: interleaved rounds, ratios against bars, a report.
+"""Interleaved rounds, ratios against bars, and a report: shared by the benchmarks.
 
-A round runs every case once, so a noisy minute hits all of them; a ratio is taken
-within each round, and the median of the rounds is what counts.
+A round runs every case once, so that a busy minute slows all cases alike. A ratio is
+taken within each round; the result is the median of the rounds.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""`naftiko serve` beside the same things written by hand, in one run.
+"""The cost of `naftiko serve`, beside the same adapters written by hand, in one run.
 
     python benchmarks/serve.py [--rounds 5] [--seconds 2] [--fastmcp PYTHON]
                                [--only rest,growth,mcp,docker]
 
-Every server is a process of its own, ours is the real command. Requests are written
-and read as bytes: by `wrk` where there is one, by `serve_clients.py` otherwise.
-`--fastmcp` names a Python that has FastMCP; without it, this one is tried. What the
-SDK of MCP costs when nothing is done is told by `ping`.
+Every server is a process of its own; ours is the real command. `wrk` sends the requests
+where it is installed, `serve_clients.py` otherwise. `--fastmcp` names a Python that has
+FastMCP; without it, this Python is tried. The row `ping` shows the cost of the MCP SDK
+alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who asks in `serve.py`: many HTTP clients at once, or one MCP client, on bytes."""
+"""The clients of `serve.py`: many HTTP clients at once, or one MCP client."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What `serve.py` compares: the same endpoint and the same tool, written otherwise.
+"""The peers in `serve.py`: the same endpoint and the same tool, written by hand.
 
     python benchmarks/serve_peers.py ROLE UPSTREAM PORT
 
-Each role is a process; `-` for the port means standard input and output. Everybody
-runs on uvicorn with what it finds: `uvloop` and `httptools` where they are installed.
+Each role is a process; `-` for the port means standard input and output. All roles run
+on uvicorn, with `uvloop` and `httptools` where they are installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What whole runs of the command line cost, next to `python -c 'import requests'`."""
+"""The cost of whole runs of the command line, beside `python -c 'import requests'`."""
 
 from __future__ import annotations
 

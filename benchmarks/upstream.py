@@ -1,7 +1,7 @@
-"""The other side of `call.py` and `startup.py`: answers at once, from memory.
+"""The server of `call.py` and `startup.py`: it answers at once, from memory.
 
-Prints its port and serves until it is ended. `/2k/…` and `/200k/…` are JSON of about
-that size; a server that did more would hide what a client costs.
+It prints its port and serves until it is ended. `/2k/…` and `/200k/…` are JSON of about
+that size. A server that did more would hide the cost of the client.
 """
 
 from __future__ import annotations

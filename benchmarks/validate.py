@@ -1,7 +1,7 @@
-"""What checking published files costs, next to the obvious script and a bare read.
+"""The cost of checking published files, beside the obvious script and a bare read.
 
-Every way of checking has a process of its own, which is asked for one part of the
-corpus after the other: after all rounds each has checked every file.
+Every way of checking has a process of its own. Each process checks one part of the
+corpus in each round, and so every file in all rounds.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ This module must not know how a document is read or checked.
 
 from __future__ import annotations
 
-from _thread import allocate_lock  # `threading` takes a millisecond to import
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,9 @@ from naftiko.settings import (
     checked_auth,
     checked_names,
     checked_timeout,
+    checked_transport,
 )
+from naftiko.transport.base import LazyTransport, StreamingTransport
 from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from naftiko.bindings import Variables
+    from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.errors import Problem
@@ -59,37 +61,18 @@ if TYPE_CHECKING:
 _ERROR_BODY = 64 * 1024
 
 
-class _Connections:
-    """The transport that a capability shares with its views, opened when needed."""
-
-    __slots__ = ("lock", "transport")
-
-    def __init__(self, transport: Transport | None) -> None:
-        self.transport = transport
-        self.lock = allocate_lock()
-
-    def opened(self) -> Transport:
-        """Return the transport; the caller holds the lock."""
-        if self.transport is None:
-            # A dry run, or a list of operations, never gets here.
-            from naftiko.transport.http import HttpTransport
-
-            self.transport = HttpTransport()
-        return self.transport
-
-
 class Capability:
     """A loaded capability; a context manager, safe to share between threads.
 
     Made by `naftiko.load()`.
 
     Attributes:
-        info: What the document says about itself.
+        info: Label, description and tags of the document.
         operations: Every consumed operation, by ref.
         exposes: The adapters that the document exposes.
-        problems: What was found when the document was loaded; it works all the same.
+        problems: The problems of the document; none of them stopped it from loading.
         scripting: Runs its script steps.
-        files: What it was read from: its document, and those it imports from.
+        files: The file of its document, and those that it imports from.
     """
 
     def __init__(
@@ -120,19 +103,13 @@ class Capability:
         self._variables = variables
         #: Names of the variables that its templates refer to, bound or not.
         self._used = used
-        if transport is not None and not hasattr(transport, "send"):
-            raise ArgumentError(
-                f"transport: a {type(transport).__name__} cannot send",
-                hint="pass an HttpTransport, a StubTransport, or what has `send`",
-            )
-        self._connections = _Connections(transport)
-        self._transport = transport
-        self._is_view = False
+        given = checked_transport(transport)
+        self._transport = LazyTransport(
+            _http_transport if given is None else lambda: given
+        )
         self._timeout = checked_timeout(timeout)
         self._namespaces = tuple(dict.fromkeys(c.namespace for c in spec.consumes))
-        self._base_uri: str | Mapping[str, str] | None = checked_base_uri(
-            base_uri, self._namespaces
-        )
+        self._base_uri = checked_base_uri(base_uri, self._namespaces)
         self._auth = checked_auth(auth, self._namespaces)
         self._headers = checked_names("headers", headers)
         self._decoders = Decoders()
@@ -165,13 +142,11 @@ class Capability:
             UnusableOperation: The document describes it in a way that cannot be sent.
             TransportError: No usable response came back.
             StatusError: The status is outside 200 to 299.
-            OutputError: The body is not what the document says it is.
+            OutputError: The body cannot be decoded as the document declares.
         """
-        prepared = self._prepared.get(ref) or self._prepare(ref)
-        given = more if arguments is None else _joined(arguments, more)
-        request = prepared.request(given, self._variables)
-        transport = self._opened()
-        return send(prepared.decoder, request, transport, timeout=self._timeout).result
+        decoder, request = self._requested(ref, arguments, more)
+        transport = self._transport.get()
+        return send(decoder, request, transport, timeout=self._timeout).result
 
     def exchange(
         self,
@@ -182,7 +157,7 @@ class Capability:
         raise_for_status: bool = True,
         **more: Any,
     ) -> Exchange:
-        """Call an operation and return everything about it; see `call`.
+        """Call an operation; return request, response and outputs, see `call`.
 
         Args:
             ref: `namespace.operation`.
@@ -190,13 +165,11 @@ class Capability:
             raise_for_status: Otherwise a failed response is returned like any other.
             **more: Arguments as keywords.
         """
-        prepared = self._prepared.get(ref) or self._prepare(ref)
-        given = more if arguments is None else _joined(arguments, more)
-        request = prepared.request(given, self._variables)
+        decoder, request = self._requested(ref, arguments, more)
         return send(
-            prepared.decoder,
+            decoder,
             request,
-            self._opened(),
+            self._transport.get(),
             timeout=self._timeout,
             raise_for_status=raise_for_status,
         )
@@ -231,13 +204,8 @@ class Capability:
         The timeout counts between two parts of the response: give
         `using(timeout=…)` for a stream that may be silent for longer.
         """
-        # Imported here: a capability that sends nothing needs no transport.
-        from naftiko.transport.base import StreamingTransport
-
-        prepared = self._prepared.get(ref) or self._prepare(ref)
-        given = more if arguments is None else _joined(arguments, more)
-        request = prepared.request(given, self._variables)
-        transport = self._opened()
+        decoder, request = self._requested(ref, arguments, more)
+        transport = self._transport.get()
         if not isinstance(transport, StreamingTransport):
             raise CallError(f"a {type(transport).__name__} cannot stream")
         stream = transport.stream(request, timeout=self._timeout)
@@ -247,7 +215,7 @@ class Capability:
             response = Response(
                 stream.status, stream.headers, body, reason=stream.reason
             )
-            raise status_error(prepared.operation, request, response)
+            raise status_error(decoder.operation, request, response)
         return stream
 
     def invoke(
@@ -263,7 +231,7 @@ class Capability:
 
         Raises:
             UnknownFunction: Nothing that is exposed has that name.
-            UnresolvedCall: It calls what the document does not declare.
+            UnresolvedCall: It calls an operation that the document does not declare.
             ArgumentError: Missing, unknown or wrong arguments, all at once.
             CallError: An upstream call failed; `step` names the step.
         """
@@ -272,13 +240,13 @@ class Capability:
             plan, _joined(arguments, more) if arguments is not None else more
         )
         if plan.operation is not None and plan.problem is None:
-            # A server may pass on what cannot be decoded; here it would be lost.
+            # A served function may pass on an undecoded body; here it would be lost.
             self._decoders[plan.operation].check()
         return self.run(plan, values).value
 
     @property
     def functions(self) -> Functions:
-        """Everything that is exposed: tools, REST operations, aggregate functions."""
+        """The exposed functions: tools, REST operations, aggregate functions."""
         if self._functions is None:
             self._functions = Functions(
                 self._spec,
@@ -333,7 +301,7 @@ class Capability:
             return asked.run()
         try:
             request = self.request_for(asked)
-            response = self._opened().send(request, timeout=self._timeout)
+            response = self._transport.get().send(request, timeout=self._timeout)
         except CallError as error:
             raise in_step(error, asked.step) from None
         return Reply(request, response)
@@ -342,7 +310,7 @@ class Capability:
         """Build the request of an upstream call that a run asks for.
 
         Args:
-            call: What the run asks for.
+            call: The call that the run asks for.
             variables: Replace those of the capability for this call.
         """
         ref = call.operation.ref
@@ -365,7 +333,7 @@ class Capability:
     def adapter_request(
         self, namespace: str, variables: Variables | None = None
     ) -> Request:
-        """Build what a consumed adapter adds to every request (spec 3.8).
+        """Build a request of a consumed adapter without an operation (spec 3.8).
 
         That is its base URI, its own parameters and its credentials; method, path,
         query and body are for the caller to add.
@@ -407,30 +375,26 @@ class Capability:
     ) -> Capability:
         """Return this capability with other values, over the same connections.
 
-        Cookies are not shared. What is not given stays as it is here.
+        Cookies are not shared. An option that is not given stays as it is here.
 
         Args:
             variables: Name → value, or a function that returns it.
-            auth: Namespace → what signs requests to it.
+            auth: Namespace → signer of the requests to it.
             base_uri: One URI, or namespace → URI.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
-            headers: Sent with every call; they win over all others.
+            headers: Sent with every call; they replace all others of their names.
         """
         view = object.__new__(Capability)
         view.__dict__.update(self.__dict__)
         view._prepared = {}
         view._forwarded = {}
-        view._is_view = True
         view._variables = self._variables.using(checked_names("variables", variables))
-        view._transport = None
+        view._transport = self._transport.view()
         if auth is not None:
             view._auth = {**self._auth, **checked_auth(auth, self._namespaces)}
         if base_uri is not None:
-            view._base_uri = merged_base_uri(
-                self._base_uri,
-                checked_base_uri(base_uri, self._namespaces),
-                self._namespaces,
-            )
+            given = checked_base_uri(base_uri, self._namespaces)
+            view._base_uri = merged_base_uri(self._base_uri, given, self._namespaces)
         if timeout is not None:
             view._timeout = checked_timeout(timeout)
         if headers is not None:
@@ -442,11 +406,7 @@ class Capability:
 
         A view leaves them to the capability that it is of.
         """
-        if self._is_view:
-            return
-        with self._connections.lock:
-            if self._connections.transport is not None:
-                self._connections.transport.close()
+        self._transport.close()
 
     def __enter__(self) -> Capability:
         return self
@@ -455,6 +415,14 @@ class Capability:
         self.close()
 
     # --- inside -----------------------------------------------------------------------
+
+    def _requested(
+        self, ref: str, arguments: Mapping[str, Any] | None, more: dict[str, Any]
+    ) -> tuple[Decoder, Request]:
+        """Return the request of a call, and the decoder of its response."""
+        prepared = self._prepared.get(ref) or self._prepare(ref)
+        given = more if arguments is None else _joined(arguments, more)
+        return prepared.decoder, prepared.request(given, self._variables)
 
     def _prepare(self, ref: str) -> Prepared:
         """Make an operation ready when it is first used, and keep it."""
@@ -479,16 +447,6 @@ class Capability:
             dry=dry,
         )
 
-    def _opened(self) -> Transport:
-        if self._transport is None:
-            with self._connections.lock:
-                if self._transport is None:
-                    transport = self._connections.opened()
-                    self._transport = (
-                        _view_of(transport) if self._is_view else transport
-                    )
-        return self._transport
-
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations.values())
 
@@ -505,6 +463,13 @@ class Capability:
         )
 
 
+def _http_transport() -> Transport:
+    # Imported here: a dry run or a list of operations needs no transport.
+    from naftiko.transport.http import HttpTransport
+
+    return HttpTransport()
+
+
 def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(arguments, Mapping):
         raise ArgumentError(
@@ -512,11 +477,3 @@ def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
             hint="give a mapping name → value, or keywords",
         )
     return {**arguments, **more}
-
-
-def _view_of(transport: Transport) -> Transport:
-    from naftiko.transport.base import ShareableTransport
-
-    if isinstance(transport, ShareableTransport):
-        return transport.view()
-    return transport

@@ -17,9 +17,9 @@ _NO_CHARSETS = frozenset(
 
 def charset_of(content_type: str) -> str:
     """Return the character encoding that a `Content-Type` names, UTF-8 by default."""
-    found = CHARSET.search(content_type)
+    charset = CHARSET.search(content_type)
     try:
-        name = codecs.lookup(found.group(1)).name if found else "utf-8"
+        name = codecs.lookup(charset.group(1)).name if charset else "utf-8"
         b"\xff".decode(name, "replace")  # not every codec is one of text
     except (LookupError, ValueError):
         return "utf-8"

@@ -98,3 +98,17 @@ def checked_timeout(timeout: Any) -> Any:
             hint="give seconds, or (seconds to connect, seconds between two parts)",
         )
     return timeout
+
+
+def checked_transport(transport: Any) -> Any:
+    """Return a transport that can send, or `None`.
+
+    Raises:
+        ArgumentError: It has no `send`.
+    """
+    if transport is not None and not hasattr(transport, "send"):
+        raise ArgumentError(
+            f"transport: a {type(transport).__name__} cannot send",
+            hint="pass an HttpTransport, a StubTransport, or an object with `send`",
+        )
+    return transport

@@ -1,4 +1,4 @@
-"""The benchmarks run and say what their document says; nothing is judged by time."""
+"""The benchmarks run, and their document has every row; no time is judged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HAS_PROC = Path("/proc/self/stat").exists()
 
 
 @pytest.mark.skipif(not has_c_parser(), reason="compares with the C parser")
-def test_a_benchmark_runs_and_its_row_is_documented() -> None:
+def test_benchmark_of_loading_runs_and_its_row_is_documented() -> None:
     """`load.py` measures every case, and `README.md` has the row that it gives."""
     done = subprocess.run(
         [sys.executable, FOLDER / "load.py", "--rounds", "1", "--json", "-"],
@@ -31,7 +31,7 @@ def test_a_benchmark_runs_and_its_row_is_documented() -> None:
     assert beginning in (FOLDER / "README.md").read_text("utf-8")
 
 
-def test_the_corpus_is_asked_for_by_name(
+def test_benchmark_without_published_files_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Without published files `validate.py` says what is missing and ends well."""
@@ -44,7 +44,7 @@ def test_the_corpus_is_asked_for_by_name(
     assert "skipped  everything: NAFTIKO_CORPUS" in done.stdout
 
 
-def test_what_is_served_can_be_measured() -> None:
+def test_benchmark_of_serving_measures_the_command_and_its_peers() -> None:
     """`serve.py` starts the real command and its peers, and asks all of them."""
     pytest.importorskip("mcp", reason="needs the extra `serve`")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The capabilities that ship: valid by both rules, complete, and ready to call."""
+"""The shipped capabilities are valid by both rules, complete, and ready to call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.shared import CAPABILITIES
 
 FILES = sorted(CAPABILITIES.glob("*.yaml"))
 GOOD = [file for file in FILES if file.stem != "broken"]
-#: What a caller would give for a parameter of each type.
+#: Type of a parameter → an argument for it.
 VALUES: dict[str, Any] = {
     "string": "a b/c",
     "integer": 7,
@@ -42,8 +42,8 @@ def _inputs(capability: naftiko.Capability) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("file", GOOD, ids=_id)
 @pytest.mark.parametrize("schema", ["observed", "published"])
-def test_no_finding(file: Path, schema: str) -> None:
-    """Nothing is to be said about them, be the rules those observed or published."""
+def test_shipped_file_is_valid(file: Path, schema: str) -> None:
+    """A strict check by the observed and by the published rules finds nothing."""
     assert naftiko.validate(file, schema=schema, strict=True) == ()
     with naftiko.load(file, schema=schema) as capability:
         assert capability.problems == ()
@@ -53,7 +53,7 @@ def test_no_finding(file: Path, schema: str) -> None:
 
 @pytest.mark.parametrize("file", GOOD, ids=_id)
 def test_every_operation_builds_a_request(file: Path) -> None:
-    """With a value for each argument, every one of them is found in the request."""
+    """Given a value for each parameter, the request holds every one of them."""
     stub = naftiko.StubTransport()
     values = {"BOOKSHOP_TOKEN": "secret"}
     with naftiko.load(file, transport=stub, variables=values) as capability:
@@ -85,7 +85,7 @@ def test_every_operation_builds_a_request(file: Path) -> None:
 
 @pytest.mark.parametrize("file", GOOD, ids=_id)
 def test_required_arguments_are_enough(file: Path) -> None:
-    """What the tools call required is all that has to be given, and has to be."""
+    """The required arguments are enough for a call, and none of them may be missing."""
     stub = naftiko.StubTransport()
     values = {"BOOKSHOP_TOKEN": "secret"}
     with naftiko.load(file, transport=stub, variables=values) as capability:
@@ -101,8 +101,8 @@ def test_required_arguments_are_enough(file: Path) -> None:
 
 @pytest.mark.parametrize("file", GOOD, ids=_id)
 @pytest.mark.parametrize("kind", ["rest", "mcp"])
-def test_everything_is_exposed(file: Path, kind: str) -> None:
-    """Each operation is behind a REST operation and a tool, alone or as a step."""
+def test_every_operation_is_exposed(file: Path, kind: str) -> None:
+    """Each operation is called by a REST operation and by a tool, alone or as a step."""
     with naftiko.load(file) as capability:
         functions = [
             function
@@ -120,25 +120,25 @@ def test_everything_is_exposed(file: Path, kind: str) -> None:
             assert calls == set(capability.operations)
             assert all(function.description for function in functions)
         else:
-            # One that only serves as a step needs no route of its own.
+            # An operation that is only a step needs no route of its own.
             assert set(capability.operations) - calls <= {"geocoding.find-place"}
         assert all(operation.description for operation in capability)
 
 
-def test_broken_names_its_mistakes() -> None:
-    """A strict check reports each line that says it is wrong, and one thing besides."""
+def test_broken_file_names_its_mistakes() -> None:
+    """A strict check reports each line marked `# wrong:`, and the example host."""
     file = CAPABILITIES / "broken.yaml"
     lines = file.read_text("utf-8").splitlines()
     wrong = {n for n, line in enumerate(lines, 1) if "# wrong:" in line}
     problems = naftiko.validate(file, strict=True)
     assert len(problems) == len(wrong) + 1
-    found = {problem.line: problem.code for problem in problems}
-    assert set(found) == wrong | {15}
-    assert found[15] == "W-base-uri-placeholder"
+    codes = {problem.line: problem.code for problem in problems}
+    assert set(codes) == wrong | {15}
+    assert codes[15] == "W-base-uri-placeholder"
     assert all(problem.hint for problem in problems)
-    # Whatever keeps an operation or a tool from working shows without `--strict` too.
+    # A mistake that keeps an operation or a tool from working shows without `strict`.
     lenient = {problem.line for problem in naftiko.validate(file)}
-    assert set(found) - lenient == {n for n in wrong if _is_harmless(lines[n - 1])}
+    assert set(codes) - lenient == {n for n in wrong if _is_harmless(lines[n - 1])}
 
 
 def _is_harmless(line: str) -> bool:
@@ -146,10 +146,10 @@ def _is_harmless(line: str) -> bool:
 
 
 def _engine() -> dict[str, str]:
-    """Return `METHOD /path` of the Docker Engine API → what kind of body it takes."""
+    """Return `METHOD /path` of the Docker Engine API → the mark of its body."""
     text = (TESTS / "docker-engine-api.txt").read_text("utf-8")
-    found = re.findall(r"^([A-Z]+) +(/\S*) ?([+<]?)$", text, re.MULTILINE)
-    return {f"{method} {path}": body for method, path, body in found}
+    routes = re.findall(r"^([A-Z]+) +(/\S*) ?([+<]?)$", text, re.MULTILINE)
+    return {f"{method} {path}": body for method, path, body in routes}
 
 
 def _docker() -> naftiko.Capability:
@@ -163,7 +163,7 @@ def test_docker_is_complete() -> None:
 
 
 def test_docker_describes_its_bodies() -> None:
-    """A JSON body is described, a stream is open, and neither is forgotten."""
+    """A JSON body is described, and a stream is taken as it is."""
     docker = _docker()
     engine = _engine()
     for operation in docker:
@@ -177,8 +177,8 @@ def test_docker_describes_its_bodies() -> None:
             assert "application/json" not in operation.body
 
 
-def test_docker_shapes_what_is_long() -> None:
-    """Where people want less than the whole, the result is a few named values."""
+def test_docker_shapes_long_responses() -> None:
+    """Operations with long responses give a few named values."""
     docker = _docker()
     for name in ("containerlist", "imagelist", "systemversion", "networklist"):
         outputs = [
@@ -189,7 +189,7 @@ def test_docker_shapes_what_is_long() -> None:
 
 
 def test_docker_names_the_local_socket() -> None:
-    """How to reach the socket stands in the description, and works."""
+    """The description tells how to reach the local socket, and that works."""
     docker = _docker()
     override = re.search(r"--base-uri (unix:\S+\.sock)", docker.info.description)
     assert override is not None

@@ -171,7 +171,7 @@ def test_views() -> None:
 
 
 def test_views_merge_by_namespace() -> None:
-    """What a view says of one namespace leaves the others as they were."""
+    """An option of a view for one namespace leaves the others unchanged."""
     data = document(QUERY)
     second = {**data["capability"]["consumes"][0], "namespace": "two"}
     data["capability"]["consumes"].append(second)

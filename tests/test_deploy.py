@@ -44,7 +44,7 @@ def test_the_document_in_the_config_map_is_served_as_the_deployment_says() -> No
     assert set(manifest("secret")["stringData"]) == bound
 
 
-def test_probes_ask_for_what_is_served() -> None:
+def test_probes_ask_paths_that_are_served() -> None:
     """Liveness and readiness are the paths of the control port."""
     container = manifest("deployment")["spec"]["template"]["spec"]["containers"][0]
     for name, path in (
@@ -55,14 +55,14 @@ def test_probes_ask_for_what_is_served() -> None:
         assert container[name]["httpGet"] == {"path": path, "port": "control"}
 
 
-def test_labels_fit() -> None:
+def test_manifests_select_the_same_pods() -> None:
     """Service, deployment, autoscaler and budget mean the same pods."""
     labels = manifest("deployment")["spec"]["template"]["metadata"]["labels"]
     assert manifest("service")["spec"]["selector"] == labels
     assert manifest("disruption")["spec"]["selector"]["matchLabels"] == labels
     target = manifest("autoscaler")["spec"]["scaleTargetRef"]
     assert target["name"] == manifest("deployment")["metadata"]["name"]
-    # Who scales says how many there are.
+    # The autoscaler decides the number of replicas.
     assert "replicas" not in manifest("deployment")["spec"]
 
 
@@ -83,11 +83,11 @@ def is_let_in(path: str) -> bool:
     return kept
 
 
-def test_what_the_wheel_needs_is_in_the_context() -> None:
+def test_build_context_has_every_file_of_the_wheel() -> None:
     """Every file of the repository that the build reads is let in."""
     build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wheel = build["tool"]["hatch"]["build"]["targets"]["wheel"]
-    needed = ["pyproject.toml", build["project"]["readme"]]
+    needed = ["pyproject.toml", "LICENSE", build["project"]["readme"]]
     for folder in (*wheel["packages"], *wheel["force-include"]):
         files = [file for file in (ROOT / folder).rglob("*") if file.is_file()]
         needed += [str(file.relative_to(ROOT)) for file in files]
@@ -104,15 +104,15 @@ def test_what_the_wheel_needs_is_in_the_context() -> None:
         "naftiko/__pycache__/x.pyc", "naftiko/.cache/x", "notes.txt", "tests/x.py",
     ],
 )  # fmt: skip
-def test_secrets_stay_out_of_the_context(path: str) -> None:
-    """Neither the repository, nor an environment, nor values of variables get in."""
+def test_build_context_has_no_secrets(path: str) -> None:
+    """The repository, environments and values of variables stay outside."""
     assert not is_let_in(path)
 
 
 @pytest.mark.parametrize(
     "file", ["Dockerfile", "compose.yaml", "kubernetes/deployment.yaml"]
 )
-def test_options_exist(file: str) -> None:
+def test_options_of_serve_exist(file: str) -> None:
     """Every option that a file gives to `naftiko serve` is one."""
     from naftiko.cli.parser import build_parser, command_parsers, options_of
 

@@ -118,7 +118,11 @@ def test_codes_are_documented() -> None:
     assert documented == set(RULES)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+#: The examples of errors are wrong on purpose; `tests/document/test_rules.py` has them.
+VALID = [path for path in DOCUMENTS if path.name != "errors.md"]
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.name)
 @pytest.mark.parametrize("schema", ["observed", "published"])
 def test_yaml_documents_are_valid(path: Path, schema: str) -> None:
     """Every YAML block that is a whole document passes a strict check."""
@@ -169,7 +173,7 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in _anchors(file), f"{path.name}: {target}"
 
 
-def test_files_that_are_named_are_there() -> None:
+def test_named_files_exist() -> None:
     """Every path of the project that a document names exists."""
     kept = "benchmarks|capabilities|deploy|docs|naftiko|schemas|tests"
     for path in PAGES:
@@ -178,6 +182,17 @@ def test_files_that_are_named_are_there() -> None:
         text = path.read_text("utf-8")
         for name in re.findall(rf"`((?:{kept})/[\w./-]+)`", text):
             assert (ROOT / name).exists(), f"{path.name}: {name}"
+
+
+def test_paths_of_the_architecture_exist() -> None:
+    """Every answer to "where is …?" is a module or a folder of the package."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    section = text.partition("## Where is")[2].partition("\n## ")[0]
+    paths = re.findall(r"`([a-z_/]+(?:/|\.py))`", section.replace("`naftiko/`", ""))
+    assert len(paths) > 25
+    for path in paths:
+        assert (ROOT / "naftiko" / path).exists(), path
+    assert text.count("\n") <= 110
 
 
 @pytest.mark.parametrize("name", ["demo", "tests"])
@@ -189,8 +204,8 @@ def test_readme_has_the_commands_of_the_gate(name: str) -> None:
     assert "\n" not in found[1]
 
 
-def test_readme_begins_with_what_a_newcomer_needs() -> None:
-    """What this is, the two commands and ten lines of Python fit one screen."""
+def test_readme_fits_its_beginning_on_a_screen() -> None:
+    """The first screen has the description, the two commands and ten lines of Python."""
     text = (ROOT / "README.md").read_text("utf-8")
     first = text.partition("\n## ")[0].splitlines()
     assert len(first) <= 45
@@ -213,7 +228,7 @@ def test_readme_command_that_serves_is_understood() -> None:
 
 
 def test_readme_agents_snippet_is_understood() -> None:
-    """What a desktop client would start is a command with options that exist."""
+    """The command that a desktop client starts has options that exist."""
     (snippet,) = _blocks(ROOT / "README.md", "json")
     (server,) = json.loads(snippet)["mcpServers"].values()
     assert server["command"].endswith("/naftiko")

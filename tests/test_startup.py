@@ -1,4 +1,4 @@
-"""What starting costs, as facts: the modules that are imported, never seconds."""
+"""The cost of starting, as facts: the modules that are imported, never seconds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _imported(code: str, *words: str, cache: Path | None = None) -> set[str]:
     if cache is not None:
         environment["NAFTIKO_CACHE"] = str(cache)
     done = subprocess.run(
-        # Without `site`: what the installed packages start there is not ours.
+        # Without `site`, where installed packages may import modules of their own.
         [sys.executable, "-S", "-c", _RUN.format(code=code), *words],
         capture_output=True,
         text=True,
@@ -69,23 +69,25 @@ def test_import_imports_nothing() -> None:
     }
 
 
-def test_version_imports_nothing() -> None:
-    """The most frequent question of scripts needs no parser of arguments."""
+def test_version_imports_no_parser_of_arguments() -> None:
+    """Scripts ask for the version more than for all else."""
     assert _command("--version") == set()
 
 
 @pytest.mark.parametrize(
     "words", [["--help"], ["call", "--help"], ["completion", "bash"]], ids=" ".join
 )
-def test_help_imports_no_library(words: list[str]) -> None:
-    """What needs no document imports nothing that reads one."""
+def test_help_imports_no_third_party_library(words: list[str]) -> None:
+    """A command without a document imports nothing that reads one."""
     assert _command(*words) == {"argparse"}
 
 
 @pytest.mark.parametrize(
     "words", [["list", DOCKER], ["describe", DOCKER, "docker.containerlist"]], ids=" ".join
 )  # fmt: skip
-def test_looking_imports_what_reads(words: list[str], tmp_path: Path) -> None:
+def test_list_and_describe_import_the_yaml_parser_only(
+    words: list[str], tmp_path: Path
+) -> None:
     """A document is read; it is neither checked nor is anything sent."""
     assert _command(*words) <= {"argparse"} | READING
     first = _command(*words, cache=tmp_path)
@@ -94,7 +96,7 @@ def test_looking_imports_what_reads(words: list[str], tmp_path: Path) -> None:
     assert _command(*words, cache=tmp_path) == {"argparse"}
 
 
-def test_validate_imports_what_checks() -> None:
+def test_validate_imports_the_fast_validator_only() -> None:
     """Nothing is sent, and the slow validator waits for the fast one to object."""
     pytest.importorskip("jsonschema_rs")
     imported = _command("validate", DOCKER)
@@ -109,7 +111,7 @@ def test_showing_a_request_imports_no_library_that_sends(how: str) -> None:
     assert not imported & (SENDING | CHECKING | SELECTING | FORMATS)
 
 
-def test_calling_imports_what_sends() -> None:
+def test_call_imports_requests_only() -> None:
     """A call needs `requests`; a plain path in it needs no JSONPath library."""
     words = (
         "docker.containerlist",
@@ -124,6 +126,6 @@ def test_calling_imports_what_sends() -> None:
 
 
 def test_loading_without_a_schema_imports_no_validator() -> None:
-    """`schema=None` is for those who have no time."""
+    """`schema=None` loads a document without checking it."""
     code = f"import naftiko; naftiko.load({DOCKER!r}, schema=None)"
     assert _imported(code) <= READING

@@ -35,19 +35,39 @@ CHAPTERS = {
 }  # fmt: skip
 #: Classes whose objects users make themselves; others are given to them.
 CONSTRUCTED = {
-    "AioTransport", "Content", "Headers", "HttpTransport", "RawPath", "Request",
-    "Response", "StubTransport",
+    "AioTransport", "Content", "Headers", "HttpTransport", "RawPath", "Response",
+    "StubTransport",
 }  # fmt: skip
+#: Class → members for other modules of the package, which users get no promise about.
+INTERNAL: dict[str, set[str]] = {
+    "AioTransport": {"stream"},
+    "Capability": {
+        "adapter_request", "directory", "functions", "knows_variable", "refusal",
+        "request_for", "run", "scripting", "variables",
+    },
+    "Headers": {"joined"},
+    "HttpTransport": {"view"},
+    "Operation": {"findings"},
+    "Registry": {"adapters", "explain", "nearest", "resolve"},
+    "Request": {
+        "credentials", "is_identified", "mark", "mask", "preview", "secrets",
+        "shown_body", "shown_url", "with_header", "without_markers",
+    },
+    "StatusError": {"value"},
+    "StreamedResponse": {"pairs"},
+}  # fmt: skip
+#: Arguments that the package passes to itself.
+INTERNAL_ARGUMENTS = {"hop"}
 _INTRODUCTION = """\
 # Public names
 
 `docs/generators/api.py` makes this page from the docstrings; change them there.
 Every name is imported from `naftiko`: `from naftiko import load`.
-Other names, and the modules in which these are written, may change in every release.
+Names and members that are not on this page, and the modules in which these are written, may change in every release.
 The [guide](guide.md) shows how they are used.
 [errors.md](errors.md) says when each exception is raised.
 `naftiko.__version__` is the version of this package, as a text.
-"""
+"""  # noqa: E501
 _SECTION = re.compile(
     r"^(Args|Returns|Raises|Yields|Attributes|Examples?|Notes?):$", re.MULTILINE
 )
@@ -108,19 +128,39 @@ def _definitions() -> dict[str, Home]:
 
 
 @cache
-def _constants() -> dict[str, ast.Constant]:
-    """Return the name of every constant at the top of a module → its value."""
-    values: dict[str, ast.Constant] = {}
+def _constants() -> dict[str, ast.expr]:
+    """Return the name of every constant at the top of a module → its value.
+
+    Constants are numbers, texts, products of numbers, and private names of a type.
+    """
+    values: dict[str, ast.expr] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in _parsed(path).body:
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            if isinstance(node, ast.AnnAssign):
-                targets = [node.target]
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+                continue
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for target in targets:
-                value = getattr(node, "value", None)
-                if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
-                    values[target.id] = value
+                if isinstance(target, ast.Name) and _is_plain(node.value, target.id):
+                    values[target.id] = node.value
     return values
+
+
+def _is_plain(value: ast.expr, name: str) -> bool:
+    if isinstance(value, ast.BinOp):
+        return _is_plain(value.left, name) and _is_plain(value.right, name)
+    return isinstance(value, ast.Constant) or (
+        isinstance(value, ast.Name) and name.startswith("_")
+    )
+
+
+def _kind(annotation: ast.expr) -> str:
+    """Return a type as it is written; a private name of a type stands for it."""
+
+    def public(match: re.Match[str]) -> str:
+        value = _constants().get(match[0])
+        return ast.unparse(value) if isinstance(value, ast.Name) else match[0]
+
+    return re.sub(r"\b_\w+", public, ast.unparse(annotation))
 
 
 # --- One name -----------------------------------------------------------------------
@@ -135,9 +175,10 @@ def _name(name: str) -> list[str]:
     shown = f"class {name}" + (f"({', '.join(bases)})" if bases else "")
     if name in CONSTRUCTED and (init := _methods(node).get("__init__")):
         shown = _signature(init, f"class {name}", skip=1)
-    lines += [*_code(shown), *_text(node), *_fields(node)]
+    hidden = INTERNAL.get(name, set())
+    lines += [*_code(shown), *_text(node, hidden), *_fields(node)]
     for method, inner in _methods(node).items():
-        if not method.startswith("_"):
+        if not method.startswith("_") and method not in INTERNAL.get(name, ()):
             lines += _method(name, inner)
     return lines
 
@@ -159,7 +200,7 @@ def _methods(node: ast.ClassDef) -> dict[str, ast.FunctionDef | ast.AsyncFunctio
 def _method(name: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
     if decorators & {"property", "cached_property"}:
-        kind = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+        kind = f" -> {_kind(node.returns)}" if node.returns else ""
         shown = f"{name}.{node.name}{kind}"
     else:
         word = "async " if isinstance(node, ast.AsyncFunctionDef) else ""
@@ -191,7 +232,7 @@ def _signature(
     arguments = _arguments(node.args)[skip:]
     if arguments and arguments[0] == "/" and skip:
         arguments = arguments[1:]
-    result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    result = f" -> {_kind(node.returns)}" if node.returns else ""
     if name.startswith("class "):
         result = ""
     line = f"{name}({', '.join(arguments)}){result}"
@@ -223,14 +264,15 @@ def _arguments(given: ast.arguments) -> list[str]:
     elif given.kwonlyargs:
         shown.append("*")
     for argument, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
-        shown.append(_argument(argument, default))
+        if argument.arg not in INTERNAL_ARGUMENTS:
+            shown.append(_argument(argument, default))
     if given.kwarg:
         shown.append(f"**{_argument(given.kwarg, None)}")
     return shown
 
 
 def _argument(argument: ast.arg, default: ast.expr | None) -> str:
-    kind = f": {ast.unparse(argument.annotation)}" if argument.annotation else ""
+    kind = f": {_kind(argument.annotation)}" if argument.annotation else ""
     if default is None:
         return f"{argument.arg}{kind}"
     if isinstance(default, ast.Name):
@@ -245,21 +287,30 @@ def _code(text: str) -> list[str]:
     return ["```text", *text.splitlines(), "```", ""]
 
 
-def _text(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
-    """Return a docstring as Markdown: paragraphs, code, lists of what is named."""
+def _text(
+    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+    hidden: set[str] = INTERNAL_ARGUMENTS,
+) -> list[str]:
+    """Return a docstring as Markdown: paragraphs, code, lists of what is named.
+
+    Args:
+        node: What has the docstring.
+        hidden: Arguments and attributes to leave out.
+    """
     text = ast.get_docstring(node) or ""
     first, *sections = _SECTION.split(text)
     lines = _paragraphs(first)
     for title, body in zip(sections[::2], sections[1::2], strict=True):
         lines += [f"**{_TITLES.get(title, title)}**\n"]
-        lines += _section(title, inspect.cleandoc(body))
+        lines += _section(title, inspect.cleandoc(body), hidden)
     return lines
 
 
-def _section(title: str, body: str) -> list[str]:
+def _section(title: str, body: str, hidden: set[str]) -> list[str]:
     if title in ("Args", "Attributes", "Raises"):
         items = re.split(r"\n(?=\S)", body)
-        return [*map(_item, items), ""]
+        shown = [item for item in items if item.partition(":")[0] not in hidden]
+        return [*map(_item, shown), ""]
     return _paragraphs(body)
 
 

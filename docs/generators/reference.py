@@ -15,6 +15,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from naftiko.document.rule_examples import examples
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "reference.md"
 SCHEMAS = ROOT / "schemas"
@@ -273,11 +275,17 @@ def _noun(noun: str, schema: dict[str, Any]) -> list[str]:
         lines.append(_also_read(noun))
     if noun in CODES:
         of_keys = (
-            f"`{key}`: {', '.join(codes)}" if key else ", ".join(codes)
+            (f"`{key}`: " if key else "") + ", ".join(map(_code, codes))
             for key, codes in CODES[noun].items()
         )
         lines.append(f"Codes: {'; '.join(of_keys)}.\n")
     return lines
+
+
+def _code(code: str) -> str:
+    """Return a code as a link to its example, or to the table of codes."""
+    has_example = {rule.code for rule, shown in examples().items() if shown.bad}
+    return f"[{code}](errors.md#{code.lower() if code in has_example else 'codes'})"
 
 
 def _row(noun: str, key: str, schema: dict[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """Messages in a terminal: colour, control characters, errors with their hints.
 
-show_error(DocumentError("cannot be read", hint="…"))
-    → "error: cannot be read" and "  hint: …" on standard error
+    show_error(DocumentError("cannot be read", hint="…"))
+        → "error: cannot be read" and "  hint: …"
+
+Messages go to standard error.
 """
 
 from __future__ import annotations

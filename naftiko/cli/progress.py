@@ -1,6 +1,8 @@
 """The progress bar of a long command, on standard error in a terminal.
 
-12/40 files: ██████░░░░░░░░░░░░░░ 12/40 files  3 s left
+    ██████░░░░░░░░░░░░░░ 12/40 files  3 s left
+
+Elsewhere nothing is drawn.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from naftiko.cli.console import clean, paint
 from naftiko.cli.tables import json_text
-from naftiko.errors import Problem, with_stop
+from naftiko.errors import Problem, Related, with_stop
 from naftiko.version import __version__
 
 
@@ -48,8 +48,11 @@ class _Text:
             file = clean(problem.file).replace("\n", "\\n")
             severity = paint(problem.severity, problem.severity, sys.stdout)
             message = clean(with_stop(problem.message))
-            place = f"{file}:{problem.line}:{problem.column}"
-            print(f"{place}: {severity}: {message} [{problem.code}]")
+            where = f"{file}:{problem.line}:{problem.column}"
+            print(f"{where}: {severity}: {message} [{problem.code}]")
+            for place in problem.related:
+                where = f"{clean(place.file)}:{place.line}:{place.column}"
+                print(f"  note: {where}: {clean(place.message)}")
             if problem.hint:
                 print(paint(f"  hint: {clean(problem.hint)}", "hint", sys.stdout))
 
@@ -143,23 +146,33 @@ class _Sarif:
 
 def _sarif_result(problem: Problem, rule: int) -> dict[str, Any]:
     text = problem.message + (f" ({problem.hint})" if problem.hint else "")
-    file = Path(problem.file)
-    uri = file.as_uri() if file.is_absolute() else quote(os.fsencode(file.as_posix()))
-    location: dict[str, Any] = {
-        "physicalLocation": {
-            "artifactLocation": {"uri": uri},
-            "region": {"startLine": problem.line, "startColumn": problem.column},
-        }
-    }
-    if problem.path:
-        location["logicalLocations"] = [{"fullyQualifiedName": problem.path}]
-    return {
+    result = {
         "ruleId": problem.code,
         "ruleIndex": rule,
         "level": {"info": "note"}.get(problem.severity, problem.severity),
         "message": {"text": text},
-        "locations": [location],
+        "locations": [_sarif_location(problem)],
     }
+    if problem.related:
+        result["relatedLocations"] = [
+            {**_sarif_location(place), "message": {"text": place.message}}
+            for place in problem.related
+        ]
+    return result
+
+
+def _sarif_location(place: Problem | Related) -> dict[str, Any]:
+    file = Path(place.file)
+    uri = file.as_uri() if file.is_absolute() else quote(os.fsencode(file.as_posix()))
+    location: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": uri},
+            "region": {"startLine": place.line, "startColumn": place.column},
+        }
+    }
+    if place.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": place.path}]
+    return location
 
 
 REPORTS: dict[str, Any] = {

@@ -1,6 +1,8 @@
 """Atomic write: the file of `-O` appears when it is whole, or not at all.
 
-with opened("books.json") as file: …  → books.json, after the last byte
+    with opened("books.json") as file: …  → books.json, after the last byte
+
+A device or a pipe is written to directly.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 r"""Values as tables, CSV and JSON for a terminal.
 
-table_text([{"a": 1}, {"a": 2}]) → "A\n1\n2"
-csv_text([{"a": 1}, {"a": 2}])   → "a\n1\n2"
+    table_text([{"a": 1}, {"a": 2}]) → "A\n1\n2"
+    csv_text([{"a": 1}, {"a": 2}])   → "a\n1\n2"
+
+East Asian characters count as two places of a terminal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Words of a command line → arguments, body, headers and base URIs of a call.
 
-call_arguments(["isbn=1", "quantity:=2"], None, operation)
-    → {"isbn": "1", "quantity": 2}
-base_uris(["shop=http://h.test"], ["shop"]) → {"shop": "http://h.test"}
+    call_arguments(["isbn=1", "quantity:=2"], None, operation)
+        → {"isbn": "1", "quantity": 2}
+    base_uris(["shop=http://h.test"], ["shop"]) → {"shop": "http://h.test"}
+
+A word that may hold a secret is not repeated in a message.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A consumed operation: what it takes, what it sends, what comes of it."""
+"""A consumed operation: its arguments, its request, the result of its response."""

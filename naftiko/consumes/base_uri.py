@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"\$?\{\{?[^{}]*\}\}?")
 
 
-#: What a host label, a port or a whole host may be made of (RFC 3986, 3.2).
+#: A host label, a port or a whole host (RFC 3986, 3.2).
 _HOST_VALUE = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-#: Would name another resource; also encoded, as some servers decode first.
+#: Dot segments name another resource; encoded ones too, as some servers decode.
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
 _SAFE_PATH = "/:@!$&'()*+,;=~%"
 
@@ -60,19 +60,22 @@ class BaseUri(NamedTuple):
 
 
 def compile_base_uri(text: str, scope: Scope) -> BaseUri:
-    """Prepare a base URI that `read_base_uri` returned."""
+    """Prepare a base URI that `read_base_uri` returned.
+
+    "https://{region}.h"  ->  BaseUri(…, ("https://", Ref region, ".h"), ("region",))
+    """
     try:
         template = parse_base_uri(text, scope)
     except TemplateError:
         return BaseUri("")
-    found = [part for part in template if isinstance(part, Ref)]
+    references = [part for part in template if isinstance(part, Ref)]
     # A variable of the document is never taken from the arguments of a call.
-    names = tuple(ref.name for ref in found if not ref.is_variable)
-    return BaseUri(text, template if found else (), names)
+    names = tuple(ref.name for ref in references if not ref.is_variable)
+    return BaseUri(text, template if references else (), names)
 
 
 def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | None:
-    """Return what replaces the document's base URI of an adapter, if anything.
+    """Return the URI that replaces the document's base URI of an adapter, or `None`.
 
     Args:
         namespace: The adapter.
@@ -97,7 +100,7 @@ def override_of(namespace: str, given: str | Mapping[str, str] | None) -> str | 
 
 def checked_base_uri(
     given: str | Mapping[str, str] | None, namespaces: Sequence[str]
-) -> str | dict[str, str] | None:
+) -> str | Mapping[str, str] | None:
     """Return the `base_uri` that a user gives: one URI, or namespace → URI.
 
     Raises:
@@ -119,7 +122,7 @@ def merged_base_uri(
     given: str | Mapping[str, str] | None,
     namespaces: Sequence[str],
 ) -> str | Mapping[str, str] | None:
-    """Return the `base_uri` of a view: what is given, before what is known.
+    """Return the `base_uri` of a view: the given one, before the known one.
 
     "http://a", {"x": "http://b"}, ["x", "y"]  ->  {"x": "http://b", "y": "http://a"}
     """
@@ -159,7 +162,7 @@ def fill(
     """Return the base URI with every reference replaced and checked.
 
     Args:
-        base: What `compile_base_uri` returned.
+        base: The compiled base URI.
         lookup: Variable name → value, or `None`.
         arguments: The arguments of the call, the last resort.
 
@@ -211,7 +214,7 @@ def _without(base: BaseUri, ref: Ref) -> CallError:
 
 
 def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
-    # A value is a secret until proven otherwise: no message shows it.
+    # A value may be a secret: no message shows it.
     if has_marker(value):  # the place of a variable in a preview
         return value
     if not before:
@@ -225,7 +228,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
             )
         value = value.removesuffix("/")
         if value.startswith("unix:") and ":/" not in value.removeprefix("unix:"):
-            # What follows is the path on the server, not that of the socket.
+            # The next part is the path on the server, not that of the socket.
             value += "" if base.text == ref.written else ":"
         return value
     host_ended = "/" in before.partition("://")[2]
@@ -241,7 +244,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
 
 
 class Origin(NamedTuple):
-    """A base URI taken apart: what to connect to, and the path before all others."""
+    """A base URI taken apart: origin, path prefix and Unix socket."""
 
     url: str
     path: str
@@ -269,7 +272,7 @@ def split_origin(uri: str) -> Origin:
 
 
 def quote_path(path: str) -> str:
-    """Percent-encode only what may not stand in a path (RFC 3986, 3.3)."""
+    """Percent-encode characters that a path may not hold (RFC 3986, 3.3)."""
     return quote(path, safe=_SAFE_PATH)
 
 

@@ -1,4 +1,6 @@
-"""What an operation sends as its body: templates filled with typed values, encoded.
+"""The body of an operation: a template is compiled, and filled with values per call.
+
+    {"id": "{{id}}", "note": "re: {{id}}"}, id=7  ->  {"id":7,"note":"re: 7"}
 
 Spec 2.4. A text that is nothing but one placeholder is replaced by the value itself,
 with its JSON type; a key whose argument is absent is left out. This module must not
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 OPEN_ARGUMENT = "body"
 
 
-#: Beside JSON, where a text in quotation marks is escaped as it is in JSON.
+#: Media types, beside JSON, with quoted texts that are escaped as in JSON.
 _QUOTING = ("application/sparql-query", "application/yaml")
 
 
@@ -77,7 +79,7 @@ def compile_body(
     """Compile a body; see `BodyPlan`.
 
     Args:
-        body: What the document declares.
+        body: The body that the document declares.
         scope: The variables of the document.
         declared: Names of the declared parameters.
         settings: Names of parameters that carry a `value` → its compiled template.
@@ -278,7 +280,7 @@ def encode(
 
 
 def describe(body: Body | None) -> str:
-    """Return one line on what the body is made of, or an empty text."""
+    """Return one line that describes the body, or an empty text."""
     if body is None:
         return ""
     if body.is_open:

@@ -1,4 +1,9 @@
-"""A value -> the bytes of a body: JSON, text, binary, forms, multipart."""
+"""A value becomes the bytes of a body: JSON, text, binary, forms, multipart.
+
+    {"a": 1}, "json"  ->  b'{"a":1}', "application/json"
+
+This module must not know templates or where a body goes.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +43,7 @@ class Content(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """A body ready to be sent: bytes, or what is read while it is sent."""
+    """A body ready to be sent: bytes, or a file that is read while it is sent."""
 
     data: bytes | IO[bytes] | Path | Joined | Iterator[bytes] | None
     content_type: str = ""
@@ -98,7 +103,7 @@ class Joined:
         return self._position
 
     def release(self) -> None:
-        """Close what was opened to be read."""
+        """Close the files that were opened here."""
         self._leave()
 
     def _opened(self, number: int) -> IO[bytes]:
@@ -200,7 +205,7 @@ def _check_stream(stream: Any) -> None:
 
 
 def _is_content(value: Any) -> bool:
-    """Tell whether a value stands for bytes, rather than for a JSON value."""
+    """Tell whether a value is a file or bytes, not a JSON value."""
     kinds = (bytes, bytearray, memoryview, Path, Content, Iterator)
     return isinstance(value, kinds) or hasattr(value, "read")
 
@@ -261,7 +266,7 @@ def _multipart(value: Any, content_type: str) -> Encoded:
 
 
 def _part(part: Mapping[str, Any], value: Any) -> tuple[bytes | Path | IO[bytes], str]:
-    """Return what a part holds, and its headers."""
+    """Return the content of a part, and its headers."""
     from urllib3.fields import RequestField
 
     content, filename, media_type = _part_content(value)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -91,7 +92,7 @@ def parse_challenges(header: str) -> Iterator[dict[str, str]]:
     # A quoted text may look like a challenge: schemes are found with quotes blanked.
     plain = _QUOTED.sub(lambda match: f'"{"_" * (len(match[0]) - 2)}"', header)
     schemes = list(_SCHEME.finditer(plain))
-    for scheme, following in zip(schemes, [*schemes[1:], None], strict=True):
+    for scheme, following in zip_longest(schemes, schemes[1:]):
         if scheme[1].lower() == "digest":
             end = following.start() if following else None
             yield parse_parameters(header[scheme.end() : end])

@@ -1,5 +1,7 @@
 """One exchange: send a request, check the status, decode the body, take out outputs.
 
+    Request  ->  Response 200, {"a": {"b": 1}}  ->  Exchange(outputs={"x": 1})
+
 This module must not know how a request is built or which network carries it.
 """
 
@@ -29,12 +31,12 @@ _NO_CONTENT = frozenset((204, 205))
 
 
 class Exchange:
-    """What one call sent, and what came of it.
+    """One call: the request that was sent, the response, and its result.
 
     Attributes:
-        operation: What was called.
-        request: What was sent; secrets are masked in its representations.
-        response: What came back.
+        operation: The operation that was called.
+        request: The request; secrets are masked in its representations.
+        response: The response.
         data: The decoded body.
         outputs: Output parameter name → value, as the document declares them.
         elapsed: Seconds from sending to the end of the body.
@@ -70,7 +72,7 @@ class Exchange:
 
     @property
     def result(self) -> JSON:
-        """What `Capability.call` returns.
+        """The value that `Capability.call` returns.
 
         That is the decoded body when the operation declares no outputs or one that is
         the whole body, and otherwise `outputs`.
@@ -118,7 +120,7 @@ class Decoder:
             len(outputs) == 1 and is_root(outputs[0].value)
         )
         self._decode = decoding.decode
-        #: Why no body can be decoded; known before anything is sent.
+        #: The reason that no body can be decoded, known before a request is sent.
         self.refusal: OutputError | None = None
         try:
             decoding.check(operation.output_raw_format)
@@ -146,11 +148,11 @@ class Decoder:
         """Return the exchange for a response that succeeded.
 
         Raises:
-            OutputError: The body is not what the document says it is.
+            OutputError: The body cannot be decoded as the document declares.
         """
         operation = self.operation
         data: JSON = None
-        # An empty text is a text, and a table without rows is one, too.
+        # An empty body is a valid text, and a valid table without rows.
         has_content = response.status not in _NO_CONTENT and request.method != "HEAD"
         if response.body or has_content:
             try:
@@ -172,14 +174,14 @@ class Decoder:
         return self._exchange(request, response, data, elapsed)
 
     def projected(self, reply: tuple[Request, Response]) -> JSON:
-        """Return what a step keeps of a response (spec 2.9).
+        """Return the part of a response that a step keeps (spec 2.9).
 
         Of an object that is the declared outputs; an element of a list keeps its own
         members beside them. Without outputs, or with the whole body as the only one,
         it is the body.
 
         Raises:
-            OutputError: The body is not what the document says it is.
+            OutputError: The body cannot be decoded as the document declares.
         """
         exchange = self.read(*reply, 0)
         if self._is_whole:
@@ -230,8 +232,8 @@ def send(
 
     Args:
         decoder: Of the operation that the request calls.
-        request: What to send.
-        transport: What sends it.
+        request: The request to send.
+        transport: The transport that sends it.
         timeout: Seconds to connect, and between two parts of the response.
         raise_for_status: Otherwise a response outside 200–299 is read as far as
             possible and returned.
@@ -239,7 +241,7 @@ def send(
     Raises:
         TransportError: No usable response came back.
         StatusError: The response has a status outside 200 to 299.
-        OutputError: The body is not what the document says it is.
+        OutputError: The body cannot be decoded as the document declares.
     """
     decoder.check(request)
     started = time.perf_counter()

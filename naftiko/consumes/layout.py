@@ -1,8 +1,11 @@
-"""Which arguments an operation takes and where each of them goes, decided at load.
+"""An operation becomes a `Layout`: its arguments, and the place of each in a request.
 
-The result is walked by every call (`request`) and read by linking. Dialect rules on
-placeholders, missing places, values and unplaced path parameters live here. This
-module must not know values.
+    path /items/{id}, inputParameters id (path), limit (query)
+    ->  path ("/items/", Ref id), query (Slot limit), takes {id, limit}, required {id}
+
+The layout is compiled at load; every call walks it (`request`), and linking reads it.
+Dialect rules on placeholders, missing places, values and unplaced path parameters live
+here. This module must not know the arguments of a call.
 """
 
 from __future__ import annotations
@@ -39,14 +42,14 @@ _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 
 
 class Slot(NamedTuple):
-    """One place in a request and what fills it.
+    """One place in a request, and the argument or template that fills it.
 
     Attributes:
         name: The name on the wire.
         argument: The argument that fills it; empty when `template` does.
         template: A constant or a template, when the document declares a `value`.
         required: Whether a template may not stay unfilled.
-        default: What is sent without an argument; may be empty.
+        default: The value without an argument; may be empty.
     """
 
     name: str
@@ -57,19 +60,24 @@ class Slot(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Where everything goes.
+    """The places of a request, in the order in which they are filled.
 
     Attributes:
         path: The path template; its references are arguments or variables.
         query_head: The constant query of the path, as a template.
-        credentials: Place, name and template of what authentication adds.
-        arguments: Everything a caller may give, in the order of the document.
+        query: The slots of the query, in order; `headers` and `cookies` likewise.
+        environment: Names of the arguments that the environment may give.
+        credentials: Place, name and template of each credential.
+        login: Templates of user name and password, for Basic and Digest.
+        body: How the body is made, or `None`.
+        arguments: Every argument a caller may give, in the order of the document.
         required: Names of the arguments that must be given.
         takes: Names of all arguments.
         places: Name and place of all arguments, for those given by place.
         takes_body: Whether the argument `body` is the whole body, and `Content-Type`
             its media type.
         variables: Names of the variables that it uses.
+        findings: The problems of the operation, to be noted by linking.
     """
 
     path: Template
@@ -98,6 +106,8 @@ def compile_layout(
     append_unplaced: bool = False,
 ) -> Layout:
     """Decide where every argument of an operation goes.
+
+    GET /items/{id}, limit in query  ->  Layout(path=("/items/", Ref("id")), …)
 
     Args:
         spec: The operation as declared.
@@ -136,18 +146,72 @@ class _LayoutCompiler:
         self.findings: list[Finding] = []
         self.arguments: dict[str, InputParameter] = {}
         self.variables: dict[str, None] = {}
-        #: Parameters with a `value`, visible to what comes after them (spec 2.3).
+        self.places: dict[str, list[Slot]] = {"query": [], "header": [], "cookie": []}
+        self.environment: list[str] = []
+        #: Path parameters that the path has no placeholder for.
+        self.unplaced: list[InputParameter] = []
+        #: Parameters with a `value`: later parameters may refer to them (spec 2.3).
         self.settings: dict[str, Template] = {}
 
     def compile(self, text: str, append_unplaced: bool) -> Layout:
-        spec = self.spec
-        if not _METHOD.fullmatch(spec.method):
+        self._check_method()
+        path, query_head = self._address(text)
+        self._place_parameters({ref.name for ref in refs((*path, *query_head))})
+        # The `value` of a placeholder is a value: it cannot add a segment either.
+        path = splice(path, self.settings, literal=_segment)
+        query_head = splice(query_head, self.settings, literal=quote_plus)
+        for ref in refs((*path, *query_head)):
+            self._placeholder(ref)
+        if append_unplaced:
+            path = self._with_unplaced(path)
+        elif self.unplaced:
+            self._note_unplaced(self.unplaced)
+        body = self._body()
+        credentials, login = self._authentication()
+        takes = set(self.arguments)
+        # A declared parameter of that name keeps its own meaning.
+        takes_body = bool(body and body.is_open and OPEN_ARGUMENT not in takes)
+        if takes_body:
+            takes |= {OPEN_ARGUMENT, "Content-Type"}
+        filled = {
+            (slot.argument, in_)
+            for in_, slots in self.places.items()
+            for slot in slots
+            if slot.argument
+        }
+        filled |= {(ref.name, "path") for ref in refs((*path, *query_head))}
+        filled |= {(name, "body") for name in (body.arguments if body else ())}
+        return Layout(
+            path=path,
+            query_head=query_head,
+            query=tuple(self.places["query"]),
+            headers=tuple(self.places["header"]),
+            cookies=tuple(self.places["cookie"]),
+            environment=tuple(self.environment),
+            credentials=credentials,
+            login=login,
+            body=body,
+            arguments=tuple(self.arguments.values()),
+            required=frozenset(n for n, p in self.arguments.items() if p.required),
+            takes=frozenset(takes),
+            places=frozenset(filled),
+            takes_body=takes_body,
+            variables=tuple(self.variables),
+            findings=tuple(self.findings),
+        )
+
+    def _check_method(self) -> None:
+        method = self.spec.method
+        if not _METHOD.fullmatch(method):
             self._find(
                 rules.METHOD,
-                (*spec.path, "method"),
-                f"'{shorten(spec.method)}' is no HTTP method (RFC 9110, 9.1)",
+                (*self.spec.path, "method"),
+                f"'{shorten(method)}' is no HTTP method (RFC 9110, 9.1)",
                 "use GET, POST, PUT, PATCH or DELETE",
             )
+
+    def _address(self, text: str) -> tuple[Template, Template]:
+        """Return the templates of the path and of the query behind it."""
         path_text, _, query_text = text.partition("?")
         path = parse_path(path_text, self.scope, self.declared)
         query_head = parse_path(query_text, self.scope, self.declared)
@@ -158,86 +222,46 @@ class _LayoutCompiler:
         ):
             self._find(
                 rules.TEMPLATE,
-                spec.path,
+                self.spec.path,
                 f"a brace in the path '{shorten(text)}' belongs to no placeholder",
                 "write `{name}`, or `%7B` and `%7D` for the characters themselves",
             )
-        placeholders = {ref.name: ref for ref in refs((*path, *query_head))}
-        places: dict[str, list[Slot]] = {"query": [], "header": [], "cookie": []}
-        environment: list[str] = []
-        unplaced: list[InputParameter] = []
-        in_path = {p.name for p in spec.parameters if p.in_ == "path"}
-        for parameter in spec.parameters:
+        return path, query_head
+
+    def _place_parameters(self, placeholders: set[str]) -> None:
+        """Put every declared parameter where it goes, but for those of the body."""
+        in_path = {p.name for p in self.spec.parameters if p.in_ == "path"}
+        for parameter in self.spec.parameters:
             in_ = self._place(parameter, placeholders, in_path)
-            if parameter.value is not None and in_ != "body":
-                slot = self._valued(parameter, in_)
-                if in_ in places:
-                    places[in_].append(slot)
-                elif in_ == "path" and parameter.name not in placeholders:
-                    unplaced.append(parameter)
+            if in_ == "body":
                 continue
             if in_ == "path" and parameter.name not in placeholders:
-                unplaced.append(parameter)
-            if in_ in places:
+                self.unplaced.append(parameter)
+            if parameter.value is not None:
+                slot = self._valued(parameter, in_)
+            else:
                 slot = Slot(parameter.name, parameter.name, default=parameter.default)
-                places[in_].append(slot)
-            elif in_ == "environment":
-                environment.append(parameter.name)
-            if in_ != "body":
                 self._argument(parameter._replace(in_=in_))
-        # What stands for a placeholder is a value: it cannot add a segment either.
-        path = splice(path, self.settings, literal=_segment)
-        query_head = splice(query_head, self.settings, literal=quote_plus)
-        for ref in refs((*path, *query_head)):
-            self._placeholder(ref)
-        if unplaced and append_unplaced:
-            for parameter in unplaced:
-                ref = Ref(parameter.name, False, f"{{{parameter.name}}}")
-                last = splice((ref,), self.settings, literal=_segment)
-                path = (*path, "/", *last) if _open_end(path) else (*path, *last)
-        elif unplaced:
-            self._note_unplaced(unplaced)
-        body = self._body()
-        credentials, login = self._authentication()
-        required = {name for name, p in self.arguments.items() if p.required}
-        takes = set(self.arguments)
-        # A declared parameter of that name keeps its own meaning.
-        takes_body = bool(body and body.is_open and OPEN_ARGUMENT not in takes)
-        if takes_body:
-            takes |= {OPEN_ARGUMENT, "Content-Type"}
-        filled = {
-            (slot.argument, in_)
-            for in_, slots in places.items()
-            for slot in slots
-            if slot.argument
-        }
-        filled |= {(ref.name, "path") for ref in refs((*path, *query_head))}
-        filled |= {(name, "body") for name in (body.arguments if body else ())}
-        return Layout(
-            path,
-            query_head,
-            tuple(places["query"]),
-            tuple(places["header"]),
-            tuple(places["cookie"]),
-            tuple(environment),
-            credentials,
-            login,
-            body,
-            tuple(self.arguments.values()),
-            frozenset(required),
-            frozenset(takes),
-            frozenset(filled),
-            takes_body,
-            tuple(self.variables),
-            tuple(self.findings),
-        )
+                if in_ == "environment":
+                    self.environment.append(parameter.name)
+            if in_ in self.places:
+                self.places[in_].append(slot)
+
+    def _with_unplaced(self, path: Template) -> Template:
+        """Return the path with a segment for each parameter without a placeholder."""
+        for parameter in self.unplaced:
+            ref = Ref(parameter.name, False, f"{{{parameter.name}}}")
+            last = splice((ref,), self.settings, literal=_segment)
+            path = (*path, "/", *last) if _open_end(path) else (*path, *last)
+        return path
 
     def _place(
         self,
         parameter: InputParameter,
-        placeholders: dict[str, Ref],
+        placeholders: set[str],
         in_path: set[str],
     ) -> str:
+        """Return the place of a parameter: path, query, header, cookie or body."""
         name, in_ = parameter.name, parameter.in_
         if name in placeholders and name not in in_path and in_ != "path":
             in_path.add(name)  # the path wins over any other declared place
@@ -268,7 +292,7 @@ class _LayoutCompiler:
 
     def _value(self, parameter: InputParameter) -> Template:
         self.at = (*parameter.path, "value")
-        # Of what is structured the texts are rendered, and its JSON is sent.
+        # A mapping or a list is sent as JSON, the references in its texts filled in.
         text = to_text(parameter.value)
         template = parse(text, self.scope, self.declared - {parameter.name})
         return splice(template, self.settings, own=parameter.name)
@@ -297,7 +321,7 @@ class _LayoutCompiler:
             )
 
     def _refer(self, ref: Ref, parameter: InputParameter, in_: str) -> None:
-        """Note what the value of a parameter refers to."""
+        """Note the reference in the `value` of a parameter."""
         if ref.is_variable:
             self.variables[ref.name] = None
         elif ref.name == parameter.name:

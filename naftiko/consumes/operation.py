@@ -26,8 +26,8 @@ class Operation:
     """One operation of a consumed adapter.
 
     Attributes:
-        ref: What `call` takes: `namespace.operation`, or a longer form when that is
-            ambiguous.
+        ref: The name that `call` takes: `namespace.operation`, or a longer form when
+            that is ambiguous.
         resource: The name of its resource; a label, nothing refers to it.
         path: The path template, without the base URI.
         parameters: Every argument that it takes, declared or inferred.
@@ -122,7 +122,7 @@ class Operation:
         }
 
     def _notes(self) -> Iterator[str]:
-        """Yield what else there is to know, for people."""
+        """Yield further facts, for people."""
         if self.is_safe:
             yield "safe"
         elif self.is_idempotent:

@@ -1,4 +1,9 @@
-"""Arguments -> the path, query, headers, cookies and body of a request."""
+"""Arguments become the path, query, headers, cookies and body of a request.
+
+    Slot("q"), q=["a b", "c"]  ->  query "q=a+b&q=c"
+
+This module must not know credentials or how a request is sent.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +31,9 @@ NAME_SAFE = "$[]:@!*'(),;/?~"
 _COOKIE_SAFE = "!#$&'()*+-./:<=>?@[]^_`{|}~%"
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL_CHARACTER = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
-#: urllib3, proxies and servers resolve such segments, the encoded ones too.
+#: Dot segments: urllib3, proxies and servers resolve them, encoded ones too.
 _DOTS = re.compile(r"(?:^|/)((?:\.|%2e){1,2})(?=/|$)", re.IGNORECASE)
-#: What may stand unencoded in an extended value (RFC 8187, 3.2.1).
+#: Characters that are not encoded in an extended value (RFC 8187, 3.2.1).
 _ATTR_SAFE = "!#$&+-.^_`|~"
 
 
@@ -72,17 +77,17 @@ class CallValues:
         return value
 
     def environment(self, name: str, value: str) -> str:
-        """Note what the environment gives for a parameter."""
+        """Note the value that the environment gives for a parameter."""
         self.secrets[name] = value
         return value
 
     def find(self, name: str) -> str | None:
-        """Return what a name in the base URI stands for, or `None`."""
-        found = self.variables.find(name)
-        if found is None:
+        """Return the value of a name in the base URI, or `None`."""
+        variable = self.variables.find(name)
+        if variable is None:
             return None
-        self.secrets[found[0]] = found[1]
-        return found[1]
+        self.secrets[variable[0]] = variable[1]
+        return variable[1]
 
     def value_of(self, ref: Ref) -> Any:
         """Return the value of a reference, or `ABSENT` for an argument not given."""
@@ -102,9 +107,9 @@ class PreviewValues(CallValues):
 
     def find(self, name: str) -> str | None:
         """Return the value of a variable, or `None`."""
-        # A preview holds no value, so that nothing in it has to be masked.
-        found = self.variables.find(name)
-        return None if found is None else marker(found[0])
+        # A preview holds no value, so nothing in it has to be masked.
+        variable = self.variables.find(name)
+        return None if variable is None else marker(variable[0])
 
     def environment(self, name: str, value: str) -> str:
         """Return the value of an `in: environment` parameter."""
@@ -118,7 +123,7 @@ def _argument(call: CallValues, name: str, place: str) -> Any:
 
 
 def _slot_value(call: CallValues, slot: Slot, place: str) -> Any:
-    """Return what fills a slot: an argument, a constant, a template, or `ABSENT`."""
+    """Return the value of a slot: an argument, a constant, a template, or `ABSENT`."""
     if slot.argument:
         value = _argument(call, slot.argument, place)
         return slot.default if value is ABSENT and slot.default else value
@@ -147,7 +152,7 @@ def unplaceable(call: CallValues, name: str, why: str, hint: str = "") -> Argume
 
 def _unwritable(call: CallValues, name: str, error: Exception) -> Exception:
     if isinstance(error, (CallError, UnicodeEncodeError)):
-        return error  # said already, or said better by `_checked`
+        return error  # it is told already, or better by `Prepared`
     return unplaceable(call, name, f"cannot be written: {error}")
 
 
@@ -179,10 +184,10 @@ def path_text(call: CallValues, template: Template) -> str:
             written.append(_path_value(call, part))
             has_values = True
     path = "".join(written)
-    if has_values and (found := _DOTS.search(path)):
+    if has_values and (dots := _DOTS.search(path)):
         names = names_of(f"'{p.name}'" for p in template if isinstance(p, Ref))
         raise ArgumentError(
-            f"{call.operation.ref}: '{found[1]}' cannot be a path segment"
+            f"{call.operation.ref}: '{dots[1]}' cannot be a path segment"
             f" (argument {names})",
             location=call.operation.location,
             hint="it would name another resource",
@@ -274,7 +279,7 @@ def place_header(call: CallValues, slot: Slot, items: dict[str, str]) -> None:
         return
     check_field_name(call, slot.name)
     texts = texts_for(call, slot.name, value)
-    if texts:  # an empty list is nothing, as in a query
+    if texts:  # an empty list adds no header, as in a query
         set_header(items, slot.name, field_value(call, slot.name, ", ".join(texts)))
 
 
@@ -366,7 +371,7 @@ def place_body(call: CallValues, layout: Layout, items: dict[str, str]) -> Any:
     if kind and not said:
         set_header(items, "Content-Type", field_value(call, "Content-Type", kind))
     elif said.startswith("multipart/") and "boundary=" not in said:
-        # Documents declare the type alone; without the boundary nobody can read it.
+        # Documents declare the type alone; without the boundary it cannot be parsed.
         _, boundary, text = kind.partition("; boundary=")
         set_header(items, "Content-Type", said + boundary + text)
     return encoded.data

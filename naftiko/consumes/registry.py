@@ -21,8 +21,8 @@ class Registry(Mapping[str, Operation]):
     a longer ref, `namespace.resource.operation` or `namespace.operation#2`.
 
     Attributes:
-        adapters: Namespace → what an adapter adds to every request, as an operation of
-            its own, for those that requests are forwarded to (spec 3.8).
+        adapters: Namespace → an operation that stands for the adapter, with its own
+            parameters and credentials; for forwarded requests (spec 3.8).
     """
 
     __slots__ = ("_ambiguous", "_by_ref", "adapters")
@@ -92,13 +92,13 @@ class Registry(Mapping[str, Operation]):
 
     def nearest(self, ref: str) -> list[str]:
         """Return up to three refs most like `ref`, best first."""
-        found = nearest(ref, self._by_ref)
-        if not found:
+        refs = nearest(ref, self._by_ref)
+        if not refs:
             # A bare operation name is close to every ref that ends in it.
             tail = ref.rpartition(".")[2]
             by_name = {op.name: known for known, op in self._by_ref.items()}
-            found = [by_name[name] for name in nearest(tail, by_name)]
-        return found
+            refs = [by_name[name] for name in nearest(tail, by_name)]
+        return refs
 
     def _longer(self, ref: str) -> Operation | None:
         """Resolve `namespace.resource.operation` and `namespace.operation#n`."""
@@ -128,7 +128,7 @@ class Registry(Mapping[str, Operation]):
                     2 if word in op.name.lower() else word in names for word in words
                 )
                 scored.append((-score, order, op))
-        return tuple(op for _, _, op in sorted(scored, key=lambda found: found[:2]))
+        return tuple(op for _, _, op in sorted(scored, key=lambda entry: entry[:2]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_ref)
@@ -164,5 +164,5 @@ class _NoSuchKey(UnknownOperation, KeyError):
     __str__ = UnknownOperation.__str__
 
 
-# What a traceback prints is the name that documents and `except` know.
+# A traceback prints the name that the documents and `except` know.
 _NoSuchKey.__name__ = _NoSuchKey.__qualname__ = UnknownOperation.__name__

@@ -86,16 +86,16 @@ class Prepared:
         Response  ->  decoder.read()  ->  Exchange
 
     Args:
-        operation: What is called.
+        operation: The operation.
         base: The base URI of its adapter.
         decoder: Reads its responses.
         signer: Replaces the authentication that the document declares.
-        headers: Sent with every request; they win over everything else.
+        headers: Sent with every request; they replace all other headers of their names.
         defaults: Headers that the document and arguments may replace; by default
             `User-Agent`, `Accept-Encoding` and `Accept`.
 
     Attributes:
-        operation: What is called.
+        operation: The operation.
         decoder: Reads its responses.
     """
 
@@ -146,28 +146,19 @@ class Prepared:
         operation = self.operation
         given = _checked_arguments(operation, arguments)
         call = CallValues(operation, given, variables, secrets, overrides)
-        return self._encodable(call)
+        try:
+            return self._build(call)
+        except UnicodeEncodeError:
+            raise _not_encodable(call) from None
 
     def preview(self, arguments: Mapping[str, Any], variables: Variables) -> Request:
         """Return the request with a marker for every variable; see `request`."""
         given = _checked_arguments(self.operation, arguments)
-        return self._encodable(PreviewValues(self.operation, given, variables))
-
-    def _encodable(self, call: CallValues) -> Request:
+        call = PreviewValues(self.operation, given, variables)
         try:
             return self._build(call)
         except UnicodeEncodeError:
-            # A lone surrogate: half a character, or a byte that was not UTF-8.
-            for name, value in call.arguments.items():
-                if any("\ud800" <= char <= "\udfff" for char in all_text(value)):
-                    raise unplaceable(
-                        call, name.partition("\0")[0], "is not text that UTF-8 can hold"
-                    ) from None
-            raise CallError(
-                f"{call.operation.ref}: a text of the document or the value of a"
-                " variable is not text that UTF-8 can hold",
-                location=call.operation.location,
-            ) from None
+            raise _not_encodable(call) from None
 
     def _build(self, call: CallValues) -> Request:
         layout = self._layout
@@ -183,7 +174,12 @@ class Prepared:
             place_header(call, slot, headers)
         cookies = [text for slot in layout.cookies for text in cookie_pairs(call, slot)]
         body = place_body(call, layout, headers)
-        auth = self._sign_in(call, headers, query, cookies)
+        auth = self._signer
+        if auth is None:
+            auth = sign_in(call, layout, headers, query, cookies)
+        elif isinstance(auth, RegisteredSigner):
+            is_preview = isinstance(call, PreviewValues)
+            auth = None if is_preview else auth.signer(call.value_of)
         is_identified = (
             auth is not None
             or bool(layout.credentials)
@@ -216,22 +212,6 @@ class Prepared:
             credentials=credentials,
         )
 
-    def _sign_in(
-        self,
-        call: CallValues,
-        headers: dict[str, str],
-        query: list[str],
-        cookies: list[str],
-    ) -> Any:
-        """Place the credentials; return what signs the request later, or `None`."""
-        signer = self._signer
-        if signer is None:
-            return sign_in(call, self._layout, headers, query, cookies)
-        if isinstance(signer, RegisteredSigner):
-            is_preview = isinstance(call, PreviewValues)
-            return None if is_preview else signer.signer(call.value_of)
-        return signer
-
 
 def prepare(
     operation: Operation,
@@ -247,12 +227,12 @@ def prepare(
     """Make an operation ready for calls.
 
     Args:
-        operation: What is called.
+        operation: The operation.
         decoder: Reads its responses.
         scope: The variables of the document.
         base_uri: Replaces the base URI of the document: one URI, or namespace → URI.
         signer: Replaces the authentication that the document declares.
-        headers: Sent with every request; they win over everything else.
+        headers: Sent with every request; they replace all other headers of their names.
         defaults: See `Prepared`.
         dry: Whether requests are only shown: nothing has to sign them.
 
@@ -316,6 +296,19 @@ def accept_encoding() -> str:
     return ", ".join(encodings)
 
 
+def _not_encodable(call: CallValues) -> CallError:
+    """Return the error for a lone surrogate: half a character, or a byte not UTF-8."""
+    for name, value in call.arguments.items():
+        if any("\ud800" <= char <= "\udfff" for char in all_text(value)):
+            name = name.partition("\0")[0]
+            return unplaceable(call, name, "is not text that UTF-8 can hold")
+    return CallError(
+        f"{call.operation.ref}: a text of the document or the value of a variable is"
+        " not text that UTF-8 can hold",
+        location=call.operation.location,
+    )
+
+
 # --- the address -------------------------------------------------------------------
 
 
@@ -333,7 +326,7 @@ def _address(call: CallValues, layout: Layout, base: BaseUri) -> tuple[str, str]
 def _address_secrets(
     in_address: Mapping[str, str], credentials: Mapping[str, str]
 ) -> Iterator[Secret]:
-    """Yield what of the address is masked: variables that are not credentials."""
+    """Yield the secrets of the address that are not credentials."""
     for name, value in in_address.items():
         if name not in credentials:
             for part in _parts(value):

@@ -1,4 +1,4 @@
-"""Ways to sign in that are not built in, found through installed packages.
+"""Authentication types that are not built in, found through installed packages.
 
 A package offers one as an entry point of the group `naftiko.signers`, named like the
 authentication type in the document: a factory that takes the fields which the document
@@ -29,8 +29,8 @@ class RegisteredSigner(NamedTuple):
 
     Attributes:
         type: The authentication type it was registered for.
-        factory: Takes field → value, returns what signs.
-        fields: What the document declares; its texts are templates.
+        factory: Takes field → value, returns the signer.
+        fields: The fields that the document declares; texts are templates.
     """
 
     type: str
@@ -38,7 +38,7 @@ class RegisteredSigner(NamedTuple):
     fields: Mapping[str, Any]
 
     def signer(self, value_of: Callable[[Any], Any]) -> AuthBase:
-        """Return what signs one call.
+        """Return the signer of one call.
 
         Raises:
             CallError: The factory refuses the fields.
@@ -46,7 +46,7 @@ class RegisteredSigner(NamedTuple):
         values = _filled(self.fields, value_of)
         try:
             return self.factory(values)
-        except Exception:  # noqa: BLE001 - it is anybody's code
+        except Exception:  # noqa: BLE001 - code of another package
             # Its text may quote a secret.
             raise CallError(
                 f"the signer registered for '{self.type}' refuses what the document"

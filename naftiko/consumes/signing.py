@@ -33,7 +33,7 @@ def sign_in(
     query: list[str],
     cookies: list[str],
 ) -> Any:
-    """Place the credentials; return what answers a challenge, or `None`."""
+    """Place the credentials; return a `SignIn` that answers a challenge, or `None`."""
     for in_, name, template in layout.credentials:
         # An argument of the caller wins.
         if in_ == "header":

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.transport.messages import Request, Response
 
-# The more a key says to a person, the earlier it stands: OAuth's `error` is a code.
+# The most readable keys first: OAuth's `error` is a code.
 _MESSAGES = (
     "message",
     "error_description",
@@ -31,9 +31,9 @@ _MESSAGES = (
 _MESSAGE = 300
 _MESSAGE_DEPTH = 6
 _EXCERPT = 500
-#: What is looked at for an excerpt: it is masked first, and cut then.
+#: Bytes of a body that an excerpt is taken from: masked first, then cut.
 ERROR_BODY_BYTES = 64 * 1024
-#: What a status most often means for the one who calls.
+#: Status → its most frequent meaning for the caller.
 _HINTS = {
     401: "the credentials are missing or wrong; the document declares: {auth}",
     403: "the credentials do not allow this; the document declares: {auth}",
@@ -43,24 +43,27 @@ _HINTS = {
 
 
 def message_of(value: JSON) -> str:
-    """Return what a decoded error body says to a person, or an empty text."""
+    """Return the message for people in a decoded error body, or an empty text.
+
+    {"error": {"message": "no such thing"}}  ->  "no such thing"
+    """
     return _message(value, _MESSAGE_DEPTH)
 
 
 def _message(value: JSON, depth: int) -> str:
     if isinstance(value, str):
-        # A page is no message.
+        # An HTML page is not a message.
         text = value[: 10 * _MESSAGE]
         return "" if text.lstrip().startswith("<") else shorten(text, _MESSAGE)
     if not depth:
         return ""
     if isinstance(value, list):
-        found = (_message(item, depth - 1) for item in value[:_MESSAGE_DEPTH])
-        return next(filter(None, found), "")
+        messages = (_message(item, depth - 1) for item in value[:_MESSAGE_DEPTH])
+        return next(filter(None, messages), "")
     if isinstance(value, dict):
         members = {str(key).lower(): member for key, member in value.items()}
-        found = (_message(members.get(key), depth - 1) for key in _MESSAGES)
-        return next(filter(None, found), "") or _field_message(members, depth)
+        messages = (_message(members.get(key), depth - 1) for key in _MESSAGES)
+        return next(filter(None, messages), "") or _field_message(members, depth)
     return ""
 
 
@@ -69,12 +72,12 @@ def _field_message(members: dict[str, JSON], depth: int) -> str:
     fields = members.get("errors")
     if not isinstance(fields, dict):
         return ""
-    found = (
+    messages = (
         f"{field}: {text}"
         for field, told in fields.items()
         if (text := _message(told, depth - 1))
     )
-    return next(found, "")
+    return next(messages, "")
 
 
 def status_error(
@@ -119,7 +122,7 @@ def error_body(operation: Operation, response: Response) -> JSON:
     """Return the decoded body of a failed response, or its text."""
     kind = response.content_type.partition(";")[0].strip().lower()
     names = [operation.output_raw_format]
-    # Servers answer errors in a format of their own: believe what they say first.
+    # Errors may come in another format: the `Content-Type` is tried first.
     if kind.endswith(("/json", "+json")):
         names.insert(0, "json")
     elif kind.endswith(("/xml", "+xml")):

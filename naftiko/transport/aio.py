@@ -120,9 +120,9 @@ class AioTransport:
         among its headers it is sent in chunks.
 
         Args:
-            request: What to send.
+            request: The request to send.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
-            decode: Undo a `Content-Encoding`; otherwise the body is what was sent.
+            decode: Undo a `Content-Encoding`; otherwise the body stays encoded.
 
         Raises:
             TransportError: No usable response came back.

@@ -22,8 +22,10 @@ import aiohttp
 from yarl import URL
 
 from naftiko.http import BODY_METHODS
+from naftiko.transport import failures
 from naftiko.transport.encodings import Damaged, unpacker_of
 from naftiko.transport.environment import ConnectionSettings, tls_context
+from naftiko.transport.failures import Cause
 from naftiko.transport.messages import Headers
 from naftiko.transport.patched_aiohttp import (
     ExactRequest,
@@ -47,23 +49,20 @@ _LONGEST_LINE = 65536
 #: Bytes that are decompressed before other tasks of the event loop get their turn.
 _TURN = 1024 * 1024
 
-#: What `aiohttp` raises → what happened, in the words of `failures`.
-_FAILURES: tuple[tuple[type[BaseException], str], ...] = (
-    (aiohttp.ConnectionTimeoutError, "no connection within the timeout"),
-    (TimeoutError, "no response within the timeout"),
-    (ssl.SSLError, "the TLS certificate or handshake was refused"),
-    (aiohttp.ClientSSLError, "the TLS certificate or handshake was refused"),
-    (aiohttp.ClientPayloadError, "the response broke off"),
-    (aiohttp.InvalidURL, "the URL is malformed"),
-    (aiohttp.NonHttpUrlClientError, "the URL has a scheme that cannot be sent to"),
-    (
-        aiohttp.ServerDisconnectedError,
-        "the server closed the connection without a response",
-    ),
-    (aiohttp.ClientResponseError, "the response cannot be read"),
-    (OSError, "no connection"),
-    (aiohttp.ClientError, "no connection"),
-    (ValueError, "it cannot be written as HTTP"),
+#: Exceptions of `aiohttp` → cause, the most specific first.
+_CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
+    (aiohttp.ConnectionTimeoutError, failures.NOT_CONNECTED_IN_TIME),
+    (TimeoutError, failures.NO_RESPONSE_IN_TIME),
+    (ssl.SSLError, failures.TLS_REFUSED),
+    (aiohttp.ClientSSLError, failures.TLS_REFUSED),
+    (aiohttp.ClientPayloadError, failures.BROKEN_OFF),
+    (aiohttp.InvalidURL, failures.MALFORMED_URL),
+    (aiohttp.NonHttpUrlClientError, failures.UNKNOWN_SCHEME),
+    (aiohttp.ServerDisconnectedError, failures.CLOSED),
+    (aiohttp.ClientResponseError, failures.UNREADABLE),
+    (OSError, failures.NO_CONNECTION),
+    (aiohttp.ClientError, failures.NO_CONNECTION),
+    (ValueError, failures.UNWRITABLE),
 )
 #: All of them. A `ValueError` is raised for a request that cannot be written.
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)
@@ -343,18 +342,18 @@ class AioPool:
         if path:
             return AioOrigin(self._session(path), "http", "localhost")
         look_up = partial(
-            self._settings.around, origin, is_first_origin=is_first_origin
+            self._settings.look_up, origin, is_first_origin=is_first_origin
         )
-        around = await asyncio.to_thread(look_up)
-        if around.proxy:
+        settings = await asyncio.to_thread(look_up)
+        if settings.proxy:
             return AioOrigin(None)
         parts = urlsplit(origin)
         tls: ssl.SSLContext | bool = True
         if parts.scheme == "https":
-            tls = await self._context(around.verify, around.cert)
+            tls = await self._context(settings.verify, settings.cert)
         # yarl encodes a host name outside ASCII (IDNA).
         url = URL.build(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
-        login = _basic(*around.login) if around.login else ""
+        login = _basic(*settings.login) if settings.login else ""
         session = self._session("")
         return AioOrigin(session, parts.scheme, url.raw_authority, tls, login)
 
@@ -437,15 +436,12 @@ def _failure(
     """Return our error for one of `aiohttp`, or the error that stopped the upload."""
     if upload is not None and upload.failure is not None:
         return upload.failure
-    # Imported here: it imports `requests`, which is slow and may never be needed.
-    from naftiko.transport.failures import failed
-
     if isinstance(error.__cause__, ssl.SSLError):
         error = error.__cause__
-    what = next(text for kind, text in _FAILURES if isinstance(error, kind))
+    cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
     timed_out = isinstance(error, TimeoutError)
-    return failed(
-        what, error, hop.request, url=hop.url, timed_out=timed_out, reading=reading
+    return failures.failed(
+        cause, error, hop.request, url=hop.url, timed_out=timed_out, reading=reading
     )
 
 

@@ -7,14 +7,17 @@ This module must not know which library sends requests.
 
 from __future__ import annotations
 
+from _thread import allocate_lock  # `threading` takes a millisecond to import
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from naftiko.transport.messages import Request, Response
-from naftiko.transport.streams import AsyncStreamedResponse, StreamedResponse
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from naftiko.transport.streams import AsyncStreamedResponse, StreamedResponse
+
     #: Seconds, or (seconds to connect, seconds between two parts of the response).
     Timeout = float | tuple[float, float]
 
@@ -87,9 +90,9 @@ class AsyncStreamingTransport(AsyncTransport, Protocol):
         """Send a request and give the response before its body is read.
 
         Args:
-            request: What to send.
+            request: The request to send.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
-            decode: Undo a `Content-Encoding`; otherwise the body is what was sent.
+            decode: Undo a `Content-Encoding`; otherwise the body stays encoded.
 
         Raises:
             TransportError: No usable response came back.
@@ -97,8 +100,56 @@ class AsyncStreamingTransport(AsyncTransport, Protocol):
         ...
 
 
+class LazyTransport:
+    """The transport of one capability or view, made when it is first needed.
+
+    A view shares the connections of its capability, but not its cookies.
+
+    Args:
+        make: Makes the transport.
+        owner: The transport of the capability that this one is a view of.
+    """
+
+    __slots__ = ("_lock", "_make", "_owner", "_transport")
+
+    def __init__(
+        self, make: Callable[[], Transport], owner: LazyTransport | None = None
+    ) -> None:
+        self._make = make
+        self._owner = owner
+        self._transport: Transport | None = None
+        self._lock = allocate_lock()
+
+    def get(self) -> Transport:
+        """Return the transport; the first call makes it."""
+        if self._transport is None:
+            with self._lock:
+                if self._transport is None:
+                    self._transport = self._make()
+        return self._transport
+
+    def view(self) -> LazyTransport:
+        """Return the transport of a view."""
+        owner = self._owner or self
+
+        def make() -> Transport:
+            transport = owner.get()
+            if isinstance(transport, ShareableTransport):
+                return transport.view()
+            return transport
+
+        return LazyTransport(make, owner)
+
+    def close(self) -> None:
+        """Close the transport; a view leaves that to its capability."""
+        if self._owner is None:
+            with self._lock:
+                if self._transport is not None:
+                    self._transport.close()
+
+
 class StubTransport:
-    """A transport for tests: it answers from a function, and keeps what was sent.
+    """A transport for tests: it answers from a function, and keeps the requests.
 
     Args:
         answer: A `Response`, or a function from `Request` to `Response`.
@@ -121,6 +172,9 @@ class StubTransport:
 
     def stream(self, request: Request, *, timeout: Timeout) -> StreamedResponse:
         """Keep the request and answer it, the body in one chunk."""
+        # Imported here: a capability is loaded faster without it.
+        from naftiko.transport.streams import StreamedResponse
+
         answer = self.send(request, timeout=timeout)
         return StreamedResponse(
             request,

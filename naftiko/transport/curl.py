@@ -17,7 +17,7 @@ from naftiko.masking import LOGIN, has_marker, split_markers
 
 
 class Sendable(Protocol):
-    """What a command is made from: a `Request`."""
+    """The parts of a `Request` that a command is made from."""
 
     method: str
     url: str
@@ -83,7 +83,7 @@ def curl_command(request: Sendable, login: Sequence[str] = ()) -> str:
 
 
 def _body_words(request: Sendable) -> tuple[str, list[str]]:
-    """Return what goes before the command, and the words that give the body."""
+    """Return the text before the command, and the words that give the body."""
     body = request.body
     if body is None:
         return "", []
@@ -120,7 +120,7 @@ def _as_text(data: bytes) -> str | None:
 
 
 def _file_name(body: Any) -> str:
-    """Return the name of a file, or `-` for what has none."""
+    """Return the name of a file, or `-` (standard input) if it has none."""
     name = getattr(body, "name", None) if hasattr(body, "read") else str(body)
     # An open file may have no name, a number for one, or `<stdin>`.
     if not isinstance(name, str) or not name or name[0] == "<":
@@ -167,6 +167,6 @@ def _quoted(text: str) -> str:
 
 
 def _expanded(name: str) -> str:
-    """Return what the shell replaces; a name with other characters has `_` there."""
+    """Return `${NAME}`; characters that the shell does not allow there become `_`."""
     name = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return f"${{_{name}}}" if name[0].isdigit() else f"${{{name}}}"

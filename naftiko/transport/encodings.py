@@ -1,7 +1,9 @@
 """`Content-Encoding`: how a body is unpacked, piece by piece and never by half.
 
-What comes out of one piece of input is bounded, so whoever reads can stop in time.
-This module must not know responses.
+    gzip, compressed bytes  ->  unpacker.feed()  ->  bytes, about 64 KiB at once
+
+The output of one piece of input is bounded, so a reader can stop at its limit. This
+module must not know responses.
 """
 
 from __future__ import annotations
@@ -12,20 +14,20 @@ from typing import Any, Protocol
 
 #: The bytes that come out at once; `br` may give a few more.
 PIECE = 64 * 1024
-#: The most that go in at once: whatever follows a part of a body is copied.
+#: Bytes that go in at once: zlib copies all input behind the end of a stream.
 _SLICE = 16 * 1024
 
 
 class Damaged(ValueError):
-    """A body is not what its encoding says."""
+    """A body is damaged: it does not match its `Content-Encoding`."""
 
 
 class CutOff(Damaged):
-    """A body ends too early."""
+    """A body is truncated."""
 
 
 class Unknown(Damaged):
-    """A body is in an encoding that cannot be undone here."""
+    """A body is in an encoding that no installed library decodes."""
 
 
 class _Unpacker(Protocol):
@@ -45,10 +47,10 @@ class Unpacker:
         self._stages = [_UNPACKERS[name]() for name in reversed(names)]
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what a piece of the body holds, about `PIECE` bytes at once.
+        """Yield a piece of the body decompressed, about `PIECE` bytes at once.
 
         Raises:
-            Damaged: It is not what the encoding says, or the encoding is unknown.
+            Damaged: The body is damaged, or its encoding unknown.
         """
         for begin in range(0, len(data), _SLICE):
             yield from self._through(data[begin : begin + _SLICE], 0)
@@ -61,17 +63,17 @@ class Unpacker:
             yield from self._through(piece, stage + 1)
 
     def end(self) -> None:
-        """Say that the body has ended.
+        """Check that the body is complete.
 
         Raises:
-            CutOff: Something is missing.
+            CutOff: The body is truncated.
         """
         for stage in self._stages:
             stage.end()
 
 
 def unpacker_of(encoding: str | None) -> Unpacker | None:
-    """Return what undoes a `Content-Encoding`, or `None` when nothing has to be undone.
+    """Return the unpacker for a `Content-Encoding`, or `None` for a plain body.
 
     Some servers write names there that change nothing, such as that of a charset.
     """
@@ -88,7 +90,7 @@ def unpacked(encoding: str | None, chunks: Iterable[bytes]) -> Iterator[bytes]:
     "gzip", chunks of compressed bytes  ->  the bytes, about `PIECE` at once
 
     Raises:
-        Damaged: It is not what the encoding says, or is truncated.
+        Damaged: The body is damaged or truncated, or its encoding unknown.
     """
     unpacker = unpacker_of(encoding)
     if unpacker is None:
@@ -120,11 +122,11 @@ class _Zlib:
             except zlib.error as error:
                 if self._is_first:
                     raise Damaged(str(error)) from None
-                self._is_over = True  # what stands after the last part is no part
+                self._is_over = True  # trailing bytes after the last gzip member
                 return
             if piece:
                 yield piece
-            # After a full piece more may come out of what was taken in already.
+            # After a full piece, more output of the same input may be waiting.
             is_full = len(piece) == PIECE
             data = self._decoder.unconsumed_tail
             if self._decoder.eof:
@@ -183,7 +185,7 @@ class _Brotli:
 
 
 class _Unknown:
-    """What nobody asked for; a body without content is no body in it."""
+    """An encoding that cannot be decoded; an empty body is accepted."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         if data:
@@ -191,19 +193,19 @@ class _Unknown:
         yield from ()
 
     def end(self) -> None:
-        """Nothing came."""
+        """Accept the end of an empty body."""
 
 
 def _unpackers() -> dict[str, type[_Unpacker]]:
     from importlib.util import find_spec
 
-    found: dict[str, type[_Unpacker]] = {
+    classes: dict[str, type[_Unpacker]] = {
         "gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Zlib, "br": _Unknown,
         "zstd": _Unknown, "compress": _Unknown, "x-compress": _Unknown,
     }  # fmt: skip
     if find_spec("brotli") or find_spec("brotlicffi"):
-        found["br"] = _Brotli
-    return found
+        classes["br"] = _Brotli
+    return classes
 
 
 _UNPACKERS = _unpackers()

@@ -1,4 +1,4 @@
-"""What surrounds an origin: its CA bundle, its proxy, its login in `.netrc`.
+"""Settings of an origin from the environment: CA bundle, proxy, login in `.netrc`.
 
 Looked up once per origin, for every sender alike. This module must not know requests
 of ours or how one is sent.
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 
-class Surroundings(NamedTuple):
-    """What is known about an origin before any call.
+class OriginSettings(NamedTuple):
+    """The settings of one origin.
 
     Attributes:
         verify: Whether certificates are checked; a path names the CA bundle.
@@ -35,15 +35,15 @@ class Surroundings(NamedTuple):
 
 
 class ConnectionSettings(NamedTuple):
-    """What a transport was told about connecting; see `HttpTransport`."""
+    """The options of a transport that concern connections; see `HttpTransport`."""
 
     verify: bool | str = True
     cert: str | tuple[str, str] | None = None
     proxies: Mapping[str, str] = {}
     trust_env: bool = True
 
-    def around(self, origin: str, *, is_first_origin: bool) -> Surroundings:
-        """Look up what surrounds an origin; reads files.
+    def look_up(self, origin: str, *, is_first_origin: bool) -> OriginSettings:
+        """Look up the settings of an origin; reads files.
 
         Args:
             origin: Scheme, host and port.
@@ -68,13 +68,13 @@ class ConnectionSettings(NamedTuple):
         for path in (verify, *((cert,) if isinstance(cert, str) else cert or ())):
             if isinstance(path, str) and not os.path.exists(path):
                 raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
-        return Surroundings(verify, cert, proxies, _proxy(origin, proxies), login)
+        return OriginSettings(verify, cert, proxies, _proxy(origin, proxies), login)
 
 
 def tls_context(
     verify: bool | str, cert: str | tuple[str, str] | None
 ) -> ssl.SSLContext:
-    """Return what TLS needs to know about an origin; reads files."""
+    """Return the TLS settings of an origin; reads files."""
     bundle = _ca_bundle() if verify is True else verify or None
     if bundle and os.path.isdir(bundle):
         context = ssl.create_default_context(capath=bundle)
@@ -86,12 +86,12 @@ def tls_context(
     context.set_alpn_protocols(["http/1.1"])
     if cert:
         certificate, key = (cert, None) if isinstance(cert, str) else cert
-        # Without a password here one would be asked for in a terminal.
+        # Without `password`, OpenSSL would ask for one in the terminal.
         context.load_cert_chain(certificate, key, password="")
     return context
 
 
-# Importing `requests` takes time that a server saves where nothing is set.
+# `requests` is slow to import: a server without such settings does without it.
 
 
 def _environment_proxies(origin: str) -> dict[str, str]:

@@ -1,9 +1,11 @@
-"""What went wrong on the way to a response, in words of ours.
+"""Why no response came back: exceptions of HTTP libraries become `TransportError`.
 
-Every sender uses the same: `failure` knows what `requests` and `urllib3` raise, others
-say what happened themselves and call `failed`.
+    urllib3 NewConnectionError(… ConnectionRefusedError)
+    ->  TransportError: GET http://h/x: no connection (Connection refused)
 
-This module must not know how a request is sent.
+Each sender maps the exceptions of its library to a `Cause`, so that all give the
+same messages. `failure` does so for `requests` and `urllib3`; `failed` makes the error
+of a cause. This module must not know how a request is sent.
 """
 
 from __future__ import annotations
@@ -11,72 +13,117 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from errno import errorcode
+from functools import cache
 from ssl import SSLError
-from typing import TYPE_CHECKING
-
-import requests
-from urllib3 import exceptions as pools
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.errors import RequestTimeout, TransportError, shorten
 
 if TYPE_CHECKING:
     from naftiko.transport.messages import Request
 
-_TIMEOUTS = (requests.exceptions.Timeout, pools.TimeoutError, TimeoutError)
-TLS_REFUSED = "the TLS certificate or handshake was refused"
-NO_PROXY = "the proxy refused or is not there"
 
-#: What `requests` or `urllib3` raises → what happened, the most specific first.
-_FAILURES: tuple[tuple[type[BaseException], str], ...] = (
-    # urllib3 makes every refused connection a kind of timeout.
-    (pools.NewConnectionError, "no connection"),
-    (requests.exceptions.ConnectTimeout, "no connection within the timeout"),
-    (pools.ConnectTimeoutError, "no connection within the timeout"),
-    (requests.exceptions.ReadTimeout, "no response within the timeout"),
-    (pools.ReadTimeoutError, "no response within the timeout"),
-    (requests.exceptions.Timeout, "timed out"),
-    (requests.exceptions.SSLError, TLS_REFUSED),
-    (pools.SSLError, TLS_REFUSED),
-    (requests.exceptions.ProxyError, NO_PROXY),
-    (requests.exceptions.InvalidHeader, "a header cannot be sent"),
-    (requests.exceptions.InvalidProxyURL, "the proxy URL is malformed"),
-    (requests.exceptions.InvalidURL, "the URL is malformed"),
-    (pools.LocationValueError, "the URL is malformed"),
-    (requests.exceptions.InvalidSchema, "the URL has a scheme that cannot be sent to"),
-    (requests.exceptions.MissingSchema, "the URL has no scheme"),
-    (requests.exceptions.TooManyRedirects, "too many redirects"),
-    (requests.exceptions.RetryError, "too many retries"),
-    (requests.exceptions.ConnectionError, "no connection"),
-    (requests.exceptions.RequestException, "not sent"),
-    (pools.HTTPError, "no connection"),
-    (OSError, "no connection"),
-    # What `http.client` says of a method, a target or a header with a line break.
-    (Exception, "it cannot be written as HTTP"),
-)  # fmt: skip
+class Cause(NamedTuple):
+    """A reason for which no usable response came back.
+
+    Attributes:
+        text: What the message says.
+        hint: What the user can do; may be empty.
+    """
+
+    text: str
+    hint: str = ""
+
+
+NO_CONNECTION = Cause(
+    "no connection",
+    "is the server running there? base_uri= or --base-uri leads elsewhere",
+)
+NOT_CONNECTED_IN_TIME = Cause("no connection within the timeout")
+NO_RESPONSE_IN_TIME = Cause("no response within the timeout")
+TIMED_OUT = Cause("timed out")
+TLS_REFUSED = Cause(
+    "the TLS certificate or handshake was refused",
+    "name the CA in REQUESTS_CA_BUNDLE, or check the host name",
+)
+NO_PROXY = Cause(
+    "the proxy refused or is not there",
+    "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without",
+)
+CLOSED = Cause("the server closed the connection without a response")
+BROKEN_OFF = Cause("the response broke off")
+UNREADABLE = Cause("the response cannot be read")
+UNWRITABLE = Cause("it cannot be written as HTTP")
+MALFORMED_URL = Cause("the URL is malformed")
+UNKNOWN_SCHEME = Cause("the URL has a scheme that cannot be sent to")
+
+
+@cache
+def _causes() -> tuple[tuple[type[BaseException], Cause], ...]:
+    """Return exception of `requests` or `urllib3` → cause, most specific first."""
+    # Imported here: they are slow to import, and `aiohttp` may send everything.
+    from requests import exceptions as told
+    from urllib3 import exceptions as pools
+
+    return (
+        # urllib3 makes every refused connection a kind of timeout.
+        (pools.NewConnectionError, NO_CONNECTION),
+        (told.ConnectTimeout, NOT_CONNECTED_IN_TIME),
+        (pools.ConnectTimeoutError, NOT_CONNECTED_IN_TIME),
+        (told.ReadTimeout, NO_RESPONSE_IN_TIME),
+        (pools.ReadTimeoutError, NO_RESPONSE_IN_TIME),
+        (told.Timeout, TIMED_OUT),
+        (told.SSLError, TLS_REFUSED),
+        (pools.SSLError, TLS_REFUSED),
+        (told.ProxyError, NO_PROXY),
+        (told.InvalidHeader, Cause("a header cannot be sent")),
+        (told.InvalidProxyURL, Cause("the proxy URL is malformed")),
+        (told.InvalidURL, MALFORMED_URL),
+        (pools.LocationValueError, MALFORMED_URL),
+        (told.InvalidSchema, UNKNOWN_SCHEME),
+        (told.MissingSchema, Cause("the URL has no scheme")),
+        (told.TooManyRedirects, Cause("too many redirects")),
+        (told.RetryError, Cause("too many retries")),
+        (told.ConnectionError, NO_CONNECTION),
+        (told.RequestException, Cause("not sent")),
+        (pools.HTTPError, NO_CONNECTION),
+        (OSError, NO_CONNECTION),
+        # `http.client` refuses a method, a target or a header with a line break.
+        (Exception, UNWRITABLE),
+    )
 
 
 def failure(
     error: BaseException, request: Request, *, url: str = "", reading: bool = False
 ) -> TransportError:
-    """Return our error for one of `requests`, `urllib3` or the operating system.
+    """Return the error for an exception of `requests`, `urllib3` or the system.
 
-    Its text is ours: theirs holds the URL, and the URL may hold a credential.
+    Its text is made here: the text of a library holds the URL, and the URL may hold a
+    credential.
 
     Args:
-        error: What was raised.
-        request: What was sent, or was to be sent.
-        url: Where it was to be sent to, when that is the end of a redirect.
+        error: The exception.
+        request: The request that was sent, or was to be sent.
+        url: The URL that it was to be sent to, at the end of a redirect.
         reading: Whether the head of the response was there already.
     """
-    timed_out = _timed_out(error)
-    what = next(text for kind, text in _FAILURES if isinstance(error, kind))
-    if timed_out and not isinstance(error, _TIMEOUTS[:2]):
-        what = "no response within the timeout"
-    return failed(what, error, request, url=url, timed_out=timed_out, reading=reading)
+    from requests import exceptions as told
+    from urllib3 import exceptions as pools
+
+    timeouts = (told.Timeout, pools.TimeoutError)
+    timed_out = any(
+        isinstance(inner, (*timeouts, TimeoutError))
+        and not isinstance(inner, pools.NewConnectionError)
+        for inner in _chain(error)
+    )
+    cause = next(cause for kind, cause in _causes() if isinstance(error, kind))
+    if timed_out and not isinstance(error, timeouts):
+        cause = NO_RESPONSE_IN_TIME
+    return failed(cause, error, request, url=url, timed_out=timed_out, reading=reading)
 
 
 def failed(
-    what: str,
+    cause: Cause,
     error: BaseException,
     request: Request,
     *,
@@ -84,39 +131,35 @@ def failed(
     timed_out: bool = False,
     reading: bool = False,
 ) -> TransportError:
-    """Return our error for what happened, with the reason that the system gives.
+    """Return the error for a cause, with the reason that the system gives.
 
     Args:
-        what: What happened, in the words of `_FAILURES`.
-        error: What was raised.
-        request: What was sent, or was to be sent.
-        url: Where it was to be sent to, when that is the end of a redirect.
+        cause: What happened.
+        error: The exception that told of it.
+        request: The request that was sent, or was to be sent.
+        url: The URL that it was to be sent to, at the end of a redirect.
         timed_out: Whether it took too long.
         reading: Whether the head of the response was there already.
     """
-    if what == "no connection" and reading:
-        what = "the response broke off"
-    elif what == "no connection" and is_dead(error):
-        what = "the server closed the connection without a response"
-    reason = _reason(error)
-    kind = RequestTimeout if timed_out else TransportError
+    if cause is NO_CONNECTION and reading:
+        cause = BROKEN_OFF
+    elif cause is NO_CONNECTION and is_dead(error):
+        cause = CLOSED
+    if isinstance(error, FileNotFoundError) and error.filename:
+        cause = Cause(
+            f"there is no file '{error.filename}'",
+            "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of the transport",
+        )
+    hint = cause.hint
+    if timed_out and not (hint and cause is not NO_CONNECTION):
+        hint = "timeout= or --timeout SECONDS waits longer"
     where = request.mask(request.socket) or request.shown_url
     is_redirected = bool(url) and url != request.url
     if is_redirected:
         where += f", redirected to {shorten(request.mask(url))}"
-    hint = ""
-    if isinstance(error, FileNotFoundError) and error.filename:
-        what = f"there is no file '{error.filename}'"
-        hint = "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of the transport"
-    elif what == TLS_REFUSED:
-        hint = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
-    elif what == NO_PROXY:
-        hint = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without"
-    elif timed_out:
-        hint = "timeout= or --timeout SECONDS waits longer"
-    elif what == "no connection":
-        hint = "is the server running there? base_uri= or --base-uri leads elsewhere"
-    said = f"{what} ({reason})" if reason else what
+    reason = _reason(error)
+    kind = RequestTimeout if timed_out else TransportError
+    said = f"{cause.text} ({reason})" if reason else cause.text
     return kind(
         f"{request.method} {where}: {said}",
         reason=said,
@@ -127,6 +170,7 @@ def failed(
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, and every error that it wraps or was raised from."""
     seen: set[int] = set()
     pending: list[BaseException] = [error]
     while pending:
@@ -143,18 +187,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         pending += [e for e in (*inner, *current.args) if isinstance(e, BaseException)]
 
 
-def _timed_out(error: BaseException) -> bool:
-    return any(
-        isinstance(inner, _TIMEOUTS) and not isinstance(inner, pools.NewConnectionError)
-        for inner in _chain(error)
-    )
-
-
 def _reason(error: BaseException) -> str:
-    """Return the words of the operating system, which never hold a URL."""
+    """Return the message of the operating system, which never holds a URL."""
     for inner in _chain(error):
         if isinstance(inner, OSError) and inner.strerror and not inner.filename:
-            # asyncio has words of its own, which hold addresses.
+            # The messages of asyncio hold addresses.
             number = inner.errno or 0
             if number in errorcode and not isinstance(inner, SSLError):
                 return os.strerror(number)

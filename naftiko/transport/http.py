@@ -137,9 +137,9 @@ class HttpTransport:
         """Send a request and return the whole response; see `Transport.send`.
 
         Args:
-            request: What to send.
+            request: The request to send.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
-            hop: Where redirects have led already; by default nowhere.
+            hop: The request that redirects have led to; by default `request` itself.
         """
         started = time.perf_counter()
         opened = self._open(hop or RedirectedRequest(request), timeout)
@@ -170,10 +170,10 @@ class HttpTransport:
         """Send a request and return the response before its body is read.
 
         Args:
-            request: What to send.
+            request: The request to send.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
-            hop: Where redirects have led already; by default nowhere.
-            decode: Undo a `Content-Encoding`; otherwise the body is what was sent.
+            hop: The request that redirects have led to; by default `request` itself.
+            decode: Undo a `Content-Encoding`; otherwise the body stays encoded.
         """
         opened = self._open(hop or RedirectedRequest(request), timeout)
         raw = opened.raw
@@ -211,7 +211,7 @@ class HttpTransport:
             hop = hop.next(raw.status, location)
 
     def _exchange(self, hop: RedirectedRequest, timeout: Timeout) -> _OpenResponse:
-        # What `requests` raises is an `OSError`.
+        # Exceptions of `requests` are `OSError`s.
         try:
             route = self._route(hop)
             hop.open()
@@ -340,7 +340,7 @@ class HttpTransport:
             if cookies := "; ".join(filter(None, (given, kept))):
                 prepared.headers["Cookie"] = cookies
         if auth is not None:
-            # What `PreparedRequest.prepare_auth` does.
+            # The same as `PreparedRequest.prepare_auth`.
             prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
             with _signing(hop, auth):
                 prepared.__dict__.update(auth(prepared).__dict__)
@@ -368,13 +368,13 @@ class HttpTransport:
                 path, SocketAdapter(path, self._pool_size)
             )
             return _OriginPool(adapter, adapter.socket_pool, False, None, {}, None)
-        around = self._settings.around(origin, is_first_origin=is_first_origin)
+        settings = self._settings.look_up(origin, is_first_origin=is_first_origin)
         pool = None
-        if not around.proxy:
-            pool = self._web.pool(origin, around.verify, around.cert)
-        login = requests.auth.HTTPBasicAuth(*around.login) if around.login else None
+        if not settings.proxy:
+            pool = self._web.pool(origin, settings.verify, settings.cert)
+        login = requests.auth.HTTPBasicAuth(*settings.login) if settings.login else None
         return _OriginPool(
-            self._web, pool, around.verify, around.cert, around.proxies, login
+            self._web, pool, settings.verify, settings.cert, settings.proxies, login
         )
 
     def _read(self, request: Request, opened: _OpenResponse) -> bytes:

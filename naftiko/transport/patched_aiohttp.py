@@ -1,4 +1,17 @@
-"""What `aiohttp` has no option for, by its private names."""
+"""Parts of `aiohttp` that are replaced because it has no option for what is needed.
+
+Private or undocumented names that this module and `aio_pool` rely on (a test checks
+each; `pyproject.toml` caps the version below the next minor release):
+
+- `ClientRequest`, passed as `request_class`, is built with the methods
+  `update_auto_headers`, `update_body_from_data(body, _stacklevel)` and
+  `update_expect_continue(expect)`, and has the attributes `POST_METHODS` and `_body`.
+- `Payload` has the attribute `_consumed`, and works without its `__init__`.
+- `ClientResponse.connection.protocol` is a `ResponseHandler` whose property
+  `read_timeout` may be set to `None`.
+
+This module must not know redirects or sessions.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +38,7 @@ _AT_ONCE = CHUNK // 2
 class ExactRequest(aiohttp.ClientRequest):
     """A request with the headers that it was given, and none of aiohttp's own."""
 
-    #: Methods whose body gets a type that nobody gave.
+    #: aiohttp adds a `Content-Type` for these methods.
     POST_METHODS: set[str] = set()  # noqa: RUF012
 
     def update_auto_headers(self, skip_auto_headers: Any) -> None:
@@ -36,7 +49,7 @@ class ExactRequest(aiohttp.ClientRequest):
         self._body = body
 
     def update_expect_continue(self, expect: bool = False) -> None:
-        """Do not wait for `100 Continue`: not every server says it, ever."""
+        """Do not wait for `100 Continue`: some servers never send it."""
 
 
 class Upload(aiohttp.Payload):
@@ -58,11 +71,11 @@ class Upload(aiohttp.Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Show nothing of the body."""
-        return ""  # pragma: no cover - a payload must have it; nobody calls it
+        return ""  # pragma: no cover - a payload must have it; it is never called
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send the body."""
-        # aiohttp below 3.14.4 would send what is left of it.
+        # aiohttp below 3.14.4 would send the rest of a half-sent body.
         if self._consumed:  # pragma: no cover - of the lowest version
             what = "the server closed the connection without a response"
             self.failure = refusal(what, self._hop.request)
@@ -79,7 +92,7 @@ class Upload(aiohttp.Payload):
             raise
 
     def abort(self) -> None:
-        """End the connection; closed, it would wait for a server that reads no more."""
+        """Abort the connection; closing waits for a server that does not read."""
         if self._connection is not None:
             self._connection.abort()
 
@@ -105,7 +118,7 @@ class Upload(aiohttp.Payload):
                 for begin in range(0, len(body), CHUNK):
                     yield bytes(view[begin : begin + CHUNK])
             elif hasattr(body, "__aiter__"):
-                # A connection that dies is not replaced: half of it may be gone.
+                # Half of the body may be gone: a dead connection is not replaced.
                 self._consumed = True
                 async for part in body:
                     yield part
@@ -120,7 +133,7 @@ class Upload(aiohttp.Payload):
             raise
 
     async def _waiting_parts(self) -> AsyncGenerator[bytes, None]:
-        """Give the parts of what has to be waited for: of a file, of an iterator."""
+        """Yield the parts of a body that blocks when read: a file or an iterator."""
         hop = self._hop
         await asyncio.to_thread(hop.open)
         self._consumed = not await asyncio.to_thread(hop.rewind)
@@ -142,10 +155,11 @@ class Upload(aiohttp.Payload):
 
 
 def let_rest(protocol: ResponseHandler | None) -> None:
-    """Let a connection whose response is complete wait as long as it likes.
+    """Switch off the read timeout of a connection whose response has arrived.
 
-    Whoever then reads what is buffered would have aiohttp (3.14) wait for more of it,
-    give up after the timeout, and fail the next request on that connection for it.
+    aiohttp 3.14 starts the timeout again when the buffered body is read, although no
+    more bytes are expected. When it ran out, the next request on that connection would
+    fail.
     """
     if protocol is not None:
         protocol.read_timeout = None  # the next request sets its own

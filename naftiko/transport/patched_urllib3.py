@@ -1,7 +1,19 @@
-"""Connections that send the target exactly as it was built: TCP, TLS, socket files.
+"""Connections of `urllib3` and `requests` that send the request target as it was built.
 
-They are `urllib3`'s and `requests`' own with one part replaced. This module must not
-know requests of ours, redirects or credentials.
+There are connections over TCP, TLS and Unix sockets. Private or undocumented names that
+this module and `http` rely on (a test checks each; `pyproject.toml` caps the versions
+below the next minor release):
+
+- `http.client.HTTPResponse`: `_read_status()` returns (version, status, reason); `fp`.
+- `urllib3` connections: `response_class`, `sock`, `timeout`, and
+  `request(method, url, body, headers, ...)`.
+- `urllib3` pools: `ConnectionCls`; pool managers: `pool_classes_by_scheme`.
+- `urllib3` responses: `length_remaining`.
+- `requests.adapters.HTTPAdapter`: `poolmanager`, `get_connection_with_tls_context`,
+  `cert_verify`, `proxy_manager_for`, `request_url`.
+- `requests` messages: `PreparedRequest._cookies`, `Response._content_consumed`.
+
+This module must not know requests of ours, redirects or credentials.
 """
 
 from __future__ import annotations
@@ -26,7 +38,7 @@ class WireHeaders(CaseInsensitiveDict[str]):
     """
 
     target: str = ""
-    #: What leaves no secret in a text.
+    #: Replaces every secret in a text.
     mask: Callable[[str], str] = staticmethod(str)
 
     def copy(self) -> WireHeaders:
@@ -41,14 +53,14 @@ def _exactly(url: str, headers: Any) -> str:
 
 
 class _Response(HTTPResponse):
-    """A response that early hints (RFC 8297) go before, which say nothing yet."""
+    """A response that skips interim responses such as early hints (RFC 8297)."""
 
     def _read_status(self) -> tuple[str, int, str]:
-        found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
-        while 100 < found[1] < 200 and found[1] != 101:
+        line: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        while 100 < line[1] < 200 and line[1] != 101:
             parse_headers(self.fp)
-            found = super()._read_status()  # type: ignore[misc]
-        return found
+            line = super()._read_status()  # type: ignore[misc]
+        return line
 
 
 class _Connection(HTTPConnection):
@@ -97,11 +109,11 @@ class _SocketConnection(_Connection):
 
 
 def shown_target(headers: WireHeaders) -> str:
-    """Return what urllib3 gets in place of a target, which it would log.
+    """Return the target that urllib3 gets, and logs: no secrets, and no query.
 
-    That is a path without secrets, and no query.
+    "/bot123:SECRET/send?chat=1"  ->  "/bot$TOKEN/send"
     """
-    # The host of a proxied request is needed as it is.
+    # A proxied request needs its host unchanged.
     scheme, sign, rest = headers.target.partition("://")
     host, slash, path = rest.partition("/") if sign else ("", "", headers.target)
     path = headers.mask(path.partition("?")[0])
@@ -141,7 +153,7 @@ class WebAdapter(HTTPAdapter):
     def request_url(
         self, request: PreparedRequest, proxies: Mapping[str, str] | None
     ) -> str:
-        """Return what urllib3 gets, the exact target noted for the connection."""
+        """Return the target that urllib3 gets; the headers keep the exact one."""
         url = super().request_url(request, proxies)
         headers = request.headers
         if isinstance(headers, WireHeaders):

@@ -1,7 +1,9 @@
-"""One request of an exchange: the first, or what a redirect makes of it.
+"""One request of an exchange: the first, or the one that a redirect asks for.
 
-RFC 9110, 15.4: which method, headers and body go on, and what stays with its origin.
-It is the same for every sender; this module must not know how one sends.
+    POST http://a/x, Authorization  --302 Location: http://b/y-->  GET http://b/y
+
+RFC 9110, 15.4 says which method, headers and body go on. Credentials stay with their
+origin. Every sender uses this module; it must not know how one sends.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ _CONTENT_HEADERS = frozenset(
         "transfer-encoding",
     )
 )  # fmt: skip
-#: What may stand in a URL; a percent sign only before two digits.
+#: Characters that a URL may hold; a percent sign only before two digits.
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _END_OF_ORIGIN = re.compile("[/?#]")
@@ -52,9 +54,9 @@ class RedirectedRequest:
         origin: Scheme, host and port, the default port written out.
         is_first_origin: Whether its origin, and each before it, is the one that the
             user chose.
-        content: The body as it is handed on once it is open: bytes, an open file, what
-            the caller gave, or `None`.
-        length: Bytes of the body once it is open, `None` when nobody knows.
+        content: The body once it is open: bytes, an open file, the object that the
+            caller gave, or `None`.
+        length: Bytes of the body once it is open, `None` if it is unknown.
     """
 
     __slots__ = (
@@ -84,7 +86,7 @@ class RedirectedRequest:
                 self._offset = self.body.tell()
 
     def next(self, status: int, location: str) -> RedirectedRequest:
-        """Return what a redirect asks for.
+        """Return the request that a redirect asks for.
 
         Args:
             status: One of `REDIRECTS`.
@@ -152,7 +154,7 @@ class RedirectedRequest:
         pieces = getattr(self.body, "pieces", (self.body,))
         places = {
             "body": b"".join(piece for piece in pieces if isinstance(piece, bytes)),
-            # A server that repeats our query would have us show it elsewhere.
+            # The server may have copied the query, with its credentials, to `Location`.
             "address": _query(self.url) if _holds(_query(url), request) else b"",
         }
         for place, content in places.items():
@@ -166,7 +168,7 @@ class RedirectedRequest:
 
     @property
     def target(self) -> str:
-        """What goes on the request line: path and query, exactly as they were built."""
+        """The request target: path and query, exactly as they were built."""
         url = self.url
         begin = _END_OF_ORIGIN.search(url, url.find("//") + 2)
         target = url[begin.start() :].partition("#")[0] if begin else ""
@@ -241,7 +243,7 @@ def too_large(request: Request, limit: int) -> TransportError:
 
 
 def damaged(error: Damaged, request: Request) -> TransportError:
-    """Return the error for a response that is not what its encoding says."""
+    """Return the error for a damaged or truncated response."""
     if isinstance(error, CutOff):
         return refusal("the response broke off", request)
     hint = "`br` needs a library: pip install 'naftiko[formats]'"
@@ -251,7 +253,7 @@ def damaged(error: Damaged, request: Request) -> TransportError:
 
 
 def refusal(what: str, request: Request, hint: str = "") -> TransportError:
-    """Return the error for what is not done, or not taken."""
+    """Return the error for a request that is refused, or a response."""
     return TransportError(
         f"{request.method} {request.shown_url}: {what}",
         reason=what,
@@ -282,7 +284,7 @@ def _holds(content: bytes, request: Request) -> bool:
 
 
 def _without_user(url: str) -> str:
-    """Return a URL without user and password: nobody asked for that login."""
+    """Return a URL without user and password: a server may not choose a login."""
     parts = urlsplit(url)
     _, at, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=host).geturl() if at else url
@@ -308,7 +310,7 @@ def _origin(url: str) -> str:
 
 
 def _quoted(location: str) -> str:
-    """Return a `Location` with what may not stand in a URL percent-encoded."""
+    """Return a `Location`, characters that a URL may not hold percent-encoded."""
     location = _LONE_PERCENT.sub("%25", location)
-    # Whatever encoding the server means, its bytes come back to it.
+    # The bytes go back as they came, whatever encoding the server means.
     return quote(location.encode("latin-1", "replace"), safe=_URL_SAFE)

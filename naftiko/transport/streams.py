@@ -1,4 +1,9 @@
-"""Responses whose body is read while it arrives."""
+"""Responses whose body is read while it arrives: `StreamedResponse` and its async twin.
+
+    chunks of bytes  ->  bytes(), lines(), values()
+
+This module must not know which library receives them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,7 @@ _Bytes: TypeAlias = bytes
 
 
 class AsyncStreamedResponse:
-    """A response whose body is read as it arrives, by a server that must not wait.
+    """A response whose body is read as it arrives, in an event loop.
 
     Iterate over it once, for chunks of bytes as soon as they are there.
 
@@ -30,7 +35,7 @@ class AsyncStreamedResponse:
         status: The status code.
         headers: Names compare without case.
         pairs: The headers as they came, those that came several times apart.
-        request: What was sent.
+        request: The request that was sent.
     """
 
     def __init__(
@@ -59,7 +64,7 @@ class AsyncStreamedResponse:
         return self._chunks
 
     async def read(self, limit: int = MAX_RESPONSE_BYTES) -> bytes:
-        """Return what is left of the body, up to `limit` bytes."""
+        """Return the rest of the body, up to `limit` bytes."""
         chunks, size = [], 0
         async for chunk in self._chunks:
             chunks.append(chunk)
@@ -76,14 +81,14 @@ class AsyncStreamedResponse:
 class StreamedResponse:
     """A response whose body is read as it arrives; a context manager.
 
-    Iterating gives what suits the content: values of newline-delimited JSON, lines of
-    text, or chunks of bytes. `bytes()`, `lines()` and `values()` say which.
+    Iterating gives values of newline-delimited JSON, lines of text, or chunks of bytes:
+    the `Content-Type` decides. `bytes()`, `lines()` and `values()` choose one of them.
 
     Attributes:
         status: The status code.
         headers: Names compare without case.
         pairs: The headers as they came, those that came several times apart.
-        request: What was sent.
+        request: The request that was sent.
     """
 
     def __init__(
@@ -117,7 +122,7 @@ class StreamedResponse:
     def lines(self) -> Iterator[str]:
         """Yield lines of text, without their ends."""
         charset = charset_of(self.content_type)
-        # A mark at the beginning is no character of the text.
+        # A byte order mark is not a character of the text.
         charset = "utf-8-sig" if charset == "utf-8" else charset
         decoder = codecs.getincrementaldecoder(charset)("replace")
         # Texts since the last line break: a line may come in very many chunks.
@@ -158,7 +163,7 @@ class StreamedResponse:
         return self.lines() if kind.startswith("text/") else self.bytes()
 
     def read(self, limit: int = MAX_RESPONSE_BYTES) -> _Bytes:
-        """Return what is left of the body, up to `limit` bytes."""
+        """Return the rest of the body, up to `limit` bytes."""
         chunks: list[Any] = []
         size = 0
         for chunk in self.bytes():
@@ -169,7 +174,7 @@ class StreamedResponse:
         return b"".join(chunks)[:limit]
 
     def close(self) -> None:
-        """Close the connection; what was not read is lost."""
+        """Close the connection; unread bytes are lost."""
         if self._close is not None:
             self._close()
 

@@ -1,7 +1,7 @@
-"""`ThreadedTransport`: an `HttpTransport` whose waiting is done by threads.
+"""`ThreadedTransport`: an `HttpTransport` that blocks in threads, not the event loop.
 
-For what an asynchronous sender leaves to `requests`: signers that change a request or
-answer a challenge, and proxies. This module must not know which requests need that.
+An asynchronous sender uses it for requests that only `requests` can send: foreign
+signers and proxies. This module must not know which requests need that.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _KEPT = 1024 * 1024
 class ThreadedTransport:
     """Hops sent by an `HttpTransport` in threads, each without cookies of another.
 
-    When nobody waits for a call any more its thread finishes it all the same; the
-    timeout says how long that may take.
+    A thread finishes its call even if the caller is cancelled; the timeout bounds how
+    long that takes.
 
     Args:
         settings: How to connect.
@@ -132,7 +132,7 @@ class ThreadedTransport:
         *,
         undo: Callable[[_T], None] | None = None,
     ) -> _T:
-        """Do something that waits; `undo` it when nobody waits for it any more."""
+        """Run a blocking call in a thread; a cancelled caller has its result undone."""
         try:
             patience = timeout[0] if isinstance(timeout, tuple) else timeout
             async with asyncio.timeout(patience):
@@ -157,7 +157,7 @@ class ThreadedTransport:
 
 
 def _in_thread(call: Callable[[], _T]) -> asyncio.Future[_T]:
-    """Begin something in a thread of its own, which nobody waits for at the end."""
+    """Start a call in a daemon thread, which does not delay the end of the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_T] = loop.create_future()
 
@@ -181,7 +181,7 @@ def _in_thread(call: Callable[[], _T]) -> asyncio.Future[_T]:
 
 
 def _end(stream: StreamedResponse) -> None:
-    # It waits for whoever reads right now.
+    # Closing blocks while another thread reads.
     Thread(target=stream.close, name="naftiko-requests", daemon=True).start()
 
 

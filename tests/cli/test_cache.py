@@ -34,7 +34,7 @@ def _same(document: Document) -> bool:
     )
 
 
-def test_second_reading_gives_the_same(folder: Path) -> None:
+def test_second_reading_gives_the_same_document(folder: Path) -> None:
     """Data and positions from the cache are those of the file."""
     assert _same(read_cached(DOCKER))
     assert len(list(folder.iterdir())) == 1
@@ -62,7 +62,7 @@ def test_changed_file_is_read_anew(folder: Path, tmp_path: Path) -> None:
     assert read_cached(str(file)).data != before
 
 
-def test_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`NAFTIKO_CACHE=off` writes nothing."""
     monkeypatch.setenv("NAFTIKO_CACHE", "off")
     assert _same(read_cached(DOCKER))
@@ -71,7 +71,9 @@ def test_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
 @pytest.mark.parametrize("word", ["on", "1", "yes", "True"])
-def test_on(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_that_is_on_uses_the_default_folder(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`NAFTIKO_CACHE=on` is the folder that is used by default, not one called `on`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NAFTIKO_CACHE", word)
@@ -81,7 +83,7 @@ def test_on(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (tmp_path / word).exists()
 
 
-def test_folder_that_cannot_be_written(
+def test_folder_that_cannot_be_written_is_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cache that cannot be written is done without."""
@@ -98,7 +100,7 @@ def test_small_files_are_not_kept(folder: Path, tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_old_entries_are_forgotten(folder: Path) -> None:
+def test_oldest_entries_are_removed(folder: Path) -> None:
     """The folder keeps the newest entries only."""
     folder.mkdir()
     for number in range(250):
@@ -111,7 +113,7 @@ def test_old_entries_are_forgotten(folder: Path) -> None:
     assert (folder / "old-249").exists()
 
 
-def test_many_writers(folder: Path) -> None:
+def test_many_writers_do_not_disturb_each_other(folder: Path) -> None:
     """Processes that write the same entry at once do not disturb each other."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(4) as pool:

@@ -23,7 +23,7 @@ FAILED = response(b"no", "500 Oops", content_type="text/plain")
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Recorder]:
-    """Return a server; a capability for it stands in a folder beside the target."""
+    """Return a server; the folder of the target has a capability file for it."""
     with Recorder(WHOLE) as recorder:
         (tmp_path / "api.json").write_text(
             json.dumps(document(consumes={"baseUri": recorder.url}))
@@ -46,7 +46,7 @@ def _names(target: Path) -> list[str]:
     return sorted(os.listdir(target.parent))
 
 
-def test_new_file(
+def test_new_file_has_the_usual_permissions(
     server: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The body becomes a file with the usual permissions; nothing is printed."""
@@ -97,10 +97,10 @@ def test_old_file_keeps_its_place_and_permissions(
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_device_is_written_to(
+def test_device_is_written_to_directly(
     server: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is no file is written to, never replaced."""
+    """A device or a pipe is written to, never replaced."""
     link = target.with_name("null")
     link.symlink_to(os.devnull)
     assert main(_words(link)) == 0
@@ -135,7 +135,7 @@ def test_signal_leaves_nothing(server: Recorder, target: Path, number: int) -> N
     assert _names(target) == []
 
 
-def test_nothing_is_sent_when_it_could_not_be_saved(
+def test_unwritable_target_is_refused_before_the_call(
     server: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A place that cannot be written to is noticed before the call."""

@@ -78,7 +78,7 @@ def test_bytes_do_not_go_to_a_terminal() -> None:
             "call", BOOKSHOP, "bookshop.list-authors", "--raw",
             "--base-uri", recorder.url, BOOKSHOP_TOKEN="x", NO_COLOR="1",
         )  # fmt: skip
-    assert "the response is bytes that are no text" in shown
+    assert "the response body is binary, and the output is a terminal" in shown
     assert "\0" not in shown
     assert code == 1
 
@@ -133,7 +133,10 @@ def test_progress_bar_of_a_long_check(tmp_path: Path) -> None:
         shown, code = _run("validate", *paths, *more, columns=50)
         assert code == 0
         drawn = shown.split("\r\x1b[K")
-        assert [text for text in drawn if "/2 files" in text] == drawn[1 : 1 + bars]
+        # A busy machine may need long for the second file too, and draw again.
+        assert len([text for text in drawn if "/2 files" in text]) >= bars
+        if more:
+            assert len(drawn) == 1
         assert max(map(len, drawn)) < 50
         last = "" if more else "\x1b[1m2 files, 2 valid, 0 errors, 0 warnings\x1b[0m\n"
         assert drawn[-1] == last

@@ -1,4 +1,4 @@
-"""What comes of a response: results, outputs, errors, and how they are shown."""
+"""Results, outputs and errors of a response, and how they are shown."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_missing_library_is_named_before_sending(
     ],
 )
 def test_the_message_of_a_failure(body: bytes, kind: str, detail: str) -> None:
-    """What the server says is in the message, on one line, without control characters."""
+    """The message of the server is in the error, on one line, without control characters."""
     with pytest.raises(naftiko.StatusError) as caught:
         answered(body, 500, kind, "Oops\x1b[1m").call("api.op")
     error = caught.value
@@ -224,7 +224,7 @@ def test_representations() -> None:
     assert "&lt;i&gt;" in operation._repr_html_()
 
 
-def test_a_page_for_a_notebook_says_what_there_is_to_know() -> None:
+def test_a_notebook_shows_an_operation_as_a_page() -> None:
     """The page of an operation names authentication, body, outputs and what is wrong."""
     api = capability(
         {

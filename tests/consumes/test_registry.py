@@ -82,8 +82,8 @@ def test_search() -> None:
     assert len(operations.search("")) == 5
 
 
-def test_what_an_operation_shows() -> None:
-    """Everything about an operation can be asked without calling it."""
+def test_an_operation_is_shown_as_data_and_as_a_page() -> None:
+    """An operation describes itself without being called."""
     api = capability(
         {
             "name": "op",

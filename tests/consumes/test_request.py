@@ -1,4 +1,4 @@
-"""What goes where in a request; the cases are in `tests/consumes/cases/`.
+"""The places of arguments in a request; the cases are in `tests/consumes/cases/`.
 
 `tests/end_to_end/test_wire.py` sends the same cases and compares what arrives.
 """
@@ -115,7 +115,7 @@ def test_values_that_cannot_be_sent() -> None:
 @pytest.mark.parametrize("place", ["path", "query", "header", "cookie", "body"])
 @pytest.mark.parametrize("value", ["a\udcff", ["\ud800"], {"k": "\ud800"}])
 def test_half_a_character_is_refused(place: str, value: object) -> None:
-    """What UTF-8 cannot hold is refused by the name of its argument."""
+    """Text that UTF-8 cannot hold is refused by the name of its argument."""
     api = capability(
         {
             "method": "POST",
@@ -351,7 +351,7 @@ def test_values_in_a_host_are_checked(value: str) -> None:
 
 
 def test_a_variable_may_name_a_socket() -> None:
-    """What follows a socket in the base URI is the path on the server."""
+    """The part after a socket in the base URI is the path on the server."""
     api = capability(
         consumes={"baseUri": "{{ORIGIN}}/v1"},
         variables={"ORIGIN": "unix:///run/x.sock"},

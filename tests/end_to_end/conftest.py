@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 
 from support import building
+from support.aio import server
 from support.docker_engine import archive, docker, docker_socket, image
 from support.recorder import Recorder, response
 from support.waiting import WaitingTransport
 
-__all__ = ["archive", "docker", "docker_socket", "image", "sender"]
+__all__ = ["archive", "docker", "docker_socket", "image", "sender", "server"]
 
-BOTH = ("test_transport", "test_wire")
+#: Modules whose tests run with both senders.
+BOTH = (
+    "test_connections", "test_limits", "test_redirects", "test_request_bodies",
+    "test_signing_in", "test_streams", "test_tls_and_proxies", "test_wire",
+)  # fmt: skip
 #: What `HttpTransport` does for its one user, and a server must not do.
 ONLY_REQUESTS = (
     "test_close_and_go_on",
@@ -24,7 +29,7 @@ ONLY_REQUESTS = (
     # These responses are malformed, and `aiohttp` gives nothing of such a one.
     "test_a_limit_below_one_chunk[aiohttp-no length]",
     "test_a_limit_below_one_chunk[aiohttp-two lengths]",
-    "test_a_stream_that_breaks_off",
+    "test_a_stream_that_breaks_off_is_told",
 )
 
 

@@ -121,7 +121,7 @@ HOSTILE = [
 @pytest.mark.parametrize("shell", [s for s in ("sh", "bash") if shutil.which(s)])
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_values(text: str, shell: str, server: Recorder) -> None:
-    """Nothing in a value is the shell's or curl's, in any place."""
+    """No character of a value is special to the shell or to curl, in any place."""
     operation = {
         "method": "POST",
         "resourcePath": "/a/{p}",

@@ -29,7 +29,7 @@ def server() -> Iterator[Recorder]:
 
 @pytest.mark.parametrize("case", cases("consumes/cases"))
 def test_case_on_the_wire(case: dict[str, Any], server: Recorder) -> None:
-    """What arrives is what the case says; what is refused never arrives."""
+    """The request arrives as the case says; a refused one never arrives."""
     base = case.get("consumes", {}).get("baseUri", "http://127.0.0.1:9")
     before = len(server.received)
     uri = server.url + base.removeprefix("http://127.0.0.1:9")
@@ -61,7 +61,7 @@ def test_case_on_the_wire(case: dict[str, Any], server: Recorder) -> None:
 
 
 def test_the_whole_request_byte_for_byte(server: Recorder) -> None:
-    """Nothing is sent that nobody asked for."""
+    """The request has no header beyond those of the document and naftiko."""
     operation = {"method": "POST", "body": {"type": "json", "data": {"a": "{{a}}"}}}
     with capability(operation, base_uri=server.url + "/v1") as api:
         api.call("api.op", a=1)
@@ -104,7 +104,7 @@ def test_a_file_is_streamed_from_disk(server: Recorder, tmp_path: Path) -> None:
 
 
 def test_a_stream_without_a_length_is_chunked(server: Recorder) -> None:
-    """What cannot be measured is sent in chunks."""
+    """A body of unknown length is sent in chunks."""
 
     class Pipe(io.RawIOBase):
         def __init__(self) -> None:

@@ -64,7 +64,7 @@ def given(value: Any, status: int = 200) -> Response:
 def test_engine_gives_the_same_as_a_capability(case: Any) -> None:
     """Every case of `test_functions.py` gives the same value and the same requests."""
     loaded, sent = capability(case["tool"], case.get("answers", {}))
-    sync: Any = loaded._opened()
+    sync: Any = loaded._transport.get()
 
     class Transport:
         """The stub of the case, after a moment."""

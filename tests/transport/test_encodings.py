@@ -53,7 +53,7 @@ def unpack(body: bytes, encoding: str, size: int = PIECE) -> bytes:
 @pytest.mark.parametrize(("encoding", "pack"), PACKERS)
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("size", [7, 1000, PIECE])
-def test_what_was_packed_comes_out(
+def test_a_compressed_body_is_restored(
     encoding: str, pack: Callable[[bytes], bytes], body: bytes, size: int
 ) -> None:
     """However a body is cut on its way, it comes out whole, in bounded pieces."""
@@ -74,15 +74,15 @@ def test_half_a_body_is_no_body(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
-def test_nothing_and_nonsense(encoding: str) -> None:
-    """No bytes at all are an empty body; other bytes are damaged."""
+def test_empty_bodies_pass_and_damaged_ones_are_refused(encoding: str) -> None:
+    """No bytes are an empty body; bytes in another format are damaged."""
     assert unpack(b"", encoding) == b""
     with pytest.raises(Damaged):
         unpack(b"\xff\xfe is not packed", encoding)
 
 
 def test_gzip_in_several_parts() -> None:
-    """Parts are joined; padding behind the last one is none."""
+    """Members are joined; padding after the last member is ignored."""
     parts = gzip.compress(b"one, ") + gzip.compress(b"") + gzip.compress(b"two")
     assert unpack(parts, "gzip") == b"one, two"
     assert unpack(parts + b"\0" * 100, "gzip") == b"one, two"
@@ -90,7 +90,7 @@ def test_gzip_in_several_parts() -> None:
 
 
 def test_a_bomb_comes_out_in_pieces() -> None:
-    """Whoever reads can stop long before all of it is unpacked."""
+    """A reader can stop long before the whole bomb is decompressed."""
     unpacker = unpacker_of("gzip")
     assert unpacker is not None
     pieces = unpacker.feed(gzip.compress(b"\0" * 50_000_000))
@@ -98,15 +98,15 @@ def test_a_bomb_comes_out_in_pieces() -> None:
 
 
 @pytest.mark.parametrize("encoding", [None, "", "identity", "utf-8, aws-chunked"])
-def test_a_name_that_hides_nothing(encoding: str | None) -> None:
-    """Some servers name what is no encoding; nothing has to be undone then."""
+def test_unknown_encoding_names_leave_the_body_as_it_is(encoding: str | None) -> None:
+    """Some servers write other words there, such as a charset."""
     assert unpacker_of(encoding) is None
     assert unpack(gzip.compress(b"x"), f"gzip, {encoding}") == b"x"
 
 
 @pytest.mark.parametrize("encoding", ["zstd", "gzip, zstd", "compress"])
-def test_an_encoding_that_nobody_asked_for(encoding: str) -> None:
-    """What cannot be undone is an error, unless there is nothing."""
+def test_an_encoding_without_a_decoder_is_refused(encoding: str) -> None:
+    """A body in an encoding without a decoder is refused; an empty one passes."""
     assert unpack(b"", encoding) == b""
     with pytest.raises(Unknown):
         unpack(b"x", encoding)

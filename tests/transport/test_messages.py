@@ -50,7 +50,7 @@ def request(body: object = None, **more: object) -> Request:
 
 
 def test_a_request_as_data() -> None:
-    """What may be shown of a request, as plain data."""
+    """`as_dict` gives plain data that holds no secret."""
     shown = request(b'{"a": "s3cret&"}', socket="/run/x.sock").as_dict()
     assert shown == {
         "method": "POST",
@@ -88,7 +88,7 @@ def test_a_secret_is_masked_before_a_body_is_cut() -> None:
     assert shown == "." * 1997 + "$TO…"
 
 
-def test_a_preview_is_what_is_shown() -> None:
+def test_representations_show_the_preview() -> None:
     """A preview stands for the request in everything that a person sees."""
     preview = Request("POST", f"http://h.test/{marker('TOKEN')}", {}, b"{}")
     made = Request("POST", "http://h.test/s3cret", {}, b"{}", preview=preview)
@@ -119,7 +119,7 @@ def test_texts(kind: str, body: bytes, text: str) -> None:
 
 
 def test_responses() -> None:
-    """What a response says of itself."""
+    """A response gives status, headers, text and JSON."""
     response = Response(201, {"Content-Type": "application/json; x=y"}, b'{"a": 1}')
     assert response.is_success
     assert response.json() == {"a": 1}
@@ -151,7 +151,7 @@ def stream(*chunks: bytes, kind: str = "") -> StreamedResponse:
         ("", b'{"a"'),
     ],
 )
-def test_what_a_stream_gives(kind: str, first: object) -> None:
+def test_a_stream_iterates_by_its_content_type(kind: str, first: object) -> None:
     """Iterating gives values, lines or chunks, as the content type suggests."""
     assert next(iter(stream(b'{"a"', b': 1}\n{"a": 2}\n', kind=kind))) == first
 
@@ -175,7 +175,7 @@ def test_a_stream_that_is_not_json() -> None:
 
 
 def test_reading_a_stream() -> None:
-    """What is left is read up to a limit; closing may be done twice."""
+    """The rest is read up to a limit; a stream may be closed twice."""
     closed = []
     response = StreamedResponse(
         request(),

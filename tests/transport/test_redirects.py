@@ -1,4 +1,4 @@
-"""What a redirect makes of a request; on sockets: `tests/end_to_end/test_transport.py`."""
+"""The request that a redirect leads to; on sockets: `end_to_end/test_redirects.py`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_origin_and_target(url: str, origin: str, target: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://[bad/x", "http://h:99999/x", "http://h:p/"])
 def test_a_malformed_url_is_an_error_of_ours(url: str) -> None:
-    """Nothing else than a `TransportError` comes of it."""
+    """Every malformed location is a `TransportError`."""
     with pytest.raises(naftiko.TransportError, match="the URL is malformed"):
         hop(url=url)
 
@@ -60,13 +60,13 @@ def test_a_malformed_url_is_an_error_of_ours(url: str) -> None:
         ("//me:secret@other/z", "http://other/z"),
     ],
 )
-def test_what_a_location_names(location: str, url: str) -> None:
-    """What is encoded stays as it is, what cannot stand in a URL is encoded."""
+def test_a_location_is_resolved(location: str, url: str) -> None:
+    """Encoded characters stay; characters that a URL cannot hold are encoded."""
     assert hop().next(302, location).url == url
 
 
 def test_a_way_back_home_is_none() -> None:
-    """Who has left the first origin does not come back to it with credentials."""
+    """A redirect back to the first origin carries no credentials."""
     first = hop(headers={"Authorization": "Bearer x", "Accept": "*/*"})
     near = first.next(302, "/y")
     away = near.next(302, "http://other/")

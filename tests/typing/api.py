@@ -170,6 +170,16 @@ def transports() -> None:
         load("docker.yaml", transport=transport).close()
 
 
+async def asynchronous_transports(request: Request) -> None:
+    aio = AioTransport(trust_env=False, pool_size=4)
+    assert_type(await aio.send(request, timeout=5), Response)
+    async with aio.stream(request, timeout=(2.5, 60), decode=False) as stream:
+        assert_type(await stream.read(), bytes)
+        async for chunk in stream:
+            assert_type(chunk, bytes)
+    await aio.close()
+
+
 class Recorder:
     """A transport is whatever has these two methods."""
 

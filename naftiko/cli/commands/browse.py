@@ -1,9 +1,11 @@
 """`naftiko list` and `naftiko describe`: the operations of a capability.
 
-naftiko list shop.yaml
-    → shop.get-book  GET  /books/{isbn}  Show one book.
-naftiko describe shop.yaml shop.get-book
-    → its arguments, body, authentication and result
+    naftiko list shop.yaml
+        → shop.get-book  GET  /books/{isbn}  Show one book.
+    naftiko describe shop.yaml shop.get-book
+        → its arguments, body, authentication and result
+
+Neither sends anything.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """`naftiko call`: words of a command line → one call → a result in a terminal.
 
-naftiko call shop.yaml shop.get-book isbn=1 → GET …/books/1 → {"title": …}
+    naftiko call shop.yaml shop.get-book isbn=1 → GET …/books/1 → {"title": …}
+
+With `--dry-run` and `--curl` the request is shown and not sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """`naftiko demo`: validate, list and call a capability, with an API in this process.
 
-naftiko demo         → each step as a heading, and its output
-naftiko demo --serve → a command that calls the API, which runs until Ctrl-C
+    naftiko demo         → each step as a heading, and its output
+    naftiko demo --serve → a command that calls the API, which runs until Ctrl-C
+
+The API listens on a free port of this computer.
 """
 
 from __future__ import annotations

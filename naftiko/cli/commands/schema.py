@@ -1,6 +1,8 @@
 """`naftiko schema`: print the JSON Schema of capability files, for editors and tools.
 
-naftiko schema observed → {"$schema": …}
+    naftiko schema observed → {"$schema": …}
+
+The schemas are files of the package.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """`naftiko serve`: words of a command line → a plan → servers until Ctrl-C or SIGTERM.
 
-naftiko serve shop.yaml --port 8080
-    → ServePlan([Source("shop.yaml", {})], Options(…), ports={"": 8080}, …)
+    naftiko serve shop.yaml --port 8080
+        → ServePlan([Source("shop.yaml", {})], Options(…), ports={"": 8080}, …)
+
+Wrong words are refused before a document is read or a port is bound.
 """
 
 from __future__ import annotations

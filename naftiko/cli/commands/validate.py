@@ -1,7 +1,9 @@
 """`naftiko validate`: check files, folders and globs, in several processes if asked.
 
-naftiko validate a.yaml folder "**/*.yml"
-    → every file once → a `CheckedFile` each → a report, a summary, an exit code
+    naftiko validate a.yaml folder "**/*.yml"
+        → every file once → a `CheckedFile` each → a report, a summary, an exit code
+
+A path that cannot be read is reported, and the others are checked all the same.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ DOCKER = str(ROOT / "capabilities" / "docker.yaml")
 BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
 
 
-def test_list_as_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     """Each operation is a line: ref, method, path, description."""
     assert main(["list", BOOKSHOP]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -29,7 +29,7 @@ def test_list_as_table(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     """The JSON has exactly the documented members."""
     assert main(["list", DOCKER, "--format", "json"]) == 0
     operations = json.loads(capsys.readouterr().out)
@@ -72,7 +72,7 @@ def test_search_without_result_says_so(capsys: pytest.CaptureFixture[str]) -> No
     assert "submarine" in shown.err
 
 
-def test_describe_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_description_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     """A description names arguments, body, authentication and result."""
     assert main(["describe", BOOKSHOP, "bookshop.create-order"]) == 0
     shown = capsys.readouterr().out
@@ -85,7 +85,9 @@ def test_describe_as_text(capsys: pytest.CaptureFixture[str]) -> None:
         assert part in shown
 
 
-def test_describe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_description_as_json_extends_that_of_list(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """The JSON of a description holds what `list` gives, and more."""
     assert main(["describe", BOOKSHOP, "bookshop.get-book", "--format", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
@@ -94,10 +96,10 @@ def test_describe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown["problems"] == []
 
 
-def test_describe_shows_why_a_call_is_refused(
+def test_description_shows_why_a_call_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Unit errors stand in the description."""
+    """Unit errors are part of the description."""
     file = tmp_path / "a.yaml"
     file.write_text(
         "naftiko: 1.0.0-alpha2\ncapability:\n  consumes:\n  - type: http\n"

@@ -43,13 +43,13 @@ def call(shop: str, capsys: pytest.CaptureFixture[str]) -> object:
     return run
 
 
-def test_result_is_json(call) -> None:  # type: ignore[no-untyped-def]
+def test_result_is_printed_as_json(call) -> None:  # type: ignore[no-untyped-def]
     """The result is printed as JSON unless it is a text."""
     book = json.loads(call("bookshop.get-book", "isbn=9780141439587"))
     assert book["title"] == "Emma"
 
 
-def test_values_have_the_type_of_their_sign(call) -> None:  # type: ignore[no-untyped-def]
+def test_sign_of_an_argument_gives_its_type(call) -> None:  # type: ignore[no-untyped-def]
     """`=` gives a text and `:=` JSON, on the wire as in the document."""
     order = json.loads(
         call("bookshop.create-order", "isbn=9780141439587", "quantity:=3", "gift:=true")
@@ -60,14 +60,14 @@ def test_values_have_the_type_of_their_sign(call) -> None:  # type: ignore[no-un
     )
 
 
-def test_error_of_the_api(call) -> None:  # type: ignore[no-untyped-def]
+def test_error_status_is_an_error(call) -> None:  # type: ignore[no-untyped-def]
     """A failed response is an error with status and message, exit code 1."""
     assert "404 Not Found: no book has the ISBN 0" in call(
         "bookshop.get-book", "isbn=0", code=1
     )
 
 
-def test_outputs(call) -> None:  # type: ignore[no-untyped-def]
+def test_output_formats(call) -> None:  # type: ignore[no-untyped-def]
     """The same result as YAML, table, CSV, and the body as it came."""
     words = ("bookshop.list-books", "genre=novel", "per_page=2")
     assert "isbns    9780141439471, 9780141439518\n" in call(
@@ -81,7 +81,7 @@ def test_outputs(call) -> None:  # type: ignore[no-untyped-def]
     assert json.loads(call(*words, "--raw"))["page"] == 1
 
 
-def test_select(call) -> None:  # type: ignore[no-untyped-def]
+def test_select_prints_a_part_of_the_result(call) -> None:  # type: ignore[no-untyped-def]
     """`--select` prints a part of the result."""
     assert call("bookshop.list-books", "--select", "$.titles[0]") == (
         "On the Origin of Species\n"
@@ -89,14 +89,14 @@ def test_select(call) -> None:  # type: ignore[no-untyped-def]
     assert "--select" in call("bookshop.list-books", "--select", "$.[", code=2)
 
 
-def test_include(call) -> None:  # type: ignore[no-untyped-def]
+def test_include_prints_status_and_headers(call) -> None:  # type: ignore[no-untyped-def]
     """`--include` prints status and headers first."""
     shown = call("bookshop.list-books", "--include")
     assert shown.startswith("HTTP 200 OK\n")
     assert "X-Total-Count: 10" in shown
 
 
-def test_dry_run_and_curl(call) -> None:  # type: ignore[no-untyped-def]
+def test_dry_run_and_curl_send_nothing(call) -> None:  # type: ignore[no-untyped-def]
     """Neither sends anything, and neither shows a secret."""
     shown = call("bookshop.get-book", "isbn=a b", "--dry-run")
     assert "/books/a%20b" in shown
@@ -108,7 +108,9 @@ def test_dry_run_and_curl(call) -> None:  # type: ignore[no-untyped-def]
     assert json.loads(done.stdout)["title"] == "Emma"
 
 
-def test_base_uri_and_headers(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_base_uri_and_header_options(
+    shop: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`--base-uri` takes one URI or one for a namespace; `--header` wins over all."""
     words = ["call", BOOKSHOP, "bookshop.list-books", "--base-uri"]
     assert main([*words, shop]) == 0
@@ -120,7 +122,7 @@ def test_base_uri_and_headers(shop: str, capsys: pytest.CaptureFixture[str]) -> 
     assert "no namespace is called 'nothing'" in capsys.readouterr().err
 
 
-def test_stream(call) -> None:  # type: ignore[no-untyped-def]
+def test_stream_prints_bytes_as_they_arrive(call) -> None:  # type: ignore[no-untyped-def]
     """`--stream` prints the bytes as they arrive."""
     assert json.loads(call("bookshop.list-books", "--stream"))["total"] == 10
 
@@ -139,13 +141,15 @@ def test_stream(call) -> None:  # type: ignore[no-untyped-def]
         (["--curl", "--output", "json"], "--curl and --output"),
     ],
 )
-def test_options_that_exclude_each_other(call, words: list[str], both: str) -> None:  # type: ignore[no-untyped-def]
+def test_mutually_exclusive_options_are_refused(
+    call, words: list[str], both: str
+) -> None:  # type: ignore[no-untyped-def]
     """Options of which one would do nothing are refused, before anything is sent."""
     shown = call("bookshop.list-books", *words, code=2)
-    assert f"{both} exclude each other" in shown
+    assert f"{both} are mutually exclusive" in shown
 
 
-def test_bodies(
+def test_body_from_text_file_and_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--body` takes JSON, a text, a file or standard input."""
@@ -237,12 +241,12 @@ def send(
         (["plain:=null", "a:b=1"], "a:b=1"),
     ],
 )
-def test_names_and_values(send, items: list[str], target: str) -> None:  # type: ignore[no-untyped-def]
+def test_argument_names_may_hold_signs(send, items: list[str], target: str) -> None:  # type: ignore[no-untyped-def]
     """Any name can be given: the longest that the operation takes ends it."""
     assert send(*items).target == f"/x?{target}"
 
 
-def test_content_of_a_file(send, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_argument_from_a_file(send, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """`name=@file` gives text, bytes where it is none, and reads a pipe to its end."""
     (tmp_path / "text").write_text("ü\n", "utf-8")
     (tmp_path / "bytes").write_bytes(b"\xff")
@@ -326,15 +330,15 @@ def test_own_authorization_replaces_that_of_the_document(
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["plain"], "argument 1, 'plain', is not name=value"),
-        (["plain=1", "=x"], "argument 2 is not name=value"),
+        (["plain"], "argument 1, 'plain': expected name=value"),
+        (["plain=1", "=x"], "argument 2: expected name=value"),
         (["plain:="], "is not JSON"),
         (["plain:=NaN"], "NaN is not a number in JSON"),
         (["plain:=" + "9" * 5000], "a number of 5,000 digits is too large"),
         (["plain:=" + "[" * 90_000], "the value of 'plain' is nested too deeply"),
-        (['plain:={"a":1,"a":2}'], "the member 'a' stands twice"),
+        (['plain:={"a":1,"a":2}'], "duplicate key 'a'"),
         (["plain:=@file"], "write plain=@file for the content of a file"),
-        (["plain=@"], "the name of the file is missing"),
+        (["plain=@"], "plain=@: expected a file name"),
         (["plain=@/"], "cannot be read: Is a directory"),
         (["plain=@/no/such"], "cannot be read: No such file"),
         (["plain=a\udcffb"], "holds bytes that are not UTF-8"),
@@ -342,16 +346,19 @@ def test_own_authorization_replaces_that_of_the_document(
         (["--header", "A: 1", "--header", "a: 2"], "'a' is given twice"),
         (["--base-uri", ""], "--base-uri: '' is not a base URI"),
         (["--base-uri", "h.test"], "--base-uri: 'h.test' is not a base URI"),
-        (["--base-uri", "apo=http://h.test"], "did you mean 'api'?"),
+        (
+            ["--base-uri", "apo=http://h.test"],
+            "--base-uri: no namespace is called 'apo'\n  hint: did you mean 'api'?",
+        ),
         (["--base-uri", "http://h.test", "--base-uri", "http://i.test"], "given twice"),
-        (["--select", ""], "--select: a path is missing"),
+        (["--select", ""], "--select: expected a JSONPath, got an empty text"),
         (["--select", "$.["], "--select: "),
-        (["-O", ""], "-O needs the name of a file"),
-        (["-O", "/"], "-O: '/' is a folder"),
-        (["-O", "/no/such/file"], "-O: the folder of '/no/such/file' is not there"),
+        (["-O", ""], "-O: expected a file name, got ''"),
+        (["-O", "/"], "-O: expected a file, got the folder '/'"),
+        (["-O", "/no/such/file"], "-O: the folder of '/no/such/file' does not exist"),
     ],
 )
-def test_mistakes(
+def test_wrong_word_is_named_and_nothing_is_sent(
     words: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A mistake in the words is named in one line, exit code 2, and nothing is sent."""
@@ -367,10 +374,10 @@ def test_mistakes(
 
 
 @pytest.mark.parametrize("body", ["[" * 90_000, "9" * 5000])
-def test_a_body_that_python_cannot_read(
+def test_body_too_deep_for_json_is_sent_as_text(
     body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is too deep to be looked at is sent as text; a long number is JSON."""
+    """JSON that is nested too deeply is sent as text; a long number is JSON."""
     file = tmp_path / "api.json"
     file.write_text(json.dumps(document({"method": "POST"})))
     assert main(["call", str(file), "api.op", "--body", body, "--dry-run"]) == 0
@@ -378,10 +385,10 @@ def test_a_body_that_python_cannot_read(
     assert f"Content-Type: {kind}" in capsys.readouterr().out
 
 
-def test_a_base_uri_of_the_environment_is_named(
+def test_base_uri_of_the_environment_is_named_in_errors(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is wrong with it says which variable holds it, and no secret in it."""
+    """The error names the environment variable, and shows no secret in it."""
     for uri, said in (
         ("nonsense", "'nonsense' is not a base URI"),
         ("http://s3cr3t@h.test", "a base URI may not hold credentials"),
@@ -393,13 +400,15 @@ def test_a_base_uri_of_the_environment_is_named(
         assert "s3cr3t" not in errors
 
 
-def test_standard_input_is_one_thing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_standard_input_cannot_be_document_and_body(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """It cannot be the document and the body, of which one would be empty."""
     assert main(["call", "-", "api.op", "--body", "-"]) == 2
     assert "cannot be the document and the body" in capsys.readouterr().err
 
 
-def test_described_body_takes_no_other(
+def test_body_option_is_refused_for_a_described_body(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`--body` for an operation that builds its body says what it takes instead."""
@@ -410,7 +419,7 @@ def test_described_body_takes_no_other(
     assert "it takes: isbn, quantity" in shown
 
 
-def test_failed_response_can_be_seen(call) -> None:  # type: ignore[no-untyped-def]
+def test_response_with_an_error_status_can_be_shown(call) -> None:  # type: ignore[no-untyped-def]
     """`--include` and `--raw` show what came with an error as well."""
     words = ["call", BOOKSHOP, "bookshop.get-book", "isbn=0", "--include", "--raw"]
     done = subprocess.run(
@@ -423,7 +432,7 @@ def test_failed_response_can_be_seen(call) -> None:  # type: ignore[no-untyped-d
     assert done.stderr.startswith("error: bookshop.get-book: 404")
 
 
-def test_raw_needs_no_decoding(tmp_path: Path) -> None:
+def test_raw_body_is_not_decoded(tmp_path: Path) -> None:
     """`--raw` prints a body that is not what the document says, to the byte."""
     page = b"<p>\xff no JSON\r\n"
     with Recorder(response(page, content_type="text/html")) as recorder:
@@ -434,7 +443,7 @@ def test_raw_needs_no_decoding(tmp_path: Path) -> None:
         assert done.stdout == page
         done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 1
-    assert b"--raw prints what came" in done.stderr
+    assert b"--raw prints the body without decoding it" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -454,7 +463,7 @@ def test_text_ends_in_one_line_break(
     assert capsys.readouterr().out == printed
 
 
-def test_dry_run_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:
+def test_dry_run_in_every_output_format(capsys: pytest.CaptureFixture[str]) -> None:
     """`--output` writes a dry run as JSON, YAML, a table or CSV."""
     words = ["call", BOOKSHOP, "bookshop.list-books", "genre=novel", "--dry-run"]
     url = "http://127.0.0.1:8000/books?genre=novel"
@@ -467,7 +476,7 @@ def test_dry_run_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:
         assert line in capsys.readouterr().out.splitlines()
 
 
-def test_messages_cannot_steer_a_terminal(
+def test_control_characters_of_a_server_are_escaped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Control characters of a server are escaped in messages and headers."""

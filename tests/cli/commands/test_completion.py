@@ -15,7 +15,7 @@ import pytest
 
 from naftiko.cli import main
 from naftiko.cli.commands.completion import answer, complete
-from naftiko.cli.parser import COMMANDS
+from naftiko.cli.options import COMMANDS
 from support.building import document
 
 ROOT = Path(__file__).parents[3]
@@ -61,8 +61,8 @@ BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
         ([], [*COMMANDS, "--help", "--version"]),
     ],
 )  # fmt: skip
-def test_words(words: list[str], expected: list[str]) -> None:
-    """The last word is completed by what stands before it."""
+def test_last_word_is_completed(words: list[str], expected: list[str]) -> None:
+    """The words before the last decide what it can become."""
     assert complete(words) == expected
 
 
@@ -107,7 +107,7 @@ def folder(tmp_path: Path) -> Path:
         ("plain=@no/such/", []),
     ],
 )
-def test_items(
+def test_arguments_of_an_operation_are_completed(
     last: str, expected: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names that are odd, values of a boolean and files behind `@` are completed."""
@@ -115,7 +115,7 @@ def test_items(
     assert complete(["call", "api.json", "api.op", "many=1", last]) == expected
 
 
-def test_names_that_begin_with_a_dash(folder: Path) -> None:
+def test_argument_with_a_dash_is_offered_behind_two_dashes(folder: Path) -> None:
     """They are offered behind `--`, where they can be given."""
     words = ["call", str(folder / "api.json"), "api.op"]
     assert "-d=" not in complete([*words, ""])
@@ -131,7 +131,7 @@ def test_pipe_is_not_waited_for(folder: Path) -> None:
 
 
 def test_unknown_shell_gets_nothing() -> None:
-    """What asks in another way gets an empty answer."""
+    """Any other way of asking gets an empty answer."""
     assert answer([]) == answer(["csh", "x"]) == answer(["bash"]) == ""
 
 
@@ -186,7 +186,9 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield each line that was typed in a shell, and the words that it ends up as."""
-    terminals = pytest.importorskip("terminals", reason="needs a POSIX terminal")
+    terminals = pytest.importorskip(
+        "support.terminals", reason="needs a POSIX terminal"
+    )
     with terminals.Terminal(
         words, environment=_environment(folder), folder=str(folder), columns=200
     ) as shell:
@@ -214,7 +216,9 @@ def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, 
     ],
     ids=["bash", "zsh"],
 )
-def test_typed_in_a_shell(words: list[str], setting: str, folder: Path) -> None:
+def test_bash_and_zsh_complete_typed_lines(
+    words: list[str], setting: str, folder: Path
+) -> None:
     """The shell completes what is typed, odd names and quotes included."""
     if not shutil.which(words[0]):
         pytest.skip(f"{words[0]} is not installed")
@@ -225,7 +229,7 @@ def test_typed_in_a_shell(words: list[str], setting: str, folder: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
-def test_fish(folder: Path) -> None:
+def test_fish_offers_the_same_words(folder: Path) -> None:
     """The fish script offers the same words."""
     lines = "".join(f"complete -C {shlex.quote(line)}; echo END;" for line, _ in TYPED)
     done = subprocess.run(

@@ -10,10 +10,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from naftiko.cli import main
 
@@ -35,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_valid_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_valid_file_prints_a_summary_only(capsys: pytest.CaptureFixture[str]) -> None:
     """A valid file prints no data, a summary, and exits with 0."""
     assert main(["validate", str(BOOKSHOP)]) == 0
     shown = capsys.readouterr()
@@ -43,16 +41,9 @@ def test_valid_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.err == "1 file, 1 valid, 0 errors, 0 warnings\n"
 
 
-def test_text_names_file_line_and_column(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each problem begins with its place, and its code ends the line."""
-    assert main(["validate", str(BROKEN)]) == 1
-    first, hint, *_ = capsys.readouterr().out.splitlines()
-    assert first.startswith(f"{BROKEN}:")
-    assert first.endswith("]")
-    assert hint.startswith("  hint: ")
-
-
-def test_folders_and_globs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folders_and_globs_are_searched(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A folder gives its files of the known kinds, hidden ones left out; globs work."""
     assert main(["validate", str(folder)]) == 1
     assert "3 files, 2 valid" in capsys.readouterr().err
@@ -60,7 +51,9 @@ def test_folders_and_globs(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "2 files, 2 valid" in capsys.readouterr().err
 
 
-def test_missing_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_does_not_stop_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A path that names nothing is an error; the others are checked all the same."""
     assert main(["validate", str(folder / "no.yaml"), str(folder / "good.yaml")]) == 2
     shown = capsys.readouterr()
@@ -79,7 +72,7 @@ def test_missing_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("dangling.yaml", "dangling.yaml: cannot be read: No such file or directory"),
     ],
 )
-def test_what_cannot_be_looked_at(
+def test_unreadable_path_is_reported_with_its_reason(
     path: str,
     text: str,
     folder: Path,
@@ -103,7 +96,9 @@ def test_what_cannot_be_looked_at(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_pipes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pipe_is_read_only_when_it_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A pipe in a folder is left alone; one that is named is read to its end."""
     os.mkfifo(folder / "pipe.yaml")
     assert main(["validate", str(folder)]) == 1
@@ -117,7 +112,9 @@ def test_pipes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names of POSIX")
-def test_odd_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_odd_file_names_are_reported(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Any name is a name: one with a line break, brackets, or bytes that are no text."""
     odd = [folder / name for name in ("a\nb.yaml", "{a}.yaml", "[1].yaml")]
     for path in odd:
@@ -142,7 +139,7 @@ def test_odd_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 @pytest.mark.parametrize("form", ["json", "sarif", "github", "text"])
-def test_name_that_is_no_text(folder: Path, form: str) -> None:
+def test_file_name_that_is_not_utf_8_is_escaped(folder: Path, form: str) -> None:
     """A name with bytes that are not UTF-8 is escaped, and JSON stays JSON."""
     name = os.fsdecode(b"\xff.yaml")
     shutil.copy(BROKEN, folder / name)
@@ -158,7 +155,7 @@ def test_name_that_is_no_text(folder: Path, form: str) -> None:
         json.loads(shown)
 
 
-def test_one_file_is_checked_once(
+def test_file_that_is_named_twice_is_checked_once(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However often a file is reached, it is one file."""
@@ -168,7 +165,7 @@ def test_one_file_is_checked_once(
     assert "3 files, 2 valid" in capsys.readouterr().err
 
 
-def test_line_ends_of_windows(
+def test_line_ends_and_byte_order_mark_of_windows_change_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """CRLF and a byte order mark change nothing."""
@@ -181,7 +178,7 @@ def test_line_ends_of_windows(
     assert capsys.readouterr() == plain
 
 
-def test_standard_input(
+def test_standard_input_is_called_stdin(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`-` reads standard input and calls it `<stdin>`."""
@@ -191,138 +188,7 @@ def test_standard_input(
     assert capsys.readouterr().out.startswith("<stdin>:")
 
 
-def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The JSON has the documented shape, and totals that add up."""
-    assert main(["validate", str(folder), "--format", "json"]) == 1
-    report = json.loads(capsys.readouterr().out)
-    assert list(report) == ["files", "summary"]
-    assert [list(file) for file in report["files"]] == [
-        ["file", "valid", "problems"]
-    ] * 3
-    problems = [p for file in report["files"] for p in file["problems"]]
-    members = ["code", "severity", "message", "hint", "path", "line", "column", "file"]
-    assert all(list(problem) == members for problem in problems)
-    errors = sum(problem["severity"] == "error" for problem in problems)
-    warnings = sum(problem["severity"] == "warning" for problem in problems)
-    assert report["summary"] == {
-        "files": 3, "valid": 2, "errors": errors, "warnings": warnings,
-    }  # fmt: skip
-
-
-def test_github(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each problem is one workflow command, line breaks escaped."""
-    assert main(["validate", str(BROKEN), "--format", "github"]) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert all(line.startswith(("::error file=", "::warning file=")) for line in lines)
-    assert "%0Ahint: " in lines[0]
-
-
-#: What SARIF 2.1.0 asks of the objects that we write, in our own words.
-_SARIF: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "required": ["version", "runs"],
-    "additionalProperties": False,
-    "properties": {
-        "$schema": {"type": "string", "format": "uri"},
-        "version": {"const": "2.1.0"},
-        "runs": {"type": "array", "items": {"$ref": "#/$defs/run"}},
-    },
-    "$defs": {
-        "run": {
-            "type": "object",
-            "required": ["tool"],
-            "additionalProperties": False,
-            "properties": {
-                "tool": {
-                    "type": "object",
-                    "required": ["driver"],
-                    "properties": {
-                        "driver": {
-                            "type": "object",
-                            "required": ["name"],
-                            "properties": {
-                                "rules": {
-                                    "type": "array",
-                                    "uniqueItems": True,
-                                    "items": {"type": "object", "required": ["id"]},
-                                }
-                            },
-                        }
-                    },
-                },
-                "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-                "results": {"type": "array", "items": {"$ref": "#/$defs/result"}},
-            },
-        },
-        "result": {
-            "type": "object",
-            "required": ["message"],
-            "additionalProperties": False,
-            "properties": {
-                "ruleId": {"type": "string"},
-                "ruleIndex": {"type": "integer", "minimum": -1},
-                "level": {"enum": ["none", "note", "warning", "error"]},
-                "message": {"type": "object", "required": ["text"]},
-                "locations": {"type": "array", "items": {"$ref": "#/$defs/location"}},
-            },
-        },
-        "location": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "physicalLocation": {
-                    "type": "object",
-                    "required": ["artifactLocation"],
-                    "properties": {
-                        "artifactLocation": {
-                            "type": "object",
-                            "properties": {
-                                # RFC 3986: a URI reference, nothing unencoded.
-                                "uri": {
-                                    "type": "string",
-                                    "pattern": "^([\\w.~:/?#@!$&'()*+,;=-]|%[0-9A-F]{2})+$",
-                                }
-                            },
-                        },
-                        "region": {
-                            "type": "object",
-                            "properties": {
-                                "startLine": {"type": "integer", "minimum": 1},
-                                "startColumn": {"type": "integer", "minimum": 1},
-                            },
-                        },
-                    },
-                },
-                "logicalLocations": {"type": "array", "minItems": 1},
-            },
-        },
-    },
-}
-
-
-@pytest.mark.parametrize(
-    "paths", [[str(BROKEN)], [str(BOOKSHOP)], ["no file.yaml"], ["-"]]
-)
-def test_sarif(
-    paths: list[str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The SARIF log has the shape that the standard asks for, and rules for results."""
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BROKEN.read_bytes())))
-    main(["validate", *paths, "--format", "sarif"])
-    log = json.loads(capsys.readouterr().out)
-    Draft202012Validator(_SARIF).validate(log)
-    run = log["runs"][0]
-    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
-    assert [rules[r["ruleIndex"]] for r in run["results"]] == [
-        result["ruleId"] for result in run["results"]
-    ]
-    assert bool(run["results"]) is (paths != [str(BOOKSHOP)])
-
-
-def test_processes_give_the_same(
+def test_several_processes_give_the_same_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`--jobs 2` prints the same in the same order."""
@@ -337,7 +203,7 @@ def test_processes_give_the_same(
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("ended", ["one of its processes", "itself"])
-def test_nobody_waits_for_a_process_that_was_ended(tmp_path: Path, ended: str) -> None:
+def test_ended_process_ends_the_command(tmp_path: Path, ended: str) -> None:
     """One that is out of memory, or Ctrl-C: it is over, and says so."""
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
@@ -350,7 +216,7 @@ def test_nobody_waits_for_a_process_that_was_ended(tmp_path: Path, ended: str) -
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        # As soon as somebody reads the pipe, and waits.
+        # Opening waits until a process of the command reads the pipe.
         writer = os.open(pipe, os.O_WRONLY)
         family = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         if ended == "itself":
@@ -369,7 +235,9 @@ def test_nobody_waits_for_a_process_that_was_ended(tmp_path: Path, ended: str) -
     assert not any(Path(f"/proc/{pid}").exists() for pid in family.split())
 
 
-def test_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_strict_makes_errors_of_warnings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`--strict` makes errors of warnings and of what only a strict check shows."""
     file = tmp_path / "a.yaml"
     file.write_text(
@@ -385,7 +253,9 @@ def test_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "S-placeholder-undeclared" in shown
 
 
-def test_published_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_published_rules_are_stricter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`--schema published` finds what the specification does not allow."""
     file = tmp_path / "a.yaml"
     text = BOOKSHOP.read_text().replace(

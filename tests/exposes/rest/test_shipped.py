@@ -22,6 +22,7 @@ from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.app import RestApp
 from naftiko.exposes.rest.arguments import is_whole, place_of
+from naftiko.transport.base import LazyTransport
 from support.asgi_client import AsyncStub, asked
 from support.shared import CAPABILITIES
 
@@ -137,7 +138,7 @@ async def _ask_all(path: Path) -> Counter[str]:
         direct = naftiko.StubTransport(_answer)
         try:
             view = capability.using()
-            view._transport = direct
+            view._transport = LazyTransport(lambda: direct)  # noqa: B023
             view.run(plan, plan.fit(asked_.given)[0])
         except (naftiko.UnusableOperation, naftiko.CallError) as error:
             # The same is refused either way, and nothing is sent.

@@ -1,0 +1,178 @@
+"""The client of a control port: where it asks, and replies that are no control port's.
+
+Ids are those of the facts in spec 11.11.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naftiko.cli import main
+from support.control_port import Control
+
+pytestmark = pytest.mark.usefixtures("no_control_port")
+Run = Any
+
+
+def test_port_comes_from_option_environment_or_document(
+    control: Control,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """Z06: the option, the environment, a document in this folder, then 9090."""
+
+    def told(*words: str) -> str:
+        main(["health", *words])
+        return capsys.readouterr().err
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gone = listener.getsockname()[1]
+    (tmp_path / "a.yaml").write_text("- : [", "utf-8")
+    (tmp_path / "b.yml").write_text("naftiko: x\ncapability: {exposes: 5}", "utf-8")
+    assert "at http://localhost:9090 " in told()
+    document = f"capability: {{exposes: [{{type: rest, port: 1}}, {{type: control, port: {gone}}}]}}"
+    (tmp_path / "c.yaml").write_text(document, "utf-8")
+    assert f"at http://localhost:{gone} " in told()
+    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", str(control.port))
+    assert "Cannot connect" not in told()
+    assert f"at http://localhost:{gone} " in told("--port", str(gone))
+    assert f"at http://[::1]:{gone} " in told("--port", str(gone), "--address", "::1")
+    monkeypatch.setenv("NAFTIKO_CONTROL_ADDRESS", "127.0.0.2")
+    assert f"at http://127.0.0.2:{gone} " in told("--port", str(gone))
+    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", "many")
+    assert "NAFTIKO_CONTROL_PORT: expected a port from 1 to 65535, got 'many'" in told()
+    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", "9" * 5000)
+    assert "expected a port from 1 to 65535, got '99" in told()
+
+
+@pytest.mark.parametrize("port", ["0", "true", "70000", "'{{PORT}}'"])
+def test_control_port_that_no_client_can_use_is_passed_over(
+    port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Z06: a document that does not say where its control port is, is passed over."""
+    text = f"capability: {{exposes: [{{type: control, port: {port}}}]}}"
+    (tmp_path / "a.yaml").write_text(text, "utf-8")
+    main(["health"])
+    assert "at http://localhost:9090 " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://localhost", "--address: expected a host name or an IP address"),
+        ("localhost:9090", "the port goes into --port"),
+        ("a b", "an IP address, got 'a b'"),
+        ("", "an IP address, got ''"),
+        ("a" * 64 + ".test", "Cannot connect to control port"),
+        ("a..test", "Cannot connect to control port"),
+    ],
+)
+def test_address_that_is_no_host_is_refused(
+    address: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text that is no host is refused; a host that does not resolve is not reached."""
+    code = main(["health", "--port", "9", "--address", address])
+    assert said in capsys.readouterr().err
+    assert code == (1 if said.startswith("Cannot") else 2)
+
+
+def test_server_that_is_not_there_is_an_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Z06, Z07: the URL is shown as text, with what to do; exit code 1."""
+    words = ["--address", "host.invalid", "--port", "8888"]
+    for command in ("health", "status", "traces", "metrics", "scripting", "reload"):
+        assert main([command, *words]) == 1
+        errors = capsys.readouterr().err
+        assert "Cannot connect to control port at http://host.invalid:8888" in errors
+        assert "hint: " in errors
+
+
+def test_server_that_speaks_no_http_is_an_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Another kind of server is an error like none."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"220 mail\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert main(["health", "--port", str(listener.getsockname()[1])]) == 1
+        thread.join(5)
+    assert "Cannot connect to control port" in capsys.readouterr().err
+
+
+def test_credentials_are_sent(control: Control, run: Run) -> None:
+    """A header of the command line is sent; a refusal says which option to use."""
+    control.answers["GET /metrics"] = (200, "x 1\n")
+    run("metrics", "--header", "Authorization: Bearer t")
+    assert control.asked[-1][1]["Authorization"] == "Bearer t"
+    for status in (401, 403):
+        control.answers["GET /metrics"] = (status, {})
+        code, text, errors = run("metrics")
+        assert (code, text) == (1, "")
+        assert "--header 'Authorization: …'" in errors
+
+
+def test_header_that_is_not_ascii_is_sent_as_utf_8(control: Control, run: Run) -> None:
+    """A value that is not ASCII is sent as UTF-8."""
+    control.answers["GET /metrics"] = (200, "x 1\n")
+    assert run("metrics", "--header", "X-Who: é日")[0] == 0
+    sent = control.asked[-1][1]["X-Who"]
+    assert sent.encode("latin-1").decode() == "é日"
+
+
+#: What the commands ask for, and answers of 200 that no control port gives.
+_ASKED = {
+    "health": "GET /health/live",
+    "status": "GET /status",
+    "traces": "GET /traces",
+    "traces abc": "GET /traces/abc",
+    "metrics": "GET /metrics",
+    "scripting": "GET /scripting",
+    "scripting --set timeout=5": "PUT /scripting",
+    "reload": "POST /config/reload",
+}
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>hello</html>", "[]", "5", "{}", '{"adapters": 1}', "[" * 90_000]
+)
+@pytest.mark.parametrize("words", _ASKED)
+def test_another_web_server_is_recognized(
+    words: str, body: str, control: Control, run: Run
+) -> None:
+    """A server that answers everything with 200 is not taken for one of ours."""
+    control.answers[_ASKED[words]] = (200, body)
+    control.answers["GET /health/ready"] = (200, body)
+    if words.startswith("scripting --set"):
+        control.answers["GET /scripting"] = (200, body)
+    code, text, errors = run(*words.split())
+    assert (code, text) == (1, "")
+    assert "is not a naftiko control port: unexpected reply to /" in errors
+    assert "hint: give the port of the control adapter" in errors
+
+
+@pytest.mark.parametrize("words", ["traces abc", "traces", "health", "scripting"])
+def test_another_web_server_is_not_an_empty_control_port(
+    words: str, control: Control, run: Run
+) -> None:
+    """A page that says 404 or 503 does not say that there are no traces."""
+    for status in (404, 503):
+        control.answers["GET /health/live"] = (200, {"status": "UP"})
+        for path in ("/traces", "/traces/abc", "/health/ready", "/scripting"):
+            control.answers[f"GET {path}"] = (status, "<html>")
+        code, text, errors = run(*words.split())
+        assert (code, text) == (1, "")
+        assert "control port" in errors

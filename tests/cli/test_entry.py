@@ -1,0 +1,159 @@
+"""The process of the command line: exit codes, streams, signals, encodings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from naftiko.cli import main
+from naftiko.version import __version__
+
+ROOT = Path(__file__).parents[2]
+BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
+BROKEN = str(ROOT / "capabilities" / "broken.yaml")
+COMMAND = [sys.executable, "-m", "naftiko"]
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` prints name and version and exits with 0."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"naftiko {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["list", "no-such.yaml"], 3, "cannot be read"),
+        (["list", "."], 3, "hint: name a file in it"),
+        (["list", "https://h.test/c.yaml"], 3, "hint: fetch it first"),
+        (["validate", "https://h.test/c.yaml"], 2, "hint: fetch it first"),
+        (["list", "a\n.yaml"], 3, "error: a\\n.yaml: cannot be read: No such file"),
+        (["validate", "a\n.yaml"], 2, "error: a\\n.yaml: cannot be read: No such"),
+        (["describe", BOOKSHOP, "bookshop.get-boook"], 1, "bookshop.get-book"),
+        (["call", BOOKSHOP, "bookshop.get-book", "x=1", "--dry-run"], 1, "'isbn'"),
+        (["call", BOOKSHOP, "bookshop.get-book", "isbn"], 2, "name=value"),
+        (["call", BOOKSHOP, "bookshop.get-book", "isbn:={"], 2, "not JSON"),
+        (["call", BOOKSHOP, "bookshop.get-book", "isbn=@nowhere"], 2, "No such file"),
+        (["schema", "9.9"], 2, "1.0.0-alpha2"),
+    ],
+)
+def test_error_has_an_exit_code_and_a_message(
+    words: list[str], code: int, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake prints one error with a hint to standard error, nothing to output."""
+    assert main(words) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert text in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_broken_pipe_ends_without_a_message() -> None:
+    """When the reader of the output goes away, the command ends without a word."""
+    with subprocess.Popen(
+        [*COMMAND, "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--version"], ["list", BOOKSHOP], ["validate", BROKEN], ["demo"], ["--help"]],
+)
+def test_broken_pipe_of_any_command_ends_without_a_message(words: list[str]) -> None:
+    """A command whose output is closed ends without a message."""
+    with subprocess.Popen(
+        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of a terminal")
+def test_interrupt_ends_without_a_message() -> None:
+    """Ctrl-C ends a running command without a word, by the signal itself.
+
+    A shell sees 130, and a loop around the command ends as well.
+    """
+    with subprocess.Popen(
+        [*COMMAND, "demo", "--serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b""
+    assert process.returncode == -signal.SIGINT
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "words",
+    [["schema"], ["list", BOOKSHOP], ["--version"], ["--help"], ["list", "--help"]],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_disk_is_an_error_without_traceback(
+    words: list[str], unbuffered: str
+) -> None:
+    """Output that cannot be written is an error without a traceback, exit code 1."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: the output cannot be written: No space left on device\n"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    ("redirection", "code"), [("<&-", 1), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 1)]
+)
+def test_closed_stream_is_like_an_empty_one(redirection: str, code: int) -> None:
+    """A stream that the caller closed is like an empty one, never a traceback."""
+    source = "-" if "<" in redirection else shlex.quote(BOOKSHOP)
+    done = subprocess.run(
+        f"{shlex.join(COMMAND)} validate {source} {redirection}",
+        shell=True, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_output_in_any_encoding_is_escaped(encoding: str, tmp_path: Path) -> None:
+    """Characters that the encoding lacks are escaped, and JSON stays JSON."""
+    file = tmp_path / "ü日.yaml"
+    file.write_bytes(
+        Path(BOOKSHOP).read_bytes().replace(b"Show one", "Zeig 日".encode())
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    shown = [
+        subprocess.run(
+            [*COMMAND, "list", str(file), *more],
+            env=environment, capture_output=True, check=True,
+        ).stdout.decode(encoding)
+        for more in ([], ["--format", "json"])
+    ]  # fmt: skip
+    expected = "日" if encoding == "utf-8" else "\\u65e5"
+    assert f"Zeig {expected}" in shown[0]
+    assert json.loads(shown[1])[1]["description"] == "Zeig 日 book."

@@ -1,0 +1,223 @@
+"""Limits, encodings, timeouts and dead servers over real sockets, with both senders."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import brotli
+import pytest
+
+import naftiko
+from naftiko import HttpTransport
+from support.building import capability
+from support.exchanges import chunked
+from support.recorder import Received, Recorder, response
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_response_over_the_limit_is_refused(declared: bool) -> None:
+    """Neither a declared nor a counted size passes the limit."""
+    body = b'"' + b"x" * 200_000 + b'"'
+    raw = response(body)
+    if not declared:
+        raw = raw.replace(b"Content-Length: 200002\r\n", b"Connection: close\r\n")
+    with Recorder(raw) as server:
+        transport = HttpTransport(max_response_bytes=100_000)
+        with capability(base_uri=server.url, transport=transport) as api:
+            with pytest.raises(
+                naftiko.TransportError, match="larger than 100,000 bytes"
+            ):
+                api.call("api.op")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        lambda body: chunked(body, content_type="application/json"),
+        lambda body: response(gzip.compress(body), Content_Encoding="gzip"),
+        lambda body: chunked(body, content_type="x/y\r\nContent-Length: 5"),
+        lambda body: response(body).replace(b"5002", b"-1\r\nConnection: close"),
+    ],
+    ids=["chunked", "gzip", "two lengths", "no length"],
+)
+def test_a_limit_below_one_chunk(raw: Callable[[bytes], bytes]) -> None:
+    """However the size is told, or not told, what is over the limit is refused."""
+    with Recorder(raw(b'"' + b"x" * 5000 + b'"')) as server:
+        transport = HttpTransport(max_response_bytes=1000)
+        with capability(base_uri=server.url, transport=transport) as api:
+            with pytest.raises(naftiko.TransportError, match="larger than 1,000 bytes"):
+                api.call("api.op")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+@pytest.mark.parametrize("as_chunks", [False, True])
+def test_a_truncated_compressed_response_is_refused(
+    encoding: str, as_chunks: bool
+) -> None:
+    """The part that could be decompressed is not the result, neither whole nor streamed."""
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
+    data = pack[encoding](bytes(range(256)) * 100)
+    for cut, works in ((len(data), True), (len(data) - 2, False), (0, True)):
+        raw = (
+            chunked(
+                *[data[:cut]] * (cut > 0),
+                content_type="x/y\r\nContent-Encoding: " + encoding,
+            )
+            if as_chunks
+            else response(data[:cut], Content_Encoding=encoding)
+        )
+        with Recorder(raw) as server:
+            with capability({"outputRawFormat": "binary"}, base_uri=server.url) as api:
+                if works:
+                    assert api.call("api.op") in (bytes(range(256)) * 100, b"")
+                    continue
+                with pytest.raises(naftiko.TransportError, match="broke off"):
+                    api.call("api.op")
+                with api.stream("api.op") as stream:
+                    with pytest.raises(naftiko.TransportError, match="broke off"):
+                        list(stream.bytes())
+
+
+def test_an_unknown_encoding_is_refused() -> None:
+    """An unknown encoding is an error; a name that is no encoding is ignored."""
+    with Recorder(response(b"[1]", Content_Encoding="zstd")) as server:
+        with capability(base_uri=server.url) as api:
+            with pytest.raises(naftiko.TransportError, match="damaged"):
+                api.call("api.op")
+            server.answer = response(b"[1]", Content_Encoding="identity")
+            assert api.call("api.op") == [1]
+
+
+def test_early_hints_are_skipped() -> None:
+    """Interim responses before the response are skipped."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    going_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with Recorder(going_on + hints + hints + response("[1]")) as server:
+        with capability(base_uri=server.url) as api:
+            assert api.call("api.op") == [1]
+            assert api.call("api.op") == [1]
+        assert server.connections == 1
+
+
+def test_a_small_response_that_unpacks_large() -> None:
+    """The unpacked size counts."""
+    body = gzip.compress(b'"' + b"x" * 50_000_000 + b'"')
+    with Recorder(response(body, Content_Encoding="gzip")) as server:
+        transport = HttpTransport(max_response_bytes=1_000_000)
+        with capability(base_uri=server.url, transport=transport) as api:
+            with pytest.raises(naftiko.TransportError, match="larger than"):
+                api.call("api.op")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", lambda b: zlib.compressobj(wbits=-15).compress(b) + b""),
+        ("br", brotli.compress),
+    ],
+    ids=["gzip", "deflate", "raw deflate", "br"],
+)
+def test_encodings(encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    """Compressed responses are unpacked."""
+    if encoding == "deflate" and pack is not zlib.compress:
+        packer = zlib.compressobj(wbits=-15)
+        packed = packer.compress(b"[1, 2]") + packer.flush()
+    else:
+        packed = pack(b"[1, 2]")
+    with Recorder(response(packed, Content_Encoding=encoding)) as server:
+        with capability(base_uri=server.url) as api:
+            assert api.call("api.op") == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (response(b"no gzip", Content_Encoding="gzip"), "cannot be read|damaged"),
+        (
+            response(b"[1]").replace(b"Content-Length: 3", b"Content-Length: 9999"),
+            "broke off|cannot be read|timeout",
+        ),
+        (b"this is not HTTP\r\n\r\n", "."),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "broke off|cannot be read",
+        ),
+    ],
+    ids=["gzip", "short", "garbage", "chunk"],
+)
+def test_damaged_responses(raw: bytes, words: str) -> None:
+    """A damaged response is a `TransportError`, never half a result."""
+
+    def once(_: Received) -> bytes:
+        return raw + b"" if b"\r\nConnection: close" in raw else raw
+
+    with Recorder(once) as server, capability(base_uri=server.url, timeout=1) as api:
+        with pytest.raises(naftiko.TransportError, match=words):
+            api.call("api.op")
+
+
+@pytest.mark.parametrize("timeout", [0.2, (5, 0.2)])
+@pytest.mark.parametrize("signer", [None, lambda request: request])
+def test_timeouts(timeout: Any, signer: Any) -> None:
+    """A silent server is a `RequestTimeout` that names the address, in time."""
+    gate = threading.Event()
+
+    def silent(_: Received) -> bytes | None:
+        gate.wait(10)
+        return None
+
+    auth = {"api": signer} if signer else {}
+    started = time.monotonic()
+    with Recorder(silent) as server:
+        with capability(base_uri=server.url, timeout=timeout, auth=auth) as api:
+            with pytest.raises(naftiko.RequestTimeout, match=r"GET http.*no response"):
+                api.call("api.op")
+        gate.set()
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("signer", [None, lambda request: request])
+def test_a_connection_that_is_never_accepted_times_out(signer: Any) -> None:
+    """The first of two timeouts is for the connection alone."""
+    # A backlog that is full: the kernel takes the connection, or lets it wait.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        waiting = []
+        for _ in range(4):
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        started = time.monotonic()
+        auth = {"api": signer} if signer else {}
+        with capability(base_uri=url, timeout=(0.2, 10), auth=auth) as api:
+            with pytest.raises(naftiko.RequestTimeout, match="no connection within"):
+                api.call("api.op")
+        for each in waiting:
+            each.close()
+    assert time.monotonic() - started < 5
+
+
+def test_a_refused_connection_is_named() -> None:
+    """A refused connection says so, and what to do."""
+    with Recorder() as server:
+        url = server.url
+    with capability(base_uri=url) as api:
+        with pytest.raises(naftiko.TransportError) as caught:
+            api.call("api.op")
+    assert "Connection refused" in str(caught.value)
+    assert "is the server running there?" in str(caught.value)
+
+
+def test_unknown_host() -> None:
+    """A name that does not resolve is an error of ours."""
+    with capability(base_uri="http://nowhere.invalid") as api:
+        with pytest.raises(naftiko.TransportError, match=r"nowhere\.invalid"):
+            api.call("api.op")
