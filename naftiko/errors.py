@@ -19,7 +19,7 @@ The tree, which a test keeps equal to the classes below::
         ├── StatusError
         └── OutputError
 
-A message says where, what and how to fix it, in that order; the fix is the `hint`.
+A message says where, what and how to mend it, in that order; the mend is the `hint`.
 This module must not know any other module of the package.
 """
 
@@ -40,7 +40,7 @@ _SHORT = 80
 
 
 class Location(NamedTuple):
-    """Where something stands in a document; line and column count from 1."""
+    """A place in the text of a document; line and column count from 1."""
 
     file: str
     line: int
@@ -54,7 +54,7 @@ class Related(NamedTuple):
     """Another place that a problem is about, such as the first of two declarations.
 
     Attributes:
-        message: What stands there.
+        message: How the place is related, such as `first defined here`.
         path: Its JSON Pointer (RFC 6901); empty when only the line is known.
         line: Its line, from 1.
         column: Its column, from 1.
@@ -136,14 +136,14 @@ class Problem(NamedTuple):
 
 
 class NaftikoError(Exception):
-    """The base of everything this package raises on purpose.
+    """The base of all errors that this package raises on purpose.
 
     Attributes:
         message: What is wrong, without the place.
-        hint: How to fix it; may be empty.
-        location: Where in the document, or `None`.
-        code: The stable code of the finding, or an empty text.
-        exit_code: What the command line exits with.
+        hint: How to mend it; may be empty.
+        location: The place in the document, or `None`.
+        code: The code of the broken rule, see `docs/errors.md`; may be empty.
+        exit_code: The exit code of the command line.
     """
 
     exit_code = EXIT_CALL
@@ -239,11 +239,11 @@ class UnknownOperation(CallError, LookupError):
 
 
 class UnknownFunction(CallError, LookupError):
-    """Nothing that is exposed has that name."""
+    """No exposed function has that name."""
 
 
 class UnresolvedCall(CallError):
-    """An exposed function calls what the document does not declare."""
+    """An exposed function calls an operation that the document does not declare."""
 
 
 class ArgumentError(CallError, ValueError):
@@ -282,7 +282,7 @@ class UnusableOperation(CallError):
     """The document describes the operation in a way that cannot be called.
 
     Attributes:
-        problems: The unit errors found when the document was linked.
+        problems: The errors that were noted about it when the document was linked.
     """
 
     def __init__(
@@ -293,7 +293,7 @@ class UnusableOperation(CallError):
 
 
 class _Exchanged(CallError):
-    """Carry what was sent and what came back."""
+    """An error that carries the request and the response."""
 
     def __init__(
         self, message: str, *, request: Any = None, response: Any = None, **more: Any
@@ -307,7 +307,7 @@ class TransportError(_Exchanged):
     """No usable response came back.
 
     Attributes:
-        request: What was to be sent.
+        request: The request that was sent, or was to be sent.
         reason: What happened, without the method and the URL; may be empty.
         is_redirected: It happened after a redirect.
     """
@@ -333,12 +333,12 @@ class StatusError(_Exchanged):
     """The response has a status outside 200 to 299.
 
     Attributes:
-        request: What was sent.
-        response: What came back, body included.
+        request: The request that was sent.
+        response: The response, body included.
         operation: Namespace and name of the operation; may be empty.
         status: The status code.
         detail: The error message decoded from the body; may be empty.
-        value: What the outputs of an exposed function find in the body, or `None`.
+        value: The outputs of an exposed function, taken from the body, or `None`.
     """
 
     value: Any = None
@@ -359,13 +359,14 @@ class StatusError(_Exchanged):
 
 
 class OutputError(_Exchanged):
-    """The body cannot be decoded, or is not what the document says."""
+    """The body cannot be decoded, or does not have the shape that is declared."""
 
 
 def shorten(value: object, limit: int = _SHORT) -> str:
     """Return a value as one line of at most `limit` characters, for a message.
 
-    What would move a cursor or change colours, as texts of servers may, is escaped.
+    Control characters, which could move a cursor or change colours, are escaped, and
+    white space is one blank.
     """
     text = " ".join(str(value).split())
     if not text.isprintable():
@@ -381,14 +382,14 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     from difflib import get_close_matches
 
     folded = {text.lower(): text for text in known}
-    found = get_close_matches(name.lower(), folded, n=count, cutoff=0.6)
-    return [folded[text] for text in found]
+    near = get_close_matches(name.lower(), folded, n=count, cutoff=0.6)
+    return [folded[text] for text in near]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the nearest known name, or an empty text."""
-    found = nearest(name, known, 1)
-    return f"did you mean '{found[0]}'?" if found else ""
+    near = nearest(name, known, 1)
+    return f"did you mean '{near[0]}'?" if near else ""
 
 
 def names_of(names: Iterable[str], limit: int = 30) -> str:

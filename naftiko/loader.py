@@ -1,8 +1,10 @@
-"""`load()` and `validate()`: the order in which a document becomes a capability.
+"""`load()` and `validate()` run the stages that turn a document into a capability.
 
-    document.read → refusal → schema.check → reader → linker → Capability
+    source.read → refusal → schema.check → resolve_imports → read_capability → link
+                                                               → Capability, problems
 
-This module must not know what any of the stages does.
+The stages note findings; their places are looked up once, at the end. This module must
+not know what any of the stages does.
 """
 
 from __future__ import annotations
@@ -77,9 +79,9 @@ def load(
         base_uri: One URI for all, or namespace → URI; replaces the document's.
             `unix:///path.sock` names a Unix socket.
         auth: Namespace → `requests.auth.AuthBase` that signs requests to it.
-        transport: What sends requests; by default an `HttpTransport`.
+        transport: Sends the requests; by default an `HttpTransport`.
         timeout: Seconds, or (seconds to connect, seconds between two parts).
-        truncated: `"accept"` or `"reject"` a file that its publisher cut off.
+        truncated: `"accept"` or `"reject"` a file that its publisher truncated.
         unplaced_path_parameters: `"refuse"` operations whose path has no placeholder
             for a path parameter, or `"append"` the argument as a path segment.
         paths: Ref → path template that replaces the document's.
@@ -90,14 +92,11 @@ def load(
         ValidationError: It breaks the rules; `.problems` holds every finding.
         ArgumentError: An option has a value that it does not take.
     """
-    _choice("schema", schema, (*SCHEMAS, None))
-    _choice("truncated", truncated, _TRUNCATED)
-    _choice("unplaced_path_parameters", unplaced_path_parameters, _UNPLACED)
+    _check_choice("schema", schema, (*SCHEMAS, None))
+    _check_choice("truncated", truncated, _TRUNCATED)
+    _check_choice("unplaced_path_parameters", unplaced_path_parameters, _UNPLACED)
     variables = checked_names("variables", variables)
-    paths = checked_names("paths", paths)
-    for ref, path in paths.items():
-        if not isinstance(path, str):
-            raise ArgumentError(f"paths: the path of '{ref}' is no text")
+    paths = _checked_paths(paths)
     document = documents.read(source)
     stages = _Stages(document, schema)
     is_refused = truncated == "reject"
@@ -110,12 +109,11 @@ def load(
     registry, used = stages.read_and_link(
         variables, paths, append_unplaced=unplaced_path_parameters == "append"
     )
-    for ref in paths:
-        if ref not in registry:
-            raise ArgumentError(
-                f"paths: no operation is called '{ref}'",
-                hint=did_you_mean(ref, registry),
-            )
+    if unknown := next((ref for ref in paths if ref not in registry), None):
+        raise ArgumentError(
+            f"paths: no operation is called '{unknown}'",
+            hint=did_you_mean(unknown, registry),
+        )
     spec, scope = stages.spec, stages.scope
     return Capability(
         spec,
@@ -140,24 +138,24 @@ def validate(
     strict: bool = False,
     truncated: str = "report",
 ) -> tuple[Problem, ...]:
-    """Return everything that is wrong with a document; never raises for its content.
+    """Return all problems of a document; never raise for its content.
 
     Args:
         source: As for `load()`.
         schema: As for `load()`. With `"published"` only the rules of that schema are
-            errors; what linking finds are warnings.
-        strict: Make every warning an error, and show what only a strict check shows.
+            errors; findings of linking are warnings.
+        strict: Make every warning an error, and show the notes of a strict check too.
         truncated: `"report"` a cut-off file as an error, or `"accept"` it.
 
     Returns:
-        The problems, best first: errors before warnings, what makes the document
-        useless before what concerns a part of it, in the order of the text.
+        The problems, best first: errors before warnings, problems of the whole document
+        before those of a part of it, each group in the order of the text.
 
     Raises:
         DocumentError: The file cannot be read.
     """
-    _choice("schema", schema, (*SCHEMAS, None))
-    _choice("truncated", truncated, ("report", *_TRUNCATED))
+    _check_choice("schema", schema, (*SCHEMAS, None))
+    _check_choice("truncated", truncated, ("report", *_TRUNCATED))
     try:
         document = documents.read(source)
     except DocumentSyntaxError as error:
@@ -182,7 +180,16 @@ def validate(
 
 
 class _Stages:
-    """One document on its way, and what is found on it."""
+    """One document on its way through the stages, and the findings about it.
+
+    Attributes:
+        spec: The document as records, once it is read.
+        scope: The variables that it binds, once it is read.
+        imported: The files that it imports from.
+        document: The document; one that was cut off is a copy, which may be changed.
+        findings: The findings of all stages but the schema.
+        broken: The findings of the schema.
+    """
 
     spec: CapabilitySpec
     scope: Scope
@@ -227,6 +234,7 @@ class _Stages:
         *,
         append_unplaced: bool,
     ) -> Linked:
+        """Read the document into records, and link its names."""
         resolved = resolve_imports(self.document)
         self.imported = resolved.files
         self.spec = read_capability(
@@ -252,7 +260,7 @@ class _Stages:
             note_missing_files(self.spec, self.document.directory, self.findings)
 
     def is_refused(self) -> bool:
-        """Tell whether something was found that makes the whole document useless."""
+        """Tell whether a finding makes the whole document unusable."""
         return any(
             finding.weight == rules.ERROR and not finding.rule.is_of_unit
             for finding in self.all_findings()
@@ -260,7 +268,7 @@ class _Stages:
 
     def all_findings(self) -> list[Finding]:
         """Return the findings so far, one per cause."""
-        # A finding of the schema explains what other stages note at its place.
+        # A finding of the schema explains those of other stages at its place.
         places = {finding.path for finding in self.broken}
         noted = [f for f in self.findings.noted if f.path not in places]
         return self.broken + noted
@@ -270,7 +278,7 @@ class _Stages:
 
         Args:
             settled: Place of an adapter → the options given for it, which make up for
-                what it lacks.
+                missing parts.
         """
         findings = [
             self._weighed(finding)
@@ -327,7 +335,17 @@ def _is_settled(finding: Finding, settled: _Settled) -> bool:
     )
 
 
-def _choice(name: str, value: str | None, known: tuple[str | None, ...]) -> None:
+def _checked_paths(paths: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the option `paths`, ref → path template, with its types checked."""
+    checked: dict[str, str] = checked_names("paths", paths)
+    for ref, path in checked.items():
+        if not isinstance(path, str):
+            raise ArgumentError(f"paths: the path of '{ref}' is no text")
+    return checked
+
+
+def _check_choice(name: str, value: str | None, known: tuple[str | None, ...]) -> None:
+    """Refuse an option whose value is not one of those known."""
     if value not in known:
         shown = ", ".join("None" if word is None else f"'{word}'" for word in known)
         raise ArgumentError(

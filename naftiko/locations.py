@@ -1,6 +1,8 @@
-"""Where a `location` is on this machine: a `file:` URI (RFC 8089), or a path.
+"""Find the file that a `location` names: a `file:` URI (RFC 8089), or a path.
 
-Spec 1.4. This module must not know what is there.
+    file:///./secrets.json, folder   →  folder/secrets.json
+
+Spec 1.4. This module must not know what the file holds.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ def is_file_uri(location: str) -> bool:
 
 
 def path_of(location: str, folder: Path) -> Path | None:
-    """Return the path that a location names, or `None` where no path can be that.
+    """Return the path that a location names, or `None` when it names no file here.
 
     `file:///./x`, which is how a path relative to the document looks as a URI,
     `file://./x` and `file:x` are relative to `folder`; so is a path that is no URI. A
@@ -34,5 +36,5 @@ def path_of(location: str, folder: Path) -> Path | None:
         return None
     else:
         rest = location
-    # No system has a file of such a name, and Python raises what nobody expects.
+    # No system has a file of such a name; Python raises a `ValueError` for it.
     return None if "\0" in rest else folder / rest

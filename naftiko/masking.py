@@ -1,7 +1,10 @@
-"""What stands for a secret wherever a request is shown.
+"""Mask the secrets of a request wherever it is shown.
 
-A secret that was placed is masked by its value; a preview never holds it, but a marker
-with the name of its variable. This module must not know requests.
+    "?key=s%2Bx", Secret("KEY", "s+x")   →  "?key=$KEY"
+
+A request that was sent is masked by the values of its secrets, in every encoding. A
+preview never holds a value: it has a marker with the name of the variable instead. This
+module must not know requests.
 """
 
 from __future__ import annotations
@@ -48,15 +51,15 @@ def _replaced(
     pattern, names = _pattern(secrets)
     if pattern is None:
         return text
-    # In one pass: a secret may be what another one is called.
-    return pattern.sub(lambda found: shown(names[(found.lastindex or 1) - 1]), text)
+    # In one pass: the value of a secret may be the name of another one.
+    return pattern.sub(lambda match: shown(names[(match.lastindex or 1) - 1]), text)
 
 
 @lru_cache(maxsize=256)
 def _pattern(
     secrets: tuple[Secret, ...],
 ) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
-    """Return what finds the secrets, and the names of its groups."""
+    """Return the pattern that finds the secrets, and the names of its groups."""
     # Blanks around a value are not sent. The longest first: one secret may be a part
     # of another.
     known = {secret.value.strip(): secret.name for secret in reversed(secrets)}
@@ -69,9 +72,10 @@ def _pattern(
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL without its user, query and fragment, where secrets may stand.
+    """Return a URL without its user, query and fragment, which may hold secrets.
 
-    What comes before the last `@` is the user: a password may hold any character.
+    The user ends at the last `@`, because a password may hold any character:
+    `https://u:p@a.test/x?k=v` → `https://…@a.test/x?…`.
     """
     url = re.sub(r"^([a-z][a-z0-9+.-]*:/+)?.*@", r"\1…@", url, flags=re.S | re.I)
     return re.sub(r"([?#]).*", r"\1…", url, flags=re.S)
@@ -79,7 +83,7 @@ def without_secrets(url: str) -> str:
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]")
 _CHARS = re.compile(r"\\+|[^\\]")
-#: What a backslash puts before what, in JSON and in a `repr`.
+#: Character → the letter that a backslash stands before, in JSON and in a `repr`.
 _ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
@@ -89,8 +93,8 @@ def _written(char: str) -> str:
     if _PLAIN.fullmatch(char):
         return re.escape(char)
     if char[0] == "\\":
-        # A run of them as one: each is written as one, two or four, and if every one
-        # had its choice, a text with many of them would take for ever.
+        # One pattern for a run of backslashes: each is written as one, two or four. A
+        # choice for each would backtrack exponentially in a text with many of them.
         count = len(char)
         return rf"(?:\\{{{count},{4 * count}}}|(?:%(?:25)*5[cC]){{{count}}})"
     code = ord(char)
@@ -98,7 +102,7 @@ def _written(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     forms = [
         re.escape(char),
-        # What is encoded twice has `%25` for each `%`.
+        # A text that is encoded twice has `%25` for each `%`.
         "".join(f"%(?:25)*{_hexadecimal(byte, 2)}" for byte in bytes_),
         "".join(
             rf"\\{{1,4}}u{_hexadecimal(units[at] << 8 | units[at + 1], 4)}"
@@ -137,7 +141,7 @@ _MARKER = re.compile(
 
 
 def marker(name: str) -> str:
-    """Return what stands for a variable in a preview."""
+    """Return the marker that stands for a variable in a preview."""
     return f"{_OPEN}{name}{_CLOSE}"
 
 

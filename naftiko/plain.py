@@ -1,6 +1,6 @@
-"""How plain data is looked at: mappings of a list, scalars as text, kinds in words.
+"""Look at plain data: the mappings of a list, a scalar as text, a kind in words.
 
-This module must not know what any of it means.
+This module must not know what the data means.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 JSON = Any
 Key = str | int
-#: Where something stands in a document: its keys and indexes from the root.
+#: A place in a document: keys and list indexes from the root.
 DocumentPath = tuple[Key, ...]
 
 
@@ -27,7 +27,7 @@ def mappings_of(
 
 
 def text_of(value: JSON) -> str:
-    """Return a scalar as text; `None` gives an empty one."""
+    """Return a scalar as text: `True` → `"true"`, `None` → `""`."""
     if value is None:
         return ""
     if value is True or value is False:
@@ -36,18 +36,21 @@ def text_of(value: JSON) -> str:
 
 
 def kind_of(value: JSON) -> str:
-    """Return what kind of value it is, in one word."""
+    """Return the kind of a value in one word: `{}` → `mapping`, `1` → `number`."""
     names = {dict: "mapping", list: "list", str: "text", bool: "boolean"}
     return names.get(type(value), "number" if value is not None else "null")
 
 
 def a_kind_of(value: JSON) -> str:
-    """Return what kind of value it is, as the end of a sentence."""
+    """Return the kind of a value with its article: `[]` → `a list`."""
     return "empty" if value is None else f"a {kind_of(value)}"
 
 
 def join_path(path: str, more: str) -> str:
-    """Return a path continued by another, with exactly one slash between them."""
+    """Return two paths joined by exactly one slash: `/a/`, `b` → `/a/b`.
+
+    A continuation that begins with `:`, `?` or `#` is appended as it is.
+    """
     if not more:
         return path
     if more[0] in ":?#":

@@ -1,4 +1,4 @@
-"""Published files, as they are: each gives what the manifest beside them says.
+"""Published files, as they are, have the contents that their manifest lists.
 
 The files are data for these tests only. Nothing is ever sent to the hosts they name.
 """
@@ -18,7 +18,7 @@ from naftiko.document.source import read
 from support.shared import CORPUS, manifest, needs_corpus
 
 _VARIABLE = re.compile(r"\{\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}\}")
-#: What an argument may hold, and must not change: where the request goes.
+#: An argument with every sign that could change where a request goes.
 HOSTILE = "a/ü 1?#{b}&c"
 
 
@@ -57,7 +57,7 @@ def test_the_manifest_is_about_these_files() -> None:
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=False))
 def test_other_layouts_are_refused(entry: dict[str, Any]) -> None:
-    """What is no capability is refused, with a hint that says what it looks like."""
+    """A file that is no capability is refused, with a hint about its layout."""
     with pytest.raises(naftiko.ValidationError) as caught:
         naftiko.load(CORPUS / entry["path"])
     assert caught.value.code == "E-not-a-capability"
@@ -68,7 +68,7 @@ def test_other_layouts_are_refused(entry: dict[str, Any]) -> None:
 
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=True))
-def test_contents(entry: dict[str, Any]) -> None:
+def test_contents_are_those_of_the_manifest(entry: dict[str, Any]) -> None:
     """Operations, REST operations, tools and unresolved calls are those listed."""
     expected = _expected(entry)
     try:
@@ -86,7 +86,7 @@ def test_contents(entry: dict[str, Any]) -> None:
     if "W-namespace-duplicate" in codes:
         # Identical copies of an adapter count once.
         listed, names = list(dict.fromkeys(listed)), list(dict.fromkeys(names))
-    found = [
+    counted = [
         names,
         ["rest"] * _count(capability, "rest"),
         ["tool"] * _count(capability, "mcp"),
@@ -102,9 +102,9 @@ def test_contents(entry: dict[str, Any]) -> None:
         # The last element of a file that was cut off, and only the last.
         assert entry["truncated"]
         last = max(n for n, elements in enumerate(wanted) if elements)
-        if found != wanted:
+        if counted != wanted:
             wanted[last] = wanted[last][:-1]
-    assert found == wanted
+    assert counted == wanted
     assert codes.count("U-call-unresolved") == expected["dangling_calls"]
 
 
@@ -118,7 +118,7 @@ def _count(capability: naftiko.Capability, kind: str) -> int:
 
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=True))
-def test_truncation(entry: dict[str, Any]) -> None:
+def test_truncated_file_is_reported(entry: dict[str, Any]) -> None:
     """A cut-off file is recognised, its loss is reported, and it can be refused."""
     document = _document(entry["path"])
     kept = document.truncation
@@ -164,7 +164,7 @@ def _load(path: str) -> naftiko.Capability | None:
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=True))
 def test_every_usable_operation_builds_a_request(entry: dict[str, Any]) -> None:
-    """What has no unit error can be called, and no argument leaves its place."""
+    """An operation without errors can be called, and no argument leaves its place."""
     loaded = _load(entry["path"])
     if loaded is None:
         return
@@ -195,8 +195,8 @@ def test_every_usable_operation_builds_a_request(entry: dict[str, Any]) -> None:
 
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=True))
-def test_unusable_operations_refuse_to_run(entry: dict[str, Any]) -> None:
-    """What has a unit error is listed, and says so when it is called."""
+def test_unusable_operation_refuses_to_run(entry: dict[str, Any]) -> None:
+    """An operation with an error is listed, and a call of it raises that error."""
     capability = _load(entry["path"])
     for operation in capability or ():
         assert capability is not None

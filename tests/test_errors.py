@@ -23,14 +23,14 @@ from naftiko.errors import (
 def _tree() -> dict[str, str]:
     """Return class → parent, as the docstring of the module draws them."""
     parents: list[str] = []
-    found = {}
+    parent_of = {}
     for line in (errors.__doc__ or "").splitlines():
         drawn = re.fullmatch(r"    ((?:[│ ]   )*(?:[├└]── )?)(\w+)", line)
         if drawn:
             depth = len(drawn[1]) // 4
             parents[depth:] = [drawn[2]]
-            found[drawn[2]] = parents[depth - 1] if depth else "Exception"
-    return found
+            parent_of[drawn[2]] = parents[depth - 1] if depth else "Exception"
+    return parent_of
 
 
 def test_the_tree_is_the_classes() -> None:
@@ -87,7 +87,7 @@ def test_exit_codes_and_standard_exceptions(
     assert all(isinstance(error, other) for other in others)
 
 
-def test_problems() -> None:
+def test_problem_prints_as_editors_read_it() -> None:
     """A problem prints as editors read it, and as plain data."""
     problem = Problem("W-x", "warning", "it is odd", "do so", "/a/0", 3, 7, "api.yaml")
     assert str(problem) == "api.yaml:3:7: warning: it is odd. [W-x]\n  hint: do so"
@@ -118,12 +118,12 @@ def test_problems() -> None:
         ("", ""),
     ],
 )
-def test_shorten(value: object, shown: str) -> None:
+def test_shortened_value_is_one_harmless_line(value: object, shown: str) -> None:
     """A value in a message is one line of at most 80 characters, and harmless."""
     assert shorten(value) == shown
 
 
-def test_suggestions() -> None:
+def test_nearest_name_is_suggested() -> None:
     """The nearest name is suggested, whatever the case; nothing is if none is near."""
     known = ["containerList", "imagelist", "x"]
     assert nearest("containerlst", known) == ["containerList"]
@@ -131,7 +131,7 @@ def test_suggestions() -> None:
     assert did_you_mean("zzz", known) == ""
 
 
-def test_lists_of_names() -> None:
+def test_long_list_of_names_stays_readable() -> None:
     """Hundreds of names stay readable."""
     assert names_of([]) == "nothing"
     assert names_of(["a", "b"]) == "a, b"

@@ -43,7 +43,9 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("schema", ["observed", None])
-def test_sources(source: str, schema: str | None, tmp_path: Path) -> None:
+def test_every_kind_of_source_is_read(
+    source: str, schema: str | None, tmp_path: Path
+) -> None:
     """Each kind of source gives the same capability, and the same verdict."""
     given = SOURCES[source](tmp_path)
     with naftiko.load(given, schema=schema) as capability:
@@ -51,7 +53,7 @@ def test_sources(source: str, schema: str | None, tmp_path: Path) -> None:
     assert naftiko.validate(given, schema=schema) == ()
 
 
-def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` is standard input."""
     stream = io.TextIOWrapper(io.BytesIO(YAML.encode()))
     monkeypatch.setattr(sys, "stdin", stream)
@@ -92,8 +94,8 @@ def test_a_document_can_be_loaded_twice() -> None:
         ({"naftiko": "9", "capability": {"consumes": []}}, "E-version-unsupported"),
     ],
 )
-def test_refused_and_reported_alike(source: Any, code: str) -> None:
-    """What `load` refuses, `validate` reports, with the same words and places."""
+def test_refusal_and_report_say_the_same(source: Any, code: str) -> None:
+    """`load` raises the first problem that `validate` reports: same words, same place."""
     with pytest.raises(naftiko.DocumentError) as caught:
         naftiko.load(source)
     first = naftiko.validate(source)[0]
@@ -133,7 +135,7 @@ def _published() -> dict[str, Any]:
     )
 
 
-def test_rules() -> None:
+def test_published_rules_are_stricter() -> None:
     """`published` minds what real documents do; `observed` does not."""
     assert naftiko.validate(_published()) == ()
     (problem,) = naftiko.validate(_published(), schema="published")
@@ -148,15 +150,15 @@ def test_published_makes_link_findings_warnings() -> None:
     tool = {"name": "t", "description": "d", "call": "api.nothing"}
     exposes = [{"type": "mcp", "namespace": "m", "port": 1, "tools": [tool]}]
     data["capability"]["exposes"] = exposes
-    found = {
+    findings = {
         schema: [(p.code, p.severity) for p in naftiko.validate(data, schema=schema)]
         for schema in ("observed", "published")
     }
-    assert ("U-call-unresolved", "error") in found["observed"]
-    assert ("U-call-unresolved", "warning") in found["published"]
+    assert ("U-call-unresolved", "error") in findings["observed"]
+    assert ("U-call-unresolved", "warning") in findings["published"]
 
 
-def test_strict() -> None:
+def test_strict_check_makes_warnings_errors() -> None:
     """A strict check makes warnings errors, and asks for the published rules too."""
     data = document(consumes={"baseUri": "https://api.example.com"})
     assert [p.severity for p in naftiko.validate(data)] == ["warning"]
@@ -166,7 +168,7 @@ def test_strict() -> None:
     assert len(naftiko.load(data).problems) == 1
 
 
-def test_one_finding_for_one_cause() -> None:
+def test_cause_is_reported_once() -> None:
     """Where the schema says something, no later stage repeats it."""
     data = document({"inputParameters": [{"name": "q", "in": "querry"}]})
     paths = [problem.path for problem in naftiko.validate(data, strict=True)]
@@ -203,7 +205,7 @@ def test_one_finding_for_one_cause() -> None:
     ],
 )
 def test_options_are_checked(option: str, value: Any, words: str) -> None:
-    """A mistake in an option is said at once, and says what to give."""
+    """A wrong value of an option is an error at once; the hint lists the right ones."""
     with pytest.raises(naftiko.ArgumentError) as caught:
         naftiko.load(document(), **{option: value})
     assert words in str(caught.value)

@@ -41,8 +41,8 @@ FOLDER = Path("/documents")
 )
 def test_path_of(location: str, path: str | None) -> None:
     """Relative ones begin at the folder; what cannot be a path is `None`."""
-    found = path_of(location, FOLDER)
-    assert found == (None if path is None else Path(path))
+    named = path_of(location, FOLDER)
+    assert named == (None if path is None else Path(path))
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
-def test_every_way_of_writing(write: object) -> None:
-    """What URLs, JSON, Python and HTML make of a secret is masked."""
+def test_secret_is_masked_in_every_encoding(write: object) -> None:
+    """A secret is masked as URLs, JSON, Python and HTML encode it."""
     assert callable(write)
     secrets = (Secret("TOKEN", HARD),)
     assert mask(f"x={write(HARD)}&y", secrets) == "x=$TOKEN&y"
@@ -62,32 +62,32 @@ def test_any_text_is_masked(value: str, before: str, writer: str) -> None:
 
 
 @given(text=st.text(max_size=40))
-def test_other_texts_stay(text: str) -> None:
+def test_text_without_a_secret_is_unchanged(text: str) -> None:
     """Without a secret in it a text is not changed."""
     assert mask(text, ()) == text
     assert mask(text, (Secret("A", ""), Secret("B", "  "))) == text
     assert mask(text, (Secret("A", "\x00no such text\x00"),)) == text
 
 
-def test_the_longest_first_and_once() -> None:
+def test_longest_secret_is_masked_first() -> None:
     """A secret may be a part of another, and may be what another is called."""
     secrets = (Secret("A", "abc"), Secret("B", "abcdef"), Secret("C", "A"))
     assert mask("abcdef abc A", secrets) == "$B $A $C"
 
 
-def test_blanks_around_a_value() -> None:
+def test_value_is_masked_without_the_blanks_around_it() -> None:
     """A value is sent without the blanks around it, and masked like that."""
     assert mask("Bearer tok", (Secret("A", " tok\n"),)) == "Bearer $A"
 
 
-def test_secrets_are_not_shown() -> None:
+def test_repr_shows_no_secret() -> None:
     """Neither a secret nor a tuple of them shows a value."""
     secret = Secret("A", "hidden")
     assert "hidden" not in f"{secret} {secret!r} {(secret,)}"
 
 
-def test_many_signs_take_no_time() -> None:
-    """What looks like escapes everywhere does not multiply the work."""
+def test_many_backslashes_do_not_backtrack() -> None:
+    """A text full of escapes takes no more time than any other."""
     begin = time.process_time()
     for value in ("\\" * 12 + "z", "\\&" * 8 + "z", "%" * 12 + "z", "&" * 12 + "z"):
         for text in ("\\" * 3000, "\\&amp;" * 500, "%25" * 1000, "&amp;" * 1000):
@@ -95,7 +95,7 @@ def test_many_signs_take_no_time() -> None:
     assert time.process_time() - begin < 10
 
 
-def test_markers() -> None:
+def test_marker_survives_encoding() -> None:
     """A marker survives percent-encoding and JSON, and is shown as `$NAME`."""
     text = f"a {marker('TOKEN')} b"
     assert plain(text) == "a $TOKEN b"

@@ -16,8 +16,8 @@ from urllib.parse import quote, quote_plus
 
 from naftiko.consumes.body import OPEN_ARGUMENT, BodyPlan, compile_body
 from naftiko.document import rules
-from naftiko.document.findings import Finding
-from naftiko.errors import names_of, shorten
+from naftiko.document.findings import SET, Finding, pointer
+from naftiko.errors import Edit, names_of, shorten
 from naftiko.expressions import (
     Ref,
     Scope,
@@ -273,6 +273,7 @@ class _LayoutCompiler:
             parameter.path,
             f"the parameter '{name}' has no place; it is sent in the query",
             "add `in: query`",
+            fix=Edit(SET, pointer((*parameter.path, "in")), "query"),
         )
         return "query"
 
@@ -390,8 +391,16 @@ class _LayoutCompiler:
                 self.variables[ref.name] = None
         return credentials, login
 
-    def _find(self, rule: Rule, path: DocumentPath, message: str, hint: str) -> None:
-        self.findings.append(Finding(rule, path, message, hint))
+    def _find(
+        self,
+        rule: Rule,
+        path: DocumentPath,
+        message: str,
+        hint: str,
+        *,
+        fix: Edit | None = None,
+    ) -> None:
+        self.findings.append(Finding(rule, path, message, hint, fix=fix))
 
 
 def _segment(text: str) -> str:

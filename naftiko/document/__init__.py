@@ -1,1 +1,1 @@
-"""Text -> plain data with the place of every path, and what is wrong with it."""
+"""Read a text into plain data, with the place of every path and findings about it."""

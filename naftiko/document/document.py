@@ -1,4 +1,10 @@
-"""`Document`: plain data, and the line and column of every path in it."""
+"""Keep the plain data of a document with the line and column of every path in it.
+
+    ("capability", "consumes", 0)   →  Location(file, line, column)
+
+A mark (line, column) per node is kept as two integers in an array, in the order of the
+text; an index from path to mark is built only when a place is asked for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +21,13 @@ if TYPE_CHECKING:
 
 
 class Truncation:
-    """What the publisher's notice at the end of a cut-off text says."""
+    """The notice that a publisher puts at the end of a truncated text.
+
+    Attributes:
+        kept_kb: The size of the text, in kilobytes.
+        total_kb: The size of the whole text, in kilobytes.
+        source: Where the whole text is; may be empty.
+    """
 
     __slots__ = ("kept_kb", "source", "total_kb")
 
@@ -30,9 +42,9 @@ class Document:
 
     Attributes:
         data: The plain data: mappings with text keys, lists, scalars.
-        name: The file as it is to be shown in messages.
-        directory: What relative locations in the document refer to, or `None`.
-        file: Where it was read from, or `None`.
+        name: The name of the file in messages.
+        directory: The folder that relative locations start from, or `None`.
+        file: The file that it was read from, or `None`.
         truncation: The publisher's notice, or `None` for a whole document.
     """
 
@@ -78,7 +90,7 @@ class Document:
         return other
 
     def locate(self, path: Sequence[Key], *, key: bool = False) -> Location:
-        """Return where a path stands, or its nearest ancestor that is there.
+        """Return the place of a path, or of its nearest ancestor that is there.
 
         Args:
             path: Keys and list indexes from the root.
@@ -105,7 +117,7 @@ class Document:
                     yield path
 
     def stored(self) -> tuple[JSON, bytes, list[int], tuple[int, int, str] | None]:
-        """Return, as plain data, what the constructor needs to make this again."""
+        """Return the arguments of the constructor as plain data, for a cache."""
         cut = self.truncation
         return (
             self.data,

@@ -1,4 +1,4 @@
-"""Collect what is found about a document while it is read and linked.
+"""Collect the findings about a document while it is read and linked.
 
     rules.OUTPUT_FORMAT, path, message, hint   →  Finding
     Finding, Document                          →  Problem with line, column and file
@@ -12,7 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document import rules
-from naftiko.errors import Edit, Problem, Related, did_you_mean, names_of, shorten
+from naftiko.errors import (
+    Edit,
+    Problem,
+    Related,
+    did_you_mean,
+    names_of,
+    nearest,
+    shorten,
+)
 from naftiko.plain import a_kind_of
 
 if TYPE_CHECKING:
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
     from naftiko.document.rules import Rule
     from naftiko.plain import JSON, DocumentPath
 
+# The kinds of an `Edit`.
+RENAME, MOVE, SET, DROP = "rename", "move", "set", "drop"
 _WEIGHT = {rules.ERROR: 0, rules.WARNING: 1, rules.INFO: 2}
 
 
@@ -110,7 +120,7 @@ class Findings:
             self.noted.append(finding)
 
     def dropped(self, path: DocumentPath, message: str, hint: str) -> None:
-        """Note what cannot be read and is left out, at its key if it has one."""
+        """Note an element that is left out, at its key if it has one."""
         at_key = bool(path) and isinstance(path[-1], str)
         self.add(rules.INCOMPLETE_DROPPED, path, message, hint, at_key=at_key)
 
@@ -122,14 +132,25 @@ class Findings:
         value: str,
         known: Iterable[str],
     ) -> None:
-        """Note a value that is not one of those known, and the one it is most like."""
+        """Note a value that is not one of those known, and the one it is most like.
+
+        Args:
+            rule: The rule that it breaks.
+            path: The place of the value.
+            message: What is wrong.
+            value: The value.
+            known: The values that are known.
+        """
         hint = did_you_mean(value, known) or f"use one of {names_of(known)}"
-        self.add(rule, path, message, hint)
+        meant = surely_meant(value, known)
+        # Without a value there is only its mapping, which must not be replaced.
+        fix = Edit(SET, pointer(path), meant) if value and meant else None
+        self.add(rule, path, message, hint, fix=fix)
 
     def mappings(
         self, data: JSON, path: DocumentPath
     ) -> Iterator[tuple[DocumentPath, Mapping[str, JSON]]]:
-        """Yield the mappings of a list with their places, and note all else."""
+        """Yield the mappings of a list with their places; note all other entries."""
         if isinstance(data, list):
             for index, entry in enumerate(data):
                 if isinstance(entry, dict):
@@ -144,7 +165,7 @@ class Findings:
     def mapping(
         self, holder: Mapping[str, JSON], key: str, at: DocumentPath, hint: str = ""
     ) -> Mapping[str, JSON] | None:
-        """Return the mapping below a key, or `None`; note what else stands there."""
+        """Return the mapping below a key, or `None`; note a value of another kind."""
         value = holder.get(key)
         if isinstance(value, dict):
             return value
@@ -164,12 +185,24 @@ class Findings:
         """Note a value that is not of the kind wanted, and is left out."""
         key = next(part for part in reversed(path) if isinstance(part, str))
         shown = f" ('{shorten(value, 40)}')" if isinstance(value, str) else ""
+        kind = "null" if value is None else a_kind_of(value)
         self.dropped(
             path,
-            f"{prefix}`{key}` is {a_kind_of(value)}{shown}, not a {wanted}, and is left"
+            f"expected a {wanted} for {prefix}`{key}`, got {kind}{shown}; it is left"
             " out",
             hint or f"write a {wanted}, or remove it",
         )
+
+
+def surely_meant(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a wrong one stands for, if it can be no other.
+
+    `("get", ["GET", "PUT"])` → `"GET"`; `None` when no name is near, or several are.
+    """
+    names = list(known)
+    same = [other for other in names if other.lower() == name.lower()]
+    near = same or nearest(name, names, 2)
+    return near[0] if len(near) == 1 else None
 
 
 def pointer(path: DocumentPath) -> str:

@@ -1,4 +1,4 @@
-"""An example of each rule, and how to mend what breaks it.
+"""Show each rule by an example, and say how to mend what breaks it.
 
     rule_examples.yaml   →  rule → Example
     example.bad, its place   →  a document that breaks the rule

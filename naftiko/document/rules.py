@@ -1,4 +1,4 @@
-"""The table of rules: every code that a finding or an error can carry, once.
+"""List every rule, with the code that a finding or an error carries, once.
 
 A finding and an exception name a rule of this table; the text of the code appears
 nowhere else in the package. `docs/errors.md` is generated from it, and the examples of
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 
-# What a broken rule makes unusable.
+# The parts of a document that a broken rule can make unusable.
 DOCUMENT = "the document"
 ADAPTER = "the adapter"
 OPERATION = "the operation"
@@ -24,17 +24,17 @@ FUNCTION = "the exposed function"
 CALL = "the call"
 NOTHING = "nothing"
 
-# What a caller of `load()` can give in place of what the document lacks.
+# The options of `load()` that can stand in for a part of the document.
 BASE_URI, AUTH, VARIABLES = "base_uri", "auth", "variables"
 
 
 class Rule(NamedTuple):
-    """One rule that a document, or a call of what it declares, can break.
+    """One rule that a document, or a call of its operations, can break.
 
     Attributes:
         code: Its stable name in messages, reports and exceptions.
-        severity: `error`, `warning`, or `info` for what only a strict check notes.
-        spoils: What it makes unusable: `DOCUMENT` to `NOTHING`.
+        severity: `error`, `warning`, or `info` for a note of a strict check.
+        spoils: The part that it makes unusable: `DOCUMENT` to `NOTHING`.
         means: What is wrong, in one sentence.
         settled_by: The option of `load()` that makes up for it: `BASE_URI`, `AUTH`,
             `VARIABLES`, or an empty text.
@@ -130,7 +130,7 @@ SCHEMA_MISSING = _schema("E-schema-missing", "A required key is missing.")
 SCHEMA_VALUE = _schema("E-schema-value", "A value is not one of those allowed.")
 SCHEMA_CHOICE = _schema(
     "E-schema-choice",
-    "Keys that exclude each other stand side by side, or none of several is there.",
+    "A mapping has several keys that exclude each other, or none of them.",
 )
 UNKNOWN_KEY = _strict("S-unknown-key", "The rules do not know the key.", is_schema=True)
 NAME = _strict(
@@ -149,7 +149,7 @@ PARAMETER_NAME = _strict(
     is_schema=True,
 )
 
-# --- what makes a unit unusable -----------------------------------------------------
+# --- a unit that cannot be used -----------------------------------------------------
 
 IMPORT_UNRESOLVED = _unit(
     "U-import-unresolved",

@@ -1,9 +1,11 @@
-"""Validate a document against `schemas/`; all problems, best first, located.
+"""Check a document against the JSON Schemas in `schemas/`.
+
+    data, "published"   →  one finding per broken rule, in the order of the document
 
 `schemas/` holds one file per specification version with the published rules, and one
-with the *observed* rules: what real documents do. The files are the only place for
-facts such as patterns and known values; this module turns a broken rule into words.
-It must not know what the parts of a capability mean.
+with the *observed* rules, which real documents keep. The files are the only place for
+facts such as patterns and known values; `wording` turns a broken rule into words. This
+module must not know what the parts of a capability mean.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ _ANNOTATIONS = frozenset(
     ("title", "description", "default", "examples", "format", "$schema")
 )
 _MAPS_OF_SCHEMAS = frozenset(("properties", "$defs"))
-#: Not a keyword of JSON Schema: where `_quick` leaves its note.
+#: Not a keyword of JSON Schema: the key under which `_compiled` keeps `_quick`.
 _PASSES = "x-passes"
 
 
@@ -64,10 +66,10 @@ def directory() -> Path:
 
 @cache
 def versions() -> tuple[str, ...]:
-    """Return what `read_schema` takes: the specification versions, and `observed`."""
+    """Return the names of all schemas: the specification versions, and `observed`."""
     files = directory().glob(f"{_PREFIX}*.json")
-    found = {file.stem.removeprefix(_PREFIX) for file in files}
-    return (*sorted(found - {OBSERVED}), OBSERVED)
+    names = {file.stem.removeprefix(_PREFIX) for file in files}
+    return (*sorted(names - {OBSERVED}), OBSERVED)
 
 
 def schema_text(version: str) -> str:
@@ -89,7 +91,7 @@ def read_schema(version: str) -> dict[str, Any]:
 
 
 def check(document: Document, rules: str) -> list[Finding]:
-    """Return what breaks the rules in a document, in the order of the document.
+    """Return the broken rules of a document, in the order of the document.
 
     Args:
         document: The document that was read.
@@ -170,7 +172,7 @@ def _validator(version: str) -> Validator:
     schema = read_schema(version)
     definitions = schema.pop("$defs", {})
     compiled = _compiled(schema, definitions, ())
-    # Only what refers to itself is still looked up.
+    # Only definitions that refer to themselves are still looked up.
     refers = json.dumps(compiled, default=str)
     compiled["$defs"] = {
         name: _compiled(definitions[name], definitions, (name,))
@@ -238,13 +240,7 @@ def _properties(
                 ):
                     continue
             for error in validator.descend(value, part, path=name, schema_path=name):
-                if part is False:  # jsonschema does not say where it forbids
+                if part is False:  # jsonschema leaves the key out of the error's path
                     error.relative_path.appendleft(name)
                     error.relative_schema_path.appendleft(name)
                 yield error
-
-
-# --- From a broken rule to words ----------------------------------------------------
-
-
-# --- Places -------------------------------------------------------------------------

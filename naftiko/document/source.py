@@ -1,9 +1,9 @@
-"""YAML or JSON text → plain data, and the line and column of every path in it.
+"""Read a document: a path, standard input, bytes, a text, or plain data.
 
-One walk over the parser's events builds the data and notes where each node stands.
-Scalars follow the YAML 1.2 core schema by our own resolver: ruamel's turns dates into
-objects, reads `1_000` as a number and refuses `=` as a value. This module must not
-know what a capability is.
+    bytes  →  text without its byte order mark and truncation notice  →  `Document`
+
+`yaml` builds the data and `scalars` gives plain values their type; this module finds
+the text and refuses what is no text. It must not know what a capability is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 16 * 1024 * 1024
 
 
-#: What is said of a URL where a file is wanted.
+#: The message and the hint for a URL where a file is expected.
 NO_FILE = "a URL is no file"
 FETCH_IT = "fetch it first: curl -o FILE URL"
 
@@ -79,7 +79,7 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
 
 
 def _plain(value: Any, name: str, depth: int = 0) -> JSON:
-    """Return Python data as a reader of its text would have given it."""
+    """Return Python data as reading its text would have given it: dates as text."""
     if isinstance(value, int) and value.bit_length() > 3 * MAX_DIGITS:
         refuse(name, 1, 1, rules.YAML_SYNTAX, "a number has too many digits")
     if value is None or isinstance(value, (str, bool, int, float)):
@@ -106,7 +106,7 @@ def _read_path(source: str | Path, name: str) -> Document:
         raw = sys.stdin.buffer.read(MAX_BYTES + 1)
     else:
         path = Path(source)
-        # An odd name still makes a message of one line.
+        # A name with a line break still makes a message of one line.
         shown, directory = (name or str(source)).replace("\n", "\\n"), path.parent
         try:
             with path.open("rb") as file:
@@ -134,7 +134,7 @@ def _read_path(source: str | Path, name: str) -> Document:
 
 
 def is_url(text: str) -> bool:
-    """Tell a URL from a path, the one of a drive too."""
+    """Tell whether a text is a URL; a path such as `C:/x` is none."""
     return re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE) is not None
 
 
@@ -143,10 +143,11 @@ def _decode(raw: bytes, name: str) -> str:
         refuse(
             name, 1, 1, rules.YAML_SIZE, f"larger than {MAX_BYTES >> 20} MiB", _SPLIT
         )
-    # Without a mark at its start, wide text still has zeros there (YAML 1.2, 5.2).
+    # Without a byte order mark, UTF-16 and UTF-32 still begin with a zero byte in two
+    # (YAML 1.2, 5.2).
     if raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)) or 0 in raw[:2]:
-        what = "UTF-16 or UTF-32, not UTF-8"
-        refuse(name, 1, 1, rules.YAML_ENCODING, what, "save the file as UTF-8")
+        text = "UTF-16 or UTF-32, not UTF-8"
+        refuse(name, 1, 1, rules.YAML_ENCODING, text, "save the file as UTF-8")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -167,9 +168,9 @@ def read_text(text: str, name: str = "<text>") -> Document:
     builder = Builder(name)
     data = builder.build_json(text) if text.lstrip()[:1] in ("{", "[") else NO_VALUE
     if data is NO_VALUE:
-        if found := UNPRINTABLE.search(text):
-            line, column = line_column(text, found.start())
-            character = f"U+{ord(found[0]):04X}"
+        if control := UNPRINTABLE.search(text):
+            line, column = line_column(text, control.start())
+            character = f"U+{ord(control[0]):04X}"
             refuse(
                 name,
                 line,
@@ -189,16 +190,17 @@ def read_text(text: str, name: str = "<text>") -> Document:
 
 
 def _without_notice(text: str) -> tuple[str, Truncation | None]:
-    """Return a text without its publisher's notice, and what the notice says."""
+    """Return a text without its truncation notice, and what the notice says."""
     begin = text.rfind(_NOTICE_BEGIN)
-    found = _NOTICE.fullmatch(text, begin) if begin >= 0 else None
-    if found is None or text[begin - 1 : begin] != "\n":
+    notice = _NOTICE.fullmatch(text, begin) if begin >= 0 else None
+    if notice is None or text[begin - 1 : begin] != "\n":
         return text, None
-    # The publisher puts two line breaks before it; others belong to the text. What is
-    # before them may be cut in the middle of a key or a value, and may be blank.
+    # The publisher puts two line breaks before the notice; others belong to the text.
+    # The line before them may end in the middle of a key or a value, and may be blank.
     end = begin
     for _ in range(2):
         if text[end - 1 : end] == "\n":
             end -= 2 if text[end - 2 : end] == "\r\n" else 1
     kept = text[: text.rfind("\n", 0, end) + 1]
-    return kept, Truncation(int(found[1]), int(found[2]), (found[3] or "").strip())
+    source = (notice[3] or "").strip()
+    return kept, Truncation(int(notice[1]), int(notice[2]), source)

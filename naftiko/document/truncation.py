@@ -1,4 +1,4 @@
-"""Drop the half-written end of a document that its publisher cut off.
+"""Drop the half-written end of a truncated document.
 
 The publisher cuts a file after a number of bytes, so only the last element on every
 level can be incomplete: a parameter without a place, an operation without a method, a
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     _Dropped = tuple[DocumentPath, str]
 
-#: The key that holds a list → what each of its elements cannot be without, when the
-#: path to it begins with `capability`, `consumes` or `exposes` as given.
+#: Half of the document and key of a list → the keys that its elements must have.
 _NEEDED = {
     ("consumes", "consumes"): ("namespace", "baseUri"),
     ("consumes", "operations"): ("method", "name"),
@@ -34,7 +33,7 @@ _NEEDED = {
     ("exposes", "inputParameters"): ("name",),
     ("exposes", "outputParameters"): ("type",),
 }
-#: What stands in for the needed key: other ways to say what an element does.
+#: Needed key → other keys that stand in for it.
 _INSTEAD = {
     "call": ("steps", "ref", "from", "outputParameters"),
     "baseUri": ("location", "ref", "openapi"),
@@ -77,12 +76,12 @@ def note_truncation(
 
 
 def drop_incomplete(data: JSON, findings: Findings) -> None:
-    """Remove what the cut left half-written from the data, and note what."""
+    """Remove half-written elements from the data, and note each of them."""
     _, dropped = _complete(data, ())
-    for path, what in dropped:
+    for path, text in dropped:
         findings.dropped(
             path,
-            f"{what} where the file was cut off, and is left out",
+            f"{text} where the file was cut off, and is left out",
             "get the whole file",
         )
 
@@ -91,8 +90,8 @@ def _complete(node: JSON, path: DocumentPath) -> tuple[bool, list[_Dropped]]:
     """Complete the last element of a node.
 
     Returns:
-        Whether the node can stay, and what was dropped from it; something dropped as
-        a whole stands for all that it held.
+        Whether the node can stay, and what was dropped from it. A node that is dropped
+        as a whole is named once, and its parts are not.
     """
     dropped: list[_Dropped] = []
     if isinstance(node, dict) and node:
@@ -109,7 +108,7 @@ def _complete(node: JSON, path: DocumentPath) -> tuple[bool, list[_Dropped]]:
         if lacking := _lacking(last, path):
             dropped = [(at, f"{_name(last, path)} has no {lacking}")]
             node.pop()
-        # An empty list says nothing that its absence does not.
+        # An empty list means the same as no list.
         return bool(node), dropped
     return True, dropped
 

@@ -1,4 +1,12 @@
-"""A broken rule of a JSON Schema -> a message, a hint and a place."""
+"""Turn the errors of `jsonschema` into findings with words that people understand.
+
+    an error about `minItems` at consumes[0].resources
+      →  Finding: "capability.consumes[0] 'docker': resources: expected at least one
+         entry, got an empty list", hint "add an entry or remove the key"
+
+A finding says where the error is, which value was expected and which is there. Values
+that may be credentials are never shown.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
-from naftiko.document.findings import Finding, pointer
+from naftiko.document.findings import RENAME, SET, Finding, pointer, surely_meant
 from naftiko.errors import Edit, did_you_mean, names_of, nearest, shorten
 
 if TYPE_CHECKING:
@@ -43,7 +51,7 @@ _NO_PLACE = (
     "the published rules have no place for it; remove it or use the observed rules"
 )
 _IN_AUTHENTICATION = frozenset(("authentication", "auth"))
-#: What may be shown of an authentication object; everything else may be a secret.
+#: The keys of an authentication object whose values are no secrets.
 _PUBLIC_IN_AUTHENTICATION = frozenset(("type", "placement", "in", "tokenValidation"))
 
 
@@ -69,7 +77,7 @@ class _Explainer:
         self.data = data
         #: In order, like a set: several keywords may say the same of one place.
         self._findings: dict[Finding, None] = {}
-        #: Place of a mapping and a key → what is said about the missing key.
+        #: Place of a mapping and a missing key → the finding about it.
         self._missing: dict[tuple[DocumentPath, str], Finding] = {}
         #: Place of a mapping and a key that stands there under a wrong name.
         self._misspelt: set[tuple[DocumentPath, str]] = set()
@@ -111,13 +119,16 @@ class _Explainer:
             hint = f"remove `{path[-1]}`"
             self._add(rules.SCHEMA_CHOICE, path, text, hint, at_key=True)
         elif keyword == "pattern" and "propertyNames" in error.absolute_schema_path:
-            text = f"the key is {_found(value)}, expected {error.schema['$comment']}"
+            wanted = error.schema["$comment"]
+            text = f"expected the key to be {wanted}, got {_shown(value)}"
             self._add(rules.NAME, (*path, value), text, "rename it", at_key=True)
         else:
             rule, expected, hint = _value_rule(path, error)
-            shown = _found(value, kind=keyword == "type", hide=_is_secret(path))
-            text = f"{_tail(path)} is {shown}, expected {expected}"
-            self._add(rule, path, text, hint)
+            shown = _shown(value, kind=keyword == "type", hide=_is_secret(path))
+            text = f"{_tail(path)}: expected {expected}, got {shown}"
+            known = _only_meaning(keyword, limit, value)
+            fix = None if known is None else Edit(SET, pointer(path), known)
+            self._add(rule, path, text, hint, fix=fix)
 
     def _unknown_keys(self, path: DocumentPath, error: Broken) -> None:
         known = error.schema.get("properties", {})
@@ -126,7 +137,8 @@ class _Explainer:
             if key in known:
                 continue
             meant = _OTHER_SPELLINGS.get(key, "")
-            near = [meant] if meant in free else nearest(key, free, 2)
+            near = [meant] if meant in free else nearest(key, free, 1)
+            sure = near[0] if meant in free else surely_meant(key, free)
             if near:
                 self._misspelt.add((path, near[0]))
             at = (*path, key)
@@ -136,7 +148,7 @@ class _Explainer:
                 f"unknown key '{shorten(key)}', expected one of {names_of(known)}",
                 f"did you mean '{near[0]}'?" if near else _NO_PLACE,
                 at_key=True,
-                fix=Edit("rename", pointer(at), near[0]) if len(near) == 1 else None,
+                fix=Edit(RENAME, pointer(at), sure) if sure else None,
             )
 
     def _add(
@@ -174,9 +186,9 @@ def _choice(branches: JSON, value: JSON) -> tuple[str, str]:
     keys = [key for branch in branches for key in branch["required"]]
     given = [key for key in keys if key in value]
     if given:
-        text = f"{_quoted(given, ' and ')} stand side by side, expected one of them"
+        text = f"{_quoted(given, ' and ')} exclude each other, expected one of them"
         return text, f"keep `{given[0]}` or `{given[1]}`"
-    text = f"nothing says what to do, expected {_quoted(keys, ' or ')}"
+    text = f"expected one of the keys {_quoted(keys, ' or ')}, got none of them"
     return text, "add " + " or ".join(f"`{key}: ...`" for key in keys)
 
 
@@ -191,7 +203,7 @@ def _condition(error: Broken, root: JSON) -> Sequence[str]:
 
 
 def _value_rule(path: DocumentPath, error: Broken) -> tuple[Rule, str, str]:
-    """Return the rule, what is expected, and the fix, for a rule about one value."""
+    """Return the rule, the expected value and the hint for an error about one value."""
     keyword, limit = str(error.validator), error.validator_value
     value = error.instance
     if keyword == "type":
@@ -231,6 +243,24 @@ def _pattern_rule(path: DocumentPath, error: Broken) -> tuple[Rule, str, str]:
     return rules.NAME, expected, f"rename it, such as '{plain}'" if plain else "name it"
 
 
+def _only_meaning(keyword: str, limit: JSON, value: JSON) -> str | int | bool | None:
+    """Return the value that a wrong one stands for, if it can be no other.
+
+    `type: boolean`, `"true"` → `True`; `enum: [query, path]`, `"qeury"` → `"query"`.
+    """
+    if not isinstance(value, str):
+        return None
+    if keyword in ("enum", "const"):
+        allowed = [limit] if keyword == "const" else limit
+        return surely_meant(value, [name for name in allowed if isinstance(name, str)])
+    if keyword == "type":
+        if limit == "boolean" and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        if limit in ("integer", "number") and re.fullmatch("[0-9]{1,9}", value):
+            return int(value)
+    return None
+
+
 def _type_hint(types: Sequence[str], value: JSON) -> str:
     if value is None:
         return "give it a value or remove the key"
@@ -249,7 +279,7 @@ def _type_hint(types: Sequence[str], value: JSON) -> str:
 
 
 class PathOrder:
-    """Where a path stands among all paths of the data, without reading marks."""
+    """Sort paths in the order of a document, without reading its marks."""
 
     def __init__(self, data: JSON) -> None:
         self._data = data
@@ -318,8 +348,14 @@ def _human(path: Iterable[Key]) -> str:
     return text
 
 
-def _found(value: JSON, *, kind: bool = False, hide: bool = False) -> str:
-    """Return a value for a message, with its kind where that is what is wrong."""
+def _shown(value: JSON, *, kind: bool = False, hide: bool = False) -> str:
+    """Return a value for a message.
+
+    Args:
+        value: The value.
+        kind: Say its kind too, because the kind is wrong.
+        hide: Say its kind alone, because it may be a secret.
+    """
     if value is None:
         return "null"
     if isinstance(value, (dict, list)):

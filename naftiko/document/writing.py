@@ -1,4 +1,4 @@
-"""Plain data -> YAML text."""
+"""Write plain data as YAML text in block style."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ _ODD_BREAK = re.compile("[\r\x85\u2028\u2029\ufeff]")
 
 
 def write_yaml(value: JSON) -> str:
-    """Return plain data as block-style YAML, without a line break at the end."""
+    """Return plain data as block-style YAML: `{"a": [1]}` → `a:` and `- 1`.
+
+    There is no line break at the end.
+    """
     from io import StringIO
 
     from ruamel.yaml import YAML
     from ruamel.yaml.representer import SafeRepresenter
 
     class Plain(SafeRepresenter):
-        """Ours alone: a representer is registered for a class, whoever uses it."""
+        """A class of our own, because representers are registered for a class."""
 
         def ignore_aliases(self, data: Any) -> bool:
-            return True  # what stands twice is written twice
+            return True  # a value that is used twice is written twice
 
         def represent_dict(self, data: Any) -> Any:
             # As pairs: mappings are sorted, and not every version can be told not to.

@@ -348,13 +348,15 @@ class Builder:
         mark = getattr(error, "problem_mark", None) or getattr(
             error, "context_mark", None
         )
-        what = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
+        problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
         context = getattr(error, "context", None)
-        message = f"not well-formed YAML: {what}"
+        message = f"not well-formed YAML: {problem}"
         if context:
             message += f" {context}"
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        if mark and "<document start>" in what and _begins_another(text, mark.index):
+        # ruamel tells a missing `---` from other errors by its words alone.
+        is_end = "<document start>" in problem
+        if mark and is_end and _begins_another(text, mark.index):
             self._second_document(line, column)
         source = text.split("\n")
         shown = source[line - 1] if line <= len(source) else ""
@@ -402,7 +404,7 @@ def refuse(
 
 
 def _begins_another(text: str, offset: int) -> bool:
-    """Tell whether what follows the end of a document is a document, not a mistake."""
+    """Tell whether a second document follows the end of the first one."""
     before = text[:offset].rstrip().rpartition("\n")[2]
     return before.startswith("...") or text[offset : offset + 1] in ("{", "[")
 

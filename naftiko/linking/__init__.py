@@ -1,1 +1,1 @@
-"""Names are checked: every call, placeholder, variable and namespace."""
+"""Check the names of a document: every call, placeholder, variable and namespace."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
-    from naftiko.linking.names import Names
+    from naftiko.linking.names import DocumentNames
     from naftiko.plain import JSON, DocumentPath
     from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes, Function, Link, Step
@@ -57,7 +57,7 @@ _UNSAFE_LANGUAGES = ("python", "groovy")
 class ExposedLinker:
     """Checks everything that one document exposes."""
 
-    def __init__(self, names: Names, registry: Registry) -> None:
+    def __init__(self, names: DocumentNames, registry: Registry) -> None:
         self.names = names
         self.findings = names.findings
         self.registry = registry
@@ -426,7 +426,7 @@ class ExposedLinker:
         self.findings.add(rules.WITH_TARGET, path, message, hint, at_key=True)
 
     def _rest_arguments(self, function: Function, called: Operation) -> None:
-        """Note what the path of the called operation needs and the route lacks."""
+        """Note path arguments of the called operation that the route does not offer."""
         offered = {parameter.name for parameter in function.inputs}
         try:
             offered |= {ref.name for ref in refs(parse_path(function.url_path))}

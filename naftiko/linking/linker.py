@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from naftiko.document import rules
 from naftiko.errors import shorten
 from naftiko.linking.exposed import ExposedLinker
-from naftiko.linking.names import Names
+from naftiko.linking.names import DocumentNames
 from naftiko.linking.operations import OperationLinker
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def link(
         paths: Ref → path that replaces the document's.
         append_unplaced: See `compile_layout`.
     """
-    names = Names(spec, scope, findings)
+    names = DocumentNames(spec, scope, findings)
     operations = OperationLinker(names, paths=paths, append_unplaced=append_unplaced)
     registry = operations.registry()
     for entry in spec.imports:
@@ -81,7 +81,7 @@ def _note_import(entry: Import, findings: Findings) -> None:
     )
 
 
-def _note_undeclared(names: Names) -> None:
+def _note_undeclared(names: DocumentNames) -> None:
     """Note variables that no bind declares."""
     if names.findings.document.truncation is not None:
         return  # the missing part may hold the binds
@@ -96,7 +96,7 @@ def _note_undeclared(names: Names) -> None:
             )
 
 
-def _note_unused(names: Names) -> None:
+def _note_unused(names: DocumentNames) -> None:
     """Note binds that no template uses."""
     for bind in names.spec.binds:
         for name in bind.keys:

@@ -29,7 +29,7 @@ _BARE_VARIABLE = re.compile(r"env\.[A-Z][A-Z0-9_]*")
 _MOST_COMPARISONS = 50_000
 
 
-class Names:
+class DocumentNames:
     """The names of one document, shared by all that check them.
 
     Attributes:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from naftiko.document.findings import Finding, Findings
-    from naftiko.linking.names import Names
+    from naftiko.linking.names import DocumentNames
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import CapabilitySpec, Consumes
 
@@ -39,7 +39,7 @@ class OperationLinker:
 
     def __init__(
         self,
-        names: Names,
+        names: DocumentNames,
         *,
         paths: Mapping[str, str] | None = None,
         append_unplaced: bool = False,
@@ -91,7 +91,7 @@ class OperationLinker:
         self._base_names[at] = frozenset(base.names)
 
     def _operation(self, ref: str, spec: OperationSpec) -> Operation:
-        """Return an operation, ready to be called or with what keeps it from that."""
+        """Return an operation with its layout and the findings that spoil it."""
         names = self.names
         layout = compile_layout(
             spec,

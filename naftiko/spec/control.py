@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from naftiko.document import rules
-from naftiko.errors import did_you_mean, names_of, shorten
+from naftiko.document.findings import RENAME, pointer, surely_meant
+from naftiko.errors import Edit, did_you_mean, names_of, shorten
 from naftiko.locations import is_file_uri
 from naftiko.plain import a_kind_of, text_of
 from naftiko.spec.adapters import LogSettings, Management, ObservabilitySettings
@@ -224,6 +225,9 @@ class _Settings:
         for key in self.data:
             if key not in known:
                 name = text_of(key)
+                free = [other for other in known if other not in self.data]
+                meant = surely_meant(name, free)
+                mend = Edit(RENAME, pointer((*path, key)), meant) if meant else None
                 findings.add(
                     rules.CONTROL_KEY,
                     (*path, key),
@@ -231,6 +235,7 @@ class _Settings:
                     " out",
                     did_you_mean(name, known) or f"use one of {names_of(known)}",
                     at_key=True,
+                    fix=mend,
                 )
 
     def inner(self, key: str, known: tuple[str, ...]) -> _Settings:

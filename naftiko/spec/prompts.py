@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naftiko.document import rules
-from naftiko.document.findings import Mention
-from naftiko.errors import did_you_mean, names_of, shorten
+from naftiko.document.findings import SET, Mention, pointer, surely_meant
+from naftiko.errors import Edit, did_you_mean, names_of, shorten
 from naftiko.locations import path_of
 from naftiko.plain import text_of
 from naftiko.spec.adapters import PromptArgument, PromptMessage, PromptSpec
@@ -148,12 +148,15 @@ def _messages(
     for where, data in findings.mappings(entry.get("template"), (*at, "template")):
         role = text_of(data.get("role")) or "user"
         if role not in _ROLES:
+            meant = surely_meant(role, _ROLES)
+            at_role = pointer((*where, "role"))
             problem = findings.add(
                 rules.PROMPT,
                 (*where, "role"),
                 f"the prompt '{shorten(name)}' has a message of the unknown role"
                 f" '{shorten(role)}'",
                 did_you_mean(role, _ROLES) or f"use one of {names_of(_ROLES)}",
+                fix=Edit(SET, at_role, meant) if meant else None,
             )
             problems.append(problem)
         yield PromptMessage(role, text_of(data.get("content")))

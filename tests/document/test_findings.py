@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+import naftiko
 from naftiko.document import rules
 from naftiko.document.document import Document
 from naftiko.document.findings import (
@@ -11,9 +16,11 @@ from naftiko.document.findings import (
     best_first,
     located,
     pointer,
+    surely_meant,
 )
 from naftiko.document.source import read
-from naftiko.errors import Edit, Related
+from naftiko.errors import Edit, Problem, Related
+from support.building import document
 
 
 def test_rule_decides_the_severity() -> None:
@@ -35,10 +42,10 @@ def test_rule_decides_the_severity() -> None:
 
 def test_finding_points_at_a_value_or_its_key() -> None:
     """A place that is not there is shown at its nearest ancestor."""
-    document = read("a:\n  b: x\n", name="f.yaml")
-    value = located(Finding(rules.METHOD, ("a", "b"), "m"), document)
-    key = located(Finding(rules.METHOD, ("a", "b"), "m", at_key=True), document)
-    none = located(Finding(rules.METHOD, ("a", "none", 3), "m"), document)
+    text = read("a:\n  b: x\n", name="f.yaml")
+    value = located(Finding(rules.METHOD, ("a", "b"), "m"), text)
+    key = located(Finding(rules.METHOD, ("a", "b"), "m", at_key=True), text)
+    none = located(Finding(rules.METHOD, ("a", "none", 3), "m"), text)
     assert [(p.line, p.column) for p in (value, key, none)] == [(2, 6), (2, 3), (2, 3)]
     assert [p.path for p in (value, none)] == ["/a/b", "/a/none/3"]
     assert value.file == "f.yaml"
@@ -46,12 +53,12 @@ def test_finding_points_at_a_value_or_its_key() -> None:
 
 def test_related_places_are_located() -> None:
     """The other place of a finding has its line too; the edit stays as it is."""
-    document = read("a: 1\nb: 2\n", name="f.yaml")
+    text = read("a: 1\nb: 2\n", name="f.yaml")
     edit = Edit("drop", "/b")
     finding = Finding(
         rules.METHOD, ("b",), "m", related=(Mention(("a",), "first"),), fix=edit
     )
-    problem = located(finding, document)
+    problem = located(finding, text)
     assert problem.related == (Related("first", "/a", 1, 4, "f.yaml"),)
     assert problem.fix == edit
     shown = problem.as_dict()
@@ -67,7 +74,7 @@ def test_pointer_escapes() -> None:
 
 def test_best_first() -> None:
     """Errors first, those of the whole document before all; then by place, each once."""
-    document = read("\n".join(f"k{number}: v" for number in range(1, 10)) + "\n")
+    text = read("\n".join(f"k{number}: v" for number in range(1, 10)) + "\n")
 
     def finding(rule: rules.Rule, line: int) -> Finding:
         return Finding(rule, (f"k{line}",), "m")
@@ -79,7 +86,7 @@ def test_best_first() -> None:
     note = finding(rules.HINT, 1)
     mixed = [note, late, unit, early, schema, whole, late]
     expected = [whole, schema, unit, early, late, note]
-    assert best_first(mixed, document) == tuple(located(f, document) for f in expected)
+    assert best_first(mixed, text) == tuple(located(f, text) for f in expected)
 
 
 def test_copied_document_keeps_its_places() -> None:
@@ -104,4 +111,67 @@ def test_mappings_of_a_list() -> None:
     assert "('x')" in findings.noted[0].message
     assert list(findings.mappings(None, ("a",))) == []
     assert list(findings.mappings("text", ("a",))) == []
-    assert "not a list" in findings.noted[-1].message
+    assert "expected a list for `a`, got a text" in findings.noted[-1].message
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("get", ["GET", "PUT"], "GET"),
+        ("mpc", ["mcp", "rest"], "mcp"),
+        ("nam", ["name", "names"], None),
+        ("other", ["mcp", "rest"], None),
+    ],
+)
+def test_name_is_certain_when_it_can_be_no_other(
+    name: str, known: list[str], meant: str | None
+) -> None:
+    """One near name is certain; two are a guess."""
+    assert surely_meant(name, known) == meant
+
+
+@pytest.mark.parametrize(
+    ("operation", "schema", "fix"),
+    [
+        (
+            {"descripton": "x"},
+            "published",
+            Edit("rename", "/descripton", "description"),
+        ),
+        ({"method": "get"}, "published", Edit("set", "/method", "GET")),
+        (
+            {"inputParameters": [{"name": "a"}]},
+            None,
+            Edit("set", "/inputParameters/0/in", "query"),
+        ),
+        (
+            {"inputParameters": [{"name": "a", "in": "qeury"}]},
+            None,
+            Edit("set", "/inputParameters/0/in", "query"),
+        ),
+        ({"inputParameters": [{"name": "a", "in": "nowhere"}]}, None, None),
+        ({"name": "a b"}, "published", None),
+    ],
+)
+def test_certain_mend_is_an_edit(
+    operation: dict[str, Any], schema: str | None, fix: Edit | None
+) -> None:
+    """Where the mend can be only one, the finding carries it."""
+    at = "/capability/consumes/0/resources/0/operations/0"
+    data = document({"inputParameters": [], **operation})
+    fixes = {
+        problem.fix
+        for problem in naftiko.validate(data, schema=schema)
+        if problem.path.startswith(at)
+    }
+    wanted = fix and fix._replace(path=at + fix.path)
+    assert wanted in fixes
+
+
+def test_other_place_and_edit_are_shown_only_when_there() -> None:
+    """The JSON of a problem has no empty keys for them."""
+    (problem,) = naftiko.validate("a: 1\na: 2\n")
+    (first,) = problem.as_dict()["related"]
+    assert (first["message"], first["line"]) == ("first defined here", 1)
+    assert "fix" not in problem.as_dict()
+    assert "related" not in Problem("code", "error", "message").as_dict()

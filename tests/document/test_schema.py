@@ -77,7 +77,7 @@ def examples() -> list[Any]:
     """Return every YAML example of the specification that is one mapping."""
     if not PUBLISHED.is_dir():
         return []
-    found = []
+    mappings = []
     for file in sorted(PUBLISHED.parent.glob("*.md")):
         for text in re.findall(
             r"```ya?ml\n(.*?)```", file.read_text("utf-8"), re.DOTALL
@@ -87,17 +87,17 @@ def examples() -> list[Any]:
             except DocumentError:
                 continue
             if isinstance(data, dict):
-                found.append(data)
-    return found
+                mappings.append(data)
+    return mappings
 
 
 @pytest.mark.parametrize("case", cases("document/cases/published"))
-def test_findings(case: dict[str, Any]) -> None:
-    """What breaks the rules is an error at its cause, all else a warning."""
+def test_broken_rule_is_an_error_at_its_cause(case: dict[str, Any]) -> None:
+    """A broken rule of the schema is an error; all other findings are warnings."""
     problems = naftiko.validate(case["text"], schema="published")
     for severity in ("error", "warning"):
-        found = [[p.code, p.line, p.path] for p in problems if p.severity == severity]
-        assert found == case.get(f"{severity}s", [])
+        shown = [[p.code, p.line, p.path] for p in problems if p.severity == severity]
+        assert shown == case.get(f"{severity}s", [])
     said = "\n".join(f"{problem.message}\n{problem.hint}" for problem in problems)
     assert all(words in said for words in case.get("says", ()))
     assert not any(words in said for words in case.get("silent", ()))
@@ -119,8 +119,7 @@ def test_published_files_get_the_same_verdict(step: int) -> None:
 @needs_spec
 def test_same_verdict_on_every_example() -> None:
     """The examples of the specification, and those that we ship."""
-    found = examples()
-    assert found
+    assert examples()
     for data in valid_documents():
         assert ours(data) == published()(data), data
 

@@ -37,7 +37,7 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("case", cases("document/cases", "scalars"))
-def test_scalars(case: dict[str, Any]) -> None:
+def test_scalar_has_its_core_schema_value(case: dict[str, Any]) -> None:
     """A scalar has the value that YAML 1.2 gives it, and its Python type."""
     data = read_text(f"v: {case['text']}\n").data
     assert data == {"v": case["expect"]}
@@ -60,8 +60,8 @@ def test_keys_are_text(text: str) -> None:
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("case", cases("document/cases", "refused"))
-def test_refused(case: dict[str, Any]) -> None:
-    """What cannot be read says where, what and how to fix it."""
+def test_text_that_is_no_document_is_refused(case: dict[str, Any]) -> None:
+    """An error says where the text is wrong, what is wrong, and how to mend it."""
     code, line, column, *words = case["raises"]
     with pytest.raises(DocumentSyntaxError) as caught:
         read(case["bytes"] if "bytes" in case else case["text"], name="f.yaml")
@@ -76,7 +76,7 @@ def test_refused(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_alias_bomb() -> None:
+def test_alias_bomb_is_refused() -> None:
     """Nine levels of nine aliases stand for 387 million nodes; they are refused."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
@@ -86,15 +86,15 @@ def test_alias_bomb() -> None:
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("text", ["a: 1\nb:\n", "b:\na: 1\n", "{b: , a: 1}", "b: &x\n"])
-def test_nothing_stands_at_its_key(text: str) -> None:
-    """A key without a value is where the value would be looked for."""
+def test_missing_value_has_the_place_of_its_key(text: str) -> None:
+    """A key without a value is located where the value would be."""
     got = read(text + "\n")
     assert got.data["b"] is None
     assert got.locate(["b"]) == got.locate(["b"], key=True)
 
 
 @pytest.mark.usefixtures("parser")
-def test_modest_aliases() -> None:
+def test_alias_is_located_where_it_stands() -> None:
     """Anchors and aliases work, and positions stand where the alias stands."""
     read_ = read_text("a: &x {k: [1, 2]}\nb: *x\nc: {d: 1}\n")
     assert read_.data["b"] == {"k": [1, 2]}
@@ -107,7 +107,7 @@ def test_modest_aliases() -> None:
 @pytest.mark.parametrize(
     "text", ["[" * 100_000, "a: " + "[" * 200 + "]" * 200, '{"a":' * 5000]
 )
-def test_depth(text: str) -> None:
+def test_deep_nesting_is_refused(text: str) -> None:
     """Nesting has a limit, in every notation."""
     with pytest.raises(DocumentSyntaxError) as caught:
         read_text(text + "\n")
@@ -115,7 +115,7 @@ def test_depth(text: str) -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_depth_at_the_limit() -> None:
+def test_nesting_at_the_limit_is_read() -> None:
     """The limit itself is allowed."""
     inner = "[" * (MAX_DEPTH - 1) + "1" + "]" * (MAX_DEPTH - 1)
     assert read_text(f"a: {inner}\n").data["a"]
@@ -125,7 +125,7 @@ def test_depth_at_the_limit() -> None:
         read_text(f"a: [{inner}]\n")
 
 
-def test_size(tmp_path: Path) -> None:
+def test_large_file_is_refused(tmp_path: Path) -> None:
     """A file above 16 MiB is refused; it is not read to its end."""
     file = tmp_path / "big.yaml"
     with file.open("wb") as out:
@@ -146,7 +146,7 @@ def test_line_ends_and_byte_order_mark(ending: str) -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_positions() -> None:
+def test_values_and_keys_are_located() -> None:
     """Values, keys and nearest ancestors are located."""
     got = read_text("a:\n  - {x: 1,\n     y: [2]}\n  -  z\nü: v\n")
     assert got.locate(["a", 0, "y"])[1:] == (3, 9)
@@ -157,7 +157,7 @@ def test_positions() -> None:
     assert got.locate([])[1:] == (1, 1)
 
 
-def test_json() -> None:
+def test_json_is_read_by_its_own_rules() -> None:
     """A JSON document loads by the rules of JSON, with positions."""
     text = '{\n\t"a": [1, {"b\\u00fc": "\\ud83d\\ude00"}],\n\t"c": 1e2, "d/": "\\/"\n}'
     got = read(text)
@@ -168,7 +168,7 @@ def test_json() -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_tabs_between_tokens() -> None:
+def test_tab_separates_tokens() -> None:
     """A tab may separate, though not indent (YAML 1.2, 6.1 and 6.2)."""
     text = "a:\t1\t# note\nb:\t\n  - x\t\nh: i\tj\t\n  k\nc:\t{d:\t2,\t'e':\t3}\nf: |\n  g\th\n"
     data = {"a": 1, "b": ["x"], "h": "i\tj k", "c": {"d": 2, "e": 3}, "f": "g\th\n"}
@@ -185,7 +185,7 @@ def test_tabs_between_tokens() -> None:
         (": b\n", {"": "b"}),
     ],
 )  # fmt: skip
-def test_what_only_one_parser_understands(text: str, data: Any) -> None:
+def test_yaml_that_only_the_pure_parser_reads(text: str, data: Any) -> None:
     """YAML 1.2 that the C parser refuses is read all the same."""
     got = read_text(text)
     assert got.data == data
@@ -196,7 +196,7 @@ def test_what_only_one_parser_understands(text: str, data: Any) -> None:
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029"])
 def test_old_line_breaks_are_text(odd: str) -> None:
-    """What only YAML 1.1 takes for line breaks breaks no line (YAML 1.2, 5.4)."""
+    """Line breaks of YAML 1.1 alone break no line (YAML 1.2, 5.4)."""
     got = read(f"a: x{odd}y\nb: 'z{odd}'\n{odd}c: |\n  d{odd}e\n")
     assert got.data == {"a": f"x{odd}y", "b": f"z{odd}", f"{odd}c": f"d{odd}e\n"}
     assert got.locate(["b"])[1:] == (2, 4)
@@ -204,7 +204,7 @@ def test_old_line_breaks_are_text(odd: str) -> None:
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("text", ["9" * 5000, "0x" + "f" * 5000, "-" + "7" * 5000])
-def test_numbers_nobody_can_write(text: str) -> None:
+def test_number_with_too_many_digits_stays_text(text: str) -> None:
     """More digits than Python converts stay text, in YAML and in JSON."""
     assert read(f"a: {text}\n").data == {"a": text}
     assert read(f'{{"a": {text}}}').data == {"a": text}
@@ -214,20 +214,20 @@ def test_numbers_nobody_can_write(text: str) -> None:
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
-def test_words_that_only_python_takes_for_numbers(word: str) -> None:
+def test_nan_and_infinity_of_python_are_no_json(word: str) -> None:
     """JSON has no such numbers, so the text is read as YAML, where they are words."""
     assert read(f'{{"a": {word}}}').data == {"a": word}
 
 
 @pytest.mark.usefixtures("parser")
-def test_many_anchors_and_aliases() -> None:
+def test_many_anchors_and_aliases_are_read_in_linear_time() -> None:
     """Aliases cost the same however many anchors there are."""
     lines = [f"- &a{n} x" for n in range(30_000)] + ["- *a0"] * 30_000
     assert read("\n".join(lines)).data == ["x"] * 60_000
 
 
 @pytest.mark.usefixtures("parser")
-def test_flow_yaml_that_is_not_json() -> None:
+def test_flow_mapping_that_is_no_json_is_read() -> None:
     """A flow mapping may be the whole document."""
     assert read("{a: 1, b: [x, 'y']} # note\n").data == {"a": 1, "b": ["x", "y"]}
 
@@ -236,18 +236,18 @@ def test_flow_yaml_that_is_not_json() -> None:
 @pytest.mark.parametrize(
     "text", ["%YAML 1.2\n---\na: 1\n", "---\na: 1\n...\n", "# c\n\na: 1"]
 )
-def test_directives_and_comments(text: str) -> None:
+def test_directives_and_comments_change_nothing(text: str) -> None:
     """Directives, document marks and comments change nothing."""
     assert read(text + "\n").data == {"a": 1}
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n"])
-def test_nothing(text: str) -> None:
-    """An empty document is nothing."""
+def test_empty_document_has_no_data(text: str) -> None:
+    """The data of an empty document is `None`."""
     assert read(text.encode()).data is None
 
 
-def test_plain_data_is_taken_as_read() -> None:
+def test_plain_data_is_read_as_its_text() -> None:
     """Python data becomes what its text would have been."""
     from datetime import date
 
@@ -263,7 +263,7 @@ def test_plain_data_is_taken_as_read() -> None:
         read(loop)
 
 
-def test_unreadable_files(tmp_path: Path) -> None:
+def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     """A missing file and a folder are errors with the words of the system."""
     with pytest.raises(
         DocumentError, match=r"none\.yaml: cannot be read: No such file"
@@ -283,7 +283,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_truncation_notice(end: str) -> None:
+def test_truncated_line_is_dropped(end: str) -> None:
     """The notice and the line that was cut are dropped."""
     text = (
         "a: 1\nb:\n- x\n- half a li\n\n# --- truncated at 32 KB (109 KB total) ---\n"
@@ -306,8 +306,8 @@ def test_truncation_notice(end: str) -> None:
         "a: 1\n\n  # --- truncated at 32 KB (109 KB total) ---\n",
     ],
 )
-def test_other_comments_are_no_notice(text: str) -> None:
-    """Only the publisher's own comment, at the very end, says that a file was cut."""
+def test_other_comment_is_no_truncation_notice(text: str) -> None:
+    """Only the publisher's own comment, at the very end, says that a file was truncated."""
     got = read(text)
     assert got.truncation is None
     assert got.data["a"] == 1
@@ -322,8 +322,8 @@ def test_truncation_drops_one_line(cut: str, end: str) -> None:
     assert read(end.join(lines)).data == {"a": 1, "b": {"whole": 1}}
 
 
-def test_writing_reads_back() -> None:
-    """What is written as YAML reads back as the same data."""
+def test_written_yaml_reads_back() -> None:
+    """YAML that was written reads back as the same data."""
     value = {"a": ["1", 1, None, True, "yes", "é\n"], "b": {"c": []}}
     assert yaml.parse_value(writing.write_yaml(value)) == value
 
@@ -362,7 +362,7 @@ def test_both_parsers_agree(file: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_both_parsers_agree_on_published_files(
     step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same, on hundreds of files."""
+    """The C parser and the pure one agree on real files too."""
     fast = [read(file) for file in corpus_files()[::step]]
     monkeypatch.setattr(yaml, "_c_parser", lambda: None)
     different = [d.name for d in fast if not _same(d, read(d.name))]

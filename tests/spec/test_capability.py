@@ -1,6 +1,7 @@
-"""Reading documents; the cases are in `tests/spec/cases/`, see `reading.py`.
+"""Reading documents; the cases are in `tests/spec/cases/`.
 
-One case: `pytest tests/test_reader.py -k "no place"`.
+`tests/support/reading.py` says what a case holds. One case:
+`pytest tests/spec/test_capability.py -k "no place"`.
 """
 
 from __future__ import annotations

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import naftiko
+from naftiko.errors import Edit
 from naftiko.spec.adapters import LogSettings, Management, ObservabilitySettings
 from naftiko.spec.control import read_management, read_observability, read_scripting
 from naftiko.spec.model import ScriptSettings
+from support.building import document
 from support.records import part
 
 
@@ -46,6 +49,16 @@ def test_an_unknown_setting_is_noted() -> None:
     """A misspelt key would turn nothing on in silence."""
     management, codes = part(read_management, {"relaod": True})
     assert (management, codes) == (Management(), ["W-control-key"])
+
+
+def test_misspelt_setting_can_be_renamed() -> None:
+    """The mend is certain where one key is near, and not there yet."""
+    data = document()
+    adapter = {"type": "control", "port": 1, "management": {"relaod": True}}
+    data["capability"]["exposes"] = [adapter]
+    (problem,) = naftiko.validate(data, schema=None)
+    path = "/capability/exposes/0/management/relaod"
+    assert problem.fix == Edit("rename", path, "reload")
 
 
 def test_scripting_has_defaults() -> None:

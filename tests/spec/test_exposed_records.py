@@ -27,9 +27,13 @@ def test_operation_has_the_name_of_its_resource() -> None:
     ],
 )
 def test_exposed_authentication_is_kept_as_written(authentication: Any) -> None:
-    """L19: kept as it is written; the guard of the adapter reads it."""
+    """L19: each value is kept as it is written; the guard of the adapter reads it."""
     data = serving.document(
         serving.operation(call="api.list"), adapter={"authentication": authentication}
     )
     loaded = naftiko.load(data, schema=None)
-    assert loaded.exposes[0].authentication == authentication
+    asked = loaded.exposes[0].authentication
+    assert asked is not None
+    placement = {"placement": asked.placement} if "placement" in authentication else {}
+    assert {"type": asked.type, **asked.texts, **placement} == authentication
+    assert asked.problems == ()

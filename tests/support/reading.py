@@ -1,4 +1,4 @@
-"""Run the cases of `tests/spec/cases/`: what is found in a document, and where.
+"""Run the cases of `tests/spec/cases/`: the findings about a document, and their places.
 
 A case has a `name`, a `text`, and `expect`: code, line and JSON Pointer of everything
 that `validate` finds in it, in order; nothing by default. Besides:
@@ -30,11 +30,11 @@ def _shown(problems: tuple[Problem, ...]) -> list[list[Any]]:
 
 
 def check(case: dict[str, Any]) -> None:
-    """Compare what is found in the document of a case with what it expects."""
+    """Compare the findings about the document of a case with those it expects."""
     text, expected = case["text"], case.get("expect", [])
     unreadable = any(code.startswith("E-yaml") for code, _, _ in expected)
     if case.get("truncated") and not unreadable:
-        first = [found for found in expected if found[0][0] == "E"]
+        first = [entry for entry in expected if entry[0][0] == "E"]
         expected = [*first, _CUT, *expected[len(first) :]]
     problems = naftiko.validate(text)
     assert _shown(problems) == expected
@@ -48,7 +48,7 @@ def check(case: dict[str, Any]) -> None:
     _check_words(case, problems)
     _check_strict(case)
     _check_loading(case, problems)
-    # The published rules alone decide; what else is found are warnings and notes.
+    # The published rules alone decide; all other findings are warnings and notes.
     for problem in naftiko.validate(text, schema="published"):
         assert problem.code[0] in "ES" or problem.severity == "warning"
     if not any(code.startswith("E-") for code, _, _ in expected):
@@ -68,9 +68,9 @@ def _check_strict(case: dict[str, Any]) -> None:
     strict = naftiko.validate(case["text"], strict=True)
     assert {problem.severity for problem in strict} <= {"error"}
     codes = [problem.code for problem in strict]
-    for found in case.get("strict", ()):
-        assert found in _shown(strict)
-        assert found[0] not in [p.code for p in naftiko.validate(case["text"])]
+    for entry in case.get("strict", ()):
+        assert entry in _shown(strict)
+        assert entry[0] not in [p.code for p in naftiko.validate(case["text"])]
     for code in case.get("not_strict", ()):
         assert code not in codes
 
