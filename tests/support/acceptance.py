@@ -18,20 +18,12 @@ from support.recorder import Received, Recorder, response
 from support.serving_process import Server
 
 FOLDER = Path(__file__).parents[1] / "end_to_end" / "acceptance"
-
-
 DOCUMENTS = sorted(FOLDER.glob("*.yaml"))
-
-
 TOKEN = "0ff1ce-t0ken"
-
-
 #: The documents that one process serves; the others need settings of their own.
 HOUSE = (
     "huts", "greeting", "archive", "tariff", "library", "skills", "office", "dangling",
 )  # fmt: skip
-
-
 HUT = {
     "name": "Cabane du Lac",
     "altitude": 2475.5,
@@ -39,22 +31,16 @@ HUT = {
     "wardens": ["p-3", "p-9", "p-1"],
     "contact": "p-1",
 }
-
-
 PEOPLE = [
     {"personId": "p-1", "fullName": "Léa", "since": 2019, "private": "x"},
     {"personId": "p-3", "fullName": "Urs"},
 ]
-
-
 WHOLE_HUT = {
     "name": "Cabane du Lac",
     "place": {"metres": 2475.5, "canton": "VS"},
     "wardens": [{"fullName": "Urs", "since": None}, {"fullName": "Léa", "since": 2019}],
     "phone": "+41 27 000 00 01",
 }
-
-
 LIST = {
     "items": [
         {
@@ -65,8 +51,6 @@ LIST = {
         {"id": "2", "name": "Col"},
     ]
 }
-
-
 STOCK = "<stock><good><name>Rice</name><left>3</left></good><good><name>Tea</name><left>9</left></good></stock>"
 
 
@@ -174,6 +158,4 @@ def curl(*words: str) -> tuple[int, str]:
 
 
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-
-
 modes = pytest.mark.parametrize("mode", ["auto", "legacy"])

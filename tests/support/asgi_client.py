@@ -1,18 +1,17 @@
-"""Talk to an ASGI application without a socket, and stand in for the upstream API."""
+"""Requests to an ASGI application without a socket, and a stub of the upstream API."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from naftiko.exposes.http.scope import ASGIApp
 from naftiko.transport.messages import Headers, Request, Response
 from naftiko.transport.streams import AsyncStreamedResponse
-
-App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Got(NamedTuple):
@@ -34,7 +33,7 @@ class Got(NamedTuple):
 
 
 class AsyncStub:
-    """An asynchronous transport that answers from a function, and keeps what was sent.
+    """An asynchronous transport with a fixed answer; it keeps the requests.
 
     Args:
         answer: A response, an error to raise, or a function that gives either.
@@ -49,7 +48,7 @@ class AsyncStub:
         )
 
     async def send(self, request: Request, *, timeout: Any) -> Response:
-        """Keep the request and answer it."""
+        """Keep a request and return the answer."""
         self.requests.append(request)
         answer = self.answer
         if callable(answer):
@@ -62,14 +61,14 @@ class AsyncStub:
                 raise
         if isinstance(answer, Exception):
             raise answer
-        found: Response = answer
-        return found
+        response: Response = answer
+        return response
 
     @asynccontextmanager
     async def stream(
         self, request: Request, *, timeout: Any, decode: bool = True
     ) -> AsyncIterator[AsyncStreamedResponse]:
-        """Keep the request with its body, and answer it in parts of ten bytes."""
+        """Keep a request with its body; stream the answer in parts of ten bytes."""
         body: Any = request.body
         sent = b""
         if hasattr(body, "__aiter__"):
@@ -93,7 +92,7 @@ class AsyncStub:
 
     @property
     def sent(self) -> list[str]:
-        """Every request as one line: method, target, and body where there is one."""
+        """The requests, each as one line: method, target, and body if there is one."""
         lines = []
         for request in self.requests:
             target = request.url.partition("//")[2].partition("/")
@@ -105,7 +104,7 @@ class AsyncStub:
 
 
 async def asked(
-    app: App,
+    app: ASGIApp,
     method: str,
     target: str,
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = {},
@@ -117,13 +116,13 @@ async def asked(
     """Send one request and return the response.
 
     Args:
-        app: What answers.
+        app: The application.
         method: The method.
         target: Path and query, encoded.
         headers: Name → value, or pairs of them.
-        body: The body, or the parts in which it comes.
-        root_path: Where the application is mounted.
-        hangs_up: The caller hangs up as soon as the body is sent.
+        body: The body, or its parts.
+        root_path: The path at which the application is mounted.
+        hangs_up: The caller disconnects as soon as the body is sent.
     """
     path, _, query = target.partition("?")
     pairs = headers.items() if isinstance(headers, Mapping) else headers
@@ -164,16 +163,16 @@ async def asked(
     if not messages:
         return Got(0, {}, b"")
     start = messages[0]
-    found: dict[str, str] = {}
+    named: dict[str, str] = {}
     for name, value in start["headers"]:
         key = name.decode()
         assert key == key.lower()
-        assert key not in found or key == "set-cookie", f"{key} was sent twice"
-        found[key] = value.decode("latin-1")
+        assert key not in named or key == "set-cookie", f"{key} was sent twice"
+        named[key] = value.decode("latin-1")
     content = b"".join(m.get("body", b"") for m in messages[1:])
-    return Got(start["status"], found, content)
+    return Got(start["status"], named, content)
 
 
 def ask(*arguments: Any, **more: Any) -> Got:
-    """Send one request from a test that is not asynchronous; see `asked`."""
+    """Send one request from a synchronous test; see `asked`."""
     return asyncio.run(asked(*arguments, **more))

@@ -159,8 +159,6 @@ ANSWERS: dict[str, Answer] = {
     "/file": _saying(_last(b"", "302 Found", Location="file:///etc/passwd")),
     "/unavailable": _saying(_last(b'{"error": "down"}', "503 Service Unavailable")),
 }
-
-
 #: What goes on until the caller has had enough.
 _LONG = frozenset(
     ("/silent", "/dribbling", "/informing", "/endless", "/headers", "/large")

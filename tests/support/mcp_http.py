@@ -12,15 +12,11 @@ from support.asgi_client import Got, asked
 from support.mcping import MODERN
 
 HOST = {"host": "127.0.0.1:3010"}
-
-
 POST = {
     "content-type": "application/json",
     "accept": "application/json, text/event-stream",
     **HOST,
 }
-
-
 _META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
@@ -94,6 +90,6 @@ async def session(app: McpApp, path: str = "/mcp") -> dict[str, str]:
     }
     said = message("notifications/initialized", number=None)
     got = await asked(app, "POST", path, headers, said)
-    # P05: a notification is taken without a word.
+    # P05: a notification gets 202 and no body.
     assert (got.status, got.body) == (202, b"")
     return headers

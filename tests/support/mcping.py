@@ -1,4 +1,4 @@
-"""MCP adapters for tests, and ways to talk to them that hide nothing of the wire."""
+"""MCP adapters for tests, and clients that show every message on the wire."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def parts(source: Any, upstream: AsyncStub) -> tuple[Engine, Any]:
 def mcp_app(
     answer: Any = None, *, options: Options = Options(), **adapter: Any
 ) -> tuple[McpApp, AsyncStub]:
-    """Return an adapter and what stands for its upstream API; see `document`."""
+    """Return an adapter and the stub of its upstream API; see `document`."""
     upstream = AsyncStub(answer)
     return McpApp(*parts(document(**adapter), upstream), options), upstream
 
@@ -159,26 +159,26 @@ def hello(app: McpApp, revision: str) -> Any:
 
 
 def answering(answers: Any) -> Any:
-    """Return what answers `METHOD /path?query` from a mapping; 404 for all others.
+    """Return an answer function: `METHOD /path?query` → response, or else 404.
 
-    A value is JSON, or a mapping with `status`, `text`, `bytes` or `type` that says
-    more of the response; an exception is raised.
+    A value is the JSON of the body, or a mapping with `status`, `text`, `bytes` or
+    `type`. An exception is raised.
     """
 
     def answer(request: naftiko.Request) -> Any:
         target = request.url.removeprefix("http://upstream.test")
-        found = answers.get(f"{request.method} {target}", _NOTHING)
-        if isinstance(found, Exception):
-            return found
-        kind, status, content = "application/json", 200, found
-        if isinstance(found, dict) and found.keys() & {"status", "text", "bytes"}:
-            status = found.get("status", 200)
-            kind = found.get("type", "text/plain" if "text" in found else kind)
-            content = found.get("body")
-        if isinstance(found, dict) and "text" in found:
-            body = found["text"].encode()
-        elif isinstance(found, dict) and "bytes" in found:
-            body = bytes.fromhex(found["bytes"])
+        answered = answers.get(f"{request.method} {target}", _NOTHING)
+        if isinstance(answered, Exception):
+            return answered
+        kind, status, content = "application/json", 200, answered
+        if isinstance(answered, dict) and answered.keys() & {"status", "text", "bytes"}:
+            status = answered.get("status", 200)
+            kind = answered.get("type", "text/plain" if "text" in answered else kind)
+            content = answered.get("body")
+        if isinstance(answered, dict) and "text" in answered:
+            body = answered["text"].encode()
+        elif isinstance(answered, dict) and "bytes" in answered:
+            body = bytes.fromhex(answered["bytes"])
         else:
             body = b"" if content is None else json.dumps(content).encode()
         reason = {404: "Not Found", 500: "Internal Server Error"}.get(status, "")
@@ -194,7 +194,7 @@ class Wire:
     """One connection to a server over streams, message by message.
 
     Attributes:
-        notifications: What came that was no answer.
+        notifications: The messages that came before an answer.
     """
 
     def __init__(self, send: Any, receive: Any, revision: str) -> None:
@@ -216,8 +216,8 @@ class Wire:
     async def next(self) -> dict[str, Any]:
         """Return the next message as it is on the wire."""
         with anyio.fail_after(5):
-            found = await self._receive.receive()
-        text = found.message.model_dump_json(by_alias=True, exclude_unset=True)
+            received = await self._receive.receive()
+        text = received.message.model_dump_json(by_alias=True, exclude_unset=True)
         message: dict[str, Any] = json.loads(text)
         return message
 
@@ -234,7 +234,7 @@ class Wire:
         return self._number
 
     async def answer(self, number: int) -> dict[str, Any]:
-        """Return the answer to a request, keeping what comes before it."""
+        """Return the answer to a request; keep the notifications before it."""
         while True:
             message = await self.next()
             if message.get("id") == number:
@@ -286,7 +286,7 @@ async def wire(
 def asking(
     app: McpApp, method: str, params: Any = None, revision: str = "2025-11-25"
 ) -> dict[str, Any]:
-    """Connect, ask one thing and return the answer: `result` or `error`."""
+    """Connect, send one request and return the answer: `result` or `error`."""
 
     async def run() -> dict[str, Any]:
         async with wire(app, revision) as connection:

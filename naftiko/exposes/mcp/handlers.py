@@ -72,13 +72,14 @@ class Handlers:
 
     Attributes:
         served: May be replaced; a request keeps the version that it began with.
+        running: The number of tool calls under way.
     """
 
     def __init__(self, served: McpVersion, options: Options) -> None:
         self.served = served
         self._variables = CallerVariables(options.variable_headers)
         self._most = options.max_concurrency
-        self._running = 0
+        self.running = 0
 
     def by_method(self) -> dict[str, tuple[Any, Any]]:
         """Return method → the model of its parameters, and its handler."""
@@ -160,14 +161,14 @@ class Handlers:
             guess = served.tools.guess(name)
             message = f"Invalid params: Unknown tool: {shorten(name)}"
             raise MCPError(INVALID_PARAMS, f"{message}; {guess}" if guess else message)
-        if self._running >= self._most:
+        if self.running >= self._most:
             return failure(f"{name}: too many calls at once.\nhint: call again soon")
-        self._running += 1
+        self.running += 1
         try:
             caller = caller_of(ctx, self._variables)
             return await tool.call(served.engine, arguments, self._variables, caller)
         finally:
-            self._running -= 1
+            self.running -= 1
 
     # --- resources --------------------------------------------------------------------
 

@@ -49,12 +49,13 @@ class McpServer(Server[dict[str, Any]]):
         options: The settings of the server.
 
     Attributes:
+        handlers: The answers of the adapter.
         changes: The clients that are told of changed lists.
         pages: (method, revision, cursor) → page of a list, encoded by the SDK.
     """
 
     def __init__(self, served: McpVersion, options: Options) -> None:
-        self._handlers = Handlers(served, options)
+        self.handlers = Handlers(served, options)
         self.pages: dict[tuple[str, str, str | None], HandlerResult] = {}
         self.changes = Changes()
         super().__init__(
@@ -66,7 +67,7 @@ class McpServer(Server[dict[str, Any]]):
             get_tool_input_schema=lambda _name: None,
             on_subscriptions_listen=self.changes.listen,
         )
-        for method, (params, handler) in self._handlers.by_method().items():
+        for method, (params, handler) in self.handlers.by_method().items():
             self.add_request_handler(method, params, handler)
         # This replaces the telemetry of the SDK: spans are named as the specification
         # has it.
@@ -78,7 +79,7 @@ class McpServer(Server[dict[str, Any]]):
     @property
     def served(self) -> McpVersion:
         """The version of the document that is served now."""
-        return self._handlers.served
+        return self.handlers.served
 
     # --- introduction -----------------------------------------------------------------
 
@@ -127,7 +128,7 @@ class McpServer(Server[dict[str, Any]]):
 
     def replace(self, served: McpVersion) -> list[str]:
         """Serve a new version; return the kinds of lists that differ from the old."""
-        before, self._handlers.served, self.pages = self.served, served, {}
+        before, self.handlers.served, self.pages = self.served, served, {}
         self.name = served.name
         self.title = served.title or None
         self.instructions = served.instructions
@@ -192,7 +193,7 @@ class McpServer(Server[dict[str, Any]]):
         if not is_valid or not isinstance(name, str) or not may_ask(ctx):
             # The SDK words the error.
             return await call_next(ctx)
-        result = await self._handlers.call_tool(ctx, name, arguments or {})
+        result = await self.handlers.call_tool(ctx, name, arguments or {})
         if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             result["_meta"] = {SERVER_INFO_META_KEY: self.server_info_stamp}
         else:

@@ -1,6 +1,6 @@
 """The commands that ask a control port; ids are those of the facts in spec 11.11.
 
-A stand-in answers; `tests/end_to_end/test_acceptance.py` asks a real server.
+A stand-in answers; `tests/end_to_end/acceptance/test_control.py` asks a real server.
 """
 
 from __future__ import annotations

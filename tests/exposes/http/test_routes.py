@@ -19,6 +19,7 @@ from naftiko.exposes.http.routes import (
     RouteMatch,
     Router,
     Tail,
+    encoded_path,
 )
 
 
@@ -173,6 +174,23 @@ def test_a_path_that_is_not_utf8_is_refused() -> None:
 def test_a_tail_keeps_encoded_slashes_apart() -> None:
     """`%2F` stays inside its segment when a tail is decoded."""
     assert Tail("a%2Fb/c%20d").segments == ["a/b", "c d"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "path"),
+    [
+        ({"path": "/a b", "raw_path": b"/a%20b"}, "/a%20b"),
+        ({"path": "/a/b", "raw_path": b"/a%2Fb?x"}, "/a%2Fb"),
+        ({"path": "/é"}, "/%C3%A9"),
+        ({"path": "/é", "raw_path": "/é?x".encode()}, "/%C3%A9"),
+        ({"path": "/v1/a", "raw_path": b"/%761/a", "root_path": "/v1"}, "/a"),
+        ({"path": "/v1", "raw_path": b"/v1", "root_path": "/v1/"}, "/"),
+        ({"path": "/v10/a", "raw_path": b"/v10/a", "root_path": "/v1"}, "/v10/a"),
+    ],
+)
+def test_the_path_of_a_scope_stays_encoded(scope: Any, path: str) -> None:
+    """The path is that below the mount, from `raw_path` where the server gives it."""
+    assert encoded_path(scope) == path
 
 
 _NAME = st.text("abcxyz", min_size=1, max_size=3)

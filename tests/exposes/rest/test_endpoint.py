@@ -87,8 +87,6 @@ def test_a_malformed_trace_is_not_passed_on(parent: str) -> None:
 
 
 _BEARER = {"authentication": {"type": "bearer", "token": "{{NAFTIKO_TEST_TOKEN}}"}}
-
-
 _CALLERS = Options(variable_headers={"NAFTIKO_TEST_TOKEN": "X-Token"})
 
 

@@ -15,14 +15,8 @@ from support.asgi_client import ask
 from support.serving import operation, rest_app
 
 JSON = {"Content-Type": "application/json"}
-
-
 _PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
 _BEARER = {"authentication": {"type": "bearer", "token": "{{NAFTIKO_TEST_TOKEN}}"}}
-
-
 _CALLERS = Options(variable_headers={"NAFTIKO_TEST_TOKEN": "X-Token"})
 
 
