@@ -13,53 +13,65 @@ from typing import Any
 import pytest
 
 from naftiko.cli import main
+from naftiko.cli.control_port import ControlPort
+from naftiko.cli.parser import parse
 from support.control_port import Control
 
 pytestmark = pytest.mark.usefixtures("no_control_port")
 Run = Any
 
 
+def _url(*words: str) -> str:
+    """Return the URL that a command would ask, with these words."""
+    return ControlPort(parse(["health", *words])).url
+
+
 def test_port_comes_from_option_environment_or_document(
-    control: Control,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Z06: the option, the environment, a document in this folder, then 9090."""
-
-    def told(*words: str) -> str:
-        main(["health", *words])
-        return capsys.readouterr().err
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        gone = listener.getsockname()[1]
     (tmp_path / "a.yaml").write_text("- : [", "utf-8")
     (tmp_path / "b.yml").write_text("naftiko: x\ncapability: {exposes: 5}", "utf-8")
-    assert "at http://localhost:9090 " in told()
-    document = f"capability: {{exposes: [{{type: rest, port: 1}}, {{type: control, port: {gone}}}]}}"
-    (tmp_path / "c.yaml").write_text(document, "utf-8")
-    assert f"at http://localhost:{gone} " in told()
-    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", str(control.port))
-    assert "Cannot connect" not in told()
-    assert f"at http://localhost:{gone} " in told("--port", str(gone))
-    assert f"at http://[::1]:{gone} " in told("--port", str(gone), "--address", "::1")
+    assert _url() == "http://localhost:9090"
+    adapters = "[{type: rest, port: 1}, {type: control, port: 2}]"
+    (tmp_path / "c.yaml").write_text(f"capability: {{exposes: {adapters}}}", "utf-8")
+    assert _url() == "http://localhost:2"
+    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", "3")
+    assert _url() == "http://localhost:3"
+    assert _url("--port", "4") == "http://localhost:4"
+    assert _url("--port", "4", "--address", "::1") == "http://[::1]:4"
     monkeypatch.setenv("NAFTIKO_CONTROL_ADDRESS", "127.0.0.2")
-    assert f"at http://127.0.0.2:{gone} " in told("--port", str(gone))
-    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", "many")
-    assert "NAFTIKO_CONTROL_PORT: expected a port from 1 to 65535, got 'many'" in told()
-    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", "9" * 5000)
-    assert "expected a port from 1 to 65535, got '99" in told()
+    assert _url("--port", "4") == "http://127.0.0.2:4"
+
+
+@pytest.mark.parametrize("port", ["many", "0", "9" * 5000])
+def test_port_of_the_environment_that_is_none_is_refused(
+    port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The refusal names the variable; its exit code is that of wrong usage."""
+    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", port)
+    assert main(["health"]) == 2
+    message = f"NAFTIKO_CONTROL_PORT: expected a port from 1 to 65535, got '{port[:9]}"
+    assert message in capsys.readouterr().err
+
+
+def test_command_asks_the_port_of_the_environment(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Z06: the server at the port that the variable names gets the request."""
+    monkeypatch.setenv("NAFTIKO_CONTROL_PORT", str(control.port))
+    main(["health"])
+    assert [line for line, _, _ in control.asked] == ["GET /health/live"]
 
 
 @pytest.mark.parametrize("port", ["0", "true", "70000", "'{{PORT}}'"])
 def test_control_port_that_no_client_can_use_is_passed_over(
-    port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    port: str, tmp_path: Path
 ) -> None:
-    """Z06: a document that does not say where its control port is, is passed over."""
+    """Z06: a document whose control port is not a fixed number is passed over."""
     text = f"capability: {{exposes: [{{type: control, port: {port}}}]}}"
     (tmp_path / "a.yaml").write_text(text, "utf-8")
-    main(["health"])
-    assert "at http://localhost:9090 " in capsys.readouterr().err
+    assert _url() == "http://localhost:9090"
 
 
 @pytest.mark.parametrize(
