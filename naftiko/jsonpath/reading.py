@@ -279,7 +279,7 @@ def refuse_path(text: str, fault: str, at: int, hint: str = "") -> NoReturn:
         hint: What to write instead.
 
     Raises:
-        OutputError: Always; its code is `U-output-path`.
+        OutputError: Always; its code is that of `rules.OUTPUT_PATH`.
     """
     first = max(0, at - _LEFT)
     # Every blank becomes one space, or the caret would not stand where it should.

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import naftiko
-from support.asgi_client import App, Got, asked
+from naftiko.exposes.http.scope import ASGIApp
+from support.asgi_client import Got, asked
 from support.mcping import MODERN
 
 _META = {
@@ -49,7 +50,7 @@ def ask_adapter(
 
 
 @asynccontextmanager
-async def running(app: App) -> AsyncIterator[None]:
+async def running(app: ASGIApp) -> AsyncIterator[None]:
     """Run an application between the two ends of its `lifespan`."""
     to_app: asyncio.Queue[Any] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()
