@@ -16,13 +16,13 @@ def checked_names(option: str, given: Mapping[str, Any] | None) -> dict[str, Any
     """Return a mapping from names that an option gives.
 
     Raises:
-        ArgumentError: It is no mapping, or a key of it is no text.
+        ArgumentError: It is not a mapping, or one of its keys is not a text.
     """
     if given is None:
         return {}
     if not isinstance(given, Mapping):
         raise ArgumentError(
-            f"{option}: a {type(given).__name__} is no mapping",
+            f"{option}: expected a mapping, got a {type(given).__name__}",
             hint=f"give name → value: {option}={{'NAME': …}}",
         )
     for name in given:
@@ -57,14 +57,14 @@ def checked_auth(
     """Return namespace → signer.
 
     Raises:
-        ArgumentError: It is no mapping, a namespace is not consumed, or a signer
+        ArgumentError: It is not a mapping, a namespace is not consumed, or a signer
             cannot sign.
     """
     if auth is None:
         return {}
     if not isinstance(auth, Mapping):
         raise ArgumentError(
-            f"auth: a {type(auth).__name__} is no mapping",
+            f"auth: expected a mapping, got a {type(auth).__name__}",
             hint=f"give namespace → signer: auth={{'{namespaces[0]}': …}}"
             if namespaces
             else "",

@@ -219,7 +219,8 @@ class HttpTransport:
                 return self._send(hop, route, timeout)
             except (HTTPError, OSError) as error:
                 # The server may have closed a pooled connection at this very moment.
-                if not _died_in_pool(error, hop) or not hop.rewind():
+                can_repeat = hop.method in IDEMPOTENT_METHODS and is_dead(error)
+                if not can_repeat or not hop.rewind():
                     raise
                 return self._send(hop, route, timeout)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
@@ -472,10 +473,6 @@ def _end(raw: BaseHTTPResponse) -> None:
     """Give the connection back; one with unread bytes is closed."""
     raw.close()
     raw.release_conn()
-
-
-def _died_in_pool(error: BaseException, hop: RedirectedRequest) -> bool:
-    return hop.method in IDEMPOTENT_METHODS and is_dead(error)
 
 
 def _is_small(raw: Any) -> bool:
