@@ -541,7 +541,8 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     "RestAdapter": {
         "": ("W-expose-empty",),
         "type": ("U-expose-type",),
-        "port": ("W-port-missing",),
+        "port": ("W-port-missing", "W-port-duplicate"),
+        "authentication": ("U-auth-value", "U-auth-variable"),
     },
     "ExposedResource": {"path": ("W-route-duplicate", "W-rest-arguments")},
     "ExposedOperation": {
@@ -550,7 +551,18 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "ref": ("U-call-unresolved",),
     },
     "Forward": {"targetNamespace": ("U-call-unresolved",)},
-    "McpAdapter": {"": ("W-expose-empty",), "port": ("W-port-missing",)},
+    "McpAdapter": {
+        "": ("W-expose-empty",),
+        "port": ("W-port-missing", "W-port-duplicate"),
+        "authentication": ("U-auth-value", "U-auth-variable"),
+    },
+    "McpResource": {"location": ("U-location", "W-file-missing")},
+    "Prompt": {
+        "name": ("W-prompt-duplicate",),
+        "template": ("U-prompt", "W-prompt-argument"),
+        "location": ("U-location", "W-file-missing"),
+    },
+    "PromptMessage": {"role": ("U-prompt",)},
     "Tool": {
         "": ("U-unit-without-call",),
         "name": ("W-tool-duplicate",),
@@ -558,8 +570,19 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "ref": ("U-call-unresolved",),
         "hints": ("S-hint",),
     },
-    "Skill": {"tools": ("W-skill-shape",)},
-    "SkillTool": {"from": ("U-call-unresolved",)},
+    "Skill": {
+        "name": ("W-skill-duplicate",),
+        "location": ("U-location", "W-file-missing"),
+        "tools": ("W-skill-shape",),
+    },
+    "SkillTool": {
+        "from": ("U-call-unresolved", "U-skill-tool"),
+        "instruction": ("U-skill-tool", "W-file-missing"),
+    },
+    "ControlAdapter": {"port": ("W-port-missing", "W-port-duplicate")},
+    "Management": {"": ("W-control-key", "W-control-value")},
+    "Scripting": {"": ("W-control-key", "W-control-value")},
+    "Observability": {"": ("W-control-key", "W-control-value")},
     "AggregateFunction": {
         "name": ("U-operation-ambiguous",),
         "call": ("U-call-unresolved",),

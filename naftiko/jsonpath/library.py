@@ -55,7 +55,8 @@ def compile_by_library(
         segments: Its segments up to the last one that needs the library.
 
     Raises:
-        OutputError: The library cannot read them; its code is that of `rules.OUTPUT_PATH`.
+        OutputError: The library cannot read them; the code is that of
+            `rules.OUTPUT_PATH`.
     """
     from jsonpath_ng.ext.parser import parse
 
