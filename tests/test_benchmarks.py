@@ -44,6 +44,7 @@ def test_benchmark_without_published_files_names_the_variable(
     assert "skipped  everything: NAFTIKO_CORPUS" in done.stdout
 
 
+@pytest.mark.slow
 def test_benchmark_of_serving_measures_the_command_and_its_peers() -> None:
     """`serve.py` starts the real command and its peers, and asks all of them."""
     pytest.importorskip("mcp", reason="needs the extra `serve`")

@@ -15,7 +15,7 @@ import pytest
 import naftiko
 from naftiko.document.document import Document
 from naftiko.document.source import read
-from support.shared import CORPUS, manifest, needs_corpus
+from support.shared import CORPUS, manifest, needs_corpus, of_corpus
 
 _VARIABLE = re.compile(r"\{\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}\}")
 #: An argument with every sign that could change where a request goes.
@@ -33,8 +33,8 @@ def _entries(*, capabilities: bool) -> list[Any]:
     if not CORPUS.is_dir():
         return []
     return [
-        pytest.param(entry, id=entry["path"])
-        for entry in manifest()
+        of_corpus(entry, entry["path"], number)
+        for number, entry in enumerate(manifest())
         # A cut-off file may have no layout: its text is not well-formed as it is.
         if (entry["layout"] in ("capability", None)) is capabilities
     ]

@@ -30,7 +30,7 @@ from naftiko.transport.messages import Request, Response
 from support.asgi_client import AsyncStub, asked
 from support.expecting import BOUND, PLACEHOLDER, ExpectedRequest, UniqueValues, text_of
 from support.mcping import wire
-from support.shared import CORPUS, corpus_files, needs_corpus
+from support.shared import CORPUS, corpus_files, needs_corpus, of_corpus
 
 _JSON = {"Content-Type": "application/json"}
 #: What an API may answer to a tool; what was sent does not depend on it.
@@ -261,7 +261,11 @@ def _checked(text: str) -> Draft202012Validator:
 
 @needs_corpus
 @pytest.mark.parametrize(
-    "file", [pytest.param(f, id=str(f.relative_to(CORPUS))) for f in corpus_files()]
+    "file",
+    [
+        of_corpus(file, str(file.relative_to(CORPUS)), number)
+        for number, file in enumerate(corpus_files())
+    ],
 )
 def test_every_route_and_tool_of_a_published_file_sends_what_it_declares(
     file: Path,

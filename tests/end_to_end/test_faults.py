@@ -268,6 +268,7 @@ def test_an_api_that_fails(site: Site, fault: str) -> None:
     site.check()
 
 
+@pytest.mark.slow
 def test_an_api_that_fails_for_an_agent(site: Site) -> None:
     """Each failure is a result with `isError`, in words, and the session goes on."""
 
@@ -288,6 +289,7 @@ def test_an_api_that_fails_for_an_agent(site: Site) -> None:
             assert len(text) < 1000
 
 
+@pytest.mark.slow
 def test_an_api_that_trickles(file: Path) -> None:
     """Something comes all the time, but no answer: given up after ten timeouts."""
 
@@ -331,6 +333,7 @@ def test_a_stream_that_trickles(site: Site) -> None:
     site.check()
 
 
+@pytest.mark.slow
 def test_faults_leave_nothing(site: Site) -> None:
     """Hundreds of failures, many at once: no descriptor and no memory is kept."""
     cheap = [f for f in FAULTS if f not in ("endless", "bomb", "headers")] * 4
@@ -377,6 +380,7 @@ def hang_ups(site: Site, targets: Sequence[str]) -> None:
     site.check()
 
 
+@pytest.mark.slow
 def test_callers_that_hang_up(site: Site) -> None:
     """In the middle of an answer or before it: the connections to the API end too."""
     targets = ["raw?n=1", "large", "silent", "through/large", "through/silent", "late"]
@@ -395,6 +399,7 @@ def test_callers_that_hang_up(site: Site) -> None:
     assert site.upstream.connections <= 20
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_lost_is_forgotten(site: Site) -> None:
     """Thousands that were broken off cost no memory, not even for a minute."""
     hang_ups(site, ["good"] * 500)
@@ -481,6 +486,7 @@ async def slow_callers(site: Site) -> Counter[str]:
     return Counter(await asyncio.gather(*callers))
 
 
+@pytest.mark.slow
 def test_thousands_of_slow_callers(file: Path, many_descriptors: int) -> None:
     """Two thousand requests that begin and wait; each gets its own answer in the end."""
     with serving(file) as site:
@@ -500,6 +506,7 @@ def test_thousands_of_slow_callers(file: Path, many_descriptors: int) -> None:
         site.check()
 
 
+@pytest.mark.slow
 def test_slow_readers_of_streams(file: Path) -> None:
     """A stream waits for its reader: what is not read yet is not kept in memory."""
     with serving(file) as site:
@@ -588,6 +595,7 @@ class Load:
         assert self.wrong == []
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed_under_load(file: Path) -> None:
     """What it was doing is lost, nothing else; its place is taken, and all goes on."""
     with serving(file, "--workers", "2") as site:
@@ -625,6 +633,7 @@ def test_workers_end_when_their_parent_is_killed(file: Path) -> None:
             site.get("good")
 
 
+@pytest.mark.slow
 def test_reloads_under_load(file: Path) -> None:
     """Requests and tool calls go on through thirty reloads, and nothing is kept of them."""
     with serving(file) as site:

@@ -159,6 +159,7 @@ def test_a_reload_is_observed_by_its_new_name(
     assert collector.value(active) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["refused", "silent"])
 def test_a_collector_that_is_not_there(
     tmp_path: Path, upstream: Recorder, kind: str
@@ -189,6 +190,7 @@ def test_a_collector_that_is_not_there(
             assert "retrying" not in server.text
 
 
+@pytest.mark.slow
 def test_an_end_with_everything_open(tmp_path: Path) -> None:
     """A request that hangs, and a collector that hangs: over within ten seconds."""
     arrived, release = threading.Event(), threading.Event()

@@ -126,6 +126,7 @@ def test_hook_checks_capability_files_only(
         _commit(folder, environment, {name: GOOD})
 
 
+@pytest.mark.slow
 def test_pattern_and_arguments_of_the_hook_can_be_replaced(
     tmp_path: Path, environment: dict[str, str], hooks: tuple[str, str]
 ) -> None:

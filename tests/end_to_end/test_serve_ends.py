@@ -46,6 +46,7 @@ def test_requests_under_way_are_finished(tmp_path: Path, upstream: Recorder) -> 
             requests.get(url, timeout=2)
 
 
+@pytest.mark.slow
 def test_upstream_that_never_answers_does_not_delay_the_exit(
     tmp_path: Path, upstream: Recorder
 ) -> None:

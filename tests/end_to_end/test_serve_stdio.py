@@ -49,6 +49,7 @@ def test_stdio_writes_only_protocol_and_ends_with_its_input(
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_output_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None:
     """An output that is full is an error in words, one that is closed none at all."""

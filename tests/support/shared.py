@@ -25,6 +25,13 @@ PUBLISHED = SHARED / "spec" / "schemas"
 each_or_all = pytest.mark.parametrize(
     "step", [12, pytest.param(1, marks=pytest.mark.slow)]
 )
+
+
+def of_corpus(value: Any, name: str, number: int) -> Any:
+    """Return a published file as a parameter; three of four are for thorough runs."""
+    return pytest.param(value, id=name, marks=[pytest.mark.slow] if number % 4 else [])
+
+
 needs_corpus = pytest.mark.skipif(
     not CORPUS.is_dir(), reason=f"NAFTIKO_CORPUS: there is no {CORPUS}"
 )
