@@ -594,6 +594,7 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     "StepOutputMapping": {"value": ("U-step-path",)},
     "MappedScalar": {"mapping": ("U-output-path", "W-path-length")},
     "Name": {"": ("S-name",)},
+    "Address": {"": ("W-address-public",)},
 }  # fmt: skip
 
 

@@ -354,6 +354,11 @@ PORT_MISSING = _warning("W-port-missing", "An exposing adapter has no port.")
 PORT_DUPLICATE = _warning(
     "W-port-duplicate", "Two exposing adapters want the same port."
 )
+ADDRESS_PUBLIC = _warning(
+    "W-address-public",
+    "An adapter without authentication has a public address; `naftiko serve` serves it"
+    " to this machine only.",
+)
 ROUTE_DUPLICATE = _warning(
     "W-route-duplicate", "A route is declared twice; the first one wins."
 )

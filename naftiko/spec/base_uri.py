@@ -12,7 +12,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
-from naftiko.errors import names_of, shorten
+from naftiko.document.findings import SET, pointer
+from naftiko.errors import Edit, names_of, shorten
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def read_base_uri(
             path,
             f"the base URI '{shown}' has no scheme; https is used",
             f"write `https:{shown}`",
+            # A shortened or masked text is not the one to write.
+            fix=Edit(SET, pointer(path), f"https:{text}") if shown == text else None,
         )
         text = "https:" + text
     scheme = _SCHEME.match(text)

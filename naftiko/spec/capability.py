@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
-from naftiko.errors import names_of, shorten
+from naftiko.document.findings import RENAME, SET
+from naftiko.errors import Edit, names_of, shorten
 from naftiko.plain import a_kind_of, kind_of, text_of
 from naftiko.spec.consumes import ConsumesReader
 from naftiko.spec.exposes import read_exposes
@@ -184,6 +185,7 @@ def read_capability(
             ("naftiko",),
             f"version '{version}' is read as {VERSION}",
             f"write `naftiko: {VERSION}`",
+            fix=Edit(SET, "/naftiko", VERSION),
         )
     _note_merges(findings)
     at: DocumentPath = ("capability",) if "capability" in data else ()
@@ -260,6 +262,7 @@ def _read_info(data: JSON, findings: Findings) -> Info:
             "`info.name` is read as the label",
             "write `label`",
             at_key=True,
+            fix=None if "label" in data else Edit(RENAME, "/info/name", "label"),
         )
     for key in ("title", "name"):
         label = data.get(key) if label is None else label

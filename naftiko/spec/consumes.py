@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document import rules
+from naftiko.document.findings import Mention
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.http import BODY_METHODS
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
@@ -121,6 +122,7 @@ class ConsumesReader:
                 (*group[1][0], "namespace"),
                 f"{len(group)}{alike} adapters have the namespace '{shown}'",
                 "keep one of them" if alike else "give each adapter its own name",
+                related=(Mention((*group[0][0], "namespace"), "first declared here"),),
             )
         return copies
 

@@ -26,6 +26,7 @@ _WITHOUT_EXAMPLE = {
     rules.SOURCE_REJECTED,
     rules.SOURCE_TRUNCATED,
     rules.FILE_MISSING,
+    rules.ADDRESS_PUBLIC,
 }
 _SHOWN = [
     pytest.param(rule, example, id=rule.code)

@@ -12,6 +12,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING, NamedTuple
 
+from naftiko.document import rules
 from naftiko.errors import ServeError
 from naftiko.exposes.access.origins import is_loopback
 from naftiko.exposes.serve.prefixes import Prefixes
@@ -112,7 +113,8 @@ def place_of(
         else:
             warnings = (
                 f"'{name}' has no authentication, so it is not served at {wanted} but"
-                " to this machine only; --allow-public confirms it [W-address-public]",
+                " to this machine only; --allow-public confirms it"
+                f" [{rules.ADDRESS_PUBLIC.code}]",
             )
             wanted = "localhost"
     chosen = exposes.port if port is None else port
