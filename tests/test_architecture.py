@@ -77,7 +77,7 @@ HOMES = {
     "uvloop": {"exposes.serve.process"},
     "yarl": {"transport.aio_pool", "transport.patched_aiohttp"},
 }
-MOST_MODULES, MOST_LINES = 14, 500
+MOST_MODULES, MOST_LINES, MOST_OF_A_BODY = 14, 500, 60
 
 
 def _name(path: Path) -> str:
@@ -196,6 +196,25 @@ def test_folders_and_modules_stay_small() -> None:
         if (lines := path.read_text("utf-8").count("\n")) > MOST_LINES
     }
     assert not long
+
+
+def test_functions_stay_short() -> None:
+    """A body has at most 60 lines, except measured hot loops that say so."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    long = [
+        f"{_name(path)}.{node.name}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, functions)
+        and _lines_of_body(node) > MOST_OF_A_BODY
+        and "Hot loop:" not in (ast.get_docstring(node) or "")
+    ]
+    assert not long
+
+
+def _lines_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
 def test_a_folder_says_its_charter_and_nothing_else() -> None:

@@ -7,7 +7,6 @@ findings carry data for programs.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,9 +30,6 @@ ALLOWED = {
     "formats/html.py": {"_selected": "the words of the selector library"},
     "jsonpath/library.py": {"compile_by_library": "the words of the JSONPath library"},
 }
-#: A code of a rule, as it stands in the table of rules and nowhere else.
-CODE = re.compile(r"[EUWS]-[a-z][a-z-]+")
-TABLE = {"document/rules.py", "document/rule_examples.py"}
 
 
 def _is_words(node: ast.AST, named: set[str]) -> bool:
@@ -100,22 +96,6 @@ def test_no_module_reads_words_of_our_own(module: str) -> None:
     allowed = ALLOWED.get(module, {})
     assert {name for name, _ in places} >= set(allowed), "an exception nobody needs"
     assert not sorted(place for place in places if place[0] not in allowed)
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_codes_stand_only_in_the_table_of_rules(module: str) -> None:
-    """Code elsewhere names a rule by its constant."""
-    if module in TABLE:
-        return
-    tree = ast.parse((PACKAGE / module).read_text("utf-8"))
-    found = [
-        (node.lineno, node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and CODE.fullmatch(node.value)
-    ]
-    assert not found
 
 
 @pytest.mark.parametrize(
