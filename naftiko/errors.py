@@ -219,7 +219,7 @@ class ValidationError(DocumentError):
 
 
 class ServeError(NaftikoError):
-    """What the document exposes cannot be served."""
+    """An exposed adapter cannot be served, or a server cannot start."""
 
     exit_code = EXIT_SERVE
 

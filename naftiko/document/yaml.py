@@ -49,8 +49,8 @@ MAX_DEPTH = 100
 MAX_ALIASED = 100_000
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 BRACKETS_HINT = "look for brackets that are not closed"
-# What YAML 1.2 does not call printable (section 5.1). Its complement, which the
-# specification gives, takes ten times as long to compile.
+# Characters that YAML 1.2 does not call printable (section 5.1). The complement, which
+# the specification gives, takes ten times as long to compile.
 UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
@@ -122,8 +122,8 @@ class Builder:
 
         kinds = yaml_kinds()
         if _c_parser():
-            # What the C parser does not understand may still be YAML 1.2, such as a
-            # plain URL in a flow mapping; and if not, the other words are better.
+            # A text that the C parser refuses may still be YAML 1.2, such as a plain
+            # URL in a flow mapping. If it is not, the pure parser explains it better.
             with suppress(YAMLError):
                 stream = with_old_breaks(_c_events, text)
                 return self._walk(stream, kinds, first_only=first_only)
@@ -292,7 +292,7 @@ class Builder:
                 f"aliases stand for more than {MAX_ALIASED:,} nodes",
                 "write the values out",
             )
-        # What is nested in an anchored node counts again where that node is used.
+        # Nodes below an anchored node count again wherever an alias uses it.
         for _, _, name, _ in stack:
             if name:
                 self._sizes[name] += size

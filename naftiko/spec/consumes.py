@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _KEBAB = re.compile(r"[a-zA-Z0-9-]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-#: What a base URI begins with: an origin, or a template that stands for one.
+#: The beginning of a base URI: an origin, or a template that stands for one.
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[{$\[][^/]*")
 _PLACES = ("query", "header", "path", "cookie", "body", "environment")
 _PUBLISHED_BODIES = (
