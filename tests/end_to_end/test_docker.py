@@ -23,6 +23,8 @@ from support.docker_engine import (
     labelled,
 )
 
+pytestmark = pytest.mark.network
+
 
 def test_the_engine_tells_its_version(docker: naftiko.Capability) -> None:
     """The version comes in the shape of the outputs."""
