@@ -5,16 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from naftiko.cli.cache import read_cached
-from naftiko.document import source as documents
-from naftiko.document.document import Document
-
-ROOT = Path(__file__).parents[2]
-DOCKER = str(ROOT / "capabilities" / "docker.yaml")
+from support.caching import DOCKER, is_same, reads_the_same
 
 
 @pytest.fixture
@@ -24,21 +21,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def _same(document: Document) -> bool:
-    plain = documents.read(DOCKER)
-    path = ("capability", "consumes", 0, "resources", 3)
-    return (
-        document.data == plain.data
-        and document.locate(path) == plain.locate(path)
-        and document.directory == plain.directory
-    )
-
-
 def test_second_reading_gives_the_same_document(folder: Path) -> None:
     """Data and positions from the cache are those of the file."""
-    assert _same(read_cached(DOCKER))
+    assert is_same(read_cached(DOCKER))
     assert len(list(folder.iterdir())) == 1
-    assert _same(read_cached(DOCKER))
+    assert is_same(read_cached(DOCKER))
 
 
 def test_damaged_entry_is_read_anew(folder: Path) -> None:
@@ -49,7 +36,7 @@ def test_damaged_entry_is_read_anew(folder: Path) -> None:
     changed = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
     for damaged in (whole[: len(whole) // 2], b"", b"x" * 40, changed):
         entry.write_bytes(damaged)
-        assert _same(read_cached(DOCKER))
+        assert is_same(read_cached(DOCKER))
         assert entry.read_bytes() == whole
 
 
@@ -65,7 +52,7 @@ def test_changed_file_is_read_anew(folder: Path, tmp_path: Path) -> None:
 def test_cache_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`NAFTIKO_CACHE=off` writes nothing."""
     monkeypatch.setenv("NAFTIKO_CACHE", "off")
-    assert _same(read_cached(DOCKER))
+    assert is_same(read_cached(DOCKER))
     assert not folder.exists()
 
 
@@ -89,7 +76,7 @@ def test_folder_that_cannot_be_written_is_done_without(
     """A cache that cannot be written is done without."""
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NAFTIKO_CACHE", str(tmp_path / "file"))
-    assert _same(read_cached(DOCKER))
+    assert is_same(read_cached(DOCKER))
 
 
 def test_small_files_are_not_kept(folder: Path, tmp_path: Path) -> None:
@@ -116,9 +103,5 @@ def test_oldest_entries_are_removed(folder: Path) -> None:
 def test_many_writers_do_not_disturb_each_other(folder: Path) -> None:
     """Processes that write the same entry at once do not disturb each other."""
     context = multiprocessing.get_context("spawn")
-    with context.Pool(4) as pool:
-        assert all(pool.map(_read_many, [DOCKER] * 8))
-
-
-def _read_many(name: str) -> bool:
-    return all(_same(read_cached(name)) for _ in range(3))
+    with ProcessPoolExecutor(4, mp_context=context) as pool:
+        assert all(pool.map(reads_the_same, [3] * 8))
