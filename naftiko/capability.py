@@ -23,9 +23,6 @@ from naftiko.errors import (
     did_you_mean,
     names_of,
 )
-from naftiko.functions.compiler import Functions
-from naftiko.functions.plan import checked_arguments
-from naftiko.functions.runs import Reply, Work, in_step
 from naftiko.functions.scripts import scripting_of
 from naftiko.settings import (
     DEFAULT_TIMEOUT,
@@ -49,8 +46,9 @@ if TYPE_CHECKING:
     from naftiko.consumes.registry import Registry
     from naftiko.errors import Problem
     from naftiko.expressions import Scope
+    from naftiko.functions.compiler import Functions
     from naftiko.functions.plan import Plan
-    from naftiko.functions.runs import Call, Outcome
+    from naftiko.functions.runs import Call, Outcome, Work
     from naftiko.plain import JSON
     from naftiko.spec.model import CapabilitySpec, Exposes, Info
     from naftiko.transport.base import Timeout, Transport
@@ -235,6 +233,10 @@ class Capability:
             ArgumentError: Missing, unknown or wrong arguments, all at once.
             CallError: An upstream call failed; `step` names the step.
         """
+        # Imported here: a capability whose operations are only listed or called needs
+        # nothing that runs functions.
+        from naftiko.functions.plan import checked_arguments
+
         plan = self.functions.find(function)
         values = checked_arguments(
             plan, _joined(arguments, more) if arguments is not None else more
@@ -248,6 +250,8 @@ class Capability:
     def functions(self) -> Functions:
         """The exposed functions: tools, REST operations, aggregate functions."""
         if self._functions is None:
+            from naftiko.functions.compiler import Functions
+
             self._functions = Functions(
                 self._spec,
                 self.operations,
@@ -297,6 +301,8 @@ class Capability:
             return outcome
 
     def _answer(self, asked: Call | Work) -> Any:
+        from naftiko.functions.runs import Reply, Work, in_step
+
         if isinstance(asked, Work):
             return asked.run()
         try:

@@ -20,17 +20,13 @@ not know how the bytes came here.
 
 from __future__ import annotations
 
-from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
 from naftiko.formats.faults import import_library
-from naftiko.formats.html import decode_html
 from naftiko.formats.json import decode_json
-from naftiko.formats.markdown import decode_markdown
-from naftiko.formats.rows import decode_rows
 from naftiko.formats.text import decode_binary, decode_text, decode_yaml
-from naftiko.formats.xml import decode_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,15 +36,29 @@ if TYPE_CHECKING:
     #: Body, Content-Type and `outputSchema` → value.
     DecodeBody = Callable[[bytes, str, str], JSON]
 
+
+def _when_used(module: str, name: str, **settings: str) -> DecodeBody:
+    """Return a decoder whose module is imported with the first body for it.
+
+    Most documents name one format, and importing all of them would slow every start.
+    """
+
+    def decode_body(body: bytes, content_type: str, schema: str = "") -> JSON:
+        decoder = getattr(import_module(f"naftiko.formats.{module}"), name)
+        return decoder(body, content_type, schema, **settings)
+
+    return decode_body
+
+
 _DECODERS: dict[str, DecodeBody] = {
     "json": decode_json,
-    "xml": decode_xml,
+    "xml": _when_used("xml", "decode_xml"),
     "yaml": decode_yaml,
-    "csv": partial(decode_rows, delimiter=",", format="csv"),
-    "tsv": partial(decode_rows, delimiter="\t", format="tsv"),
-    "psv": partial(decode_rows, delimiter="|", format="psv"),
-    "html": decode_html,
-    "markdown": decode_markdown,
+    "csv": _when_used("rows", "decode_rows", delimiter=",", format="csv"),
+    "tsv": _when_used("rows", "decode_rows", delimiter="\t", format="tsv"),
+    "psv": _when_used("rows", "decode_rows", delimiter="|", format="psv"),
+    "html": _when_used("html", "decode_html"),
+    "markdown": _when_used("markdown", "decode_markdown"),
     "text": decode_text,
     "binary": decode_binary,
 }

@@ -32,7 +32,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from naftiko.jsonpath.functions import FUNCTIONS
-from naftiko.jsonpath.library import compile_by_library
 from naftiko.jsonpath.reading import (
     EVERY,
     FUNCTION,
@@ -275,6 +274,8 @@ def _library_path(
 
     def path(value: JSON) -> JSON:
         if not compiled:
+            from naftiko.jsonpath.library import compile_by_library
+
             compiled.append(compile_by_library(text, segments))
         try:
             nodes = [match.value for match in compiled[0](value)]
