@@ -12,7 +12,7 @@ from hypothesis import settings
 # No deadline: a busy machine takes longer. A quick run generates few examples for each
 # property; the gate generates many with `-m hypothesis --hypothesis-profile=thorough`.
 settings.register_profile("quick", deadline=None, max_examples=25)
-settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=60)
 settings.load_profile("quick")
 
 # Tests that run in the background of a script are deaf to Ctrl-C, and so would be what
