@@ -103,5 +103,5 @@ def test_oldest_entries_are_removed(folder: Path) -> None:
 def test_many_writers_do_not_disturb_each_other(folder: Path) -> None:
     """Processes that write the same entry at once do not disturb each other."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(4, mp_context=context) as pool:
-        assert all(pool.map(reads_the_same, [3] * 8))
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        assert all(pool.map(reads_the_same, [3] * 4))

@@ -222,8 +222,8 @@ def test_nan_and_infinity_of_python_are_no_json(word: str) -> None:
 @pytest.mark.usefixtures("parser")
 def test_many_anchors_and_aliases_are_read_in_linear_time() -> None:
     """Aliases cost the same however many anchors there are."""
-    lines = [f"- &a{n} x" for n in range(30_000)] + ["- *a0"] * 30_000
-    assert read("\n".join(lines)).data == ["x"] * 60_000
+    lines = [f"- &a{n} x" for n in range(10_000)] + ["- *a0"] * 10_000
+    assert read("\n".join(lines)).data == ["x"] * 20_000
 
 
 @pytest.mark.usefixtures("parser")

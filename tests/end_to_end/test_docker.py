@@ -23,7 +23,7 @@ from support.docker_engine import (
     labelled,
 )
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.slow]
 
 
 def test_the_engine_tells_its_version(docker: naftiko.Capability) -> None:

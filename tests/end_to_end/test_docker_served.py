@@ -16,7 +16,7 @@ from support.agents import call, talk, text_of
 from support.docker_engine import FILE, LABEL, frames, labelled
 from support.serving_process import Server
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.slow]
 
 #: What a container says on both streams; frames and a zero byte are no text.
 SCRIPT = "echo out; echo err >&2; printf '\\000'; exit 3"

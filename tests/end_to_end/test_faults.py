@@ -324,6 +324,7 @@ def test_a_stream_that_never_begins(site: Site, fault: str) -> None:
     site.check()
 
 
+@pytest.mark.slow
 def test_a_stream_that_trickles(site: Site) -> None:
     """It is forwarded as it comes, for as long as the caller likes."""
     with site.get("through/dribbling", stream=True) as answer:
@@ -617,6 +618,7 @@ def test_a_worker_is_killed_under_load(file: Path) -> None:
         assert load.seen["200"] >= 240
 
 
+@pytest.mark.slow
 def test_workers_end_when_their_parent_is_killed(file: Path) -> None:
     """They end as well, and the port is free: nobody would stop them any more."""
     with serving(file, "--workers", "2", ends=False) as site:

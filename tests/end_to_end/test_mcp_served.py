@@ -413,6 +413,7 @@ def test_stdio_writes_one_line_for_each_request(file: Path) -> None:
         assert process.wait(5) == 0
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_server_over_stdio(file: Path) -> None:
     """The server is waiting for input when the signal comes."""
     with child(file, "http://127.0.0.1:9") as process:
@@ -425,6 +426,7 @@ def test_sigterm_ends_a_server_over_stdio(file: Path) -> None:
         assert process.wait(5) == -signal.SIGTERM
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_the_official_client_over_stdio(file: Path, mode: Any) -> None:
     """It starts the server as a child process, lists, calls, and gets progress."""
@@ -455,6 +457,7 @@ def test_the_official_client_over_stdio(file: Path, mode: Any) -> None:
     assert told == [(1, 2, "ship"), (2, 2, "note")]
 
 
+@pytest.mark.slow
 def test_the_shipped_docker_file_is_served_over_stdio() -> None:
     """Every tool is listed, in the order of the document."""
 

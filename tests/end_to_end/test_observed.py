@@ -96,6 +96,7 @@ def test_the_control_port_tells_of_it(tmp_path: Path, upstream: Recorder) -> Non
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_log_lines_know_their_trace(tmp_path: Path, upstream: Recorder) -> None:
     """The line of a request has its trace where telemetry is on, and only there."""
     for observability in ({}, {"enabled": False}):
@@ -132,6 +133,7 @@ def test_a_document_that_refuses_is_left_alone(
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_reload_is_observed_by_its_new_name(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:
@@ -216,6 +218,7 @@ def test_an_end_with_everything_open(tmp_path: Path) -> None:
                 hanging.kill()
 
 
+@pytest.mark.slow
 def test_each_worker_exports_and_tells_its_own(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:
@@ -234,6 +237,7 @@ def test_each_worker_exports_and_tells_its_own(
     assert len({span.span_id for span in spans}) == count
 
 
+@pytest.mark.slow
 def test_stdio_exports_where_the_environment_says(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:

@@ -20,6 +20,9 @@ from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
 from support.shop import document, mcp, rest
 
+# A browser starts in seconds.
+pytestmark = pytest.mark.slow
+
 ENTER, ESCAPE, TAB = "\ue007", "\ue00c", "\ue004"
 ROOT = Path(__file__).parents[2]
 

@@ -104,6 +104,7 @@ def _run(
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_hook_checks_capability_files_only(
     tmp_path: Path, environment: dict[str, str], hooks: tuple[str, str]
 ) -> None:

@@ -63,6 +63,7 @@ def test_port_moves_one_adapter_and_adapter_chooses_one(
         assert server.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.slow
 def test_single_port_serves_each_adapter_below_its_name(
     tmp_path: Path, upstream: Recorder
 ) -> None:
@@ -162,6 +163,7 @@ def test_missing_library_is_named_with_its_extra(
     assert json.loads(done.stderr)["hint"] == "pip install 'naftiko[serve]'"
 
 
+@pytest.mark.slow
 def test_public_address_without_authentication_is_replaced(
     tmp_path: Path, upstream: Recorder
 ) -> None:

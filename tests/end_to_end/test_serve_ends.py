@@ -77,6 +77,7 @@ def test_upstream_that_never_answers_does_not_delay_the_exit(
         thread.join(10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("--workers", "2")])
 def test_second_interrupt_answers_open_requests_with_503(
     tmp_path: Path, upstream: Recorder, words: tuple[str, ...]

@@ -169,6 +169,7 @@ def test_broken_document_does_not_keep_others_from_reloading(
         assert "two.yaml:1:" in answer.json()["problems"][0]
 
 
+@pytest.mark.slow
 def test_import_that_is_deleted_and_written_anew_is_served(
     tmp_path: Path, upstream: Recorder
 ) -> None:
@@ -192,6 +193,7 @@ def test_import_that_is_deleted_and_written_anew_is_served(
         assert requests.get(url, timeout=5).status_code == 200
 
 
+@pytest.mark.slow
 def test_changes_that_need_a_restart_are_named(
     tmp_path: Path, upstream: Recorder
 ) -> None:

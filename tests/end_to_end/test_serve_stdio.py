@@ -75,6 +75,7 @@ def test_output_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_sigterm_ends_stdio_with_zero(tmp_path: Path) -> None:
     """SIGTERM ends a server whose input stays open, with 0 as over HTTP."""
     file = write(tmp_path / "shop.yaml", document(mcp()))

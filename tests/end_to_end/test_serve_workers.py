@@ -39,6 +39,7 @@ def test_killed_worker_is_replaced(tmp_path: Path, upstream: Recorder) -> None:
                 os.kill(pid, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [((), "W-address-public"), (("--allow-public",), "is open to everyone")],

@@ -26,7 +26,7 @@ def test_json_round_trip(value: Any, encoding: str) -> None:
     assert decoding.decode("json", body) == value
 
 
-@given(st.lists(VALUES))
+@given(st.lists(VALUES, max_size=4))
 def test_lines_round_trip(values: list[Any]) -> None:
     """One document a line gives the list of them, also of one and of none."""
     body = "".join(json.dumps(value) + "\n" for value in values).encode()

@@ -21,15 +21,15 @@ SHARED = Path(os.environ.get("NAFTIKO_CORPUS") or ROOT.parent / "shared")
 CORPUS = SHARED / "corpus" / "open"
 PUBLISHED = SHARED / "spec" / "schemas"
 
-#: Every twelfth file in a quick run, all of them in a thorough one.
+#: Each 32nd file in a quick run, all of them in a thorough one.
 each_or_all = pytest.mark.parametrize(
-    "step", [12, pytest.param(1, marks=pytest.mark.slow)]
+    "step", [32, pytest.param(1, marks=pytest.mark.slow)]
 )
 
 
 def of_corpus(value: Any, name: str, number: int) -> Any:
-    """Return a published file as a parameter; three of four are for thorough runs."""
-    return pytest.param(value, id=name, marks=[pytest.mark.slow] if number % 4 else [])
+    """Return a published file as a parameter; seven of eight are for thorough runs."""
+    return pytest.param(value, id=name, marks=[pytest.mark.slow] if number % 8 else [])
 
 
 needs_corpus = pytest.mark.skipif(

@@ -205,6 +205,7 @@ def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, 
         shell.end()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "setting"),
     [
@@ -228,6 +229,7 @@ def test_bash_and_zsh_complete_typed_lines(
         assert text in shown, line
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
 def test_fish_offers_the_same_words(folder: Path) -> None:
     """The fish script offers the same words."""

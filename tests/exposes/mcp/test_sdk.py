@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 
 def _python(code: str) -> str:
     found = subprocess.run(
@@ -20,6 +22,7 @@ def test_serving_does_not_import_the_client() -> None:
     assert _python(code) == "[]"
 
 
+@pytest.mark.slow
 def test_the_client_can_still_be_imported() -> None:
     """Other code can import the whole SDK, before or after this package does."""
     after = "import naftiko.exposes.mcp.app, mcp.server; from mcp import Client;"
