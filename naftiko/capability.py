@@ -6,7 +6,6 @@ This module must not know how a document is read or checked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.base_uri import checked_base_uri, merged_base_uri
@@ -23,7 +22,6 @@ from naftiko.errors import (
     did_you_mean,
     names_of,
 )
-from naftiko.functions.scripts import scripting_of
 from naftiko.settings import (
     DEFAULT_TIMEOUT,
     checked_auth,
@@ -49,6 +47,7 @@ if TYPE_CHECKING:
     from naftiko.functions.compiler import Functions
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call, Outcome, Work
+    from naftiko.functions.scripts import Scripting
     from naftiko.plain import JSON
     from naftiko.spec.model import CapabilitySpec, Exposes, Info
     from naftiko.transport.base import Timeout, Transport
@@ -69,7 +68,6 @@ class Capability:
         operations: Every consumed operation, by ref.
         exposes: The adapters that the document exposes.
         problems: The problems of the document; none of them stopped it from loading.
-        scripting: Runs its script steps.
         files: The file of its document, and those that it imports from.
     """
 
@@ -114,7 +112,6 @@ class Capability:
         self._prepared: dict[str, Prepared] = {}
         self._forwarded: dict[str, Prepared] = {}
         self._functions: Functions | None = None
-        self.scripting = scripting_of(spec.exposes, variables.directory)
 
     # --- calling ----------------------------------------------------------------------
 
@@ -256,10 +253,15 @@ class Capability:
                 self._spec,
                 self.operations,
                 self._scope,
-                scripting=self.scripting,
+                directory=self.directory,
                 decoders=self._decoders,
             )
         return self._functions
+
+    @property
+    def scripting(self) -> Scripting:
+        """What runs its script steps."""
+        return self.functions.scripting
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -463,6 +465,8 @@ class Capability:
         )
 
     def _repr_html_(self) -> str:
+        from html import escape  # only notebooks need it
+
         return (
             f"<h4>{escape(self.info.label or self._name)}</h4>"
             f"<p>{escape(self.info.description)}</p>{self.operations._repr_html_()}"

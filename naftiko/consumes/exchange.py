@@ -8,7 +8,6 @@ This module must not know how a request is built or which network carries it.
 from __future__ import annotations
 
 import time
-from html import escape
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.status import ERROR_BODY_BYTES, error_body, status_error
@@ -92,6 +91,7 @@ class Exchange:
 
     def _repr_html_(self) -> str:
         import json
+        from html import escape  # only notebooks need it
 
         shown = self.request.as_dict()
         if len(self.response.body) <= 16 * ERROR_BODY_BYTES:

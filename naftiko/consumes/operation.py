@@ -5,7 +5,6 @@ This module must not know how an operation is placed, sent or decoded.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.body import describe
@@ -143,6 +142,8 @@ class Operation:
         return f"<Operation {self.ref}: {self.method} {self.path}>"
 
     def _repr_html_(self) -> str:
+        from html import escape  # only notebooks need it
+
         rows = "".join(
             f"<tr><td><code>{escape(p.name)}</code></td><td>{escape(p.in_)}</td>"
             f"<td>{escape(p.type or 'string')}</td>"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from html import escape
 
 from naftiko.consumes.operation import Operation
 from naftiko.document import rules
@@ -143,6 +142,8 @@ class Registry(Mapping[str, Operation]):
         return f"<Registry of {len(self)} operations>"
 
     def _repr_html_(self) -> str:
+        from html import escape  # only notebooks need it
+
         rows = "".join(
             f"<tr><td><code>{escape(op.ref)}</code></td><td>{escape(op.method)}</td>"
             f"<td><code>{escape(op.path)}</code></td>"

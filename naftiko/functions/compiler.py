@@ -46,7 +46,7 @@ from naftiko.functions.runs import (
     checked,
     simple_outcome,
 )
-from naftiko.functions.scripts import Scripting
+from naftiko.functions.scripts import scripting_of
 from naftiko.functions.shapes import compile_shape
 from naftiko.functions.steps import (
     AnyStep,
@@ -61,6 +61,7 @@ from naftiko.functions.steps import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
@@ -81,8 +82,11 @@ class Functions:
         spec: The document, read.
         operations: Its operations.
         scope: The names of the variables that it binds.
-        scripting: Prepares script steps.
+        directory: Where relative locations of scripts start.
         decoders: Read the responses of its operations.
+
+    Attributes:
+        scripting: Prepares and runs script steps.
     """
 
     def __init__(
@@ -91,13 +95,13 @@ class Functions:
         operations: Registry,
         scope: Scope,
         *,
-        scripting: Scripting | None = None,
+        directory: Path | None = None,
         decoders: Decoders | None = None,
     ) -> None:
         self._spec = spec
         self._operations = operations
         self._scope = scope
-        self._scripting = scripting or Scripting()
+        self.scripting = scripting_of(spec.exposes, directory)
         self._decoders = Decoders() if decoders is None else decoders
         self._aggregates: dict[str, tuple[str, Function]] = {}
         self._ambiguous: set[str] = set()
@@ -405,7 +409,7 @@ class Functions:
             return LookupStep(name, step, injector, is_known=step.index in earlier)
         if step.type == "script":
             nodes = injector.entries(step.with_)
-            script = self._scripting.prepare(step.script, step=name)
+            script = self.scripting.prepare(step.script, step=name)
             return ScriptStep(name, script, nodes, tuple(injector.names))
         raise CallError(
             f"step '{name}' has the unknown type '{shorten(step.type)}'",
