@@ -45,7 +45,8 @@ def asgi(
     Args:
         capability: A loaded capability.
         namespace: The namespace of the adapter; not needed when there is only one.
-        transport: Sends upstream calls; by default an `AioTransport`.
+        transport: Sends upstream calls; by default an `AioTransport`. An adapter that
+            forwards requests needs one that can stream.
         **options: The attributes of `Options`: `cors`, `max_body_bytes`, `timeout` …
 
     Raises:

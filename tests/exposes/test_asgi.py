@@ -181,6 +181,20 @@ def test_namespace_chooses_the_adapter(
         naftiko.asgi(capability, namespace)
 
 
+def test_forward_without_a_streaming_transport_is_refused() -> None:
+    """Bodies are forwarded as streams, so a transport that cannot stream is refused."""
+
+    class Plain:
+        async def send(self, request: Any, *, timeout: Any) -> Any: ...
+
+        async def close(self) -> None: ...
+
+    forward = {"path": "/proxy/{path}", "forward": {"targetNamespace": "api"}}
+    capability = naftiko.load(document([forward]), schema=None)
+    with pytest.raises(ServeError, match="the transport has no `stream`"):
+        naftiko.asgi(capability, transport=Plain())
+
+
 # --- CORS ---------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_plus
 
 from naftiko.consumes.request import USER_AGENT
-from naftiko.errors import CallError, TransportError, UnboundVariable
+from naftiko.errors import CallError, ServeError, TransportError, UnboundVariable
 from naftiko.exposes.http.answers import written
 from naftiko.exposes.http.inbound import Gone, too_large, watched
 from naftiko.exposes.http.problems import (
@@ -34,6 +34,7 @@ from naftiko.exposes.http.problems import (
 )
 from naftiko.exposes.http.routes import ANY_METHOD, CATCH_ALL
 from naftiko.masking import mask
+from naftiko.transport.base import AsyncStreamingTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from naftiko.spec.adapters import ForwardSpec
     from naftiko.spec.model import Exposes
     from naftiko.transport.messages import Request
+    from naftiko.transport.streams import AsyncStreamedResponse
 
 log = logging.getLogger("naftiko.rest")
 
@@ -105,6 +107,12 @@ class Forward:
         self.namespace = spec.namespace
         self.trusted = spec.trusted_headers
         self._folded = frozenset(n.lower() for n in self.trusted) - _NEVER_SENT
+        if not isinstance(engine.transport, AsyncStreamingTransport):
+            raise ServeError(
+                f"{path}: the transport has no `stream`, which `forward` needs",
+                hint="pass an `AioTransport`, or one with the same methods",
+            )
+        self._transport = engine.transport
         self._engine = engine
         self._callers = callers
         self._limit = options.max_body_bytes
@@ -224,8 +232,9 @@ class Forward:
         upload: _Upload,
         noted: dict[str, Any],
     ) -> None:
-        transport: Any = self._engine.transport
-        opened = transport.stream(request, timeout=self._engine.timeout, decode=False)
+        opened = self._transport.stream(
+            request, timeout=self._engine.timeout, decode=False
+        )
         async with opened as response:
             noted["status"] = response.status
             await exchange.begin(response.status, self._headers(request, response))
@@ -241,7 +250,7 @@ class Forward:
             await exchange.send({"type": "http.response.body", "body": b""})
 
     def _headers(
-        self, request: Request, response: Any
+        self, request: Request, response: AsyncStreamedResponse
     ) -> Iterator[tuple[bytes, bytes]]:
         """Yield the headers of a response that go back to the caller."""
         secrets = secrets_of(request)

@@ -291,7 +291,7 @@ def check_base_uris(sources: Iterable[Source], served: Iterable[Capability]) -> 
         for name in source.base_uris:
             if name and name not in known:
                 raise ArgumentError(
-                    f"base_uri: no namespace is called '{name}'",
+                    f"--base-uri: no namespace is called '{name}'",
                     hint=did_you_mean(name, known) or f"consumed: {names_of(known)}",
                 )
 

@@ -110,7 +110,12 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
             "--variable is given twice for 'X'",
         ),
         ([rest()], ("--variable", "X=header:X"), 4, "no document has a variable 'X'"),
-        ([rest()], ("--base-uri", "nope=http://x"), 2, "no namespace is called 'nope'"),
+        (
+            [rest()],
+            ("--base-uri", "nope=http://x"),
+            2,
+            "--base-uri: no namespace is called 'nope'",
+        ),
         ([rest()], ("--base-uri", "nonsense"), 2, "--base-uri: 'nonsense' is not a"),
         ([rest()], ("--base-uri", ""), 2, "--base-uri: '' is not a base URI"),
         ([rest()], ("--base-uri", "api="), 2, "--base-uri: '' is not a base URI"),
