@@ -260,7 +260,7 @@ class Capability:
 
     @property
     def scripting(self) -> Scripting:
-        """What runs its script steps."""
+        """The runner of its script steps."""
         return self.functions.scripting
 
     @property
