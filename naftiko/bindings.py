@@ -119,7 +119,7 @@ class Variables:
             bind, entry = self._binds[name]
             if not bind.location:
                 return os.environ.get(entry)
-            value = self._file(bind, name).get(entry)
+            value = self._values_of_file(bind, name).get(entry)
             return None if value is None else _as_text(name, value)
         # Published files forget binds; the environment is asked all the same.
         return os.environ.get(name) if is_upper(name) else None
@@ -164,13 +164,13 @@ class Variables:
             hint=near or f"set it, or give variables={{'{name}': …}}",
         )
 
-    def _file(self, bind: Binding, name: str) -> Mapping[str, Any]:
+    def _values_of_file(self, bind: Binding, name: str) -> Mapping[str, Any]:
         location = bind.location
         if location not in self._files:
-            self._files[location] = self._read(location, name)
+            self._files[location] = self._read_file(location, name)
         return self._files[location]
 
-    def _read(self, location: str, name: str) -> Mapping[str, Any]:
+    def _read_file(self, location: str, name: str) -> Mapping[str, Any]:
         def refuse(reason: str, hint: str = "") -> UnboundVariable:
             return UnboundVariable(
                 f"the variable '{name}' has no value: {location}: {reason}",

@@ -373,13 +373,13 @@ def compact_json(value: Any) -> str:
             ensure_ascii=False,
             separators=(",", ":"),
             allow_nan=False,
-            default=_plain,
+            default=_writable_as_json,
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def _plain(value: Any) -> Any:
+def _writable_as_json(value: Any) -> Any:
     """Return a value that `json` cannot write as one that it can."""
     if isinstance(value, Mapping):
         return dict(value)

@@ -89,7 +89,7 @@ def json_text(value: Any) -> str:
     import json
 
     escaped = not is_unicode(sys.stdout)
-    return json.dumps(value, indent=2, ensure_ascii=escaped, default=_plain)
+    return json.dumps(value, indent=2, ensure_ascii=escaped, default=_base64_or_text)
 
 
 def is_unicode(stream: TextIO) -> bool:
@@ -97,7 +97,7 @@ def is_unicode(stream: TextIO) -> bool:
     return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
-def _plain(value: Any) -> Any:
+def _base64_or_text(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray)):
         import base64
 
@@ -136,13 +136,13 @@ def cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, (bytes, bytearray)):
-        return str(_plain(value))
+        return str(_base64_or_text(value))
     if isinstance(value, list) and all(isinstance(v, (str, int, float)) for v in value):
         return ", ".join(map(cell, value))
     if isinstance(value, (dict, list, bool)):
         import json
 
-        return json.dumps(value, ensure_ascii=False, default=_plain)
+        return json.dumps(value, ensure_ascii=False, default=_base64_or_text)
     return str(value)
 
 

@@ -130,7 +130,9 @@ def call_arguments(
             )
         name, sign, text = parts
         text_of(name if sign == "=@" else item, "an argument", _IN_A_FILE)
-        several.setdefault(name, []).append(_value(name, sign, text, operation))
+        several.setdefault(name, []).append(
+            _argument_value(name, sign, text, operation)
+        )
     given = {
         name: values if len(values) > 1 else values[0]
         for name, values in several.items()
@@ -180,12 +182,12 @@ def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str] | None:
     return (match[1], match[2], match[3]) if match else None
 
 
-def _value(name: str, sign: str, text: str, operation: Operation) -> Any:
+def _argument_value(name: str, sign: str, text: str, operation: Operation) -> Any:
     if sign == "=":
         return text
     if sign == ":=":
-        return _json(name, text)
-    file = _file(text, f"{name}=@{text}")
+        return _json_value(name, text)
+    file = _file_argument(text, f"{name}=@{text}")
     body = operation.spec.body
     as_it_is = name == OPEN_ARGUMENT and operation.takes_body
     if as_it_is or (body is not None and body.kind in _FILE_KINDS):
@@ -198,7 +200,7 @@ def _value(name: str, sign: str, text: str, operation: Operation) -> Any:
         return content
 
 
-def _json(name: str, text: str) -> Any:
+def _json_value(name: str, text: str) -> Any:
     try:
         return json.loads(
             text,
@@ -236,7 +238,7 @@ def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is not a number in JSON")
 
 
-def _file(text: str, what: str) -> Path | IO[bytes]:
+def _file_argument(text: str, what: str) -> Path | IO[bytes]:
     """Return a file as a path, or open when it can be read only once."""
     path = Path(text).expanduser()
     if not text:
@@ -258,7 +260,7 @@ def _body(text: str) -> Any:
     if text == "-":
         return sys.stdin.buffer
     if text.startswith("@"):
-        return _file(text[1:], f"--body {text}")
+        return _file_argument(text[1:], f"--body {text}")
     text_of(text, "--body", _IN_A_FILE)
     try:
         # This only tests whether the text is JSON: a number may have any length.

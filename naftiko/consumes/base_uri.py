@@ -177,7 +177,7 @@ def fill(
             continue
         value = lookup(part.name)
         if value is None and part.name in base.names and part.name in arguments:
-            value = _argument(part, arguments[part.name])
+            value = _argument_text(part, arguments[part.name])
         if not value:
             raise _without(base, part)
         written.append(_placed(part, value, "".join(written), base))
@@ -192,7 +192,7 @@ def fill(
     return text.removesuffix("/")
 
 
-def _argument(ref: Ref, value: Any) -> str:
+def _argument_text(ref: Ref, value: Any) -> str:
     try:
         return to_text(value)
     except (TypeError, ValueError) as error:

@@ -210,7 +210,7 @@ def _is_content(value: Any) -> bool:
     return isinstance(value, kinds) or hasattr(value, "read")
 
 
-def _json(value: Any, content_type: str) -> Encoded:
+def _json_body(value: Any, content_type: str) -> Encoded:
     if isinstance(value, EncodedText):
         return Encoded(value.encode(), content_type)
     if _is_content(value):
@@ -310,7 +310,7 @@ def texts_of(value: Any) -> Iterator[str]:
 
 
 ENCODERS = {
-    "json": _json,
+    "json": _json_body,
     "text": _text,
     "binary": _binary,
     "formUrlEncoded": _form,

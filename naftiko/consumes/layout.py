@@ -241,7 +241,7 @@ class _LayoutCompiler:
                 slot = self._valued(parameter, in_)
             else:
                 slot = Slot(parameter.name, parameter.name, default=parameter.default)
-                self._argument(parameter._replace(in_=in_))
+                self._take_argument(parameter._replace(in_=in_))
                 if in_ == "environment":
                     self.environment.append(parameter.name)
             if in_ in self.places:
@@ -277,7 +277,7 @@ class _LayoutCompiler:
         )
         return "query"
 
-    def _argument(self, parameter: InputParameter) -> None:
+    def _take_argument(self, parameter: InputParameter) -> None:
         known = self.arguments.get(parameter.name)
         if known is None:
             self.arguments[parameter.name] = parameter
@@ -285,13 +285,13 @@ class _LayoutCompiler:
             self.arguments[parameter.name] = known._replace(required=True)
 
     def _valued(self, parameter: InputParameter, in_: str) -> Slot:
-        template = self._value(parameter)
+        template = self._constant(parameter)
         for ref in refs(template):
             self._refer(ref, parameter, in_)
         self.settings[parameter.name] = template
         return Slot(parameter.name, template=template, required=parameter.required)
 
-    def _value(self, parameter: InputParameter) -> Template:
+    def _constant(self, parameter: InputParameter) -> Template:
         self.at = (*parameter.path, "value")
         # A mapping or a list is sent as JSON, the references in its texts filled in.
         text = to_text(parameter.value)
@@ -326,9 +326,9 @@ class _LayoutCompiler:
         if ref.is_variable:
             self.variables[ref.name] = None
         elif ref.name == parameter.name:
-            self._argument(parameter._replace(in_=in_, value=None, inferred=True))
+            self._take_argument(parameter._replace(in_=in_, value=None, inferred=True))
         else:
-            self._argument(
+            self._take_argument(
                 InputParameter(
                     ref.name, in_, "string", parameter.required, inferred=True,
                     path=parameter.path,
@@ -362,7 +362,7 @@ class _LayoutCompiler:
                     name, "body", inferred=True, path=self.spec.path
                 )
             required = needed or (parameter.required and name in by_name)
-            self._argument(
+            self._take_argument(
                 parameter._replace(in_="body", required=required, value=None)
             )
         for name in plan.variables:

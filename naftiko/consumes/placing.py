@@ -116,7 +116,7 @@ class PreviewValues(CallValues):
         return marker(name)
 
 
-def _argument(call: CallValues, name: str, place: str) -> Any:
+def _argument_for(call: CallValues, name: str, place: str) -> Any:
     """Return an argument for a place, or `ABSENT`."""
     qualified = call.arguments.get(f"{name}\0{place}", ABSENT)
     return call.arguments.get(name, ABSENT) if qualified is ABSENT else qualified
@@ -125,7 +125,7 @@ def _argument(call: CallValues, name: str, place: str) -> Any:
 def _slot_value(call: CallValues, slot: Slot, place: str) -> Any:
     """Return the value of a slot: an argument, a constant, a template, or `ABSENT`."""
     if slot.argument:
-        value = _argument(call, slot.argument, place)
+        value = _argument_for(call, slot.argument, place)
         return slot.default if value is ABSENT and slot.default else value
     if len(slot.template) == 1:
         part = slot.template[0]
@@ -196,7 +196,7 @@ def path_text(call: CallValues, template: Template) -> str:
 
 
 def _path_value(call: CallValues, ref: Ref) -> str:
-    value = _argument(call, ref.name, "path")
+    value = _argument_for(call, ref.name, "path")
     if value is ABSENT and ref.is_variable:
         value = call.variable(ref.name)
     if value is ABSENT:
@@ -253,7 +253,7 @@ def _query_head(call: CallValues, template: Template) -> str:
 
 
 def _path_query_text(call: CallValues, ref: Ref) -> str:
-    value = _argument(call, ref.name, "path")
+    value = _argument_for(call, ref.name, "path")
     if value is ABSENT and ref.is_variable:
         value = call.variable(ref.name)
     try:
@@ -345,12 +345,12 @@ def place_body(call: CallValues, layout: Layout, items: dict[str, str]) -> Any:
     plan = layout.body
     if plan is None:
         return None
-    whole = _argument(call, OPEN_ARGUMENT, "body") if layout.takes_body else ABSENT
+    whole = _argument_for(call, OPEN_ARGUMENT, "body") if layout.takes_body else ABSENT
 
     def value_of(ref: Ref) -> Any:
         if ref.is_variable:
             return call.variable(ref.name)
-        return _argument(call, ref.name, "body")
+        return _argument_for(call, ref.name, "body")
 
     try:
         encoded: Encoded = encode(plan, whole, value_of, call.overrides)
@@ -362,7 +362,7 @@ def place_body(call: CallValues, layout: Layout, items: dict[str, str]) -> Any:
         ) from None
     if (
         layout.takes_body
-        and (given := _argument(call, "Content-Type", "header")) is not ABSENT
+        and (given := _argument_for(call, "Content-Type", "header")) is not ABSENT
     ):
         set_header(items, "Content-Type", field_value(call, "Content-Type", str(given)))
     if encoded.data is None:

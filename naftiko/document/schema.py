@@ -81,7 +81,7 @@ def schema_text(version: str) -> str:
     Raises:
         DocumentError: There are no rules of that name.
     """
-    return _file(version).read_text(encoding="utf-8")
+    return _schema_file(version).read_text(encoding="utf-8")
 
 
 def read_schema(version: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def check_slowly(data: JSON, version: str) -> list[Finding]:
     return sorted(findings, key=lambda finding: order.of(finding.path))
 
 
-def _file(version: str) -> Path:
+def _schema_file(version: str) -> Path:
     wanted = PUBLISHED if version == "published" else version
     if wanted not in versions():
         known = names_of(versions())
@@ -154,7 +154,7 @@ def _fast_validator(version: str) -> Callable[[JSON], bool] | None:
     try:
         from jsonschema_rs import Draft202012Validator
     except ImportError:
-        _file(version)
+        _schema_file(version)
         return None
     fast: Callable[[JSON], bool] = Draft202012Validator(
         read_schema(version), validate_formats=False

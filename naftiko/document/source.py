@@ -75,10 +75,10 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
         return read_text(source, name or "<text>")
     if isinstance(source, (str, Path)):
         return _read_path(source, name)
-    return Document(_plain(source, name or "<data>"), name or "<data>")
+    return Document(_plain_data(source, name or "<data>"), name or "<data>")
 
 
-def _plain(value: Any, name: str, depth: int = 0) -> JSON:
+def _plain_data(value: Any, name: str, depth: int = 0) -> JSON:
     """Return Python data as reading its text would have given it: dates as text."""
     if isinstance(value, int) and value.bit_length() > 3 * MAX_DIGITS:
         refuse(name, 1, 1, rules.YAML_SYNTAX, "a number has too many digits")
@@ -87,13 +87,13 @@ def _plain(value: Any, name: str, depth: int = 0) -> JSON:
     if depth > MAX_DEPTH:
         refuse(name, 1, 1, rules.YAML_DEPTH, TOO_DEEP, BRACKETS_HINT)
     if isinstance(value, Mapping):
-        data = {str(k): _plain(v, name, depth + 1) for k, v in value.items()}
+        data = {str(k): _plain_data(v, name, depth + 1) for k, v in value.items()}
         if len(data) < len(value):
             text = "duplicate key: two keys of a mapping are the same as text"
             refuse(name, 1, 1, rules.YAML_DUPLICATE_KEY, text, "keep one of them")
         return data
     if isinstance(value, (list, tuple)):
-        return [_plain(item, name, depth + 1) for item in value]
+        return [_plain_data(item, name, depth + 1) for item in value]
     if isinstance(value, date):
         return value.isoformat()
     kind = type(value).__name__

@@ -115,7 +115,7 @@ class _Explainer:
                 self._add(rules.SCHEMA_CHOICE, path, *_choice(limit, value))
         elif keyword is None:
             beside = _condition(error, self.schema)
-            text = f"'{path[-1]}' does not go with {_quoted(beside)}"
+            text = f"'{path[-1]}' does not go with {_in_quotes(beside)}"
             hint = f"remove `{path[-1]}`"
             self._add(rules.SCHEMA_CHOICE, path, text, hint, at_key=True)
         elif keyword == "pattern" and "propertyNames" in error.absolute_schema_path:
@@ -186,9 +186,9 @@ def _choice(branches: JSON, value: JSON) -> tuple[str, str]:
     keys = [key for branch in branches for key in branch["required"]]
     given = [key for key in keys if key in value]
     if given:
-        text = f"{_quoted(given, ' and ')} exclude each other, expected one of them"
+        text = f"{_in_quotes(given, ' and ')} exclude each other, expected one of them"
         return text, f"keep `{given[0]}` or `{given[1]}`"
-    text = f"expected one of the keys {_quoted(keys, ' or ')}, got none of them"
+    text = f"expected one of the keys {_in_quotes(keys, ' or ')}, got none of them"
     return text, "add " + " or ".join(f"`{key}: ...`" for key in keys)
 
 
@@ -376,5 +376,5 @@ def _is_secret(path: DocumentPath) -> bool:
     return within and path[-1] not in _PUBLIC_IN_AUTHENTICATION
 
 
-def _quoted(names: Iterable[str], between: str = ", ") -> str:
+def _in_quotes(names: Iterable[str], between: str = ", ") -> str:
     return between.join(f"'{name}'" for name in names)

@@ -97,7 +97,7 @@ class Injector:
             return lambda values, look: value
         if source := source_of(value, self.namespace):
             self.names[source] = None
-            return _argument(source)
+            return _argument_node(source)
         if value.startswith("env.") and is_upper(value[4:]):
             self.variables.add(value[4:])
             return lambda values, look: look(value[4:])
@@ -122,7 +122,7 @@ class Injector:
             name = only.name
             if only.is_variable:
                 return lambda values, look: look(name)
-            return _argument(name)
+            return _argument_node(name)
         if not refs(template):
             return lambda values, look: text
 
@@ -147,7 +147,7 @@ class _MissingValue(Exception):
     """A template refers to a value that was not given."""
 
 
-def _argument(name: str) -> Node:
+def _argument_node(name: str) -> Node:
     def argument(values: Values, look: Lookup) -> JSON:
         value = value_at(values, name)
         return ABSENT if value is None else value
@@ -202,7 +202,7 @@ class Target:
         for name, source in sources.items():
             if name not in self.sources:
                 self.sources[name] = source
-                self.nodes.append((name, _argument(source)))
+                self.nodes.append((name, _argument_node(source)))
         self.named = tuple(injector.names)
         takes = operation.layout.takes
         self.passed = tuple(

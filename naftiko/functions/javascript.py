@@ -96,7 +96,7 @@ def evaluate(
     """
     import quickjs
 
-    given = json.dumps(context, default=_plain, allow_nan=False)
+    given = json.dumps(context, default=_text_for_script, allow_nan=False)
     # A context belongs to one thread; it is made, used and dropped in this call.
     engine = quickjs.Context()
     engine.set_memory_limit(_MAX_MEMORY)
@@ -131,7 +131,7 @@ def evaluate(
     return json.loads(text)
 
 
-def _plain(value: Any) -> Any:
+def _text_for_script(value: Any) -> Any:
     """Return a value that JSON has no form for as a text."""
     return (
         value.decode("utf-8", "replace")

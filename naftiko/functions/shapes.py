@@ -89,7 +89,7 @@ def compile_shape(outputs: JSON) -> Shape:
             False,
             lambda root: {name: node(root) for name, node in members.items()},
         )
-    return Shape(True, False, lambda root: _first(nodes, root))
+    return Shape(True, False, lambda root: _first_value(nodes, root))
 
 
 def entries_of(outputs: JSON) -> list[Mapping[str, JSON]]:
@@ -115,7 +115,7 @@ def _itself(root: JSON) -> JSON:
     return root
 
 
-def _first(nodes: list[Node], root: JSON) -> JSON:
+def _first_value(nodes: list[Node], root: JSON) -> JSON:
     for node in nodes:
         value = node(root)
         if value is not None:

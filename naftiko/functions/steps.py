@@ -226,11 +226,11 @@ class LookupStep:
         items = output if isinstance(output, list) else [output]
         objects = [item for item in items if isinstance(item, dict)]
         if isinstance(wanted, list):
-            each = [self._first(objects, one) for one in wanted]
+            each = [self._first_match(objects, one) for one in wanted]
             return [match for match in each if match is not ABSENT] or ABSENT
-        return self._first(objects, wanted)
+        return self._first_match(objects, wanted)
 
-    def _first(self, objects: list[dict[str, JSON]], wanted: JSON) -> JSON:
+    def _first_match(self, objects: list[dict[str, JSON]], wanted: JSON) -> JSON:
         """Return the listed fields of the first object that matches as text."""
         if wanted is ABSENT or wanted is None:
             return ABSENT

@@ -114,7 +114,7 @@ class _Reader:
         self.at = 0
 
     def read(self) -> list[Segment]:
-        segments = self._first()
+        segments = self._first_segments()
         while self._skip_blanks() < len(self.text):
             if segments and segments[-1].kind == FUNCTION:
                 self._refuse("nothing can follow a function", self.at)
@@ -129,7 +129,7 @@ class _Reader:
                 )
         return segments
 
-    def _first(self) -> list[Segment]:
+    def _first_segments(self) -> list[Segment]:
         follows = self.text[1:2]
         if self.text[0] == "$" or (self.text[0] == "@" and follows in ("", ".", "[")):
             self.at = 1

@@ -99,7 +99,7 @@ class ExposedLinker:
                         (*function.path, "name"),
                         f"the aggregate function '{shorten(ref)}' is declared twice",
                         "rename one of them",
-                        related=(_first(first[ref], "name"),),
+                        related=(_first_mention(first[ref], "name"),),
                     )
                 first.setdefault(ref, function)
                 self._function(function, namespace)
@@ -146,7 +146,7 @@ class ExposedLinker:
                 f"{function.method} {shorten(function.url_path)} is declared twice; the"
                 " first one wins",
                 "remove one, or give it another path",
-                related=(_first(routes[key]),),
+                related=(_first_mention(routes[key]),),
             )
         routes.setdefault(key, function)
 
@@ -158,7 +158,7 @@ class ExposedLinker:
                 (*function.path, "name"),
                 f"the tool '{function.name}' is declared twice; the first one wins",
                 "rename one of them",
-                related=(_first(tools[function.name], "name"),),
+                related=(_first_mention(tools[function.name], "name"),),
             )
         tools.setdefault(function.name, function)
 
@@ -465,7 +465,7 @@ class ExposedLinker:
             self._mappings(data.get(key), (*path, key))
 
 
-def _first(function: Function, key: str = "") -> Mention:
+def _first_mention(function: Function, key: str = "") -> Mention:
     """Return the place where a function is declared for the first time."""
     at = (*function.path, key) if key else function.path
     return Mention(at, "first declared here")

@@ -135,11 +135,11 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
     place = str(data.get("placement") or data.get("in") or "header").lower()
     if "header" in data:
         name = data["header"]
-        value = _first(data, "value", "token", "key")
+        value = _first_given(data, "value", "token", "key")
         reading.odd('write `type: apikey`, `key: <header>`, `value: "{{NAME}}"`')
     else:
-        name = _first(data, "key", "name")
-        value = _first(data, "value", "token")
+        name = _first_given(data, "key", "name")
+        value = _first_given(data, "value", "token")
         if reading.written != "apikey" or "token" in data:
             reading.odd("write `type: apikey`, `key`, `value` and `placement`")
         elif place == "cookie":
@@ -170,8 +170,8 @@ def _api_key(reading: _Reading) -> Iterator[Credential]:
 
 def _header(reading: _Reading) -> Iterator[Credential]:
     reading.odd('write `type: apikey`, `key: <header>`, `value: "{{NAME}}"`')
-    name = _first(reading.data, "header", "name", "key")
-    value = _first(reading.data, "value", "token")
+    name = _first_given(reading.data, "header", "name", "key")
+    value = _first_given(reading.data, "value", "token")
     if not _text(name) or not _text(value):
         _incomplete(reading.findings, reading.path, "header", "`header` and `value`")
         return
@@ -200,7 +200,7 @@ def _several(
         pairs += data.items()
     elif isinstance(data, list):
         pairs += [
-            (_first(entry, key, "name", "key"), entry.get("value"))
+            (_first_given(entry, key, "name", "key"), entry.get("value"))
             for entry in data
             if isinstance(entry, dict)
         ]
@@ -224,7 +224,7 @@ def _incomplete(
     )
 
 
-def _first(data: Mapping[str, Any], *keys: str) -> Any:
+def _first_given(data: Mapping[str, Any], *keys: str) -> Any:
     for key in keys:
         if data.get(key) is not None:
             return data[key]

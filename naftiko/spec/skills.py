@@ -118,7 +118,7 @@ def _skill(
     for where, tool in mappings_of(data.get("tools"), (*at, "tools")):
         record = _tool(tool, where)
         tools.append(record)
-        problem = _refusal(tool, record, name, location, findings)
+        problem = _tool_finding(tool, record, name, location, findings)
         if problem is not None:
             problems.append(problem)
     return SkillSpec(
@@ -140,7 +140,7 @@ def _tool(tool: Mapping[str, JSON], at: DocumentPath) -> SkillTool:
     )
 
 
-def _refusal(
+def _tool_finding(
     tool: Mapping[str, JSON],
     record: SkillTool,
     skill: str,

@@ -151,18 +151,18 @@ def shell_word(text: str) -> str:
     parts = split_markers(text)
     literals = [part for part, is_variable in parts if not is_variable]
     if len(literals) == len(parts):
-        return text if _PLAIN.fullmatch(text) else _quoted(text)
+        return text if _PLAIN.fullmatch(text) else _shell_word(text)
     if any(_SPECIAL.search(part) for part in literals):
         # Inside double quotes a `!` cannot be had in every shell.
         return "".join(
-            f'"{_expanded(part)}"' if is_variable else _quoted(part)
+            f'"{_expanded(part)}"' if is_variable else _shell_word(part)
             for part, is_variable in parts
         )
     inner = (_expanded(part) if variable else part for part, variable in parts)
     return f'"{"".join(inner)}"'
 
 
-def _quoted(text: str) -> str:
+def _shell_word(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 

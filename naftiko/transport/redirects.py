@@ -101,7 +101,7 @@ class RedirectedRequest:
         if hop._number > MAX_REDIRECTS:
             raise refusal(f"over {MAX_REDIRECTS} redirects", request)
         try:
-            hop.url = _without_user(urljoin(self.url, _quoted(location)))
+            hop.url = _without_user(urljoin(self.url, _quoted_location(location)))
             hop.origin = origin_of(hop.url)
         except ValueError:  # a malformed host or port
             hop.origin = ""
@@ -309,7 +309,7 @@ def _origin(url: str) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _quoted(location: str) -> str:
+def _quoted_location(location: str) -> str:
     """Return a `Location`, characters that a URL may not hold percent-encoded."""
     location = _LONE_PERCENT.sub("%25", location)
     # The bytes go back as they came, whatever encoding the server means.

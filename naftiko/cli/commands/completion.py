@@ -308,12 +308,12 @@ def _for_bash(line: str, breaks: str) -> list[str]:
         return [FILES]
     candidates = complete([*words[1:], last.text])
     return [
-        word if word == FILES else _quoted(word[last.kept :], last.quote)
+        word if word == FILES else _escaped_for_shell(word[last.kept :], last.quote)
         for word in candidates
     ]
 
 
-def _quoted(text: str, quote: str) -> str:
+def _escaped_for_shell(text: str, quote: str) -> str:
     if quote == "'":
         return text.replace("'", "'\\''")
     pattern = _IN_QUOTES if quote else _PLAIN

@@ -42,12 +42,12 @@ class Digest:
         """Return why a request is refused, or `None` if it is let pass."""
         scheme, _, text = header(scope, b"authorization").partition(" ")
         if scheme.lower() != "digest":
-            return self._refusal("a user name and a password are needed")
+            return self._challenge("a user name and a password are needed")
         given = parse_parameters(text)
         if not self._is_answer(scope, given):
-            return self._refusal("the user name or the password is wrong")
+            return self._challenge("the user name or the password is wrong")
         if not self._is_fresh(given["nonce"]):
-            return self._refusal("the nonce is too old", stale=True)
+            return self._challenge("the nonce is too old", stale=True)
         return None
 
     def _is_answer(self, scope: ASGIScope, given: Mapping[str, str]) -> bool:
@@ -88,7 +88,7 @@ class Digest:
         moment = nonce.partition(".")[0]
         return moment.isdecimal() and -5 <= time.time() - int(moment) <= NONCE_AGE
 
-    def _refusal(self, detail: str, *, stale: bool = False) -> HttpProblem:
+    def _challenge(self, detail: str, *, stale: bool = False) -> HttpProblem:
         nonce = self._nonce(str(int(time.time())), secrets.token_hex(8))
         more = ", stale=true" if stale else ""
         challenges = [

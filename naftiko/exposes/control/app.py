@@ -34,10 +34,9 @@ from naftiko.exposes.control.scripting import (
 )
 from naftiko.exposes.control.stream import EVENT_STREAM, LogStream
 from naftiko.exposes.http.answers import (
-    JSON_TYPE,
     SECURITY_POLICY,
     Answer,
-    json_bytes,
+    json_answer,
     send_answer,
 )
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
@@ -193,8 +192,8 @@ class ControlApp:
         try:
             answer = await self._answered(scope, receive, send)
         except _Refused as error:
-            body = json_bytes({"error": str(error)})
-            answer = Answer(error.status, JSON_TYPE, body, error.headers)
+            told = {"error": str(error)}
+            answer = json_answer(told, error.status, error.headers)
         if answer is not None:
             no_store = [(b"cache-control", b"no-store")]
             is_head = scope["method"] == "HEAD"
@@ -228,18 +227,20 @@ class ControlApp:
         return Answer(200, "text/html; charset=utf-8", text.encode(), (policy,))
 
     async def _live(self, request: ControlRequest) -> Answer:
-        return _json({"status": "UP"})
+        return json_answer({"status": "UP"})
 
     async def _ready(self, request: ControlRequest) -> Answer:
         is_ready = self.host.is_ready
         adapters = [adapter.as_dict() for adapter in self.host.adapters]
         status = "UP" if is_ready else "DEGRADED"
-        return _json({"status": status, "adapters": adapters}, 200 if is_ready else 503)
+        return json_answer(
+            {"status": status, "adapters": adapters}, 200 if is_ready else 503
+        )
 
     async def _status(self, request: ControlRequest) -> Answer:
         capability = self._served.engine.capability
         active = self.host.telemetry.is_on
-        return _json(
+        return json_answer(
             {
                 "capability": {
                     "label": capability.info.label,
@@ -271,7 +272,7 @@ class ControlApp:
         traces = buffer.latest(
             query.get("operation", [""])[0], query.get("status", [""])[0]
         )
-        return _json(
+        return json_answer(
             {
                 "traces": traces,
                 "bufferSize": buffer.capacity,
@@ -284,7 +285,7 @@ class ControlApp:
         trace = self._buffer().find(trace_id)
         if trace is None:
             raise _Refused(404, f"Trace not found: {trace_id}")
-        return _json(trace)
+        return json_answer(trace)
 
     def _buffer(self) -> Any:
         traces = self.host.telemetry.traces
@@ -297,7 +298,7 @@ class ControlApp:
     async def _reload(self, request: ControlRequest) -> Answer:
         reloaded = await self.host.reload()
         status = "reloaded" if reloaded.is_done else "unchanged"
-        return _json(
+        return json_answer(
             {"status": status, "problems": list(reloaded.problems)},
             200 if reloaded.is_done else 422,
         )
@@ -316,17 +317,19 @@ class ControlApp:
             raise _Refused(422, error.message) from None
         is_valid = not any(problem.severity == "error" for problem in problems)
         listed = [problem.as_dict() for problem in problems]
-        return _json({"valid": is_valid, "problems": listed})
+        return json_answer({"valid": is_valid, "problems": listed})
 
     # --- logs -------------------------------------------------------------------------
 
     async def _logs(self, request: ControlRequest) -> Answer:
         lines = list(self.host.logs.lines) if self.host.logs is not None else []
         names = sorted(n for n in logging.root.manager.loggerDict if _is_ours(n))
-        return _json({"loggers": [_level(name) for name in names], "lines": lines})
+        return json_answer(
+            {"loggers": [_level(name) for name in names], "lines": lines}
+        )
 
     async def _logger(self, request: ControlRequest) -> Answer:
-        return _json(_level(_logger_name(request)))
+        return json_answer(_level(_logger_name(request)))
 
     async def _set_level(self, request: ControlRequest) -> Answer:
         name = _logger_name(request)
@@ -334,7 +337,7 @@ class ControlApp:
         if not isinstance(level, str) or level.lower() not in LEVELS:
             raise _Refused(400, f"`level` is one of {', '.join(LEVELS)}")
         logging.getLogger(name).setLevel(level.upper())
-        return _json(_level(name))
+        return json_answer(_level(name))
 
     async def _follow(self, request: ControlRequest) -> Answer | None:
         """Send new log lines as they are written (server-sent events)."""
@@ -349,7 +352,7 @@ class ControlApp:
     # --- scripting --------------------------------------------------------------------
 
     async def _scripting(self, request: ControlRequest) -> Answer:
-        return _json(scripting_state(self._served.engine.capability.scripting))
+        return json_answer(scripting_state(self._served.engine.capability.scripting))
 
     async def _set_scripting(self, request: ControlRequest) -> Answer:
         """Change settings: all that the request names, or none when one is wrong."""
@@ -359,7 +362,7 @@ class ControlApp:
             scripting.settings = changed_settings(given, scripting.settings)
         except WrongSetting as error:
             raise _Refused(400, str(error)) from None
-        return _json(scripting_state(scripting))
+        return json_answer(scripting_state(scripting))
 
     # --- bodies -----------------------------------------------------------------------
 
@@ -385,10 +388,6 @@ class ControlApp:
         if not isinstance(data, dict):
             raise _Refused(400, "expected a JSON object in the body")
         return data
-
-
-def _json(value: JSON, status: int = 200) -> Answer:
-    return Answer(status, JSON_TYPE, json_bytes(value))
 
 
 def _logger_name(request: ControlRequest) -> str:

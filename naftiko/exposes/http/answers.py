@@ -113,6 +113,13 @@ def json_bytes(value: JSON) -> bytes:
         return _encode_ascii(value).encode()
 
 
+def json_answer(
+    value: JSON, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+) -> Answer:
+    """Return a value as an answer in JSON."""
+    return Answer(status, JSON_TYPE, json_bytes(value), headers)
+
+
 # --- content negotiation (RFC 9110, 12.5.1) -----------------------------------------
 
 
@@ -180,7 +187,7 @@ def value_answer(value: JSON, media_type: str, status: int = 200) -> Answer:
         ValueError: The value holds a number that JSON has no form for, such as NaN.
     """
     if media_type == JSON_TYPE:
-        return Answer(status, JSON_TYPE, json_bytes(value))
+        return json_answer(value, status)
     text = write_yaml(value) + "\n"
     body = text.encode("utf-8", "replace")
     charset = "; charset=utf-8" if media_type.startswith("text/") else ""

@@ -89,13 +89,13 @@ async def read_payload(
         return Payload("form", fields, body, content_type)
     if media_type in ("", "application/json") or media_type.endswith("+json"):
         try:
-            return Payload("json", _json(body), body, content_type)
+            return Payload("json", _parsed_json(body), body, content_type)
         except ValueError as error:
             if media_type:
                 raise BadRequest(_malformed("JSON", str(error))) from None
     elif (media_type == _FORM_TYPE or not takes_any) and _JSON_BEGINS.match(body):
         try:
-            return Payload("json", _json(body), body, content_type)
+            return Payload("json", _parsed_json(body), body, content_type)
         except ValueError:
             pass
     if media_type == _FORM_TYPE and reads_fields:
@@ -123,7 +123,7 @@ def _malformed(format: str, why: str) -> HttpProblem:
     )
 
 
-def _json(body: bytes) -> JSON:
+def _parsed_json(body: bytes) -> JSON:
     def refuse(name: str) -> JSON:
         raise ValueError(f"{name} is not JSON")
 

@@ -29,7 +29,7 @@ from naftiko.errors import (
     UnusableOperation,
     shorten,
 )
-from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes, raw_answer
+from naftiko.exposes.http.answers import Answer, json_answer, json_bytes, raw_answer
 from naftiko.functions.arguments import WrongArgument
 from naftiko.masking import mask
 
@@ -304,7 +304,7 @@ def status_answer(error: StatusError, request_id: str = "") -> Answer:
     if not passed_on or response is None:
         return problem_of(error).answer(request_id)
     if error.value is not None:
-        answer = Answer(status, JSON_TYPE, json_bytes(error.value))
+        answer = json_answer(error.value, status)
     else:
         answer = raw_answer(response, status)
     if not answer.body:

@@ -188,7 +188,7 @@ class Handlers:
                     served.engine, backed, uri, self._variables, caller
                 )
         except ResourceError as error:
-            raise _refusal(error, {"uri": uri}) from None
+            raise _rpc_error(error, {"uri": uri}) from None
         return {"contents": [content], **served.envelope}
 
     # --- prompts ----------------------------------------------------------------------
@@ -202,7 +202,7 @@ class Handlers:
             prompt = served.prompts.get(params.name)
             messages = prompt.messages(params.arguments or {})
         except PromptError as error:
-            raise _refusal(error) from None
+            raise _rpc_error(error) from None
         result: dict[str, JSON] = {"messages": messages, "resultType": "complete"}
         if description := prompt.entry.get("description"):
             result["description"] = description
@@ -219,7 +219,7 @@ class Handlers:
             try:
                 prompt = served.prompts.get(params.ref.name)
             except PromptError as error:
-                raise _refusal(error) from None
+                raise _rpc_error(error) from None
             values = prompt.complete(argument.name)
             owner = f"the prompt '{prompt.name}'"
         else:
@@ -251,7 +251,7 @@ def _require(ctx: Context, *, is_there: bool) -> None:
         raise MCPError(METHOD_NOT_FOUND, "Method not found", ctx.method)
 
 
-def _refusal(error: ResourceError | PromptError, data: Any = None) -> MCPError:
+def _rpc_error(error: ResourceError | PromptError, data: Any = None) -> MCPError:
     """Return the JSON-RPC error for something that cannot be read."""
     if error.is_callers:
         return MCPError(INVALID_PARAMS, f"Invalid params: {error}", data)

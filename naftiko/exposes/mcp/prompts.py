@@ -76,10 +76,10 @@ class Prompt:
                 f" it takes: {names_of(names)}"
             )
         if self._spec.location:
-            return [_message("user", self._file(), given)]
+            return [_message("user", self._file_text(), given)]
         return [_message(m.role, m.content, given) for m in self._spec.messages]
 
-    def _file(self) -> str:
+    def _file_text(self) -> str:
         try:
             path = local_path(self._spec.location, self._directory)
             text = as_text(Folder(path).read())

@@ -228,7 +228,9 @@ class Resources:
             try:
                 data = resource.folder.read(path)
             except FileRefused as refused:
-                raise ResourceError(f"{_refusal(refused)}: {shorten(uri)}") from None
+                raise ResourceError(
+                    f"{_reason_words(refused)}: {shorten(uri)}"
+                ) from None
             kind = resource.mime_type or media_type(path or str(resource.folder.root))
             text = as_text(data)
             if text is None:
@@ -270,7 +272,7 @@ class Resources:
         return list(values)
 
 
-def _refusal(refused: FileRefused) -> str:
+def _reason_words(refused: FileRefused) -> str:
     """Return why a file is not read, in the words of the specification (spec 4.4)."""
     if isinstance(refused, FileOutside):
         return "Path traversal detected for resource URI"

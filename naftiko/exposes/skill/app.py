@@ -27,7 +27,7 @@ from naftiko.exposes.files import (
     Folder,
     media_type,
 )
-from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
+from naftiko.exposes.http.answers import Answer, json_answer
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.routes import (
@@ -157,11 +157,11 @@ class SkillApp:
 
 def _list(skills: Mapping[str, Skill], captures: Mapping[str, str]) -> Answer:
     listed = [_short(skill) for skill in skills.values()]
-    return _json({"count": len(listed), "skills": listed})
+    return json_answer({"count": len(listed), "skills": listed})
 
 
 def _details(skills: Mapping[str, Skill], captures: Mapping[str, str]) -> Answer:
-    return _json(_long(_named(captures["name"], skills)))
+    return json_answer(_long(_named(captures["name"], skills)))
 
 
 def _contents(skills: Mapping[str, Skill], captures: Mapping[str, str]) -> Answer:
@@ -170,10 +170,10 @@ def _contents(skills: Mapping[str, Skill], captures: Mapping[str, str]) -> Answe
         {"path": file, "size": size, "type": media_type(file)}
         for file, size in _folder(skill).files()
     ]
-    return _json({"name": skill.name, "files": files})
+    return json_answer({"name": skill.name, "files": files})
 
 
-def _file(skills: Mapping[str, Skill], captures: Mapping[str, str]) -> Answer:
+def _file_answer(skills: Mapping[str, Skill], captures: Mapping[str, str]) -> Answer:
     path = "/".join(Tail(captures[CATCH_ALL]).segments)
     data = _folder(_named(captures["name"], skills)).read(path)
     return Answer(200, media_type(path), data)
@@ -207,7 +207,7 @@ _ROUTES = _router(
     ("/skills/{name}/contents", _SkillRoute("/skills/{name}/contents", _contents)),
     (
         f"/skills/{{name}}/contents/{{{CATCH_ALL}}}",
-        _SkillRoute("/skills/{name}/contents/{file}", _file),
+        _SkillRoute("/skills/{name}/contents/{file}", _file_answer),
     ),
     ("/skills/{name}/download", _SkillRoute("/skills/{name}/download", _download)),
 )
@@ -223,10 +223,6 @@ def _named(name: str, skills: Mapping[str, Skill]) -> Skill:
 
 
 # --- answers --------------------------------------------------------------------------
-
-
-def _json(value: JSON) -> Answer:
-    return Answer(200, JSON_TYPE, json_bytes(value))
 
 
 def _short(skill: Skill) -> dict[str, JSON]:
