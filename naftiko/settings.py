@@ -45,7 +45,7 @@ def checked_namespaces(
         if namespace not in namespaces:
             raise ArgumentError(
                 f"{option}: no namespace is called '{namespace}'",
-                hint=did_you_mean(namespace, namespaces)
+                hint=did_you_mean(str(namespace), namespaces)
                 or f"the document consumes: {names_of(namespaces)}",
             )
     return dict(given)

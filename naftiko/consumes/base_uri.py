@@ -22,7 +22,7 @@ from naftiko.expressions import (
     parse_base_uri,
     to_text,
 )
-from naftiko.masking import has_marker, without_secrets
+from naftiko.masking import marker, without_secrets
 from naftiko.settings import checked_namespaces
 from naftiko.spec.base_uri import is_web
 
@@ -176,13 +176,16 @@ def fill(
             written.append(part)
             continue
         value = lookup(part.name)
+        if value and _is_marker(value):
+            written.append(value)
+            continue
         if value is None and part.name in base.names and part.name in arguments:
             value = _argument_text(part, arguments[part.name])
         if not value:
             raise _without(base, part)
         written.append(_placed(part, value, "".join(written), base))
     text = "".join(written)
-    if _DOTS.search(text.partition("://")[2].partition("/")[2]):
+    if _DOTS.search(_behind_scheme(text).partition("/")[2]):
         names = names_of(f"'{p.name}'" for p in base.template if isinstance(p, Ref))
         raise ArgumentError(
             f"the base URI would hold a dot segment (argument {names})",
@@ -190,6 +193,16 @@ def fill(
             code=rules.BASE_URI_UNRESOLVED.code,
         )
     return text.removesuffix("/")
+
+
+def _is_marker(value: str) -> bool:
+    """Tell whether a value is the place of a variable in a preview, and no more."""
+    return value == marker(value[1:-1])
+
+
+def _behind_scheme(uri: str) -> str:
+    # A socket has one slash or three: `unix:/run/x.sock`, `unix:///run/x.sock`.
+    return uri.partition(":")[2].removeprefix("//")
 
 
 def _argument_text(ref: Ref, value: Any) -> str:
@@ -215,8 +228,6 @@ def _without(base: BaseUri, ref: Ref) -> CallError:
 
 def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
     # A value may be a secret: no message shows it.
-    if has_marker(value):  # the place of a variable in a preview
-        return value
     if not before:
         if base.text.startswith(ref.written + ":") and value in ("http", "https"):
             return value
@@ -231,7 +242,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
             # The next part is the path on the server, not that of the socket.
             value += "" if base.text == ref.written else ":"
         return value
-    host_ended = "/" in before.partition("://")[2]
+    host_ended = "/" in _behind_scheme(before)
     if host_ended:
         return quote(value, safe="")
     if not _HOST_VALUE.fullmatch(value):

@@ -1,4 +1,4 @@
-"""How operations are found, what is near, and what each of them shows."""
+"""Operations are found by their names; a mistake gets the nearest one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import naftiko
-from support.building import capability, document
+from support.building import document
 
 
 def loaded() -> naftiko.Capability:
@@ -80,67 +80,6 @@ def test_search() -> None:
     assert [op.ref for op in operations.search("delete")] == ["api.list-all"]
     assert operations.search("nothing like it") == ()
     assert len(operations.search("")) == 5
-
-
-def test_an_operation_is_shown_as_data_and_as_a_page() -> None:
-    """An operation describes itself without being called."""
-    api = capability(
-        {
-            "name": "op",
-            "method": "PUT",
-            "description": "Does it.",
-            "inputParameters": [
-                {
-                    "name": "id",
-                    "in": "path",
-                    "type": "integer",
-                    "description": "Which.",
-                },
-                {"name": "q", "in": "query", "required": True},
-                {"name": "v", "in": "query", "value": "1"},
-            ],
-            "body": {"type": "json", "data": {"a": "{{tools.x}}", "b": "t {{y}}"}},
-            "outputParameters": [{"name": "n", "type": "string", "value": "$.n"}],
-        },
-        resource={"name": "things", "path": "/things/{id}"},
-        consumes={"authentication": {"type": "apikey", "key": "K", "value": "v"}},
-    )
-    operation = api.operations["api.op"]
-    shown = (
-        operation.ref, operation.namespace, operation.name, operation.resource,
-        operation.method, operation.path, operation.description, operation.auth,
-        operation.body, operation.is_safe, operation.is_idempotent, operation.takes_body,
-    )  # fmt: skip
-    assert shown == (
-        "api.op", "api", "op", "things", "PUT", "/things/{id}", "Does it.", "apikey",
-        "application/json: a, b", False, True, False,
-    )  # fmt: skip
-    assert [
-        (p.name, p.in_, p.type, p.required, p.description) for p in operation.parameters
-    ] == [
-        ("id", "path", "integer", True, "Which."),
-        ("q", "query", "", True, ""),
-        ("x", "body", "", False, ""),
-        ("y", "body", "", True, ""),
-    ]
-    assert [(o.name, o.type, o.value) for o in operation.output_parameters] == [
-        ("n", "string", "$.n")
-    ]
-    assert operation.as_dict()["parameters"][1]["type"] == "string"
-
-
-@pytest.mark.parametrize(
-    ("method", "safe", "idempotent"),
-    [
-        ("GET", True, True), ("HEAD", True, True), ("PUT", False, True),
-        ("DELETE", False, True), ("POST", False, False), ("PATCH", False, False),
-    ],
-)  # fmt: skip
-def test_safe_and_idempotent(method: str, safe: bool, idempotent: bool) -> None:
-    """Both are told by the method alone (RFC 9110, 9.2)."""
-    operation = capability({"method": method}).operations["api.op"]
-    assert (operation.is_safe, operation.is_idempotent) == (safe, idempotent)
-    assert operation.takes_body is (method in ("POST", "PUT", "PATCH"))
 
 
 def test_one_namespace_does_not_know_the_other() -> None:
