@@ -26,6 +26,8 @@ _JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _BINARY_TYPE = "application/octet-stream"
 FORM_KINDS = ("formUrlEncoded", "multipartForm")
+#: What is sent as several values of one name.
+_SEVERAL = (list, tuple, set, frozenset)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
@@ -254,8 +256,7 @@ def _multipart(value: Any, content_type: str) -> Encoded:
             continue
         if not part.get("name"):
             raise ValueError("a part has no name")
-        given = part["value"]
-        for item in given if isinstance(given, list) else [given]:
+        for item in _items(part["value"]):
             content, head = _part(part, item)
             pieces += [f"--{boundary}\r\n{head}".encode(), content, b"\r\n"]
     pieces.append(f"--{boundary}--\r\n".encode())
@@ -263,6 +264,15 @@ def _multipart(value: Any, content_type: str) -> Encoded:
     if all(isinstance(piece, bytes) for piece in pieces):
         return Encoded(b"".join(pieces), content_type)  # type: ignore[arg-type]
     return Encoded(Joined(pieces), content_type)
+
+
+def _items(value: Any) -> Iterator[Any]:
+    """Yield what a part holds: the items of a list, but those that are not there."""
+    # A `Content` is a tuple, and one value all the same.
+    if isinstance(value, _SEVERAL) and not isinstance(value, Content):
+        yield from (item for item in value if item is not None)
+    else:
+        yield value
 
 
 def _part(part: Mapping[str, Any], value: Any) -> tuple[bytes | Path | IO[bytes], str]:
@@ -301,7 +311,7 @@ def _part_content(value: Any) -> tuple[bytes | Path | IO[bytes], str, str]:
 
 def texts_of(value: Any) -> Iterator[str]:
     """Yield the texts of a value that may be repeated: one for each item of a list."""
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, _SEVERAL):
         for item in value:
             if item is not None:
                 yield to_text(item)
