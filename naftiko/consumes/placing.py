@@ -233,8 +233,10 @@ def query_pairs(call: CallValues, layout: Layout) -> list[str]:
         if value is ABSENT:
             continue
         name = quote(slot.name, safe=NAME_SAFE)
-        if value.__class__ is str or isinstance(value, bytes):
+        if value.__class__ is str:
             pairs.append(f"{name}={quote_plus(value)}")
+        elif isinstance(value, (bytes, bytearray)):
+            pairs.append(f"{name}={quote_plus(bytes(value))}")
         else:
             pairs += [
                 f"{name}={quote_plus(text)}"
@@ -256,6 +258,8 @@ def _path_query_text(call: CallValues, ref: Ref) -> str:
     value = _argument_for(call, ref.name, "path")
     if value is ABSENT and ref.is_variable:
         value = call.variable(ref.name)
+    if value is ABSENT:
+        raise unplaceable(call, ref.name, "is missing")
     try:
         return to_text(value)
     except (TypeError, ValueError) as error:
@@ -299,12 +303,21 @@ def check_framing(call: CallValues, items: Mapping[str, str], body: Any) -> None
             "a stream without a length is sent in chunks by itself",
         )
     length = header_of(items, "content-length")
-    known = len(body or b"") if body is None or isinstance(body, bytes) else None
-    if length and (not length.isdecimal() or known not in (None, int(length))):
+    if not length:
+        return
+    if body is None or isinstance(body, bytes):
+        known = len(body or b"")
+        # Compared as text: Python reads no number of thousands of digits.
+        is_right = (length.lstrip("0") or "0") == str(known)
+        actual = f"and the body has {known} bytes"
+    else:
+        is_right = length.isdecimal()
+        actual = "which is no number of bytes"
+    if not is_right:
         raise unplaceable(
             call,
             "Content-Length",
-            f"is {shorten(length, 20)}, and the body has {known or 0} bytes",
+            f"is {shorten(length, 20)}, {actual}",
             "leave it out: it is counted",
         )
 
@@ -370,7 +383,9 @@ def place_body(call: CallValues, layout: Layout, items: dict[str, str]) -> Any:
     kind, said = encoded.content_type, header_of(items, "content-type")
     if kind and not said:
         set_header(items, "Content-Type", field_value(call, "Content-Type", kind))
-    elif said.startswith("multipart/") and "boundary=" not in said:
+    elif (folded := said.lower()).startswith("multipart/") and (
+        "boundary=" not in folded
+    ):
         # Documents declare the type alone; without the boundary it cannot be parsed.
         _, boundary, text = kind.partition("; boundary=")
         set_header(items, "Content-Type", said + boundary + text)
