@@ -165,7 +165,7 @@ class _LayoutCompiler:
         if append_unplaced:
             path = self._with_unplaced(path)
         elif self.unplaced:
-            self._note_unplaced(self.unplaced)
+            self._note_unplaced(self.unplaced, text)
         body = self._body()
         credentials, login = self._authentication()
         takes = set(self.arguments)
@@ -335,16 +335,16 @@ class _LayoutCompiler:
                 )
             )  # fmt: skip
 
-    def _note_unplaced(self, unplaced: list[InputParameter]) -> None:
+    def _note_unplaced(self, unplaced: list[InputParameter], text: str) -> None:
         names = names_of(f"'{p.name}'" for p in unplaced)
-        path = self.spec.url_path
+        path, mark, query = text.partition("?")
         ending = "/".join(f"{{{p.name}}}" for p in unplaced)
         self._find(
             rules.PATH_PARAMETER_UNPLACED,
             (*unplaced[0].path, "in"),
-            f"the path '{path}' of '{self.spec.name}' has no placeholder for {names}",
-            f"write the path with it, such as {path.rstrip('/')}/{ending}, or load with"
-            f" unplaced_path_parameters='append'",
+            f"the path '{text}' of '{self.spec.name}' has no placeholder for {names}",
+            f"write the path with it, such as {path.rstrip('/')}/{ending}{mark}{query},"
+            " or load with unplaced_path_parameters='append'",
         )
 
     def _body(self) -> BodyPlan | None:
