@@ -40,7 +40,8 @@ def sign_in(
             if _is_given(layout, items, name):
                 continue
         else:
-            given = query if in_ == "query" else cookies
+            # The constant query of a path is one text with all its pairs.
+            given = "&".join(query).split("&") if in_ == "query" else cookies
             written = quote(name, safe=NAME_SAFE) if in_ == "query" else name
             if any(pair.partition("=")[0] == written for pair in given):
                 continue
@@ -53,12 +54,12 @@ def sign_in(
             )
         if in_ == "header":
             if not FIELD_NAME.fullmatch(name):
-                raise CallError(f"{call.operation.ref}: '{name}' is not a header name")
+                raise _unnameable(call, name, "header")
             set_header(items, name, _secret_field(call, name, text))
         elif in_ == "query":
             query.append(f"{quote(name, safe=NAME_SAFE)}={quote_plus(text)}")
         elif not FIELD_NAME.fullmatch(name):
-            raise CallError(f"{call.operation.ref}: '{name}' is not a cookie name")
+            raise _unnameable(call, name, "cookie")
         else:
             cookies.append(cookie_pair(name, text))
     if layout.login is None or has_header(items, "authorization"):
@@ -83,6 +84,13 @@ def sign_in(
     call.secrets["BASIC"] = login
     items["Authorization"] = f"Basic {login}"
     return None
+
+
+def _unnameable(call: CallValues, name: str, place: str) -> CallError:
+    return CallError(
+        f"{call.operation.ref}: '{name}' is not a {place} name",
+        location=call.operation.location,
+    )
 
 
 def _is_given(layout: Layout, items: Mapping[str, str], name: str) -> bool:
