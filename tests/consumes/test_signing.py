@@ -35,7 +35,7 @@ def operation_of(
 
 
 class Signed:
-    """What `sign_in` makes of the headers, the query and the cookies."""
+    """A call whose headers, query and cookies went through `sign_in`."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ def test_credential_replaces_a_default_header() -> None:
 def test_argument_stands_before_the_credential(
     authentication: dict[str, Any], parameter: str, given: dict[str, Any]
 ) -> None:
-    """What the caller gives is sent alone, and the variable is not even read."""
+    """A value of the caller is sent alone, and the variable is not even read."""
     operation = operation_of(authentication, {"name": parameter, "in": "header"})
     signed = Signed(operation, **given)
     assert signed.headers == given.get("headers", {})
