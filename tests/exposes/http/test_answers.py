@@ -1,4 +1,4 @@
-"""Answers: content negotiation, JSON and YAML, headers."""
+"""HTTP answers: content negotiation, JSON and YAML bodies, headers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from naftiko.exposes.http.answers import (
         ("application/json", "application/json"),
         ("application/yaml", "application/yaml"),
         ("text/yaml;q=0.9, application/json;q=0.1", "text/yaml"),
-        # Named exactly, where JSON is only covered by a wildcard.
+        # YAML is named exactly, and JSON matches only a wildcard.
         ("application/yaml, */*", "application/yaml"),
         ("application/yaml;q=0.5, */*", "application/json"),
         ("application/yaml, application/json", "application/json"),
@@ -41,7 +41,7 @@ from naftiko.exposes.http.answers import (
     ],
 )
 def test_accept_header_chooses_json_or_yaml(accept: str, media_type: str) -> None:
-    """RFC 9110, 12.5.1: by quality, then by exactness, then JSON."""
+    """RFC 9110, 12.5.1: quality counts first, then exactness; JSON wins a tie."""
     assert chosen(accept) == media_type
 
 
@@ -52,25 +52,23 @@ def test_accept_header_chooses_json_or_yaml(accept: str, media_type: str) -> Non
         ("ä", '"ä"'.encode()),
         (b"\xff", b'"/w=="'),
         (date(2026, 1, 31), b'"2026-01-31"'),
-        # A lone surrogate has no UTF-8, but an escape.
+        # A lone surrogate cannot be UTF-8, so it is escaped.
         ("\ud800", b'"\\ud800"'),
     ],
 )
-def test_json_is_compact_and_has_a_form_for_every_value(
-    value: Any, text: bytes
-) -> None:
-    """Bytes are base64, dates are text."""
+def test_json_writes_bytes_dates_and_lone_surrogates(value: Any, text: bytes) -> None:
+    """JSON is compact; bytes become base64, dates become text."""
     assert json_bytes(value) == text
 
 
-def test_number_that_json_cannot_hold_is_refused() -> None:
-    """RFC 8259 has no NaN."""
+def test_nan_in_json_is_refused() -> None:
+    """RFC 8259: JSON has no NaN."""
     with pytest.raises(ValueError, match="JSON"):
         json_bytes(math.nan)
 
 
 def test_value_is_written_in_the_chosen_media_type() -> None:
-    """`text/…` says its charset; the others are UTF-8 by definition."""
+    """A `text/…` content type states its charset; other types imply UTF-8."""
     assert value_answer({"a": 1}, "application/json", 201) == Answer(
         201, "application/json", b'{"a":1}'
     )
@@ -87,10 +85,10 @@ def test_value_is_written_in_the_chosen_media_type() -> None:
         (Answer(304), False, None, b""),
     ],
 )
-def test_answer_has_the_length_of_its_body(
+def test_content_length_is_the_length_of_the_body(
     answer: Answer, is_head: bool, length: bytes | None, body: bytes
 ) -> None:
-    """HEAD says the length too; 204 and 304 have neither length nor body."""
+    """HEAD sends `Content-Length` alone; 204 and 304 send neither length nor body."""
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -104,7 +102,7 @@ def test_answer_has_the_length_of_its_body(
 
 
 def test_repeated_headers_are_joined() -> None:
-    """RFC 9110, 5.3: with a comma; cookies with a semicolon (RFC 9113, 8.2.3)."""
+    """RFC 9110, 5.3: values join with a comma; cookies with `;` (RFC 9113, 8.2.3)."""
     pairs = [
         (b"accept", b"a"),
         (b"cookie", b"x=1"),
@@ -117,5 +115,5 @@ def test_repeated_headers_are_joined() -> None:
 
 
 def test_header_is_written_in_lower_case_bytes() -> None:
-    """A character outside of Latin-1 becomes a question mark."""
+    """Names become lower case; a character outside Latin-1 becomes a question mark."""
     assert written("X-Name", "ä→") == (b"x-name", b"\xe4?")

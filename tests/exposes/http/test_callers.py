@@ -1,4 +1,4 @@
-"""What a caller brings along: bind variables out of headers, and a trace."""
+"""Data of a caller: bind variables read from headers, and a trace."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def test_malformed_trace_is_dropped(
     parent: str, state: str, headers: dict[str, str]
 ) -> None:
-    """W3C Trace Context, 3.2: only a well-formed trace goes on to upstream APIs."""
+    """W3C Trace Context, 3.2: only a well-formed trace is passed upstream."""
     assert trace_of(parent, state) == headers
 
 
 def test_variables_are_read_from_their_headers() -> None:
-    """The first header of a name counts; an empty or missing one gives `None`."""
+    """The first header of a name counts; a missing or empty header gives `None`."""
     variables = CallerVariables({"A": "X-A", "B": "x-a", "C": "X-C", "D": "X-D"})
     headers = [(b"x-a", b" one "), (b"X-A", b"two"), (b"x-c", b"  ")]
     assert variables
@@ -46,16 +46,16 @@ def test_variables_are_read_from_their_headers() -> None:
     assert variables.missing(UnboundVariable("x", name="Z")) == ""
 
 
-def test_without_variables_of_callers_there_are_none() -> None:
-    """`None` says that the values of the server hold; a mapping would replace them."""
+def test_caller_variables_are_none_if_no_header_is_configured() -> None:
+    """`None` keeps the server's values; an empty mapping would replace them."""
     variables = CallerVariables({})
     assert not variables
     assert variables.of([(b"x-a", b"one")]) is None
     assert Caller(None, {}, None) == ANONYMOUS
 
 
-def test_inbound_request_tells_its_caller() -> None:
-    """`Inbound.caller` holds the variables and the trace of one request."""
+def test_inbound_request_holds_variables_and_trace_of_its_caller() -> None:
+    """`Inbound.caller` returns the variables and the trace of one request."""
     seen: list[Caller] = []
     variables = CallerVariables({"KEY": "X-Key"})
 

@@ -1,4 +1,4 @@
-"""One HTTP request that came in: its id, its body, and a caller that hangs up."""
+"""`Inbound`: request id and body of an HTTP request, and a client disconnect."""
 
 from __future__ import annotations
 
@@ -33,17 +33,15 @@ async def _unused(*_: Any) -> Any:
         ("", False),
     ],
 )
-def test_request_id_of_the_caller_is_kept_if_it_is_safe(
-    given: str, is_kept: bool
-) -> None:
-    """It stands in headers and log lines as it is; otherwise a new one is made."""
+def test_request_id_of_the_caller_is_kept_if_safe(given: str, is_kept: bool) -> None:
+    """`X-Request-Id` goes to headers and logs; an unsafe one is replaced."""
     inbound = Inbound(scope(x_request_id=given), _unused, _unused)
     assert (inbound.request_id.decode() == given) is is_kept
     assert inbound.more == [(b"x-request-id", inbound.request_id)]
 
 
-def test_request_keeps_its_id() -> None:
-    """The guard, the access log and the adapter see the same one."""
+def test_request_id_is_made_once_per_request() -> None:
+    """Guard, access log and adapter see the same id of one request."""
     one = scope()
     first, second = (Inbound(one, _unused, _unused).request_id for _ in range(2))
     assert first == second
@@ -51,7 +49,7 @@ def test_request_keeps_its_id() -> None:
 
 
 def test_answers_and_problems_have_the_request_id() -> None:
-    """Headers in `more` are sent with either."""
+    """Answers and problem documents carry `X-Request-Id` and the headers in `more`."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         inbound = Inbound(scope, receive, send)
@@ -70,7 +68,7 @@ def test_answers_and_problems_have_the_request_id() -> None:
 
 
 def body_of(*messages: Any) -> Any:
-    """Return a `receive` that gives these messages."""
+    """Return an ASGI `receive` that gives these messages."""
     left = list(messages)
 
     async def receive() -> Any:
@@ -80,12 +78,12 @@ def body_of(*messages: Any) -> Any:
 
 
 def part(body: bytes, *, more: bool = False) -> Any:
-    """Return one message of a body."""
+    """Return one `http.request` message of a body."""
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-def test_body_is_read_in_parts() -> None:
-    """Up to the limit, the limit included."""
+def test_body_in_parts_is_read_up_to_the_limit() -> None:
+    """A body exactly as long as the limit is read."""
     receive = body_of(part(b"ab", more=True), part(b"", more=True), part(b"c"))
     assert asyncio.run(read_body(receive, {}, 3)) == b"abc"
 
@@ -96,21 +94,21 @@ def test_body_is_read_in_parts() -> None:
     ids=["declared", "counted"],
 )
 def test_body_over_the_limit_is_refused(headers: Any, messages: Any) -> None:
-    """By the length that it declares, or as soon as it has grown too large."""
+    """A body is refused by its `Content-Length`, or when it grows over the limit."""
     with pytest.raises(BadRequest) as caught:
         asyncio.run(read_body(body_of(*messages), headers, 3))
     assert caught.value.problem == HttpProblem("too-large", "at most 3 bytes are read")
 
 
-def test_hang_up_ends_reading() -> None:
-    """There is no caller left to answer."""
+def test_client_disconnect_ends_reading_of_the_body() -> None:
+    """A disconnect inside a body raises `Gone`: no caller is left to answer."""
     receive = body_of(part(b"ab", more=True), {"type": "http.disconnect"})
     with pytest.raises(Gone):
         asyncio.run(read_body(receive, {}, 3))
 
 
-def test_hang_up_cancels_the_work() -> None:
-    """And only then: the result of work that ends by itself is returned."""
+def test_client_disconnect_cancels_the_work() -> None:
+    """A client disconnect cancels the work; otherwise its result is returned."""
     ended: list[str] = []
 
     async def work(seconds: float) -> str:
@@ -127,15 +125,15 @@ def test_hang_up_cancels_the_work() -> None:
         assert await watched(work(0.1), stays) == "done"
         with pytest.raises(Gone):
             await watched(work(60), body_of({"type": "http.disconnect"}))
-        # The task itself is not cancelled any more.
+        # The task that called `watched` is not cancelled.
         await asyncio.sleep(0)
 
     asyncio.run(main())
     assert ended == ["work", "work"]
 
 
-def test_cancellation_from_outside_is_not_a_hang_up() -> None:
-    """A server that stops cancels the request; that passes through."""
+def test_cancellation_by_the_server_is_not_a_client_disconnect() -> None:
+    """`CancelledError` of a stopping server passes through and is not `Gone`."""
 
     async def main() -> None:
         task = asyncio.ensure_future(watched(asyncio.sleep(60), _unused))

@@ -1,4 +1,4 @@
-"""The body of a request → values: JSON, forms, multipart."""
+"""`read_payload`: the body of a request is read as JSON, form or multipart."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARTS = (
 def read(
     body: bytes, content_type: str = "", *, fields: bool = True, any_: bool = False
 ) -> Payload:
-    """Read a body for an operation that takes fields, or anything."""
+    """Read a body for an operation that takes fields, or a body of any type."""
     return asyncio.run(
         read_payload(body, content_type, reads_fields=fields, takes_any=any_)
     )
@@ -38,7 +38,7 @@ def read(
         (b'{"a": 1}', "", "json", {"a": 1}),
         (b"a=1&b=2&b=3&c=", FORM, "form", {"a": "1", "b": ["2", "3"], "c": ""}),
         (b"a=%C3%A4+b", FORM, "form", {"a": "ä b"}),
-        # `curl -d '{…}'` labels every body as a form.
+        # `curl -d '{…}'` labels a JSON body as a form.
         (b' {"a": 1}', FORM, "json", {"a": 1}),
         (b"[1]", "text/plain", "json", [1]),
         (PARTS, MULTIPART, "form", {"a": "1", "f": b"\xff"}),
@@ -47,7 +47,7 @@ def read(
 def test_body_is_read_by_its_media_type(
     body: bytes, content_type: str, kind: str, value: Any
 ) -> None:
-    """JSON, a form or multipart, for an operation that takes fields."""
+    """JSON, form and multipart bodies give fields to the operation."""
     payload = read(body, content_type)
     assert (payload.kind, payload.value) == (kind, value)
     assert payload.fields == (value if isinstance(value, dict) else {})
@@ -72,7 +72,7 @@ def test_body_is_read_by_its_media_type(
 def test_malformed_body_is_refused(
     body: bytes, content_type: str, kind: str, detail: str
 ) -> None:
-    """The problem names the media type and the mistake."""
+    """The problem document names the media type and the mistake."""
     with pytest.raises(BadRequest) as caught:
         read(body, content_type)
     assert caught.value.problem.kind == kind
@@ -80,7 +80,7 @@ def test_malformed_body_is_refused(
 
 
 def test_whole_body_keeps_its_media_type() -> None:
-    """An operation that takes anything gets bytes, or the value of plain JSON."""
+    """An operation of any body gets bytes and media type; JSON gives its value."""
     png = read(b"\x89PNG", "image/png", fields=False, any_=True)
     assert png.kind == "raw"
     assert png.whole == Content(b"\x89PNG", "image/png")
@@ -92,7 +92,7 @@ def test_whole_body_keeps_its_media_type() -> None:
 
 
 def test_query_is_read_like_a_form() -> None:
-    """`query` is the part that a message names."""
+    """The query of a URL is decoded like a form; its problems name `query`."""
     assert pairs_of(b"a=1&a=2", "query") == {"a": ["1", "2"]}
     with pytest.raises(BadRequest) as caught:
         pairs_of(b"%ff", "query")

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): statuses, members, and nothing secret."""
+"""Errors become problem documents (RFC 9457) that show no secrets."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def _every_call_error() -> list[type[CallError]]:
 
 
 @pytest.mark.parametrize("kind", _every_call_error(), ids=lambda kind: kind.__name__)
-def test_every_error_has_a_problem(kind: type[CallError]) -> None:
-    """Each class of errors that a run can raise is mapped by name."""
+def test_every_call_error_has_a_problem_document(kind: type[CallError]) -> None:
+    """`KIND_OF` maps each subclass of `CallError` by name."""
     assert kind in KIND_OF
     problem = problem_of(kind("what went wrong")).document("id-1")
     assert problem["type"].removeprefix(TYPE_PREFIX) in KINDS
@@ -63,8 +63,8 @@ def test_every_error_has_a_problem(kind: type[CallError]) -> None:
     assert problem["requestId"] == "id-1"
 
 
-def test_every_kind_is_documented() -> None:
-    """`docs/serve.md` has one row for each kind of problem, with its status."""
+def test_every_kind_of_problem_is_documented() -> None:
+    """`docs/serve.md` has one table row for each kind of problem, with its status."""
     text = (Path(__file__).parents[3] / "docs" / "serve.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `([a-z-]+)` \| (\d{3}|4xx) \|", text, re.MULTILINE))
     statuses = {kind: str(status) for kind, (status, _) in KINDS.items()}
@@ -88,20 +88,22 @@ def test_every_kind_is_documented() -> None:
         (ArgumentError("x", code="U-base-uri-unresolved"), 500, "configuration"),
     ],
 )
-def test_status_of_each_error(error: CallError, status: int, kind: str) -> None:
-    """An error is the caller's fault, the document's, the operator's or upstream's."""
+def test_status_tells_whose_fault_an_error_is(
+    error: CallError, status: int, kind: str
+) -> None:
+    """The status blames the caller, the document, the operator or the upstream API."""
     problem = problem_of(error).document()
     assert (problem["status"], problem["type"]) == (status, TYPE_PREFIX + kind)
 
 
 def test_error_of_the_document_is_501() -> None:
-    """An error that was found when the document was read is a 501."""
+    """An error found while the document was compiled has status 501."""
     for error in (CallError("x"), ArgumentError("x"), OutputError("x")):
         assert problem_of(error, is_compiled=True).code == 501
 
 
 def test_every_wrong_argument_is_named() -> None:
-    """The problem names them one by one, and its detail all of them."""
+    """`errors` of a problem lists each wrong argument; `detail` names all of them."""
     wrong = [
         WrongArgument("id", "path", "is not a number"),
         WrongArgument("who", "", "is missing"),
@@ -117,7 +119,7 @@ def test_every_wrong_argument_is_named() -> None:
 
 
 def test_problem_is_answered_in_its_own_media_type() -> None:
-    """A problem is sent as its own media type, with its own headers."""
+    """A problem is sent as `application/problem+json`, with its own headers."""
     answer = missing_header("X-Token").answer("id-1")
     assert (answer.status, answer.content_type) == (401, "application/problem+json")
     assert dict(answer.headers) == {"WWW-Authenticate": 'Header name="X-Token"'}
@@ -154,8 +156,8 @@ def test_problem_is_answered_in_its_own_media_type() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
-def test_secrets_hosts_and_variables_are_not_shown(error: CallError) -> None:
-    """Neither secrets, nor hosts, nor names of variables reach a caller."""
+def test_problem_shows_no_secrets_hosts_or_variables(error: CallError) -> None:
+    """Secrets, internal hosts and variable names never reach a caller."""
     text = problem_of(error).answer("id").body.decode()
     assert SECRET not in text
     assert "inside.test" not in text
@@ -182,7 +184,7 @@ def test_secrets_hosts_and_variables_are_not_shown(error: CallError) -> None:
 def test_detail_names_the_step_and_the_reason(
     error: CallError, detail: str, step: str
 ) -> None:
-    """The detail is made of what the error carries; its message is not looked into."""
+    """`detail` is made of the attributes of an error; its message is not parsed."""
     had_request = isinstance(error, StatusError) or error.request is not None  # type: ignore[attr-defined]
     error.step = step
     prefix = f"step '{step}': " if step and had_request and detail else ""
@@ -200,15 +202,15 @@ def _failed(status: int, body: bytes, value: Any = None, **more: Any) -> StatusE
     return error
 
 
-def test_credential_that_an_api_repeats_is_masked() -> None:
-    """A credential is masked in an error that is passed on; a short word is not."""
+def test_credential_echoed_by_an_upstream_error_is_masked() -> None:
+    """A secret in a passed-on error body is masked; a short value is kept."""
     answer = status_answer(_failed(403, f"eu: {SECRET} denied".encode()))
     assert answer.body == b"eu: $TOKEN denied"
     answer = status_answer(_failed(403, b"", value={"said": SECRET}))
     assert answer.body == b'{"said":"$TOKEN"}'
 
 
-def test_bytes_that_are_no_text_survive_masking() -> None:
+def test_binary_error_body_survives_masking() -> None:
     """A binary error body is passed on byte for byte."""
     content = bytes(range(256))
     assert status_answer(_failed(400, content)).body == content
@@ -216,7 +218,7 @@ def test_bytes_that_are_no_text_survive_masking() -> None:
 
 @pytest.mark.parametrize("value", ["7", "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_retry_after_is_passed_on(value: str) -> None:
-    """A caller learns when the upstream API wants to be asked again."""
+    """`Retry-After` of an upstream 429 or 503 reaches the caller."""
     for status in (429, 503):
         answer = status_answer(_failed(status, b"x", **{"Retry-After": value}))
         assert dict(answer.headers)["Retry-After"] == value
@@ -224,11 +226,11 @@ def test_retry_after_is_passed_on(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "x" * 99, "a\r\nb"])
 def test_malformed_retry_after_is_dropped(value: str) -> None:
-    """What cannot be a value of `Retry-After` stays where it is."""
+    """An empty, overlong or multi-line `Retry-After` is not passed on."""
     answer = status_answer(_failed(503, b"x", **{"Retry-After": value}))
     assert "Retry-After" not in dict(answer.headers)
 
 
-def test_document_errors_are_not_mapped() -> None:
-    """Only what a call can raise is answered; the rest ends the start."""
+def test_document_errors_have_no_problem_document() -> None:
+    """A `DocumentError` ends the start of a server; no call can raise it."""
     assert not any(issubclass(kind, errors.DocumentError) for kind in KIND_OF)

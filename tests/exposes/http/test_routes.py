@@ -1,4 +1,4 @@
-"""`Router`: precedence, placeholders inside segments, and the cost of a lookup."""
+"""`Router`: precedence of routes, placeholders inside segments, cost of a lookup."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _answering(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
         (["GET /é"], "GET /%C3%A9", "GET /é", {}),
         (["GET /%C3%A9"], "GET /%c3%a9", "GET /%C3%A9", {}),
         (["GET /a/{id}"], "HEAD /a/5", "GET /a/{id}", {"id": "5"}),
-        # Segments that are partly literal.
+        # A segment may be partly literal.
         (["POST /{id}:run"], "POST /5:run", "POST /{id}:run", {"id": "5"}),
         (["POST /{id}:run"], "POST /a:b:run", "POST /{id}:run", {"id": "a:b"}),
         (["GET /{a}.{b}"], "GET /x.tar.gz", "GET /{a}.{b}", {"a": "x.tar", "b": "gz"}),
@@ -65,7 +65,7 @@ def _answering(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
             "GET /{n}-{v}.tgz",
             {"n": "my-chart", "v": "1.2"},
         ),
-        # The more literal, the more specific.
+        # A route with more literal text is more specific.
         (["GET /{a}", "GET /x"], "GET /x", "GET /x", {}),
         (["GET /{a}", "GET /{b}.json"], "GET /x.json", "GET /{b}.json", {"b": "x"}),
         (
@@ -75,11 +75,11 @@ def _answering(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
             {"b": "x"},
         ),
         (["GET /{path}", "GET /{a}"], "GET /x", "GET /{a}", {"a": "x"}),
-        # The search goes back where a branch ends.
+        # Backtracking: a literal branch without a match is left again.
         (["GET /a/b", "GET /{x}/c"], "GET /a/c", "GET /{x}/c", {"x": "a"}),
         # A literal path without the method does not hide a placeholder that has it.
         (["GET /x/me", "PUT /x/{id}"], "PUT /x/me", "PUT /x/{id}", {"id": "me"}),
-        # `path` takes the segments that are left, up to the literal ones after it.
+        # `{path}` takes all remaining segments, up to the literal ones after it.
         (["GET /f/{path}"], "GET /f/a/b%2Fc", "GET /f/{path}", {"path": "a/b%2Fc"}),
         (["GET /f/{{path}}"], "GET /f/a/", "GET /f/{{path}}", {"path": "a/"}),
         (
@@ -95,7 +95,7 @@ def _answering(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
             {"path": "c"},
         ),
         (["GET /{path}.gz"], "GET /a.gz", "GET /{path}.gz", {"path": "a"}),
-        # A query in the template has to be in the request.
+        # A query in the template must be in the request.
         (["GET /?Action=A", "GET /?Action=B"], "GET /?x=1&Action=B", "GET /?Action=B", {}),
         (["GET /", "GET /?Action=B"], "GET /?Action=B", "GET /?Action=B", {}),
         (["GET /", "GET /?Action=B"], "GET /?Action=C", "GET /", {}),
@@ -109,10 +109,10 @@ def _answering(router: Router[str], request: str) -> tuple[str, dict[str, str]]:
         ([f"{ANY_METHOD} /p/{{path}}", "GET /p/{path}"], "PUT /p/a", "* /p/{path}", {"path": "a"}),
     ],
 )  # fmt: skip
-def test_answering(
+def test_most_specific_route_answers(
     routes: list[str], request_: str, route: str, captures: dict[str, str]
 ) -> None:
-    """Of the routes that have the method, whatever order they were added in."""
+    """The most specific route with the method answers, in any order of adding."""
     for order in (routes, routes[::-1]):
         assert _answering(_router(*order), request_) == (route, captures)
 
@@ -138,18 +138,18 @@ def test_answering(
         (["GET /A"], "GET /a", []),
     ],
 )
-def test_a_path_without_route_names_the_allowed_methods(
+def test_path_without_a_route_names_the_allowed_methods(
     routes: list[str], request_: str, allowed: list[str]
 ) -> None:
-    """No route has the path, or the routes of the path have other methods."""
+    """`NoRoute` lists the methods of the path, or nothing for an unknown path."""
     method, target = request_.split(" ", 1)
     path, _, query = target.partition("?")
     match = _router(*routes).find(path, method, query)
     assert match == NoRoute(frozenset(allowed))
 
 
-def test_the_first_of_two_equal_routes_wins() -> None:
-    """Of two routes with one method and shape, the second is not served."""
+def test_first_of_two_equal_routes_wins() -> None:
+    """Duplicate route: of two with one method and shape the second is not added."""
     router: Router[int] = Router()
     added = [
         router.add("GET", "/a/{id}", 1),
@@ -165,14 +165,14 @@ def test_the_first_of_two_equal_routes_wins() -> None:
     assert match.captures == {"name": "7"}
 
 
-def test_a_path_that_is_not_utf8_is_refused() -> None:
-    """`BadPath` is raised, not the error of the decoder."""
+def test_path_that_is_not_utf8_is_refused() -> None:
+    """A path such as `/%FF` raises `BadPath`, not `UnicodeDecodeError`."""
     with pytest.raises(BadPath):
         _router("GET /{a}").find("/%FF", "GET")
 
 
-def test_a_tail_keeps_encoded_slashes_apart() -> None:
-    """`%2F` stays inside its segment when a tail is decoded."""
+def test_tail_keeps_encoded_slashes_inside_a_segment() -> None:
+    """`%2F` stays inside its segment when a `{path}` tail is decoded."""
     assert Tail("a%2Fb/c%20d").segments == ["a/b", "c d"]
 
 
@@ -188,8 +188,8 @@ def test_a_tail_keeps_encoded_slashes_apart() -> None:
         ({"path": "/v10/a", "raw_path": b"/v10/a", "root_path": "/v1"}, "/v10/a"),
     ],
 )
-def test_the_path_of_a_scope_stays_encoded(scope: Any, path: str) -> None:
-    """The path is that below the mount, from `raw_path` where the server gives it."""
+def test_path_of_a_scope_stays_percent_encoded(scope: Any, path: str) -> None:
+    """The path below the mount is taken from `raw_path` if the server gives one."""
     assert encoded_path(scope) == path
 
 
@@ -204,7 +204,7 @@ _TEMPLATE = st.lists(_SEGMENT, min_size=1, max_size=4).map(lambda s: "/" + "/".j
 
 @given(st.lists(_TEMPLATE, min_size=1, max_size=8), st.randoms())
 def test_every_route_can_be_reached(templates: list[str], chance: Any) -> None:
-    """A path made for a template is answered, whatever other routes there are."""
+    """A path made from a template is answered, among any other routes."""
     router: Router[str] = Router()
     chance.shuffle(templates)
     for template in templates:
@@ -218,7 +218,7 @@ def test_every_route_can_be_reached(templates: list[str], chance: Any) -> None:
             segments.append(segment)
         match = router.find("/" + "/".join(segments), "GET")
         assert isinstance(match, RouteMatch)
-        # Values are `0`, which no literal is: only an equal shape can be meant.
+        # No literal is `0`, so only a template of the same shape can match.
         assert _shape(match.endpoint) == _shape(template)
 
 
@@ -235,8 +235,8 @@ def _shape(template: str) -> str:
 
 
 @given(st.text(min_size=1, max_size=20))
-def test_any_text_survives_a_segment(text: str) -> None:
-    """A text that a caller encodes once is decoded once."""
+def test_percent_encoded_text_is_decoded_once(text: str) -> None:
+    """Any text that a caller encodes once into a segment is decoded once."""
     try:
         encoded = quote(text, safe="")
     except UnicodeEncodeError:
@@ -252,7 +252,7 @@ def _calls(router: Router[str], path: str) -> int:
         nonlocal count
         count += event in ("call", "c_call")
 
-    # A collection would call the hooks of other libraries, which are counted too.
+    # A garbage collection would call hooks of other libraries and add to the count.
     gc.disable()
     sys.setprofile(count_one)
     try:
@@ -263,8 +263,8 @@ def _calls(router: Router[str], path: str) -> int:
     return count
 
 
-def test_the_cost_of_a_lookup_does_not_grow_with_the_routes() -> None:
-    """Among 5,000 routes a lookup does what it does among 5."""
+def test_cost_of_a_lookup_does_not_grow_with_the_routes() -> None:
+    """A lookup among 5,000 routes calls as many functions as one among 5."""
     costs = set()
     for count in (5, 5000):
         routes = [f"GET /things/r{n}/{{id}}/parts/{{part}}" for n in range(count)]
@@ -273,8 +273,8 @@ def test_the_cost_of_a_lookup_does_not_grow_with_the_routes() -> None:
     assert len(costs) == 1
 
 
-def test_a_hostile_segment_costs_no_more_than_its_length() -> None:
-    """Placeholders side by side are no pattern that a long text could blow up."""
+def test_long_segment_causes_no_backtracking() -> None:
+    """ReDoS: adjacent placeholders are no regular expression that could backtrack."""
     router = _router("GET /{a}-{b}-{c}-{d}-{e}-{f}.x")
     assert _calls(router, "/" + "-" * 100_000) < 100
     assert isinstance(router.find("/" + "-" * 100_000 + ".x", "GET"), RouteMatch)

@@ -1,4 +1,4 @@
-"""The parts of an ASGI scope that adapters read."""
+"""Functions that read headers, path and CORS preflight from an ASGI scope."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from naftiko.exposes.http.scope import header, is_preflight, path_of
 
 
 def test_first_header_of_a_name_counts() -> None:
-    """A missing one is an empty text; bytes are Latin-1."""
+    """A missing header is an empty text; header bytes are Latin-1."""
     scope: Any = {"headers": [(b"x-a", b"\xe4"), (b"x-a", b"two")]}
     assert header(scope, b"x-a") == "ä"
     assert header(scope, b"x-b") == ""
@@ -21,7 +21,7 @@ def test_first_header_of_a_name_counts() -> None:
     [("/a/b", "", "/a/b"), ("/m/a", "/m", "/a"), ("/m", "/m", "/")],
 )
 def test_path_begins_below_the_mount(path: str, root: str, expected: str) -> None:
-    """ASGI leaves the mount in the path, and names it in `root_path`."""
+    """An ASGI `path` includes the mount; `root_path` names it."""
     assert path_of({"path": path, "root_path": root}) == expected
     assert path_of({"path": "/a"}) == "/a"
 
@@ -35,9 +35,9 @@ def test_path_begins_below_the_mount(path: str, root: str, expected: str) -> Non
         ("GET", (b"origin", b"access-control-request-method"), False),
     ],
 )
-def test_preflight_is_known_by_method_and_headers(
+def test_cors_preflight_is_known_by_method_and_headers(
     method: str, names: tuple[bytes, ...], expected: bool
 ) -> None:
-    """The CORS protocol of the Fetch standard, 3.3.2."""
+    """Fetch standard, 3.3.2: CORS preflight is OPTIONS with two request headers."""
     scope: Any = {"method": method, "headers": [(name, b"x") for name in names]}
     assert is_preflight(scope) is expected
