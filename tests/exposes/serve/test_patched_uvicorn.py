@@ -1,7 +1,7 @@
-"""Limits of a connection, against a real uvicorn with little patience (slowloris).
+"""Slowloris: limits of a connection, tested with a real uvicorn and short timeouts.
 
-The last part is a canary: it fails when a uvicorn no longer has a private name that is
-relied on.
+The last part is a canary: its tests fail if a new uvicorn drops a private name that
+this package uses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ httptools = pytest.importorskip("uvicorn.protocols.http.httptools_impl")
 
 PATIENCE = 0.3
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-#: What is never sent to its end.
+#: Incomplete requests, sent without their end.
 HALVES = {
     "nothing": b"",
     "half a line": b"GET /",
@@ -38,7 +38,7 @@ HALVES = {
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Tell how many bytes came; wait for a moment where the path says so."""
+    """Answer with the length of the body; sleep for a moment at `/wait`."""
     size = 0
     while True:
         message = await receive()
@@ -57,7 +57,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @contextmanager
 def serving(protocol: type[Any]) -> Iterator[Any]:
-    """Serve the application; give what opens a connection."""
+    """Serve the application with a protocol; yield a function that connects."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, log_level="critical", lifespan="off", timeout_keep_alive=5
@@ -79,13 +79,13 @@ def serving(protocol: type[Any]) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def connect() -> Iterator[Any]:
-    """Give what opens a connection to a server with the parser in C."""
+    """Yield a function that connects to a server with the protocol in C."""
     with serving(watchful(httptools.HttpToolsProtocol, PATIENCE)) as opened:
         yield opened
 
 
 def answers(connection: socket.socket) -> bytes:
-    """Read until the server closes the connection."""
+    """Return all bytes until the server closes the connection."""
     found = b""
     while chunk := connection.recv(65536):
         found += chunk
@@ -94,18 +94,18 @@ def answers(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("half", HALVES.values(), ids=HALVES.keys())
 def test_stalled_head_or_body_ends_the_connection(connect: Any, half: bytes) -> None:
-    """Slowloris: the connection is closed after the patience, whole requests are answered."""
+    """Slowloris: a stalled connection is closed; complete requests are answered."""
     started = time.monotonic()
     with connect() as connection:
         connection.sendall(half)
         found = answers(connection)
         assert found.count(b"200 OK") == half.count(GET)
-    # No upper limit: a busy machine may be late, and `answers` waits 20 s at most.
+    # No upper limit is checked, because a busy machine may be late.
     assert time.monotonic() - started > PATIENCE / 2
 
 
 def test_slow_but_steady_client_is_answered(connect: Any) -> None:
-    """A body in pieces, an answer that takes long, a pause between two requests."""
+    """A body in pieces, a slow answer and a pause between requests are not cut off."""
     with connect() as connection:
         head = b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
         connection.sendall(head)
@@ -129,7 +129,7 @@ def test_slow_but_steady_client_is_answered(connect: Any) -> None:
     ids=["line", "header", "trailer", "extension of a chunk"],
 )
 def test_endless_head_is_cut_off(connect: Any, begin: bytes) -> None:
-    """A request line, a header or the framing of a body that never ends is not read."""
+    """A request line, header or chunk framing that never ends closes the connection."""
     with connect() as connection:
         connection.sendall(begin)
         sent = 0
@@ -142,14 +142,14 @@ def test_endless_head_is_cut_off(connect: Any, begin: bytes) -> None:
 
 
 def test_too_large_head_is_answered_with_431(connect: Any) -> None:
-    """The answer is sent if no other answer is under way on the connection."""
+    """Status 431 is sent if no other answer is under way on the connection."""
     with connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEAD_BYTES)
         assert answers(connection).startswith(b"HTTP/1.1 431 ")
 
 
 def test_head_within_the_limit_is_read_in_parts(connect: Any) -> None:
-    """The head may come in many parts, and a large body does not count as a head."""
+    """A head may come in many parts; a large body does not count as a head."""
     with connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
         for _ in range(6):
@@ -164,8 +164,8 @@ def test_head_within_the_limit_is_read_in_parts(connect: Any) -> None:
 
 
 @pytest.mark.parametrize("protocol", [H11Protocol, httptools.HttpToolsProtocol])
-def test_lost_connection_cancels_its_timer(protocol: type[Any]) -> None:
-    """The keep-alive timer does not keep a connection in memory that was reset."""
+def test_reset_connection_cancels_its_keep_alive_timer(protocol: type[Any]) -> None:
+    """The keep-alive timer must not keep a reset connection in memory."""
 
     class Timer:
         is_cancelled = False
@@ -188,7 +188,7 @@ def test_lost_connection_cancels_its_timer(protocol: type[Any]) -> None:
     lost.connection_lost(None)
 
 
-# --- canary: the private names of uvicorn that are relied on --------------------------
+# --- canary: the private names of uvicorn that this package uses ---------------------
 
 
 async def _answer_nothing(scope: Any, receive: Any, send: Any) -> None:
@@ -196,7 +196,7 @@ async def _answer_nothing(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _made(protocol: type[Any]) -> Any:
-    """Return an object of a protocol, made as uvicorn makes it."""
+    """Return an instance of a protocol, made as uvicorn makes it."""
     config = uvicorn.Config(_answer_nothing, log_config=None, lifespan="off")
     config.load()
     loop = asyncio.new_event_loop()
@@ -216,8 +216,8 @@ def _parameters(function: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("protocol", [H11Protocol, httptools.HttpToolsProtocol])
-def test_protocol_has_a_timer_for_keep_alive(protocol: type[Any]) -> None:
-    """Both protocols keep it in `timeout_keep_alive_task`, `None` without a timer."""
+def test_uvicorn_protocol_has_a_keep_alive_timer(protocol: type[Any]) -> None:
+    """Both protocols have `timeout_keep_alive_task`, `None` without a timer."""
     made = _made(protocol)
     assert made.timeout_keep_alive_task is None
     assert _parameters(protocol.connection_made) == ["self", "transport"]
@@ -225,8 +225,8 @@ def test_protocol_has_a_timer_for_keep_alive(protocol: type[Any]) -> None:
     assert _parameters(protocol.data_received) == ["self", "data"]
 
 
-def test_protocol_in_c_has_the_callbacks_of_its_parser() -> None:
-    """`httptools` calls them by name, so an override must have the same parameters."""
+def test_uvicorn_protocol_in_c_has_the_callbacks_of_its_parser() -> None:
+    """`httptools` calls methods by name, so an override must have equal parameters."""
     protocol = httptools.HttpToolsProtocol
     for name in ("on_message_begin", "on_headers_complete", "on_message_complete"):
         assert _parameters(getattr(protocol, name)) == ["self"]
@@ -234,8 +234,8 @@ def test_protocol_in_c_has_the_callbacks_of_its_parser() -> None:
     assert not hasattr(H11Protocol, "on_headers_complete")
 
 
-def test_protocol_in_c_has_the_state_of_its_request() -> None:
-    """`loop`, `transport`, `flow` and `cycle` say whether a client is waited for."""
+def test_uvicorn_protocol_in_c_has_the_state_of_its_request() -> None:
+    """`loop`, `transport`, `flow` and `cycle` show if the server awaits a client."""
     made = _made(httptools.HttpToolsProtocol)
     assert made.loop is not None
     assert (made.transport, made.flow, made.cycle) == (None, None, None)
@@ -244,15 +244,15 @@ def test_protocol_in_c_has_the_state_of_its_request() -> None:
     assert "self.response_complete = False" in source
 
 
-def test_config_says_which_protocol_is_used() -> None:
-    """After `load` the class can be replaced in `http_protocol_class`."""
+def test_uvicorn_config_holds_the_protocol_class() -> None:
+    """`http_protocol_class` can be replaced after `Config.load`."""
     config = uvicorn.Config(_answer_nothing, log_config=None, lifespan="off")
     config.load()
     assert config.http_protocol_class in (H11Protocol, httptools.HttpToolsProtocol)
 
 
-def test_server_can_be_stopped_from_outside() -> None:
-    """`Server` of this package sets two flags, and cancels the tasks of requests."""
+def test_uvicorn_server_can_be_stopped_from_outside() -> None:
+    """`Server` of this package sets two flags and cancels the tasks of requests."""
     server = uvicorn.Server(uvicorn.Config(_answer_nothing, log_config=None))
     assert (server.started, server.should_exit, server.force_exit) == (False,) * 3
     assert server.server_state.tasks == set()

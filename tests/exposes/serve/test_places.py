@@ -1,4 +1,4 @@
-"""Hosts and ports: where an adapter listens, and what a failed bind says."""
+"""Hosts and ports: the address of an adapter, and the error of a failed bind."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ GUARDED = OPEN._replace(authentication={"type": "bearer"})
         (GUARDED, {"host": "shop.test"}, ("shop.test", 8081)),
     ],
 )
-def test_open_adapter_is_served_to_this_machine_only(
+def test_adapter_without_authentication_listens_on_localhost_only(
     exposes: Exposes, asked: Any, place: tuple[str, int]
 ) -> None:
-    """A public address needs authentication, or the consent of the operator."""
+    """A public address needs authentication, or the option `allow_public`."""
     found = place_of(exposes, **asked)
     assert (found.host, found.port) == place
     is_risky = exposes.authentication is None and (
@@ -50,8 +50,8 @@ def test_open_adapter_is_served_to_this_machine_only(
     assert bool(found.warnings) == is_risky
 
 
-def test_public_host_of_the_operator_is_refused_for_an_open_adapter() -> None:
-    """Replacing it would not be what the operator asked for."""
+def test_public_host_is_refused_for_an_adapter_without_authentication() -> None:
+    """A `--host` of the operator is refused and not silently replaced."""
     with pytest.raises(ServeError, match=r"would be open at 0\.0\.0\.0"):
         place_of(OPEN, host="0.0.0.0")
     with pytest.raises(ServeError, match="'shop' has no port"):
@@ -59,20 +59,20 @@ def test_public_host_of_the_operator_is_refused_for_an_open_adapter() -> None:
 
 
 def running(name: str, file: str = "shop", **more: Any) -> Any:
-    """Return what stands for a running adapter of a document."""
+    """Return a stand-in for a running adapter of a document."""
     site = SimpleNamespace(source=SimpleNamespace(name=file))
     exposes = OPEN._replace(namespace=name, **more)
     return SimpleNamespace(name=name, site=site, exposes=exposes)
 
 
-def test_prefix_is_the_name_after_the_document_if_needed() -> None:
-    """A name that several adapters have does not tell them apart."""
+def test_prefix_has_the_document_if_a_name_is_ambiguous() -> None:
+    """An adapter name that two documents use is preceded by its document."""
     served = [running("rest", "a"), running("mcp", "a"), running("rest", "b")]
     assert prefixes_of(served) == ["/a/rest", "/mcp", "/b/rest"]
 
 
-def test_two_adapters_do_not_share_a_port() -> None:
-    """Unless it is port 0, which means any free one."""
+def test_two_adapters_at_one_port_are_refused() -> None:
+    """Two adapters cannot share a port, except port 0, which means any free one."""
     served = [running("a"), running("b")]
     plan = ServePlan([], Options())
     with pytest.raises(ServeError, match="'b' and 'a' both want port 8081") as caught:
@@ -82,8 +82,8 @@ def test_two_adapters_do_not_share_a_port() -> None:
     assert [place.port for place, _ in places_of(any_port, served)] == [0, 0]
 
 
-def test_bind_to_a_port_in_use_says_so() -> None:
-    """The message names the adapter, the reason and the address."""
+def test_bind_failure_names_the_address_in_use() -> None:
+    """Bind failed: the message names adapter, reason and address."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServeError) as caught:
@@ -103,10 +103,10 @@ def test_bind_to_a_port_in_use_says_so() -> None:
         (errno.EADDRNOTAVAIL, "give another --host: this machine has no such address"),
     ],
 )
-def test_other_failures_of_bind_have_a_hint(
+def test_bind_failure_has_a_hint_for_its_cause(
     number: int, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A port that needs rights, and an address of another machine."""
+    """Bind failed: the port needs privileges, or the address is not available."""
 
     def fail(*_: Any) -> Any:
         raise OSError(number, "Not so")
@@ -120,5 +120,5 @@ def test_other_failures_of_bind_have_a_hint(
 
 
 def test_ipv6_host_is_shown_in_brackets() -> None:
-    """As in a URL (RFC 3986, 3.2.2)."""
+    """RFC 3986, 3.2.2: a URL has the brackets around an IPv6 address."""
     assert [shown_host(host) for host in ("::1", "shop.test")] == ["[::1]", "shop.test"]

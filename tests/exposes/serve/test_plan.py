@@ -1,4 +1,4 @@
-"""`Source`: one document to serve, and the base URIs that replace its own."""
+"""`Source`: one document to serve, and base URIs that override those declared."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def two_namespaces() -> Any:
             {"": "http://b.test", "api": "http://a.test"},
             ["http://a.test", "http://b.test"],
         ),
-        # Another document may consume it.
+        # Another document may consume this namespace.
         ({"elsewhere": "http://a.test"}, ["http://127.0.0.1:9", "http://127.0.0.1:9"]),
     ],
 )
-def test_base_uri_replaces_that_of_the_document(
+def test_base_uri_override_is_chosen_by_namespace(
     tmp_path: Path, base_uris: dict[str, str], urls: list[str]
 ) -> None:
-    """By namespace; the empty namespace stands for all others."""
+    """A base URI for the empty namespace stands for all other namespaces."""
     file = write(tmp_path / "shop.yaml", two_namespaces())
     capability = Source(str(file), base_uris).load()
     requests = [capability.request(f"{name}.things") for name in ("api", "other")]
     assert [request.url for request in requests] == [f"{url}/things" for url in urls]
 
 
-def test_name_is_that_of_the_file() -> None:
-    """It tells two documents apart in a path prefix."""
+def test_source_is_named_after_its_file() -> None:
+    """The name of a source tells two documents apart in a path prefix."""
     assert Source("/srv/shop.yaml").name == "shop"
 
 
-def test_missing_file_is_an_error_of_the_document(tmp_path: Path) -> None:
-    """A file name is never taken for the text of a document."""
+def test_missing_file_is_a_document_error(tmp_path: Path) -> None:
+    """A file name that looks like a document is still a file name."""
     with pytest.raises(DocumentError, match="cannot be read"):
         Source(str(tmp_path / "{naftiko: 1}")).load()

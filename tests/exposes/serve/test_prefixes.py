@@ -1,4 +1,4 @@
-"""`Prefixes`: several adapters at one port, each below a path prefix."""
+"""`Prefixes`: several adapters at one port, each below its own path prefix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.asgi_client import Got, asked
 
 
 def named(name: str) -> Any:
-    """Return an application that answers with its name, and where it is mounted."""
+    """Return an application that answers with its name, its mount and the path."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         body = f"{name} {scope['root_path']} {scope['path']}".encode()
@@ -30,7 +30,7 @@ APP = Prefixes(
 
 
 def ask(target: str, **headers: str) -> Got:
-    """Send one request."""
+    """Send one request to `APP`."""
     return asyncio.run(asked(APP, "GET", target, headers))
 
 
@@ -41,7 +41,7 @@ def ask(target: str, **headers: str) -> Got:
         ("/a/b/c", "a /a /a/b/c"),
         ("/one/a/x", "one /one/a /one/a/x"),
         ("/mcp", "mcp /mcp /mcp"),
-        # Where clients look for the metadata of a protected resource (RFC 9728).
+        # Clients look for protected resource metadata at this path (RFC 9728).
         (
             "/.well-known/oauth-protected-resource/mcp",
             "mcp  /.well-known/oauth-protected-resource/mcp",
@@ -51,20 +51,20 @@ def ask(target: str, **headers: str) -> Got:
 def test_request_goes_to_the_application_of_its_prefix(
     target: str, answer: str
 ) -> None:
-    """The prefix becomes the `root_path`; the path stays whole."""
+    """The prefix becomes the ASGI `root_path`; the path stays whole."""
     assert ask(target).body.decode() == answer
 
 
 @pytest.mark.parametrize("target", ["/ab", "/one", "/one/b", "/.well-known/x", "/x/a"])
-def test_unknown_prefix_is_404_with_the_list(target: str) -> None:
-    """A whole segment has to be equal, and the problem says what there is."""
+def test_unknown_prefix_is_404_with_a_list_of_prefixes(target: str) -> None:
+    """A prefix matches whole segments; the problem lists the known prefixes."""
     got = ask(target)
     assert (got.status, got.type) == (404, "application/problem+json")
     assert [entry["path"] for entry in got.json["adapters"]] == ["/a", "/one/a", "/mcp"]
 
 
 def test_root_lists_the_adapters() -> None:
-    """As JSON for programs, as a page for people."""
+    """The root path lists the adapters as JSON, or as HTML for a browser."""
     assert ask("/").json == {
         "adapters": [
             {"path": "/a", "type": "rest"},

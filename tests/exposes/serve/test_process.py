@@ -1,4 +1,4 @@
-"""The process of a server: event loop, limit of open files, garbage collection."""
+"""The process of a server: event loop, limit of open files, garbage collector."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ async def _loop() -> str:
     return type(asyncio.get_running_loop()).__module__.partition(".")[0]
 
 
-def test_coroutine_runs_on_uvloop_where_it_is_installed(
+def test_uvloop_is_used_if_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without it the loop is that of asyncio."""
+    """The event loop is that of asyncio if uvloop is missing."""
     pytest.importorskip("uvloop")
     assert process.run(_loop()) == "uvloop"
     monkeypatch.setitem(sys.modules, "uvloop", None)
@@ -37,7 +37,7 @@ def _limit_as_before() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_limit_as_before")
 def test_limit_of_open_files_is_raised() -> None:
-    """As far as the hard limit goes, and never lowered."""
+    """RLIMIT_NOFILE is raised to the hard limit and never lowered."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     raised = process.allow_many()
@@ -45,8 +45,8 @@ def test_limit_of_open_files_is_raised() -> None:
     assert process.allow_many() == raised
 
 
-def test_objects_of_the_start_are_frozen() -> None:
-    """The garbage collector runs often, but not over them."""
+def test_garbage_collector_skips_objects_of_the_start() -> None:
+    """`gc.freeze` excludes objects of the start from frequent collections."""
     before = gc.get_threshold()
     try:
         process.collect_often()

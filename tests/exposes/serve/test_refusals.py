@@ -1,4 +1,4 @@
-"""`naftiko serve` refuses to start: exit code, message and hint, in this process."""
+"""`naftiko serve` refuses to start: exit code, message and hint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.shop import document, mcp, rest
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """Undo what `serve` changes of the logging of its process."""
+    """Restore the logging settings of this process that `serve` changes."""
     root, ours = logging.getLogger(), logging.getLogger("naftiko")
     handlers, levels = root.handlers[:], (root.level, ours.level)
     yield
@@ -28,12 +28,12 @@ def _logging_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return what runs `naftiko serve`, and returns exit code and errors."""
+    """Return a function that runs `naftiko serve` and returns exit code and errors."""
 
     def run(*words: str | Path) -> tuple[int, str]:
         try:
             code = main(["serve", *map(str, words)])
-        except SystemExit as stop:  # an unrecognized word
+        except SystemExit as stop:  # argparse exits for an unrecognized argument
             code = int(stop.code or 0)
         told = capsys.readouterr()
         assert told.out == ""
@@ -129,10 +129,10 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
         ),
     ],
 )
-def test_start_is_refused_with_a_message_and_a_hint(
+def test_wrong_option_or_document_stops_the_start_with_a_message(
     tmp_path: Path, refused: Any, exposes: Any, words: Any, code: int, message: str
 ) -> None:
-    """It says why and how to mend it, and ends at once; nothing stays behind."""
+    """`naftiko serve` exits with a code and a message that names the mistake."""
     data = document(*exposes)
     if not exposes:
         del data["capability"]["exposes"]
@@ -142,8 +142,8 @@ def test_start_is_refused_with_a_message_and_a_hint(
     assert exit_code == code
 
 
-def test_odd_file_name_is_taken_for_a_file(refused: Any) -> None:
-    """A name that looks like a document is that of a file, and a URL is no file."""
+def test_file_name_is_never_read_as_a_document_or_url(refused: Any) -> None:
+    """A file name that looks like a document is a file name; a URL is refused."""
     for name, said in (
         ("{naftiko: 1.0.0-alpha2}", "}: cannot be read: No such file"),
         ("a\nb", "a\\nb: cannot be read: No such file"),
@@ -166,17 +166,17 @@ def test_odd_file_name_is_taken_for_a_file(refused: Any) -> None:
 def test_second_reader_of_standard_input_is_refused(
     refused: Any, words: tuple[str, ...], what: str
 ) -> None:
-    """What would read it again is refused before it is read at all."""
+    """An option that would read standard input twice is refused before reading."""
     code, errors = refused("-", *words)
     assert code == 2
     assert f"only once: '-' and {what} are mutually exclusive" in errors
     assert "hint: write the document to a file" in errors
 
 
-def test_refusal_is_one_json_line_where_logs_are_json(
+def test_refusal_is_one_json_line_if_logs_are_json(
     tmp_path: Path, refused: Any
 ) -> None:
-    """What keeps it from starting is one JSON object, like everything else."""
+    """`--log-format json` writes the error of a refused start as one JSON object."""
     file = write(tmp_path / "shop.yaml", document(rest(port=None)))
     code, errors = refused(file, "--log-format", "json")
     (line,) = map(json.loads, errors.splitlines())
@@ -185,8 +185,8 @@ def test_refusal_is_one_json_line_where_logs_are_json(
     assert line["hint"] == "add `port:`, or give --port shop=8080"
 
 
-def test_broken_document_exits_with_three(tmp_path: Path, refused: Any) -> None:
-    """Exit code 3, with file, line and column, as for every other command."""
+def test_broken_document_exits_with_code_3(tmp_path: Path, refused: Any) -> None:
+    """A broken or missing document exits with 3; the error has file and line."""
     (tmp_path / "bad.yaml").write_text("naftiko: [", "utf-8")
     code, errors = refused(tmp_path / "bad.yaml")
     assert code == 3

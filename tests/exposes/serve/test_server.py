@@ -1,4 +1,4 @@
-"""`Server` in this process: reloading, and the sockets that it binds."""
+"""`Server` in the process of the test: reload, and options of its sockets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from support.serving_process import write
 from support.shop import document, rest
 
 
-def test_unexpected_error_while_reloading_is_a_problem(tmp_path: Path) -> None:
-    """What nobody expected is told as a problem, and is in the log with its cause."""
+def test_unexpected_error_of_a_reload_is_reported_as_a_problem(tmp_path: Path) -> None:
+    """An unexpected exception of a reload becomes a problem that refers to the log."""
 
     class Broken(Source):
         def load(self) -> Any:
@@ -37,7 +37,7 @@ def test_unexpected_error_while_reloading_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_accepted_connections_have_no_nagle_algorithm(tmp_path: Path) -> None:
-    """A connection that a socket of ours accepts has no Nagle's algorithm."""
+    """TCP_NODELAY: a connection accepted by a listening socket has no Nagle delay."""
     file = write(tmp_path / "shop.yaml", document(rest()))
     server = ServerInProcess(ServePlan([Source(str(file))], Options()))
 
@@ -62,5 +62,5 @@ def test_accepted_connections_have_no_nagle_algorithm(tmp_path: Path) -> None:
         await server.transport.close()
         return options[0]
 
-    # The loop of the standard library: uvloop sets the option whatever the socket is.
+    # The loop of asyncio is used, because uvloop always sets TCP_NODELAY.
     assert asyncio.run(accepted()) != 0

@@ -1,4 +1,4 @@
-"""`Site`: one document that is served, and its versions."""
+"""`Site`: one served document and its versions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def site(folder: Path, *exposes: Any, only: tuple[str, ...] = ()) -> Site:
     return Site(Source(str(file)), AsyncStub(), Options(), Host(), only=only)
 
 
-def test_adapters_over_http_are_served(tmp_path: Path) -> None:
-    """`--adapter` chooses some; an adapter for stdio is left to `--stdio`."""
+def test_http_adapters_of_a_document_are_served(tmp_path: Path) -> None:
+    """`--adapter` chooses adapters by name; adapters for stdio need `--stdio`."""
     exposes = (rest(), mcp(), mcp("desk", transport="stdio"), CONTROL)
     served = site(tmp_path, *exposes).served
     assert [entry.name for entry in served] == ["shop", "shop-mcp", "control"]
@@ -37,10 +37,10 @@ def test_adapters_over_http_are_served(tmp_path: Path) -> None:
         site(tmp_path)
 
 
-def test_request_passes_every_application_around_the_adapter(
+def test_request_passes_access_log_and_origin_check(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The access log counts it, and a page of another origin is refused."""
+    """The access log records a request; a page of another origin is refused."""
     caplog.set_level(logging.INFO, "naftiko.access")
     (entry,) = site(tmp_path, rest()).served
     host = {"Host": "localhost"}
@@ -51,7 +51,7 @@ def test_request_passes_every_application_around_the_adapter(
 
 
 def test_prepared_version_replaces_the_old_one(tmp_path: Path) -> None:
-    """Until then the old one is served; what needs a restart is named."""
+    """A prepared version waits until served; changes that need a restart are named."""
     served = site(tmp_path, rest(), mcp())
     entry = served.served[0]
 
@@ -69,7 +69,7 @@ def test_prepared_version_replaces_the_old_one(tmp_path: Path) -> None:
     assert (status("/things"), status("/new")) == (404, 200)
 
 
-def test_version_without_authentication_is_not_served_to_other_machines(
+def test_reload_without_authentication_is_refused_at_a_public_address(
     tmp_path: Path,
 ) -> None:
     """A reload must not open an adapter that other machines can reach."""
@@ -79,8 +79,8 @@ def test_version_without_authentication_is_not_served_to_other_machines(
         served.prepare(naftiko.load(document(rest())))
 
 
-def test_silent_telemetry_leaves_the_adapter_as_it_is(tmp_path: Path) -> None:
-    """No application is put around it, and the engine stays silent."""
+def test_silent_telemetry_adds_no_middleware(tmp_path: Path) -> None:
+    """Silent telemetry puts no application around the adapter."""
     served = site(tmp_path, rest())
     served.observe(SILENT)
     (entry,) = served.served
@@ -88,8 +88,8 @@ def test_silent_telemetry_leaves_the_adapter_as_it_is(tmp_path: Path) -> None:
     assert served.engine.telemetry is SILENT
 
 
-def test_unknown_names_are_refused(tmp_path: Path) -> None:
-    """Of adapters and of consumed namespaces, each with the known ones."""
+def test_unknown_adapter_or_namespace_is_refused(tmp_path: Path) -> None:
+    """`--adapter` and `--base-uri` refuse unknown names; a similar one is suggested."""
     served = site(tmp_path, rest(), mcp())
     check_names(["shop", "shop-mcp"], [served], "--adapter")
     with pytest.raises(ServeError, match="--adapter: no adapter is called 'x'"):

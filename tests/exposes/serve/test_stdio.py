@@ -1,4 +1,4 @@
-"""`--stdio` chooses one MCP adapter; `test_serve_stdio` talks to it."""
+"""`--stdio` chooses one MCP adapter; `test_serve_stdio` tests the connection."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def chosen(folder: Path, *exposes: Any, only: tuple[str, ...] = ()) -> str:
     return namespace
 
 
-def test_adapter_for_stdio_is_chosen_before_others(tmp_path: Path) -> None:
-    """A single MCP adapter needs no `transport: stdio`."""
+def test_adapter_with_transport_stdio_is_chosen_first(tmp_path: Path) -> None:
+    """A single MCP adapter needs no `transport: stdio`; `--adapter` overrides."""
     desk = mcp("desk", transport="stdio")
     assert chosen(tmp_path, rest(), mcp("one")) == "one"
     assert chosen(tmp_path, mcp("one"), desk) == "desk"
@@ -41,17 +41,17 @@ def test_adapter_for_stdio_is_chosen_before_others(tmp_path: Path) -> None:
         ([mcp("one"), mcp("two", 1)], (), "has 2 MCP adapters"),
     ],
 )
-def test_unclear_choice_is_refused(
+def test_missing_or_ambiguous_mcp_adapter_is_refused(
     tmp_path: Path, exposes: Any, only: tuple[str, ...], message: str
 ) -> None:
-    """The hint says what to declare, or what to choose from."""
+    """The hint names the adapter to declare, or the adapters to choose from."""
     with pytest.raises(ServeError, match=message) as caught:
         chosen(tmp_path, *exposes, only=only)
     assert caught.value.hint
 
 
-def test_several_documents_are_refused() -> None:
-    """One client talks to one adapter."""
+def test_stdio_with_several_documents_is_refused() -> None:
+    """`--stdio` connects one client to one adapter of one document."""
     plan = ServePlan([Source("a.yaml"), Source("b.yaml")], Options())
     with pytest.raises(ServeError, match="--stdio serves one document, not 2"):
         asyncio.run(stdio.serve_stdio(plan))

@@ -1,4 +1,4 @@
-"""`supervise` where processes cannot be forked; `test_serve_workers` has the rest."""
+"""`supervise` on a system without fork; `test_serve_workers` has the other tests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from naftiko.errors import ServeError
 from naftiko.exposes.serve.workers import supervise
 
 
-def test_system_without_fork_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hint says how to use several processors without it."""
+def test_workers_are_refused_on_a_system_without_fork(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The hint suggests several servers behind a balancer."""
     monkeypatch.delattr(os, "fork")
     with pytest.raises(ServeError, match="cannot share sockets") as caught:
         supervise(2, lambda sockets: None, [])
