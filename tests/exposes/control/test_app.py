@@ -1,4 +1,4 @@
-"""The control adapter; ids are those of the facts in spec 11.9."""
+"""The control adapter; codes are those of the facts in spec 11.9."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def adapters(*states: tuple[str, str]) -> Host:
     return host
 
 
-def test_readiness_needs_every_other_adapter() -> None:
-    """C05: live at once; ready when every adapter but the control adapter is up."""
+def test_readiness_needs_every_adapter_but_control() -> None:
+    """C05: liveness is immediate; readiness needs every adapter but `control`."""
     assert get(app(), "/health/live") == (200, {"status": "UP"})
     host = adapters(("rest", STARTED), ("mcp", STOPPED), ("control", STARTED))
     status, found = get(app(host=host), "/health/ready")
@@ -50,8 +50,8 @@ def test_readiness_needs_every_other_adapter() -> None:
     assert get(app({"health": False}), "/health/live")[0] == 404
 
 
-def test_a_route_that_is_off_is_not_found() -> None:
-    """Status, reloading, validation, logs and scripting are off by default."""
+def test_disabled_route_is_not_found() -> None:
+    """Status, reload, validation, logs and scripting are disabled by default."""
     for path in ("/status", "/logs", "/logs/stream", "/scripting", "/nothing"):
         assert get(app(), path)[0] == 404
     for path in ("/config/reload", "/config/validate"):
@@ -62,7 +62,7 @@ def test_a_route_that_is_off_is_not_found() -> None:
 
 
 def test_status_shows_capability_engine_and_adapters() -> None:
-    """Spec 5.2: the capability, the engine, the uptime and the adapters."""
+    """Spec 5.2: `/status` shows the capability, the engine, uptime and adapters."""
     status, found = get(app(ALL, host=adapters(("rest", STARTED))), "/status")
     assert status == 200
     assert found["capability"] == {"label": "Test", "specVersion": "1.0.0-alpha2"}
@@ -73,7 +73,7 @@ def test_status_shows_capability_engine_and_adapters() -> None:
 
 
 def test_metrics_and_traces_need_telemetry() -> None:
-    """C08, C10: 503 without OpenTelemetry; 404 when the document turns them off."""
+    """C08, C10: 503 without OpenTelemetry; 404 if the document disables the route."""
     for path in ("/metrics", "/traces", "/traces/abc"):
         status, found = get(app(), path)
         assert status == 503
@@ -89,8 +89,8 @@ def test_metrics_and_traces_need_telemetry() -> None:
             assert (get(control, path)[0] == 404) == (path in paths)
 
 
-def test_metrics_and_traces_are_shown() -> None:
-    """C10: metrics as Prometheus text; traces as a filtered list, and one by its id."""
+def test_control_port_shows_metrics_and_traces() -> None:
+    """C10: metrics are Prometheus text; traces can be filtered, and read by id."""
     host = Host()
     host.telemetry = Telemetry(ObservabilitySettings(), "Test")
     control = app(host=host)
@@ -129,7 +129,7 @@ def naftiko_exposes() -> Any:
 
 
 def test_reload_answers_with_its_outcome() -> None:
-    """The answer has the problems of the reload, done or not."""
+    """A reload answers 200 or 422, in both cases with its problems."""
     host = Host()
 
     async def done() -> Reloaded:
@@ -146,8 +146,8 @@ def test_reload_answers_with_its_outcome() -> None:
     assert send(app(ALL, host=host), "POST", "/config/reload", {}) == (422, answer)
 
 
-def test_a_document_in_the_body_is_validated() -> None:
-    """The problems come back; nothing of the document is served."""
+def test_document_in_the_body_is_validated() -> None:
+    """`/config/validate` returns the problems of a posted document, without serving."""
     good = b"naftiko: 1.0.0-alpha2\ninfo: {label: a, description: b}\ncapability:\n"
     good += b"  consumes: [{type: http, namespace: a, baseUri: 'https://x.test',\n"
     good += (
@@ -160,8 +160,8 @@ def test_a_document_in_the_body_is_validated() -> None:
     assert found["problems"][0]["code"] == "E-yaml-syntax"
 
 
-def test_without_a_body_the_served_file_is_validated(tmp_path: Path) -> None:
-    """The file is read again, as it is now."""
+def test_served_file_is_validated_if_the_body_is_empty(tmp_path: Path) -> None:
+    """`/config/validate` without a body reads the served file again."""
     data = document()
     control = {"type": "control", "port": 9099, "management": ALL}
     data["capability"]["exposes"] = [control]
@@ -175,8 +175,8 @@ def test_without_a_body_the_served_file_is_validated(tmp_path: Path) -> None:
     assert [problem["code"] for problem in found["problems"]] == ["E-yaml-syntax"]
 
 
-def test_large_and_broken_bodies_are_refused() -> None:
-    """A body over the limit gets 413, one that breaks off 400."""
+def test_body_over_the_limit_or_cut_off_is_refused() -> None:
+    """A body over the limit gets 413; a body cut off by a disconnect gets 400."""
     control = app(ALL)
     control._limit = 10
     status, found = send(control, "POST", "/config/validate", b"x" * 11)
@@ -194,7 +194,7 @@ def test_large_and_broken_bodies_are_refused() -> None:
     assert sent[0]["status"] == 400
 
 
-def test_the_level_of_a_logger_can_be_changed() -> None:
+def test_log_level_of_a_logger_can_be_changed() -> None:
     """Only loggers of this package can be read and changed."""
     host = Host()
     host.logs = LatestLines()
@@ -219,8 +219,8 @@ def test_the_level_of_a_logger_can_be_changed() -> None:
         logger.setLevel(logging.NOTSET)
 
 
-def test_the_page_loads_nothing_from_other_servers() -> None:
-    """The page has no absolute URL."""
+def test_control_page_loads_nothing_from_other_servers() -> None:
+    """The page of the control port has no absolute URL."""
     status, headers, body = ask(app(), "/")
     assert status == 200
     assert headers["content-type"] == ["text/html; charset=utf-8"]

@@ -1,4 +1,4 @@
-"""The settings of scripts at `/scripting`; ids are those of the facts in spec 11.9."""
+"""The settings of scripts at `/scripting`; codes are those of facts in spec 11.9."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from naftiko.functions.scripts import Stats
 from support.controlling import ALL, app, get, send
 
 
-def test_each_setting_can_be_read_and_changed() -> None:
-    """C11: settings and statistics are shown, and a changed setting at once."""
+def test_script_settings_can_be_read_and_changed() -> None:
+    """C11: `/scripting` shows settings and statistics; changes take effect at once."""
     control = app(ALL)
     status, found = get(control, "/scripting")
     assert status == 200
@@ -51,8 +51,8 @@ def test_each_setting_can_be_read_and_changed() -> None:
         b"{",
     ],
 )
-def test_a_wrong_setting_changes_nothing(data: Any) -> None:
-    """The reference engine keeps the settings before a wrong one (weakness 14)."""
+def test_wrong_script_setting_changes_nothing(data: Any) -> None:
+    """A PUT is atomic; the reference engine keeps earlier settings (weakness 14)."""
     control = app(ALL)
     if isinstance(data, dict):
         data = {"statementLimit": 5, **data} if "statementLimit" not in data else data
@@ -62,8 +62,8 @@ def test_a_wrong_setting_changes_nothing(data: Any) -> None:
     assert get(control, "/scripting")[1]["statementLimit"] == 100000
 
 
-def test_statistics_count_runs_and_errors() -> None:
-    """C11: runs, errors, average duration, and the time of the last run."""
+def test_script_statistics_count_runs_and_errors() -> None:
+    """C11: statistics have runs, errors, average duration and time of the last run."""
     control = app(ALL)
     control._served.engine.capability.scripting.stats = Stats(2, 1, 15.0, 0.0)
     found = get(control, "/scripting")[1]["stats"]

@@ -13,8 +13,8 @@ from support.controlling import app
 from support.guarding import ask
 
 
-def test_new_log_lines_are_streamed_until_the_server_drains() -> None:
-    """Lines come as events; a subscriber over the limit gets 503."""
+def test_log_lines_are_streamed_until_the_server_drains() -> None:
+    """Log lines are server-sent events; a subscriber over the limit gets 503."""
     host = Host()
     host.logs = LatestLines()
     logs = {"stream": True, "max-subscribers": 1}
@@ -55,8 +55,8 @@ def test_new_log_lines_are_streamed_until_the_server_drains() -> None:
     assert sent[-1] == {"type": "http.response.body", "body": b""}
 
 
-def test_head_of_the_stream_does_not_subscribe() -> None:
-    """HEAD gets the headers only, so it takes no place of a subscriber."""
+def test_head_of_the_log_stream_does_not_subscribe() -> None:
+    """HEAD gets the headers only, and takes no place of a subscriber."""
     host = Host()
     host.logs = LatestLines()
     control = app({"logs": {"stream": True}}, host=host)
