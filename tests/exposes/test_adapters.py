@@ -1,4 +1,4 @@
-"""The `Adapter` protocol: each type of adapter conforms, and is made by its type."""
+"""The `Adapter` protocol: every adapter type implements it and is made by its name."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def made(kind: str) -> tuple[Adapter, Engine, Any]:
     return adapter_of(engine, exposes, Options(), Host()), engine, exposes
 
 
-def test_every_type_is_known() -> None:
-    """Only the control port needs a process of ours around it."""
+def test_only_the_control_adapter_needs_a_server_process() -> None:
+    """Every type is known; all but `control` can be mounted in an application."""
     assert set(DECLARED) == TYPES
     assert TYPES - {"control"} == ALONE
 
 
 @pytest.mark.parametrize("kind", sorted(DECLARED))
 def test_adapter_has_the_methods_of_the_protocol(kind: str) -> None:
-    """mypy compares their types; here are the names of methods and parameters."""
+    """Methods of adapters have the parameters of `Adapter`; mypy checks their types."""
     adapter, _, exposes = made(kind)
     assert adapter.exposes is exposes
     for name in ("prepare", "replace", "lifespan", "drain", "is_open", "__call__"):
@@ -51,7 +51,7 @@ def test_adapter_has_the_methods_of_the_protocol(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(DECLARED))
 def test_prepared_version_changes_nothing_until_it_is_served(kind: str) -> None:
-    """`prepare` makes another version, `replace` serves it."""
+    """`prepare` makes another version of an adapter; `replace` serves it."""
     adapter, engine, exposes = made(kind)
     other = exposes._replace(description="Another one.")
     version = adapter.prepare(engine, other)
@@ -61,15 +61,15 @@ def test_prepared_version_changes_nothing_until_it_is_served(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(DECLARED))
-def test_draining_twice_is_harmless(kind: str) -> None:
-    """A server drains every adapter, whether it has streams or not."""
+def test_adapter_can_be_drained_twice(kind: str) -> None:
+    """A server drains every adapter, with or without open streams."""
     adapter, _, _ = made(kind)
     adapter.drain()
     adapter.drain()
 
 
 def test_missing_library_names_the_extra() -> None:
-    """The error says which library is missing, and what to install."""
+    """The error names the missing library; the hint names the extra to install."""
     exposes = naftiko.load(document(rest())).exposes[0]
     with (
         pytest.raises(naftiko.ServeError, match="needs 'nope'") as caught,

@@ -1,4 +1,4 @@
-"""`naftiko.asgi()`: an adapter in anyone's application, and CORS around it."""
+"""`naftiko.asgi()`: an adapter mounted in any ASGI application, and CORS around it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _app(*arguments: Any, **more: Any) -> tuple[Any, AsyncStub]:
     return naftiko.asgi(_load(), *arguments, transport=upstream, **more), upstream
 
 
-def test_mounted_in_another_application() -> None:
-    """Mounted below a path it answers there, without a lifespan of its own."""
+def test_adapter_answers_below_a_mount_without_a_lifespan() -> None:
+    """An adapter mounted below a path answers there, even without lifespan events."""
     app, upstream = _app("front")
     outer = Starlette(routes=[Mount("/sea", app)])
     assert ask(outer, "GET", "/sea/ships/a%2Fb").status == 200
@@ -39,8 +39,8 @@ def test_mounted_in_another_application() -> None:
     assert ask(outer, "GET", "/elsewhere").status == 404
 
 
-def test_lifespan_of_the_server_is_followed() -> None:
-    """Startup makes it ready, shutdown releases its connections."""
+def test_lifespan_events_open_and_close_the_application() -> None:
+    """Startup makes the application ready; shutdown closes its upstream connections."""
 
     async def scenario() -> list[str]:
         app, upstream = _app()
@@ -69,8 +69,8 @@ def test_lifespan_of_the_server_is_followed() -> None:
     ]
 
 
-def test_failed_start_is_reported_to_the_server() -> None:
-    """What an adapter cannot begin stops the server, with the reason."""
+def test_failed_startup_is_reported_to_the_server() -> None:
+    """A failed startup is sent as `lifespan.startup.failed` with the reason."""
 
     async def scenario() -> list[Any]:
         app, _ = _app()
@@ -97,8 +97,8 @@ def test_failed_start_is_reported_to_the_server() -> None:
     ]
 
 
-def test_adapter_starts_once() -> None:
-    """Requests that come at the same time start it together."""
+def test_adapter_starts_once_for_concurrent_requests() -> None:
+    """Concurrent first requests without a lifespan start the adapter together."""
 
     async def scenario() -> None:
         app, _ = _app()
@@ -111,8 +111,8 @@ def test_adapter_starts_once() -> None:
     asyncio.run(scenario())
 
 
-def test_authentication_of_the_document_is_checked() -> None:
-    """R12: the authentication of the adapter holds wherever it is mounted."""
+def test_authentication_holds_below_a_mount() -> None:
+    """R12: a mounted adapter checks the authentication that its document declares."""
     adapter = {"authentication": {"type": "bearer", "token": "{{NAFTIKO_TEST_IN}}"}}
     capability = naftiko.load(
         document(operation("/x", call="api.list"), adapter=adapter),
@@ -128,8 +128,8 @@ def test_authentication_of_the_document_is_checked() -> None:
     assert ask(app, "GET", "/openapi.json").status == 401
 
 
-def test_host_and_origin_are_left_to_the_application_around() -> None:
-    """Only MCP checks names and origins by itself, and is told those of its users."""
+def test_host_and_origin_are_checked_by_mcp_adapters_only() -> None:
+    """Only an MCP adapter checks `Host` and `Origin`; `allowed_hosts` adds names."""
     page = {"Host": "shop.test", "Origin": "http://other.test"}
     app, _ = _app()
     assert ask(app, "GET", "/ships/1", page).status == 200
@@ -149,8 +149,8 @@ def test_host_and_origin_are_left_to_the_application_around() -> None:
         assert asyncio.run(asked_as("shop.test", allowed_hosts=names)) == 405
 
 
-def test_options_apply() -> None:
-    """Every attribute of `Options` is a keyword."""
+def test_options_are_keyword_arguments() -> None:
+    """Every attribute of `Options` is a keyword; a misspelt keyword is refused."""
     app, _ = _app(max_concurrency=0)
     assert ask(app, "GET", "/ships/1").status == 503
     with pytest.raises(TypeError):
@@ -170,10 +170,10 @@ def test_options_apply() -> None:
         ),
     ],
 )
-def test_namespace_chooses_the_adapter(
+def test_unknown_or_ambiguous_namespace_is_refused(
     exposes: Any, namespace: Any, words: str
 ) -> None:
-    """One that is not there, or not the only one, is refused with the names."""
+    """A namespace must name one adapter; it may be left out if there is only one."""
     capability = naftiko.load(
         document([], capability={"exposes": exposes}), schema=None
     )
@@ -211,8 +211,8 @@ def _grants(got: Got) -> set[str]:
     return {name for name in got.headers if name.startswith("access-control-")}
 
 
-def test_browsers_may_not_call_by_default() -> None:
-    """Without an option no answer grants anything to a page."""
+def test_cors_grants_nothing_by_default() -> None:
+    """Without the option `cors` no answer has an `Access-Control-*` header."""
     app, upstream = _app()
     assert _grants(_preflight(app)) == set()
     assert upstream.requests == []
@@ -220,8 +220,8 @@ def test_browsers_may_not_call_by_default() -> None:
 
 
 @pytest.mark.parametrize("cors", [_ORIGIN, [_ORIGIN], ["*"]])
-def test_browsers_may_call_where_the_operator_says(cors: Any) -> None:
-    """A page of an allowed origin gets its preflight and its answer."""
+def test_cors_allows_the_origins_of_the_option(cors: Any) -> None:
+    """CORS preflight and request of an allowed origin are both answered."""
     app, upstream = _app(cors=cors)
     got = _preflight(app)
     assert got.status == 200
@@ -233,15 +233,15 @@ def test_browsers_may_call_where_the_operator_says(cors: Any) -> None:
     assert "X-Request-Id" in got.headers["access-control-expose-headers"]
 
 
-def test_pages_of_other_origins_may_not_call() -> None:
-    """A page of another origin is not granted anything."""
+def test_cors_preflight_of_another_origin_grants_nothing() -> None:
+    """CORS preflight of an origin that is not allowed gets no grant."""
     app, _ = _app(cors=_ORIGIN)
     got = _preflight(app, "https://evil.test")
     assert "access-control-allow-origin" not in got.headers
 
 
-def test_a_page_can_read_that_it_is_refused() -> None:
-    """CORS stands before authentication: a 401 is readable, a preflight open."""
+def test_cors_headers_are_sent_with_a_401() -> None:
+    """CORS comes before authentication: a 401 is readable, a preflight is open."""
     adapter = {"authentication": {"type": "bearer", "token": "t"}}
     capability = naftiko.load(
         document(operation("/ships/{id}", call="api.get"), adapter=adapter), schema=None
@@ -264,10 +264,10 @@ def test_a_page_can_read_that_it_is_refused() -> None:
         ([{"path": "/{path}", "forward": {"targetNamespace": "api"}}], "PUT", "/docs"),
     ],
 )
-def test_explorer_page_alone_needs_no_credentials(
+def test_declared_operation_at_docs_needs_credentials(
     resources: Any, method: str, target: str
 ) -> None:
-    """What a document serves at the path of the page needs its authentication."""
+    """An operation that the document declares at `/docs` needs authentication."""
     adapter = {"authentication": {"type": "bearer", "token": "t"}}
     upstream = AsyncStub()
     loaded = naftiko.load(document(resources, adapter=adapter), schema=None)
@@ -279,7 +279,7 @@ def test_explorer_page_alone_needs_no_credentials(
 
 
 def test_explorer_page_needs_no_credentials() -> None:
-    """The page itself needs nothing, in any encoding of its path and below a mount."""
+    """The explorer page is open in any encoding of its path, and below a mount."""
     adapter = {"authentication": {"type": "bearer", "token": "t"}}
     app = naftiko.asgi(_load(adapter=adapter), transport=AsyncStub())
     outer = Starlette(routes=[Mount("/sea", app)])
@@ -293,8 +293,8 @@ def test_explorer_page_needs_no_credentials() -> None:
 
 
 @pytest.mark.parametrize("binds", [[], [{"namespace": "env", "keys": {"KEY": "X"}}]])
-def test_a_misspelt_variable_of_callers(binds: Any) -> None:
-    """It would let the server's own value serve every caller: it is refused."""
+def test_unknown_variable_in_variable_headers_is_refused(binds: Any) -> None:
+    """Ignoring a misspelt variable would serve the server's value to every caller."""
     consumes = {"authentication": {"type": "bearer", "token": "{{KEY}}"}}
     more = {"consumes": consumes, "binds": binds}
     app = _load(**more)
@@ -305,8 +305,8 @@ def test_a_misspelt_variable_of_callers(binds: Any) -> None:
     assert ask(app, "GET", "/ships/1", headers).status == 200
 
 
-def test_a_key_in_the_query_ends_here() -> None:
-    """A caller's key for this adapter is not forwarded, however it is written."""
+def test_api_key_in_the_query_is_not_forwarded() -> None:
+    """The API key of this adapter is cut out of a forwarded query, in any encoding."""
     key = {"type": "apikey", "key": "the key", "value": "s3cret", "placement": "query"}
     forward = [{"path": "/{path}", "forward": {"targetNamespace": "api"}}]
     loaded = naftiko.load(

@@ -1,4 +1,4 @@
-"""`Engine`: a run whose upstream calls travel asynchronously, some at the same time."""
+"""`Engine`: runs of functions whose upstream calls are asynchronous and concurrent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from naftiko.transport.messages import Request, Response
 from support.asgi_client import AsyncStub
 from support.casefiles import cases
 
-#: Three reads that need nothing of each other.
+#: Three steps that read, and are independent of each other.
 THREE = {
     "steps": [
         {"type": "call", "name": "one", "call": "api.list"},
@@ -31,7 +31,7 @@ PATHS = {"/users": "one", "/crew": "two", "/search": "three"}
 
 
 def step_of(request: Request) -> str:
-    """Return the step that asks."""
+    """Return the name of the step that sent a request."""
     return PATHS[request.url.removeprefix("http://upstream.test")]
 
 
@@ -41,7 +41,7 @@ def running(
     given: dict[str, Any] | None = None,
     **more: Any,
 ) -> Any:
-    """Run the tool with an upstream that answers from a coroutine or a function."""
+    """Run a tool against an upstream stub that answers with a function or coroutine."""
     loaded, _ = capability(tool)
     engine = Engine(loaded, AsyncStub(answer))
     plan = engine.functions.find("t.unit")
@@ -55,28 +55,28 @@ def running(
 
 
 def given(value: Any, status: int = 200) -> Response:
-    """Return a response of JSON."""
+    """Return a JSON response."""
     body = json.dumps(value).encode()
     return Response(status, {"Content-Type": "application/json"}, body)
 
 
 @pytest.mark.parametrize("case", cases("functions/cases/runs"))
-def test_engine_gives_the_same_as_a_capability(case: Any) -> None:
-    """Every case of `test_functions.py` gives the same value and the same requests."""
+def test_engine_gives_the_result_of_a_capability(case: Any) -> None:
+    """Asynchronous runs give the values and requests of the synchronous test cases."""
     loaded, sent = capability(case["tool"], case.get("answers", {}))
     sync: Any = loaded._transport.get()
 
     class Transport:
-        """The stub of the case, after a moment."""
+        """Sends with the stub of the case after a short delay."""
 
         async def send(self, request: Request, *, timeout: Any) -> Response:
-            # The later it is asked for, the earlier it is there.
+            # A later request is answered earlier.
             await asyncio.sleep(0.005 / (1 + len(sent)))
             response: Response = sync.send(request, timeout=timeout)
             return response
 
         async def close(self) -> None:
-            """Nothing is open."""
+            """Close nothing: the stub has no connection."""
 
     engine = Engine(loaded, Transport())
 
@@ -96,8 +96,8 @@ def test_engine_gives_the_same_as_a_capability(case: Any) -> None:
         assert sorted(sent) == sorted(case["sent"])
 
 
-def test_calls_of_one_stage_travel_together() -> None:
-    """None is answered before all of them have been asked; the order stays."""
+def test_independent_steps_run_concurrently() -> None:
+    """All independent steps send before one is answered; output keeps their order."""
     arrived: list[str] = []
     all_there = asyncio.Event()
 
@@ -114,8 +114,8 @@ def test_calls_of_one_stage_travel_together() -> None:
     assert list(value) == ["one", "two", "three"]
 
 
-def test_stages_follow_each_other() -> None:
-    """What needs a result is asked for when it is there."""
+def test_step_waits_for_the_step_that_it_refers_to() -> None:
+    """A step whose argument is another step's result is sent after that result."""
     asked: list[str] = []
 
     async def answer(request: Request) -> Response:
@@ -139,8 +139,8 @@ def test_stages_follow_each_other() -> None:
 
 
 @pytest.mark.parametrize("late", ["one", "two"])
-def test_the_first_failure_of_the_document_counts(late: str) -> None:
-    """Whichever fails first: the error is that of the first step, and names it."""
+def test_error_names_the_first_failed_step_of_the_document(late: str) -> None:
+    """Of two failed steps the first in the document is reported, not in time."""
 
     async def answer(request: Request) -> Response:
         step = step_of(request)
@@ -156,8 +156,8 @@ def test_the_first_failure_of_the_document_counts(late: str) -> None:
     assert caught.value.step == "one"
 
 
-def test_a_failed_status_is_that_of_its_step() -> None:
-    """A status outside 200 to 299 stops the run, whatever else has come."""
+def test_failed_status_names_its_step() -> None:
+    """A status outside 200 to 299 stops the run; other steps may have succeeded."""
 
     def answer(request: Request) -> Response:
         return given({"message": "no crew"}, 404 if step_of(request) == "two" else 200)
@@ -168,8 +168,8 @@ def test_a_failed_status_is_that_of_its_step() -> None:
 
 
 @pytest.mark.parametrize("tool", [THREE, {"call": "api.list"}])
-def test_a_cancelled_run_cancels_its_calls(tool: Any) -> None:
-    """No call goes on for a caller who is gone, and no step begins."""
+def test_cancelled_run_cancels_its_calls(tool: Any) -> None:
+    """A caller that disconnects cancels every open call, and no step begins."""
     begun: list[str] = []
     ended: list[str] = []
 
@@ -197,8 +197,8 @@ def test_a_cancelled_run_cancels_its_calls(tool: Any) -> None:
     asyncio.run(main())
 
 
-def test_a_cancelled_call_ends_the_run() -> None:
-    """When a transport gives up a call by itself, the run does not wait for ever."""
+def test_cancelled_call_ends_the_run() -> None:
+    """A run does not wait for a call that its transport cancelled."""
 
     async def answer(request: Request) -> Response:
         if step_of(request) == "two":
@@ -210,7 +210,7 @@ def test_a_cancelled_call_ends_the_run() -> None:
 
 
 def test_unexpected_exception_is_not_swallowed() -> None:
-    """An exception that is no `CallError` comes out as it is."""
+    """An exception that is no `CallError` passes through unchanged."""
 
     def answer(request: Request) -> Response:
         raise KeyError(step_of(request))
@@ -219,8 +219,8 @@ def test_unexpected_exception_is_not_swallowed() -> None:
         running(THREE, answer)
 
 
-def test_headers_of_the_trace_stand_behind_those_of_the_document() -> None:
-    """They are sent with every call, unless it has one of that name."""
+def test_trace_headers_do_not_replace_headers_of_the_document() -> None:
+    """Trace headers go with every call, unless the call sets a header of that name."""
     seen: list[Any] = []
 
     def answer(request: Request) -> Response:
@@ -232,8 +232,8 @@ def test_headers_of_the_trace_stand_behind_those_of_the_document() -> None:
     assert seen == [("00-1-2-01", "application/json, */*;q=0.5")] * 3
 
 
-def test_variables_of_one_caller() -> None:
-    """What one run is given is not there for the next."""
+def test_variables_of_a_caller_hold_for_one_run() -> None:
+    """Variables given to one run are not seen by concurrent or later runs."""
     loaded, _ = capability(
         {"call": "api.search", "with": {"q": "{{TOKEN}}"}},
         binds=[{"namespace": "env", "keys": {"TOKEN": "NO_SUCH_NAME_HERE"}}],
@@ -254,7 +254,7 @@ def test_variables_of_one_caller() -> None:
 
 
 def test_script_runs_in_a_thread(tmp_path: Any) -> None:
-    """A script does not hold up the loop; other runs go on meanwhile."""
+    """A script does not block the event loop; other runs continue meanwhile."""
     script = "let n = 0; for (let i = 0; i < 30000; i++) { n += i } result = n"
     (tmp_path / "long.js").write_text(script)
     steps = [
@@ -284,18 +284,18 @@ def test_script_runs_in_a_thread(tmp_path: Any) -> None:
     assert threading.active_count() <= threads + 1
 
 
-def test_function_that_cannot_run_sends_nothing() -> None:
-    """A function whose call is declared nowhere asks nothing of anybody."""
+def test_unresolved_call_sends_nothing() -> None:
+    """A function whose call is declared nowhere is refused before any request."""
     with pytest.raises(naftiko.UnresolvedCall):
         running({"call": "api.nothing"}, lambda _: given({}))
 
 
 def test_close_closes_the_transport() -> None:
-    """The connections are the engine's."""
+    """`Engine.close` closes the transport and its connections."""
     closed: list[bool] = []
 
     class Transport(AsyncStub):
-        """Says when it is closed."""
+        """Records that it is closed."""
 
         async def close(self) -> None:
             closed.append(True)
@@ -306,7 +306,7 @@ def test_close_closes_the_transport() -> None:
 
 
 def test_endless_response_is_given_up_after_ten_timeouts() -> None:
-    """Something may come all the time: a call ends after ten timeouts all the same."""
+    """A response that trickles without end is given up after ten times the timeout."""
 
     async def trickle(request: Request) -> Any:
         await asyncio.sleep(60)

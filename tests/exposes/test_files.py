@@ -1,4 +1,4 @@
-"""Folders whose files are served: nothing outside of them can be read."""
+"""`Folder`: files of a folder are served, and path traversal is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from naftiko.exposes.files import (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Return a folder with a few files, and one beside it that must not be read."""
+    """Return a folder with a few files, and a secret file beside it."""
     inside = tmp_path / "in"
     (inside / "sub").mkdir(parents=True)
     (inside / "a.txt").write_text("a")
@@ -38,12 +38,12 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def test_files_are_listed_with_their_sizes(folder: Folder) -> None:
-    """All of them, sorted, below folders too; hidden ones are left out."""
+    """Files are listed in order, with those of folders below, without hidden ones."""
     assert list(folder.files()) == [("a.txt", 1), ("sub/b.txt", 2)]
 
 
-def test_files_are_read(folder: Folder) -> None:
-    """A relative path names a file."""
+def test_file_is_read_by_its_relative_path(folder: Folder) -> None:
+    """A path below the folder, such as `sub/b.txt`, names a file."""
     assert folder.read("a.txt") == b"a"
     assert folder.read("sub/b.txt") == b"bb"
 
@@ -70,8 +70,8 @@ def test_files_are_read(folder: Folder) -> None:
         "x" * 5000,
     ],
 )
-def test_paths_that_are_refused(folder: Folder, path: str) -> None:
-    """Each is refused with a reason that does not tell where the folder is."""
+def test_path_traversal_is_refused(folder: Folder, path: str) -> None:
+    """Path traversal and malformed paths are refused; the reason hides the folder."""
     with pytest.raises(FileRefused) as caught:
         folder.read(path)
     assert str(folder.root) not in str(caught.value)
@@ -79,7 +79,7 @@ def test_paths_that_are_refused(folder: Folder, path: str) -> None:
 
 
 def test_missing_file_is_told_from_a_refused_one(folder: Folder) -> None:
-    """A file that is not there is told from one that must not be read."""
+    """`FileMissing` means that no such file exists, not that a path is forbidden."""
     with pytest.raises(FileMissing, match=r"there is no file 'c\.txt'"):
         folder.read("c.txt")
     with pytest.raises(FileMissing):
@@ -87,8 +87,8 @@ def test_missing_file_is_told_from_a_refused_one(folder: Folder) -> None:
     assert list(Folder(folder.root / "none").files()) == []
 
 
-def test_links_do_not_lead_out(folder: Folder) -> None:
-    """A link to somewhere else is neither listed nor read, file or folder."""
+def test_symlink_out_of_the_folder_is_refused(folder: Folder) -> None:
+    """A symlink to a file or folder outside is neither listed nor read."""
     (folder.root / "file").symlink_to(folder.root.parent / "out.txt")
     (folder.root / "up").symlink_to(folder.root.parent)
     assert list(folder.files()) == [("a.txt", 1), ("sub/b.txt", 2)]
@@ -97,8 +97,8 @@ def test_links_do_not_lead_out(folder: Folder) -> None:
             folder.read(path)
 
 
-def test_links_inside_are_followed(folder: Folder) -> None:
-    """A link within the folder is as good as a file; a circle of them ends."""
+def test_symlink_inside_the_folder_is_followed(folder: Folder) -> None:
+    """A symlink to a file inside is read; a circle of symlinks is refused."""
     (folder.root / "link.txt").symlink_to(folder.root / "a.txt")
     (folder.root / "sub" / "circle").symlink_to(folder.root)
     (folder.root / "self").symlink_to(folder.root / "self")
@@ -108,8 +108,8 @@ def test_links_inside_are_followed(folder: Folder) -> None:
         folder.read("self")
 
 
-def test_links_do_not_lead_to_what_is_hidden(folder: Folder) -> None:
-    """A hidden file is not served under another name either."""
+def test_symlink_to_a_hidden_file_is_refused(folder: Folder) -> None:
+    """A symlink with a visible name does not serve a hidden file."""
     (folder.root / "shown").symlink_to(folder.root / ".hidden")
     (folder.root / "git").symlink_to(folder.root / ".git")
     assert list(folder.files()) == [("a.txt", 1), ("sub/b.txt", 2)]
@@ -118,8 +118,8 @@ def test_links_do_not_lead_to_what_is_hidden(folder: Folder) -> None:
             folder.read(path)
 
 
-def test_file_that_is_replaced_by_a_link_is_refused(folder: Folder) -> None:
-    """A file or folder that becomes a link after it was looked at is not followed."""
+def test_symlink_race_reads_nothing_outside(folder: Folder) -> None:
+    """TOCTOU: a file replaced by a symlink between check and read is not followed."""
     secret = folder.root.parent / "out.txt"
     elsewhere = folder.root.parent / "elsewhere"
     elsewhere.mkdir()
@@ -150,26 +150,26 @@ def test_file_that_is_replaced_by_a_link_is_refused(folder: Folder) -> None:
     assert found == {b"a", b"bb"}
 
 
-def test_the_folder_itself_may_be_a_link(folder: Folder) -> None:
-    """What counts is where the folder really is."""
+def test_folder_may_be_a_symlink(folder: Folder) -> None:
+    """Paths are compared with the real location of the folder."""
     link = folder.root.parent / "link"
     link.symlink_to(folder.root)
     assert Folder(link).read("sub/b.txt") == b"bb"
     assert [path for path, _ in Folder(link).files()] == ["a.txt", "sub/b.txt"]
 
 
-def test_files_that_are_not_regular_are_refused(folder: Folder) -> None:
-    """A pipe would never end."""
+def test_file_that_is_not_regular_is_refused(folder: Folder) -> None:
+    """A named pipe is neither listed nor read, because reading would never end."""
     os.mkfifo(folder.root / "pipe")
     assert "pipe" not in dict(folder.files())
     with pytest.raises(FileRefused, match="no regular file"):
         folder.read("pipe")
 
 
-def test_large_files_are_refused(
+def test_file_over_the_size_limit_is_refused(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that is larger than a reply may be is not read."""
+    """A file larger than the limit of a reply is not read."""
     with (folder.root / "big").open("wb") as file:
         file.truncate(files.MAX_FILE_BYTES + 1)
     with pytest.raises(FileRefused, match="'big' is larger than 10 MiB"):
@@ -177,10 +177,10 @@ def test_large_files_are_refused(
 
 
 @given(st.text(max_size=30))
-def test_no_path_leads_to_the_secret(
+def test_arbitrary_path_never_reads_outside_the_folder(
     tmp_path_factory: pytest.TempPathFactory, path: str
 ) -> None:
-    """Whatever is asked for, what is outside stays outside."""
+    """Path traversal: no generated path reads the secret file beside the folder."""
     base = tmp_path_factory.getbasetemp() / "fuzzed"
     (base / "in").mkdir(parents=True, exist_ok=True)
     (base / "out.txt").write_text("secret")
@@ -202,15 +202,15 @@ def test_no_path_leads_to_the_secret(
         ("/opt/docs", "/opt/docs"),
     ],
 )
-def test_locations(location: str, expected: str) -> None:
-    """A `file:` URI or a path; relative ones begin at the document."""
+def test_location_is_a_file_uri_or_a_path(location: str, expected: str) -> None:
+    """A relative location begins at the folder of the document."""
     assert str(local_path(location, Path("/doc"))) == os.path.normpath(
         expected
     ) or local_path(location, Path("/doc")) == Path(expected)
 
 
-def test_a_location_on_another_machine() -> None:
-    """Nothing is fetched."""
+def test_location_with_another_scheme_is_refused() -> None:
+    """An `https:` location is refused and not fetched."""
     with pytest.raises(FileRefused, match="is no file: URI"):
         local_path("https://example.com/docs", None)
 
@@ -228,13 +228,13 @@ def test_a_location_on_another_machine() -> None:
         ("a.nosuchkind", "application/octet-stream"),
     ],
 )
-def test_media_types(name: str, kind: str) -> None:
-    """The end of a name says what is in a file."""
+def test_media_type_is_that_of_the_file_extension(name: str, kind: str) -> None:
+    """An unknown or missing extension means `application/octet-stream`."""
     assert media_type(name) == kind
 
 
 def test_bytes_are_text_if_they_are_utf8() -> None:
-    """UTF-8 without zeros is text; a byte order mark is no part of it."""
+    """UTF-8 without null bytes is text; a byte order mark is dropped."""
     assert as_text("é".encode()) == "é"
     assert as_text(b"\xef\xbb\xbfx") == "x"
     assert as_text(b"\xff") is None

@@ -1,4 +1,4 @@
-"""`Host` and `AdapterState`: what the control port shows of a process."""
+"""`Host` and `AdapterState`: the state of a process that the control port shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from naftiko.exposes.state import STARTED, STOPPED, AdapterState, Host, Reloaded
 
 
 def test_adapter_is_shown_with_type_namespace_port_and_state() -> None:
-    """Spec 5.2; an adapter on standard input and output has no port."""
+    """Spec 5.2; an adapter on standard input and output shows no port."""
     adapter = AdapterState("rest", "shop", 8080)
     assert adapter.as_dict() == {
         "type": "rest",
@@ -30,7 +30,7 @@ def test_adapter_is_shown_with_type_namespace_port_and_state() -> None:
         ({}, False, True),
         ({"rest": STARTED, "mcp": STARTED}, False, True),
         ({"rest": STARTED, "mcp": STOPPED}, False, False),
-        # The control port answers, so it is up; it does not count.
+        # A control adapter that answers is up, so its state does not count.
         ({"rest": STARTED, "control": STOPPED}, False, True),
         ({"rest": STARTED}, True, False),
     ],
@@ -38,7 +38,7 @@ def test_adapter_is_shown_with_type_namespace_port_and_state() -> None:
 def test_host_is_ready_when_every_adapter_is_started(
     states: dict[str, str], is_stopping: bool, expected: bool
 ) -> None:
-    """A stopping process is not ready, whatever its adapters are."""
+    """Readiness needs every adapter, and a process that is not stopping."""
     host = Host()
     host.is_stopping = is_stopping
     for kind, state in states.items():
@@ -49,7 +49,7 @@ def test_host_is_ready_when_every_adapter_is_started(
 
 
 def test_new_host_has_silent_telemetry_and_cannot_reload() -> None:
-    """A server sets both; an application that embeds an adapter has neither."""
+    """A server sets telemetry and reload; an embedding application has neither."""
     host = Host()
     assert host.telemetry is SILENT
     assert host.logs is None
