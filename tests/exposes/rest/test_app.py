@@ -1,4 +1,4 @@
-"""`RestApp`: limits, ids, mounts, reloads, and the routes that every adapter has."""
+"""`RestApp`: concurrency limit, request ids, mounts, reloads and built-in routes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_resource_is_served() -> None:
 
 
 def test_requests_over_the_concurrency_limit_get_503() -> None:
-    """A caller over the limit is told when to try again."""
+    """Backpressure: a request over the limit gets 503 and `Retry-After`."""
 
     async def scenario() -> None:
         gate = asyncio.Event()
@@ -51,8 +51,8 @@ def test_requests_over_the_concurrency_limit_get_503() -> None:
     asyncio.run(scenario())
 
 
-def test_a_request_id_is_echoed_or_made() -> None:
-    """The id of the caller is echoed; without a usable one, a new one is made."""
+def test_request_id_is_echoed_or_made() -> None:
+    """A safe `X-Request-Id` is echoed; an unsafe or missing one is replaced."""
     app, _ = rest_app(operation("/x", call="api.list"))
     own = ask(app, "GET", "/x", {"X-Request-Id": "job-1/2"})
     assert own.headers["x-request-id"] == "job-1/2"
@@ -68,8 +68,8 @@ _PROXY: list[dict[str, Any]] = [
 ]
 
 
-def test_the_mount_path_is_no_part_of_the_route() -> None:
-    """The mount is taken from the path, and is the server of the description."""
+def test_mount_path_is_no_part_of_the_route() -> None:
+    """The mount is cut off the path, and is the server URL in `/openapi.json`."""
     app, upstream = rest_app(operation("/ships/{id}", call="api.get"))
     got = ask(app, "GET", "/ships/a%2Fb", root_path="/v1/sea")
     assert (got.status, upstream.sent) == (200, ["GET /ships/a%2Fb"])
@@ -77,8 +77,8 @@ def test_the_mount_path_is_no_part_of_the_route() -> None:
     assert described["servers"] == [{"url": "/v1/sea"}]
 
 
-def test_a_path_that_only_begins_like_the_mount_is_routed_whole() -> None:
-    """`/seashells` is not below the mount `/sea`, so nothing is taken from it."""
+def test_path_that_only_begins_like_the_mount_is_routed_whole() -> None:
+    """`/seashells` is not below the mount `/sea`, so the mount is not cut off."""
     app, upstream = rest_app(operation("/seashells/{id}", call="api.get"))
 
     async def scenario(root: str) -> int:
@@ -103,8 +103,8 @@ def test_a_path_that_only_begins_like_the_mount_is_routed_whole() -> None:
     assert upstream.sent == ["GET /ships/%C3%A9"] * 2
 
 
-def test_a_scope_without_raw_path_is_routed() -> None:
-    """A server may give the decoded path only; it is encoded again."""
+def test_scope_without_raw_path_is_routed() -> None:
+    """An ASGI server may give only the decoded path, which is encoded again."""
     app, upstream = rest_app(operation("/ships/{id}", call="api.get"))
 
     async def scenario() -> None:
@@ -121,8 +121,8 @@ def test_a_scope_without_raw_path_is_routed() -> None:
     assert upstream.sent == ["GET /ships/%C3%A4%20b"]
 
 
-def test_requests_under_way_keep_the_version_they_began_with() -> None:
-    """After a reload new requests get the new version."""
+def test_request_under_way_keeps_its_version_during_a_reload() -> None:
+    """A reload gives new requests the new version; open requests keep the old one."""
 
     async def scenario() -> None:
         gate = asyncio.Event()
@@ -146,10 +146,10 @@ def test_requests_under_way_keep_the_version_they_began_with() -> None:
     asyncio.run(scenario())
 
 
-def test_an_unexpected_error_is_logged_and_answered_with_500(
+def test_unexpected_error_is_logged_and_answered_with_500(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has the error; the answer does not."""
+    """The text of an unexpected exception goes to the log, not to the caller."""
 
     def broken(request: Any) -> Any:
         raise RuntimeError("inside secret")
@@ -161,7 +161,7 @@ def test_an_unexpected_error_is_logged_and_answered_with_500(
     assert "inside secret" in caplog.text
 
 
-def test_web_sockets_are_closed() -> None:
+def test_websocket_is_closed() -> None:
     """A WebSocket connection is closed at once."""
     app, _ = rest_app(operation("/x", call="api.list"))
 
@@ -177,7 +177,7 @@ def test_web_sockets_are_closed() -> None:
     asyncio.run(scenario())
 
 
-def test_a_route_of_the_document_beats_docs_and_openapi() -> None:
+def test_route_of_the_document_beats_docs_and_openapi() -> None:
     """A document may serve `/docs` and `/openapi.json` itself."""
     app, _ = rest_app(
         [
@@ -190,8 +190,10 @@ def test_a_route_of_the_document_beats_docs_and_openapi() -> None:
 
 
 @pytest.mark.parametrize(("root", "at"), [("", "/docs"), ("/shop", "/shop/docs")])
-def test_a_browser_at_the_root_is_redirected_to_the_page(root: str, at: str) -> None:
-    """A browser at `/` gets the page; a program gets 404."""
+def test_browser_at_the_root_is_redirected_to_the_explorer_page(
+    root: str, at: str
+) -> None:
+    """A browser at `/` is redirected to `/docs`; a program gets 404."""
     app, _ = rest_app(operation("/x", call="api.list"))
     accept = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     got = ask(app, "GET", "/", headers=accept, root_path=root)
@@ -202,8 +204,8 @@ def test_a_browser_at_the_root_is_redirected_to_the_page(root: str, at: str) -> 
     assert ask(own, "GET", "/", headers=accept, root_path=root).json == {}
 
 
-def test_an_operation_is_labelled_with_the_path_of_the_document() -> None:
-    """Labels come from the document, so there are no more of them than routes."""
+def test_telemetry_label_is_the_path_template_of_the_document() -> None:
+    """Bounded cardinality: labels are path templates, not paths of callers."""
 
     async def called(app: Any, method: str, path: str) -> Any:
         scope = {"type": "http", "method": method, "path": path, "headers": []}

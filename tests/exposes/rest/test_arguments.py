@@ -1,4 +1,4 @@
-"""The arguments of an operation, read from headers, queries, forms and JSON."""
+"""Arguments of an operation, read from headers, queries, forms and JSON bodies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from support.asgi_client import ask
 from support.serving import operation, rest_app
 
 
-def test_files_of_a_multipart_form_are_sent_as_bytes() -> None:
-    """A file of a multipart form reaches the upstream API byte for byte."""
+def test_file_of_a_multipart_form_is_sent_byte_for_byte() -> None:
+    """A file of a multipart form reaches the upstream API unchanged."""
     app, upstream = rest_app(operation("/x", "POST", call="api.upload"))
     content = bytes(range(256))
     body = (
@@ -27,7 +27,7 @@ def test_files_of_a_multipart_form_are_sent_as_bytes() -> None:
 
 
 def test_repeated_headers_are_joined() -> None:
-    """Values are joined by commas, cookies by semicolons (RFC 9110, 5.3)."""
+    """RFC 9110, 5.3: values join with a comma; cookies with a semicolon."""
     app, upstream = rest_app(
         operation(
             "/x",
@@ -44,8 +44,8 @@ def test_repeated_headers_are_joined() -> None:
     assert upstream.sent == ['POST /ships {"name":["a","b"],"tons":"2"}']
 
 
-def test_a_header_that_is_not_utf8_is_latin1() -> None:
-    """A header value is UTF-8, or else Latin-1."""
+def test_header_that_is_not_utf8_is_read_as_latin1() -> None:
+    """A header value is decoded as UTF-8; invalid UTF-8 is decoded as Latin-1."""
     name = {"name": "flag", "in": "header", "type": "string"}
     app, upstream = rest_app(operation("/x", call="api.list", inputParameters=[name]))
     ask(app, "GET", "/x", {"flag": "\xe9t\xe9"})
@@ -55,16 +55,16 @@ def test_a_header_that_is_not_utf8_is_latin1() -> None:
 @pytest.mark.parametrize(
     "body", [b'{"name": "\xff"}', b"[" * 200_000, b'{"tons": ' + b"9" * 5000 + b"}"]
 )
-def test_unreadable_json_is_refused(body: bytes) -> None:
-    """Invalid UTF-8, too deep nesting and a too long number get 400."""
+def test_malformed_json_body_is_refused(body: bytes) -> None:
+    """Invalid UTF-8, deep nesting and a number of 5000 digits get 400."""
     app, upstream = rest_app(operation("/x", "POST", call="api.build"))
     got = ask(app, "POST", "/x", {"Content-Type": "application/json"}, body)
     assert (got.status, got.json["type"][-17:]) == (400, "malformed-request")
     assert upstream.requests == []
 
 
-def test_a_query_with_too_many_fields_is_refused() -> None:
-    """More than a thousand fields get 400, encoded or not."""
+def test_query_with_too_many_fields_is_refused() -> None:
+    """A query of more than 1000 fields gets 400, percent-encoded or not."""
     app, upstream = rest_app(operation("/x", call="api.list"))
     for pair in ("a=1&", "a=%31&"):
         got = ask(app, "GET", "/x?" + pair * 1001)

@@ -1,11 +1,11 @@
-"""The REST adapter: each case in `tests/exposes/rest/cases/` is one route and one request.
+"""REST adapter: each case in `tests/exposes/rest/cases/` is one route and one request.
 
 Keys of a case: `path`, `method`, `operation`, `resource`, `forward`, `adapter`,
 `consumes`, `capability` and `variables` make the document; `ask`, `headers`, `send`
-(as JSON) or `body` make the request; `answer` is the answer of the upstream API. All
+(as JSON) or `body` make the request; `answer` is the response of the upstream API. All
 other keys are expectations.
 
-Run one with `pytest tests/exposes/rest/test_cases.py -k "part of its name"`.
+Run one case with `pytest tests/exposes/rest/test_cases.py -k "part of its name"`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _answer(data: Any) -> Any:
 
 @pytest.mark.parametrize("case", cases("exposes/rest/cases"))
 def test_case(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request becomes upstream calls, and what comes of them a response."""
+    """A request gives the upstream calls and the response that the case expects."""
     for name, value in case.get("environment", {}).items():
         monkeypatch.setenv(name, value)
     more = {k: case[k] for k in ("consumes", "adapter", "capability") if k in case}

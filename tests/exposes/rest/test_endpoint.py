@@ -1,4 +1,4 @@
-"""`Endpoint`: body limits, traces, credentials of callers, hanging up, and logging."""
+"""`Endpoint`: body limits, traces, caller credentials, disconnects, logging."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ JSON = {"Content-Type": "application/json"}
     ],
 )
 def test_static_values_make_a_mock(outputs: Any, is_mock: bool) -> None:
-    """R08: a unit with static values at any depth is a mock; without them it is 501."""
+    """R08: static values at any depth make a mock; an operation without them is 501."""
     unit = {"outputParameters": outputs} if outputs else {}
     app, _ = rest_app(operation("/x", **unit))
     assert ask(app, "GET", "/x").status == (200 if is_mock else 501)
 
 
 @pytest.mark.parametrize("parts", [b"x" * 11, [b"x" * 6, b"x" * 5]])
-def test_large_bodies_are_refused(parts: Any) -> None:
+def test_body_over_the_limit_is_refused(parts: Any) -> None:
     """A body over the limit gets 413, with and without a `Content-Length`."""
     app, upstream = rest_app(
         operation("/x", "POST", call="api.write"), options=Options(max_body_bytes=10)
@@ -54,7 +54,7 @@ _PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @pytest.mark.parametrize("target", ["/x", "/proxy/a"])
-def test_the_trace_of_a_caller_is_passed_on(target: str) -> None:
+def test_trace_of_a_caller_is_passed_upstream(target: str) -> None:
     """`traceparent` and `tracestate` reach the upstream API."""
     resources = [
         *operation("/x", call="api.list"),
@@ -78,8 +78,8 @@ def test_the_trace_of_a_caller_is_passed_on(target: str) -> None:
         "00-4bf92f3577b34da6a3ce929d0e0e4736-" + "0" * 16 + "-01",
     ],
 )
-def test_a_malformed_trace_is_not_passed_on(parent: str) -> None:
-    """Without a valid `traceparent`, `tracestate` is not passed on either."""
+def test_malformed_trace_is_not_passed_upstream(parent: str) -> None:
+    """`tracestate` without a valid `traceparent` is dropped as well."""
     app, upstream = rest_app(operation("/x", call="api.list"))
     ask(app, "GET", "/x", {"traceparent": parent, "tracestate": "a=1"})
     assert "traceparent" not in upstream.requests[0].headers
@@ -102,10 +102,10 @@ def _protected(answer: Any = None) -> Any:
 
 
 @pytest.mark.parametrize("target", ["/x", "/proxy/a"])
-def test_a_header_of_the_caller_fills_a_variable(
+def test_header_of_the_caller_fills_a_variable(
     target: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The header counts for its request only; the value of the server never does."""
+    """The header counts for its request only; the server's value is never used."""
     monkeypatch.setenv("NAFTIKO_TEST_TOKEN", "of-the-server")
     caplog.set_level(logging.DEBUG)
     app, upstream = _protected()
@@ -120,18 +120,18 @@ def test_a_header_of_the_caller_fills_a_variable(
     assert "tok-" not in caplog.text + got.body.decode()
 
 
-def test_answers_for_a_callers_credential_are_not_cached() -> None:
-    """A cache must not give one caller the answer for another."""
+def test_answer_for_a_caller_credential_is_not_cached() -> None:
+    """`no-store`: a cache must not give one caller the answer for another."""
     app, _ = _protected()
     got = ask(app, "GET", "/x", {"X-Token": "a"})
     assert got.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("target", ["/x?limit=1&q=private", "/proxy/a?q=private"])
-def test_a_failure_is_logged_without_its_query(
+def test_failure_is_logged_without_its_query(
     target: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A query may hold secrets, so the log leaves it out."""
+    """The log leaves out the query of a URL, which may hold secrets."""
 
     def fail(request: Any) -> Any:
         text = f"{request.method} {request.url}: no answer"
@@ -150,14 +150,14 @@ def test_a_failure_is_logged_without_its_query(
     assert "private" not in caplog.text
 
 
-def test_an_unused_variable_of_callers_needs_no_header() -> None:
-    """Only an operation that uses the variable asks for the header."""
+def test_unused_variable_of_callers_needs_no_header() -> None:
+    """Only an operation that uses a caller's variable needs its header."""
     app, _ = _protected()
     assert ask(app, "GET", "/free").status == 200
 
 
 def test_concurrent_callers_keep_their_own_credentials() -> None:
-    """Of fifty concurrent requests each is sent with its own credential."""
+    """Each of fifty concurrent requests goes upstream with its own credential."""
 
     async def scenario() -> None:
         async def echo(request: Any) -> Response:
@@ -176,8 +176,8 @@ def test_concurrent_callers_keep_their_own_credentials() -> None:
 
 
 @pytest.mark.parametrize("target", ["/x", "/proxy/a"])
-def test_hanging_up_cancels_the_upstream_call(target: str) -> None:
-    """The upstream call ends, and nothing is answered."""
+def test_client_disconnect_cancels_the_upstream_call(target: str) -> None:
+    """A client disconnect ends the upstream call and sends no response."""
     resources = [
         *operation("/x", call="api.list"),
         {"path": "/proxy/{path}", "forward": {"targetNamespace": "api"}},
@@ -188,8 +188,8 @@ def test_hanging_up_cancels_the_upstream_call(target: str) -> None:
     assert upstream.is_cancelled
 
 
-def test_a_request_whose_body_breaks_off_is_not_answered() -> None:
-    """A disconnect inside the body sends nothing upstream."""
+def test_body_cut_off_by_a_disconnect_sends_nothing() -> None:
+    """A client disconnect inside the body sends no response and no upstream request."""
     app, upstream = rest_app(operation("/x", "POST", call="api.write"))
 
     async def scenario() -> None:
@@ -209,8 +209,8 @@ def test_a_request_whose_body_breaks_off_is_not_answered() -> None:
     assert upstream.requests == []
 
 
-def test_a_cancelled_request_raises_cancelled_error() -> None:
-    """A server that stops can cancel its requests."""
+def test_cancelled_request_cancels_its_upstream_call() -> None:
+    """A stopping server cancels requests: `CancelledError` passes through."""
 
     async def scenario() -> None:
         app, upstream = rest_app(
@@ -226,10 +226,10 @@ def test_a_cancelled_request_raises_cancelled_error() -> None:
     asyncio.run(scenario())
 
 
-def test_a_failure_is_logged_with_the_request_id(
+def test_failure_is_logged_with_the_request_id(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has the details that the answer leaves out, under the same id."""
+    """The log has the details that the response leaves out, under the same id."""
     app, _ = rest_app(
         operation("/x", call="api.list"),
         lambda request: TransportError("GET http://upstream.test: no connection"),

@@ -1,4 +1,4 @@
-"""The page at `/docs`."""
+"""The explorer page at `/docs`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from support.asgi_client import ask
 from support.serving import operation, rest_app
 
 
-def test_the_page_has_a_content_security_policy() -> None:
-    """The page may load nothing from other servers."""
+def test_explorer_page_has_a_content_security_policy() -> None:
+    """Content Security Policy forbids the page to load from other servers."""
     app, _ = rest_app(operation("/x", call="api.list"))
     got = ask(app, "GET", "/docs")
     assert got.type == "text/html"

@@ -1,4 +1,4 @@
-"""`Forward`: streamed bodies, caches, limits, and telemetry of forwarded requests."""
+"""`Forward`: streamed bodies, caching, body limits and telemetry of forwarding."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _protected(answer: Any = None) -> Any:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_forwarded_answers_for_a_callers_credential_are_not_cached(method: str) -> None:
-    """The cache headers of the upstream API are replaced by `no-store`."""
+def test_forwarded_answer_for_a_caller_credential_is_not_cached(method: str) -> None:
+    """`no-store` replaces the caching headers of the upstream API."""
     told = {"Cache-Control": "public, max-age=600", "Expires": "0", "Age": "5"}
     app, _ = _protected(Response(200, told, b"{}"))
     got = ask(app, method, "/proxy/a", {"X-Token": "a"})
@@ -48,8 +48,8 @@ _PROXY: list[dict[str, Any]] = [
 ]
 
 
-def test_forwarded_bodies_are_streamed() -> None:
-    """A body is sent on in the parts in which it comes, with its `Content-Length`."""
+def test_forwarded_body_is_streamed() -> None:
+    """A forwarded body is sent part by part, with the caller's `Content-Length`."""
     app, upstream = rest_app(_PROXY, Response(200, JSON, b"[1, 2, 3, 4, 5, 6]"))
     got = ask(app, "PUT", "/proxy/a", {"Content-Length": "6"}, [b"abc", b"", b"def"])
     assert (got.body, upstream.bodies) == (b"[1, 2, 3, 4, 5, 6]", [b"abcdef"])
@@ -58,15 +58,15 @@ def test_forwarded_bodies_are_streamed() -> None:
 
 
 @pytest.mark.parametrize("parts", [b"x" * 11, [b"x" * 6, b"x" * 5]])
-def test_large_forwarded_bodies_are_refused(parts: Any) -> None:
-    """The body limit holds for streamed bodies, too."""
+def test_forwarded_body_over_the_limit_is_refused(parts: Any) -> None:
+    """The body limit holds for streamed bodies as well."""
     app, upstream = rest_app(_PROXY, options=Options(max_body_bytes=10))
     assert ask(app, "POST", "/proxy/a", body=parts).status == 413
     assert upstream.requests == []
 
 
-def test_a_forwarded_body_that_breaks_off_is_not_answered() -> None:
-    """A disconnect inside the body sends nothing upstream."""
+def test_forwarded_body_cut_off_by_a_disconnect_sends_nothing() -> None:
+    """A client disconnect inside the body sends no response and no upstream request."""
     app, upstream = rest_app(_PROXY)
 
     async def scenario() -> None:
@@ -91,7 +91,7 @@ def test_a_forwarded_body_that_breaks_off_is_not_answered() -> None:
 
 
 class _Spans:
-    """A telemetry that notes upstream calls."""
+    """A telemetry stand-in that records upstream calls."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
@@ -104,8 +104,8 @@ class _Spans:
         self.seen.append((request.method, found["status"]))
 
 
-def test_a_forwarded_request_is_a_call_of_telemetry() -> None:
-    """It gets a span, and the upstream API gets the trace of the span."""
+def test_forwarded_request_has_a_client_span() -> None:
+    """The upstream API gets the `traceparent` of the client span."""
     spans = _Spans()
     app, upstream = rest_app(_PROXY, Response(203, JSON, b"{}"))
     app._served.engine.telemetry = spans  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The description of a REST adapter: valid OpenAPI 3.1, and true."""
+"""`/openapi.json` of a REST adapter is valid OpenAPI 3.1 and matches the routes."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def _check_file(path: Path) -> int:
     [p for p in sorted(CAPABILITIES.glob("*.yaml")) if p.stem != "broken"],
     ids=lambda path: path.stem,
 )
-def test_descriptions_of_shipped_files_are_valid(path: Path) -> None:
-    """The validator of OpenAPI 3.1 accepts the description."""
+def test_openapi_of_shipped_files_is_valid(path: Path) -> None:
+    """The OpenAPI 3.1 validator accepts `/openapi.json` of each shipped file."""
     _check_file(path)
 
 
 @needs_corpus
 @each_or_all
-def test_descriptions_of_published_files_are_valid(step: int) -> None:
-    """The validator accepts the description of each published file that has one."""
+def test_openapi_of_published_files_is_valid(step: int) -> None:
+    """The OpenAPI 3.1 validator accepts `/openapi.json` of each published file."""
     checked = 0
     for path in corpus_files()[::step]:
         try:
@@ -70,7 +70,7 @@ def test_descriptions_of_published_files_are_valid(step: int) -> None:
     assert checked * step > 300
 
 
-def test_arguments_beside_a_body_of_any_kind() -> None:
+def test_query_parameter_is_described_beside_an_undeclared_body() -> None:
     """A query parameter of the called operation is described beside the body."""
     wants = [{"name": "Action", "in": "query", "required": True}]
     consumes = {
@@ -96,8 +96,8 @@ def test_arguments_beside_a_body_of_any_kind() -> None:
     assert upstream.sent == ["POST /?Action=a [1]"]
 
 
-def test_an_inferred_list_is_a_member() -> None:
-    """Only a declared input may be the whole body; an inferred one is a member."""
+def test_inferred_list_is_a_member_of_the_body() -> None:
+    """Only a declared input may be the whole body; an inferred input is a member."""
     body = {"type": "json", "data": {"ids": "{{ids}}"}}
     wants = [{"name": "ids", "in": "body", "type": "array"}]
     do = {"name": "do", "method": "POST", "body": body, "inputParameters": wants}
@@ -112,8 +112,8 @@ def test_an_inferred_list_is_a_member() -> None:
     assert upstream.sent == ['POST / {"ids":[1]}']
 
 
-def test_arguments_are_described_in_their_places() -> None:
-    """Each argument has its place, type and pattern, and whether it is required."""
+def test_argument_has_place_type_and_pattern() -> None:
+    """Each argument has place, type, pattern, and whether it is required."""
     described = _described(
         operation(
             "/ships/{id}",
@@ -165,12 +165,12 @@ def test_arguments_are_described_in_their_places() -> None:
         "type": "object",
         "properties": {"name": {"type": "string"}},
     }
-    # Undeclared ones are read from the body as well; `name`, `tons`, `dry` of the call.
+    # Undeclared arguments of the call, such as `tons`, are members of the body too.
     assert members.keys() == {"ship", "name", "tons", "dry"}
 
 
-def test_request_bodies_are_described() -> None:
-    """An undescribed body may be anything; a described one has a schema."""
+def test_request_body_of_any_type_is_described() -> None:
+    """A body that the document does not describe may have any media type."""
     lone = {"name": "ship", "in": "body", "type": "object", "required": True}
     described = _described(
         [
@@ -185,8 +185,8 @@ def test_request_bodies_are_described() -> None:
     assert "requestBody" not in _operation(described, "/none")
 
 
-def test_a_success_has_the_schema_of_the_outputs() -> None:
-    """Every declared output may be null."""
+def test_success_has_the_schema_of_the_outputs() -> None:
+    """The schema of each declared output allows null."""
     outputs = [
         {
             "type": "object",
@@ -267,8 +267,10 @@ def test_a_success_has_the_schema_of_the_outputs() -> None:
     ],
     ids=["raw", "identity", "scalar", "named", "mock"],
 )  # fmt: skip
-def test_passed_on_bodies_may_be_anything(unit: Any, schema: Any, others: bool) -> None:
-    """A response without matching outputs is passed on, with any content."""
+def test_passed_on_response_may_have_any_media_type(
+    unit: Any, schema: Any, others: bool
+) -> None:
+    """A response that outputs do not replace is passed on, with any content."""
     described = _described(operation("/x", **unit))
     content = _operation(described)["responses"]["200"]["content"]
     assert ("*/*" in content) == others
@@ -276,8 +278,8 @@ def test_passed_on_bodies_may_be_anything(unit: Any, schema: Any, others: bool) 
         assert content["application/json"]["schema"] == schema
 
 
-def test_every_status_is_described() -> None:
-    """The description has the possible statuses and no others."""
+def test_statuses_of_each_operation_are_described() -> None:
+    """`responses` has every status that an operation can answer, and no other."""
     described = _described(
         [
             *operation("/call", call="api.list"),
@@ -299,7 +301,7 @@ def test_every_status_is_described() -> None:
 
 
 def test_templates_of_one_shape_are_one_path() -> None:
-    """The path has the placeholder names of the first template."""
+    """Equal path templates are merged; the first one names the placeholders."""
     described = _described(
         [
             *operation("/ships/{id}", "GET", call="api.get"),
@@ -319,7 +321,7 @@ def test_templates_of_one_shape_are_one_path() -> None:
 
 
 def test_operation_ids_are_unique() -> None:
-    """Equal names get numbers; an operation without a name gets one."""
+    """Duplicate names get numbers; an operation without a name gets one."""
     described = _described(
         [
             *operation("/a", call="api.list", name="list"),
@@ -331,8 +333,8 @@ def test_operation_ids_are_unique() -> None:
     assert ids == ["list", "list-2", "GET-c-d"]
 
 
-def test_resources_are_tags() -> None:
-    """The name of a resource groups its operations."""
+def test_name_of_a_resource_is_a_tag() -> None:
+    """The tag of a resource groups its operations."""
     described = _described([{**operation("/a", call="api.list")[0], "name": "ships"}])
     assert described["tags"] == [{"name": "ships"}]
     assert _operation(described, "/a")["tags"] == ["ships"]
@@ -363,7 +365,7 @@ def test_resources_are_tags() -> None:
     ids=lambda value: value.get("type") if "scheme" not in value else "",
 )  # fmt: skip
 def test_authentication_is_a_security_scheme(authentication: Any, scheme: Any) -> None:
-    """The description says for every operation which credentials it needs."""
+    """Each operation names the credentials that it needs."""
     described = _described(
         operation("/x", call="api.list"), adapter={"authentication": authentication}
     )
@@ -375,8 +377,8 @@ def test_authentication_is_a_security_scheme(authentication: Any, scheme: Any) -
     assert "x" not in json.dumps(described["components"]["securitySchemes"]).split('"')
 
 
-def test_only_operations_that_use_a_variable_need_its_header() -> None:
-    """Only operations that use a caller's variable ask for its header."""
+def test_security_scheme_of_a_variable_is_for_operations_that_use_it() -> None:
+    """Only operations that use a caller's variable require its header."""
     described = _described(
         [
             *operation("/uses", call="api.list"),
@@ -397,7 +399,7 @@ def test_only_operations_that_use_a_variable_need_its_header() -> None:
     assert "security" not in _operation(described, "/free")
 
 
-def test_a_variable_counts_where_it_is_referred_to() -> None:
+def test_reference_to_a_variable_requires_its_header() -> None:
     """A reference in a `with` value counts; the same name in plain text does not."""
     step = {"type": "call", "name": "s", "call": "api.list"}
     described = _described(
@@ -416,8 +418,8 @@ def test_a_variable_counts_where_it_is_referred_to() -> None:
     assert "security" not in _operation(described, "/text")
 
 
-def test_a_forwarded_resource_has_every_method() -> None:
-    """Each method is described with the trusted headers."""
+def test_forwarded_resource_is_described_for_every_method() -> None:
+    """Each method of a forwarded resource has the trusted headers as parameters."""
     forward = {"targetNamespace": "api", "trustedHeaders": ["X-Trace", "Accept"]}
     described = _described(
         [{"path": "/proxy/{{path}}", "forward": forward, "operations": [{"method": "GET", "call": "api.list"}]}]
@@ -430,8 +432,8 @@ def test_a_forwarded_resource_has_every_method() -> None:
     assert "requestBody" not in item["head"]
 
 
-def test_methods_unknown_to_openapi_are_left_out() -> None:
-    """OpenAPI has eight methods; a route with another one is served undescribed."""
+def test_method_unknown_to_openapi_is_served_but_not_described() -> None:
+    """OpenAPI 3.1 has eight methods; a route of another one is not described."""
     app, _ = rest_app(operation("/x", "PURGE", call="api.list"))
     assert _checked(app)["paths"] == {}
     assert ask(app, "PURGE", "/x").status == 200

@@ -1,6 +1,6 @@
-"""Requests that are generated from the description of a REST adapter are answered by it.
+"""Property test: a REST adapter answers requests generated from its OpenAPI.
 
-`schemathesis` reads `/openapi.json` and makes the requests: valid ones and broken ones.
+`schemathesis` reads `/openapi.json` and makes valid and malformed requests.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ _SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", _APP)
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_the_description_matches_what_is_served(case: Any) -> None:
-    """Generated requests get the statuses and the schemas of the description."""
+def test_generated_requests_get_the_described_answers(case: Any) -> None:
+    """Status and schema of each response are those of `/openapi.json`."""
     name = case.operation.definition.raw["operationId"]
-    # Types that are declared are enforced in paths, queries and headers. A body is
-    # read more patiently than it is described, and an inferred type is only advice.
+    # Declared types are enforced in paths, queries and headers. A body is read more
+    # tolerantly than described, and an inferred type is not enforced.
     excluded = [] if name == "strict" else [openapi_checks.negative_data_rejection]
     if name == "missing":
-        excluded.append(checks.not_a_server_error)  # it is described, and is 501
+        excluded.append(checks.not_a_server_error)  # the operation answers 501
     if name.startswith("forward-"):
         excluded.append(
             openapi_checks.unsupported_method

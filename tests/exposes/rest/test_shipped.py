@@ -1,7 +1,7 @@
-"""The REST adapters of the shipped files: every route is asked once.
+"""REST adapters of the shipped files: every route is requested once.
 
-The upstream request is compared with that of the same function, run directly. So only
-the way from the HTTP request to the arguments is tested.
+Each upstream request is compared with that of the same function, called directly. So
+only the mapping from the HTTP request to the arguments is tested.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _TEXTS = {
     "array": "a",
     "object": "{}",
 }
-#: What an API answers, in every format that published files decode.
+#: Response body of an API, for every format that published files decode.
 _BODIES = {"xml": b"<r/>", "csv": b"a\n1\n", "tsv": b"a\n1\n", "psv": b"a\n1\n"}
 
 
 def _loaded(path: Path) -> naftiko.Capability | None:
-    """Return a capability whose variables all have a value."""
+    """Return a capability whose variables all have values."""
     try:
         plain = naftiko.load(path, schema=None)
     except naftiko.DocumentError:
@@ -60,7 +60,7 @@ def _loaded(path: Path) -> naftiko.Capability | None:
 
 
 class _Asked:
-    """One request that gives every argument of a route."""
+    """A request that gives every argument of a route."""
 
     def __init__(self, plan: Any) -> None:
         function = plan.function
@@ -141,7 +141,7 @@ async def _ask_all(path: Path) -> Counter[str]:
             view._transport = LazyTransport(lambda: direct)  # noqa: B023
             view.run(plan, plan.fit(asked_.given)[0])
         except (naftiko.UnusableOperation, naftiko.CallError) as error:
-            # The same is refused either way, and nothing is sent.
+            # Both ways refuse the function, and nothing is sent.
             assert got.status == 501, f"{where}: {error}"
             assert upstream.requests == []
             found["refused"] += 1
@@ -157,7 +157,7 @@ async def _ask_all(path: Path) -> Counter[str]:
     [p for p in sorted(CAPABILITIES.glob("*.yaml")) if p.stem != "broken"],
     ids=lambda path: path.stem,
 )
-def test_shipped_capabilities(path: Path) -> None:
-    """Every route of a shipped file reaches its upstream API."""
+def test_every_route_of_shipped_files_reaches_its_upstream(path: Path) -> None:
+    """Each route sends the upstream request of its function, and none is refused."""
     found = asyncio.run(_ask_all(path))
     assert not found["refused"]
