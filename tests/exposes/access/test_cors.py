@@ -16,7 +16,7 @@ PAGE = "https://page.test"
 
 
 def ask(cors: tuple[str, ...], origin: str = PAGE, method: str = "GET") -> Got:
-    """Send a request of a page; OPTIONS is its preflight."""
+    """Send a request of a page; the method OPTIONS sends its CORS preflight."""
     headers = {"Origin": origin}
     if method == "OPTIONS":
         headers["Access-Control-Request-Method"] = "DELETE"
@@ -25,8 +25,8 @@ def ask(cors: tuple[str, ...], origin: str = PAGE, method: str = "GET") -> Got:
     return asyncio.run(asked(app, method, "/", headers))
 
 
-def test_without_origins_the_application_stays_as_it_is() -> None:
-    """Browsers then keep the answers from pages of other origins."""
+def test_cors_without_origins_adds_no_middleware() -> None:
+    """Without allowed origins no answer has an `Access-Control-*` header."""
     assert with_cors(behind, Options()) is behind
     assert "access-control-allow-origin" not in ask(()).headers
 
@@ -40,18 +40,18 @@ def test_without_origins_the_application_stays_as_it_is() -> None:
         (("*",), "https://evil.test", "*"),
     ],
 )
-def test_answer_allows_the_named_origins(
+def test_cors_answer_allows_the_named_origins(
     cors: tuple[str, ...], origin: str, allowed: str | None
 ) -> None:
-    """And exposes the headers that a page may need."""
+    """An allowed origin may also read `X-Request-Id` of the answer."""
     got = ask(cors, origin)
     assert got.headers.get("access-control-allow-origin") == allowed
     if allowed:
         assert "X-Request-Id" in got.headers["access-control-expose-headers"]
 
 
-def test_preflight_is_answered_before_the_application() -> None:
-    """Any method and any header may be used."""
+def test_cors_preflight_is_answered_before_the_application() -> None:
+    """CORS preflight allows every method and every header."""
     got = ask((PAGE,), method="OPTIONS")
     assert (got.status, got.body) == (200, b"OK")
     assert "DELETE" in got.headers["access-control-allow-methods"]

@@ -1,4 +1,4 @@
-"""HTTP Digest (RFC 7616) with the client of `requests`."""
+"""HTTP Digest (RFC 7616), tested with the client of `requests`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIGEST = {"type": "digest", "username": "ann", "password": "{{TOKEN}}"}
 def answered(
     challenge: str, password: str, *, method: str = "GET", uri: str = "/x?a=b"
 ) -> str:
-    """Return what the client of `requests` answers a challenge with."""
+    """Return the `Authorization` header with which `requests` answers a challenge."""
     client = HTTPDigestAuth("ann", password)
     client.init_per_thread_state()
     parts = re.findall(r'(\w+)="?([^",]+)"?', challenge.partition(" ")[2])
@@ -26,8 +26,8 @@ def answered(
     return str(client.build_digest_header(method, f"http://h{uri}"))
 
 
-def test_digest() -> None:
-    """R14: the answers of `requests` to both challenges pass, wrong ones do not."""
+def test_digest_answers_of_requests_are_accepted() -> None:
+    """R14: the answers of `requests` to both challenges pass, wrong answers do not."""
     app = guard(DIGEST)
     code, found, _ = ask(app)
     challenges = found["www-authenticate"]
@@ -39,18 +39,18 @@ def test_digest() -> None:
     for challenge in challenges:
         good = answered(challenge, SECRET)
         assert ask(app, query="a=b", headers={"Authorization": good})[0] == 200
-        # For another target, method or password it is worth nothing.
+        # The answer is refused for another target, method or password.
         assert ask(app, query="a=c", headers={"Authorization": good})[0] == 401
         again = {"Authorization": good}
         assert ask(app, query="a=b", method="POST", headers=again)[0] == 401
         bad = answered(challenge, "wrong")
         assert ask(app, query="a=b", headers={"Authorization": bad})[0] == 401
-        # Another server that shares the document accepts it too.
+        # Another server of the same document accepts the answer.
         assert ask(guard(DIGEST), query="a=b", headers=again)[0] == 200
 
 
 def test_digest_for_a_path_that_is_no_utf8_is_refused() -> None:
-    """A path that is no UTF-8 is refused like any other, and nothing breaks."""
+    """A Digest answer for a path that is not UTF-8 gets 401, not an exception."""
     app = guard(DIGEST)
     sent: list[Any] = []
 
@@ -72,8 +72,8 @@ def test_digest_for_a_path_that_is_no_utf8_is_refused() -> None:
     assert sent[0]["status"] == 401
 
 
-def test_old_nonce_is_stale_and_forged_nonce_is_wrong() -> None:
-    """An old nonce is stale, so that the client tries again; a forged one is wrong."""
+def test_old_digest_nonce_is_stale_and_forged_nonce_is_wrong() -> None:
+    """An expired nonce is `stale`, so that the client retries; a forged one is not."""
     app = guard(DIGEST)
     digest = Digest("ann", SECRET)
     old = digest._nonce(str(int(time.time()) - 1000), "salt")

@@ -1,4 +1,4 @@
-"""OAuth2 resource server; ids are those of the facts in spec 11.7 and 11.8."""
+"""OAuth 2.0 resource server; codes are those of the facts in spec 11.7 and 11.8."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CURVE = ec.generate_private_key(ec.SECP256R1())
 
 
 def jwk(key: Any, key_id: str | None) -> dict[str, Any]:
-    """Return the public half of a key as the authorization server publishes it."""
+    """Return the public JWK of a key, as the authorization server publishes it."""
     kind = (
         jwt.algorithms.RSAAlgorithm if key is not CURVE else jwt.algorithms.ECAlgorithm
     )
@@ -41,7 +41,7 @@ def jwk(key: Any, key_id: str | None) -> dict[str, Any]:
 
 
 class Server:
-    """An authorization server: answers requests, and counts them."""
+    """An authorization server that answers requests and records them."""
 
     def __init__(self, keys: Any = None, **metadata: Any) -> None:
         self.keys = [jwk(KEY, "k1")] if keys is None else keys
@@ -97,7 +97,7 @@ def token(
 def check(text: str, app: Any = None, server: Any = None, **declared: Any) -> Any:
     """Send a token; return status, challenge and detail.
 
-    Every refusal has the kind of its status.
+    The type of each problem must match its status.
     """
     app = app or guard({**DECLARED, **declared}, transport=server or Server())
     headers = {"Authorization": f"Bearer {text}"} if text else {}
@@ -114,8 +114,8 @@ def check(text: str, app: Any = None, server: Any = None, **declared: Any) -> An
     return status, challenge, detail
 
 
-def test_no_token() -> None:
-    """O01, P27: 401 with the scheme and where the metadata is."""
+def test_request_without_a_token_gets_401() -> None:
+    """O01, P27: the challenge has the scheme and the URL of the metadata."""
     status, challenge, _ = check("")
     assert status == 401
     assert challenge == (
@@ -124,8 +124,8 @@ def test_no_token() -> None:
     )
 
 
-def test_a_valid_token() -> None:
-    """O02: passes, with RSA and with a curve."""
+def test_valid_token_passes() -> None:
+    """O02: a token signed with RSA or an elliptic curve passes."""
     assert check(token())[0] == 200
     server = Server([jwk(KEY, "k1"), jwk(CURVE, "c")])
     assert check(token(CURVE, "c", algorithm="ES256"), server=server)[0] == 200
@@ -147,8 +147,8 @@ NOW = int(time.time())
         ({"exp": "soon"}, "Malformed|Invalid|expir"),
     ],
 )
-def test_claims(claims: Any, detail: str) -> None:
-    """O03, O04, O05; the engine differs (weakness 43): a token must expire."""
+def test_token_with_wrong_claims_is_refused(claims: Any, detail: str) -> None:
+    """O03, O04, O05; unlike the engine (weakness 43), a token must expire."""
     import re
 
     status, challenge, said = check(token(**claims))
@@ -169,21 +169,21 @@ def test_claims(claims: Any, detail: str) -> None:
         {"scope": "read", "scp": "write"},
     ],
 )
-def test_claims_that_pass(claims: Any) -> None:
-    """O03, O04, O06: past `nbf`, slash of the issuer, several audiences, leeway, `scp`."""
-    if "exp" in claims:  # seconds from now, within the leeway
+def test_token_with_valid_claims_passes(claims: Any) -> None:
+    """O03, O04, O06: past `nbf`, issuer with a slash, audiences, leeway, `scp`."""
+    if "exp" in claims:  # `exp` is given in seconds from now, within the leeway
         claims = {"exp": int(time.time()) + claims["exp"]}
     assert check(token(**claims))[0] == 200
 
 
-def test_the_audience_overrides_the_resource() -> None:
-    """O05."""
+def test_declared_audience_overrides_the_resource() -> None:
+    """O05: `audience` is the expected `aud`; without `audience`, `resource` is."""
     assert check(token(aud="mine"), audience="mine")[0] == 200
     assert check(token(), audience="mine")[0] == 401
 
 
-def test_scopes() -> None:
-    """O06: 403 with the list; without configured scopes none are asked for."""
+def test_token_without_a_scope_gets_403() -> None:
+    """O06: the 403 lists the needed scopes; no scope is needed if none is declared."""
     for claims in ({"scope": "read"}, {"scope": None}, {"scope": 5}):
         status, challenge, detail = check(token(**claims))
         assert status == 403
@@ -206,22 +206,22 @@ def test_scopes() -> None:
         token(key_id="unknown"),
     ],
 )
-def test_bad_signatures(text: str) -> None:
-    """O07, O08: another key, damaged, malformed, unsigned, signed with a public key."""
+def test_token_with_a_bad_signature_is_refused(text: str) -> None:
+    """O07, O08: wrong key, damaged, malformed, unsigned, HMAC instead of RSA."""
     status, challenge, _ = check(text)
     assert status == 401
     assert 'error="invalid_token"' in challenge
 
 
-def test_a_token_that_names_no_key() -> None:
-    """O08 differs (weakness 43): it passes only where there is one key."""
+def test_token_without_a_key_id_needs_a_single_key() -> None:
+    """O08; unlike the engine (weakness 43), `kid` may be missing only for one key."""
     assert check(token(key_id=None))[0] == 200
     two = Server([jwk(KEY, "k1"), jwk(OTHER, "k2")])
     assert check(token(key_id=None), server=two)[0] == 401
 
 
-def test_keys_are_kept_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One look-up serves many tokens; a new key is found, but not looked for each time."""
+def test_jwks_is_cached_and_refreshed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JWKS: one request serves many tokens; an unknown `kid` causes rare refreshes."""
     server = Server()
     app = guard(DECLARED, transport=server)
     for _ in range(5):
@@ -235,8 +235,10 @@ def test_keys_are_kept_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(token(), app)[0] == 401
 
 
-def test_an_outage_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine differs (weakness 15): 503, and the next request tries again."""
+def test_outage_of_the_authorization_server_gets_503(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unlike the engine (weakness 15), an outage is 503, and is retried later."""
     server = Server()
     server.is_down = True
     app = guard(DECLARED, transport=server)
@@ -245,16 +247,18 @@ def test_an_outage_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cannot be reached" in detail
     asked = len(server.asked)
     assert check(token(), app)[0] == 503
-    assert len(server.asked) == asked, "asked again at once"
+    assert len(server.asked) == asked, "a failed request was repeated at once"
     server.is_down = False
     monkeypatch.setattr(oauth, "RETRY_PAUSE", 0)
     assert check(token(), app)[0] == 200
     server.is_down = True
-    assert check(token(), app)[0] == 200, "its keys are known"
+    assert check(token(), app)[0] == 200, "cached keys must serve"
 
 
-def test_an_outage_is_not_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the keys cannot be had, known ones serve and nobody waits for new ones."""
+def test_outage_of_the_authorization_server_is_retried_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rate limit: cached keys serve while requests for new keys fail."""
     server = Server()
     app = guard(DECLARED, transport=server)
     assert check(token(), app)[0] == 200
@@ -274,8 +278,10 @@ def test_an_outage_is_not_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("keys", [{}, None, "k1"])
-def test_an_answer_without_keys(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is an outage too: the keys that are known stay, and 503 without any."""
+def test_malformed_jwks_keeps_the_cached_keys(
+    keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A malformed JWKS counts as an outage: cached keys serve, else 503."""
     server = Server()
     app = guard(DECLARED, transport=server)
     assert check(token(), app)[0] == 200
@@ -289,8 +295,10 @@ def test_an_answer_without_keys(keys: Any, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("keys", [[], [{"kty": "oct", "kid": "k1", "k": "AAAA"}], [1]])
-def test_keys_that_are_withdrawn(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list without a key of use is believed, and not asked for each time."""
+def test_withdrawn_keys_are_not_used_any_more(
+    keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty JWKS, or one without a usable key, replaces the cached keys."""
     server = Server()
     app = guard(DECLARED, transport=server)
     assert check(token(), app)[0] == 200
@@ -304,8 +312,10 @@ def test_keys_that_are_withdrawn(keys: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(server.asked) == asked
 
 
-def test_keys_that_move(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failure the metadata are asked again: they may name another place."""
+def test_metadata_is_read_again_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`jwks_uri` may have changed, so metadata is requested again after a failure."""
     server = Server()
     app = guard(DECLARED, transport=server)
     server.metadata["jwks_uri"] = f"{ISSUER}/gone"
@@ -315,8 +325,8 @@ def test_keys_that_move(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(token(), app)[0] == 200
 
 
-def test_one_bad_token_does_not_stop_introspection() -> None:
-    """What the authorization server refuses to look at is not valid, and no outage."""
+def test_malformed_token_is_not_sent_to_introspection() -> None:
+    """Introspection refused with 400 means an invalid token, not an outage."""
     server = Server(introspection_endpoint=f"{ISSUER}/introspect")
     app = guard({**DECLARED, "tokenValidation": "introspection"}, transport=server)
     server.active = {"active": True, "scope": "read write"}
@@ -347,8 +357,8 @@ def test_one_bad_token_does_not_stop_introspection() -> None:
         {"alg": "RS256", "jku": "https://evil.test/keys", "kid": "own"},
     ],
 )
-def test_headers_that_lie(header: Any) -> None:
-    """No header of a token decides by which key or how it is checked."""
+def test_header_of_a_token_does_not_choose_key_or_algorithm(header: Any) -> None:
+    """Algorithm confusion: `alg`, `kid`, `jwk` and `jku` of a token are not trusted."""
 
     def part(data: bytes) -> bytes:
         return base64.urlsafe_b64encode(data).rstrip(b"=")
@@ -370,8 +380,8 @@ def test_headers_that_lie(header: Any) -> None:
     assert not any("evil" in url for url in server.asked)
 
 
-def test_a_critical_header() -> None:
-    """RFC 7515, 4.1.11: a good signature does not help what is not understood."""
+def test_token_with_an_unknown_critical_header_is_refused() -> None:
+    """RFC 7515, 4.1.11: an unknown `crit` header outweighs a good signature."""
     text = jwt.encode(
         {
             "iss": ISSUER,
@@ -386,8 +396,8 @@ def test_a_critical_header() -> None:
     assert check(text)[0] == 401
 
 
-def test_both_places_of_the_metadata() -> None:
-    """OpenID Connect's is asked for after OAuth's; a foreign issuer counts nothing."""
+def test_metadata_is_found_at_the_openid_connect_path() -> None:
+    """The OpenID Connect path is tried second; a foreign issuer is refused."""
     server = Server()
     server.well_known = "openid-configuration"
     assert check(token(), server=server)[0] == 200
@@ -398,8 +408,8 @@ def test_both_places_of_the_metadata() -> None:
 INTROSPECTION = {"tokenValidation": "introspection", "scopes": ["read"]}
 
 
-def test_introspection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """O09 differs: the authorization server is asked (RFC 7662), once for a while."""
+def test_introspection_decides_and_is_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O09; unlike the engine, RFC 7662 is followed, and its answer is cached."""
     monkeypatch.setenv(oauth.CLIENT_ID, "me")
     monkeypatch.setenv(oauth.CLIENT_SECRET, "pw")
     server = Server(introspection_endpoint=f"{ISSUER}/introspect")
@@ -422,8 +432,8 @@ def test_introspection(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check("t3", app)[0] == 403
 
 
-def test_metadata_document() -> None:
-    """P27: at its well-known path, without a token, for GET only."""
+def test_protected_resource_metadata_is_public() -> None:
+    """P27: metadata at its well-known path needs no token, for GET only."""
     app = guard(DECLARED, transport=Server())
     path = "/.well-known/oauth-protected-resource/v1"
     status, _, body = ask(app, path)
@@ -439,7 +449,7 @@ def test_metadata_document() -> None:
     assert ask(root, "/.well-known/oauth-protected-resource")[0] == 200
 
 
-def test_incomplete_authentication_is_refused() -> None:
+def test_oauth2_without_server_or_resource_is_refused() -> None:
     """Serving does not start without an authorization server and a resource."""
     for key in ("authorizationServerUri", "resource"):
         with pytest.raises(naftiko.ServeError, match=key):
@@ -459,14 +469,14 @@ def test_incomplete_authentication_is_refused() -> None:
         ("resource", "v1"),
     ],
 )
-def test_unknown_value_is_refused(key: str, value: Any) -> None:
-    """Otherwise a mistake would ask less of callers than the document means."""
+def test_wrong_value_in_oauth2_is_refused(key: str, value: Any) -> None:
+    """Ignoring a wrong value would ask less of callers than the document means."""
     with pytest.raises(naftiko.ServeError, match=f"`{key}`"):
         guard({**DECLARED, key: value}, transport=Server())
 
 
-def test_scopes_in_one_text() -> None:
-    """They may be written as they stand in a token."""
+def test_declared_scopes_may_be_one_text() -> None:
+    """`scopes` may be a list or one text, separated by spaces as in a token."""
     declared = {"scopes": "read  admin"}
     assert check(token(scope="read admin"), **declared)[0] == 200
     status, challenge, _ = check(token(scope="read"), **declared)
@@ -474,8 +484,8 @@ def test_scopes_in_one_text() -> None:
     assert 'scope="read admin"' in challenge
 
 
-def test_texts_in_a_challenge_are_escaped() -> None:
-    """Quotes, backslashes and line breaks cannot end a quoted string."""
+def test_challenge_escapes_quotes_and_line_breaks() -> None:
+    """Header injection: a scope cannot end the quoted string of a challenge."""
     declared = {"scopes": ['a"b\\c\r\nd']}
     status, challenge, _ = check(token(), **declared)
     assert status == 403

@@ -1,4 +1,4 @@
-"""CSRF and DNS rebinding: which origins may send, and which host names are answered."""
+"""`Origins`: protection against CSRF by `Origin`, and DNS rebinding by `Host`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HERE = "localhost:8081"
 
 
 async def behind(scope: Any, receive: Any, send: Any) -> None:
-    """Answer everything that gets through."""
+    """Answer every request that passes `Origins`."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"inside"})
 
@@ -81,8 +81,10 @@ def answer(
         ({"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"}, 403),
     ],
 )
-def test_a_page_of_another_origin(method: str, headers: Any, expected: int) -> None:
-    """It may change nothing, whether a browser knows credentials or not."""
+def test_csrf_from_another_origin_is_refused(
+    method: str, headers: Any, expected: int
+) -> None:
+    """CSRF: unsafe methods of another origin get 403, authenticated or not."""
     given = {"Host": HERE, **headers}
     assert status(method, given) == expected
     assert status(method, given, authentication={"type": "basic"}) == expected
@@ -95,10 +97,10 @@ def test_a_page_of_another_origin(method: str, headers: Any, expected: int) -> N
         ("GET", {"Host": "evil.test"}, "unknown-host"),
     ],
 )
-def test_refusal_is_a_problem_with_its_kind(
+def test_refused_origin_or_host_is_a_problem_document(
     method: str, headers: Any, kind: str
 ) -> None:
-    """It is a problem like any other, which says what the operator can do."""
+    """The hint of the problem names the option that the operator can set."""
     _, found, body = answer(method, headers)
     problem = json.loads(body)
     assert found["content-type"] == "application/problem+json"
@@ -109,15 +111,15 @@ def test_refusal_is_a_problem_with_its_kind(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_safe_methods_pass(method: str) -> None:
-    """Reading passes: the browser keeps the answer from the page."""
+def test_safe_methods_of_another_origin_pass(method: str) -> None:
+    """GET, HEAD and OPTIONS pass: the browser hides their answer from the page."""
     headers = {"Host": HERE, "Origin": "http://evil.test"}
     assert status(method, headers) == 200
 
 
 @pytest.mark.parametrize("cors", [("https://page.test",), ("*",)])
-def test_a_page_that_may(cors: tuple[str, ...]) -> None:
-    """The origins of `cors` may send what they like."""
+def test_page_of_a_cors_origin_may_send_any_method(cors: tuple[str, ...]) -> None:
+    """An origin that `cors` allows may use unsafe methods."""
     headers = {"Host": HERE, "Origin": "https://page.test"}
     headers["Sec-Fetch-Site"] = "cross-site"
     assert status("POST", headers, Options(cors=cors)) == 200
@@ -145,23 +147,25 @@ def test_a_page_that_may(cors: tuple[str, ...]) -> None:
         ("*", 421),
     ],
 )
-def test_names_of_a_server_that_is_open(host: str, expected: int) -> None:
-    """DNS rebinding: without credentials it answers to its own names only."""
+def test_dns_rebinding_is_refused_without_authentication(
+    host: str, expected: int
+) -> None:
+    """DNS rebinding: an open server on loopback answers to loopback names only."""
     headers = {"Host": host} if host else {}
     for server in (("127.0.0.1", 8081), ("::1", 8081), ("::ffff:127.0.0.1", 8081)):
         assert status("GET", headers, server=server) == expected
-    # Who needs credentials, which a browser keeps by name, or comes from elsewhere.
+    # `Host` is not checked with authentication, or if another machine connects.
     assert status("GET", headers, authentication={"type": "basic"}) == 200
     assert status("GET", headers, server=("192.0.2.7", 8081)) == 200
     assert status("GET", headers, server=None) == 200
 
 
-def test_names_that_the_operator_adds() -> None:
-    """`--allowed-host`, and the address of the document, are names of its own."""
+def test_allowed_host_and_address_are_accepted_as_host() -> None:
+    """`--allowed-host` and the `address` of the document are accepted in `Host`."""
     known = Options(allowed_hosts=("api.test:443", "[fd00::7]"))
     for host in ("api.test", "API.test:8081", "[fd00::7]:1", "desk.test"):
         assert status("GET", {"Host": host}, known, address="Desk.test") == 200
-    for address in ("0.0.0.0", "::"):  # Everywhere is no name.
+    for address in ("0.0.0.0", "::"):  # A wildcard address is no host name.
         assert status("GET", {"Host": "0.0.0.0:8081"}, address=address) == 421
     assert status("GET", {"Host": "other.test"}, known, address="desk.test") == 421
     assert status("GET", {"Host": "x.test"}, Options(allowed_hosts=("*",))) == 200
@@ -180,6 +184,6 @@ def test_names_that_the_operator_adds() -> None:
         ("", False),
     ],
 )
-def test_loopback_names_are_known(host: str, expected: bool) -> None:
-    """A name that begins like an address of the loopback is none."""
+def test_loopback_host_is_known(host: str, expected: bool) -> None:
+    """A host name that only begins like a loopback address is not loopback."""
     assert is_loopback(host) is expected

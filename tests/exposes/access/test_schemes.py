@@ -1,4 +1,4 @@
-"""Bearer tokens, API keys and HTTP Basic."""
+"""Authentication schemes: bearer tokens, API keys and HTTP Basic."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ API_KEY = {"type": "apikey", "key": "X-Key", "value": "{{TOKEN}}"}
         ("Bearer {{TOKEN}}", 401),
     ],
 )
-def test_bearer(text: str, status: int) -> None:
-    """R12, P26; the engine differs (weakness 40): the scheme has to be `Bearer`."""
+def test_bearer_token_must_match(text: str, status: int) -> None:
+    """R12, P26; unlike the engine (weakness 40), the scheme must be `Bearer`."""
     headers = {"Authorization": text} if text else {}
     code, found, body = ask(guard(BEARER), headers=headers)
     assert code == status
@@ -65,8 +65,10 @@ def test_bearer(text: str, status: int) -> None:
         ),
     ],
 )
-def test_api_key(data: Any, headers: Any, query: str, status: int) -> None:
-    """R12: in a header (any case), or the first value of the query."""
+def test_api_key_must_match_in_its_placement(
+    data: Any, headers: Any, query: str, status: int
+) -> None:
+    """R12: a header name has any case; of repeated query values the first counts."""
     assert ask(guard(data), headers=headers, query=query)[0] == status
 
 
@@ -83,8 +85,8 @@ BASIC = {"type": "basic", "username": "ann", "password": "{{TOKEN}}"}
         (f"ann:{SECRET}:x", 401),
     ],
 )
-def test_basic(login: str, status: int) -> None:
-    """R14: both parts count; the challenge names the realm."""
+def test_basic_user_and_password_must_match(login: str, status: int) -> None:
+    """R14: both user and password count; the challenge names the realm."""
     text = base64.b64encode(login.encode()).decode()
     code, found, _ = ask(guard(BASIC), headers={"Authorization": f"Basic {text}"})
     assert code == status
@@ -92,8 +94,8 @@ def test_basic(login: str, status: int) -> None:
         assert found["www-authenticate"] == ['Basic realm="naftiko", charset="UTF-8"']
 
 
-def test_basic_takes_any_password_and_refuses_malformed_text() -> None:
-    """A password may hold colons and any letters; nonsense is refused."""
+def test_basic_password_may_have_colons_and_non_ascii_letters() -> None:
+    """Malformed HTTP Basic credentials are refused."""
     odd = guard(BASIC, given={"TOKEN": "p:ä€"})
     text = base64.b64encode("ann:p:ä€".encode()).decode()
     assert ask(odd, headers={"Authorization": f"Basic {text}"})[0] == 200

@@ -1,4 +1,4 @@
-"""Secrets of an `authentication`: resolved from binds, or serving does not start."""
+"""Secrets of `authentication` are resolved from binds when serving starts."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ API_KEY = {"type": "apikey", "key": "X-Key", "value": "{{TOKEN}}"}
         ("text", None, ("TOKEN",), "'' is not known"),
     ],
 )
-def test_serving_does_not_start_without_secrets(
+def test_unresolved_secret_stops_the_start(
     data: Any, given: Any, bound: Any, message: str
 ) -> None:
-    """R13, weakness 39: a template never becomes the secret, nor does any variable."""
+    """R13, weakness 39: neither a template nor an unbound variable becomes a secret."""
     with pytest.raises(naftiko.ServeError, match=message) as caught:
         guard(data, given=given, bound=bound)
     assert "the rest adapter 'api'" in caught.value.message
