@@ -284,8 +284,8 @@ def test_script_runs_in_a_thread(tmp_path: Any) -> None:
     assert threading.active_count() <= threads + 1
 
 
-def test_unresolved_call_sends_nothing() -> None:
-    """A function whose call is declared nowhere is refused before any request."""
+def test_unresolved_call_is_refused() -> None:
+    """A function whose call is declared nowhere raises `UnresolvedCall`."""
     with pytest.raises(naftiko.UnresolvedCall):
         running({"call": "api.nothing"}, lambda _: given({}))
 
