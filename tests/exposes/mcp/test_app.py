@@ -1,4 +1,4 @@
-"""`McpApp` over HTTP, without sockets; ids are those of the facts in spec 11.7."""
+"""`McpApp` over HTTP, without sockets; codes are those of the facts in spec 11.7."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from support.mcping import CREW, MODERN, answering, mcp_app, reload
 
 @pytest.mark.parametrize("path", ["/mcp", "/", "/mcp/"])
 def test_two_paths_serve_sessions_and_the_newest_revision(path: str) -> None:
-    """P01: `/mcp` and `/` serve sessions, whose id is a header, and `2026-07-28`."""
+    """P01: `/mcp` and `/` serve both sessions and the revision without sessions."""
     app, upstream = mcp_app(answering({"GET /crew": {"a": None}}), tools=[CREW])
 
     async def talk() -> Any:
@@ -50,8 +50,8 @@ def test_two_paths_serve_sessions_and_the_newest_revision(path: str) -> None:
     assert upstream.sent == ["GET /crew"] * 2
 
 
-def test_an_adapter_can_be_mounted_below_a_path() -> None:
-    """The mount path is no part of the path of the adapter."""
+def test_mcp_adapter_can_be_mounted_below_a_path() -> None:
+    """The mount path is cut off before the adapter compares paths."""
     app, _ = mcp_app(tools=[CREW])
     for path in ("/mcp", "/", ""):
         got = one(app, "POST", path, *modern("tools/list"), root_path="/fleet")
@@ -71,9 +71,7 @@ def test_an_adapter_can_be_mounted_below_a_path() -> None:
         ("HEAD", "/mcp", 405),
     ],
 )
-def test_other_paths_and_methods_are_refused(
-    method: str, path: str, status: int
-) -> None:
+def test_unknown_path_or_method_is_refused(method: str, path: str, status: int) -> None:
     """P03: without a session only POST is allowed, and no session is opened.
 
     The reference engine answers 200 to any DELETE.
@@ -100,10 +98,8 @@ def test_other_paths_and_methods_are_refused(
         (b"[]", None),
     ],
 )
-def test_a_body_that_is_no_message_is_a_json_rpc_error(
-    body: bytes, code: int | None
-) -> None:
-    """P04, P06: code and HTTP status are those of the SDK.
+def test_malformed_message_is_a_json_rpc_error(body: bytes, code: int | None) -> None:
+    """P04, P06: error code and HTTP status are those of the MCP SDK.
 
     The reference engine answers 200.
     """
@@ -111,12 +107,12 @@ def test_a_body_that_is_no_message_is_a_json_rpc_error(
     got = one(app, "POST", "/mcp", POST, body)
     assert got.status == 400
     assert got.json["jsonrpc"] == "2.0"
-    # P10: an error that belongs to no request has the id `null`.
+    # P10: an error without a request has the id `null`.
     assert got.json.get("id", "absent") is None
     assert got.json["error"]["code"] == (code or got.json["error"]["code"])
 
 
-def test_unknown_methods_and_names_in_the_newest_revision() -> None:
+def test_unknown_method_or_tool_in_the_newest_revision() -> None:
     """P06, P08: the HTTP status follows the code of the error (spec 14.7)."""
     app, _ = mcp_app(tools=[CREW])
     unknown = one(app, "POST", "/mcp", *modern("no/such"))
@@ -126,8 +122,8 @@ def test_unknown_methods_and_names_in_the_newest_revision() -> None:
     assert "Unknown tool: nobody" in nobody.json["error"]["message"]
 
 
-def test_an_unsupported_revision_gets_the_supported_ones() -> None:
-    """The error lists the revisions that the server speaks."""
+def test_unsupported_revision_gets_the_supported_ones() -> None:
+    """The error lists the protocol revisions that the server supports."""
     app, _ = mcp_app(tools=[CREW])
     headers, body = modern("tools/list")
     body = body.replace(MODERN.encode(), b"2099-01-01")
@@ -140,7 +136,7 @@ def test_an_unsupported_revision_gets_the_supported_ones() -> None:
 
 
 def test_head_of_a_session_is_refused() -> None:
-    """HEAD must not open the stream that GET opens."""
+    """HEAD with a session id gets 405, because only GET may open the event stream."""
     app, _ = mcp_app(tools=[CREW])
 
     async def talk() -> Any:
@@ -150,7 +146,7 @@ def test_head_of_a_session_is_refused() -> None:
     assert served(app, talk).status == 405
 
 
-def test_a_session_ends_with_delete() -> None:
+def test_session_ends_with_delete() -> None:
     """P03: after DELETE the session id is unknown."""
     app, _ = mcp_app(tools=[CREW])
 
@@ -163,8 +159,8 @@ def test_a_session_ends_with_delete() -> None:
     assert served(app, talk) == (200, 404)
 
 
-def test_without_sessions_any_replica_answers() -> None:
-    """With `sessions` off, a request does not depend on an earlier one."""
+def test_stateless_server_answers_without_a_session() -> None:
+    """With `sessions=False` a request does not depend on an earlier request."""
     app, _ = mcp_app(tools=[CREW], options=Options(sessions=False))
 
     async def talk() -> Any:
@@ -181,7 +177,7 @@ def test_without_sessions_any_replica_answers() -> None:
     assert result["result"]["isError"] is False
 
 
-def test_large_bodies_are_refused() -> None:
+def test_body_over_the_limit_is_refused() -> None:
     """A body over `max_body_bytes` gets 413."""
     app, _ = mcp_app(tools=[CREW], options=Options(max_body_bytes=1000))
     headers, body = modern(
@@ -190,8 +186,8 @@ def test_large_bodies_are_refused() -> None:
     assert one(app, "POST", "/mcp", headers, body).status == 413
 
 
-def test_a_request_outside_lifespan_raises() -> None:
-    """A server has to enter `lifespan()` before it sends requests."""
+def test_request_outside_lifespan_raises() -> None:
+    """A server must enter `lifespan()` before it sends requests to `McpApp`."""
     app, _ = mcp_app(tools=[CREW])
     with pytest.raises(RuntimeError, match="lifespan"):
         asyncio.run(asked(app, "POST", "/mcp", *modern("tools/list")))
@@ -215,7 +211,7 @@ def test_a_request_outside_lifespan_raises() -> None:
         ({"host": "other.test"}, Options(allowed_hosts=("other.test",)), 200),
         ({"host": "other.test:8443"}, Options(allowed_hosts=("other.test",)), 200),
         ({"host": "Other.test"}, Options(allowed_hosts=("OTHER.test",)), 200),
-        # The port makes no difference.
+        # The port of a host is not compared.
         ({"host": "other.test:1"}, Options(allowed_hosts=("other.test:2",)), 200),
         ({"host": "x.other.test"}, Options(allowed_hosts=("other.test",)), 421),
         ({"host": "any.example"}, Options(allowed_hosts=("*",)), 200),
@@ -236,7 +232,7 @@ def test_a_request_outside_lifespan_raises() -> None:
 def test_dns_rebinding_is_refused_by_host_and_origin(
     headers: Any, options: Options, status: int
 ) -> None:
-    """A foreign page may let its name resolve to this machine; it gets 403 or 421."""
+    """DNS rebinding: an unknown `Host` gets 421, a foreign `Origin` gets 403."""
     app, _ = mcp_app(tools=[CREW], options=options, address="Fleet.test")
     head, body = modern("tools/list")
     got = one(app, "POST", "/mcp", {**head, **headers}, body)
@@ -251,15 +247,15 @@ def test_dns_rebinding_is_refused_by_host_and_origin(
     assert served(app, talk) == status
 
 
-def test_a_wildcard_address_names_no_host() -> None:
-    """The address 0.0.0.0 is no name of the server."""
+def test_wildcard_address_is_no_allowed_host() -> None:
+    """DNS rebinding: `address: 0.0.0.0` does not allow `Host: 0.0.0.0`."""
     app, _ = mcp_app(tools=[CREW], address="0.0.0.0")
     headers, body = modern("tools/list", headers={"host": "0.0.0.0:3010"})
     assert one(app, "POST", "/mcp", headers, body).status == 421
 
 
-def test_a_page_of_an_allowed_origin_reads_its_session_id() -> None:
-    """The CORS headers expose `Mcp-Session-Id` to the page."""
+def test_cors_exposes_the_session_id() -> None:
+    """CORS: a page of an allowed origin may read `Mcp-Session-Id`."""
     options = Options(cors=("https://a.example",))
     app, _ = mcp_app(tools=[CREW], options=options)
     browsed = with_cors(app, options)
@@ -288,7 +284,7 @@ def test_a_page_of_an_allowed_origin_reads_its_session_id() -> None:
 async def listening(
     app: McpApp, method: str, headers: dict[str, str], body: bytes = b""
 ) -> AsyncIterator[tuple[asyncio.Queue[bytes], asyncio.Task[None]]]:
-    """Open a stream that stays open; yield what comes, and the task that serves it."""
+    """Open an event stream; yield a queue of its chunks, and the task of the server."""
     came: asyncio.Queue[bytes] = asyncio.Queue()
     left = asyncio.Event()
     first = True
@@ -324,8 +320,8 @@ async def listening(
         await asyncio.wait_for(task, 5)
 
 
-def test_the_stream_of_a_session_carries_changes_and_ends_on_drain() -> None:
-    """A notification comes after a reload; `drain` ends the stream with a last chunk."""
+def test_stream_of_a_session_carries_changes_and_ends_on_drain() -> None:
+    """Graceful shutdown: `drain` ends the event stream with a last chunk."""
     app, _ = mcp_app(tools=[CREW])
 
     async def talk() -> Any:
@@ -338,7 +334,7 @@ def test_the_stream_of_a_session_carries_changes_and_ends_on_drain() -> None:
             app.drain()
             end = await asyncio.wait_for(came.get(), 5)
             await asyncio.wait_for(asyncio.shield(task), 5)
-            # Requests that are no streams go on.
+            # Requests that are no streams are still answered.
             again = await asked(app, "POST", "/mcp", headers, message("ping"))
             return told, in_stream(listed), end, in_stream(again)
 
@@ -349,22 +345,22 @@ def test_the_stream_of_a_session_carries_changes_and_ends_on_drain() -> None:
     assert again["result"] == {}
 
 
-def test_a_client_that_leaves_ends_its_stream() -> None:
-    """After the client is gone, another stream of the session can be opened."""
+def test_client_disconnect_ends_the_stream_of_its_session() -> None:
+    """After a client disconnect, another stream of the session can be opened."""
     app, _ = mcp_app(tools=[CREW])
 
     async def talk() -> None:
         headers = await session(app)
         for _ in range(2):
-            # A session has one stream: the second opens only when the first is gone.
+            # A session has one stream: the second opens only after the first ended.
             async with listening(app, "GET", headers):
                 await asyncio.sleep(0.05)
 
     served(app, talk)
 
 
-def test_subscriptions_end_on_drain() -> None:
-    """A subscription gets the result of its request as the last message."""
+def test_subscription_ends_on_drain() -> None:
+    """Graceful shutdown: the last message of a subscription is its result."""
     app, _ = mcp_app(tools=[CREW])
 
     async def talk() -> bytes:
@@ -380,8 +376,8 @@ def test_subscriptions_end_on_drain() -> None:
     assert json.loads(last.decode().partition("data: ")[2])["id"] == 1
 
 
-def test_hanging_up_cancels_a_call_of_the_newest_revision() -> None:
-    """The upstream call of a client that hangs up is cancelled."""
+def test_client_disconnect_cancels_a_call_of_the_newest_revision() -> None:
+    """A client disconnect cancels the upstream call of a tool."""
 
     async def never() -> Response:
         await asyncio.sleep(60)
@@ -399,8 +395,8 @@ def test_hanging_up_cancels_a_call_of_the_newest_revision() -> None:
     assert upstream.is_cancelled
 
 
-def test_leaving_lifespan_cancels_calls_under_way() -> None:
-    """`lifespan()` does not wait for an upstream call that never ends."""
+def test_end_of_lifespan_cancels_calls_under_way() -> None:
+    """The end of `lifespan()` does not wait for an endless upstream call."""
 
     async def never() -> Response:
         await asyncio.sleep(60)

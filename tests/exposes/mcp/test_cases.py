@@ -1,9 +1,9 @@
-"""What an MCP adapter answers: each case in `tests/exposes/mcp/cases/` asks one thing.
+"""MCP adapter: each case in `tests/exposes/mcp/cases/` is one request and its answer.
 
-Keys of a case: what the adapter has (`tools`, `resources`, `prompts`, `aggregates` …),
-`files` that stand in the folder `FOLDER`, what the upstream API `answers`, the `ask`
-(method → parameters), and `result` (exactly), `has` (at least), or `error`; `sent` is
-what reached the upstream. Run one with
+Keys of a case: `tools`, `resources`, `prompts`, `aggregates` … declare the adapter;
+`files` are written to the folder `FOLDER`; `answers` are those of the upstream API;
+`ask` is the request (method → parameters). `result` is expected exactly, `has` at
+least, `error` in place of a result. `sent` lists the upstream requests. Run one with
 `pytest tests/exposes/mcp/test_cases.py -k "part of its name"`.
 """
 
@@ -18,7 +18,7 @@ import pytest
 from support.casefiles import cases
 from support.mcping import MODERN, answering, asking, mcp_app
 
-#: What else a case may say; the rest belongs to the adapter.
+#: Keys of a case that do not declare the adapter.
 _SAYS = {"name", "files", "answers", "ask", "result", "has", "error", "sent"}
 _WRAPPED = {"_meta", "resultType", "ttlMs", "cacheScope"}
 
@@ -26,7 +26,7 @@ _WRAPPED = {"_meta", "resultType", "ttlMs", "cacheScope"}
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN])
 @pytest.mark.parametrize("case", cases("exposes/mcp/cases"))
 def test_answer(case: Any, revision: str, tmp_path: Path) -> None:
-    """A request gets the answer that the case says, in either kind of revision."""
+    """The answer is as the case expects, in a revision with and without handshake."""
     for name, text in case.get("files", {}).items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def test_answer(case: Any, revision: str, tmp_path: Path) -> None:
 
 
 def _filled(value: Any, folder: Path) -> Any:
-    """Return a value with the place of the folder where it says so."""
+    """Return a value in which the URI of the folder replaces `FOLDER`."""
     if isinstance(value, dict):
         return {key: _filled(inner, folder) for key, inner in value.items()}
     if isinstance(value, list):
@@ -63,7 +63,7 @@ def _filled(value: Any, folder: Path) -> Any:
 
 
 def _within(wanted: Any, found: Any) -> bool:
-    """Tell whether everything wanted is found; a text may be a `/pattern/`."""
+    """Tell whether the found value holds the wanted one; `/pattern/` is a regex."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(
             key in found and _within(value, found[key]) for key, value in wanted.items()

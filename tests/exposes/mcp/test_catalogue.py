@@ -1,4 +1,4 @@
-"""Pages of long lists, and their cursors."""
+"""Pagination: pages of long lists, and their cursors."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from support.mcping import (
 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN])
-def test_long_lists_come_in_pages(revision: str) -> None:
-    """A list of 600 tools has three pages, with every tool on one of them."""
+def test_long_list_comes_in_pages(revision: str) -> None:
+    """Pagination: a list of 600 tools has three pages; each tool is on one page."""
     tools = [{**CREW, "name": f"tool-{n}"} for n in range(600)]
     app, _ = mcp_app(tools=tools)
 
@@ -40,8 +40,8 @@ def test_long_lists_come_in_pages(revision: str) -> None:
     assert [name for page in pages for name in page] == [tool["name"] for tool in tools]
 
 
-def test_a_cursor_is_valid_for_one_document_only() -> None:
-    """Every replica of the document takes a cursor; a changed document does not."""
+def test_cursor_is_valid_for_one_version_of_a_document() -> None:
+    """Every replica of a document accepts a cursor; a changed document refuses it."""
     tools = [{**CREW, "name": f"tool-{n}"} for n in range(300)]
     app, _ = mcp_app(tools=tools)
     cursor = asking(app, "tools/list")["result"]["nextCursor"]

@@ -1,4 +1,4 @@
-"""Notifications of changed lists after a reload."""
+"""`list_changed` notifications after a reload."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.mcping import (
 )
 
 
-def test_sessions_are_notified_of_changed_lists() -> None:
-    """After a reload every open session gets a notification for each changed list."""
+def test_session_is_notified_of_a_changed_list() -> None:
+    """A reload notifies every open session once for each changed list."""
     app, _ = mcp_app(tools=[CREW], prompts=[PROMPT])
 
     async def run() -> Any:
@@ -34,8 +34,8 @@ def test_sessions_are_notified_of_changed_lists() -> None:
     assert [tool["name"] for tool in after["tools"]] == ["sailors"]
 
 
-def test_subscribers_are_notified_of_changed_lists() -> None:
-    """A subscriber gets only the notifications that it asked for."""
+def test_subscriber_is_notified_of_a_changed_list() -> None:
+    """A subscriber gets only the notifications that it subscribed to."""
     app, _ = mcp_app(tools=[CREW], prompts=[PROMPT])
 
     async def run() -> Any:
@@ -57,8 +57,8 @@ def test_subscribers_are_notified_of_changed_lists() -> None:
     assert "result" in ended
 
 
-def test_a_reload_without_changes_notifies_no_client() -> None:
-    """The new version declares the same tools, so no list has changed."""
+def test_reload_without_changes_notifies_no_client() -> None:
+    """A new version with the same tools causes no `list_changed` notification."""
     app, _ = mcp_app(tools=[CREW])
 
     async def run() -> Any:

@@ -1,4 +1,4 @@
-"""The variables, the trace and the progress of MCP clients."""
+"""Data of MCP clients: variables in headers, traces and progress tokens."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STAGES = {
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_progress_is_reported_after_each_stage(revision: str) -> None:
-    """A client that sends a token gets one notification for each stage."""
+    """A client that sends a progress token gets one notification for each stage."""
     app, _ = mcp_app(AsyncStub().answer, tools=[STAGES])
 
     async def run() -> Any:
@@ -69,10 +69,10 @@ def test_progress_is_reported_only_with_a_token() -> None:
     assert asyncio.run(run()) == []
 
 
-def test_without_headers_the_server_fills_variables(
+def test_variable_is_read_from_the_environment_over_stdio(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Over stdio there are no headers, so the environment fills the variable."""
+    """A connection over stdio has no headers, so the environment has the value."""
     monkeypatch.setenv("NAFTIKO_TEST_API_KEY", "of-the-server")
     app, upstream = mcp_app(
         options=Options(variable_headers={"API_KEY": "X-Api-Key"}),
@@ -89,8 +89,10 @@ def _keys(upstream: AsyncStub) -> list[str | None]:
     return [request.headers.get("X-Key") for request in upstream.requests]
 
 
-def test_each_caller_uses_its_own_key(caplog: pytest.LogCaptureFixture) -> None:
-    """The header counts for one request, not for the session."""
+def test_key_of_a_caller_holds_for_one_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The header of a caller counts for one request, not for the session."""
     caplog.set_level(logging.DEBUG)
     options = Options(variable_headers={"API_KEY": "X-Api-Key"})
     app, upstream = mcp_app(tools=[SECRET], options=options)
@@ -99,7 +101,7 @@ def test_each_caller_uses_its_own_key(caplog: pytest.LogCaptureFixture) -> None:
     async def talk() -> list[Any]:
         mine = await session(app)
         await asked(app, "POST", "/mcp", {**mine, "x-api-key": "k3y-of-ada"}, call)
-        # Another caller in the same session, and then one without a key.
+        # Two more requests of the same session: with another key, and without a key.
         await asked(app, "POST", "/mcp", {**mine, "X-API-KEY": "k3y-of-bo"}, call)
         nothing = await asked(app, "POST", "/mcp", mine, call)
         for key in ("k3y-of-cy", "k3y-of-ada"):
@@ -118,7 +120,7 @@ def test_each_caller_uses_its_own_key(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_concurrent_callers_keep_their_own_keys() -> None:
-    """Twenty overlapping calls are sent with twenty different keys."""
+    """Each of twenty concurrent calls goes upstream with its own key."""
     gate = asyncio.Event()
 
     async def slowly(request: Any) -> Response:
@@ -143,10 +145,10 @@ def test_concurrent_callers_keep_their_own_keys() -> None:
     assert served(app, talk) == [{"key": f"key-{n}"} for n in range(20)]
 
 
-def test_the_value_of_the_server_never_serves_a_caller(
+def test_value_of_the_server_never_serves_a_caller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A caller without the header gets an error, though the environment has a key."""
+    """A caller without the header gets an error, even if the environment has a key."""
     monkeypatch.setenv("NAFTIKO_TEST_API_KEY", "of-the-server")
     options = Options(variable_headers={"API_KEY": "X-Api-Key"})
     app, upstream = mcp_app(tools=[SECRET], options=options)
@@ -172,10 +174,10 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         ({}, {}, (None, None)),
     ],
 )
-def test_the_trace_of_a_caller_is_passed_on(
+def test_trace_of_a_caller_is_passed_upstream(
     headers: Any, meta: Any, expected: Any
 ) -> None:
-    """The trace of `_meta` beats that of the headers (spec 14.7, W3C Trace Context)."""
+    """A trace in `_meta` overrides the headers (spec 14.7, W3C Trace Context)."""
     app, upstream = mcp_app(tools=[CREW])
     head, body = modern("tools/call", {"name": "crew"}, headers)
     data = json.loads(body)

@@ -1,4 +1,4 @@
-"""The limit on calls that run at the same time."""
+"""Backpressure: the limit of concurrent tool calls."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from support.mcping import (
 JSON = {"Content-Type": "application/json"}
 
 
-def test_calls_over_the_concurrency_limit_are_refused() -> None:
-    """A call over `max_concurrency` is an error; the others finish."""
+def test_call_over_the_concurrency_limit_is_refused() -> None:
+    """Backpressure: a call over `max_concurrency` fails; the other calls finish."""
     gate = asyncio.Event()
 
     async def slowly() -> Response:

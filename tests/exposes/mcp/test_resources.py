@@ -1,4 +1,4 @@
-"""Resources that a call reads; `cases/resources.yaml` has the others."""
+"""Resources that a call reads; `cases/resources.yaml` tests the other resources."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def _keys(upstream: AsyncStub) -> list[str | None]:
     return [request.headers.get("X-Key") for request in upstream.requests]
 
 
-def test_resources_use_the_key_of_the_caller() -> None:
-    """Reading a resource sends the key of the caller upstream."""
+def test_resource_is_read_with_the_key_of_the_caller() -> None:
+    """A key in the caller's header goes upstream when a resource is read."""
     options = Options(variable_headers={"API_KEY": "X-Api-Key"})
     resource = {"name": "s", "uri": "s://s", "description": "d", "call": "api.secret"}
     app, upstream = mcp_app(tools=[], resources=[resource], options=options)
@@ -42,8 +42,8 @@ def test_resources_use_the_key_of_the_caller() -> None:
         ("s://x.y", "s://x-y", None),
     ],
 )
-def test_a_uri_template_decodes_its_values(
+def test_uri_template_decodes_its_values(
     template: str, uri: str, values: dict[str, str] | None
 ) -> None:
-    """A value has no unencoded `/`; one name has one value in all its places."""
+    """A value has no unencoded `/`; a repeated name must have one value."""
     assert UriTemplate(template).match(uri) == values

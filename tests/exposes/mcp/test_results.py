@@ -1,4 +1,4 @@
-"""The text of errors: short, with a hint, without secrets."""
+"""Error texts of tool calls: short, with a hint, without secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.mcping import (
 JSON = {"Content-Type": "application/json"}
 
 
-def test_an_unreachable_upstream_is_an_error_without_the_url() -> None:
+def test_unreachable_upstream_is_an_error_without_the_url() -> None:
     """P09: a network failure is a result with `isError`."""
     request = naftiko.Request("GET", "http://upstream.test/crew?key=s3cr3t")
     error = naftiko.TransportError(
@@ -34,8 +34,8 @@ def test_an_unreachable_upstream_is_an_error_without_the_url() -> None:
     assert text == "crew: connection refused.\nhint: call again later"
 
 
-def test_a_credential_that_an_upstream_repeats_is_masked() -> None:
-    """The text of an error never holds the value of a variable."""
+def test_credential_echoed_by_an_upstream_is_masked() -> None:
+    """An error text shows `$NAME` in place of the value of a variable."""
     body = json.dumps({"message": "bad key s3cr3t-k3y"}).encode()
     upstream = AsyncStub(Response(403, JSON, body, reason="Forbidden"))
     outputs = [{"type": "string", "mapping": "$.message"}]

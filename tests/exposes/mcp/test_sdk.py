@@ -1,4 +1,4 @@
-"""The parts of the MCP SDK that are imported."""
+"""Imports of the MCP SDK: the server half only."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def _python(code: str) -> str:
     return found.stdout.strip()
 
 
-def test_serving_does_not_import_the_client() -> None:
-    """Neither the client half of the SDK nor its dependencies are loaded."""
+def test_serving_does_not_import_the_mcp_client() -> None:
+    """Neither the client half of the MCP SDK nor its dependencies are imported."""
     heavy = ["mcp.client.client", "mcp.server.mcpserver", "httpx2", "cryptography"]
     code = f"import sys, naftiko.exposes.mcp.app; print([m for m in {heavy} if m in sys.modules])"
     assert _python(code) == "[]"
 
 
 @pytest.mark.slow
-def test_the_client_can_still_be_imported() -> None:
-    """Other code can import the whole SDK, before or after this package does."""
+def test_mcp_client_can_still_be_imported() -> None:
+    """Other code can import the whole MCP SDK, before or after this package does."""
     after = "import naftiko.exposes.mcp.app, mcp.server; from mcp import Client;"
     before = "from mcp import Client; import naftiko.exposes.mcp.app, mcp.server;"
     check = (
@@ -38,7 +38,7 @@ def test_the_client_can_still_be_imported() -> None:
     assert _python(strange) == "False"
 
 
-def test_the_core_does_not_import_the_sdk() -> None:
+def test_core_does_not_import_the_mcp_sdk() -> None:
     """Loading and calling import no library that only serving needs."""
     code = (
         "import sys, naftiko, naftiko.cli;"

@@ -1,4 +1,4 @@
-"""The three tools of `--tools search`."""
+"""`--tools search`: the tools `search`, `describe` and `call` replace a long list."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def docker() -> McpApp:
-    """Return the adapter of the Docker Engine with `tools="search"`."""
+    """Return the MCP adapter of `docker.yaml` with `tools="search"`."""
     return _docker(Options(tools="search"))
 
 
@@ -36,8 +36,8 @@ def _docker(options: Options, answer: Any = None) -> McpApp:
     return McpApp(Engine(capability, AsyncStub(answer)), exposes, options)
 
 
-def test_a_hundred_tools_become_three(docker: McpApp) -> None:
-    """With `tools="search"` the list has three tools; the instructions explain them."""
+def test_hundred_tools_become_three(docker: McpApp) -> None:
+    """`tools="search"` lists three tools; the instructions explain them."""
     listed = asking(docker, "tools/list")["result"]["tools"]
     assert [tool["name"] for tool in listed] == ["search", "describe", "call"]
     assert len(json.dumps(listed)) < 1500
@@ -56,10 +56,10 @@ def test_a_hundred_tools_become_three(docker: McpApp) -> None:
         ("restart", "restart-container"),
     ],
 )
-def test_search_puts_the_meant_tool_first(
+def test_search_puts_the_best_match_first(
     docker: McpApp, query: str, first: str
 ) -> None:
-    """Each query has one tool that it means."""
+    """Each query has one tool that it means, which is the first result."""
     given = {"name": "search", "arguments": {"query": query, "limit": "3"}}
     found = asking(docker, "tools/call", given)["result"]["structuredContent"]
     assert found["tools"][0]["name"] == first
@@ -68,7 +68,7 @@ def test_search_puts_the_meant_tool_first(
 
 
 def test_describe_returns_the_entries_of_tools(docker: McpApp) -> None:
-    """The entries are those of the whole list."""
+    """`describe` returns the entry that a full list has for a tool."""
     given = {"name": "describe", "arguments": {"names": ["list-containers"]}}
     found = asking(docker, "tools/call", given)["result"]["structuredContent"]["tools"]
     all_of_them = asking(_docker(Options()), "tools/list")["result"]["tools"]
@@ -76,7 +76,7 @@ def test_describe_returns_the_entries_of_tools(docker: McpApp) -> None:
 
 
 def test_call_runs_a_tool_by_its_name() -> None:
-    """`call` takes the name and the arguments; a direct call works as well."""
+    """`call` takes name and arguments; the tool can also be called directly."""
     app = _docker(Options(tools="search"), Response(200, JSON, b"[]"))
     upstream: Any = app.server.served.engine.transport
     given = {
@@ -86,7 +86,7 @@ def test_call_runs_a_tool_by_its_name() -> None:
     result = asking(app, "tools/call", given)["result"]
     assert result["isError"] is False
     assert upstream.sent == ["GET /containers/json?all=true"]
-    # A client that knows the name may call the tool directly.
+    # A client that knows the name of a tool may call the tool directly.
     direct = {"name": "list-containers", "arguments": {"limit": 1}}
     assert asking(app, "tools/call", direct)["result"]["isError"] is False
 
@@ -111,17 +111,17 @@ def test_call_runs_a_tool_by_its_name() -> None:
         ),
     ],
 )
-def test_wrong_arguments_of_the_search_tools_say_what_to_change(
+def test_wrong_argument_of_a_search_tool_says_what_to_change(
     docker: McpApp, given: Any, said: str
 ) -> None:
-    """Each mistake has its own text; nothing is sent."""
+    """Each wrong argument of `search`, `describe` or `call` has its own error text."""
     result = asking(docker, "tools/call", given)["result"]
     assert result["isError"] is True
     assert said in result["content"][0]["text"]
 
 
-def test_the_documented_token_costs_are_true() -> None:
-    """The token costs in `docs/serve.md` are those of the shipped file."""
+def test_documented_token_costs_are_measured() -> None:
+    """The token costs in `docs/serve.md` are those of `docker.yaml`, within 3 %."""
     text = (CAPABILITIES.parent / "docs" / "serve.md").read_text("utf-8")
     rows = re.findall(r"^\| [^|]+ \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
     found = [[int(number.replace(",", "")) for number in row] for row in rows]

@@ -1,4 +1,4 @@
-"""`McpServer` over streams; ids are those of the facts in spec 11.7."""
+"""`McpServer` over in-memory streams; codes are those of facts in spec 11.7."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("revision", HANDSHAKES)
-def test_the_handshake_names_the_server_and_the_revision(revision: str) -> None:
-    """P01: the name is the namespace; the revision is the one that is asked for.
+def test_handshake_names_the_server_and_the_revision(revision: str) -> None:
+    """P01: the name is the namespace; the revision is the requested one.
 
-    The reference engine answers 2025-11-25 whatever a client asks for.
+    The reference engine answers 2025-11-25 for every requested revision.
     """
     app, _ = mcp_app(tools=[CREW], description="Ask about ships.")
 
@@ -52,15 +52,15 @@ def test_the_handshake_names_the_server_and_the_revision(revision: str) -> None:
     assert introduction["instructions"] == "Ask about ships."
 
 
-def test_an_unknown_revision_gets_the_newest_with_a_handshake() -> None:
-    """P01: a client that asks for a revision of the future is offered 2025-11-25."""
+def test_unknown_revision_gets_the_newest_with_a_handshake() -> None:
+    """P01: a client that requests an unknown revision is offered 2025-11-25."""
     app, _ = mcp_app(tools=[CREW])
     introduction = hello(app, "2099-01-01")
     assert introduction["protocolVersion"] == "2025-11-25"
 
 
-def test_discovery_tells_what_the_handshake_tells() -> None:
-    """The newest revision has `server/discover` in place of a handshake (spec 14.7)."""
+def test_discovery_has_the_contents_of_the_handshake() -> None:
+    """Spec 14.7: `server/discover` replaces the handshake in the newest revision."""
     app, _ = mcp_app(tools=[CREW], description="Ask.", ttlMs=5000, cacheScope="public")
     found = asking(app, "server/discover", None, MODERN)["result"]
     assert MODERN in found["supportedVersions"]
@@ -82,7 +82,7 @@ def test_discovery_tells_what_the_handshake_tells() -> None:
 def test_only_declared_capabilities_are_advertised(
     adapter: Any, expected: set[str], revision: str
 ) -> None:
-    """P02: resources and prompts are capabilities only of a document that has some."""
+    """P02: a document without resources or prompts does not advertise them."""
     app, _ = mcp_app(**adapter)
     if revision == MODERN:
         found = asking(app, "server/discover", None, MODERN)["result"]["capabilities"]
@@ -93,12 +93,12 @@ def test_only_declared_capabilities_are_advertised(
 
 
 @pytest.mark.parametrize("method", ["tools/list", "tools/call"])
-def test_requests_before_the_handshake_are_refused(method: str) -> None:
-    """In the older revisions `initialize` comes first, also for cached lists."""
+def test_request_before_the_handshake_is_refused(method: str) -> None:
+    """Older revisions require `initialize` first, even for cached lists."""
     app, upstream = mcp_app(tools=[CREW])
 
     async def run() -> Any:
-        # Another client has the list cached first: the cache must not answer.
+        # Another client fills the cache first, and the cache must not answer.
         async with wire(app) as connection:
             await connection.ask("tools/list")
         async with wire(app, says_hello=False) as connection:
@@ -109,8 +109,8 @@ def test_requests_before_the_handshake_are_refused(method: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_the_official_client_can_use_everything(mode: Any) -> None:
-    """It lists, calls, reads and prompts; it checks results against their schemas."""
+def test_official_client_can_list_call_read_and_prompt(mode: Any) -> None:
+    """The client of the MCP SDK also checks results against their schemas."""
     answers = {
         "GET /crew": [{"name": "Ada"}],
         "GET /ships/7": {"name": None, "tons": "heavy"},
@@ -159,8 +159,8 @@ def test_the_official_client_can_use_everything(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_only_the_newest_revision_gets_the_envelope(revision: str) -> None:
-    """P10: `resultType` and `_meta` belong to the newest revision."""
+def test_envelope_of_results_is_for_the_newest_revision(revision: str) -> None:
+    """P10: only the newest revision has `resultType` and `_meta` in a result."""
     app, _ = mcp_app(AsyncStub().answer, tools=[CREW])
     for params in ({"name": "crew"}, {"name": "crew", "arguments": {"no": 1}}):
         result = asking(app, "tools/call", params, revision)["result"]
@@ -168,7 +168,7 @@ def test_only_the_newest_revision_gets_the_envelope(revision: str) -> None:
         assert around == ({"resultType", "_meta"} if revision == MODERN else set())
 
 
-def test_the_text_of_an_unexpected_error_goes_to_the_log_only(
+def test_text_of_an_unexpected_error_goes_to_the_log_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The client only learns that there was an internal error."""
@@ -198,8 +198,8 @@ STAGES = {
 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN])
-def test_cancelling_a_call_cancels_the_upstream_call(revision: str) -> None:
-    """`notifications/cancelled` ends the upstream call."""
+def test_cancelled_notification_cancels_the_upstream_call(revision: str) -> None:
+    """`notifications/cancelled` ends the upstream call of a tool."""
     begun: asyncio.Event
 
     async def never() -> Response:
@@ -218,7 +218,7 @@ def test_cancelling_a_call_cancels_the_upstream_call(revision: str) -> None:
             await connection.post(
                 {"method": "notifications/cancelled", "params": {"requestId": number}}
             )
-            # The next answer is that of the next request: the cancelled one has none.
+            # A cancelled request has no answer, so the next answer is of the next request.
             return await connection.ask("prompts/list")
 
     for tool in ("crew", "stages"):
@@ -227,10 +227,10 @@ def test_cancelling_a_call_cancels_the_upstream_call(revision: str) -> None:
         assert upstream.is_cancelled
 
 
-def test_a_list_is_encoded_once_for_each_revision(
+def test_list_is_encoded_once_for_each_revision(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second request for a list gets the encoded page of the first."""
+    """The second request for a list gets the cached page of the first."""
     app, _ = mcp_app(tools=[CREW], prompts=[PROMPT])
     first = asking(app, "tools/list")["result"]
     server = app.server
@@ -242,8 +242,8 @@ def test_a_list_is_encoded_once_for_each_revision(
     assert len(server.pages) == 2
 
 
-def test_a_list_of_files_is_read_each_time(tmp_path: Any) -> None:
-    """The list shows the files that the folder has now."""
+def test_list_of_files_is_read_each_time(tmp_path: Any) -> None:
+    """A list of resources shows the files that the folder has now."""
     (tmp_path / "a.txt").write_text("a")
     docs = {"name": "d", "uri": "data://d", "location": tmp_path.as_uri()}
     app, _ = mcp_app(tools=[CREW], resources=[docs])
@@ -256,7 +256,7 @@ def test_a_list_of_files_is_read_each_time(tmp_path: Any) -> None:
 
 
 def test_name_and_instructions_change_with_a_reload() -> None:
-    """The next handshake and the next discovery tell those of the new version."""
+    """Handshake and discovery after a reload have the data of the new version."""
     app, _ = mcp_app(tools=[CREW], description="Before.")
     reload(app, tools=[CREW], description="After.", namespace="navy")
     introduction = hello(app, "2025-11-25")
@@ -267,8 +267,8 @@ def test_name_and_instructions_change_with_a_reload() -> None:
     assert found["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "navy"
 
 
-def test_a_call_under_way_keeps_its_version() -> None:
-    """A reload does not stop a call, and the call answers as the old version."""
+def test_call_under_way_keeps_its_version_during_a_reload() -> None:
+    """A reload does not stop an open call, which answers as the old version."""
     gate = asyncio.Event()
 
     async def slowly() -> Response:
@@ -292,10 +292,10 @@ def test_a_call_under_way_keeps_its_version() -> None:
     assert new["error"]["message"].startswith("Invalid params: Unknown tool: crew")
 
 
-def test_a_conversation_writes_nothing_to_stdout_or_the_log(
+def test_tool_calls_write_nothing_to_stdout_or_the_log(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A good and a failed call leave stdout and the log empty (above debug)."""
+    """A good and a failed call write nothing to stdout, and no log line above debug."""
     caplog.set_level(logging.INFO)
     app, _ = mcp_app(tools=[CREW])
     asking(app, "tools/call", {"name": "crew"})

@@ -1,4 +1,4 @@
-"""The MCP adapters of the shipped files; `test_corpus_served` has the published ones."""
+"""MCP adapters of the shipped files; `test_corpus_served` tests published files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHIPPED = [p for p in sorted(CAPABILITIES.glob("*.yaml")) if p.stem != "broken"]
 
 
 def adapters(file: Path, answer: Any = None) -> list[McpApp]:
-    """Return every MCP adapter of a file, over an API that answers the same always."""
+    """Return every MCP adapter of a file, over an API with one constant answer."""
     try:
         capability = naftiko.load(file, schema=None, truncated="accept")
     except DocumentError:
@@ -38,7 +38,7 @@ def adapters(file: Path, answer: Any = None) -> list[McpApp]:
 
 
 def check(app: McpApp) -> int:
-    """List the tools in both kinds of revision; return how many there are."""
+    """List the tools in both kinds of revision, check them, and return their number."""
     tools = asking(app, "tools/list")["result"]["tools"]
     newest = asking(app, "tools/list", None, MODERN)["result"]["tools"]
     assert [t["name"] for t in newest] == [t["name"] for t in tools]
@@ -53,8 +53,8 @@ def check(app: McpApp) -> int:
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
-def test_shipped_files(file: Path) -> None:
-    """Each has an adapter, or none; its schemas are schemas."""
+def test_tools_of_shipped_files_have_valid_schemas(file: Path) -> None:
+    """JSON Schema: input and output schemas of each listed tool are valid."""
     for app in adapters(file):
         check(app)
 
@@ -76,8 +76,10 @@ ANSWERS = [
 @pytest.mark.parametrize(
     "answer", ANSWERS, ids=["object", "list", "html", "none", "500"]
 )
-def test_results_keep_to_their_schemas(file: Path, answer: Response) -> None:
-    """Whatever an API answers, structured content matches what the list promised."""
+def test_results_of_shipped_tools_match_their_output_schemas(
+    file: Path, answer: Response
+) -> None:
+    """Structured content matches the output schema for any answer of an API."""
     for app in adapters(file, answer):
         call_everything(app)
 

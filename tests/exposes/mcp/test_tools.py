@@ -1,4 +1,4 @@
-"""The entries of a large list of tools."""
+"""The list of tools of a large document."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _docker(options: Options, answer: Any = None) -> McpApp:
     return McpApp(Engine(capability, AsyncStub(answer)), exposes, options)
 
 
-def test_the_list_of_105_tools_stays_under_80_kb() -> None:
-    """The list of the Docker Engine has all tools and arguments on one page."""
+def test_list_of_105_tools_stays_under_80_kb() -> None:
+    """The list of `docker.yaml` has all tools and arguments on one page."""
     answer = asking(_docker(Options()), "tools/list")
     text = json.dumps(answer, separators=(",", ":"))
     assert len(answer["result"]["tools"]) == 105
