@@ -1,4 +1,4 @@
-"""The skill adapter; ids are those of the facts in spec 11.9."""
+"""The skill adapter; codes are those of the facts in spec 11.9."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MCP = {
 
 
 def app(*skills: Any, **more: Any) -> SkillApp:
-    """Return the application of an adapter with these skills."""
+    """Return the application of a skill adapter with these skills."""
     data = document()
     adapter = {"type": "skill", "namespace": "s", "port": 3010, "skills": list(skills)}
     data["capability"]["exposes"] = [REST, MCP, {**adapter, **more}]
@@ -46,14 +46,14 @@ def app(*skills: Any, **more: Any) -> SkillApp:
 
 
 def get(skills: SkillApp, path: str, **more: Any) -> tuple[int, Any]:
-    """Ask for a path; return status and the JSON of the body."""
+    """Send a GET request for a path; return status and the JSON of the body."""
     status, _, body = ask(skills, path, **more)
     return status, json.loads(body) if body else None
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return the folder of a skill, and something beside it that is not its own."""
+    """Return the folder of a skill, with a secret file beside it."""
     root = tmp_path / "skill"
     (root / "references").mkdir(parents=True)
     (root / "SKILL.md").write_text(
@@ -84,8 +84,8 @@ ORDERS = {
 }
 
 
-def test_catalogue_lists_skills_in_order(folder: Path) -> None:
-    """C01: how many, their names in order, and their tools."""
+def test_catalogue_of_skills_is_in_order(folder: Path) -> None:
+    """C01: `/skills` has a count, the names in order, and the tools of each skill."""
     skills = app(ORDERS, {"name": "plain", "description": "Nothing."})
     assert get(skills, "/skills") == (
         200,
@@ -104,7 +104,7 @@ def test_catalogue_lists_skills_in_order(folder: Path) -> None:
 
 
 def test_skill_shows_its_tools(folder: Path) -> None:
-    """C01, C04: derived tools of REST and MCP siblings, an instruction."""
+    """C01, C04: tools derived from REST and MCP siblings, and an instruction."""
     skill = {
         **ORDERS,
         "location": folder.as_uri(),
@@ -153,8 +153,8 @@ def test_skill_shows_its_tools(folder: Path) -> None:
     }
 
 
-def test_front_matter_fills_what_the_document_leaves_out(folder: Path) -> None:
-    """The document wins; a damaged or absent `SKILL.md` changes nothing."""
+def test_front_matter_fills_missing_fields_of_a_skill(folder: Path) -> None:
+    """The document overrides `SKILL.md`; a malformed `SKILL.md` is ignored."""
     bare = {"name": "orders", "location": folder.as_uri()}
     skills = app(bare)
     found = get(skills, "/skills/orders")[1]
@@ -166,7 +166,7 @@ def test_front_matter_fills_what_the_document_leaves_out(folder: Path) -> None:
 
 
 def test_unknown_skill_is_not_found() -> None:
-    """C02: 404 with the names there are; a skill without tools lists none."""
+    """C02: the 404 lists the known skills; a skill without tools has an empty list."""
     skills = app({"name": "plain", "description": "x"})
     assert get(skills, "/skills/plain")[1]["tools"] == []
     for path in (
@@ -184,8 +184,8 @@ def test_unknown_skill_is_not_found() -> None:
         assert (status, "no location" in problem["detail"]) == (404, True)
 
 
-def test_contents_list_every_file(folder: Path) -> None:
-    """C03: every file below the folder, sorted; nothing hidden, nothing outside."""
+def test_contents_of_a_skill_list_every_file(folder: Path) -> None:
+    """C03: files below the folder, sorted, without hidden files and symlinks out."""
     skills = app({"name": "o", "location": folder.as_uri()})
     found = get(skills, "/skills/o/contents")[1]
     assert [(f["path"], f["type"]) for f in found["files"]] == [
@@ -213,16 +213,18 @@ def test_contents_list_every_file(folder: Path) -> None:
         ("gone.md", 404),
     ],
 )
-def test_files_stay_in_the_folder(folder: Path, path: str, status: int) -> None:
-    """No traversal, no hidden file, no way through a symbolic link."""
+def test_path_traversal_out_of_a_skill_is_refused(
+    folder: Path, path: str, status: int
+) -> None:
+    """Path traversal, hidden files and symlinks out of the folder are refused."""
     skills = app({"name": "o", "location": folder.as_uri()})
     code, _, body = ask(skills, f"/skills/o/contents/{path}")
     assert code == status
     assert b"secret" not in body
 
 
-def test_download_is_a_zip_of_the_folder(folder: Path) -> None:
-    """C03: a zip of the folder, with the same files."""
+def test_download_of_a_skill_is_a_zip_of_its_folder(folder: Path) -> None:
+    """C03: the zip has the files that `contents` lists."""
     skills = app({"name": "o", "location": folder.as_uri()})
     status, headers, body = ask(skills, "/skills/o/download")
     assert status == 200
@@ -232,8 +234,8 @@ def test_download_is_a_zip_of_the_folder(folder: Path) -> None:
     assert names == ["o/SKILL.md", "o/guide.md", "o/references/a.json"]
 
 
-def test_missing_folder_is_not_found_when_asked_for() -> None:
-    """Published files name folders that do not exist: told when asked for, no earlier."""
+def test_missing_folder_of_a_skill_is_404_on_request() -> None:
+    """Published files name missing folders, so the start does not check them."""
     skills = app({"name": "o", "location": "file:///opt/nothing/here"})
     assert get(skills, "/skills/o")[0] == 200
     assert get(skills, "/skills/o/contents")[0] == 404
@@ -255,14 +257,16 @@ def test_missing_folder_is_not_found_when_asked_for() -> None:
         ({"instruction": "x.md"}, "but the skill has no 'location' configured."),
     ],
 )
-def test_unclear_skill_tool_stops_the_start(tool: Any, message: str) -> None:
-    """Spec 5.1: a tool that does not say what it is stops the start."""
+def test_skill_tool_without_a_clear_type_stops_the_start(
+    tool: Any, message: str
+) -> None:
+    """Spec 5.1: a tool needs either `from` or `instruction`, and known names."""
     with pytest.raises(naftiko.ServeError, match=message):
         app({"name": "s", "description": "d", "tools": [{"name": "t", **tool}]})
 
 
 def test_call_of_a_skill_is_listed_as_a_tool() -> None:
-    """Dialect 7.6: a `call` on a skill, on its tool, or below the adapter is a tool."""
+    """Dialect 7.6: `call` on a skill, on its tool, or on the adapter makes a tool."""
     skills = app(
         {"name": "a", "description": "d", "call": "api.op"},
         {"name": "b", "tools": [{"name": "t", "call": "api.op"}]},
@@ -275,8 +279,8 @@ def test_call_of_a_skill_is_listed_as_a_tool() -> None:
         ]
 
 
-def test_only_reading_is_allowed() -> None:
-    """Only reading: 405 with what is allowed, and OPTIONS tells it."""
+def test_skill_adapter_allows_get_and_head_only() -> None:
+    """POST gets 405 with `Allow`; OPTIONS gets 204."""
     skills = app(ORDERS)
     status, headers, _ = ask(skills, "/skills", method="POST")
     assert (status, headers["allow"]) == (405, ["GET, HEAD"])
@@ -287,14 +291,14 @@ def test_only_reading_is_allowed() -> None:
 
 
 def test_skill_on_another_machine_stops_the_start() -> None:
-    """Its folder cannot be read, so nothing of it could be told."""
+    """A skill with an `https:` location is refused, because its folder is not local."""
     with pytest.raises(naftiko.ServeError, match="is no file: URI") as caught:
         app({"name": "s", "location": "https://a.test/s"})
     assert caught.value.code == "U-location"
 
 
 def test_reload_shows_the_new_skills() -> None:
-    """After reloading the new skills are told."""
+    """`/skills` after a reload lists the skills of the new version."""
     skills = app({"name": "old"})
     other = app({"name": "new"})
     engine = Engine(naftiko.load(document(), schema=None), Nobody())
