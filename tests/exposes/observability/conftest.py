@@ -1,4 +1,4 @@
-"""Every test here starts without `OTEL_*` of the machine, and may use a collector."""
+"""Fixtures: an environment without `OTEL_*` variables, and an OTLP collector."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    """Return a collector that gets what is exported."""
+    """Yield an OTLP collector that records exported spans and metrics."""
     with Collector() as running:
         yield running

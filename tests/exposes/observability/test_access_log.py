@@ -1,4 +1,4 @@
-"""`AccessLog`: one line for each request, and a count of those under way."""
+"""`AccessLog`: one log line for each request, and a count of open requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.asgi_client import asked
 
 
 def answering(status: int, content_type: str = "text/plain") -> Any:
-    """Return an application that answers every request."""
+    """Return an application that answers every request with a status."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         headers = [(b"content-type", content_type.encode())]
@@ -24,10 +24,10 @@ def answering(status: int, content_type: str = "text/plain") -> Any:
     return app
 
 
-def test_each_request_is_one_line_without_its_query(
+def test_access_log_has_one_line_per_request_without_the_query(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Name, method, path, status and time; programs find them as extra fields."""
+    """Extra fields of the log record hold adapter, method, path and status."""
     caplog.set_level(logging.INFO, "naftiko.access")
     log = AccessLog(answering(404), "shop")
     asyncio.run(asked(log, "GET", "/things?token=s3cr3t"))
@@ -40,7 +40,7 @@ def test_each_request_is_one_line_without_its_query(
 
 
 def test_cancelled_request_is_answered_with_503() -> None:
-    """A server cancels only when it stops, and the caller should know."""
+    """Graceful shutdown: a stopping server cancels requests, and callers get 503."""
 
     async def never(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(60)
@@ -69,10 +69,10 @@ def test_cancelled_request_is_answered_with_503() -> None:
         ("GET", "application/json", 1),
     ],
 )
-def test_event_stream_of_a_get_is_not_under_way(
+def test_event_stream_of_a_get_is_no_open_request(
     method: str, content_type: str, counted: int
 ) -> None:
-    """It ends only with the server, so a server must not wait for it."""
+    """Graceful shutdown does not wait for event streams, which end with the server."""
     seen: list[int] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -84,8 +84,8 @@ def test_event_stream_of_a_get_is_not_under_way(
     assert (seen, log.open_requests) == ([counted], 0)
 
 
-def test_other_scopes_than_http_pass() -> None:
-    """A lifespan or a websocket is neither logged nor counted."""
+def test_access_log_ignores_other_scopes_than_http() -> None:
+    """A lifespan or websocket scope is neither logged nor counted."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

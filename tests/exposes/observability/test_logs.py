@@ -1,4 +1,4 @@
-"""Log lines of a server: text, JSON, and the latest of them."""
+"""Log lines of a server: text, JSON, and a buffer of the latest lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from naftiko.exposes.observability.logs import (
 def record(
     message: str = "shop %s", *arguments: Any, **extra: Any
 ) -> logging.LogRecord:
-    """Return a record of a logger of this package."""
+    """Return a log record of a logger of this package."""
     made = logging.LogRecord(
         "naftiko.serve", logging.INFO, __file__, 1, message, arguments, None
     )
@@ -31,8 +31,8 @@ def record(
     return made
 
 
-def test_json_line_has_the_extra_fields_as_members() -> None:
-    """Non-ASCII stays readable, and any value has a form."""
+def test_json_log_line_has_extra_fields_as_members() -> None:
+    """Non-ASCII text stays readable; a value that JSON lacks is written as text."""
     line = JsonLines().format(record("ä %s", "b", url="http://x", status=200, file=sys))
     data = json.loads(line)
     assert "ä b" in line
@@ -41,8 +41,8 @@ def test_json_line_has_the_extra_fields_as_members() -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", data["time"])
 
 
-def test_exception_is_a_member_of_its_own() -> None:
-    """With its traceback, and only where there is one."""
+def test_exception_of_a_log_record_is_the_member_error() -> None:
+    """`error` holds the traceback; a record without an exception has no `error`."""
     try:
         raise KeyError("x")
     except KeyError:
@@ -52,16 +52,16 @@ def test_exception_is_a_member_of_its_own() -> None:
     assert "error" not in as_dict(record("fine"))
 
 
-def test_text_line_is_for_people() -> None:
-    """Time, level, logger and message."""
+def test_text_log_line_has_time_level_logger_and_message() -> None:
+    """A text line has a fixed order, for people to read."""
     assert re.fullmatch(
         r"[\d-]+ [\d:,]+ INFO    naftiko\.serve: shop up",
         TextLines().format(record("shop %s", "up")),
     )
 
 
-def test_latest_lines_are_kept_and_told() -> None:
-    """The oldest is dropped; a listener gets each new one."""
+def test_latest_log_lines_are_kept_and_sent_to_listeners() -> None:
+    """The buffer drops its oldest line; a listener gets each new line."""
     latest = LatestLines(2)
     told: list[Any] = []
     latest.listeners.add(told.append)
@@ -71,8 +71,8 @@ def test_latest_lines_are_kept_and_told() -> None:
     assert [line["message"] for line in told] == ["0", "1", "2"]
 
 
-def test_filter_enriches_the_lines_of_every_handler() -> None:
-    """The ids of a trace are in the stream and in the latest lines."""
+def test_log_filter_enriches_the_lines_of_every_handler() -> None:
+    """The filter that adds trace ids is added to the stream and to the buffer."""
     beside = logging.NullHandler()
     latest = LatestLines(5, beside)
     enriching = logging.Filter()
@@ -92,10 +92,10 @@ def _logging_as_before() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_logging_as_before")
 @pytest.mark.parametrize("kind", ["text", "json"])
-def test_configured_process_logs_to_standard_error(
+def test_configured_logging_writes_to_standard_error(
     kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Our loggers by their level, others from warnings on."""
+    """Loggers of this package have the given level; other loggers have `warning`."""
     latest = configure(kind, "info")
     logging.getLogger("naftiko.serve").info("ours")
     logging.getLogger("naftiko.serve").debug("quiet")

@@ -1,4 +1,4 @@
-"""The OpenTelemetry SDK: Prometheus text, labels, and exporting to a collector."""
+"""The OpenTelemetry SDK: Prometheus text, labels, and export to a collector."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from support.observing import SHIP, got
 from support.serving import operation, rest_app
 
 
-def test_prometheus_text() -> None:
-    """C10, C13: names, types, buckets, and labels that need escaping."""
+def test_prometheus_text_has_names_types_and_escaped_labels() -> None:
+    """C10, C13: the text has metric names, types, buckets and escaped labels."""
     app, _ = rest_app(operation('/a"b\\c', call="api.list"))
     telemetry = Telemetry(ObservabilitySettings(), "Front")
     telemetry.serving("Front", 1)
@@ -44,7 +44,7 @@ def test_prometheus_text() -> None:
         assert line in text.splitlines()
     assert 'le="+Inf"' in text
     assert "naftiko_request_duration_seconds_sum" in text
-    # Nothing of the SDK, of Python or of the process beside them.
+    # The text has no metrics of the SDK, of Python or of the process.
     names = {line.split(" ")[2] for line in text.splitlines() if line[:6] == "# TYPE"}
     assert {name for name in names if not name.startswith("naftiko_")} == {
         "target_info"
@@ -55,7 +55,7 @@ def test_prometheus_text() -> None:
 def test_capability_that_is_no_longer_served_is_not_counted(
     collector: Collector,
 ) -> None:
-    """The gauge goes down again, so that the last export says so."""
+    """The gauge of active capabilities is 0 in the last export."""
     telemetry = Telemetry(ObservabilitySettings(endpoint=collector.url))
     telemetry.serving("A", 1)
     telemetry.serving("A", -1)
@@ -63,8 +63,8 @@ def test_capability_that_is_no_longer_served_is_not_counted(
     assert collector.value("naftiko.capability.active", naftiko__capability="A") == 0
 
 
-def test_labels_are_bounded() -> None:
-    """A host out of a caller's argument makes no more labels than this."""
+def test_metric_labels_are_bounded() -> None:
+    """Bounded cardinality: labels from hosts of callers end in an overflow label."""
     seen = []
     meter = SimpleNamespace(
         create_observable_counter=lambda name, calls, unit, what: seen.extend(calls)
@@ -79,10 +79,10 @@ def test_labels_are_bounded() -> None:
     assert found[(("otel.metric.overflow", "true"),)] == MOST_LABELS
 
 
-def test_environment_names_the_service(
+def test_otel_environment_names_the_service(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Spec 5.3: `OTEL_*` stands before what the document says."""
+    """Spec 5.3: `OTEL_*` overrides the service name of the document."""
     app, _ = rest_app(SHIP)
     for name, value in (
         ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attributes"),
@@ -93,10 +93,10 @@ def test_environment_names_the_service(
     assert collector.services == {"by-attributes", "by-name"}
 
 
-def test_environment_chooses_collector_and_sampler(
+def test_otel_environment_chooses_collector_and_sampler(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Spec 5.3: endpoint and sampler of the environment hold."""
+    """Spec 5.3: `OTEL_*` overrides the endpoint and sampling of the document."""
     app, _ = rest_app(SHIP)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
@@ -107,10 +107,10 @@ def test_environment_chooses_collector_and_sampler(
 
 
 @pytest.mark.parametrize("kind", ["silent", "error"])
-def test_silent_collector_is_logged_seldom_and_delays_nothing(
+def test_unresponsive_collector_is_logged_rarely_and_delays_nothing(
     kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Requests are served as fast as ever; closing gives up in time, and says so."""
+    """Requests are not delayed; closing gives up after its timeout."""
     with Collector(500 if kind == "error" else 200, silent=kind == "silent") as running:
         app, _ = rest_app(SHIP)
         telemetry = Telemetry(ObservabilitySettings(endpoint=running.url))
@@ -119,7 +119,7 @@ def test_silent_collector_is_logged_seldom_and_delays_nothing(
 
         async def many() -> float:
             started = time.perf_counter()
-            # More than one batch, and more than the queue holds.
+            # The spans fill more than one batch, and more than the queue.
             for _ in range(1100):
                 assert (await asked(traced, "GET", "/ships/7")).status == 200
             return time.perf_counter() - started
@@ -133,6 +133,6 @@ def test_silent_collector_is_logged_seldom_and_delays_nothing(
         assert "No collector takes telemetry at http://127.0.0.1" in caplog.text
     else:
         assert lost in caplog.text
-    # One line, however many batches were lost.
+    # The log has two such lines at most, for any number of lost batches.
     assert caplog.text.count("No collector takes telemetry at") <= 2
     assert "Traceback" not in caplog.text

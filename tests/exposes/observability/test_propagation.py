@@ -1,4 +1,4 @@
-"""The trace of a caller: adopted from headers, and passed on to upstream calls."""
+"""Trace propagation: the trace of a caller is adopted and passed upstream."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from support.observing import PARENT, SENT, SHIP, TRACE, got
 from support.serving import rest_app
 
 
-def test_trace_of_a_caller_goes_on(collector: Collector) -> None:
-    """C17: REST adopts trace and parent, and tells its own call to the upstream."""
+def test_trace_of_a_caller_is_adopted_and_passed_upstream(collector: Collector) -> None:
+    """C17: REST adopts trace and parent; the upstream gets the client span id."""
     app, upstream = rest_app(SHIP)
     headers = {"traceparent": SENT, "tracestate": "v=1", "baggage": "user=7"}
     assert got(collector, app, ("GET", "/ships/7", headers)) == [200]
@@ -34,8 +34,8 @@ def test_trace_of_a_caller_goes_on(collector: Collector) -> None:
     assert sent.headers["baggage"] == "user=7"
 
 
-def test_skill_adopts_the_trace(collector: Collector) -> None:
-    """C17: and its operations are the routes, whatever they are asked for."""
+def test_skill_adopts_the_trace_of_a_caller(collector: Collector) -> None:
+    """C17: spans of the skill adapter are named after routes, not after paths."""
     skills = skill_app(ORDERS)
     paths = (
         "/skills",
@@ -67,7 +67,7 @@ def test_skill_adopts_the_trace(collector: Collector) -> None:
     ],
 )
 def test_malformed_trace_begins_a_new_one(collector: Collector, sent: str) -> None:
-    """A malformed header is as good as none."""
+    """A malformed `traceparent` is treated as a missing one."""
     app, upstream = rest_app(SHIP)
     assert got(collector, app, ("GET", "/ships/7", {"traceparent": sent})) == [200]
     request = collector.one("rest.request")
@@ -75,16 +75,16 @@ def test_malformed_trace_begins_a_new_one(collector: Collector, sent: str) -> No
     assert request.trace_id in upstream.requests[0].headers["traceparent"]
 
 
-def test_two_traces_in_one_request_are_ignored(collector: Collector) -> None:
-    """The first of two headers counts, and both are read once."""
+def test_repeated_tracestate_keeps_the_trace(collector: Collector) -> None:
+    """Two `tracestate` headers do not invalidate `traceparent`."""
     app, _ = rest_app(SHIP)
     headers = [("traceparent", SENT), ("tracestate", "a=1"), ("tracestate", "b=2")]
     assert got(collector, app, ("GET", "/ships/7", headers)) == [200]
     assert collector.one("rest.request").trace_id == TRACE
 
 
-def test_header_of_the_document_is_kept(collector: Collector) -> None:
-    """What it says of a header stands before the trace."""
+def test_traceparent_of_the_document_is_kept(collector: Collector) -> None:
+    """A `traceparent` that the document sets is not replaced by the trace."""
     fixed = [{"name": "traceparent", "in": "header", "value": "of-the-document"}]
     app, upstream = rest_app(SHIP, consumes={"inputParameters": fixed})
     assert got(collector, app, ("GET", "/ships/7")) == [200]
@@ -92,7 +92,7 @@ def test_header_of_the_document_is_kept(collector: Collector) -> None:
 
 
 def test_b3_headers_are_read_and_written(collector: Collector) -> None:
-    """C14: with `propagation: b3` that is read and written, and nothing else."""
+    """C14: `propagation: b3` reads and writes B3 headers and no `traceparent`."""
     app, upstream = rest_app(SHIP)
     b3 = {"x-b3-traceid": TRACE, "x-b3-spanid": PARENT, "x-b3-sampled": "1"}
     single = {"b3": f"{TRACE}-{PARENT}-1"}
@@ -107,7 +107,7 @@ def test_b3_headers_are_read_and_written(collector: Collector) -> None:
     assert headers["X-B3-TraceId"] == TRACE
     assert headers["X-B3-SpanId"] == call.span_id
     assert headers["X-B3-Sampled"] == "1"
-    # Nothing passes on what is not read either.
+    # A `traceparent`, which is not read, is not passed upstream either.
     assert all("traceparent" not in request.headers for request in upstream.requests)
 
 
@@ -115,7 +115,7 @@ def test_b3_headers_are_read_and_written(collector: Collector) -> None:
 def test_sampling_ratio_decides_which_traces_are_kept(
     collector: Collector, ratio: float
 ) -> None:
-    """C14: that part of the traces is kept; all are counted, and told upstream."""
+    """C14: a ratio of traces is kept; metrics count all; the flag goes upstream."""
     app, upstream = rest_app(SHIP)
     count = 200
     statuses = got(collector, app, *[("GET", "/ships/7")] * count, sampling=ratio)
@@ -123,7 +123,7 @@ def test_sampling_ratio_decides_which_traces_are_kept(
     kept = [s for s in collector.spans if s.name == "rest.request"]
     calls = [s for s in collector.spans if s.name == "http.client.GET"]
     assert abs(len(kept) - ratio * count) <= 40 * (0 < ratio < 1)
-    # A trace is kept as a whole.
+    # A trace is sampled as a whole.
     assert [s.trace_id for s in kept] == [s.trace_id for s in calls]
     flags = [int(r.headers["traceparent"][-2:], 16) for r in upstream.requests]
     assert sum(flag & 1 for flag in flags) == len(kept)
@@ -131,7 +131,7 @@ def test_sampling_ratio_decides_which_traces_are_kept(
 
 
 def test_unsampled_trace_of_a_caller_is_not_recorded(collector: Collector) -> None:
-    """Its decision goes on with the trace, and nothing is recorded."""
+    """The sampling decision of the caller is followed, and passed upstream."""
     app, upstream = rest_app(SHIP)
     headers = {"traceparent": SENT[:-2] + "00"}
     assert got(collector, app, ("GET", "/ships/7", headers)) == [200]
@@ -140,8 +140,8 @@ def test_unsampled_trace_of_a_caller_is_not_recorded(collector: Collector) -> No
     assert upstream.requests[0].headers["traceparent"].endswith("-00")
 
 
-def test_trace_is_passed_on_with_metrics_alone() -> None:
-    """Where no spans are kept, the header of the caller goes upstream as it came."""
+def test_trace_is_passed_upstream_if_only_metrics_are_on() -> None:
+    """If no spans are kept, `traceparent` of the caller goes upstream unchanged."""
     app, upstream = rest_app(SHIP)
     telemetry = Telemetry(ObservabilitySettings(traces=False))
     app._served.engine.telemetry = telemetry

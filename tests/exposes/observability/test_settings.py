@@ -1,4 +1,4 @@
-"""`observability` of documents and `OTEL_*` of the environment → settings."""
+"""Telemetry settings from `observability` of documents and `OTEL_*` variables."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from support.building import document as plain_document
 from support.observing import loaded
 
 
-def test_without_an_endpoint_nothing_is_exported() -> None:
-    """C14: without an endpoint, or with a blank one, no collector is looked for."""
+def test_missing_endpoint_exports_nothing() -> None:
+    """C14: an empty endpoint exports nothing; paths are added to an endpoint."""
     assert exports("", "traces") is None
     assert exports("", "metrics") is None
     assert exports("http://x:4318/", "traces") == Export("http://x:4318/v1/traces")
@@ -34,13 +34,13 @@ def test_without_an_endpoint_nothing_is_exported() -> None:
         ({"OTEL_TRACES_EXPORTER": "none"}, False, False),
     ],
 )
-def test_environment_overrides_the_document(
+def test_otel_environment_overrides_the_document(
     environment: dict[str, str],
     traces: bool,
     metrics: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Spec 5.3: `OTEL_*` says where to, and whether at all."""
+    """Spec 5.3: `OTEL_*` decides the endpoint, and whether anything is exported."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     found = [exports("", signal) for signal in ("traces", "metrics")]
@@ -53,10 +53,10 @@ def test_environment_overrides_the_document(
         assert both == [None, Export("http://x:4318/v1/metrics")]
 
 
-def test_documents_and_environment_turn_telemetry_off(
+def test_telemetry_is_off_by_document_or_environment_or_without_a_reader(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """C15: by the document, by the environment, or because nobody would see it."""
+    """C15: telemetry is off if disabled, or if no control port or exporter uses it."""
     refusing, silent, asking_ = loaded({"enabled": False}), loaded(), loaded({})
     assert wanted([refusing], is_local=True) is None
     assert wanted([silent], is_local=False) is None
@@ -65,7 +65,7 @@ def test_documents_and_environment_turn_telemetry_off(
     assert not is_observed(refusing)
     assert is_observed(silent)
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
-    # A document that refuses is not overruled, one that says nothing is.
+    # `OTEL_*` does not override `enabled: false`, but applies without a setting.
     assert wanted([refusing], is_local=True) is None
     assert wanted([silent], is_local=False) == ObservabilitySettings(
         metrics=False, traces=False
@@ -75,7 +75,7 @@ def test_documents_and_environment_turn_telemetry_off(
 
 
 def test_first_document_with_a_control_port_decides() -> None:
-    """Several documents in one process have one telemetry."""
+    """Several documents in one process share one telemetry."""
     first, second = loaded(), loaded({"traces": {"sampling": 0.5}})
     found = wanted([first, second, loaded({})], is_local=True)
     assert found == ObservabilitySettings(sampling=0.5)
@@ -92,10 +92,10 @@ def test_first_document_with_a_control_port_decides() -> None:
         ("http://collector:4317", "http://collector:4317", "gRPC"),
     ],
 )
-def test_endpoints(
+def test_endpoint_of_the_collector_is_resolved_and_checked(
     endpoint: str, found: str, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Variables are filled in; what nothing can be sent to is told, and not used."""
+    """Variables are resolved; an unusable endpoint is logged and not used."""
     exporters = {"exporters": {"otlp": {"endpoint": endpoint}}}
     binds = [{"namespace": "env", "keys": {"COLLECTOR": "A", "NOWHERE": "B"}}]
     data = plain_document(binds=binds)

@@ -1,4 +1,4 @@
-"""`SilentTelemetry`: the methods of `Telemetry`, and nothing recorded."""
+"""`SilentTelemetry` has the methods of `Telemetry` and records nothing."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def _public(kind: type[Any]) -> dict[str, list[str]]:
 
 
 def test_silent_telemetry_has_the_methods_of_telemetry() -> None:
-    """Callers need not know which of the two they have."""
+    """Callers use `Telemetry` and `SilentTelemetry` in the same way."""
     assert _public(SilentTelemetry) == _public(Telemetry)
     assert (SILENT.is_on, Telemetry.is_on) == (False, True)
 
 
 def test_silent_telemetry_keeps_nothing() -> None:
-    """There are no metrics and no traces to show, and nothing to close."""
+    """`SilentTelemetry` has no metrics and no traces, and `close` does nothing."""
     SILENT.serving("Shop", 1)
     assert SILENT.metrics_text() is None
     assert SILENT.traces is None
@@ -36,15 +36,15 @@ def test_silent_telemetry_keeps_nothing() -> None:
 
 
 @pytest.mark.parametrize("method", ["request", "inside", "tool", "function", "step"])
-def test_contexts_let_errors_pass(method: str) -> None:
-    """Each method that observes is a context that swallows no exception."""
+def test_silent_telemetry_lets_exceptions_pass(method: str) -> None:
+    """Each method that observes is a context manager that passes exceptions on."""
     given: Any = [None] * len(_public(SilentTelemetry)[method][1:])
     with pytest.raises(KeyError), getattr(SILENT, method)(*given):
         raise KeyError("x")
 
 
-def test_notes_of_one_call_are_not_seen_by_another() -> None:
-    """What is noted about a call is forgotten with it."""
+def test_silent_telemetry_forgets_the_notes_of_a_call() -> None:
+    """The notes of one call are not seen by the next call."""
     request = Request("GET", "http://upstream.test")
     with SILENT.call(request) as noted:
         noted["status"] = 200
@@ -52,8 +52,8 @@ def test_notes_of_one_call_are_not_seen_by_another() -> None:
         assert noted == {}
 
 
-def test_trace_of_the_caller_is_sent_on_behind_the_headers_of_the_document() -> None:
-    """Without a span of its own, a server passes the trace on as it came."""
+def test_silent_telemetry_passes_the_trace_of_the_caller_upstream() -> None:
+    """Trace headers go upstream unchanged, unless the document sets them."""
     request = Request("GET", "http://upstream.test", {"tracestate": "of=document"})
     with SILENT.call(request, {"traceparent": "00-1-2-01", "tracestate": "a=b"}):
         assert request.headers["traceparent"] == "00-1-2-01"

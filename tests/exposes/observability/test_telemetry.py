@@ -1,4 +1,4 @@
-"""Spans and metrics of requests, functions, steps and calls; facts of spec 11.9."""
+"""Spans and metrics of requests, functions, steps and calls; codes of spec 11.9."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.collector import Collector
 from support.observing import SHIP, got, loaded, observed
 from support.serving import operation, rest_app
 
-#: A call, a lookup in its result, and a call with what is found.
+#: Three steps: a call, a lookup in its result, and a call with an input.
 STEPS: list[dict[str, Any]] = [
     {"type": "call", "name": "ships", "call": "api.list"},
     {
@@ -36,10 +36,10 @@ STEPS: list[dict[str, Any]] = [
 ]
 
 
-def test_missing_library_is_logged(
+def test_missing_telemetry_library_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Serving goes on, and one line says what to install."""
+    """Serving starts without telemetry; one log line names the extra to install."""
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     assert telemetry_of([loaded({})], is_local=True) is SILENT
     assert "pip install 'naftiko[telemetry]'" in caplog.text
@@ -52,14 +52,14 @@ def test_missing_library_is_logged(
         ("OTEL_METRICS_EXPORTER", "console", "'console' is not known here"),
     ],
 )
-def test_wrong_environment_is_logged(
+def test_wrong_otel_environment_is_logged(
     name: str,
     value: str,
     told: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is no reason not to serve."""
+    """Serving starts despite a wrong `OTEL_*` variable."""
     monkeypatch.setenv(name, value)
     exporters = {"exporters": {"otlp": {"endpoint": "http://127.0.0.1:9"}}}
     telemetry = telemetry_of([loaded(exporters)], is_local=True)
@@ -69,7 +69,7 @@ def test_wrong_environment_is_logged(
 
 
 def test_request_has_a_span_and_its_call_a_child(collector: Collector) -> None:
-    """C16: names, kinds and attributes; the call is a child of the request."""
+    """C16: names, kinds and attributes; the span of the call is a child."""
     app, upstream = rest_app(SHIP)
     assert got(collector, app, ("GET", "/ships/7?x=1")) == [200]
     server, client = collector.one("rest.request"), collector.one("http.client.GET")
@@ -91,13 +91,13 @@ def test_request_has_a_span_and_its_call_a_child(collector: Collector) -> None:
         "http.response.status_code": 200,
     }
     sent = upstream.requests[0].headers["traceparent"]
-    # Sampled, and a random id (W3C Trace Context, level 2).
+    # The flags say sampled, and random trace id (W3C Trace Context, level 2).
     assert sent == f"00-{server.trace_id}-{client.span_id}-03"
     assert collector.services == {"naftiko-Front"}
 
 
 def test_steps_have_spans_below_the_request(collector: Collector) -> None:
-    """C16: each step is a span below the request, with its call below it."""
+    """C16: each step has a span below the request, with the span of its call below."""
     ships = Response(200, {"Content-Type": "application/json"}, b'[{"id":"7"}]')
     given = [{"name": "id", "in": "query"}]
     resource = operation("/x", inputParameters=given, steps=STEPS)
@@ -121,7 +121,7 @@ def test_steps_have_spans_below_the_request(collector: Collector) -> None:
 def test_script_step_has_a_span_with_file_and_language(
     collector: Collector, tmp_path: Path
 ) -> None:
-    """C16: a script is a span with its file and language."""
+    """C16: the span of a script has its file and language as attributes."""
     pytest.importorskip("quickjs")
     (tmp_path / "make.js").write_text("result = 1 + 1")
     steps = [{"type": "script", "name": "two", "language": "javascript",
@@ -136,8 +136,8 @@ def test_script_step_has_a_span_with_file_and_language(
     assert script.parent == collector.one("rest.request").span_id
 
 
-def test_concurrent_steps_are_siblings(collector: Collector) -> None:
-    """Calls that travel together are siblings, each below its own step."""
+def test_spans_of_concurrent_steps_are_siblings(collector: Collector) -> None:
+    """The span of each concurrent call is below the span of its own step."""
     steps = [{"name": n, "type": "call", "call": "api.list"} for n in ("a", "b", "c")]
 
     async def slowly(request: Any) -> Response:
@@ -155,7 +155,7 @@ def test_concurrent_steps_are_siblings(collector: Collector) -> None:
 
 
 def test_function_of_an_aggregate_has_a_span(collector: Collector) -> None:
-    """C16: a function that is referred to is a span with its reference."""
+    """C16: the span of a referenced function has its reference as an attribute."""
     aggregates = [
         {"namespace": "fleet", "functions": [{"name": "all", "call": "api.list"}]}
     ]
@@ -169,8 +169,8 @@ def test_function_of_an_aggregate_has_a_span(collector: Collector) -> None:
     assert collector.one("http.client.GET").parent == function.span_id
 
 
-def test_unknown_names_share_one_label(collector: Collector) -> None:
-    """C16, C18: a path that nobody serves is a span too; null names are `unknown`."""
+def test_unknown_operations_share_one_label(collector: Collector) -> None:
+    """C16, C18: bounded cardinality: an unserved path has the label `unknown`."""
     app, _ = rest_app(SHIP)
     requests = [("GET", "/wp-admin"), ("BREW", "/ships/7"), ("GET", "/ships/%ff")]
     assert got(collector, app, *requests) == [404, 405, 400]
@@ -190,7 +190,7 @@ def test_unknown_names_share_one_label(collector: Collector) -> None:
 
 
 def test_url_without_a_host_has_a_span(collector: Collector) -> None:
-    """What cannot be called is a span all the same."""
+    """A call whose URL has no host has a span with the host `unknown`."""
     telemetry = Telemetry(ObservabilitySettings(endpoint=collector.url))
     error = TransportError("no")
     request = naftiko.Request("GET", "http://[")
@@ -201,7 +201,7 @@ def test_url_without_a_host_has_a_span(collector: Collector) -> None:
     assert attributes["server.address"] == "unknown"
 
 
-def test_secrets_are_in_no_span(collector: Collector) -> None:
+def test_secrets_are_masked_in_spans_and_metrics(collector: Collector) -> None:
     """Values of variables are masked in URLs, hosts and labels."""
     app, _ = rest_app(
         operation("/x", call="api.list"),
@@ -226,10 +226,10 @@ def test_secrets_are_in_no_span(collector: Collector) -> None:
         (Response(404), 404, ""),
     ],
 )
-def test_failures_are_marked(
+def test_failed_request_and_call_have_error_attributes(
     collector: Collector, answer: Any, status: int, error: str
 ) -> None:
-    """C16, C19: without a response there is no status but `error.type=transport`."""
+    """C16, C19: a call without a response has `error.type=transport` and no status."""
     app, _ = rest_app(SHIP, answer)
     assert got(collector, app, ("GET", "/ships/7")) == [status]
     server, client = collector.one("rest.request"), collector.one("http.client.GET")
@@ -254,8 +254,8 @@ def test_failures_are_marked(
         assert point == {**labels, "error.type": "transport"}
 
 
-def test_hang_up_and_exception_are_errors(collector: Collector) -> None:
-    """A request without an answer failed; the error of the application counts."""
+def test_client_disconnect_and_exception_are_errors(collector: Collector) -> None:
+    """A span of a request has the error type of a disconnect or an exception."""
     gate = asyncio.Event()
 
     async def never(request: Any) -> Response:

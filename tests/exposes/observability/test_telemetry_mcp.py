@@ -18,10 +18,10 @@ from support.observing import PARENT, SENT, TRACE, observed
 
 
 @pytest.mark.parametrize("revision", ["session", "no session", "newest"])
-def test_tools_belong_to_the_trace_of_their_request(
+def test_span_of_a_tool_is_below_its_request(
     collector: Collector, revision: str
 ) -> None:
-    """C16, C17: tool and call are below the request, in whatever task they run."""
+    """C16, C17: tool and call are below their request, in any task they run."""
     options = Options(sessions=revision == "session")
     app, upstream = mcp_app(answering({"GET /crew": {}}), tools=[CREW], options=options)
     traced, telemetry = observed(app, collector)
@@ -31,7 +31,7 @@ def test_tools_belong_to_the_trace_of_their_request(
         headers = dict(POST)
         if revision == "session":
             headers = await session(traced)
-        # Of two callers in one session each has a trace of its own.
+        # Two callers in one session have separate traces.
         for number in (1, 2):
             trace = {"traceparent": f"00-{number:032x}-{number:016x}-01"}
             if revision == "newest":
@@ -60,7 +60,7 @@ def test_tools_belong_to_the_trace_of_their_request(
 
 
 def test_trace_in_a_message_links_to_the_request(collector: Collector) -> None:
-    """A message may belong to a trace of its own; then the request is only linked."""
+    """A message may have its own trace, which links to that of the HTTP request."""
     app, upstream = mcp_app(answering({"GET /crew": {}}), tools=[CREW])
     traced, telemetry = observed(app, collector)
 
@@ -77,7 +77,7 @@ def test_trace_in_a_message_links_to_the_request(collector: Collector) -> None:
     telemetry.close()
     same, other, wrong = [s for s in collector.spans if s.name == "mcp.tool"]
     requests = [s for s in collector.spans if s.name == "mcp.request"]
-    # In one trace the request is the nearer parent.
+    # If message and request share a trace, the request is the parent.
     assert (same.trace_id, same.parent, same.links) == (TRACE, requests[0].span_id, [])
     assert (other.trace_id, other.parent) == (f"{9:032x}", f"{9:016x}")
     assert other.links == [TRACE]
@@ -86,7 +86,7 @@ def test_trace_in_a_message_links_to_the_request(collector: Collector) -> None:
 
 
 def test_tool_over_stdio_is_a_root_span(collector: Collector) -> None:
-    """Without HTTP there is no request; a tool is the root, or in its message's trace."""
+    """Over stdio the span of a tool is a root, or in the trace of its message."""
     app, _ = mcp_app(answering({"GET /crew": {}}), tools=[CREW])
     _, telemetry = observed(app, collector)
     asking(app, "tools/call", {"name": "crew"})
@@ -99,7 +99,7 @@ def test_tool_over_stdio_is_a_root_span(collector: Collector) -> None:
 
 
 def test_operation_of_a_message_is_its_method_or_tool(collector: Collector) -> None:
-    """C16: the method or the tool, both only when there is such a one."""
+    """C16: the operation is the method or the tool; an unknown name is `unknown`."""
     app, _ = mcp_app(answering({}), tools=[CREW])
     traced, telemetry = observed(app, collector)
 
@@ -133,7 +133,7 @@ def test_operation_of_a_message_is_its_method_or_tool(collector: Collector) -> N
         "unknown",
         "DELETE",
     ]
-    # C18: an unknown tool is a span, and an error, with nothing of what was sent.
+    # C18: an unknown tool has a failed span, without the name that the caller sent.
     unknown, wrong, failed = [s for s in collector.spans if s.name == "mcp.tool"]
     assert unknown.attributes["naftiko.operation.id"] == "unknown"
     assert unknown.attributes["naftiko.namespace"] == "fleet"
@@ -152,7 +152,7 @@ def test_operation_of_a_message_is_its_method_or_tool(collector: Collector) -> N
 def test_failed_tool_is_a_failed_request(
     collector: Collector, answer: Any, error: str
 ) -> None:
-    """Their response has status 200; what the caller did wrong is none of ours."""
+    """A failed tool fails its request despite HTTP 200; an upstream 404 does not."""
     app, _ = mcp_app(answer, tools=[CREW])
     traced, telemetry = observed(app, collector)
 
@@ -166,10 +166,10 @@ def test_failed_tool_is_a_failed_request(
     assert collector.value("naftiko.request.errors", operation="crew") == bool(error)
 
 
-def test_search_is_a_tool_and_call_is_named_after_its_target(
+def test_span_of_call_is_named_after_the_called_tool(
     collector: Collector,
 ) -> None:
-    """With `--tools search` the metrics still tell which tools are used."""
+    """Metrics show which tools are used, even with `--tools search`."""
     options = Options(tools="search")
     app, _ = mcp_app(answering({"GET /crew": {}}), tools=[CREW], options=options)
     traced, telemetry = observed(app, collector)

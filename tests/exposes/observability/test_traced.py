@@ -1,4 +1,4 @@
-"""`Traced` and `InTrace`: telemetry around an application, ids in log lines."""
+"""`Traced` and `InTrace`: telemetry around an application, trace ids in log lines."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from support.observing import observed
 from support.serving import operation
 
 
-def test_other_scopes_than_http_pass(collector: Collector) -> None:
-    """Lifespan and websockets are none."""
+def test_traced_ignores_other_scopes_than_http(collector: Collector) -> None:
+    """A websocket scope passes `Traced` without a span."""
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -40,8 +40,8 @@ def test_other_scopes_than_http_pass(collector: Collector) -> None:
     assert collector.spans == []
 
 
-def test_log_lines_have_the_ids_of_their_trace(collector: Collector) -> None:
-    """Lines of a request have its ids, others have none; both handlers get them."""
+def test_log_line_of_a_request_has_its_trace_id(collector: Collector) -> None:
+    """Every handler writes the trace id; lines outside a request have none."""
     logger = logging.getLogger("naftiko.test-trace")
     seen: list[str] = []
 
@@ -127,14 +127,14 @@ print("prometheus_client" in sys.modules)
     ("adapter", "status", "imported"),
     [
         ({"type": "rest", "resources": operation("/x", call="api.op")}, "502", False),
-        # The SDK of MCP imports the API by itself: names, no machinery.
+        # The MCP SDK imports the OpenTelemetry API, which is small, by itself.
         ({"type": "mcp", "tools": [{**CREW, "call": "api.op"}]}, "404", True),
     ],
 )
 def test_serving_without_telemetry_imports_no_sdk(
     tmp_path: Path, adapter: Any, status: str, imported: bool
 ) -> None:
-    """Serving without telemetry loads no SDK, and puts nothing into the way."""
+    """Serving without telemetry imports no OpenTelemetry SDK and adds no middleware."""
     data = plain_document()
     data["capability"]["exposes"] = [{"namespace": "a", "port": 0, **adapter}]
     file = tmp_path / "a.yaml"

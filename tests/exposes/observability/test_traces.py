@@ -1,4 +1,4 @@
-"""`TraceBuffer`: the latest traces, for the control port."""
+"""`TraceBuffer`: the latest traces, shown by the control port."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from naftiko.exposes.observability.traces import MOST_SPANS, TraceBuffer
 
 
 def buffer(capacity: int) -> TraceBuffer:
-    """Return a buffer whose spans describe themselves."""
+    """Return a trace buffer whose spans are already described as mappings."""
     return TraceBuffer(capacity, dict)
 
 
 def span(name: str, start: float = 0.0, status: str = "OK") -> dict[str, Any]:
-    """Return a span as the buffer describes it."""
+    """Return a span as a mapping, as `TraceBuffer` describes spans."""
     about = {"spanId": name, "parentSpanId": None, "kind": "SERVER", "durationMs": 1.5}
     return {**about, "name": name, "status": status, "operation": None, "start": start}
 
 
-def test_newest_traces_are_kept() -> None:
-    """C09: newest first, the oldest is forgotten, and one is found by its id."""
+def test_trace_buffer_keeps_the_newest_traces() -> None:
+    """C09: traces are listed newest first; the oldest is dropped; an id finds one."""
     for capacity in (0, -1):
         with pytest.raises(ValueError, match="at least one"):
             buffer(capacity)
@@ -42,8 +42,8 @@ def test_newest_traces_are_kept() -> None:
     assert kept.latest(status="error") == []
 
 
-def test_trace_fails_with_any_of_its_spans() -> None:
-    """The HTTP response of a tool that failed has status 200."""
+def test_trace_has_an_error_if_any_of_its_spans_has() -> None:
+    """A failed MCP tool marks its trace, although its HTTP response has status 200."""
     kept = buffer(5)
     kept.add(1, span("mcp.tool", status="ERROR"), is_root=False)
     kept.add(1, span("mcp.request"), is_root=True)
@@ -53,7 +53,7 @@ def test_trace_fails_with_any_of_its_spans() -> None:
 
 
 def test_endless_trace_keeps_a_limited_number_of_spans() -> None:
-    """A caller that puts every request into one trace does not fill the memory."""
+    """A caller that puts every request into one trace cannot fill the memory."""
     kept = buffer(5)
     for number in range(3 * MOST_SPANS):
         kept.add(1, span(f"child{number}"), is_root=False)
@@ -65,8 +65,8 @@ def test_endless_trace_keeps_a_limited_number_of_spans() -> None:
     assert len(kept) == 4
 
 
-def test_incomplete_traces_are_forgotten() -> None:
-    """Those whose root never ends are dropped, oldest first; a late span is kept."""
+def test_trace_without_a_finished_root_is_dropped() -> None:
+    """Incomplete traces are dropped, oldest first; a late span is kept."""
     kept = buffer(5)
     for number in range(1, 4000):
         kept.add(number, span("child"), is_root=False)
