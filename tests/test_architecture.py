@@ -1,4 +1,4 @@
-"""Folders import only folders above them, as `docs/architecture.md` says."""
+"""Layers: packages import only lower levels, as `docs/architecture.md` declares."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "naftiko"
-#: The fourteen levels. A room imports from lower levels, and from the rooms of its own
-#: level only where `ALSO` says so. A room is a folder, or a module beside folders.
+#: The fourteen levels, lowest first. A room is a folder, or a module beside folders. A
+#: room imports from lower levels; `ALSO` lists imports inside one level.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "plain", "expressions", "masking", "locations", "http", "settings", "version"),
     ("jsonpath", "document"),
@@ -31,16 +31,16 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("exposes.adapters", "exposes.asgi", "exposes.serve"),
     ("cli", "__main__"),
 )  # fmt: skip
-#: Imports inside one level, each a straight line: importer → imported.
+#: Allowed imports inside one level: importer → imported.
 ALSO = {
     ("settings", "errors"),
-    # The error of a broken path carries the code of its rule.
+    # The error of a malformed JSONPath has the code of a document rule.
     ("jsonpath", "document"),
     ("exposes.asgi", "exposes.adapters"),
     ("exposes.serve", "exposes.adapters"),
     ("__main__", "cli"),
 }
-#: What a level must not import although it is lower.
+#: Forbidden imports from lower levels: importer → imported.
 NEVER = {
     "bindings": {"formats"},
     "transport": {"spec", "bindings"},
@@ -48,9 +48,9 @@ NEVER = {
     "exposes.skill": {"exposes.access"},
     "exposes.control": {"exposes.access"},
 }
-#: Only these may import the room: the linker is part of loading.
+#: Room → the rooms that may import it: only the loader links documents.
 ONLY = {"linking": {"loader"}}
-#: Libraries whose import name is not their own.
+#: Import name → name of the library, where they differ.
 LIBRARY = {"ruamel": "ruamel.yaml", "_ruamel_yaml": "ruamel.yaml"}
 #: Library → the modules or folders that may import it.
 HOMES = {
@@ -89,9 +89,9 @@ def _name(path: Path) -> str:
 
 @cache
 def _imports() -> dict[str, tuple[set[str], set[str]]]:
-    """Return module → what it imports: modules of ours, and other libraries.
+    """Return module → its imports: modules of this package, and other libraries.
 
-    What is imported for its types only counts among ours, but loads no library.
+    Imports for type checking count as modules of this package, but not as libraries.
     """
     names = {_name(path) for path in PACKAGE.rglob("*.py")}
     return {_name(path): _imports_of(path, names) for path in PACKAGE.rglob("*.py")}
@@ -139,8 +139,8 @@ def _modules() -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(LEVELS)))
-def test_a_level_imports_only_what_stands_above_it(number: int) -> None:
-    """Level N imports levels 1 to N-1, and beside it what `ALSO` names."""
+def test_level_imports_only_lower_levels(number: int) -> None:
+    """Level N imports levels 1 to N-1, and rooms of its own level listed in `ALSO`."""
     allowed = {room for level in LEVELS[:number] for room in level}
     for module in _modules():
         room = _room(module)
@@ -156,8 +156,8 @@ def test_a_level_imports_only_what_stands_above_it(number: int) -> None:
                 assert room in ONLY[target], f"{module} imports {other}"
 
 
-def test_nothing_is_allowed_that_is_not_needed() -> None:
-    """An exception that nobody needs any more is taken out."""
+def test_every_allowed_import_inside_a_level_exists() -> None:
+    """An entry of `ALSO` without an import is obsolete and must be removed."""
     arrows = {
         (_room(module), _room(other))
         for module in _modules()
@@ -166,8 +166,8 @@ def test_nothing_is_allowed_that_is_not_needed() -> None:
     assert arrows >= ALSO
 
 
-def test_no_import_cycle() -> None:
-    """Modules can be put in an order in which each imports only earlier ones."""
+def test_imports_have_no_cycle() -> None:
+    """Modules have an order in which each imports only earlier modules."""
     graph = {module: inner for module, (inner, _) in _imports().items()}
     try:
         TopologicalSorter(graph).prepare()
@@ -176,7 +176,7 @@ def test_no_import_cycle() -> None:
 
 
 def test_every_library_has_one_home() -> None:
-    """A library is imported by its home module or folder only."""
+    """A library is imported only by its home, a module or folder listed in `HOMES`."""
     for module, (_, others) in _imports().items():
         for library in others:
             homes = HOMES[library]
@@ -186,7 +186,7 @@ def test_every_library_has_one_home() -> None:
 
 
 def test_folders_and_modules_stay_small() -> None:
-    """At most 14 modules in a folder, and 500 lines in a module."""
+    """A folder has at most 14 modules; a module has at most 500 lines."""
     for folder in {path.parent for path in PACKAGE.rglob("*.py")}:
         modules = [p for p in folder.glob("*.py") if p.name != "__init__.py"]
         assert len(modules) <= MOST_MODULES, folder
@@ -199,7 +199,7 @@ def test_folders_and_modules_stay_small() -> None:
 
 
 def test_functions_stay_short() -> None:
-    """A body has at most 60 lines, except measured hot loops that say so."""
+    """A body has at most 60 lines, except hot loops that their docstring declares."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     long = [
         f"{_name(path)}.{node.name}"
@@ -217,8 +217,8 @@ def _lines_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-def test_a_folder_says_its_charter_and_nothing_else() -> None:
-    """`__init__.py` of a folder is a docstring; `cli` is where the command starts."""
+def test_init_of_a_folder_is_only_a_docstring() -> None:
+    """`__init__.py` describes its folder; those of `naftiko` and `cli` have code."""
     for path in PACKAGE.rglob("__init__.py"):
         tree = ast.parse(path.read_text("utf-8"))
         assert ast.get_docstring(tree), path
@@ -226,15 +226,15 @@ def test_a_folder_says_its_charter_and_nothing_else() -> None:
             assert len(tree.body) == 1, path
 
 
-def test_every_module_says_its_charter() -> None:
-    """The first line of each module is a sentence."""
+def test_every_module_has_a_docstring() -> None:
+    """The first line of the docstring ends like a sentence, with `.`, `:` or a name."""
     for path in PACKAGE.rglob("*.py"):
         text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         assert text.partition("\n")[0].endswith((".", "`", ":")), path.name
 
 
-def test_no_class_name_occurs_twice() -> None:
-    """One name, one thing."""
+def test_class_names_are_unique() -> None:
+    """Duplicate class names in the package are refused."""
     homes: dict[str, list[str]] = {}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -243,8 +243,8 @@ def test_no_class_name_occurs_twice() -> None:
     assert not {name: where for name, where in homes.items() if len(where) > 1}
 
 
-def test_the_document_names_every_room() -> None:
-    """`docs/architecture.md` has each folder of the package in its table."""
+def test_architecture_document_names_every_room() -> None:
+    """`docs/architecture.md` has each folder and module of the levels in its table."""
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     named = set(re.findall(r"`naftiko/([\w/]+?)(?:\.py|/)?`", text))
     rooms = {room.replace(".", "/") for level in LEVELS for room in level}

@@ -1,4 +1,4 @@
-"""The benchmarks run, and their document has every row; no time is judged."""
+"""Benchmarks run and have their rows in `README.md`; measured times are not checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HAS_PROC = Path("/proc/self/stat").exists()
 
 @pytest.mark.skipif(not has_c_parser(), reason="compares with the C parser")
 def test_benchmark_of_loading_runs_and_its_row_is_documented() -> None:
-    """`load.py` measures every case, and `README.md` has the row that it gives."""
+    """`load.py` measures every case; `README.md` has its row."""
     done = subprocess.run(
         [sys.executable, FOLDER / "load.py", "--rounds", "1", "--json", "-"],
         capture_output=True, text=True, check=False,
@@ -34,7 +34,7 @@ def test_benchmark_of_loading_runs_and_its_row_is_documented() -> None:
 def test_benchmark_without_published_files_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Without published files `validate.py` says what is missing and ends well."""
+    """`validate.py` without published files names `NAFTIKO_CORPUS` and exits with 0."""
     monkeypatch.setenv("NAFTIKO_CORPUS", str(tmp_path_factory.mktemp("empty")))
     done = subprocess.run(
         [sys.executable, FOLDER / "validate.py"],
@@ -45,8 +45,8 @@ def test_benchmark_without_published_files_names_the_variable(
 
 
 @pytest.mark.slow
-def test_benchmark_of_serving_measures_the_command_and_its_peers() -> None:
-    """`serve.py` starts the real command and its peers, and asks all of them."""
+def test_benchmark_of_serving_measures_naftiko_and_its_peers() -> None:
+    """`serve.py` starts `naftiko serve` and its peers, and sends requests to all."""
     pytest.importorskip("mcp", reason="needs the extra `serve`")
     done = subprocess.run(
         [
@@ -61,6 +61,6 @@ def test_benchmark_of_serving_measures_the_command_and_its_peers() -> None:
     text = (FOLDER / "README.md").read_text("utf-8")
     judged = [row["what"] for row in rows if row["within"] is not None]
     assert judged
-    # The number of requests is another one here.
+    # This run sends fewer requests, and the label of one row has that number.
     undocumented = [what for what in judged if f"| {what} |" not in text]
     assert undocumented == ["100 requests more, REST"] * HAS_PROC

@@ -1,4 +1,4 @@
-"""Variables: the sources of their values, when they are read, and their protection."""
+"""Variables: sources of their values, time of reading, protection from arguments."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ AUTH = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
 
 
 def token(api: naftiko.Capability) -> str:
-    """Return the token that a call sends."""
+    """Return the bearer token of the request that a call sends."""
     return (
         api.exchange("api.op").request.headers["Authorization"].removeprefix("Bearer ")
     )
 
 
 def bound(folder: Path, location: str, entry: str = "T") -> naftiko.Capability:
-    """Load a document in a folder that takes `TOKEN` from a provider."""
+    """Load a document from a folder, with `TOKEN` bound to a provider."""
     bind = {"namespace": "s", "location": location, "keys": {"TOKEN": entry}}
     file = folder / "capability.yaml"
     file.write_text(write_yaml(document(consumes=AUTH, binds=[bind])))
@@ -55,14 +55,16 @@ def bound(folder: Path, location: str, entry: str = "T") -> naftiko.Capability:
         ("s.env", "\ufeffT=a\r\nT=b\r\n", "b"),
     ],
 )
-def test_files_give_texts(name: str, text: str, expected: str, tmp_path: Path) -> None:
-    """YAML, JSON and `NAME=value` lines give the texts that stand in them."""
+def test_values_of_a_provider_file_are_texts(
+    name: str, text: str, expected: str, tmp_path: Path
+) -> None:
+    """Scalars of YAML, JSON and `NAME=value` files keep their text: `0123`, `1.50`."""
     (tmp_path / name).write_bytes(text.encode())
     assert token(bound(tmp_path, f"file:///./{name}")) == expected
 
 
-def test_an_empty_text_is_a_value(tmp_path: Path) -> None:
-    """An empty text is sent where anything may be; as a credential it is refused."""
+def test_empty_text_is_a_value_but_no_credential(tmp_path: Path) -> None:
+    """An empty variable is sent as a query value, and refused as a credential."""
     (tmp_path / "s.env").write_text("T=\n")
     with pytest.raises(naftiko.CallError, match="is empty"):
         bound(tmp_path, "file:s.env").call("api.op")
@@ -79,8 +81,10 @@ def test_an_empty_text_is_a_value(tmp_path: Path) -> None:
         "file://localhost{path}/s.env", "file://%73.env",
     ],
 )  # fmt: skip
-def test_locations_are_relative_to_the_document(location: str, tmp_path: Path) -> None:
-    """L09: every spelling finds a file beside the document, not the process (13.28)."""
+def test_location_of_a_bind_is_relative_to_the_document(
+    location: str, tmp_path: Path
+) -> None:
+    """L09: each spelling names a file beside the document, not the process (13.28)."""
     (tmp_path / "s.env").write_text("T=found")
     where = location.format(folder=tmp_path.name, path=tmp_path)
     assert token(bound(tmp_path, where)) == "found"
@@ -101,10 +105,10 @@ def test_locations_are_relative_to_the_document(location: str, tmp_path: Path) -
         ("s.env", b"T=s3cret", "providers of type 's.env' are not built in"),
     ],
 )
-def test_a_provider_that_does_not_give_the_value(
+def test_provider_without_the_value_is_an_error(
     location: str, text: bytes | None, words: str, tmp_path: Path
 ) -> None:
-    """L08: the error names variable and provider, and quotes nothing from it."""
+    """L08: the error names variable and provider, and shows no secret of the file."""
     if text is not None:
         (tmp_path / location.rpartition("/")[2]).write_bytes(text)
     api = bound(tmp_path, location)
@@ -118,7 +122,7 @@ def test_a_provider_that_does_not_give_the_value(
 def test_variable_is_read_when_a_call_needs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file may come, and the environment may change, after loading."""
+    """A file may be created, and the environment may change, after loading."""
     api = bound(tmp_path, "file://late.env")
     with pytest.raises(naftiko.UnboundVariable):
         api.call("api.op")
@@ -131,10 +135,10 @@ def test_variable_is_read_when_a_call_needs_it(
         assert token(api) == value
 
 
-def test_given_variables_stand_before_the_binds(
+def test_given_variables_override_the_binds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`variables` win over the environment; a function is asked for every call."""
+    """`variables` override the environment; a function is called for every call."""
     monkeypatch.setenv("NAFTIKO_TEST_TOKEN", "environment")
     binds = [{"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_TOKEN"}}]
     counter = iter(["first", "second"])
@@ -157,10 +161,10 @@ def test_given_variables_stand_before_the_binds(
         token(api.using(variables={"TOKEN": object()}))
 
 
-def test_a_variable_in_no_bind_is_looked_up_in_the_environment(
+def test_variable_without_a_bind_is_read_from_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Published files forget binds; only names of variables are looked up."""
+    """Published files omit binds; only names in capitals are looked up."""
     monkeypatch.setenv("NAFTIKO_TEST_TOKEN", "found")
     auth = {"authentication": {"type": "bearer", "token": "{{NAFTIKO_TEST_TOKEN}}"}}
     assert token(capability(consumes=auth, transport=StubTransport())) == "found"
@@ -196,8 +200,8 @@ PLACES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("parts", PLACES)
 @pytest.mark.parametrize("name", ["TOKEN", "env.TOKEN", "s.TOKEN", "tools.TOKEN"])
-def test_no_argument_replaces_a_variable(parts: dict[str, Any], name: str) -> None:
-    """No name of an argument reaches the variable of the document."""
+def test_argument_never_replaces_a_variable(parts: dict[str, Any], name: str) -> None:
+    """An argument with the name of a variable is refused as unknown."""
     binds = [{"namespace": "s", "keys": {"TOKEN": "NAFTIKO_TEST_NOWHERE"}}]
     for variables in ({"TOKEN": "right"}, {}):
         stub = StubTransport()
@@ -215,7 +219,7 @@ def test_no_argument_replaces_a_variable(parts: dict[str, Any], name: str) -> No
 
 @pytest.fixture
 def shared() -> naftiko.Capability:
-    """Give a capability over a stub that answers with the token it got."""
+    """Return a capability over a stub that answers with the token of the request."""
     stub = StubTransport(
         lambda request: naftiko.Response(
             200, {}, b'"' + request.headers["Authorization"].encode() + b'"'
@@ -224,10 +228,10 @@ def shared() -> naftiko.Capability:
     return capability(consumes=AUTH, variables={"TOKEN": "a"}, transport=stub)
 
 
-def test_views_keep_their_values_to_themselves(
+def test_views_do_not_share_their_variables(
     shared: naftiko.Capability,
 ) -> None:
-    """Views of views, used from many threads, never get each other's values."""
+    """Views of views, used in many threads, never get values of other views."""
     api = shared
     views = [api, *(api.using(variables={"TOKEN": f"v{n}"}) for n in range(7))]
     views.append(views[3].using(headers={"X": "y"}))
@@ -256,7 +260,7 @@ BIND = {"namespace": "env", "keys": {"TOKEN": "NAFTIKO_TEST_FACT"}}
 def test_bind_of_the_environment_gives_its_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """L05: the key of the bind has the value of the environment variable it names."""
+    """L05: a key of the bind has the value of the environment variable it names."""
     monkeypatch.setenv("NAFTIKO_TEST_FACT", "secret")
     sent = capability(consumes=AUTH, binds=[BIND]).request("api.op")
     assert sent.headers["Authorization"] == "Bearer secret"
@@ -265,7 +269,7 @@ def test_bind_of_the_environment_gives_its_value(
 def test_bind_of_an_unset_variable_is_refused_by_the_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """L06: refused by the call; loading needs no variable (dialect 2)."""
+    """L06: the call is refused; loading needs no values of variables (dialect 2)."""
     monkeypatch.delenv("NAFTIKO_TEST_FACT", raising=False)
     loaded = capability(consumes=AUTH, binds=[BIND], transport=StubTransport())
     words = "'TOKEN' has no value: .* 'NAFTIKO_TEST_FACT' is not set"
@@ -274,7 +278,7 @@ def test_bind_of_an_unset_variable_is_refused_by_the_call(
 
 
 def test_binds_of_two_files_are_merged(tmp_path: Path) -> None:
-    """L07, L10: binds of a JSON and a YAML file are merged; keys of any case do."""
+    """L07, L10: binds of a JSON and a YAML file are merged; keys may be lower case."""
     (tmp_path / "a.json").write_text('{"user": "scott"}')
     (tmp_path / "b.yaml").write_text("pass: tiger\n")
     binds = [

@@ -1,4 +1,4 @@
-"""The shipped capabilities are valid by both rules, complete, and ready to call."""
+"""The shipped capabilities are valid by both schemas, complete and callable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.shared import CAPABILITIES
 
 FILES = sorted(CAPABILITIES.glob("*.yaml"))
 GOOD = [file for file in FILES if file.stem != "broken"]
-#: Type of a parameter → an argument for it.
+#: Type of a parameter → an argument of this type.
 VALUES: dict[str, Any] = {
     "string": "a b/c",
     "integer": 7,
@@ -31,7 +31,7 @@ def _id(file: Path) -> str:
 
 
 def _inputs(capability: naftiko.Capability) -> dict[str, dict[str, str]]:
-    """Return ref → argument → type, as the tools of a capability declare them."""
+    """Return ref → argument → type, as declared by the tools of a capability."""
     return {
         function.call: {parameter.name: parameter.type for parameter in function.inputs}
         for exposes in capability.exposes
@@ -43,7 +43,7 @@ def _inputs(capability: naftiko.Capability) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("file", GOOD, ids=_id)
 @pytest.mark.parametrize("schema", ["observed", "published"])
 def test_shipped_file_is_valid(file: Path, schema: str) -> None:
-    """A strict check by the observed and by the published rules finds nothing."""
+    """A strict check by the observed and by the published schema finds no problem."""
     assert naftiko.validate(file, schema=schema, strict=True) == ()
     with naftiko.load(file, schema=schema) as capability:
         assert capability.problems == ()
@@ -52,8 +52,8 @@ def test_shipped_file_is_valid(file: Path, schema: str) -> None:
 
 
 @pytest.mark.parametrize("file", GOOD, ids=_id)
-def test_every_operation_builds_a_request(file: Path) -> None:
-    """Given a value for each parameter, the request holds every one of them."""
+def test_every_shipped_operation_builds_a_request(file: Path) -> None:
+    """The request of an operation contains the value of each parameter."""
     stub = naftiko.StubTransport()
     values = {"BOOKSHOP_TOKEN": "secret"}
     with naftiko.load(file, transport=stub, variables=values) as capability:
@@ -84,8 +84,8 @@ def test_every_operation_builds_a_request(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", GOOD, ids=_id)
-def test_required_arguments_are_enough(file: Path) -> None:
-    """The required arguments are enough for a call, and none of them may be missing."""
+def test_required_arguments_of_shipped_operations_are_enough(file: Path) -> None:
+    """A call needs exactly the required arguments."""
     stub = naftiko.StubTransport()
     values = {"BOOKSHOP_TOKEN": "secret"}
     with naftiko.load(file, transport=stub, variables=values) as capability:
@@ -101,8 +101,8 @@ def test_required_arguments_are_enough(file: Path) -> None:
 
 @pytest.mark.parametrize("file", GOOD, ids=_id)
 @pytest.mark.parametrize("kind", ["rest", "mcp"])
-def test_every_operation_is_exposed(file: Path, kind: str) -> None:
-    """Each operation is called by a REST operation and by a tool, alone or as a step."""
+def test_every_shipped_operation_is_exposed(file: Path, kind: str) -> None:
+    """A REST operation and a tool call each operation, directly or in a step."""
     with naftiko.load(file) as capability:
         functions = [
             function
@@ -120,12 +120,12 @@ def test_every_operation_is_exposed(file: Path, kind: str) -> None:
             assert calls == set(capability.operations)
             assert all(function.description for function in functions)
         else:
-            # An operation that is only a step needs no route of its own.
+            # An operation that is only used in a step needs no route.
             assert set(capability.operations) - calls <= {"geocoding.find-place"}
         assert all(operation.description for operation in capability)
 
 
-def test_broken_file_names_its_mistakes() -> None:
+def test_every_mistake_of_the_broken_file_is_reported() -> None:
     """A strict check reports each line marked `# wrong:`, and the example host."""
     file = CAPABILITIES / "broken.yaml"
     lines = file.read_text("utf-8").splitlines()
@@ -136,7 +136,7 @@ def test_broken_file_names_its_mistakes() -> None:
     assert set(codes) == wrong | {15}
     assert codes[15] == "W-base-uri-placeholder"
     assert all(problem.hint for problem in problems)
-    # A mistake that keeps an operation or a tool from working shows without `strict`.
+    # A mistake that breaks an operation or a tool is reported without `strict`.
     lenient = {problem.line for problem in naftiko.validate(file)}
     assert set(codes) - lenient == {n for n in wrong if _is_harmless(lines[n - 1])}
 
@@ -146,7 +146,7 @@ def _is_harmless(line: str) -> bool:
 
 
 def _engine() -> dict[str, str]:
-    """Return `METHOD /path` of the Docker Engine API → the mark of its body."""
+    """Return `METHOD /path` of the Docker Engine API → the mark of its body kind."""
     text = (TESTS / "docker-engine-api.txt").read_text("utf-8")
     routes = re.findall(r"^([A-Z]+) +(/\S*) ?([+<]?)$", text, re.MULTILINE)
     return {f"{method} {path}": body for method, path, body in routes}
@@ -156,14 +156,14 @@ def _docker() -> naftiko.Capability:
     return naftiko.load(CAPABILITIES / "docker.yaml")
 
 
-def test_docker_is_complete() -> None:
-    """`docker.yaml` holds each operation of the engine, and no other."""
+def test_docker_file_has_every_operation_of_the_engine_api() -> None:
+    """`docker.yaml` has each operation of the Docker Engine API, and no other."""
     routes = [f"{operation.method} {operation.path}" for operation in _docker()]
     assert sorted(routes) == sorted(_engine())
 
 
-def test_docker_describes_its_bodies() -> None:
-    """A JSON body is described, and a stream is taken as it is."""
+def test_docker_file_describes_its_bodies() -> None:
+    """A JSON body has a description; a stream is a body of any type."""
     docker = _docker()
     engine = _engine()
     for operation in docker:
@@ -177,8 +177,8 @@ def test_docker_describes_its_bodies() -> None:
             assert "application/json" not in operation.body
 
 
-def test_docker_shapes_long_responses() -> None:
-    """Operations with long responses give a few named values."""
+def test_docker_file_shapes_long_responses() -> None:
+    """Operations with long responses return a few named values."""
     docker = _docker()
     for name in ("containerlist", "imagelist", "systemversion", "networklist"):
         outputs = [
@@ -188,8 +188,8 @@ def test_docker_shapes_long_responses() -> None:
         assert "$" not in outputs
 
 
-def test_docker_names_the_local_socket() -> None:
-    """The description tells how to reach the local socket, and that works."""
+def test_docker_file_names_the_local_socket() -> None:
+    """`info.description` has the `--base-uri` of the local socket, which works."""
     docker = _docker()
     override = re.search(r"--base-uri (unix:\S+\.sock)", docker.info.description)
     assert override is not None

@@ -1,4 +1,4 @@
-"""The object users hold: calls, dry runs, streams, views, threads, notebooks."""
+"""`Capability`: calls, dry runs, streams, views, threads and representations."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ BEARER = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
 
 
 def echo(request: naftiko.Request) -> Response:
-    """Answer with the URL that was asked for."""
+    """Answer with the URL of the request."""
     return Response(200, {"Content-Type": "text/plain"}, request.url.encode())
 
 
 def sent(api: naftiko.Capability, **arguments: Any) -> naftiko.Request:
-    """Return the request of a call."""
+    """Return the request that a call sends."""
     return api.exchange("api.op", arguments).request
 
 
@@ -40,8 +40,10 @@ def sent(api: naftiko.Capability, **arguments: Any) -> naftiko.Request:
         ({"q": ""}, {}, "/x?q="),
     ],
 )
-def test_arguments(given: Any, more: dict[str, Any], target: str) -> None:
-    """Arguments are a mapping, keywords, or both; keywords win; `None` is not given."""
+def test_arguments_are_a_mapping_or_keywords(
+    given: Any, more: dict[str, Any], target: str
+) -> None:
+    """Keywords override the mapping; an argument of `None` counts as missing."""
     stub = StubTransport()
     api = capability(QUERY, transport=stub)
     api.call("api.op", given, **more)
@@ -53,8 +55,8 @@ def test_arguments(given: Any, more: dict[str, Any], target: str) -> None:
     assert api.request("api.op", given, **more).url == urls[0]
 
 
-def test_any_word_names_an_argument() -> None:
-    """`ref`, `arguments`, `self` and keywords of Python are names like others."""
+def test_argument_may_have_any_name() -> None:
+    """Arguments may be called `ref`, `arguments`, `self` or a keyword of Python."""
     names = ["ref", "arguments", "self", "from", "raise_for_status", "class"]
     inputs = [{"name": name, "in": "query"} for name in names]
     api = capability({"inputParameters": inputs}, transport=StubTransport())
@@ -65,8 +67,8 @@ def test_any_word_names_an_argument() -> None:
 
 
 @pytest.mark.parametrize("method", ["call", "exchange", "request", "stream"])
-def test_mistakes_are_told_before_anything_is_sent(method: str) -> None:
-    """An unknown ref, unknown and missing arguments, and no mapping at all."""
+def test_wrong_ref_or_argument_is_refused_before_sending(method: str) -> None:
+    """Unknown ref, unknown argument, missing argument, a list in place of a mapping."""
     stub = StubTransport()
     inputs = [
         {"name": "id", "in": "query", "required": True},
@@ -89,8 +91,8 @@ def test_mistakes_are_told_before_anything_is_sent(method: str) -> None:
     assert stub.requests == []
 
 
-def test_status() -> None:
-    """A failed response raises, unless it is asked for."""
+def test_failed_status_raises_status_error() -> None:
+    """`raise_for_status=False` returns a failed response instead."""
     body = b'{"message": "no such thing"}'
     stub = StubTransport(Response(404, {"Content-Type": "application/json"}, body))
     api = capability(QUERY, transport=stub)
@@ -105,8 +107,8 @@ def test_status() -> None:
     assert (failed.status, failed.data) == (404, {"message": "no such thing"})
 
 
-def test_dry_run_needs_no_value_and_opens_nothing() -> None:
-    """A dry run shows what would be sent, variables by their names."""
+def test_dry_run_needs_no_value_and_sends_nothing() -> None:
+    """A dry run shows `$NAME` in place of the value of a variable."""
     stub = StubTransport()
     api = capability(QUERY, consumes=BEARER, transport=stub)
     request = api.request("api.op", q="ü b")
@@ -119,8 +121,8 @@ def test_dry_run_needs_no_value_and_opens_nothing() -> None:
     assert "variables={'TOKEN': …}" in str(caught.value)
 
 
-def test_dry_run_shows_what_a_missing_signer_would_sign() -> None:
-    """An operation that only lacks a signer can be looked at."""
+def test_dry_run_needs_no_signer() -> None:
+    """Unsupported authentication allows a dry run; a call needs a given signer."""
     auth = {"authentication": {"type": "oauth1", "key": "{{KEY}}"}}
     api = capability(QUERY, consumes=auth, transport=StubTransport())
     assert api.request("api.op").url.endswith("/x")
@@ -132,8 +134,8 @@ def test_dry_run_shows_what_a_missing_signer_would_sign() -> None:
     assert sent(signed).auth is signer
 
 
-def test_an_unusable_operation_tells_all_its_problems() -> None:
-    """The error counts what else is wrong with the operation."""
+def test_error_of_an_unusable_operation_counts_its_problems() -> None:
+    """The error shows the first problem of an operation and counts the others."""
     inputs = [{"name": "id", "in": "path"}, {"name": "q", "in": "nowhere"}]
     api = capability({"inputParameters": inputs}, transport=StubTransport())
     with pytest.raises(naftiko.UnusableOperation, match=r"\(and 1 more\)") as caught:
@@ -141,10 +143,10 @@ def test_an_unusable_operation_tells_all_its_problems() -> None:
     assert len(caught.value.problems) == 2
 
 
-def test_base_uri_errors_go_away_with_an_override(
+def test_base_uri_override_makes_an_operation_usable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A document without a usable base URI works once it is given one."""
+    """A document without a usable base URI works with a given one."""
     api = capability(QUERY, consumes={"baseUri": ""}, transport=StubTransport())
     with pytest.raises(naftiko.UnusableOperation, match="base URI"):
         api.call("api.op")
@@ -156,8 +158,8 @@ def test_base_uri_errors_go_away_with_an_override(
     assert sent(api.using(base_uri=given)).url == "http://b.test/x"
 
 
-def test_views() -> None:
-    """A view has its own values over the same transport; the original keeps its own."""
+def test_view_has_its_own_values_over_the_same_transport() -> None:
+    """`using` returns a view and leaves the original capability unchanged."""
     stub = StubTransport()
     one = capability(QUERY, consumes=BEARER, transport=stub, variables={"TOKEN": "1"})
     two = one.using(variables={"TOKEN": "2"}, headers={"X-View": "2"})
@@ -170,8 +172,8 @@ def test_views() -> None:
     assert two.problems is one.problems
 
 
-def test_views_merge_by_namespace() -> None:
-    """An option of a view for one namespace leaves the others unchanged."""
+def test_options_of_a_view_are_merged_by_namespace() -> None:
+    """An option of a view for one namespace leaves other namespaces unchanged."""
     data = document(QUERY)
     second = {**data["capability"]["consumes"][0], "namespace": "two"}
     data["capability"]["consumes"].append(second)
@@ -198,14 +200,14 @@ def test_views_merge_by_namespace() -> None:
         ("timeout", "5"),
     ],
 )
-def test_values_of_views_are_checked(option: str, value: Any) -> None:
-    """A mistake is told when the view is made, not when it is used."""
+def test_wrong_option_of_a_view_is_refused(option: str, value: Any) -> None:
+    """A wrong value raises when a view is made, not when the view is used."""
     with pytest.raises(naftiko.ArgumentError):
         capability(QUERY).using(**{option: value})
 
 
 class _Transport:
-    """Count what is opened, and keep the timeout of each call."""
+    """A transport that counts views and closes, and records timeouts."""
 
     def __init__(self) -> None:
         self.timeouts: list[Any] = []
@@ -224,8 +226,8 @@ class _Transport:
         self.closed += 1
 
 
-def test_timeouts() -> None:
-    """Each call passes its timeout on: 30 seconds, or what was given."""
+def test_timeout_is_passed_to_the_transport() -> None:
+    """The timeout of a call is 30 seconds, or as given to `load` or `using`."""
     transport = _Transport()
     api = capability(QUERY, transport=transport)
     api.call("api.op")
@@ -234,35 +236,35 @@ def test_timeouts() -> None:
     assert transport.timeouts == [30.0, (1, 2.5), 7]
 
 
-def test_a_transport_that_cannot_stream() -> None:
-    """Two methods make a transport; without a third it cannot stream."""
+def test_transport_without_a_stream_method_cannot_stream() -> None:
+    """`send` and `close` make a transport; `stream` is optional."""
     api = capability(QUERY, transport=_Transport())
     with pytest.raises(naftiko.CallError, match="a _Transport cannot stream"):
         api.stream("api.op")
 
 
-def test_closing() -> None:
-    """Leaving the block closes the transport; a view leaves it to its capability."""
+def test_closing_a_capability_closes_its_transport() -> None:
+    """`with` closes the transport; closing a view does not."""
     transport = _Transport()
     with capability(QUERY, transport=transport) as api:
         with api.using() as view:
             view.call("api.op")
         assert (transport.views, transport.closed) == (1, 0)
     assert transport.closed == 1
-    # Nothing was opened, so there is nothing to close.
+    # Closing a view without a connection does nothing.
     capability(QUERY).using().close()
 
 
-def test_a_view_is_not_opened_before_it_is_used() -> None:
-    """A dry run of a view asks the transport for nothing."""
+def test_view_opens_no_transport_before_its_first_call() -> None:
+    """A dry run of a view does not use the transport."""
     transport = _Transport()
     view = capability(QUERY, transport=transport).using(timeout=1)
     assert view.request("api.op").method == "GET"
     assert transport.views == 0
 
 
-def test_threads() -> None:
-    """Many threads share a capability and its views; each gets what it asked for."""
+def test_capability_is_thread_safe() -> None:
+    """Threads share a capability and its views; each gets its own responses."""
     api = capability(
         {**QUERY, "outputRawFormat": "text"}, transport=StubTransport(echo)
     )
@@ -282,7 +284,7 @@ def test_threads() -> None:
 
 
 def test_threads_open_one_transport(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first calls of many threads open the connections once."""
+    """Concurrent first calls of many threads make one transport."""
     from naftiko.transport import http
 
     opened = []
@@ -307,8 +309,8 @@ def test_threads_open_one_transport(monkeypatch: pytest.MonkeyPatch) -> None:
     assert opened[0].closed == 1
 
 
-def test_representations() -> None:
-    """Short in a console, a table in a notebook, and markup is escaped."""
+def test_representations_are_short_and_escaped() -> None:
+    """`repr` is one line; the HTML table of a notebook escapes markup."""
     description = "<b>&"
     api = capability({**QUERY, "description": description})
     api.info = api.info._replace(label="<i>", description="<u>")

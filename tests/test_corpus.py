@@ -1,6 +1,6 @@
-"""Published files, as they are, have the contents that their manifest lists.
+"""Published files, unchanged, have the contents that their manifest lists.
 
-The files are data for these tests only. Nothing is ever sent to the hosts they name.
+The files are data for these tests only. No request is sent to the hosts that they name.
 """
 
 from __future__ import annotations
@@ -18,46 +18,46 @@ from naftiko.document.source import read
 from support.shared import CORPUS, manifest, needs_corpus, of_corpus
 
 _VARIABLE = re.compile(r"\{\{\s*(?:env\.)?([A-Z][A-Z0-9_]*)\s*\}\}")
-#: An argument with every sign that could change where a request goes.
+#: An argument with every character that could change the target of a request.
 HOSTILE = "a/ü 1?#{b}&c"
 
 
 @cache
 def _document(path: str) -> Document:
-    """Read a file once: without the C parser that is what takes the time."""
+    """Read a file and cache it, because the YAML parser in Python is slow."""
     return read(CORPUS / path)
 
 
 def _entries(*, capabilities: bool) -> list[Any]:
-    """Return what the manifest says, for files that are capabilities or for others."""
+    """Return the manifest entries of files that are capabilities, or of others."""
     if not CORPUS.is_dir():
         return []
     return [
         of_corpus(entry, entry["path"], number)
         for number, entry in enumerate(manifest())
-        # A cut-off file may have no layout: its text is not well-formed as it is.
+        # A truncated file may have no layout, because its text is not well-formed.
         if (entry["layout"] in ("capability", None)) is capabilities
     ]
 
 
 def _expected(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the counts of a file once its cut-off line is dropped."""
+    """Return the counts of a file after its truncated line is dropped."""
     counts = entry.get("after_repair") or entry
     names = counts.get("operation_names") or entry["operation_names"]
     return {**counts, "operation_names": names[: counts["consumes_operations"]]}
 
 
 @needs_corpus
-def test_the_manifest_is_about_these_files() -> None:
-    """Every file is listed, and every listed file is there."""
+def test_manifest_lists_every_published_file() -> None:
+    """Every file is listed, and every listed file exists."""
     files = {str(p.relative_to(CORPUS)) for p in CORPUS.rglob("*.y*ml")}
     assert {entry["path"] for entry in manifest()} == files
 
 
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=False))
-def test_other_layouts_are_refused(entry: dict[str, Any]) -> None:
-    """A file that is no capability is refused, with a hint about its layout."""
+def test_file_of_another_layout_is_refused(entry: dict[str, Any]) -> None:
+    """A published file that is no capability is refused with a hint."""
     with pytest.raises(naftiko.ValidationError) as caught:
         naftiko.load(CORPUS / entry["path"])
     assert caught.value.code == "E-not-a-capability"
@@ -68,13 +68,15 @@ def test_other_layouts_are_refused(entry: dict[str, Any]) -> None:
 
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=True))
-def test_contents_are_those_of_the_manifest(entry: dict[str, Any]) -> None:
+def test_contents_of_a_published_file_are_those_of_the_manifest(
+    entry: dict[str, Any],
+) -> None:
     """Operations, REST operations, tools and unresolved calls are those listed."""
     expected = _expected(entry)
     try:
         capability = naftiko.load(_document(entry["path"]))
     except naftiko.ValidationError as error:
-        # The manifest counts nothing in it, so there is nothing to run.
+        # The manifest counts no operations in this file.
         assert error.code == "E-nothing-to-run"
         assert not expected["operation_names"]
         assert not expected["rest_operations"] + expected["mcp_tools"]
@@ -84,7 +86,7 @@ def test_contents_are_those_of_the_manifest(entry: dict[str, Any]) -> None:
     names = [f"{op.namespace}.{op.name}" for op in capability]
     listed = expected["operation_names"]
     if "W-namespace-duplicate" in codes:
-        # Identical copies of an adapter count once.
+        # Duplicate adapters count once.
         listed, names = list(dict.fromkeys(listed)), list(dict.fromkeys(names))
     counted = [
         names,
@@ -99,7 +101,7 @@ def test_contents_are_those_of_the_manifest(entry: dict[str, Any]) -> None:
         ["skill"] * expected["skill_tools"],
     ]
     if "W-incomplete-dropped" in codes:
-        # The last element of a file that was cut off, and only the last.
+        # Only the last element of a truncated file may be dropped.
         assert entry["truncated"]
         last = max(n for n, elements in enumerate(wanted) if elements)
         if counted != wanted:
@@ -119,7 +121,7 @@ def _count(capability: naftiko.Capability, kind: str) -> int:
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=True))
 def test_truncated_file_is_reported(entry: dict[str, Any]) -> None:
-    """A cut-off file is recognised, its loss is reported, and it can be refused."""
+    """A truncated file is recognised, its loss is reported, and it can be refused."""
     document = _document(entry["path"])
     kept = document.truncation
     assert bool(kept) is entry["truncated"]
@@ -135,7 +137,7 @@ def test_truncated_file_is_reported(entry: dict[str, Any]) -> None:
 
 
 def _values(path: str, capability: naftiko.Capability) -> dict[str, str]:
-    """Return a value for every variable that a file can ask for."""
+    """Return a value for every variable of a file."""
     names = set(_VARIABLE.findall((CORPUS / path).read_text("utf-8")))
     for bind in _document(path).data.get("binds") or ():
         names |= set(bind.get("keys") or ())
@@ -153,7 +155,7 @@ def _is_origin(name: str, capability: naftiko.Capability) -> bool:
 
 
 def _load(path: str) -> naftiko.Capability | None:
-    """Load a file over a transport that sends nothing; `None` if nothing can run."""
+    """Load a file over a stub transport; return `None` if the file is refused."""
     try:
         document = _document(path)
         return naftiko.load(document, schema=None, transport=naftiko.StubTransport())
@@ -163,8 +165,10 @@ def _load(path: str) -> naftiko.Capability | None:
 
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=True))
-def test_every_usable_operation_builds_a_request(entry: dict[str, Any]) -> None:
-    """An operation without errors can be called, and no argument leaves its place."""
+def test_every_usable_published_operation_builds_a_request(
+    entry: dict[str, Any],
+) -> None:
+    """Injection: special characters of an argument do not change the target."""
     loaded = _load(entry["path"])
     if loaded is None:
         return
@@ -188,15 +192,15 @@ def test_every_usable_operation_builds_a_request(entry: dict[str, Any]) -> None:
                 assert quote(HOSTILE, safe="") in other.url
         shown = capability.request(operation.ref, plain)
         assert (shown.method, shown.url) == (sent.method, sent.url)
-        # The boundary of a multipart body is another one each time.
+        # The boundary of a multipart body is random.
         assert len(shown.content or b"") == len(sent.content or b"")
         assert shown.as_curl().startswith("curl ")
 
 
 @needs_corpus
 @pytest.mark.parametrize("entry", _entries(capabilities=True))
-def test_unusable_operation_refuses_to_run(entry: dict[str, Any]) -> None:
-    """An operation with an error is listed, and a call of it raises that error."""
+def test_unusable_published_operation_refuses_to_run(entry: dict[str, Any]) -> None:
+    """A call of an operation with a problem raises that problem."""
     capability = _load(entry["path"])
     for operation in capability or ():
         assert capability is not None

@@ -1,4 +1,4 @@
-"""Published files, served: each route and each tool is called once.
+"""Published files are served, and each route and each tool is called once.
 
 The arguments come from the OpenAPI description of a REST adapter, or from the list of
 tools of an MCP adapter, each with a unique value. The expected upstream request is
@@ -33,7 +33,7 @@ from support.mcping import wire
 from support.shared import CORPUS, corpus_files, needs_corpus, of_corpus
 
 _JSON = {"Content-Type": "application/json"}
-#: What an API may answer to a tool; what was sent does not depend on it.
+#: Responses of an API to a tool; the upstream request does not depend on them.
 _ANSWERS = [
     Response(200, _JSON, b'{"id": 1, "data": [{"a": null}]}'),
     Response(200, _JSON, b'[{"name": 5, "Id": true}, null]'),
@@ -41,12 +41,12 @@ _ANSWERS = [
     Response(204),
     Response(500, _JSON, b'{"message": "boom"}'),
 ]
-#: What it answers to a route, in the formats that published files decode.
+#: Response bodies of an API to a route, in the formats that published files decode.
 _BODIES = {"xml": b"<r/>", "csv": b"a\n1\n"}
 
 
 def _loaded(file: Path) -> naftiko.Capability | None:
-    """Load a file and give every variable a value; `None` if nothing in it can run."""
+    """Load a file with a value for each variable; return `None` if it is refused."""
     try:
         plain = naftiko.load(file, schema=None)
     except naftiko.DocumentError:
@@ -77,13 +77,13 @@ def _loaded(file: Path) -> naftiko.Capability | None:
 
 
 def _route(function: Function) -> tuple[str, str]:
-    """Return method and shape of a route; the first of two equal ones is served."""
+    """Return method and shape of a route; the first of two equal routes is served."""
     path = "/" + function.url_path.removeprefix("/")
     return function.method.upper(), PLACEHOLDER.sub("{}", path)
 
 
 class _Asked:
-    """A request that gives every argument that the description of a route names."""
+    """A request with a value for every argument in the OpenAPI of a route."""
 
     def __init__(self, function: Function, described: Mapping[str, Any]) -> None:
         values = UniqueValues()
@@ -125,7 +125,7 @@ class _Asked:
 
 
 def _by_operation(capability: naftiko.Capability, function: Function) -> Any:
-    """Return a description of a route that takes what its operation takes."""
+    """Return an OpenAPI description of a route with the parameters of its operation."""
     operation = capability.operations.resolve(function.call)
     placeholders = PLACEHOLDER.findall(function.url_path)
     parameters = [
@@ -162,7 +162,7 @@ async def _ask_routes(capability: naftiko.Capability, exposes: Any) -> list[str]
         seen.add(route)
         described = paths.pop((method, path.partition("?")[0]), None)
         if described is None:
-            # OpenAPI has no place for a second route that differs in its query only.
+            # OpenAPI cannot describe two routes that differ only in their query.
             assert "?" in path
             described = _by_operation(capability, function)
         request = _Asked(function, described)
@@ -188,7 +188,7 @@ def _judged(
     capability: naftiko.Capability, exposes: Any, function: Function,
     given: Mapping[str, Any], upstream: AsyncStub, where: str,
 ) -> str:  # fmt: skip
-    """Check what was sent; tell whether anything had to be."""
+    """Check the upstream request; tell whether one was sent or the call was refused."""
     operation = capability.operations.resolve(function.call) if function.call else None
     if operation is None or operation.problems:
         assert upstream.requests == [], where
@@ -267,10 +267,10 @@ def _checked(text: str) -> Draft202012Validator:
         for number, file in enumerate(corpus_files())
     ],
 )
-def test_every_route_and_tool_of_a_published_file_sends_what_it_declares(
+def test_every_route_and_tool_of_a_published_file_sends_its_declared_request(
     file: Path,
 ) -> None:
-    """A call that can be resolved is sent as declared; all others are refused."""
+    """A call that can be resolved is sent as declared; all other calls are refused."""
     capability = _loaded(file)
     for exposes in capability.exposes if capability else ():
         if exposes.type == "rest":

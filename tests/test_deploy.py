@@ -1,4 +1,4 @@
-"""The files in `deploy/` fit each other and the program; tools of others lint them."""
+"""Files in `deploy/` are consistent with each other and with the program."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 
 
 def manifest(name: str) -> Any:
-    """Return a manifest as data."""
+    """Return a Kubernetes manifest as data."""
     text = (DEPLOY / "kubernetes" / f"{name}.yaml").read_text("utf-8")
     return YAML(typ="safe", pure=True).load(text)
 
 
 def test_every_manifest_is_applied() -> None:
-    """`kubectl apply -k` misses none."""
+    """`kubectl apply -k` applies every manifest of the folder."""
     listed = manifest("kustomization")["resources"]
     assert sorted([*listed, "kustomization.yaml"]) == [m.name for m in MANIFESTS]
 
 
-def test_the_document_in_the_config_map_is_served_as_the_deployment_says() -> None:
-    """It is valid in both modes; ports and variables are those of the manifests."""
+def test_document_in_the_config_map_fits_the_deployment() -> None:
+    """The document is valid; ports and variables are those of the manifests."""
     text = manifest("configmap")["data"]["capability.yaml"]
     warnings = [p.code for p in naftiko.validate(text)]
     assert set(warnings) <= {"W-base-uri-placeholder"}
@@ -44,8 +44,8 @@ def test_the_document_in_the_config_map_is_served_as_the_deployment_says() -> No
     assert set(manifest("secret")["stringData"]) == bound
 
 
-def test_probes_ask_paths_that_are_served() -> None:
-    """Liveness and readiness are the paths of the control port."""
+def test_probes_use_paths_of_the_control_port() -> None:
+    """Startup and liveness probes use `/health/live`, readiness `/health/ready`."""
     container = manifest("deployment")["spec"]["template"]["spec"]["containers"][0]
     for name, path in (
         ("startupProbe", "/health/live"),
@@ -56,7 +56,7 @@ def test_probes_ask_paths_that_are_served() -> None:
 
 
 def test_manifests_select_the_same_pods() -> None:
-    """Service, deployment, autoscaler and budget mean the same pods."""
+    """Service, deployment, autoscaler and disruption budget select the same pods."""
     labels = manifest("deployment")["spec"]["template"]["metadata"]["labels"]
     assert manifest("service")["spec"]["selector"] == labels
     assert manifest("disruption")["spec"]["selector"]["matchLabels"] == labels
@@ -66,8 +66,8 @@ def test_manifests_select_the_same_pods() -> None:
     assert "replicas" not in manifest("deployment")["spec"]
 
 
-def is_let_in(path: str) -> bool:
-    """Tell whether `.dockerignore` leaves a file in the context of the build.
+def is_in_build_context(path: str) -> bool:
+    """Tell whether `.dockerignore` leaves a file in the build context.
 
     The last pattern that matches the path, or a folder above, decides.
     """
@@ -84,7 +84,7 @@ def is_let_in(path: str) -> bool:
 
 
 def test_build_context_has_every_file_of_the_wheel() -> None:
-    """Every file of the repository that the build reads is let in."""
+    """`.dockerignore` leaves in every file from which the wheel is built."""
     build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wheel = build["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = ["pyproject.toml", "LICENSE", build["project"]["readme"]]
@@ -93,7 +93,7 @@ def test_build_context_has_every_file_of_the_wheel() -> None:
         needed += [str(file.relative_to(ROOT)) for file in files]
     made = [file for file in needed if "__pycache__" in file]
     assert len(needed) - len(made) > 100
-    assert [file for file in needed if not is_let_in(file)] == made
+    assert [file for file in needed if not is_in_build_context(file)] == made
 
 
 @pytest.mark.parametrize(
@@ -105,15 +105,15 @@ def test_build_context_has_every_file_of_the_wheel() -> None:
     ],
 )  # fmt: skip
 def test_build_context_has_no_secrets(path: str) -> None:
-    """The repository, environments and values of variables stay outside."""
-    assert not is_let_in(path)
+    """`.dockerignore` excludes `.git`, environments and files with variables."""
+    assert not is_in_build_context(path)
 
 
 @pytest.mark.parametrize(
     "file", ["Dockerfile", "compose.yaml", "kubernetes/deployment.yaml"]
 )
-def test_options_of_serve_exist(file: str) -> None:
-    """Every option that a file gives to `naftiko serve` is one."""
+def test_options_of_serve_in_deploy_files_exist(file: str) -> None:
+    """Every option that a deploy file gives to `naftiko serve` exists."""
     from naftiko.cli.parser import build_parser, command_parsers, options_of
 
     known = set(options_of(command_parsers(build_parser())["serve"]))

@@ -1,4 +1,4 @@
-"""The documents tell the truth: examples run, options and codes are complete."""
+"""The documentation is correct: examples run, options and codes are complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from naftiko.document.rules import RULES
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-#: Beside them, the pages that are about the project and not about its use.
+#: Pages about the use of the project, and about the project itself.
 PAGES = [
     *DOCUMENTS,
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
@@ -38,13 +38,15 @@ def _blocks(path: Path, language: str) -> list[str]:
     ]
 
 
-#: `tests/docs/test_authoring.py` runs its Python, beside the file that it needs.
+#: Documents whose Python runs here; `tests/docs/test_authoring.py` runs `authoring.md`.
 EXAMPLES = [path for path in DOCUMENTS if path.name != "authoring.md"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_python_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python block of a document runs, one after the other."""
+def test_python_examples_of_a_document_run(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python blocks of a document run in their order."""
     monkeypatch.chdir(ROOT)
     with serve() as url:
         names: dict[str, object] = {"DEMO_URL": url, "DEMO_TOKEN": TOKEN}
@@ -55,17 +57,17 @@ def test_python_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
                 value.close()
 
 
-def test_command_line_document_is_the_help() -> None:
-    """`docs/cli.md` holds the help of every command.
+def test_cli_document_is_the_help_of_every_command() -> None:
+    """`docs/cli.md` has the current help of every command.
 
-    `python tests/test_docs.py` writes it.
+    `python tests/test_docs.py` writes the help into `docs/cli.md`.
     """
     text = (ROOT / "docs" / "cli.md").read_text("utf-8")
     assert text == _with_help(text)
 
 
 def _with_help(text: str) -> str:
-    """Return the document with every help block as it is now."""
+    """Return the document with the current help in every help block."""
     for name in ("", *COMMANDS):
         begin, end = f"<!-- help: {name or 'naftiko'} -->\n", "<!-- end -->"
         assert begin in text, f"docs/cli.md does not describe the command '{name}'"
@@ -87,9 +89,9 @@ def _help(name: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", shown)
 
 
-test_command_line_document_is_the_help = pytest.mark.skipif(
+test_cli_document_is_the_help_of_every_command = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11), reason="argparse words help differently by version"
-)(test_command_line_document_is_the_help)
+)(test_cli_document_is_the_help_of_every_command)
 
 
 def _tree_names() -> set[str]:
@@ -98,7 +100,7 @@ def _tree_names() -> set[str]:
 
 
 def test_error_classes_are_documented() -> None:
-    """Every public exception stands in `docs/errors.md`, and nothing else does."""
+    """`docs/errors.md` lists every public exception, and no other name."""
     text = (ROOT / "docs" / "errors.md").read_text("utf-8")
     table = text.partition("## Codes")[0]
     documented = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
@@ -111,20 +113,20 @@ def test_error_classes_are_documented() -> None:
     assert documented == public == _tree_names()
 
 
-def test_codes_are_documented() -> None:
-    """Every code that the package can give stands in `docs/errors.md`, and no other."""
+def test_problem_codes_are_documented() -> None:
+    """`docs/errors.md` lists every code of the package, and no other code."""
     text = (ROOT / "docs" / "errors.md").read_text("utf-8")
     documented = set(re.findall(r"^\| ([EUWS]-[a-z-]+) \|", text, re.MULTILINE))
     assert documented == set(RULES)
 
 
-#: The examples of errors are wrong on purpose; `tests/document/test_rules.py` has them.
+#: Documents with valid YAML; `tests/document/test_rules.py` tests `errors.md`.
 VALID = [path for path in DOCUMENTS if path.name != "errors.md"]
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.name)
 @pytest.mark.parametrize("schema", ["observed", "published"])
-def test_yaml_documents_are_valid(path: Path, schema: str) -> None:
+def test_yaml_examples_are_valid(path: Path, schema: str) -> None:
     """Every YAML block that is a whole document passes a strict check."""
     for code in _blocks(path, "yaml"):
         if code.startswith("naftiko:") and "\ncapability:" in code:
@@ -132,7 +134,7 @@ def test_yaml_documents_are_valid(path: Path, schema: str) -> None:
 
 
 def test_each_type_of_adapter_has_an_example() -> None:
-    """The page about serving shows a whole document for each of them."""
+    """`docs/serve.md` has a whole document for each type of adapter."""
     shown = {
         exposes.type
         for code in _blocks(ROOT / "docs" / "serve.md", "yaml")
@@ -142,7 +144,7 @@ def test_each_type_of_adapter_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_commands_are_understood(path: Path) -> None:
+def test_commands_of_console_examples_are_parsed(path: Path) -> None:
     """Every `naftiko` line of a console block has options that exist."""
     for block in _blocks(path, "console"):
         for line in re.findall(r"^\$ (?:[A-Z_]+=\S+ )*naftiko (.*)$", block, re.M):
@@ -160,8 +162,8 @@ def _anchors(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_links_lead_somewhere(path: Path) -> None:
-    """Every relative link points to a file that exists, and to a heading in it."""
+def test_relative_links_have_a_target(path: Path) -> None:
+    """Every relative link names a file that exists, and a heading of that file."""
     text = _BLOCK.sub("", path.read_text("utf-8"))
     for target in re.findall(r"\]\(([^) ]+)\)", text):
         if target.startswith(("http:", "https:")):
@@ -173,19 +175,19 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in _anchors(file), f"{path.name}: {target}"
 
 
-def test_named_files_exist() -> None:
-    """Every path of the project that a document names exists."""
+def test_paths_named_in_documents_exist() -> None:
+    """Every path of the project in backquotes exists."""
     kept = "benchmarks|capabilities|deploy|docs|naftiko|schemas|tests"
     for path in PAGES:
-        if path.name == "CHANGELOG.md":  # it tells of files that have moved
+        if path.name == "CHANGELOG.md":  # the changelog names files that have moved
             continue
         text = path.read_text("utf-8")
         for name in re.findall(rf"`((?:{kept})/[\w./-]+)`", text):
             assert (ROOT / name).exists(), f"{path.name}: {name}"
 
 
-def test_paths_of_the_architecture_exist() -> None:
-    """Every answer to "where is …?" is a module or a folder of the package."""
+def test_paths_of_the_architecture_document_exist() -> None:
+    """The section "Where is …" names existing paths; the page has at most 110 lines."""
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     section = text.partition("## Where is")[2].partition("\n## ")[0]
     paths = re.findall(r"`([a-z_/]+(?:/|\.py))`", section.replace("`naftiko/`", ""))
@@ -196,16 +198,16 @@ def test_paths_of_the_architecture_exist() -> None:
 
 
 @pytest.mark.parametrize("name", ["demo", "tests"])
-def test_readme_has_the_commands_of_the_gate(name: str) -> None:
-    """The README marks the two commands that `.ci/run` takes from it."""
+def test_readme_marks_a_command_to_run(name: str) -> None:
+    """A marked command of the README is one line, so that a script can run it."""
     text = (ROOT / "README.md").read_text("utf-8")
     found = re.search(rf"<!-- command: {name} -->\n```sh\n(.+)\n```", text)
     assert found
     assert "\n" not in found[1]
 
 
-def test_readme_fits_its_beginning_on_a_screen() -> None:
-    """The first screen has the description, the two commands and ten lines of Python."""
+def test_beginning_of_the_readme_fits_on_a_screen() -> None:
+    """The first screen has a description, the two commands and ten lines of Python."""
     text = (ROOT / "README.md").read_text("utf-8")
     first = text.partition("\n## ")[0].splitlines()
     assert len(first) <= 45
@@ -214,8 +216,8 @@ def test_readme_fits_its_beginning_on_a_screen() -> None:
     assert len(code.splitlines()) == 10
 
 
-def test_readme_command_that_serves_is_understood() -> None:
-    """It has options that exist, and names ports that the document has."""
+def test_readme_command_that_serves_is_parsed() -> None:
+    """The options exist, and the ports are those of the served document."""
     text = (ROOT / "README.md").read_text("utf-8")
     found = re.search(r"<!-- command: serve -->\n```sh\n(.+)\n```", text)
     assert found
@@ -227,7 +229,7 @@ def test_readme_command_that_serves_is_understood() -> None:
     assert named == ports
 
 
-def test_readme_agents_snippet_is_understood() -> None:
+def test_readme_snippet_for_desktop_clients_is_parsed() -> None:
     """The command that a desktop client starts has options that exist."""
     (snippet,) = _blocks(ROOT / "README.md", "json")
     (server,) = json.loads(snippet)["mcpServers"].values()
@@ -237,7 +239,7 @@ def test_readme_agents_snippet_is_understood() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
-def test_readme_shell_examples_are_understood(tmp_path: Path) -> None:
+def test_readme_shell_examples_are_parsed(tmp_path: Path) -> None:
     """Every `naftiko` line of the README is a command with options that exist."""
     text = textwrap.dedent("\n".join(_blocks(ROOT / "README.md", "console")))
     lines = [line[2:] for line in text.splitlines() if line.startswith("$ naftiko ")]

@@ -1,4 +1,4 @@
-"""Exceptions, problems and the words that messages are made of."""
+"""Exceptions, problems, and helpers that build their messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from naftiko.errors import (
 
 
 def _tree() -> dict[str, str]:
-    """Return class → parent, as the docstring of the module draws them."""
+    """Return class → parent, as drawn in the docstring of `naftiko.errors`."""
     parents: list[str] = []
     parent_of = {}
     for line in (errors.__doc__ or "").splitlines():
@@ -33,8 +33,8 @@ def _tree() -> dict[str, str]:
     return parent_of
 
 
-def test_the_tree_is_the_classes() -> None:
-    """The drawing names every public exception, below its parent."""
+def test_tree_of_exceptions_is_complete() -> None:
+    """The docstring of `naftiko.errors` draws every exception below its parent."""
     classes = {
         name: value
         for name, value in vars(errors).items()
@@ -53,8 +53,8 @@ def test_the_tree_is_the_classes() -> None:
         assert bases[0].__name__ == parent
 
 
-def test_a_message_says_where_what_and_how() -> None:
-    """Place, message, code and hint stand in that order; each is an attribute too."""
+def test_error_shows_location_message_code_and_hint() -> None:
+    """`str` of an error has location, message, code and hint; each is an attribute."""
     where = Location("api.yaml", 3, 7)
     error = naftiko.CallError("it is wrong", hint="do so", location=where, code="U-x")
     assert str(error) == "api.yaml:3:7: it is wrong [U-x]\n  hint: do so"
@@ -78,17 +78,17 @@ def test_a_message_says_where_what_and_how() -> None:
         ("OutputError", 1, ()),
     ],
 )
-def test_exit_codes_and_standard_exceptions(
+def test_error_has_an_exit_code_and_standard_base_classes(
     kind: str, code: int, others: tuple[type[Exception], ...]
 ) -> None:
-    """Every error has an exit code; some are errors of the standard library too."""
+    """Some errors are also errors of the standard library, such as `LookupError`."""
     error = getattr(naftiko, kind)("x")
     assert error.exit_code == code
     assert all(isinstance(error, other) for other in others)
 
 
-def test_problem_prints_as_editors_read_it() -> None:
-    """A problem prints as editors read it, and as plain data."""
+def test_problem_is_printed_as_file_line_column() -> None:
+    """Editors parse `FILE:LINE:COLUMN`; `as_dict` gives plain data."""
     problem = Problem("W-x", "warning", "it is odd", "do so", "/a/0", 3, 7, "api.yaml")
     assert str(problem) == "api.yaml:3:7: warning: it is odd. [W-x]\n  hint: do so"
     assert problem.as_dict() == {
@@ -102,7 +102,7 @@ def test_problem_prints_as_editors_read_it() -> None:
         "file": "api.yaml",
     }
     assert problem.location == Location("api.yaml", 3, 7)
-    # `validate --jobs` sends them from one process to another.
+    # `validate --jobs` sends problems from one process to another.
     assert pickle.loads(pickle.dumps(problem)) == problem
 
 
@@ -118,21 +118,23 @@ def test_problem_prints_as_editors_read_it() -> None:
         ("", ""),
     ],
 )
-def test_shortened_value_is_one_harmless_line(value: object, shown: str) -> None:
-    """A value in a message is one line of at most 80 characters, and harmless."""
+def test_shortened_value_is_one_line_without_control_characters(
+    value: object, shown: str
+) -> None:
+    """Terminal escapes: a value in a message is one line of at most 80 characters."""
     assert shorten(value) == shown
 
 
 def test_nearest_name_is_suggested() -> None:
-    """The nearest name is suggested, whatever the case; nothing is if none is near."""
+    """A similar name is suggested in any case; no name is if none is similar."""
     known = ["containerList", "imagelist", "x"]
     assert nearest("containerlst", known) == ["containerList"]
     assert did_you_mean("IMAGELIST", known) == "did you mean 'imagelist'?"
     assert did_you_mean("zzz", known) == ""
 
 
-def test_long_list_of_names_stays_readable() -> None:
-    """Hundreds of names stay readable."""
+def test_long_list_of_names_is_shortened() -> None:
+    """A list of more than 30 names ends with the number of the others."""
     assert names_of([]) == "nothing"
     assert names_of(["a", "b"]) == "a, b"
     assert names_of(map(str, range(32))).endswith("28, 29 and 2 more")

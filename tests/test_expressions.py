@@ -1,4 +1,4 @@
-"""References: their meaning, the places they may stand in, and values as text."""
+"""References in templates: their meaning, allowed places, and values as text."""
 
 from __future__ import annotations
 
@@ -57,8 +57,10 @@ SCOPE = Scope(frozenset(["TOKEN", "region"]), (("vault.TOKEN", "TOKEN"),))
         ("{{größe}}", "größe", False),
     ],
 )
-def test_references(written: str, name: str, is_variable: bool) -> None:
-    """A bound name is a variable, `tools.` and `rest.` name an argument, always."""
+def test_reference_names_a_variable_or_an_argument(
+    written: str, name: str, is_variable: bool
+) -> None:
+    """A bound name is a variable; `tools.` and `rest.` always name an argument."""
     declared = ("DECLARED", "env.declared")
     (ref,) = refs(parse(f"a {written} b", SCOPE, declared))
     assert (ref.name, ref.is_variable, ref.written) == (name, is_variable, written)
@@ -66,8 +68,8 @@ def test_references(written: str, name: str, is_variable: bool) -> None:
     assert lone(parse(f"{written} ", SCOPE, declared)) is None
 
 
-def test_a_bound_variable_is_one_even_if_an_argument_is_called_so() -> None:
-    """No argument can take the place of a variable that a document binds."""
+def test_argument_does_not_shadow_a_bound_variable() -> None:
+    """A bound name is a variable, even if an argument has the same name."""
     (ref,) = refs(parse("{{TOKEN}}", SCOPE, ("TOKEN",)))
     assert ref.is_variable
 
@@ -75,7 +77,7 @@ def test_a_bound_variable_is_one_even_if_an_argument_is_called_so() -> None:
 @pytest.mark.parametrize(
     "text", ["{{#x}}a{{/x}}", "{{^x}}", "{{>part}}", "{{!note}}", "{{=<% %>=}}", "{{}}", "{{ }}"]
 )  # fmt: skip
-def test_other_forms_are_refused(text: str) -> None:
+def test_mustache_sections_and_partials_are_refused(text: str) -> None:
     """Sections, partials, comments and empty references are errors, not texts."""
     for split in (parse, parse_path, parse_base_uri, parse_credential):
         with pytest.raises(TemplateError, match="is not a reference"):
@@ -85,8 +87,8 @@ def test_other_forms_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "plain", "{x}", "{ {x} }", "}}{{", '{"a": {"b": 1}}', "{{x}", "${x}"]
 )
-def test_texts_without_references(text: str) -> None:
-    """A text without a reference stays as it is."""
+def test_text_without_references_is_unchanged(text: str) -> None:
+    """Single or unbalanced braces are text."""
     assert refs(parse(text)) == []
     assert "".join(map(str, parse(text))) == text
 
@@ -107,19 +109,19 @@ def test_texts_without_references(text: str) -> None:
     ],
 )
 def test_path_has_two_kinds_of_placeholders(text: str, parts: list[str]) -> None:
-    """A path has placeholders of one and of two braces."""
+    """A path has placeholders in single and in double braces."""
     found = parse_path(text, SCOPE)
     assert [p if isinstance(p, str) else p.name for p in found] == parts
 
 
-def test_a_single_brace_names_a_variable_only_if_it_is_bound() -> None:
-    """`{TOKEN}` in a path is a variable when it is bound and no argument."""
+def test_placeholder_in_single_braces_is_a_variable_only_if_bound() -> None:
+    """`{TOKEN}` in a path is a variable if a bind declares it and no argument does."""
     assert [r.is_variable for r in refs(parse_path("/{TOKEN}/{OTHER}", SCOPE))] == [True, False]  # fmt: skip
     assert [r.is_variable for r in refs(parse_path("/{TOKEN}", SCOPE, ("TOKEN",)))] == [False]  # fmt: skip
 
 
-def test_base_uri_has_four_notations() -> None:
-    """A base URI has four notations for a reference."""
+def test_base_uri_has_four_notations_of_references() -> None:
+    """A base URI may have `{a}`, `[b]`, `${c}` and `{{d}}`."""
     found = parse_base_uri("https://{a}.[b].${c}.x:{{d}}/e[1]")
     assert [r.name for r in refs(found)] == ["a", "b", "c", "d"]
 
@@ -141,8 +143,8 @@ def test_every_reference_in_a_credential_is_a_variable() -> None:
         ('say "{{x}}"', 'say "say "hi"\n"'),
     ],
 )
-def test_a_value_cannot_end_the_text_it_stands_in(template: str, written: str) -> None:
-    """Inside the quotes of a JSON template a value is escaped; elsewhere it is not."""
+def test_value_cannot_end_a_json_string(template: str, written: str) -> None:
+    """JSON injection: a value inside quotes of a JSON template is escaped."""
     values = {"x": 'say "hi"\n', "n": 5}
     text = render(parse(template), lambda ref: values[ref.name])
     assert text == written
@@ -150,20 +152,20 @@ def test_a_value_cannot_end_the_text_it_stands_in(template: str, written: str) -
         assert json.loads(text)
 
 
-def test_a_value_is_not_rendered_again() -> None:
-    """Braces in a value are text."""
+def test_braces_in_a_value_are_not_rendered() -> None:
+    """Template injection: `{{b}}` in a value is text."""
     values = {"a": "{{b}}", "b": "no"}
     assert render(parse("{{a}} {{b}}"), lambda ref: values[ref.name]) == "{{b}} no"
 
 
-def test_other_writers() -> None:
-    """Outside quotes the caller says how a value is written."""
+def test_caller_chooses_how_values_outside_quotes_are_written() -> None:
+    """`render` applies its argument `plain` to values outside quotes."""
     text = render(parse("<{{a}}>"), lambda _: "&", plain=lambda value: f"[{value}]")
     assert text == "<[&]>"
 
 
-def test_splice_escapes_as_the_place_asks_for() -> None:
-    """A template stands for a name in another one, escaped as its place asks for."""
+def test_splice_escapes_inside_quotes() -> None:
+    """A template that replaces a reference is escaped if the reference is quoted."""
     outer = parse('{"a": "{{p}}", "b": {{p}}, "c": "{{q}}"}')
     inner = parse('"{{TOKEN}}"', quotes=False)
     filled = splice(outer, {"p": inner}, literal=lambda text: f"<{text}>")
@@ -230,8 +232,8 @@ class _Number:
         ((1, 2), "[1,2]"),
     ],
 )  # fmt: skip
-def test_values_as_text(value: Any, text: str) -> None:
-    """Python's values become what servers read."""
+def test_python_value_has_a_text(value: Any, text: str) -> None:
+    """Booleans are lower case, `None` is empty, dates are ISO 8601, lists are JSON."""
     assert to_text(value) == text
 
 
@@ -245,8 +247,10 @@ def test_values_as_text(value: Any, text: str) -> None:
         ({"a": {1, 2}}, None),
     ],
 )
-def test_values_without_a_text(value: Any, error: type[Exception] | None) -> None:
-    """A value that no server could read is refused in a few words."""
+def test_value_without_a_text_is_refused(
+    value: Any, error: type[Exception] | None
+) -> None:
+    """Unknown objects, invalid UTF-8 and NaN are refused; a set is a JSON list."""
     if error is None:
         assert to_text(value) == '{"a":[1,2]}'
         return
@@ -254,8 +258,8 @@ def test_values_without_a_text(value: Any, error: type[Exception] | None) -> Non
         to_text(value)
 
 
-def test_json_that_holds_itself() -> None:
-    """A loop is an error, not a hang."""
+def test_circular_or_deep_json_is_refused() -> None:
+    """A circular list and 100,000 nested lists are errors, not a hang."""
     loop: list[Any] = []
     loop.append(loop)
     deep: list[Any] = []
@@ -266,8 +270,8 @@ def test_json_that_holds_itself() -> None:
             compact_json(value)
 
 
-def test_names_of_variables() -> None:
-    """A variable is written in capitals."""
+def test_variable_name_has_capitals_digits_and_underscores() -> None:
+    """`TOKEN` and `A1_B` are names of variables; `Token` and `_A` are not."""
     names = ("TOKEN", "A1_B", "A", "token", "Token", "1A", "_A", "A-B", "")
     assert [name for name in names if is_upper(name)] == ["TOKEN", "A1_B", "A"]
     assert Ref("x", False, "{{x}}").quoted is False

@@ -1,4 +1,4 @@
-"""From a source to a capability: the order of the stages, options, and refusals."""
+"""`load` and `validate`: sources, order of stages, options and refusals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
 def test_every_kind_of_source_is_read(
     source: str, schema: str | None, tmp_path: Path
 ) -> None:
-    """Each kind of source gives the same capability, and the same verdict."""
+    """Each kind of source gives the same capability and no problems."""
     given = SOURCES[source](tmp_path)
     with naftiko.load(given, schema=schema) as capability:
         assert list(capability.operations) == ["api.op"]
@@ -54,14 +54,14 @@ def test_every_kind_of_source_is_read(
 
 
 def test_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`-` is standard input."""
+    """`naftiko.load("-")` reads standard input."""
     stream = io.TextIOWrapper(io.BytesIO(YAML.encode()))
     monkeypatch.setattr(sys, "stdin", stream)
     assert "<stdin>" in repr(naftiko.load("-"))
 
 
-def test_a_source_is_not_changed() -> None:
-    """Loading leaves the data of the caller alone, and does not follow its changes."""
+def test_source_is_not_changed() -> None:
+    """Loading does not change the data of the caller, and keeps a copy."""
     data = document({"inputParameters": [{"name": "q", "in": "query"}]})
     before = json.dumps(data)
     api = naftiko.load(data, transport=StubTransport())
@@ -70,8 +70,8 @@ def test_a_source_is_not_changed() -> None:
     assert api.request("api.op").url == "http://127.0.0.1:9/x"
 
 
-def test_a_document_can_be_loaded_twice() -> None:
-    """What is dropped from a cut-off document is there for its next reader."""
+def test_truncated_document_can_be_loaded_twice() -> None:
+    """Loading does not change a `Document`, so both loads report the same problems."""
     text = YAML[: YAML.index("operations:")] + (
         "operations:\n      - {name: op, method: GET}\n      - name: half\n        meth"
     )
@@ -94,8 +94,8 @@ def test_a_document_can_be_loaded_twice() -> None:
         ({"naftiko": "9", "capability": {"consumes": []}}, "E-version-unsupported"),
     ],
 )
-def test_refusal_and_report_say_the_same(source: Any, code: str) -> None:
-    """`load` raises the first problem that `validate` reports: same words, same place."""
+def test_load_raises_the_first_problem_of_validate(source: Any, code: str) -> None:
+    """The error has the message, code and location of the first problem."""
     with pytest.raises(naftiko.DocumentError) as caught:
         naftiko.load(source)
     first = naftiko.validate(source)[0]
@@ -106,8 +106,8 @@ def test_refusal_and_report_say_the_same(source: Any, code: str) -> None:
     assert (first.severity, error.exit_code) == ("error", 3)
 
 
-def test_every_problem_is_in_the_error() -> None:
-    """The error holds all findings, best first, and counts those that refuse."""
+def test_validation_error_has_every_problem() -> None:
+    """The error has all problems, errors first, and counts the other errors."""
     data = document({"method": 5, "inputParameters": "none"})
     with pytest.raises(naftiko.ValidationError) as caught:
         naftiko.load(data)
@@ -120,8 +120,8 @@ def test_every_problem_is_in_the_error() -> None:
         assert capability.problems
 
 
-def test_missing_files_raise_in_both() -> None:
-    """A file that cannot be read is no finding about a document."""
+def test_missing_file_raises_in_load_and_validate() -> None:
+    """A file that cannot be read is an exception, not a problem of a document."""
     for read_it in (naftiko.load, naftiko.validate):
         with pytest.raises(naftiko.DocumentError) as caught:
             read_it("no-such-file.yaml")
@@ -129,14 +129,14 @@ def test_missing_files_raise_in_both() -> None:
 
 
 def _published() -> dict[str, Any]:
-    """Return a document with something that only the published rules mind."""
+    """Return a document that only the published schema refuses."""
     return document(
         {"inputParameters": [{"name": "q", "in": "query", "type": "string"}]}
     )
 
 
-def test_published_rules_are_stricter() -> None:
-    """`published` minds what real documents do; `observed` does not."""
+def test_published_schema_is_stricter_than_observed() -> None:
+    """The published schema refuses keys that real documents have."""
     assert naftiko.validate(_published()) == ()
     (problem,) = naftiko.validate(_published(), schema="published")
     assert problem.severity == "error"
@@ -144,8 +144,8 @@ def test_published_rules_are_stricter() -> None:
         naftiko.load(_published(), schema="published")
 
 
-def test_published_makes_link_findings_warnings() -> None:
-    """By the published rules only those rules give errors."""
+def test_published_schema_makes_link_problems_warnings() -> None:
+    """With `schema="published"` only problems of the schema are errors."""
     data = document()
     tool = {"name": "t", "description": "d", "call": "api.nothing"}
     exposes = [{"type": "mcp", "namespace": "m", "port": 1, "tools": [tool]}]
@@ -159,17 +159,17 @@ def test_published_makes_link_findings_warnings() -> None:
 
 
 def test_strict_check_makes_warnings_errors() -> None:
-    """A strict check makes warnings errors, and asks for the published rules too."""
+    """A strict check makes warnings errors, and applies the published schema too."""
     data = document(consumes={"baseUri": "https://api.example.com"})
     assert [p.severity for p in naftiko.validate(data)] == ["warning"]
     assert [p.severity for p in naftiko.validate(data, strict=True)] == ["error"]
     assert naftiko.validate(_published(), strict=True)
-    # Loading is never strict.
+    # `load` has no strict mode.
     assert len(naftiko.load(data).problems) == 1
 
 
-def test_cause_is_reported_once() -> None:
-    """Where the schema says something, no later stage repeats it."""
+def test_mistake_is_reported_once() -> None:
+    """A problem of the schema is not repeated by a later stage."""
     data = document({"inputParameters": [{"name": "q", "in": "querry"}]})
     paths = [problem.path for problem in naftiko.validate(data, strict=True)]
     assert len(paths) == len(set(paths)) == 1
@@ -204,8 +204,8 @@ def test_cause_is_reported_once() -> None:
         ("transport", "http", "transport: a str cannot send"),
     ],
 )
-def test_options_are_checked(option: str, value: Any, words: str) -> None:
-    """A wrong value of an option is an error at once; the hint lists the right ones."""
+def test_wrong_option_of_load_is_refused(option: str, value: Any, words: str) -> None:
+    """The error names the option and the allowed values, and shows no secret."""
     with pytest.raises(naftiko.ArgumentError) as caught:
         naftiko.load(document(), **{option: value})
     assert words in str(caught.value)
@@ -213,16 +213,16 @@ def test_options_are_checked(option: str, value: Any, words: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["schema", "truncated"])
-def test_options_of_validate_are_checked(option: str) -> None:
-    """The same for what `validate` takes."""
+def test_wrong_option_of_validate_is_refused(option: str) -> None:
+    """`validate` checks `schema` and `truncated` as `load` does."""
     with pytest.raises(naftiko.ArgumentError, match=f"{option}: 'x' is not known"):
         naftiko.validate(document(), **{option: "x"})
 
 
-def test_loading_reads_no_secret_and_opens_nothing(
+def test_loading_reads_no_secret_and_opens_no_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither variables nor files nor sockets are touched before a call."""
+    """Variables, bound files and sockets are not used before a call."""
 
     def never() -> str:
         raise AssertionError("a variable was read")
@@ -236,8 +236,8 @@ def test_loading_reads_no_secret_and_opens_nothing(
         assert repr(capability)
 
 
-def test_unit_errors_stop_nothing_else() -> None:
-    """An operation that cannot be called leaves the others alone."""
+def test_unusable_operation_leaves_others_usable() -> None:
+    """An operation that cannot be called does not affect the other operations."""
     good = {"name": "good", "method": "GET"}
     bad = {
         "name": "bad",

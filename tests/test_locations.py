@@ -1,4 +1,4 @@
-"""Where a `location` is, in every spelling of published files."""
+"""`path_of`: the path of a `location`, in every spelling of published files."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ FOLDER = Path("/documents")
         ("a\0b", None),
     ],
 )
-def test_path_of(location: str, path: str | None) -> None:
-    """Relative ones begin at the folder; what cannot be a path is `None`."""
+def test_location_is_a_path_or_a_file_uri(location: str, path: str | None) -> None:
+    """A relative location begins at the folder; another scheme gives `None`."""
     named = path_of(location, FOLDER)
     assert named == (None if path is None else Path(path))
 
@@ -48,8 +48,8 @@ def test_path_of(location: str, path: str | None) -> None:
 @pytest.mark.parametrize(
     "location", ["file://./a%00b.yaml", "./" + "a" * 300 + ".yaml", "a\0b", "file:///."]
 )
-def test_odd_locations_end_in_a_finding(location: str, tmp_path: Path) -> None:
-    """No location of an import, a bind or a script is a traceback."""
+def test_malformed_location_is_a_problem(location: str, tmp_path: Path) -> None:
+    """A malformed location of import, bind or script gives an error, no traceback."""
     document = {
         "naftiko": "1.0.0-alpha2",
         "info": {"label": "x"},

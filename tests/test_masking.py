@@ -1,4 +1,4 @@
-"""A secret is recognised however it is written, and nothing else is touched."""
+"""`mask`: a secret is recognised in every encoding, and other text is unchanged."""
 
 from __future__ import annotations
 
@@ -49,45 +49,47 @@ def test_secret_is_masked_in_every_encoding(write: object) -> None:
     before=st.text(max_size=5),
     writer=st.sampled_from(sorted(WRITERS)),
 )
-def test_any_text_is_masked(value: str, before: str, writer: str) -> None:
-    """The same for any text, wherever it stands."""
+def test_arbitrary_secret_is_masked_in_every_encoding(
+    value: str, before: str, writer: str
+) -> None:
+    """A generated secret is masked after any other text."""
     value = value.strip()
     if not value or any("\ud800" <= char <= "\udfff" for char in value):
         return
     written = WRITERS[writer](value)
     shown = mask(before + written, (Secret("A", value),))
     assert "$A" in shown
-    # A very short one may be a part of what stands for it.
+    # A very short secret may be a part of `$A`.
     assert written not in shown or len(value) < 3
 
 
 @given(text=st.text(max_size=40))
 def test_text_without_a_secret_is_unchanged(text: str) -> None:
-    """Without a secret in it a text is not changed."""
+    """Empty and blank secrets mask nothing."""
     assert mask(text, ()) == text
     assert mask(text, (Secret("A", ""), Secret("B", "  "))) == text
     assert mask(text, (Secret("A", "\x00no such text\x00"),)) == text
 
 
 def test_longest_secret_is_masked_first() -> None:
-    """A secret may be a part of another, and may be what another is called."""
+    """A secret may be a part of another secret, or the name of another variable."""
     secrets = (Secret("A", "abc"), Secret("B", "abcdef"), Secret("C", "A"))
     assert mask("abcdef abc A", secrets) == "$B $A $C"
 
 
-def test_value_is_masked_without_the_blanks_around_it() -> None:
-    """A value is sent without the blanks around it, and masked like that."""
+def test_secret_is_masked_without_surrounding_blanks() -> None:
+    """A value is sent without surrounding blanks, so it is masked without them."""
     assert mask("Bearer tok", (Secret("A", " tok\n"),)) == "Bearer $A"
 
 
-def test_repr_shows_no_secret() -> None:
-    """Neither a secret nor a tuple of them shows a value."""
+def test_repr_of_a_secret_hides_its_value() -> None:
+    """Neither `repr` of a secret nor of a tuple of secrets shows a value."""
     secret = Secret("A", "hidden")
     assert "hidden" not in f"{secret} {secret!r} {(secret,)}"
 
 
-def test_many_backslashes_do_not_backtrack() -> None:
-    """A text full of escapes takes no more time than any other."""
+def test_masking_many_escapes_does_not_backtrack() -> None:
+    """ReDoS: a text full of escapes takes no longer than other texts."""
     begin = time.process_time()
     for value in ("\\" * 12 + "z", "\\&" * 8 + "z", "%" * 12 + "z", "&" * 12 + "z"):
         for text in ("\\" * 3000, "\\&amp;" * 500, "%25" * 1000, "&amp;" * 1000):
@@ -95,8 +97,8 @@ def test_many_backslashes_do_not_backtrack() -> None:
     assert time.process_time() - begin < 10
 
 
-def test_marker_survives_encoding() -> None:
-    """A marker survives percent-encoding and JSON, and is shown as `$NAME`."""
+def test_marker_of_a_variable_survives_encoding() -> None:
+    """A marker is shown as `$NAME` after percent-encoding and JSON."""
     text = f"a {marker('TOKEN')} b"
     assert plain(text) == "a $TOKEN b"
     assert plain(quote(text)) == "a%20$TOKEN%20b"

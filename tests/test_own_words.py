@@ -1,7 +1,7 @@
-"""No module of the package finds out what is meant by reading the package's own words.
+"""Modules do not parse messages, hints or codes that the package itself wrote.
 
 Messages, hints, representations and the letters of a code are for people. Errors and
-findings carry data for programs.
+problems have attributes for programs.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "naftiko"
-#: Attributes of errors, problems and findings that hold words, or a code.
+#: Attributes of errors and problems that are texts for people.
 WORDS = {"message", "hint", "code"}
-#: Calls that take a text apart, or look for something in it.
+#: Methods and functions that parse or search a text.
 READING = {
     "endswith", "find", "findall", "finditer", "fullmatch", "index", "match",
     "partition", "removeprefix", "removesuffix", "replace", "rfind", "rpartition",
     "rsplit", "search", "split", "splitlines", "startswith",
 }  # fmt: skip
-#: Those of them whose arguments are the text.
+#: Functions of `re`, whose argument is the text.
 PATTERNS = {"findall", "finditer", "fullmatch", "match", "search", "split", "sub"}
-#: Module → function → why it may read a text all the same.
+#: Module → function → the text that this function may parse.
 ALLOWED = {
     "document/yaml.py": {"_syntax_error": "the words of the YAML parser"},
     "exposes/http/problems.py": {"one_line": "one line for the log, without queries"},
@@ -47,7 +47,7 @@ def _is_error(node: ast.AST) -> bool:
 
 
 def _named(function: ast.AST) -> set[str]:
-    """Return the names that a function gives to such texts."""
+    """Return the variables of a function that hold texts of the package."""
     return {
         target.id
         for node in ast.walk(function)
@@ -67,7 +67,7 @@ def _reads(function: ast.AST) -> Iterator[int]:
             case ast.Compare(
                 left=left, ops=[ast.In() | ast.NotIn()], comparators=[right]
             ):
-                # A code in a set of codes is data; a word in a message is not.
+                # `code in CODES` compares data; `"word" in message` reads a text.
                 is_code = isinstance(right, ast.Attribute) and right.attr == "code"
                 texts = [] if isinstance(left, ast.Attribute) else [right]
                 texts += [right] if is_code else []
@@ -83,8 +83,8 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_module_reads_words_of_our_own(module: str) -> None:
-    """A message, a hint, a `repr` or the letters of a code are never taken apart."""
+def test_module_does_not_parse_texts_of_the_package(module: str) -> None:
+    """Messages, hints, `repr` and letters of a code are not searched or split."""
     tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     places = {
@@ -110,6 +110,6 @@ def test_no_module_reads_words_of_our_own(module: str) -> None:
         "text = error.message\n    text.partition(':')",
     ],
 )
-def test_reading_words_is_noticed(line: str) -> None:
-    """The search finds what it is there for."""
+def test_parsing_of_a_text_is_found(line: str) -> None:
+    """`_reads` finds each way of parsing a message, hint, `repr` or code."""
     assert list(_reads(ast.parse(f"def f(error, problem, spec):\n    {line}")))

@@ -1,4 +1,4 @@
-"""What is public: `__all__`, the documents and the typed snippets name the same."""
+"""Public API: `__all__`, the documents and the typed snippets list the same names."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SNIPPETS = ROOT / "tests" / "typing" / "api.py"
 
 
 def _table(document: str, heading: str) -> set[str]:
-    """Return the first column of the table under a heading."""
+    """Return the names in the first column of the table under a heading."""
     text = (ROOT / "docs" / document).read_text("utf-8")
     section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
 
-def test_every_name_can_be_imported() -> None:
-    """Each name leads to the thing that its home module calls so."""
+def test_every_public_name_can_be_imported() -> None:
+    """A public name is the same object in `naftiko` and in its home module."""
     for name in naftiko.__all__:
         value = getattr(naftiko, name)
         assert value is not None
@@ -41,16 +41,16 @@ def test_every_name_can_be_imported() -> None:
     )
 
 
-def test_other_names_are_refused() -> None:
-    """A name that is not there is an `AttributeError`, as of any module."""
+def test_unknown_name_is_refused() -> None:
+    """An unknown name is an `AttributeError`; importing it is an `ImportError`."""
     with pytest.raises(AttributeError, match="'naftiko' has no attribute 'Client'"):
         naftiko.Client  # noqa: B018
     with pytest.raises(ImportError):
         exec("from naftiko import Client", {})
 
 
-def test_star_import_is_the_list() -> None:
-    """`from naftiko import *` gives what `__all__` says, without duplicates."""
+def test_star_import_gives_the_names_of_all() -> None:
+    """`from naftiko import *` gives the names of `__all__`, which has no duplicates."""
     names: dict[str, Any] = {}
     exec("from naftiko import *", names)
     names.pop("__builtins__")
@@ -59,7 +59,7 @@ def test_star_import_is_the_list() -> None:
 
 
 def test_type_checkers_see_the_same_names() -> None:
-    """What is imported for type checkers is what is imported when asked for."""
+    """Imports under `TYPE_CHECKING` are the lazy imports of `naftiko`."""
     tree = ast.parse((ROOT / "naftiko" / "__init__.py").read_text("utf-8"))
     imported = {
         (node.module or "").removeprefix("naftiko."): {a.name for a in node.names}
@@ -71,14 +71,14 @@ def test_type_checkers_see_the_same_names() -> None:
     assert imported == {home: set(names) for home, names in _HOMES.items()}
 
 
-def test_documents_name_them_all() -> None:
-    """The guide and the page on errors list every public name, and no other."""
+def test_documents_list_every_public_name() -> None:
+    """`docs/guide.md` and `docs/errors.md` list every public name, and no other."""
     listed = _table("guide.md", "Public names") | _table("errors.md", "Exceptions")
     assert listed == set(naftiko.__all__)
 
 
-def test_snippets_use_them_all() -> None:
-    """The snippets that are type-checked use every public name."""
+def test_typed_snippets_use_every_public_name() -> None:
+    """The snippets that are type-checked import every public name."""
     tree = ast.parse(SNIPPETS.read_text("utf-8"))
     used = {
         alias.name
@@ -90,7 +90,7 @@ def test_snippets_use_them_all() -> None:
 
 
 def test_documented_members_exist() -> None:
-    """What the guide says about the members of a class is there."""
+    """Members that `docs/guide.md` lists for a class exist."""
     text = (ROOT / "docs" / "guide.md").read_text("utf-8")
     section = text.partition("\n## Public names\n")[2]
     seen = 0
@@ -105,13 +105,13 @@ def test_documented_members_exist() -> None:
 
 
 def _members(kind: Any) -> set[str]:
-    """Return the members of a class, with those that its docstring describes."""
+    """Return the members of a class, and the members that its docstring describes."""
     described = re.findall(r"^ {4,8}(\w+): ", inspect.getdoc(kind) or "", re.MULTILINE)
     return {*dir(kind), *described}
 
 
-def test_signatures() -> None:
-    """A ref and its arguments stand first, so any word can name an argument."""
+def test_ref_and_arguments_are_positional_only() -> None:
+    """A ref and its arguments come first, so any word can name an argument."""
     for method in ("call", "exchange", "request", "stream"):
         ref, arguments, *more = list(
             inspect.signature(getattr(naftiko.Capability, method)).parameters.values()
@@ -125,14 +125,14 @@ def test_signatures() -> None:
         assert all(o.kind is inspect.Parameter.KEYWORD_ONLY for o in options)
 
 
-def test_load_is_documented() -> None:
-    """The guide has a row for every option of `load`."""
+def test_every_option_of_load_is_documented() -> None:
+    """`docs/guide.md` has a row for every option of `load`."""
     _, *options = inspect.signature(naftiko.load).parameters
     assert _table("guide.md", "Load") == set(options)
 
 
-def test_public_things_have_docstrings() -> None:
-    """Each public name, method and property says what it is."""
+def test_public_names_have_docstrings() -> None:
+    """Each public name, method and property has a docstring."""
     for name in naftiko.__all__:
         if name == "__version__":
             continue
@@ -144,8 +144,8 @@ def test_public_things_have_docstrings() -> None:
                     assert inspect.getdoc(what), f"{name}.{member}"
 
 
-def test_module_can_be_run() -> None:
-    """`python -m naftiko` is the command."""
+def test_package_can_be_run_as_a_module() -> None:
+    """`python -m naftiko` is the command `naftiko`."""
     done = subprocess.run(
         [sys.executable, "-m", "naftiko", "--version"], capture_output=True, text=True
     )

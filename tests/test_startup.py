@@ -1,4 +1,4 @@
-"""The cost of starting, as facts: the modules that are imported, never seconds."""
+"""Startup cost: each command imports only the libraries that it needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from support.shared import CAPABILITIES
 
 DOCKER = str(CAPABILITIES / "docker.yaml")
-#: Each of these takes longer to import than the interpreter takes to start.
+#: Modules that take longer to import than the interpreter takes to start.
 SENDING = {"requests", "urllib3", "http", "ssl", "email", "logging", "socket"}
 CHECKING = {"jsonschema", "jsonschema_rs", "referencing"}
 READING = {"ruamel", "_ruamel_yaml"}
@@ -36,12 +36,12 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 
 def _imported(code: str, *words: str, cache: Path | None = None) -> set[str]:
-    """Run code in a new interpreter; return what it imports, of what is heavy."""
+    """Run code in a new interpreter; return the heavy modules that it imports."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     if cache is not None:
         environment["NAFTIKO_CACHE"] = str(cache)
     done = subprocess.run(
-        # Without `site`, where installed packages may import modules of their own.
+        # `-S` leaves out `site`, where installed packages may import modules.
         [sys.executable, "-S", "-c", _RUN.format(code=code), *words],
         capture_output=True,
         text=True,
@@ -57,8 +57,8 @@ def _command(*words: str, cache: Path | None = None) -> set[str]:
     return _imported(run, *words, cache=cache)
 
 
-def test_import_imports_nothing() -> None:
-    """`import naftiko` imports no library, and none of its own modules."""
+def test_import_of_the_package_imports_no_library() -> None:
+    """Lazy imports: `import naftiko` imports only `naftiko.version`."""
     assert _imported("import naftiko") == set()
     code = "import naftiko, sys; print(*(m for m in sys.modules if 'naftiko' in m))"
     done = subprocess.run(
@@ -69,8 +69,8 @@ def test_import_imports_nothing() -> None:
     }
 
 
-def test_version_imports_no_parser_of_arguments() -> None:
-    """Scripts ask for the version more than for all else."""
+def test_version_does_not_import_argparse() -> None:
+    """Scripts run `naftiko --version` more often than any other command."""
     assert _command("--version") == set()
 
 
@@ -78,7 +78,7 @@ def test_version_imports_no_parser_of_arguments() -> None:
     "words", [["--help"], ["call", "--help"], ["completion", "bash"]], ids=" ".join
 )
 def test_help_imports_no_third_party_library(words: list[str]) -> None:
-    """A command without a document imports nothing that reads one."""
+    """A command without a document imports no parser of documents."""
     assert _command(*words) == {"argparse"}
 
 
@@ -88,16 +88,16 @@ def test_help_imports_no_third_party_library(words: list[str]) -> None:
 def test_list_and_describe_import_the_yaml_parser_only(
     words: list[str], tmp_path: Path
 ) -> None:
-    """A document is read; it is neither checked nor is anything sent."""
+    """`list` and `describe` neither check a document nor send requests."""
     assert _command(*words) <= {"argparse"} | READING
     first = _command(*words, cache=tmp_path)
     assert first >= {"ruamel"}
-    # A document that was read before takes not even that.
+    # A cached document needs no YAML parser.
     assert _command(*words, cache=tmp_path) == {"argparse"}
 
 
 def test_validate_imports_the_fast_validator_only() -> None:
-    """Nothing is sent, and the slow validator waits for the fast one to object."""
+    """`jsonschema` is imported only if `jsonschema_rs` finds a problem."""
     pytest.importorskip("jsonschema_rs")
     imported = _command("validate", DOCKER)
     assert "jsonschema_rs" in imported
@@ -105,14 +105,14 @@ def test_validate_imports_the_fast_validator_only() -> None:
 
 
 @pytest.mark.parametrize("how", ["--dry-run", "--curl"])
-def test_showing_a_request_imports_no_library_that_sends(how: str) -> None:
-    """A dry run opens nothing."""
+def test_dry_run_imports_no_http_library(how: str) -> None:
+    """`--dry-run` and `--curl` open no connection."""
     imported = _command("call", DOCKER, "docker.containerlist", how)
     assert not imported & (SENDING | CHECKING | SELECTING | FORMATS)
 
 
 def test_call_imports_requests_only() -> None:
-    """A call needs `requests`; a plain path in it needs no JSONPath library."""
+    """A call imports `requests`; a plain path needs no JSONPath library."""
     words = (
         "docker.containerlist",
         "--base-uri",
