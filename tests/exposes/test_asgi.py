@@ -212,7 +212,7 @@ def _grants(got: Got) -> set[str]:
 
 
 def test_cors_grants_nothing_by_default() -> None:
-    """Without the option `cors` no answer has an `Access-Control-*` header."""
+    """An answer has no `Access-Control-*` header if `cors` is not set."""
     app, upstream = _app()
     assert _grants(_preflight(app)) == set()
     assert upstream.requests == []

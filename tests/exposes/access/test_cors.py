@@ -26,7 +26,7 @@ def ask(cors: tuple[str, ...], origin: str = PAGE, method: str = "GET") -> Got:
 
 
 def test_cors_without_origins_adds_no_middleware() -> None:
-    """Without allowed origins no answer has an `Access-Control-*` header."""
+    """An answer has no `Access-Control-*` header if no origin is allowed."""
     assert with_cors(behind, Options()) is behind
     assert "access-control-allow-origin" not in ask(()).headers
 

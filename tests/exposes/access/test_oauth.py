@@ -70,7 +70,7 @@ class Server:
         return naftiko.Response(200, {}, json.dumps(found).encode())
 
     async def close(self) -> None:
-        """Do nothing."""
+        """Close nothing: the server has no connection."""
 
 
 def token(
