@@ -1,7 +1,7 @@
-"""No message, repr, log, dry run or traceback of a call shows the value of a variable.
+"""Secrets: messages, reprs, logs, dry runs and tracebacks show no variable's value.
 
-Each test sends a secret in some place to a server that repeats whatever it got, and
-looks through all that a person could get to see of it.
+Each test sends a secret to a server that repeats its request in the response. The test
+then searches every text that the library shows for the secret.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from support.leaking import (
 from support.recorder import Recorder
 
 
-def test_leaks_are_recognised() -> None:
-    """`leaks` finds a secret in every notation."""
+def test_leak_is_recognised_in_every_notation() -> None:
+    """The helper `leaks` finds a secret as plain text, JSON, base64 and in part."""
     for shown in (
         SECRET,
         json.dumps(SECRET),
@@ -50,9 +50,10 @@ def test_leaks_are_recognised() -> None:
 
 
 def _pairs() -> Iterator[Any]:
-    """Yield place and ending: three endings for each place at once, the others slowly.
+    """Yield each place of a secret with each ending of a call.
 
-    Neighbouring places have other endings, so that each ending is tried for four places.
+    Three endings of each place are fast; the other pairs are marked as slow. The three
+    differ from place to place, so that fast tests cover every ending.
     """
     endings = list(ENDINGS)
     for number, place in enumerate(PLACES):
@@ -69,7 +70,7 @@ def test_secret_is_not_shown(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A secret in any place of a request is masked, however the call ends."""
+    """A secret in any place of a request is masked after success and after any error."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("TOKEN", SECRET)
     with Recorder(ENDINGS[ending]) as server:
@@ -90,10 +91,10 @@ def test_secret_is_not_shown(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_secret_is_not_shown_without_a_server(
+def test_secret_is_not_shown_after_a_refused_connection(
     place: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A refused connection shows no secret either."""
+    """Connection refused: the error shows no secret of the request."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("TOKEN", SECRET)
     parts = parts_of(place)
@@ -106,10 +107,10 @@ def test_secret_is_not_shown_without_a_server(
     "base_uri",
     ["{{ORIGIN}}/{{TOKEN}}", "http://127.0.0.1:{{PORT}}/v/{{TOKEN}}/w", "{{WHOLE}}"],
 )
-def test_secret_in_the_path_of_a_base_uri(
+def test_secret_in_the_path_of_a_base_uri_is_masked(
     base_uri: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A secret is masked in the path of a base URI as well."""
+    """A secret in the path of a base URI is masked."""
     caplog.set_level(logging.DEBUG)
     with Recorder(json_error) as server:
         values = {
@@ -124,8 +125,11 @@ def test_secret_in_the_path_of_a_base_uri(
     assert [text for text in (*shown, caplog.text) if leaks(text)] == []
 
 
-def test_secret_in_the_host(caplog: pytest.LogCaptureFixture) -> None:
-    """A variable in the host is masked by us, if not by the resolver or TLS."""
+def test_secret_in_the_host_is_masked(caplog: pytest.LogCaptureFixture) -> None:
+    """A secret host name is masked in errors, reprs and the log of `naftiko`.
+
+    DNS and TLS still transmit the host name itself.
+    """
     consumes = {"baseUri": "http://{{TOKEN}}.invalid"}
     with capability(consumes=consumes, variables={"TOKEN": CORE}) as api:
         shown = list(texts_of(api))
@@ -135,16 +139,16 @@ def test_secret_in_the_host(caplog: pytest.LogCaptureFixture) -> None:
     assert not any(map(leaks, logged))
 
 
-def test_secret_in_the_name_of_a_socket(
+def test_secret_in_a_unix_socket_path_is_masked(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The name of a socket may be a secret too."""
+    """A secret in the path of a Unix socket is masked, except in the curl command."""
     caplog.set_level(logging.DEBUG)
     values = {"TOKEN": f"unix://{tmp_path}/{CORE}.sock"}
     with capability(consumes={"baseUri": "{{TOKEN}}"}, variables=values) as api:
         shown = list(texts_of(api))
         command = api.request("api.op").as_curl()
-    # A command cannot do without it.
+    # The curl command needs the real path of the socket.
     shown = [text for text in shown if text != command]
     assert [text for text in (*shown, caplog.text) if leaks(text)] == []
 
@@ -152,7 +156,7 @@ def test_secret_in_the_name_of_a_socket(
 @pytest.mark.parametrize("bad", ["a\nb", "a\0b", "\x7f"])
 @pytest.mark.parametrize("place", ["bearer", "apikey header", "header", "basic"])
 def test_secret_that_cannot_be_sent_is_not_quoted(place: str, bad: str) -> None:
-    """A secret that is refused is not quoted."""
+    """A secret with control characters is refused without being quoted."""
     values = {"TOKEN": f"{CORE}{bad}{CORE}", "USER": USER}
     parts = {**PLACES[place], "variables": values}
     stub = naftiko.StubTransport()
@@ -172,18 +176,18 @@ def _with(value: str) -> dict[str, Any]:
     return data
 
 
-def test_secret_in_with_is_read_by_its_name() -> None:
-    """A variable in `with` is read and linked by its name alone."""
+def test_variable_in_with_is_shown_by_name() -> None:
+    """A variable in `with` appears as `{{TOKEN}}` in reprs, never with its value."""
     with naftiko.load(_with("{{TOKEN}}"), variables=VALUES) as api:
         shown = [repr(api), api._repr_html_(), repr(api.exposes), repr(api.problems)]
     assert [text for text in shown if leaks(text)] == []
     assert "{{TOKEN}}" in repr(api.exposes)
 
 
-def test_secret_that_a_signer_refuses_is_not_quoted(
+def test_secret_refused_by_a_signer_is_not_quoted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A signer that refuses what it gets is not quoted."""
+    """A signer's error that quotes the secret is replaced by one without the secret."""
     from importlib import metadata
 
     def refuse(fields: Mapping[str, Any]) -> Any:

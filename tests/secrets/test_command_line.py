@@ -1,4 +1,4 @@
-"""`naftiko call` prints no secret, whatever a server answers."""
+"""Secrets: `naftiko call` masks them in output and error messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SENT_IN = ("bearer", "basic", "apikey query", "path", "JSON body")
 
 
 def _pairs() -> Iterator[Any]:
-    """Yield place and ending: one place for each ending at once, the others slowly."""
+    """Yield each ending with each place of a secret; most pairs are marked as slow."""
     for number, ending in enumerate(e for e in ENDINGS if e != "success"):
         for place in SENT_IN:
             marks = () if place == SENT_IN[number % 5] else pytest.mark.slow
@@ -40,7 +40,7 @@ def test_call_prints_no_secret(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`naftiko call` prints no secret, whatever happens."""
+    """`naftiko call` prints no secret after an error, in a dry run or in a curl command."""
     monkeypatch.setenv("TOKEN", parts_of(place)["variables"]["TOKEN"])
     monkeypatch.setenv("USER", USER)
     parts = dict(PLACES[place])
@@ -52,7 +52,7 @@ def test_call_prints_no_secret(
         assert main(call) == 1
         printed = "".join(capfd.readouterr())
         assert not leaks(printed)
-        # The answer of a server is data for a caller who asks for it as it is.
+        # `--raw`, `--stream` and `-O` pass on the response body, which repeats the secret.
         for option in (["--raw"], ["--stream"], ["-O", str(tmp_path / "out")]):
             code = main([*call, *option])
             assert code == 1 or ending.startswith("no JSON")

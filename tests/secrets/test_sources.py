@@ -1,4 +1,4 @@
-"""A secret stays one wherever its value comes from: see `binds` and `variables`."""
+"""Secrets: values from `variables`, `binds`, files and the environment are masked."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_secret_of_any_source_is_not_shown(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A secret stays one wherever its value comes from."""
+    """A secret from any source reaches the server and is masked in every text."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("NAFTIKO_TEST_TOKEN", SECRET)
     monkeypatch.setenv("NAFTIKO_TEST_USER", USER)
@@ -89,10 +89,10 @@ def test_secret_of_any_source_is_not_shown(
     ],
     ids=range(8),
 )
-def test_broken_file_of_secrets_is_not_quoted(
+def test_broken_secrets_file_is_not_quoted(
     name: str, text: str, tmp_path: Path
 ) -> None:
-    """A file of secrets that cannot be used is named, and never quoted."""
+    """The error about a broken secrets file quotes nothing from the file."""
     parts = {**_file(text, name)(tmp_path), **PLACES["bearer"]}
     with capability(None, transport=naftiko.StubTransport(), **parts) as api:
         shown = list(texts_of(api))
@@ -100,14 +100,14 @@ def test_broken_file_of_secrets_is_not_quoted(
 
 
 class _Failing:
-    """A function of a variable that fails with its value in hand."""
+    """A variable function that raises an error instead of returning its value."""
 
     def __call__(self) -> str:
         raise RuntimeError("the vault is closed")
 
 
 def test_error_of_a_variable_function_is_passed_on() -> None:
-    """An error of a function that gives a value belongs to the user, and stays as it is."""
+    """An error raised by a user's variable function reaches the caller unchanged."""
     parts = {**PLACES["bearer"], "variables": {"TOKEN": _Failing()}}
     with (
         capability(None, transport=naftiko.StubTransport(), **parts) as api,
