@@ -1,4 +1,4 @@
-"""Whatever a document says and a caller gives, a mistake is an error of ours."""
+"""Calls: random documents and arguments give a result or a `NaftikoError`."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ PATHS = [
 
 
 class Guess:
-    """A source of documents and arguments, the same for the same seed."""
+    """A random source of documents and arguments, reproducible by its seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        # With few odd things in it a request gets far; with many, few things are missed.
+        # Low oddness gives requests that are sent; high oddness tries more mistakes.
         self.oddness = self.random.choice([0.02, 0.1, 0.5])
 
     def one(self, items: list[Any]) -> Any:
-        """Return one of the items: of the first few, unless it is to be odd."""
+        """Return one of the first six items or, at the chosen oddness, any item."""
         is_odd = self.random.random() < self.oddness
         return self.random.choice(items if is_odd else items[:6])
 
     def plain(self, depth: int = 0) -> Any:
-        """Return what may stand in a document."""
+        """Return a random text, list, mapping or scalar of a document."""
         kind = self.random.randrange(10)
         if kind < 6 or self.random.random() > 5 * self.oddness:
             return self.one(TEXTS)
@@ -65,7 +65,7 @@ class Guess:
         return self.one([0, 1, 1.5, True, False, None])
 
     def value(self) -> Any:
-        """Return what a caller may give."""
+        """Return a random argument of a caller, such as a text, bytes or a file."""
         odd = [
             b"", b"\xff", memoryview(b"x"), float("nan"), 10**30, object(), len, ...,
             datetime.date(2026, 1, 2), decimal.Decimal("1.0"), Path(__file__),
@@ -77,7 +77,7 @@ class Guess:
         return self.random.choice(odd) if is_odd else self.plain()
 
     def parameter(self) -> dict[str, Any]:
-        """Return a declared parameter."""
+        """Return a random declaration of an input parameter."""
         places = [
             "query",
             "header",
@@ -101,7 +101,7 @@ class Guess:
         return found
 
     def authentication(self) -> Any:
-        """Return how an adapter says that it identifies its caller."""
+        """Return a random `authentication` of an adapter."""
         text, name = self.one(TEXTS), self.one(NAMES)
         return self.one(
             [
@@ -119,7 +119,7 @@ class Guess:
         )
 
     def document(self) -> dict[str, Any]:
-        """Return a document with one operation."""
+        """Return a random document with one operation."""
         operation: dict[str, Any] = {
             "method": self.one(["GET", "POST", "PUT", "DELETE", "HEAD", "post", "X Y"]),
             "resourcePath": self.one(PATHS),
@@ -182,14 +182,14 @@ class Guess:
         return document(operation, consumes=adapter, **more)
 
     def response(self) -> Response:
-        """Return what a server may say."""
+        """Return a random response of a server."""
         kinds = ["application/json", "text/plain; charset=zz", "application/xml", ""]
         bodies = [b"", b"{}", b'{"a": [1]}', b"<a>1</a>", b"\xff", b'{"a":1}\n[2]']
         status = self.one([200, 200, 200, 200, 200, 204, 302, 404, 500])
         return Response(status, {"Content-Type": self.one(kinds)}, self.one(bodies))
 
     def run(self) -> int:
-        """Try everything once; return how much of it went well."""
+        """Load, call and stream a random document; return the number of successes."""
         one, well = self.one, 0
         settings: dict[str, Any] = {}
         values = [
@@ -252,7 +252,7 @@ def _streamed(api: naftiko.Capability, ref: str, arguments: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_no_mistake_is_a_traceback(seed: int) -> None:
-    """Odd documents and odd arguments give results or our errors, nothing else."""
+def test_random_document_and_arguments_raise_only_naftiko_errors(seed: int) -> None:
+    """Random documents and arguments give a result or a `NaftikoError`."""
     well = [Guess(1000 * seed + n).run() for n in range(50)]
     assert 10 < sum(map(bool, well)) < 45

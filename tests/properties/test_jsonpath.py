@@ -1,7 +1,7 @@
-"""Paths that we walk find the same as `jsonpath-ng` does, in any data.
+"""JSONPath: our evaluation and `jsonpath-ng` find the same values in any data.
 
-The library is given every name in quotes, and wildcards only where a list or an object
-stands: it takes a lone value for a list of one, which the specification does not.
+The library gets every name in quotes. It gets wildcards only for lists and objects,
+because it treats a lone value as a list of one, unlike the specification.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from naftiko.errors import OutputError
 from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import is_plain
 
-#: Names by what stands there in all data of these tests.
+#: Names of members, by the type of their values in all data of these tests.
 OBJECTS = ["data", "x y", "größe", "where"]
 LISTS = ["items", "a-b", "rows"]
 SCALARS = ["id", "$top", "name"]
@@ -67,7 +67,7 @@ def _steps(draw: st.DrawFn, *, library: bool = False) -> tuple[str, str]:
     return ours, theirs
 
 
-#: Anything anywhere, for paths that lead nowhere.
+#: Values of any shape, for paths that find nothing.
 ANY = st.recursive(
     SCALAR,
     lambda inner: (
@@ -86,7 +86,7 @@ def _found(theirs: str, data: Any) -> list[Any]:
 def test_plain_path_finds_what_the_library_finds(
     paths: tuple[str, str], data: dict[str, Any]
 ) -> None:
-    """Members, indexes and wildcards, which we walk ourselves."""
+    """A path of members, indexes and wildcards finds what `jsonpath-ng` finds."""
     ours, theirs = paths
     assert is_plain(ours)
     found = _found(theirs, data)
@@ -100,13 +100,13 @@ def test_plain_path_finds_what_the_library_finds(
     steps=st.lists(st.sampled_from([".a", "['b']", ".c_1", "[0]", "[1]"]), max_size=4),
     data=ANY,
 )
-def test_definite_paths_in_any_data(steps: list[str], data: Any) -> None:
-    """Where a path meets what it does not fit, it finds nothing."""
+def test_definite_path_finds_one_value_or_none(steps: list[str], data: Any) -> None:
+    """A path of members and indexes gives one value, or `None` where it does not fit."""
     path = "$" + "".join(steps)
     found: Any = data
     for step in steps:
         key = int(step[1]) if step[1].isdigit() else step.strip("[].'")
-        # The library takes a letter of a text for an item, so this is our own walk.
+        # `jsonpath-ng` indexes into texts, so the expected value is computed here.
         kind = list if isinstance(key, int) else dict
         fits = isinstance(found, kind) and (
             key < len(found) if kind is list else key in found
@@ -117,13 +117,13 @@ def test_definite_paths_in_any_data(steps: list[str], data: Any) -> None:
 
 
 @given(paths=_steps(library=True), data=DATA)
-def test_paths_that_the_library_begins(
+def test_path_with_slices_unions_and_filters_finds_what_the_library_finds(
     paths: tuple[str, str], data: dict[str, Any]
 ) -> None:
-    """Slices, unions and filters, with our steps before and after them."""
+    """A path that mixes slices, unions and filters with plain steps finds the same."""
     ours, theirs = paths
     assert not is_plain(ours)
-    # The library fails where a filter meets data that it cannot compare.
+    # `jsonpath-ng` raises an error when a filter compares values of different types.
     try:
         found: Any = _found(theirs, data)
     except Exception:  # noqa: BLE001 - any error of Python's
@@ -132,14 +132,16 @@ def test_paths_that_the_library_begins(
 
 
 @given(name=st.sampled_from([*OBJECTS, *LISTS, *SCALARS]), data=DATA)
-def test_descendants(name: str, data: dict[str, Any]) -> None:
-    """`$..name`, in the order of the library."""
+def test_descendants_come_in_the_order_of_the_library(
+    name: str, data: dict[str, Any]
+) -> None:
+    """`$..name` finds descendants in the order of `jsonpath-ng`."""
     assert compile_path(f"$..['{name}']")(data) == _found(f"$..['{name}']", data)
 
 
 @given(data=DATA | st.lists(DATA, max_size=3) | SCALAR)
-def test_the_root_is_the_value_itself(data: Any) -> None:
-    """`$` and `$.`, with blanks around them, give what they are applied to."""
+def test_root_is_the_value_itself(data: Any) -> None:
+    """The paths `$` and `$.`, with or without blanks, return the whole value."""
     for path in ("$", "$.", " $", "$. "):
         assert compile_path(path)(data) is data
 
@@ -148,8 +150,8 @@ def test_the_root_is_the_value_itself(data: Any) -> None:
     data=st.recursive(SCALAR, lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from("ab"), inner)),
     names=st.lists(st.sampled_from("ab"), max_size=3),
 )  # fmt: skip
-def test_length_of_a_list(data: Any, names: list[str]) -> None:
-    """`.length` is a member of that name, or else the number of items of a list."""
+def test_length_counts_the_items_of_a_list(data: Any, names: list[str]) -> None:
+    """`.length` of a list is its number of items; of any other value it is `None`."""
     before = compile_path(".".join(["$", *names]))(data)
     found = compile_path(".".join(["$", *names, "length"]))(data)
     assert found == (len(before) if isinstance(before, list) else None)
@@ -160,8 +162,8 @@ def test_length_of_a_list(data: Any, names: list[str]) -> None:
     blank=st.sampled_from(["", " ", "  "]),
     value=SCALAR,
 )  # fmt: skip
-def test_name_in_dot_form(name: str, blank: str, value: Any) -> None:
-    """A name in dot form may hold nearly everything; blanks around it do not count."""
+def test_name_in_dot_form_may_hold_blanks(name: str, blank: str, value: Any) -> None:
+    """A name behind a dot may hold inner blanks; blanks around the name are ignored."""
     inner = f"{name}{blank}{name}"
     data = {inner: {name: value}}
     assert compile_path(f"$.{inner}.{name}")(data) == value
@@ -170,8 +172,8 @@ def test_name_in_dot_form(name: str, blank: str, value: Any) -> None:
 
 
 @given(name=st.text(max_size=12), value=SCALAR)
-def test_name_in_quotes(name: str, value: Any) -> None:
-    """A quoted name may hold everything, with the escapes of JSON."""
+def test_name_in_quotes_may_hold_any_character(name: str, value: Any) -> None:
+    """A quoted name may hold any character, plain or with the escapes of JSON."""
     import json
 
     assume(not any("\ud800" <= char <= "\udfff" for char in name))
@@ -182,7 +184,7 @@ def test_name_in_quotes(name: str, value: Any) -> None:
 
 @given(path=st.text(max_size=20), data=DATA)
 def test_any_text_is_a_path_or_refused(path: str, data: dict[str, Any]) -> None:
-    """No text makes anything but a value or our error, and always the same."""
+    """Any text used as a path gives a value or an `OutputError`, the same each time."""
     results = []
     for text in (path, f"$.{path}", f"$[{path}]"):
         for _ in range(2):
@@ -201,8 +203,10 @@ def test_any_text_is_a_path_or_refused(path: str, data: dict[str, Any]) -> None:
     ),
     data=DATA,
 )  # fmt: skip
-def test_signs_in_any_order(path: list[str], data: dict[str, Any]) -> None:
-    """The same for texts of nothing but signs that mean something."""
+def test_signs_in_any_order_are_a_path_or_refused(
+    path: list[str], data: dict[str, Any]
+) -> None:
+    """A path of JSONPath signs in any order gives a value or an error that points."""
     text = "".join(path)
     try:
         compile_path(text)(data)

@@ -1,4 +1,4 @@
-"""Placing, for any value: it arrives as it is, and nothing else changes."""
+"""Placing arguments: any value arrives unchanged in path, query, header, cookie, body."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ TEXTUAL = capability(
 
 
 @given(TEXT)
-def test_path_values(text: str) -> None:
-    """A path value stays one segment and reads back."""
+def test_path_value_stays_one_segment(text: str) -> None:
+    """A path value stays one percent-encoded segment and decodes to the same text."""
     assume(text not in ("", ".", ".."))
     url = API.request("api.op", x=text).url
     segments = url.removeprefix(BASE).split("/")
@@ -49,8 +49,8 @@ def test_path_values(text: str) -> None:
 
 
 @given(TEXT, TEXT)
-def test_query_values(one: str, two: str) -> None:
-    """Two values stay two pairs and read back."""
+def test_query_values_stay_separate_pairs(one: str, two: str) -> None:
+    """Each query value stays one pair and decodes to the same text."""
     url = API.request("api.op", x=1, q=one, r=[two, "end"]).url
     query = url.partition("?")[2]
     pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True)
@@ -59,8 +59,8 @@ def test_query_values(one: str, two: str) -> None:
 
 
 @given(TEXT)
-def test_header_values(text: str) -> None:
-    """A header value is one line of ASCII, or refused."""
+def test_header_value_is_one_line_of_ascii(text: str) -> None:
+    """A header value is sent as one line of ASCII; control characters are refused."""
     try:
         value = API.request("api.op", {"x": 1, "X-H": text}).headers["X-H"]
     except CallError:
@@ -75,8 +75,8 @@ def test_header_values(text: str) -> None:
 
 
 @given(TEXT)
-def test_cookie_values(text: str) -> None:
-    """A cookie value is one cookie and reads back."""
+def test_cookie_value_stays_one_cookie(text: str) -> None:
+    """A cookie value stays one cookie and decodes to the same text."""
     cookie = API.request("api.op", x=1, c=text).headers["Cookie"]
     assert not set(cookie) & set('; \t\r\n,"')
     assert unquote(cookie.removeprefix("c=")) == (
@@ -85,12 +85,12 @@ def test_cookie_values(text: str) -> None:
 
 
 @given(VALUES, TEXT)
-def test_body_values(value: Any, text: str) -> None:
-    """A value keeps its type, a text cannot leave its place."""
+def test_body_value_keeps_its_type(value: Any, text: str) -> None:
+    """A value keeps its type in a JSON body, and a text cannot inject other members."""
     request = TYPED.request("api.op", v=value, t=text)
     assert request.content is not None
     expected = {"v": value, "t": f"<{text}>", "fixed": [1, {"k": "v"}]}
-    if value is None:  # not given
+    if value is None:  # `None` means that the argument is not given
         del expected["v"]
     assert json.loads(request.content) == expected
     assume(value is not None)
@@ -104,8 +104,8 @@ def test_body_values(value: Any, text: str) -> None:
         st.sampled_from(["{{a}}", "{{ b }}", "{{{c}}}", "x", '"', " {", "} ", "é"])
     )
 )
-def test_templates(parts: list[str]) -> None:
-    """A template is its text with every reference replaced, once."""
+def test_template_replaces_every_reference_once(parts: list[str]) -> None:
+    """Rendering replaces each reference once; references inside values stay text."""
     text = "".join(parts)
     assume("{{{{" not in text and "}}}}" not in text)
     template = parse(text)

@@ -1,4 +1,4 @@
-"""Reading, for any text and any data."""
+"""Reading documents: any JSON, YAML or bytes give data or an error with its position."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def offset_of(text: str, line: int, column: int) -> int:
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], Any]]:
-    """Return every path of a value with what stands there."""
+    """Return every path inside a value, each with the value at that path."""
     found = [(path, value)]
     members: Any = ()
     if isinstance(value, dict):
@@ -55,7 +55,7 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...],
 
 @given(st.dictionaries(KEYS, VALUES), st.sampled_from([None, 0, 2]), st.booleans())
 def test_json_reads_as_json(value: Any, indent: int | None, ascii_: bool) -> None:
-    """A JSON text gives what `json` gives, every value located exactly."""
+    """JSON text is read as the module `json` reads it, and each value is located."""
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_)
     got = source.read_text(text)
     assert got.data == value
@@ -67,17 +67,17 @@ def test_json_reads_as_json(value: Any, indent: int | None, ascii_: bool) -> Non
         )
 
 
-@settings(max_examples=settings.default.max_examples // 3)  # the writer is slow
+@settings(max_examples=settings.default.max_examples // 3)  # writing YAML is slow
 @given(st.dictionaries(KEYS, VALUES))
 def test_written_yaml_reads_back(value: Any) -> None:
-    """Data that is written as YAML is read back the same."""
+    """Data written as YAML is read back unchanged."""
     text = writing.write_yaml(value)
     expected = json.loads(json.dumps(value))
     assert yaml.parse_value(text) == expected
 
 
 def outcome(text: str) -> Any:
-    """Return data and marks, or only that the text is refused."""
+    """Return the data and positions of a text, or `"refused"`."""
     try:
         got = source.read_text(text)
     except DocumentSyntaxError as error:
@@ -89,7 +89,7 @@ def outcome(text: str) -> Any:
 
 @given(YAMLISH | st.text(max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """No text raises anything else, and `validate` raises nothing at all."""
+    """Any text is read or raises `DocumentSyntaxError`; `validate` raises no error."""
     outcome(text)
     for problem in naftiko.validate(text + "\n"):
         assert problem.line >= 1
@@ -99,7 +99,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    """The same for bytes."""
+    """Any bytes are read or raise `DocumentSyntaxError` with a position."""
     try:
         source.read(data)
     except DocumentSyntaxError as error:
@@ -117,7 +117,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     )
 )  # fmt: skip
 def test_both_parsers_agree(lines: list[str]) -> None:
-    """Where the C parser gives data, the pure one gives the same."""
+    """The C parser and the pure Python parser of YAML give the same result."""
     text = "\n".join(lines) + "\n"
     fast = outcome(text)
     parser = yaml._c_parser
