@@ -1,4 +1,4 @@
-"""Every stage of `docs/authoring.md` does what the page says, against the demo API."""
+"""`docs/authoring.md`: every example runs against the demo API as the page says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXT = PAGE.read_text("utf-8")
 STAGES = dict(
     re.findall(r"<!-- stage: ([\w ]+) -->\n```yaml\n(.*?)^```", TEXT, re.M | re.S)
 )
-#: The address in the page; every run of the demo has another port.
+#: The address of the demo API in the page; the tests use a random port instead.
 ADDRESS = "http://127.0.0.1:45063"
 EMMA = "9780141439587"
 CALLER = {"authorization": "Bearer let-me-in"}
@@ -31,7 +31,7 @@ ADMIN = {"authorization": "Bearer i-run-this"}
 
 @pytest.fixture(autouse=True)
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Serve the demo API, and set what the page tells its reader to set."""
+    """Serve the demo API and set the environment variables that the page names."""
     monkeypatch.chdir(tmp_path)
     with serve() as url:
         monkeypatch.setenv("NAFTIKO_BASE_URI_SHOP", url)
@@ -43,7 +43,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def load(stage: str, **options: Any) -> naftiko.Capability:
-    """Load a stage from the file that the reader has saved."""
+    """Save a stage of the page as `shop.yaml` and load it."""
     Path("shop.yaml").write_text(STAGES[stage], "utf-8")
     return naftiko.load("shop.yaml", **options)
 
@@ -51,7 +51,7 @@ def load(stage: str, **options: Any) -> naftiko.Capability:
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("schema", ["observed", "published"])
 def test_every_stage_is_valid(stage: str, schema: str) -> None:
-    """A strict check by either set of rules finds nothing."""
+    """A strict check of each stage finds no problem, by observed and published rules."""
     assert naftiko.validate(STAGES[stage], schema=schema, strict=True) == ()
     with load(stage, schema=schema) as capability:
         assert capability.problems == ()
@@ -60,9 +60,9 @@ def test_every_stage_is_valid(stage: str, schema: str) -> None:
 def test_console_examples_print_what_the_page_shows(
     shop: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each command runs with the stage above it; its output is that of the page.
+    """Each console example of the page prints the output that the page shows.
 
-    With the environment variable `NAFTIKO_WRITE_DOCS` the page is written instead.
+    The environment variable `NAFTIKO_WRITE_DOCS` rewrites the page first.
     """
     text = transcript(shop, capsys, monkeypatch)
     if os.environ.get("NAFTIKO_WRITE_DOCS"):
@@ -73,7 +73,7 @@ def test_console_examples_print_what_the_page_shows(
 def transcript(
     shop: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """Return the page with the output of every command as it is now."""
+    """Run every command of the page and return the page with the new output."""
     monkeypatch.setenv("COLUMNS", "88")
     monkeypatch.delenv("BOOKSHOP_TOKEN")
     blocks = re.split(r"^(```\w+\n.*?^```\n)", TEXT, flags=re.M | re.S)
@@ -93,8 +93,8 @@ def transcript(
     return "".join(blocks)
 
 
-def test_a_token_is_sent(shop: str) -> None:
-    """Without the second stage the API answers 401, with it 200."""
+def test_bearer_token_is_sent(shop: str) -> None:
+    """Stage "one operation" sends no token and gets 401; stage "a token" sends one."""
     with load("one operation") as capability:
         with pytest.raises(naftiko.StatusError) as caught:
             capability.call("shop.list-books")
@@ -107,7 +107,7 @@ def test_a_token_is_sent(shop: str) -> None:
 
 
 def test_arguments_go_to_their_places() -> None:
-    """Query, path and body are filled; an order that is made can be read again."""
+    """Arguments fill query, path and body; a created order can be read again."""
     with load("arguments") as capability:
         novels = capability.call("shop.list-books", genre="novel")
         assert {book["genre"] for book in novels["items"]} == {"novel"}
@@ -117,15 +117,15 @@ def test_arguments_go_to_their_places() -> None:
         assert capability.call("shop.get-order", id=order["id"]) == order
 
 
-def test_outputs_are_named() -> None:
-    """The result has the declared names and no other."""
+def test_result_has_the_declared_outputs() -> None:
+    """The result has the declared output names and no other names."""
     with load("outputs") as capability:
         result = capability.call("shop.list-books", genre="poetry")
     assert result == {"titles": ["Leaves of Grass"], "total": 1}
 
 
 def test_rest_adapter_answers() -> None:
-    """Both routes are served, and an input under another name arrives."""
+    """The REST adapter serves both routes and maps the input `copies` to `quantity`."""
     with load("rest") as capability:
         got = ask_adapter(capability, "shop-rest", "GET", "/books?genre=poetry")
         (book,) = got.json
@@ -138,7 +138,7 @@ def test_rest_adapter_answers() -> None:
 
 
 def test_mcp_adapter_answers() -> None:
-    """Both tools are served, and can be run without a server."""
+    """The MCP adapter serves both tools; `invoke` runs a tool without a server."""
     with load("mcp") as capability:
         genre = {"genre": "poetry"}
         (book,) = call_tool(capability, "shop-mcp", "list-books", genre)
@@ -151,7 +151,7 @@ def test_mcp_adapter_answers() -> None:
 
 
 def test_aggregate_is_offered_by_both_adapters() -> None:
-    """REST, MCP and `invoke` give the same value."""
+    """An aggregate function gives the same value by REST, MCP and `invoke`."""
     with load("aggregates") as capability:
         rest = ask_adapter(capability, "shop-rest", "GET", "/books?genre=crime")
         tool = call_tool(capability, "shop-mcp", "list-books", {"genre": "crime"})
@@ -166,8 +166,8 @@ def test_aggregate_is_offered_by_both_adapters() -> None:
     assert listed["description"].startswith("List books with ISBN")
 
 
-def test_steps_use_each_other() -> None:
-    """The second call takes its argument from the first."""
+def test_step_uses_the_result_of_the_step_before() -> None:
+    """The second step takes its argument from the result of the first step."""
     with load("arguments") as capability:
         order = capability.call("shop.create-order", isbn=EMMA, quantity=1)
     number = order["id"]
@@ -181,7 +181,7 @@ def test_steps_use_each_other() -> None:
 def test_variables_come_from_file_and_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The token is read from `shop.env`, the language from the environment."""
+    """The token comes from `shop.env` and the language from the environment."""
     monkeypatch.delenv("BOOKSHOP_TOKEN")
     (line,) = re.findall(r"```text\n(BOOKSHOP_TOKEN=.*)\n```", TEXT)
     Path("shop.env").write_text(f"{line}\n", "utf-8")
@@ -191,8 +191,8 @@ def test_variables_come_from_file_and_environment(
     assert exchange.request.headers["Accept-Language"] == "en"
 
 
-def test_adapters_ask_for_their_token() -> None:
-    """Each adapter answers 401 without its own token, and serves who has it."""
+def test_adapters_require_their_own_token() -> None:
+    """Each adapter answers 401 without its own token and 200 with the token."""
     with load("protection") as capability:
         assert ask_adapter(capability, "shop-rest", "GET", "/books").status == 401
         assert (

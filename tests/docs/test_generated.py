@@ -1,4 +1,4 @@
-"""The generated pages are those that the generators write, and they are complete."""
+"""Generated pages of the documents: up to date and complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER = ROOT / "docs" / "generators"
 
 
 def generator(name: str) -> ModuleType:
-    """Return a generator; the folder is no package."""
+    """Import a page generator from its file, as its folder is not a package."""
     spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -38,26 +38,29 @@ NOUNS = [noun for nouns in REFERENCE.CHAPTERS.values() for noun in nouns]
 @pytest.mark.parametrize(
     "path", sorted(FOLDER.glob("[!_]*.py")), ids=lambda path: path.stem
 )
-def test_page_is_what_its_generator_writes(path: Path) -> None:
-    """`python docs/generators` writes all pages again."""
+def test_generated_page_is_up_to_date(path: Path) -> None:
+    """A generated page equals its generator's output.
+
+    `python docs/generators` writes the pages again.
+    """
     page = ROOT / "docs" / f"{path.stem}.md"
     assert page.read_text("utf-8") == generator(path.stem).render()
 
 
 def test_api_page_has_every_public_name() -> None:
-    """Each public name has a heading, and no other name has one."""
+    """Each public name has a heading in the API page, and no other name has one."""
     assert generator("api").names() | {"__version__"} == set(naftiko.__all__)
 
 
 def test_every_part_of_the_schema_is_in_the_reference() -> None:
-    """A noun has a heading, or is a choice between nouns that have one."""
+    """Each schema definition has a heading in the reference, or is a choice of others."""
     without = {"FunctionOutputs"}  # the form of a key, explained at that key
     assert {*NOUNS, *REFERENCE.CHOICES} - {""} | without == set(SCHEMA["$defs"])
 
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_every_key_is_explained(noun: str) -> None:
-    """A key has a meaning, an example and a version that brought it."""
+    """Each key of the schema has a description, an example and its first version."""
     for key, part in REFERENCE.keys(noun, SCHEMA).items():
         assert part.get("description"), f"{noun}.{key}"
         assert REFERENCE.example(noun, key, SCHEMA) is not None, f"{noun}.{key}"
@@ -70,7 +73,7 @@ def test_every_key_is_explained(noun: str) -> None:
 
 
 def _examples() -> list[tuple[str, Any, Any]]:
-    """Return what is shown, and the schema that it has to keep to."""
+    """Return each example of the schema with its name and the schema it must match."""
     shown = [("document", SCHEMA, example) for example in SCHEMA["examples"]]
     for noun, whole in SCHEMA["$defs"].items():
         rules = {"$ref": f"#/$defs/{noun}", "$defs": SCHEMA["$defs"]}
@@ -85,7 +88,7 @@ def _examples() -> list[tuple[str, Any, Any]]:
 
 
 def test_every_example_of_the_schema_is_valid() -> None:
-    """An example keeps to the rules of the place at which it stands."""
+    """Each example in the schema is valid against its own part of the schema."""
     from jsonschema import Draft202012Validator
 
     for name, rules, example in _examples():
@@ -93,8 +96,8 @@ def test_every_example_of_the_schema_is_valid() -> None:
         assert not problems, name
 
 
-def test_tables_of_the_generator_name_what_exists() -> None:
-    """Versions, conditions, codes and spellings belong to keys of the schema."""
+def test_tables_of_the_generator_name_existing_keys() -> None:
+    """Versions, conditions and codes in the generator belong to keys of the schema."""
     named = {*REFERENCE.SINCE, *REFERENCE.REQUIRED}
     for name in named:
         noun, dot, key = name.partition(".")
@@ -106,7 +109,7 @@ def test_tables_of_the_generator_name_what_exists() -> None:
 
 
 def test_codes_of_keys_are_complete() -> None:
-    """Each code is named at a key, unless it is about the text or about any key."""
+    """Each problem code is listed at a key, unless it concerns the text or any key."""
     named = {
         code
         for of_keys in REFERENCE.CODES.values()
@@ -119,8 +122,8 @@ def test_codes_of_keys_are_complete() -> None:
     assert named == set(RULES) - others
 
 
-def test_internal_members_are_members() -> None:
-    """A member that is left out of the page exists, so the list stays short."""
+def test_members_left_out_of_the_api_page_exist() -> None:
+    """Each member on the generator's list of internal members exists in its class."""
     api = generator("api")
     for name, members in api.INTERNAL.items():
         kind = getattr(naftiko, name)

@@ -1,4 +1,4 @@
-"""Every adapter of `docs/serve.md` is served as the page says, against the demo API."""
+"""`docs/serve.md`: every adapter example works against the demo API as the page says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMMA = "9780141439587"
 
 
 def example(heading: str, language: str = "yaml") -> str:
-    """Return the first block of a language below a heading."""
+    """Return the first code block in a language below a heading of the page."""
     section = re.split(rf"^#+ {re.escape(heading)}$", TEXT, flags=re.M)[1]
     block = re.search(rf"^```{language}\n(.*?)^```", section, re.M | re.S)
     assert block
@@ -28,7 +28,7 @@ def example(heading: str, language: str = "yaml") -> str:
 
 @pytest.fixture(autouse=True)
 def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Serve the demo API in the place of the one that the documents name."""
+    """Serve the demo API and direct the examples of the page to it."""
     monkeypatch.chdir(tmp_path)
     with serve() as url:
         monkeypatch.setenv("NAFTIKO_BASE_URI_SHOP", url)
@@ -39,13 +39,13 @@ def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def load(heading: str) -> naftiko.Capability:
-    """Load the example of a section from a file."""
+    """Save the example of a section as `shop.yaml` and load it."""
     Path("shop.yaml").write_text(example(heading), "utf-8")
     return naftiko.load("shop.yaml")
 
 
-def test_rest_example() -> None:
-    """The answer is the text that the page shows; a 404 of the API stays one."""
+def test_rest_example_answers() -> None:
+    """The REST example answers with the text in the page and passes on a 404."""
     with load("REST") as shop:
         got = ask_adapter(shop, "shop-rest", "GET", f"/books/{EMMA}")
         assert got.body.decode() == example("REST", "text").splitlines()[1]
@@ -54,16 +54,16 @@ def test_rest_example() -> None:
         assert list(described["paths"]) == ["/books/{isbn}"]
 
 
-def test_forward_example() -> None:
-    """Path and query go on to the API, and the credentials of the document with them."""
+def test_forward_example_passes_requests_on() -> None:
+    """Forwarding sends path, query and the document's credentials to the API."""
     with load("Forward requests to an API") as shop:
         got = ask_adapter(shop, "shop-rest", "GET", "/shop/books?genre=poetry")
         assert [book["title"] for book in got.json["items"]] == ["Leaves of Grass"]
         assert ask_adapter(shop, "shop-rest", "GET", "/shop/%2e%2e/x").status == 400
 
 
-def test_mcp_example() -> None:
-    """Tool, resource and prompt are listed and answer."""
+def test_mcp_example_answers() -> None:
+    """The tool, the resource and the prompt of the MCP example answer."""
     with load("MCP") as shop:
         (book,) = call_tool(shop, "shop-mcp", "list-books", {"genre": "poetry"})
         assert book["title"] == "Leaves of Grass"
@@ -76,8 +76,8 @@ def test_mcp_example() -> None:
         assert "Recommend a novel" in prompt["messages"][0]["content"]["text"]
 
 
-def test_authentication_example() -> None:
-    """A caller without the token is refused with a challenge."""
+def test_authentication_example_requires_the_token() -> None:
+    """A caller without the bearer token gets 401 and a `WWW-Authenticate` challenge."""
     with load("Authentication") as shop:
         got = ask_adapter(shop, "shop-rest", "GET", "/books")
         assert (got.status, got.json["type"]) == (
@@ -89,8 +89,8 @@ def test_authentication_example() -> None:
         assert ask_adapter(shop, "shop-rest", "GET", "/books", token).status == 200
 
 
-def test_oauth2_example() -> None:
-    """A refusal tells where the metadata is, and the metadata names the server."""
+def test_oauth2_example_points_to_its_metadata() -> None:
+    """The 401 challenge links the OAuth metadata, which name the authorization server."""
     with load("OAuth2") as shop:
         host = {"host": "localhost:9090"}
         got = ask_adapter(shop, "shop-mcp", "POST", "/mcp", host, {})
@@ -101,8 +101,8 @@ def test_oauth2_example() -> None:
         assert got.json["authorization_servers"] == ["https://login.example.org"]
 
 
-def test_skill_example() -> None:
-    """The catalogue has the skill, and its files are those of the folder."""
+def test_skill_example_serves_its_files() -> None:
+    """The skill catalogue lists the skill and serves the files of its folder."""
     folder = Path("skills/advise")
     folder.mkdir(parents=True)
     (folder / "SKILL.md").write_text("---\nname: advise\n---\nAsk first.\n", "utf-8")
@@ -115,8 +115,8 @@ def test_skill_example() -> None:
         assert got.body.decode().endswith("Ask first.\n")
 
 
-def test_script_example() -> None:
-    """The script reads the result of the call before it."""
+def test_script_example_computes_an_average() -> None:
+    """The script step computes the average price from the result of the call step."""
     Path("scripts").mkdir()
     Path("scripts/average.js").write_text(example("Scripts", "js"), "utf-8")
     with load("Scripts") as shop:
