@@ -1,8 +1,8 @@
 """Fuzz the reader and the checks: `python tests/fuzz/fuzz_document.py [SECONDS]`.
 
-Mutates the shipped capabilities. `consume` is the target: it takes bytes and lets
-nothing through but the error that is promised, so a coverage-guided fuzzer can call it
-as well. A finding is printed with the seed that makes it again.
+The fuzzer mutates the shipped capabilities. Its target is `consume`, which takes bytes
+and raises only for a bug, so a coverage-guided fuzzer can call it too. A finding is
+printed with the seed that reproduces it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TOKENS = (
 
 
 def consume(data: bytes) -> None:
-    """Read, check, link and list a document; only promised errors may appear."""
+    """Read bytes as a document and use it; only documented errors may be raised."""
     try:
         got = source.read(data, name="fuzz")
     except DocumentSyntaxError as error:
@@ -42,7 +42,7 @@ def consume(data: bytes) -> None:
 
 
 def use(got: Document) -> None:
-    """Check, link, list and build; only promised errors may appear."""
+    """Validate and load a document and build its requests; raise only for a bug."""
     for problem in naftiko.validate(got):
         assert problem.line >= 1
         str(problem).encode("utf-8", "backslashreplace")
@@ -62,7 +62,7 @@ def use(got: Document) -> None:
 
 
 def mutated(rng: random.Random, seeds: list[bytes]) -> bytes:
-    """Return a document with a few random changes."""
+    """Return the bytes of a random document with a few random changes."""
     data = bytearray(rng.choice(seeds))
     begin = rng.randrange(len(data))
     data = data[: begin + rng.randrange(4000)] if rng.random() < 0.5 else data
@@ -82,7 +82,7 @@ def mutated(rng: random.Random, seeds: list[bytes]) -> bytes:
 
 
 def run(seconds: float, seed: int) -> int:
-    """Fuzz for a time; return how many documents were tried."""
+    """Fuzz for a number of seconds and return the number of documents tried."""
     seeds = [file.read_bytes() for file in sorted(CAPABILITIES.glob("*.yaml"))]
     parsed = [source.read(seed_).data for seed_ in seeds]
     end = time.monotonic() + seconds

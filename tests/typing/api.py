@@ -1,6 +1,7 @@
-"""How users write against the public names: checked by mypy and pyright, never run.
+"""Types of the public API: mypy and pyright check this file; it is never run.
 
-Each function is a snippet; `assert_type` says what an editor shows at that place.
+Each function is an example of a user's code. `assert_type` states the type that an
+editor shows for an expression.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def streaming(docker: Capability) -> None:
 
 
 class Signer(AuthBase):
-    """What signs requests in a way that is not built in."""
+    """A user's own way to sign requests."""
 
 
 def views(docker: Capability) -> None:
@@ -181,7 +182,7 @@ async def asynchronous_transports(request: Request) -> None:
 
 
 class Recorder:
-    """A transport is whatever has these two methods."""
+    """A user's own transport: any object with the methods `send` and `close`."""
 
     def send(
         self, request: Request, *, timeout: float | tuple[float, float]
