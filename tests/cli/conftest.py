@@ -1,4 +1,4 @@
-"""A control port that answers, for the tests of the commands that ask one."""
+"""Fixtures of the command line: a stand-in control port and commands that ask it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.control_port import Control
 
 @pytest.fixture
 def control() -> Iterator[Control]:
-    """Give a control port."""
+    """Run a stand-in control port."""
     with Control() as running:
         yield running
 
@@ -22,7 +22,7 @@ def control() -> Iterator[Control]:
 def run(
     control: Control, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Give what runs a command against the port: code, output, errors."""
+    """Return a function that runs a command: exit code, output, errors."""
 
     def command(*words: str) -> tuple[int, str, str]:
         code = main([*words, "--port", str(control.port)])
@@ -34,7 +34,7 @@ def run(
 
 @pytest.fixture
 def no_control_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Start where no document and no variable says where to ask."""
+    """Remove each document and environment variable that names a control port."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NAFTIKO_CONTROL_PORT", raising=False)
     monkeypatch.delenv("NAFTIKO_CONTROL_ADDRESS", raising=False)

@@ -1,4 +1,4 @@
-"""The cache of read documents: the same results, whatever happens to its files."""
+"""Cache of parsed documents: same results with damaged, old or missing entries."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from support.caching import DOCKER, is_same, reads_the_same
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder that the cache uses."""
+    """Return the folder of the cache."""
     monkeypatch.setenv("NAFTIKO_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 def test_second_reading_gives_the_same_document(folder: Path) -> None:
-    """Data and positions from the cache are those of the file."""
+    """Data and positions from the cache equal those of the file."""
     assert is_same(read_cached(DOCKER))
     assert len(list(folder.iterdir())) == 1
     assert is_same(read_cached(DOCKER))
 
 
-def test_damaged_entry_is_read_anew(folder: Path) -> None:
-    """Half an entry, an empty one and a changed byte are noticed."""
+def test_damaged_entry_is_replaced(folder: Path) -> None:
+    """A truncated, empty or changed cache entry is detected and written again."""
     read_cached(DOCKER)
     (entry,) = folder.iterdir()
     whole = entry.read_bytes()
@@ -40,8 +40,8 @@ def test_damaged_entry_is_read_anew(folder: Path) -> None:
         assert entry.read_bytes() == whole
 
 
-def test_changed_file_is_read_anew(folder: Path, tmp_path: Path) -> None:
-    """The cache follows the content of a file, not its name."""
+def test_changed_file_is_read_again(folder: Path, tmp_path: Path) -> None:
+    """A file whose content has changed is not answered from the cache."""
     file = tmp_path / "a.yaml"
     shutil.copy(DOCKER, file)
     before = read_cached(str(file)).data
@@ -49,8 +49,8 @@ def test_changed_file_is_read_anew(folder: Path, tmp_path: Path) -> None:
     assert read_cached(str(file)).data != before
 
 
-def test_cache_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`NAFTIKO_CACHE=off` writes nothing."""
+def test_cache_is_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`NAFTIKO_CACHE=off` writes no cache entry."""
     monkeypatch.setenv("NAFTIKO_CACHE", "off")
     assert is_same(read_cached(DOCKER))
     assert not folder.exists()
@@ -61,7 +61,7 @@ def test_cache_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_cache_that_is_on_uses_the_default_folder(
     word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`NAFTIKO_CACHE=on` is the folder that is used by default, not one called `on`."""
+    """`NAFTIKO_CACHE=on` uses the default folder, not a folder called `on`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NAFTIKO_CACHE", word)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
@@ -70,17 +70,17 @@ def test_cache_that_is_on_uses_the_default_folder(
     assert not (tmp_path / word).exists()
 
 
-def test_folder_that_cannot_be_written_is_done_without(
+def test_unwritable_cache_folder_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cache that cannot be written is done without."""
+    """A document is read without the cache when its folder cannot be written."""
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NAFTIKO_CACHE", str(tmp_path / "file"))
     assert is_same(read_cached(DOCKER))
 
 
-def test_small_files_are_not_kept(folder: Path, tmp_path: Path) -> None:
-    """A small file is read as it is."""
+def test_small_file_is_not_cached(folder: Path, tmp_path: Path) -> None:
+    """A small file is read without a cache entry."""
     file = tmp_path / "a.yaml"
     file.write_text("naftiko: 1.0.0-alpha2\n")
     assert read_cached(str(file)).data == {"naftiko": "1.0.0-alpha2"}
@@ -88,7 +88,7 @@ def test_small_files_are_not_kept(folder: Path, tmp_path: Path) -> None:
 
 
 def test_oldest_entries_are_removed(folder: Path) -> None:
-    """The folder keeps the newest entries only."""
+    """The cache keeps the 200 newest entries."""
     folder.mkdir()
     for number in range(250):
         old = folder / f"old-{number}"
@@ -100,8 +100,8 @@ def test_oldest_entries_are_removed(folder: Path) -> None:
     assert (folder / "old-249").exists()
 
 
-def test_many_writers_do_not_disturb_each_other(folder: Path) -> None:
-    """Processes that write the same entry at once do not disturb each other."""
+def test_concurrent_writers_leave_a_whole_entry(folder: Path) -> None:
+    """Atomic write: processes that write one entry at once all read the same document."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         assert all(pool.map(reads_the_same, [3] * 4))

@@ -42,7 +42,7 @@ def test_control_characters_are_escaped(text: str, shown: str) -> None:
 def test_error_shows_place_message_code_and_hint(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The hint is a line of its own, also when the message holds the word."""
+    """An error is printed with position, message, code and a hint on its own line."""
     error = DocumentError(
         "no\n  hint: yes",
         hint="fix it",

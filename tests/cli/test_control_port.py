@@ -1,6 +1,6 @@
-"""The client of a control port: where it asks, and replies that are no control port's.
+"""Client of the control port: its address, connection errors and foreign replies.
 
-Ids are those of the facts in spec 11.11.
+Codes such as Z06 name the facts of section 11.11 of the specification.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Run = Any
 
 
 def _url(*words: str) -> str:
-    """Return the URL that a command would ask, with these words."""
+    """Return the URL of the control port that `naftiko health` with options asks."""
     return ControlPort(parse(["health", *words])).url
 
 
 def test_port_comes_from_option_environment_or_document(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Z06: the option, the environment, a document in this folder, then 9090."""
+    """Z06: the port is from the option, the environment, a document, or is 9090."""
     (tmp_path / "a.yaml").write_text("- : [", "utf-8")
     (tmp_path / "b.yml").write_text("naftiko: x\ncapability: {exposes: 5}", "utf-8")
     assert _url() == "http://localhost:9090"
@@ -45,10 +45,10 @@ def test_port_comes_from_option_environment_or_document(
 
 
 @pytest.mark.parametrize("port", ["many", "0", "9" * 5000])
-def test_port_of_the_environment_that_is_none_is_refused(
+def test_invalid_port_of_the_environment_is_refused(
     port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The refusal names the variable; its exit code is that of wrong usage."""
+    """An invalid `NAFTIKO_CONTROL_PORT` exits with 2; the error names the variable."""
     monkeypatch.setenv("NAFTIKO_CONTROL_PORT", port)
     assert main(["health"]) == 2
     message = f"NAFTIKO_CONTROL_PORT: expected a port from 1 to 65535, got '{port[:9]}"
@@ -58,17 +58,17 @@ def test_port_of_the_environment_that_is_none_is_refused(
 def test_command_asks_the_port_of_the_environment(
     control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Z06: the server at the port that the variable names gets the request."""
+    """Z06: `NAFTIKO_CONTROL_PORT` is the port that a command asks."""
     monkeypatch.setenv("NAFTIKO_CONTROL_PORT", str(control.port))
     main(["health"])
     assert [line for line, _, _ in control.asked] == ["GET /health/live"]
 
 
 @pytest.mark.parametrize("port", ["0", "true", "70000", "'{{PORT}}'"])
-def test_control_port_that_no_client_can_use_is_passed_over(
+def test_unusable_control_port_of_a_document_is_ignored(
     port: str, tmp_path: Path
 ) -> None:
-    """Z06: a document whose control port is not a fixed number is passed over."""
+    """Z06: a document is ignored if its control port is no number from 1 to 65535."""
     text = f"capability: {{exposes: [{{type: control, port: {port}}}]}}"
     (tmp_path / "a.yaml").write_text(text, "utf-8")
     assert _url() == "http://localhost:9090"
@@ -85,19 +85,19 @@ def test_control_port_that_no_client_can_use_is_passed_over(
         ("a..test", "Cannot connect to control port"),
     ],
 )
-def test_address_that_is_no_host_is_refused(
+def test_invalid_address_is_refused(
     address: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A text that is no host is refused; a host that does not resolve is not reached."""
+    """An `--address` that is no host exits with 2; an unresolved host exits with 1."""
     code = main(["health", "--port", "9", "--address", address])
     assert said in capsys.readouterr().err
     assert code == (1 if said.startswith("Cannot") else 2)
 
 
-def test_server_that_is_not_there_is_an_error(
+def test_unreachable_control_port_is_an_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Z06, Z07: the URL is shown as text, with what to do; exit code 1."""
+    """Z06, Z07: an unreachable control port exits with 1 and prints its URL and a hint."""
     words = ["--address", "host.invalid", "--port", "8888"]
     for command in ("health", "status", "traces", "metrics", "scripting", "reload"):
         assert main([command, *words]) == 1
@@ -106,10 +106,10 @@ def test_server_that_is_not_there_is_an_error(
         assert "hint: " in errors
 
 
-def test_server_that_speaks_no_http_is_an_error(
+def test_server_without_http_is_an_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Another kind of server is an error like none."""
+    """A server that does not speak HTTP is reported as unreachable."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -125,8 +125,8 @@ def test_server_that_speaks_no_http_is_an_error(
     assert "Cannot connect to control port" in capsys.readouterr().err
 
 
-def test_credentials_are_sent(control: Control, run: Run) -> None:
-    """A header of the command line is sent; a refusal says which option to use."""
+def test_header_option_sends_credentials(control: Control, run: Run) -> None:
+    """`--header` sends credentials; an error for 401 or 403 suggests the option."""
     control.answers["GET /metrics"] = (200, "x 1\n")
     run("metrics", "--header", "Authorization: Bearer t")
     assert control.asked[-1][1]["Authorization"] == "Bearer t"
@@ -138,14 +138,14 @@ def test_credentials_are_sent(control: Control, run: Run) -> None:
 
 
 def test_header_that_is_not_ascii_is_sent_as_utf_8(control: Control, run: Run) -> None:
-    """A value that is not ASCII is sent as UTF-8."""
+    """A `--header` value that is not ASCII is sent as UTF-8."""
     control.answers["GET /metrics"] = (200, "x 1\n")
     assert run("metrics", "--header", "X-Who: é日")[0] == 0
     sent = control.asked[-1][1]["X-Who"]
     assert sent.encode("latin-1").decode() == "é日"
 
 
-#: What the commands ask for, and answers of 200 that no control port gives.
+#: Command → the request that the command sends first to the control port.
 _ASKED = {
     "health": "GET /health/live",
     "status": "GET /status",
@@ -165,7 +165,7 @@ _ASKED = {
 def test_another_web_server_is_recognized(
     words: str, body: str, control: Control, run: Run
 ) -> None:
-    """A server that answers everything with 200 is not taken for one of ours."""
+    """A reply of 200 with an unexpected body is reported as no control port."""
     control.answers[_ASKED[words]] = (200, body)
     control.answers["GET /health/ready"] = (200, body)
     if words.startswith("scripting --set"):
@@ -180,7 +180,7 @@ def test_another_web_server_is_recognized(
 def test_another_web_server_is_not_an_empty_control_port(
     words: str, control: Control, run: Run
 ) -> None:
-    """A page that says 404 or 503 does not say that there are no traces."""
+    """A 404 or 503 with an HTML page is reported as an error, not as empty data."""
     for status in (404, 503):
         control.answers["GET /health/live"] = (200, {"status": "UP"})
         for path in ("/traces", "/traces/abc", "/health/ready", "/scripting"):

@@ -47,7 +47,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_error_has_an_exit_code_and_a_message(
     words: list[str], code: int, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A mistake prints one error with a hint to standard error, nothing to output."""
+    """An error prints a message to standard error and sets the exit code."""
     assert main(words) == code
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -57,7 +57,7 @@ def test_error_has_an_exit_code_and_a_message(
 
 
 def test_broken_pipe_ends_without_a_message() -> None:
-    """When the reader of the output goes away, the command ends without a word."""
+    """Broken pipe: `schema` exits with 141 and prints no message."""
     with subprocess.Popen(
         [*COMMAND, "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -73,7 +73,7 @@ def test_broken_pipe_ends_without_a_message() -> None:
     [["--version"], ["list", BOOKSHOP], ["validate", BROKEN], ["demo"], ["--help"]],
 )
 def test_broken_pipe_of_any_command_ends_without_a_message(words: list[str]) -> None:
-    """A command whose output is closed ends without a message."""
+    """Broken pipe: each command ends without a message."""
     with subprocess.Popen(
         [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -85,9 +85,9 @@ def test_broken_pipe_of_any_command_ends_without_a_message(words: list[str]) -> 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of a terminal")
 def test_interrupt_ends_without_a_message() -> None:
-    """Ctrl-C ends a running command without a word, by the signal itself.
+    """Ctrl-C ends a running command by SIGINT itself, without a message.
 
-    A shell sees 130, and a loop around the command ends as well.
+    A shell then sees exit code 130 and ends a loop around the command.
     """
     with subprocess.Popen(
         [*COMMAND, "demo", "--serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -108,7 +108,7 @@ def test_interrupt_ends_without_a_message() -> None:
 def test_full_disk_is_an_error_without_traceback(
     words: list[str], unbuffered: str
 ) -> None:
-    """Output that cannot be written is an error without a traceback, exit code 1."""
+    """Full disk: output that cannot be written exits with 1, without a traceback."""
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [*COMMAND, *words],
@@ -128,8 +128,8 @@ def test_full_disk_is_an_error_without_traceback(
 @pytest.mark.parametrize(
     ("redirection", "code"), [("<&-", 1), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 1)]
 )
-def test_closed_stream_is_like_an_empty_one(redirection: str, code: int) -> None:
-    """A stream that the caller closed is like an empty one, never a traceback."""
+def test_closed_standard_stream_is_no_traceback(redirection: str, code: int) -> None:
+    """A closed standard input, output or error stream causes no traceback."""
     source = "-" if "<" in redirection else shlex.quote(BOOKSHOP)
     done = subprocess.run(
         f"{shlex.join(COMMAND)} validate {source} {redirection}",
@@ -140,8 +140,8 @@ def test_closed_stream_is_like_an_empty_one(redirection: str, code: int) -> None
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_output_in_any_encoding_is_escaped(encoding: str, tmp_path: Path) -> None:
-    """Characters that the encoding lacks are escaped, and JSON stays JSON."""
+def test_output_is_escaped_for_its_encoding(encoding: str, tmp_path: Path) -> None:
+    """Characters that the output encoding lacks are escaped; JSON stays valid."""
     file = tmp_path / "ü日.yaml"
     file.write_bytes(
         Path(BOOKSHOP).read_bytes().replace(b"Show one", "Zeig 日".encode())

@@ -1,4 +1,4 @@
-"""The table of commands: each has a function that runs it, and a line of help."""
+"""Options of the commands: help texts and default values."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from naftiko.cli.parser import build_parser, command_parsers, options_of
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_has_help_for_every_option(name: str) -> None:
-    """Each option and argument of a command says what it is for."""
+    """Each option and argument of a command has a help text, and there is `--help`."""
     command = command_parsers(build_parser([name]))[name]
     assert all(action.help for action in command._actions)
     assert "--help" in options_of(command)
 
 
-def test_repeated_options_start_empty() -> None:
-    """An option that may be given several times has a list of its own as default."""
+def test_repeated_option_defaults_to_an_empty_list() -> None:
+    """The default of an option that may be repeated is an empty list."""
     for name in COMMANDS:
         command = command_parsers(build_parser([name]))[name]
         for action in command._actions:

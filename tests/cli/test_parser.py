@@ -1,4 +1,4 @@
-"""Words of a command line: options anywhere, and refusals that say what to write."""
+"""Command line parser: options in any position and usage errors with hints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a command the help goes to standard error, and the exit code is 2."""
+    """`naftiko` alone prints its help to standard error and exits with 2."""
     with pytest.raises(SystemExit) as caught:
         main([])
     assert caught.value.code == 2
@@ -138,10 +138,10 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ),
     ],
 )
-def test_wrong_usage_is_named_with_a_hint(
+def test_usage_error_is_printed_with_a_hint(
     words: list[str], what: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Wrong usage exits with 2, names the mistake, and hints at what was meant."""
+    """A usage error exits with 2 and prints a line with the error and one with a hint."""
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2
@@ -197,7 +197,7 @@ def test_wrong_usage_is_named_with_a_hint(
 def test_secret_is_not_repeated_in_a_message(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A word that may hold a secret is not shown by the message about it."""
+    """An error about a word of the command line does not show a secret in the word."""
     try:
         code = main(words)
     except SystemExit as ended:
@@ -210,7 +210,7 @@ def test_secret_is_not_repeated_in_a_message(
 
 
 def test_options_are_parsed_anywhere() -> None:
-    """Options may come between arguments; behind `--` every word is an argument."""
+    """Options may stand between arguments; each word behind `--` is an argument."""
     words = [
         "call",
         "f",
@@ -234,8 +234,10 @@ def test_options_are_parsed_anywhere() -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("options", [[], ["--curl"], ["--select", "$"]])
-def test_arguments_on_both_sides_of_options(count: int, options: list[str]) -> None:
-    """Each argument is kept, in its order, wherever the options are."""
+def test_arguments_keep_their_order_around_options(
+    count: int, options: list[str]
+) -> None:
+    """Arguments before and behind options are kept in their order."""
     items = [f"n={number}" for number in range(count)]
     for place in range(count + 3):
         words = ["f", "r", *items]
@@ -245,7 +247,7 @@ def test_arguments_on_both_sides_of_options(count: int, options: list[str]) -> N
 
 
 def test_words_behind_two_dashes_are_arguments() -> None:
-    """Options before `--` count; behind it a word with a dash is an argument."""
+    """A word with a dash is an option before `--` and an argument behind `--`."""
     parsed = parse(["validate", "-q", "--", "-a", "--strict"])
     assert parsed.paths == ["-a", "--strict"]
     assert parsed.quiet
@@ -258,15 +260,15 @@ def test_words_behind_two_dashes_are_arguments() -> None:
 def test_help_is_printed_anywhere(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--help` among the words prints the help of the command; exit code 0."""
+    """`--help` in any position prints the help of the command and exits with 0."""
     with pytest.raises(SystemExit) as caught:
         parse(["call", *words])
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("usage: naftiko call ")
 
 
-def test_default_values_are_kept() -> None:
-    """Words that are not given have the defaults of their options."""
+def test_options_have_default_values() -> None:
+    """Options and arguments that are left out have their default values."""
     assert parse(["schema"]).version == "published"
     assert parse(["call", "f", "r"]).items == []
     assert parse(["traces"]).trace_id is None

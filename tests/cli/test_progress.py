@@ -18,7 +18,7 @@ class _Terminal(io.StringIO):
 def test_progress_bar_is_drawn_late_and_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The bar is drawn for what takes long, and removed at the end."""
+    """The progress bar is drawn after a delay and removed at the end."""
     terminal = _Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     progress = Progress(10, "files")

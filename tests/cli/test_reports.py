@@ -23,7 +23,7 @@ BROKEN = ROOT / "capabilities" / "broken.yaml"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with two good files and a bad one."""
+    """Return a folder with two valid files and a broken file."""
     shutil.copy(BOOKSHOP, tmp_path / "good.yaml")
     shutil.copy(BOOKSHOP, tmp_path / "good.yml")
     shutil.copy(BROKEN, tmp_path / "broken.yaml")
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_text_names_file_line_and_column(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each problem begins with its place, and its code ends the line."""
+    """A problem in the text report begins with its file and ends with its code."""
     assert main(["validate", str(BROKEN)]) == 1
     first, hint, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{BROKEN}:")
@@ -42,7 +42,7 @@ def test_text_names_file_line_and_column(capsys: pytest.CaptureFixture[str]) -> 
 def test_json_has_the_documented_shape(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The JSON has the documented shape, and totals that add up."""
+    """The JSON report has the documented members and a summary with right totals."""
     assert main(["validate", str(folder), "--format", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert list(report) == ["files", "summary"]
@@ -62,14 +62,14 @@ def test_json_has_the_documented_shape(
 
 
 def test_github_annotates_each_problem(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each problem is one workflow command, line breaks escaped."""
+    """Each problem is one GitHub workflow command, with line breaks escaped."""
     assert main(["validate", str(BROKEN), "--format", "github"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith(("::error file=", "::warning file=")) for line in lines)
     assert "%0Ahint: " in lines[0]
 
 
-#: What SARIF 2.1.0 asks of the objects that we write, in our own words.
+#: A JSON Schema of the part of SARIF 2.1.0 that the report uses.
 _SARIF: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -166,7 +166,7 @@ def test_sarif_is_valid(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The SARIF log has the shape that the standard asks for, and rules for results."""
+    """The SARIF report matches SARIF 2.1.0, and each result refers to its rule."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BROKEN.read_bytes())))
     main(["validate", *paths, "--format", "sarif"])
     log = json.loads(capsys.readouterr().out)
@@ -183,7 +183,7 @@ def test_sarif_is_valid(
 def test_related_place_is_reported(
     form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The other place that a problem is about is named beside it."""
+    """The related position of a problem is in the text, JSON and SARIF report."""
     related = Related("first defined here", "/a", 3, 4, "a.yaml")
     problem = Problem(
         "X-y", "error", "duplicate key", "drop one", "/b", 7, 8, "a.yaml", (related,)

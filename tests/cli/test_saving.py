@@ -1,4 +1,4 @@
-"""`naftiko call -O`: a file that is whole or not there."""
+"""`naftiko call -O`: atomic write of a response body to a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILED = response(b"no", "500 Oops", content_type="text/plain")
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Recorder]:
-    """Return a server; the folder of the target has a capability file for it."""
+    """Run a server and write a capability file that calls it."""
     with Recorder(WHOLE) as recorder:
         (tmp_path / "api.json").write_text(
             json.dumps(document(consumes={"baseUri": recorder.url}))
@@ -34,7 +34,7 @@ def server(tmp_path: Path) -> Iterator[Recorder]:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """Return where to save."""
+    """Return the path of the file to save to."""
     return tmp_path / "to" / "file"
 
 
@@ -49,7 +49,7 @@ def _names(target: Path) -> list[str]:
 def test_new_file_has_the_usual_permissions(
     server: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The body becomes a file with the usual permissions; nothing is printed."""
+    """A new file has the default permissions of the user; nothing is printed."""
     assert main(_words(target)) == 0
     assert target.read_bytes() == b"0123456789"
     other = target.with_name("other")
@@ -63,7 +63,7 @@ def test_new_file_has_the_usual_permissions(
 def test_failure_leaves_nothing_new(
     server: Recorder, target: Path, answer: bytes
 ) -> None:
-    """After an error there is no file, or the old one as it was, and no other."""
+    """Atomic write: a failed call leaves no new file and keeps the old file unchanged."""
     server.answer = lambda _: answer
     if answer is not FAILED:
         server.answer = _half_then_close
@@ -82,10 +82,10 @@ def _half_then_close(_: object) -> bytes:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
-def test_old_file_keeps_its_place_and_permissions(
+def test_replaced_file_keeps_link_and_permissions(
     server: Recorder, target: Path
 ) -> None:
-    """An old file is replaced through a link, and a private one stays private."""
+    """A file behind a symbolic link is replaced; its permissions and the link stay."""
     target.write_text("old")
     target.chmod(0o600)
     link = target.with_name("link")
@@ -100,7 +100,7 @@ def test_old_file_keeps_its_place_and_permissions(
 def test_device_is_written_to_directly(
     server: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A device or a pipe is written to, never replaced."""
+    """A device or a named pipe is written to and never replaced."""
     link = target.with_name("null")
     link.symlink_to(os.devnull)
     assert main(_words(link)) == 0
@@ -118,8 +118,10 @@ def test_device_is_written_to_directly(
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signal_leaves_nothing(server: Recorder, target: Path, number: int) -> None:
-    """A download that is ended by a signal leaves no half of a file."""
+def test_signal_leaves_no_partial_file(
+    server: Recorder, target: Path, number: int
+) -> None:
+    """A download that a signal ends leaves no partial file."""
     server.answer = WHOLE.replace(b"Content-Length: 10", b"Content-Length: 99")
     process = subprocess.Popen(
         [sys.executable, "-m", "naftiko", *_words(target)],
@@ -138,7 +140,7 @@ def test_signal_leaves_nothing(server: Recorder, target: Path, number: int) -> N
 def test_unwritable_target_is_refused_before_the_call(
     server: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A place that cannot be written to is noticed before the call."""
+    """An unwritable target is an error, and no request is sent."""
     if os.geteuid() == 0:
         target = Path("/proc/no-such-file")
         words = _words(target)

@@ -51,7 +51,7 @@ def test_bytes_in_json_are_base64() -> None:
 
 
 def test_columns_are_cut_at_the_width_of_a_terminal() -> None:
-    """The last column gives way, never the line."""
+    """The last column is cut so that a line fits the width of the terminal."""
     assert list(columns([["a", "long text"], ["bbb", "x"]], 8)) == [
         "a    lo…",
         "bbb  x",

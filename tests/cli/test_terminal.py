@@ -37,8 +37,8 @@ def _run(*words: str, columns: int = 80, **environment: str) -> tuple[str, int |
         return terminal.end(), terminal.code
 
 
-def test_colour_in_a_terminal() -> None:
-    """Severities are coloured in a terminal."""
+def test_severities_are_coloured_in_a_terminal() -> None:
+    """`validate` prints severities in colour in a terminal."""
     shown, code = _run("validate", BROKEN)
     assert "\x1b[31merror\x1b[0m: " in shown
     assert code == 1
@@ -47,7 +47,7 @@ def test_colour_in_a_terminal() -> None:
 @pytest.mark.parametrize(
     "environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"CLICOLOR": "0"}]
 )
-def test_colour_can_be_refused(environment: dict[str, str]) -> None:
+def test_colour_is_turned_off_by_the_environment(environment: dict[str, str]) -> None:
     """`NO_COLOR`, `TERM=dumb` and `CLICOLOR=0` turn colour off in a terminal."""
     shown, _ = _run("validate", BROKEN, **environment)
     assert ": error: " in shown
@@ -55,7 +55,7 @@ def test_colour_can_be_refused(environment: dict[str, str]) -> None:
 
 
 def test_lines_fit_a_terminal_and_names_stay_whole() -> None:
-    """Rows are cut at the width of the terminal, but never inside a ref."""
+    """Lines of `list` are cut at the terminal's width, but never inside a ref."""
     lines = _run("list", DOCKER, columns=60)[0].splitlines()
     assert len(lines) == 105
     assert max(map(len, lines)) == 60
@@ -64,14 +64,14 @@ def test_lines_fit_a_terminal_and_names_stay_whole() -> None:
     assert len(narrow) == 105
 
 
-def test_description_is_wrapped() -> None:
-    """A long description takes several lines in a terminal."""
+def test_description_is_wrapped_at_the_terminal_width() -> None:
+    """`describe` wraps a long description at the width of the terminal."""
     shown, _ = _run("describe", DOCKER, "docker.imagebuild", columns=50)
     assert max(len(line) for line in shown.splitlines()[2:6]) <= 50
 
 
-def test_bytes_do_not_go_to_a_terminal() -> None:
-    """Bytes that are no text are refused in a terminal, with and without colour."""
+def test_binary_body_is_not_printed_to_a_terminal() -> None:
+    """`call --raw` refuses to print a binary response body to a terminal."""
     answer = response(b"\0\1\2\x1b[31m", content_type="application/octet-stream")
     with Recorder(answer) as recorder:
         shown, code = _run(
@@ -85,7 +85,7 @@ def test_bytes_do_not_go_to_a_terminal() -> None:
 
 class _Slow(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        """Answer with two parts, the second after a while."""
+        """Answer with two parts, the second after 0.8 seconds."""
         self.send_response(200)
         self.send_header("Content-Length", "2000000")
         self.end_headers()
@@ -94,11 +94,11 @@ class _Slow(BaseHTTPRequestHandler):
         self.wfile.write(b"x" * 1_000_000)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Write no log."""
 
 
-def test_progress_bar_of_a_download(tmp_path: Path) -> None:
-    """A slow download shows a bar that fits the terminal, and removes it."""
+def test_slow_download_shows_a_progress_bar(tmp_path: Path) -> None:
+    """A slow download shows a progress bar within the terminal and removes the bar."""
     target = tmp_path / "a"
     with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -117,8 +117,8 @@ def test_progress_bar_of_a_download(tmp_path: Path) -> None:
     assert bars[-1] == ""
 
 
-def test_progress_bar_of_a_long_check(tmp_path: Path) -> None:
-    """Checking for long shows how far it is, in a terminal, unless told not to."""
+def test_slow_validation_shows_a_progress_bar(tmp_path: Path) -> None:
+    """A slow `validate` shows a progress bar in a terminal unless `--quiet` is given."""
     pipe = tmp_path / "slow.yaml"
     os.mkfifo(pipe)
 
@@ -133,7 +133,7 @@ def test_progress_bar_of_a_long_check(tmp_path: Path) -> None:
         shown, code = _run("validate", *paths, *more, columns=50)
         assert code == 0
         drawn = shown.split("\r\x1b[K")
-        # A busy machine may need long for the second file too, and draw again.
+        # On a busy machine the second file may be slow too and draw another bar.
         assert len([text for text in drawn if "/2 files" in text]) >= bars
         if more:
             assert len(drawn) == 1
@@ -143,7 +143,7 @@ def test_progress_bar_of_a_long_check(tmp_path: Path) -> None:
 
 
 def test_message_begins_a_line_of_its_own() -> None:
-    """When a stream breaks off in the middle of a line, the message does not follow it."""
+    """An error after a truncated stream begins on a new line."""
     half = response(b"x" * 100)[:-50]
     with Recorder(half + b"\r\nConnection: close") as recorder:
         shown, code = _run(
@@ -154,8 +154,8 @@ def test_message_begins_a_line_of_its_own() -> None:
     assert shown.splitlines()[-1].startswith("error: ")
 
 
-def test_interrupt_of_a_stream() -> None:
-    """Ctrl-C in a terminal ends a stream without a word."""
+def test_interrupt_ends_a_stream_without_a_message() -> None:
+    """Ctrl-C in a terminal ends `call --stream` by SIGINT, without a message."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with (
         Recorder(head + b"6\r\nhello\n\r\n") as recorder,

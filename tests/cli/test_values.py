@@ -1,4 +1,4 @@
-"""Types of the words of a command line: values, and refusals with a hint."""
+"""Types of command line options: headers, ports, seconds and hosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from naftiko.cli.values import RefusedWord
     ],
 )
 def test_header_has_name_and_value(word: str, pair: tuple[str, str]) -> None:
-    """The first colon ends the name; blanks around both are dropped."""
+    """The first colon ends the header name; blanks around name and value are dropped."""
     assert values.header(word) == pair
 
 
@@ -47,10 +47,10 @@ def test_header_has_name_and_value(word: str, pair: tuple[str, str]) -> None:
         (values.count_of("cats", 1), "0", "expected a number of cats", "1 to 999"),
     ],
 )
-def test_refusal_has_a_message_and_a_hint(
+def test_wrong_value_is_refused_with_a_hint(
     type_: Callable[[str], object], word: str, message: str, hint: str
 ) -> None:
-    """A refusal says what was expected and what was given, and how to fix it."""
+    """A wrong value is refused with a message of what was expected, and a hint."""
     with pytest.raises(RefusedWord) as caught:
         type_(word)
     assert message in caught.value.message
@@ -59,7 +59,7 @@ def test_refusal_has_a_message_and_a_hint(
 
 
 def test_port_may_have_leading_zeros() -> None:
-    """A port is decimal digits; zeros before them change nothing."""
+    """A port may have leading zeros."""
     assert values.port_of("0080") == 80
     assert values.port_of("0") == 0
     assert values.port_there("65535") == 65535
@@ -78,6 +78,6 @@ def test_port_may_have_leading_zeros() -> None:
         ("", False),
     ],
 )
-def test_host_is_told_from_a_url(text: str, answer: bool) -> None:
-    """A host is a name or an IP address, without scheme and port."""
+def test_host_has_no_scheme_and_no_port(text: str, answer: bool) -> None:
+    """`is_host` accepts a name or an IP address, without scheme and port."""
     assert values.is_host(text) is answer

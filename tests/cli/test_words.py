@@ -1,4 +1,4 @@
-"""Words of a command line as arguments, headers and base URIs of a call."""
+"""Command line words: arguments, headers and base URIs of a call."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from support.building import capability
 def test_longest_known_name_ends_an_argument(
     item: str, names: list[str], parts: tuple[str, str, str] | None
 ) -> None:
-    """A name that the operation takes may hold the signs that end other names."""
+    """An argument name that the operation declares may hold `=` or `:`."""
     assert split_item(item, names) == parts
 
 
 def test_repeated_argument_becomes_a_list() -> None:
-    """A name that is given several times has all its values, in their order."""
+    """An argument that is given twice becomes a list of its values in order."""
     with capability({"inputParameters": [{"name": "n", "in": "query"}]}) as loaded:
         operation = loaded.operations.find("api.op")
         assert call_arguments(["n=1", "n:=2"], None, operation) == {"n": ["1", 2]}
@@ -44,8 +44,8 @@ def test_repeated_argument_becomes_a_list() -> None:
         assert call_arguments([], None, operation) == {}
 
 
-def test_base_uris_by_namespace() -> None:
-    """One URI is for one namespace, or for all the others."""
+def test_base_uri_is_for_one_or_all_other_namespaces() -> None:
+    """`NAMESPACE=URI` is for one namespace; a bare URI is for all other namespaces."""
     given = ["http://all.test/", "b=http://b.test"]
     assert base_uris(given, ["a", "b", "c"]) == {
         "a": "http://all.test",
@@ -65,7 +65,7 @@ def test_base_uris_by_namespace() -> None:
     ],
 )
 def test_wrong_base_uri_is_refused(given: list[str], message: str) -> None:
-    """The refusal names the option; its exit code is that of wrong usage."""
+    """A wrong `--base-uri` is refused with exit code 2; the error names the option."""
     with pytest.raises(UsageError) as caught:
         base_uris(given, ["a"])
     assert caught.value.message == message
@@ -74,14 +74,14 @@ def test_wrong_base_uri_is_refused(given: list[str], message: str) -> None:
 
 
 def test_duplicate_header_is_refused() -> None:
-    """Names of headers are compared without regard to case."""
+    """Duplicate header: names that differ only in case are refused."""
     assert headers([("A", "1"), ("B", "2")]) == {"A": "1", "B": "2"}
     with pytest.raises(UsageError, match="'a' is given twice"):
         headers([("A", "1"), ("a", "2")])
 
 
 def test_bytes_that_are_not_utf_8_are_refused() -> None:
-    """The refusal names the option, never the word."""
+    """Bytes that are not UTF-8 are refused; the error names only the option."""
     assert text_of("é", "--body") == "é"
     with pytest.raises(UsageError, match="--body holds bytes that are not UTF-8"):
         text_of("s3cr3t\udcff", "--body")

@@ -1,4 +1,4 @@
-"""`naftiko list` and `naftiko describe`."""
+"""`naftiko list` and `naftiko describe`: tables, JSON and search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
 
 
 def test_list_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each operation is a line: ref, method, path, description."""
+    """`list` prints one line for each operation: ref, method, path, description."""
     assert main(["list", BOOKSHOP]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 6
@@ -30,7 +30,7 @@ def test_list_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_list_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """The JSON has exactly the documented members."""
+    """`list --format json` has exactly the documented members."""
     assert main(["list", DOCKER, "--format", "json"]) == 0
     operations = json.loads(capsys.readouterr().out)
     assert len(operations) == 105
@@ -58,14 +58,14 @@ def test_list_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_search_finds_every_word(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--search` lists what holds every word, names first."""
+    """`--search` lists operations that contain every word, matching names first."""
     assert main(["list", DOCKER, "--search", "container logs"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("docker.containerlogs")
 
 
-def test_search_without_result_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """An empty search prints no data, and a message."""
+def test_empty_search_prints_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """A search without a match prints a message to standard error and no data."""
     assert main(["list", DOCKER, "--search", "submarine"]) == 0
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -73,7 +73,7 @@ def test_search_without_result_says_so(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_description_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
-    """A description names arguments, body, authentication and result."""
+    """`describe` prints the URL, arguments, authentication and outputs."""
     assert main(["describe", BOOKSHOP, "bookshop.create-order"]) == 0
     shown = capsys.readouterr().out
     for part in (
@@ -88,7 +88,7 @@ def test_description_names_every_part(capsys: pytest.CaptureFixture[str]) -> Non
 def test_description_as_json_extends_that_of_list(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The JSON of a description holds what `list` gives, and more."""
+    """`describe --format json` adds authentication, safety and problems."""
     assert main(["describe", BOOKSHOP, "bookshop.get-book", "--format", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["auth"] == "bearer"
@@ -99,7 +99,7 @@ def test_description_as_json_extends_that_of_list(
 def test_description_shows_why_a_call_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Unit errors are part of the description."""
+    """`describe` shows the errors that make an operation unusable."""
     file = tmp_path / "a.yaml"
     file.write_text(
         "naftiko: 1.0.0-alpha2\ncapability:\n  consumes:\n  - type: http\n"

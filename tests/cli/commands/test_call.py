@@ -1,4 +1,4 @@
-"""`naftiko call` against the demo API: arguments, shapes of output, files, streams."""
+"""`naftiko call`: arguments, output formats, files, streams and usage errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DOCKER = str(ROOT / "capabilities" / "docker.yaml")
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Serve the demo API; its URL and token are in the environment."""
+    """Serve the demo API and set its URL and token in the environment."""
     with serve() as url:
         monkeypatch.setenv("BOOKSHOP_TOKEN", TOKEN)
         monkeypatch.setenv("NAFTIKO_BASE_URI_BOOKSHOP", url)
@@ -32,7 +32,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture
 def call(shop: str, capsys: pytest.CaptureFixture[str]) -> object:
-    """Return a function that calls an operation and gives what was printed."""
+    """Return a function that runs `naftiko call` and returns the printed text."""
 
     def run(*words: str, code: int = 0) -> str:
         assert main(["call", BOOKSHOP, *words]) == code
@@ -44,13 +44,13 @@ def call(shop: str, capsys: pytest.CaptureFixture[str]) -> object:
 
 
 def test_result_is_printed_as_json(call) -> None:  # type: ignore[no-untyped-def]
-    """The result is printed as JSON unless it is a text."""
+    """A result that is not a text is printed as JSON."""
     book = json.loads(call("bookshop.get-book", "isbn=9780141439587"))
     assert book["title"] == "Emma"
 
 
 def test_sign_of_an_argument_gives_its_type(call) -> None:  # type: ignore[no-untyped-def]
-    """`=` gives a text and `:=` JSON, on the wire as in the document."""
+    """`name=value` passes a text, and `name:=value` passes JSON."""
     order = json.loads(
         call("bookshop.create-order", "isbn=9780141439587", "quantity:=3", "gift:=true")
     )
@@ -61,14 +61,14 @@ def test_sign_of_an_argument_gives_its_type(call) -> None:  # type: ignore[no-un
 
 
 def test_error_status_is_an_error(call) -> None:  # type: ignore[no-untyped-def]
-    """A failed response is an error with status and message, exit code 1."""
+    """An error status exits with 1 and prints the status and the API's message."""
     assert "404 Not Found: no book has the ISBN 0" in call(
         "bookshop.get-book", "isbn=0", code=1
     )
 
 
-def test_output_formats(call) -> None:  # type: ignore[no-untyped-def]
-    """The same result as YAML, table, CSV, and the body as it came."""
+def test_output_option_chooses_the_format(call) -> None:  # type: ignore[no-untyped-def]
+    """`--output` prints the result as YAML, table or CSV, or the raw body."""
     words = ("bookshop.list-books", "genre=novel", "per_page=2")
     assert "isbns    9780141439471, 9780141439518\n" in call(
         *words, "--output", "table"
@@ -97,7 +97,7 @@ def test_include_prints_status_and_headers(call) -> None:  # type: ignore[no-unt
 
 
 def test_dry_run_and_curl_send_nothing(call) -> None:  # type: ignore[no-untyped-def]
-    """Neither sends anything, and neither shows a secret."""
+    """`--dry-run` and `--curl` print the request, without sending it or its secret."""
     shown = call("bookshop.get-book", "isbn=a b", "--dry-run")
     assert "/books/a%20b" in shown
     assert "Authorization: Bearer $BOOKSHOP_TOKEN" in shown
@@ -108,10 +108,10 @@ def test_dry_run_and_curl_send_nothing(call) -> None:  # type: ignore[no-untyped
     assert json.loads(done.stdout)["title"] == "Emma"
 
 
-def test_base_uri_and_header_options(
+def test_base_uri_and_header_options_change_the_request(
     shop: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--base-uri` takes one URI or one for a namespace; `--header` wins over all."""
+    """`--base-uri` replaces the base URI; `--header` replaces the document's header."""
     words = ["call", BOOKSHOP, "bookshop.list-books", "--base-uri"]
     assert main([*words, shop]) == 0
     assert (
@@ -144,15 +144,15 @@ def test_stream_prints_bytes_as_they_arrive(call) -> None:  # type: ignore[no-un
 def test_mutually_exclusive_options_are_refused(
     call, words: list[str], both: str
 ) -> None:  # type: ignore[no-untyped-def]
-    """Options of which one would do nothing are refused, before anything is sent."""
+    """Mutually exclusive options are refused with exit code 2."""
     shown = call("bookshop.list-books", *words, code=2)
     assert f"{both} are mutually exclusive" in shown
 
 
-def test_body_from_text_file_and_json(
+def test_body_option_takes_text_json_or_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--body` takes JSON, a text, a file or standard input."""
+    """`--body` takes a text, JSON or a file, and is exclusive with `body=`."""
     file = tmp_path / "container.json"
     file.write_text('{"Image": "busybox"}')
     words = ["call", DOCKER, "docker.imagebuild", "--dry-run"]
@@ -168,14 +168,14 @@ def test_body_from_text_file_and_json(
 
 
 def test_repeated_names_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
-    """A name given twice becomes a list."""
+    """Values of an argument that is given twice become a list."""
     words = ["call", DOCKER, "docker.systemdatausage", "type=image", "type=volume"]
     assert main([*words, "--dry-run"]) == 0
     assert "?type=image&type=volume" in capsys.readouterr().out
 
 
 def test_unset_variable_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    """A call without its variable says which, and how to give it."""
+    """Unbound variable: the error names the variable, exit code 1."""
     words = [sys.executable, "-m", "naftiko", "call", BOOKSHOP, "bookshop.list-books"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env={})
     assert done.returncode == 1
@@ -205,7 +205,7 @@ _OPERATION = {
 def send(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Received]]:
-    """Return a function that calls an operation and gives the request that came."""
+    """Return a function that runs `naftiko call` and returns the received request."""
     with Recorder() as recorder:
 
         def run(*words: str, method: str = "GET", **more: object) -> Received:
@@ -242,12 +242,12 @@ def send(
     ],
 )
 def test_argument_names_may_hold_signs(send, items: list[str], target: str) -> None:  # type: ignore[no-untyped-def]
-    """Any name can be given: the longest that the operation takes ends it."""
+    """An argument name may hold `=`, `:`, brackets, a dash or a blank."""
     assert send(*items).target == f"/x?{target}"
 
 
-def test_argument_from_a_file(send, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """`name=@file` gives text, bytes where it is none, and reads a pipe to its end."""
+def test_argument_is_read_from_a_file(send, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """`name=@file` reads text, binary data or a pipe."""
     (tmp_path / "text").write_text("ü\n", "utf-8")
     (tmp_path / "bytes").write_bytes(b"\xff")
     assert send(f"plain=@{tmp_path / 'text'}").target == "/x?plain=%C3%BC%0A"
@@ -268,15 +268,15 @@ def test_argument_from_a_file(send, tmp_path: Path) -> None:  # type: ignore[no-
         ("a @file", "text/plain; charset=utf-8"),
     ],
 )
-def test_body_as_text(send, text: str, kind: str) -> None:  # type: ignore[no-untyped-def]
-    """`--body TEXT` sends exactly that, as JSON where it is JSON."""
+def test_body_text_is_sent_unchanged(send, text: str, kind: str) -> None:  # type: ignore[no-untyped-def]
+    """`--body TEXT` sends the text unchanged, with the type of JSON if it is JSON."""
     received = send("--body", text, method="POST")
     assert received.body == text.encode()
     assert received.headers["content-type"] == kind
 
 
-def test_body_from_standard_input() -> None:
-    """`--body -` streams standard input, and `--curl` reads it as well."""
+def test_body_is_read_from_standard_input() -> None:
+    """`--body -` sends standard input; `--curl` prints `--data-binary @-` for it."""
     with Recorder() as recorder:
         words = [
             sys.executable, "-m", "naftiko", "call", DOCKER, "docker.imageload",
@@ -294,7 +294,7 @@ def test_body_from_standard_input() -> None:
 def test_base_uri_for_one_and_for_all_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One `--base-uri` without a namespace is for those that have none of their own."""
+    """`--base-uri URI` is for each namespace without a `--base-uri NAMESPACE=URI`."""
     data = document()
     (first,) = data["capability"]["consumes"]
     data["capability"]["consumes"].append({**first, "namespace": "other"})
@@ -314,7 +314,10 @@ def test_base_uri_for_one_and_for_all_others(
 def test_own_authorization_replaces_that_of_the_document(
     kind: str, tmp_path: Path
 ) -> None:
-    """`--header 'Authorization: …'` needs neither the variable nor a known type."""
+    """`--header 'Authorization: …'` replaces the `authentication` of the document.
+
+    The call then needs neither its variable nor a supported authentication type.
+    """
     with Recorder() as recorder:
         authentication = {"type": kind, "token": "{{NOT_SET}}"}
         adapter = {"baseUri": recorder.url, "authentication": authentication}
@@ -358,10 +361,10 @@ def test_own_authorization_replaces_that_of_the_document(
         (["-O", "/no/such/file"], "-O: the folder of '/no/such/file' does not exist"),
     ],
 )
-def test_wrong_word_is_named_and_nothing_is_sent(
+def test_usage_error_is_named_and_nothing_is_sent(
     words: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A mistake in the words is named in one line, exit code 2, and nothing is sent."""
+    """A usage error is named on standard error, exits with 2 and sends no request."""
     with Recorder() as recorder:
         file = tmp_path / "api.json"
         operation = document(_OPERATION, consumes={"baseUri": recorder.url})
@@ -377,7 +380,7 @@ def test_wrong_word_is_named_and_nothing_is_sent(
 def test_body_too_deep_for_json_is_sent_as_text(
     body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """JSON that is nested too deeply is sent as text; a long number is JSON."""
+    """A body of too deeply nested JSON is sent as text; a long number is sent as JSON."""
     file = tmp_path / "api.json"
     file.write_text(json.dumps(document({"method": "POST"})))
     assert main(["call", str(file), "api.op", "--body", body, "--dry-run"]) == 0
@@ -388,7 +391,7 @@ def test_body_too_deep_for_json_is_sent_as_text(
 def test_base_uri_of_the_environment_is_named_in_errors(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The error names the environment variable, and shows no secret in it."""
+    """An error about `NAFTIKO_BASE_URI_…` names the variable and hides credentials."""
     for uri, said in (
         ("nonsense", "'nonsense' is not a base URI"),
         ("http://s3cr3t@h.test", "a base URI may not hold credentials"),
@@ -403,7 +406,7 @@ def test_base_uri_of_the_environment_is_named_in_errors(
 def test_standard_input_cannot_be_document_and_body(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It cannot be the document and the body, of which one would be empty."""
+    """Standard input as document and as body at once is refused with exit code 2."""
     assert main(["call", "-", "api.op", "--body", "-"]) == 2
     assert "cannot be the document and the body" in capsys.readouterr().err
 
@@ -411,7 +414,10 @@ def test_standard_input_cannot_be_document_and_body(
 def test_body_option_is_refused_for_a_described_body(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--body` for an operation that builds its body says what it takes instead."""
+    """`--body` is refused for an operation that describes its body itself.
+
+    The error lists the arguments that the operation takes.
+    """
     words = ["call", BOOKSHOP, "bookshop.create-order", "--body", "{}"]
     assert main(words) == 2
     shown = capsys.readouterr().err
@@ -419,8 +425,8 @@ def test_body_option_is_refused_for_a_described_body(
     assert "it takes: isbn, quantity" in shown
 
 
-def test_response_with_an_error_status_can_be_shown(call) -> None:  # type: ignore[no-untyped-def]
-    """`--include` and `--raw` show what came with an error as well."""
+def test_error_response_is_shown_by_include_and_raw(call) -> None:  # type: ignore[no-untyped-def]
+    """`--include --raw` prints headers and body of a response with an error status."""
     words = ["call", BOOKSHOP, "bookshop.get-book", "isbn=0", "--include", "--raw"]
     done = subprocess.run(
         [sys.executable, "-m", "naftiko", *words],
@@ -433,7 +439,7 @@ def test_response_with_an_error_status_can_be_shown(call) -> None:  # type: igno
 
 
 def test_raw_body_is_not_decoded(tmp_path: Path) -> None:
-    """`--raw` prints a body that is not what the document says, to the byte."""
+    """`--raw` prints an undecodable body byte by byte; the error suggests `--raw`."""
     page = b"<p>\xff no JSON\r\n"
     with Recorder(response(page, content_type="text/html")) as recorder:
         file = tmp_path / "api.json"
@@ -452,7 +458,7 @@ def test_raw_body_is_not_decoded(tmp_path: Path) -> None:
 def test_text_ends_in_one_line_break(
     body: bytes, printed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A text is printed as it is; only a missing line break at its end is added."""
+    """A text result is printed unchanged, with one line break added if missing."""
     with Recorder(response(body, content_type="text/plain")) as recorder:
         file = tmp_path / "api.json"
         operation = {"outputRawFormat": "text"}
@@ -463,8 +469,10 @@ def test_text_ends_in_one_line_break(
     assert capsys.readouterr().out == printed
 
 
-def test_dry_run_in_every_output_format(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--output` writes a dry run as JSON, YAML, a table or CSV."""
+def test_dry_run_is_printed_in_output_format(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--dry-run --output` prints the request as JSON, YAML or CSV."""
     words = ["call", BOOKSHOP, "bookshop.list-books", "genre=novel", "--dry-run"]
     url = "http://127.0.0.1:8000/books?genre=novel"
     assert main([*words, "--output", "json"]) == 0
@@ -479,7 +487,7 @@ def test_dry_run_in_every_output_format(capsys: pytest.CaptureFixture[str]) -> N
 def test_control_characters_of_a_server_are_escaped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Control characters of a server are escaped in messages and headers."""
+    """Control characters of a server's message and headers are escaped."""
     answer = response('{"message": "\\u001b[2J"}', "500 Oops", X_Bad="a\x1b[31m")
     with Recorder(answer) as recorder:
         file = tmp_path / "api.json"

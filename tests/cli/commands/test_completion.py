@@ -1,4 +1,4 @@
-"""Completion: the words that shells get, and real shells where they are installed."""
+"""Shell completion: the offered words, and typed lines in bash, zsh and fish."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
     ],
 )  # fmt: skip
 def test_last_word_is_completed(words: list[str], expected: list[str]) -> None:
-    """The words before the last decide what it can become."""
+    """`complete` offers words for the last word that fit the words before it."""
     assert complete(words) == expected
 
 
@@ -110,20 +110,20 @@ def folder(tmp_path: Path) -> Path:
 def test_arguments_of_an_operation_are_completed(
     last: str, expected: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names that are odd, values of a boolean and files behind `@` are completed."""
+    """Argument names, values of a boolean and files behind `@` are completed."""
     monkeypatch.chdir(folder)
     assert complete(["call", "api.json", "api.op", "many=1", last]) == expected
 
 
 def test_argument_with_a_dash_is_offered_behind_two_dashes(folder: Path) -> None:
-    """They are offered behind `--`, where they can be given."""
+    """An argument whose name begins with a dash is offered only behind `--`."""
     words = ["call", str(folder / "api.json"), "api.op"]
     assert "-d=" not in complete([*words, ""])
     assert "-d=" in complete([*words, "--", ""])
 
 
-def test_pipe_is_not_waited_for(folder: Path) -> None:
-    """A file that is no file is not opened."""
+def test_named_pipe_is_not_opened(folder: Path) -> None:
+    """Completion does not open a named pipe, which would block."""
     if not hasattr(os, "mkfifo"):
         pytest.skip("needs named pipes")
     os.mkfifo(folder / "pipe")
@@ -131,14 +131,14 @@ def test_pipe_is_not_waited_for(folder: Path) -> None:
 
 
 def test_unknown_shell_gets_nothing() -> None:
-    """Any other way of asking gets an empty answer."""
+    """A request of an unknown shell or without words gets an empty answer."""
     assert answer([]) == answer(["csh", "x"]) == answer(["bash"]) == ""
 
 
 # --- real shells ------------------------------------------------------------------
 
-#: What is typed before the Tab key → the words of the line after it. Where a word is
-#: not ended by the shell, an `X` typed behind it belongs to it.
+#: Line typed before the Tab key → words of the completed line. An `X` is typed after
+#: Tab: it joins the last word unless the shell ended that word with a blank.
 TYPED = [
     ("naftiko vali", ["validate", "X"]),
     ("naftiko validate --sch", ["validate", "--schema", "X"]),
@@ -185,7 +185,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each line that was typed in a shell, and the words that it ends up as."""
+    """Type each line in a shell; yield the line and the shell's completed words."""
     terminals = pytest.importorskip(
         "support.terminals", reason="needs a POSIX terminal"
     )
@@ -197,7 +197,7 @@ def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, 
         )
         shell.wait_for("READY\n")
         for number, (line, _) in enumerate(TYPED):
-            # Tab completes; then the line is shown word by word instead of run.
+            # Tab completes the line; `printf` then prints its words instead of running it.
             shell.type(f"{line}\t")
             shell.type(f"X\x01printf '<%s>' \x05; echo EN''D{number}\r")
             yield line, shell.wait_for(f"END{number}\n")
@@ -220,7 +220,7 @@ def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, 
 def test_bash_and_zsh_complete_typed_lines(
     words: list[str], setting: str, folder: Path
 ) -> None:
-    """The shell completes what is typed, odd names and quotes included."""
+    """Bash and zsh complete typed lines, also with unusual names and quotes."""
     if not shutil.which(words[0]):
         pytest.skip(f"{words[0]} is not installed")
     for line, shown in _typed(words, setting, folder):
@@ -232,7 +232,7 @@ def test_bash_and_zsh_complete_typed_lines(
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
 def test_fish_offers_the_same_words(folder: Path) -> None:
-    """The fish script offers the same words."""
+    """Fish offers the same words as bash and zsh."""
     lines = "".join(f"complete -C {shlex.quote(line)}; echo END;" for line, _ in TYPED)
     done = subprocess.run(
         ["fish", "--no-config", "-c", f"source (naftiko completion fish | psub); {lines}"],
@@ -246,10 +246,10 @@ def test_fish_offers_the_same_words(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_scripts_are_well_formed(
+def test_completion_script_is_well_formed(
     shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each script is printed whole; the shell reads it where it is installed."""
+    """`naftiko completion` prints a script that the shell parses without an error."""
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert f"__complete {shell}" in script

@@ -1,6 +1,7 @@
-"""The commands that ask a control port; ids are those of the facts in spec 11.11.
+"""Commands of the control port: `health`, `status`, `traces`, `metrics` and others.
 
-A stand-in answers; `tests/end_to_end/acceptance/test_control.py` asks a real server.
+A stand-in server answers here. `tests/end_to_end/acceptance/test_control.py` asks a real
+server. Codes such as Z07 name the facts of section 11.11 of the specification.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ Run = Any
 
 
 def adapter(kind: str, state: str = "started", **more: Any) -> Any:
-    """Return an adapter as the control port tells of it."""
+    """Return an adapter as a control port describes it in JSON."""
     return {"type": kind, "namespace": f"a-{kind}", "port": 1, "state": state, **more}
 
 
-def test_unexpected_members_are_passed_over(control: Control, run: Run) -> None:
-    """Members of another kind than ours are passed over, control characters escaped."""
+def test_unexpected_members_are_ignored(control: Control, run: Run) -> None:
+    """Members of an unexpected type are ignored, and control characters are escaped."""
     odd = {
         "adapters": [1, {}],
         "capability": 1,
@@ -44,7 +45,7 @@ def test_unexpected_members_are_passed_over(control: Control, run: Run) -> None:
 
 
 def test_health_is_the_exit_code(control: Control, run: Run) -> None:
-    """Z07: all up is 0; degraded is 1 and names what is down."""
+    """Z07: `health` exits with 0 if all adapters are up, else with 1 and names others."""
     control.answers["GET /health/live"] = (200, {"status": "UP"})
     ready: Any = {"status": "UP", "adapters": [adapter("rest"), adapter("mcp")]}
     control.answers["GET /health/ready"] = (200, ready)
@@ -70,7 +71,7 @@ def test_health_is_the_exit_code(control: Control, run: Run) -> None:
 
 
 def test_status_exits_with_0(control: Control, run: Run) -> None:
-    """Z08: up and degraded both exit with 0."""
+    """Z08: `status` exits with 0 for a server that is up or degraded."""
     found = {
         "capability": {"label": "Shop \x1b[31m"},
         "engine": {"version": "9.9"},
@@ -108,12 +109,12 @@ def test_status_exits_with_0(control: Control, run: Run) -> None:
     ],
 )
 def test_duration_is_written_for_people(text: str, shown: str) -> None:
-    """Z08: for people; what is no duration stays as it is."""
+    """Z08: an ISO 8601 duration is shown as `2h 34m 12s`; other text is unchanged."""
     assert duration(text) == shown
 
 
-def test_traces_are_a_table(control: Control, run: Run) -> None:
-    """Z09: a table of the latest; filters are passed on; none is no error."""
+def test_traces_are_printed_as_a_table(control: Control, run: Run) -> None:
+    """Z09: `traces` prints a table, passes filters on and exits with 0 without traces."""
     trace = {"traceId": "abc", "operation": "/x GET", "status": "OK", "spanCount": 2}
     traces = [{**trace, "durationMs": 342}, {**trace, "durationMs": 1234.5}]
     control.answers["GET /traces"] = (200, {"traces": traces})
@@ -133,8 +134,8 @@ def test_traces_are_a_table(control: Control, run: Run) -> None:
         assert (code, f"/traces returned HTTP {status}" in errors) == (1, True)
 
 
-def test_trace_is_a_tree_of_spans(control: Control, run: Run) -> None:
-    """Z09: its spans as a tree, with their kinds; an unknown one exits with 1."""
+def test_trace_is_printed_as_a_tree_of_spans(control: Control, run: Run) -> None:
+    """Z09: `traces ID` prints the spans as a tree; an unknown trace exits with 1."""
     spans = [
         {"spanId": "1", "name": "rest.request", "kind": "SERVER", "durationMs": 342, "status": "OK"},
         {"spanId": "2", "parentSpanId": "1", "name": "step.call", "kind": "INTERNAL", "durationMs": 9, "status": "OK"},
@@ -163,12 +164,12 @@ def test_trace_is_a_tree_of_spans(control: Control, run: Run) -> None:
     ("number", "shown"), [(342, "342ms"), (1200, "1.2s"), (0.4, "0ms"), (None, "0ms")]
 )
 def test_milliseconds_are_written_for_people(number: Any, shown: str) -> None:
-    """Z09: `342ms`, `1.2s`."""
+    """Z09: milliseconds are shown as `342ms` or, from one second, as `1.2s`."""
     assert milliseconds(number) == shown
 
 
 def test_metrics_are_printed_and_filtered(control: Control, run: Run) -> None:
-    """Z10: the text as it came, or the lines that match; 503 exits with 1."""
+    """Z10: `metrics` prints the text or the lines that match; status 503 exits with 1."""
     text = '# HELP a b\na{x="1"} 1\nb 2\n'
     control.answers["GET /metrics"] = (200, text)
     assert run("metrics") == (0, text, "")
@@ -194,7 +195,7 @@ STATE = {
 
 
 def test_scripting_shows_settings_and_statistics(control: Control, run: Run) -> None:
-    """Z11: settings and statistics; switched off, and where the server says nothing."""
+    """Z11: `scripting` prints whether scripts are enabled, settings and statistics."""
     control.answers["GET /scripting"] = (200, STATE)
     code, text, _ = run("scripting")
     assert code == 0
@@ -206,13 +207,13 @@ def test_scripting_shows_settings_and_statistics(control: Control, run: Run) -> 
     ]
     control.answers["GET /scripting"] = (200, {"enabled": False})
     assert run("scripting")[1] == "Scripting: DISABLED\n"
-    # The reference engine shows DISABLED here.
+    # Without `enabled` in the reply, the reference engine shows DISABLED.
     control.answers["GET /scripting"] = (200, {"timeout": 5})
     assert run("scripting")[1].startswith("Scripting: ENABLED\n")
 
 
-def test_scripting_is_changed(control: Control, run: Run) -> None:
-    """Z11: one or several settings, typed, in one request; then the new state."""
+def test_scripting_settings_are_changed(control: Control, run: Run) -> None:
+    """Z11: `scripting --set` sends all settings in one request, each with its type."""
     control.answers["PUT /scripting"] = (200, STATE)
     control.answers["GET /scripting"] = (200, STATE)
     code, text, note = run("scripting", "--set", "timeout=5")
@@ -234,7 +235,7 @@ def test_scripting_is_changed(control: Control, run: Run) -> None:
 
 
 def test_scripting_errors_are_reported(control: Control, run: Run) -> None:
-    """Z11: an unknown field sends nothing; refusals of the server are told."""
+    """Z11: an unknown setting is not sent; a refusal of the server is printed."""
     for word, said in (
         ("memory=1", "Unknown scripting field: memory"),
         ("timout=1", "did you mean 'timeout'?"),
@@ -260,7 +261,7 @@ def test_scripting_errors_are_reported(control: Control, run: Run) -> None:
 
 
 def test_reload_reports_problems(control: Control, run: Run) -> None:
-    """The problems that the server replies are printed; a refusal exits with 1."""
+    """`reload` prints the server's problems and exits with 1 if it did not reload."""
     control.answers["POST /config/reload"] = (200, {"problems": []})
     assert run("reload") == (0, "Reloaded.\n", "")
     control.answers["POST /config/reload"] = (200, {"problems": ["'x' is new"]})

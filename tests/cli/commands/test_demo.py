@@ -1,4 +1,4 @@
-"""`naftiko demo`: what it prints, and the API that it serves."""
+"""`naftiko demo`: the printed calls and the served demo API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_demo_validates_lists_and_calls(
 ) -> None:
     """The demo validates, lists, calls three operations and shows an error.
 
-    No proxy, variable or base URI of the environment gets in its way.
+    The demo ignores proxies, variables and base URIs of the environment.
     """
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -41,7 +41,7 @@ def test_demo_validates_lists_and_calls(
 
 
 def test_demo_api_serves_until_it_is_ended() -> None:
-    """`--serve` prints at once a command that works while it runs."""
+    """`demo --serve` first prints a command that calls the running demo API."""
     with subprocess.Popen(
         [*COMMAND, "demo", "--serve"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,

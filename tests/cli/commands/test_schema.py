@@ -1,4 +1,4 @@
-"""`naftiko schema`: which JSON Schema is printed."""
+"""`naftiko schema`: the published and the observed JSON Schema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from naftiko.cli import main
 
 
 def test_published_schema_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
-    """`schema` prints the published rules unless others are asked for."""
+    """`naftiko schema` prints the published JSON Schema by default."""
     assert main(["schema"]) == 0
     published = json.loads(capsys.readouterr().out)
     assert main(["schema", "observed"]) == 0
@@ -19,7 +19,7 @@ def test_published_schema_is_the_default(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_unknown_version_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """The refusal lists the versions, and suggests the nearest."""
+    """An unknown version exits with 2; the error lists the versions and the nearest."""
     assert main(["schema", "1.0.0-alpha"]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -1,4 +1,4 @@
-"""`naftiko serve`: words that are refused before a document is read."""
+"""`naftiko serve`: usage errors that are refused before a document is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytest.importorskip("mcp", reason="needs the extra `serve`")
 
 @pytest.fixture(autouse=True)
 def _same_logging() -> Iterator[None]:
-    """Leave the root logger as it was: `serve` sets it up for its process."""
+    """Restore the root logger, which `naftiko serve` configures."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
@@ -51,10 +51,10 @@ def _same_logging() -> Iterator[None]:
         (["-", "-"], "'-' and a second '-' are mutually exclusive"),
     ],
 )
-def test_wrong_words_are_refused(
+def test_usage_error_is_refused(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The refusal has a hint; the exit code is that of wrong usage."""
+    """A usage error of `naftiko serve` exits with 2 and prints a hint."""
     assert main(["serve", *words]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -63,10 +63,10 @@ def test_wrong_words_are_refused(
     assert "\n  hint: " in shown.err
 
 
-def test_refusal_is_a_log_line_when_logs_are_json(
+def test_usage_error_is_a_json_log_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With `--log-format json` the error and its hint are members of one object."""
+    """`--log-format json` writes the error and its hint as members of one object."""
     assert main(["serve", "f", "--host", "a b", "--log-format", "json"]) == 2
     shown = capsys.readouterr().err
     assert "expected a host name" in shown

@@ -1,4 +1,4 @@
-"""`naftiko validate`: what it finds, how it writes it, and how it exits."""
+"""`naftiko validate`: files and globs, reports of problems and exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BROKEN = ROOT / "capabilities" / "broken.yaml"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with two good files, a bad one, and one of another kind."""
+    """Return a folder with two valid files, a broken, a hidden and a text file."""
     (tmp_path / "deep").mkdir()
     (tmp_path / ".hidden").mkdir()
     shutil.copy(BOOKSHOP, tmp_path / "good.yaml")
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_valid_file_prints_a_summary_only(capsys: pytest.CaptureFixture[str]) -> None:
-    """A valid file prints no data, a summary, and exits with 0."""
+    """A valid file prints only a summary, to standard error, and exits with 0."""
     assert main(["validate", str(BOOKSHOP)]) == 0
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -44,7 +44,7 @@ def test_valid_file_prints_a_summary_only(capsys: pytest.CaptureFixture[str]) ->
 def test_folders_and_globs_are_searched(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder gives its files of the known kinds, hidden ones left out; globs work."""
+    """A folder is searched for YAML and JSON files that are not hidden; globs match."""
     assert main(["validate", str(folder)]) == 1
     assert "3 files, 2 valid" in capsys.readouterr().err
     assert main(["validate", str(folder / "**" / "good.*")]) == 0
@@ -54,7 +54,7 @@ def test_folders_and_globs_are_searched(
 def test_missing_file_does_not_stop_the_others(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A path that names nothing is an error; the others are checked all the same."""
+    """A missing file is an error with exit code 2; the other files are checked."""
     assert main(["validate", str(folder / "no.yaml"), str(folder / "good.yaml")]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -79,7 +79,7 @@ def test_unreadable_path_is_reported_with_its_reason(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each reason has its own words, and the reports for programs hold it as well."""
+    """An unreadable path exits with 2; its reason is in the text, JSON and GitHub report."""
     (folder / "empty").mkdir()
     (folder / "dangling.yaml").symlink_to("nowhere")
     monkeypatch.chdir(folder)
@@ -99,7 +99,7 @@ def test_unreadable_path_is_reported_with_its_reason(
 def test_pipe_is_read_only_when_it_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A pipe in a folder is left alone; one that is named is read to its end."""
+    """A pipe inside a folder is skipped; a pipe that is an argument is read."""
     os.mkfifo(folder / "pipe.yaml")
     assert main(["validate", str(folder)]) == 1
     assert "3 files, 2 valid" in capsys.readouterr().err
@@ -112,10 +112,10 @@ def test_pipe_is_read_only_when_it_is_named(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names of POSIX")
-def test_odd_file_names_are_reported(
+def test_file_name_with_signs_is_escaped(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Any name is a name: one with a line break, brackets, or bytes that are no text."""
+    """A file name with a line break or brackets is escaped as each report requires."""
     odd = [folder / name for name in ("a\nb.yaml", "{a}.yaml", "[1].yaml")]
     for path in odd:
         shutil.copy(BROKEN, path)
@@ -140,7 +140,7 @@ def test_odd_file_names_are_reported(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 @pytest.mark.parametrize("form", ["json", "sarif", "github", "text"])
 def test_file_name_that_is_not_utf_8_is_escaped(folder: Path, form: str) -> None:
-    """A name with bytes that are not UTF-8 is escaped, and JSON stays JSON."""
+    """A file name that is not UTF-8 is escaped, and JSON reports stay valid JSON."""
     name = os.fsdecode(b"\xff.yaml")
     shutil.copy(BROKEN, folder / name)
     done = subprocess.run(
@@ -155,20 +155,20 @@ def test_file_name_that_is_not_utf_8_is_escaped(folder: Path, form: str) -> None
         json.loads(shown)
 
 
-def test_file_that_is_named_twice_is_checked_once(
+def test_duplicate_path_is_checked_once(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often a file is reached, it is one file."""
+    """A file that several paths and globs name is checked once."""
     monkeypatch.chdir(folder)
     paths = ["good.yaml", "./good.yaml", "good.*", ".", "deep/../good.yaml"]
     assert main(["validate", *paths]) == 1
     assert "3 files, 2 valid" in capsys.readouterr().err
 
 
-def test_line_ends_and_byte_order_mark_of_windows_change_nothing(
+def test_crlf_and_byte_order_mark_change_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """CRLF and a byte order mark change nothing."""
+    """A file with CRLF and a byte order mark gives the same report."""
     file = tmp_path / "a.yaml"
     shutil.copy(BROKEN, file)
     main(["validate", str(file)])
@@ -181,7 +181,7 @@ def test_line_ends_and_byte_order_mark_of_windows_change_nothing(
 def test_standard_input_is_called_stdin(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`-` reads standard input and calls it `<stdin>`."""
+    """The argument `-` reads standard input; the report calls it `<stdin>`."""
     data = io.TextIOWrapper(io.BytesIO(BROKEN.read_bytes()))
     monkeypatch.setattr(sys, "stdin", data)
     assert main(["validate", "-"]) == 1
@@ -191,7 +191,7 @@ def test_standard_input_is_called_stdin(
 def test_several_processes_give_the_same_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--jobs 2` prints the same in the same order."""
+    """`--jobs 2` prints the same report in the same order as one process."""
     for number in range(12):
         source = BROKEN if number % 3 else BOOKSHOP
         shutil.copy(source, tmp_path / f"{number:02}.yaml")
@@ -204,7 +204,7 @@ def test_several_processes_give_the_same_report(
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("ended", ["one of its processes", "itself"])
 def test_ended_process_ends_the_command(tmp_path: Path, ended: str) -> None:
-    """One that is out of memory, or Ctrl-C: it is over, and says so."""
+    """A killed worker process or Ctrl-C ends `validate --jobs 2` without a traceback."""
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     files = [tmp_path / f"{number}.yaml" for number in range(12)]
@@ -238,7 +238,7 @@ def test_ended_process_ends_the_command(tmp_path: Path, ended: str) -> None:
 def test_strict_makes_errors_of_warnings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--strict` makes errors of warnings and of what only a strict check shows."""
+    """`--strict` turns warnings into errors and adds the rules of a strict check."""
     file = tmp_path / "a.yaml"
     file.write_text(
         "naftiko: 1.0.0-alpha1\ninfo: {label: a, description: b}\ncapability:\n"
@@ -256,7 +256,7 @@ def test_strict_makes_errors_of_warnings(
 def test_published_rules_are_stricter(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--schema published` finds what the specification does not allow."""
+    """`--schema published` reports a key that only the observed rules allow."""
     file = tmp_path / "a.yaml"
     text = BOOKSHOP.read_text().replace(
         "- {name: page, in: query}", "- {name: page, in: query, type: integer}"

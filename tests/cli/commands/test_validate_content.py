@@ -14,7 +14,7 @@ from support.building import document
 def test_file_is_judged_by_its_content(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Z01: the published engine refuses a file for its name; here its content counts."""
+    """Z01: a file is valid by its content; the reference engine requires its name."""
     file = tmp_path / "notes.txt"
     file.write_text("Buy milk.\n")
     assert main(["validate", str(file)]) == 1
