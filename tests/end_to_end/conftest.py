@@ -1,4 +1,7 @@
-"""The tests of what travels run twice: with each of the two senders."""
+"""Fixtures of the end-to-end tests; tests of the wire run with each of two senders.
+
+The senders are `HttpTransport` (`requests`) and `AioTransport` (`aiohttp`).
+"""
 
 from __future__ import annotations
 
@@ -20,28 +23,28 @@ BOTH = (
     "test_connections", "test_limits", "test_redirects", "test_request_bodies",
     "test_signing_in", "test_streams", "test_tls_and_proxies", "test_wire",
 )  # fmt: skip
-#: What `HttpTransport` does for its one user, and a server must not do.
+#: Tests of `HttpTransport` alone: features for one user that a server must not have.
 ONLY_REQUESTS = (
-    "test_close_and_go_on",
-    "test_cookies_of_the_server_are_kept_for_it",
+    "test_closed_capability_opens_a_new_connection",
+    "test_cookie_of_the_server_is_sent_back",
     "test_cookies_stay_with_their_origin",
     "test_views_share_connections_but_not_credentials_or_cookies",
-    # These responses are malformed, and `aiohttp` gives nothing of such a one.
-    "test_a_limit_below_one_chunk[aiohttp-no length]",
-    "test_a_limit_below_one_chunk[aiohttp-two lengths]",
-    "test_a_stream_that_breaks_off_is_told",
+    # `aiohttp` gives no part of a malformed response.
+    "test_response_over_a_small_limit_is_refused[aiohttp-no length]",
+    "test_response_over_a_small_limit_is_refused[aiohttp-two lengths]",
+    "test_stream_that_breaks_off_is_a_transport_error",
 )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Choose the senders of a test."""
+    """Run each test of the modules in `BOTH` with both senders."""
     module = metafunc.module.__name__.rpartition(".")[2]
     if module in BOTH and metafunc.function.__name__ not in ONLY_REQUESTS:
         metafunc.parametrize("sender", ["requests", "aiohttp"], indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what one sender is not asked for."""
+    """Remove the parametrized tests that are listed in `ONLY_REQUESTS`."""
     items[:] = [i for i in items if "[" not in i.name or i.name not in ONLY_REQUESTS]
 
 
@@ -49,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def sender(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """Let `capability` and `HttpTransport` of a test be those of a sender."""
+    """Replace the transport of a test by that of the chosen sender."""
     chosen = getattr(request, "param", "requests")
     made: list[WaitingTransport] = []
 

@@ -15,10 +15,10 @@ from support.recorder import Recorder, response
 
 
 @pytest.mark.parametrize("parts", [(), (HEAD,), (HEAD, b"x" * 50)])
-def test_a_cancelled_call_closes_its_connection(
+def test_cancelled_call_closes_its_connection(
     server: Recorder, parts: tuple[bytes, ...]
 ) -> None:
-    """Before the head, after it, within the body: the server notices at once."""
+    """A cancelled call closes its connection before the head, after it or in the body."""
     server.answer, gate = held(*parts)
 
     async def act(transport: AioTransport) -> None:
@@ -36,8 +36,8 @@ def test_a_cancelled_call_closes_its_connection(
     gate.set()
 
 
-def test_a_cancelled_upload_ends(server: Recorder) -> None:
-    """The iterator of the body is closed as well as the connection."""
+def test_cancelled_upload_ends(server: Recorder) -> None:
+    """A cancelled upload closes the iterator of its body and its connection."""
     ended = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -61,8 +61,8 @@ def test_a_cancelled_upload_ends(server: Recorder) -> None:
     sending(act)
 
 
-def test_a_hundred_cancelled_calls_leave_no_connection(server: Recorder) -> None:
-    """No descriptor and no place in the pool is lost."""
+def test_hundred_cancelled_calls_leave_no_connection(server: Recorder) -> None:
+    """A hundred cancelled calls leak no file descriptor and no place in the pool."""
     server.answer, gate = held(HEAD)
 
     async def act(transport: AioTransport) -> None:
@@ -83,8 +83,8 @@ def test_a_hundred_cancelled_calls_leave_no_connection(server: Recorder) -> None
     assert descriptors() <= before + 1
 
 
-def test_a_closed_transport_refuses(server: Recorder) -> None:
-    """After `close` nothing is sent; what was on its way ends as an error."""
+def test_closed_transport_refuses(server: Recorder) -> None:
+    """A closed transport refuses new calls; a call in flight ends with an error."""
     server.answer, gate = held(HEAD)
 
     async def act(transport: AioTransport) -> None:
@@ -104,10 +104,10 @@ def test_a_closed_transport_refuses(server: Recorder) -> None:
 
 
 @pytest.mark.parametrize("size", [1_000, 150_000, 1_500_000])
-def test_a_connection_waits_for_its_next_request_longer_than_the_timeout(
+def test_connection_waits_for_its_next_request_longer_than_the_timeout(
     server: Recorder, size: int
 ) -> None:
-    """The read timeout does not run once a response is complete, however large."""
+    """Keep-alive: the read timeout does not close an idle connection of the pool."""
     server.answer = response(b"x" * size)
 
     async def act(transport: AioTransport) -> None:
@@ -117,7 +117,7 @@ def test_a_connection_waits_for_its_next_request_longer_than_the_timeout(
             assert len(answer.body) == size
             await asyncio.sleep(0.5)
             async with transport.stream(request, timeout=0.4) as stream:
-                await asyncio.sleep(0.05)  # so that more comes than is taken
+                await asyncio.sleep(0.05)  # the socket then holds unread data
                 assert len(await stream.read()) == size
             await asyncio.sleep(0.5)
 

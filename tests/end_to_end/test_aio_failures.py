@@ -1,4 +1,4 @@
-"""`AioTransport`: upstreams that fail, and errors that hold no secret."""
+"""`AioTransport`: failing upstream servers, TLS errors and secrets in errors."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from support.recorder import Received, Recorder, response
 
 
 @pytest.mark.parametrize("parts", [(), (HEAD, b"x" * 50)])
-def test_a_reset_connection(server: Recorder, parts: tuple[bytes, ...]) -> None:
-    """A connection that is reset is an error of ours, and leaves nothing open."""
+def test_reset_connection_is_a_transport_error(
+    server: Recorder, parts: tuple[bytes, ...]
+) -> None:
+    """Connection reset: the call raises `TransportError` and leaks no descriptor."""
 
     def reset(_: Received) -> None:
         connection = server._open[-1]
@@ -43,8 +45,8 @@ def test_a_reset_connection(server: Recorder, parts: tuple[bytes, ...]) -> None:
     assert descriptors() <= before + 1
 
 
-def test_a_slow_upstream_is_waited_for_while_it_sends(server: Recorder) -> None:
-    """The timeout counts between two parts, not for the whole."""
+def test_slow_upstream_is_waited_for_while_it_sends(server: Recorder) -> None:
+    """The read timeout limits the wait between two parts, not the whole response."""
 
     def trickle(_: Received) -> bytes:
         server._open[-1].sendall(HEAD.replace(b"100", b"6"))
@@ -61,8 +63,8 @@ def test_a_slow_upstream_is_waited_for_while_it_sends(server: Recorder) -> None:
     gate.set()
 
 
-def test_an_upstream_that_does_not_read(server: Recorder) -> None:
-    """A body that is not taken is given up after the timeout as well."""
+def test_upstream_that_does_not_read_times_out(server: Recorder) -> None:
+    """Write timeout: a server that does not read the request body raises an error."""
     listener = server._listener
     listener.setsockopt(1, 8, 4096)  # SOL_SOCKET, SO_RCVBUF
 
@@ -87,23 +89,21 @@ def test_an_upstream_that_does_not_read(server: Recorder) -> None:
 
 
 @pytest.mark.parametrize("host", ["a b", "\N{SNOWMAN}" * 80, "x" * 70 + ".invalid"])
-def test_an_impossible_host_is_refused(host: str) -> None:
-    """It is an error of ours, whoever finds it out."""
+def test_impossible_host_is_refused(host: str) -> None:
+    """An invalid host name raises `TransportError`."""
     for _ in range(2):
         with pytest.raises(naftiko.TransportError):
             send(f"http://{host}/")
 
 
-def test_a_host_outside_ascii() -> None:
-    """It is looked up as the network writes it; nobody has this one."""
+def test_host_outside_ascii_is_looked_up() -> None:
+    """A host name outside ASCII is looked up; an unresolved one is a `TransportError`."""
     with pytest.raises(naftiko.TransportError, match="no connection"):
         send("http://b\xfccher.invalid/")
 
 
-def test_the_log_holds_no_secret(
-    server: Recorder, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Each call is one line, as with the other sender."""
+def test_log_masks_secrets(server: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    """The log has one line for each call, with secrets masked."""
     secrets = (Secret("TOKEN", SECRET),)
     with caplog.at_level("DEBUG", "naftiko"):
         send(f"{server.url}/x?key={SECRET}", secrets=secrets)
@@ -111,8 +111,8 @@ def test_the_log_holds_no_secret(
     assert SECRET not in caplog.text
 
 
-def test_no_secret_in_an_error() -> None:
-    """Neither in the message nor in what hangs on the error."""
+def test_transport_error_masks_secrets() -> None:
+    """A `TransportError` and the errors chained to it contain no secret."""
     with Recorder() as gone:
         url = gone.url
     secrets = (Secret("TOKEN", SECRET),)
@@ -126,8 +126,8 @@ def test_no_secret_in_an_error() -> None:
         )
 
 
-def test_certificates_can_go_unchecked_or_be_in_a_folder(tmp_path: Path) -> None:
-    """`verify=False` takes any, and a folder names the authorities."""
+def test_certificate_check_can_be_turned_off(tmp_path: Path) -> None:
+    """`verify=False` accepts any certificate; a folder without the CA refuses it."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
@@ -137,7 +137,7 @@ def test_certificates_can_go_unchecked_or_be_in_a_folder(tmp_path: Path) -> None
             send(server.url, verify=str(tmp_path))
 
         async def act(transport: AioTransport) -> None:
-            # Two origins, one context.
+            # Two origins share one TLS context.
             for url in (server.url, server.url.replace("localhost", "127.0.0.1")):
                 answer = await transport.send(Request("GET", url), timeout=5)
                 assert answer.body == b"[1]"
@@ -145,8 +145,8 @@ def test_certificates_can_go_unchecked_or_be_in_a_folder(tmp_path: Path) -> None
         sending(act, verify=False)
 
 
-def test_a_refused_certificate_leaves_no_open_socket(tmp_path: Path) -> None:
-    """TLS that fails closes its connection; a client that shows none is told so."""
+def test_refused_certificate_leaves_no_open_socket(tmp_path: Path) -> None:
+    """A failed TLS handshake raises `TransportError` and leaks no socket."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
@@ -166,8 +166,8 @@ def test_a_refused_certificate_leaves_no_open_socket(tmp_path: Path) -> None:
         assert descriptors() <= before + 4
 
 
-def test_a_client_key_with_a_password_is_not_asked_for(tmp_path: Path) -> None:
-    """It is an error, not a question in the terminal of a server."""
+def test_encrypted_client_key_is_refused(tmp_path: Path) -> None:
+    """An encrypted client key is an error; there is no prompt for its password."""
     key = trustme.CA().issue_cert("me@test.invalid")
     private = serialization.load_pem_private_key(key.private_key_pem.bytes(), None)
     path = tmp_path / "client.pem"

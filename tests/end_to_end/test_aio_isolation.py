@@ -1,4 +1,4 @@
-"""`AioTransport`: nothing of one call reaches another: cookies, logins, proxies."""
+"""`AioTransport`: isolation of calls: cookies, logins, proxies and redirects."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from support.aio import SECRET, send, sending
 from support.recorder import Received, Recorder, response
 
 
-def test_cookies_live_as_long_as_their_call(server: Recorder) -> None:
-    """A cookie set on the way comes back within the call, and in no other."""
+def test_cookie_is_kept_within_its_call(server: Recorder) -> None:
+    """A cookie set by a redirect is sent within the same call and origin only."""
     with Recorder() as foreign:
 
         def answer(request: Received) -> bytes:
@@ -40,8 +40,11 @@ def test_cookies_live_as_long_as_their_call(server: Recorder) -> None:
         assert all("cookie" not in r.headers for r in foreign.received)
 
 
-def test_a_redirect_without_an_address(server: Recorder) -> None:
-    """It is the response; a large one with an address costs its connection."""
+def test_redirect_without_location_is_the_response(server: Recorder) -> None:
+    """A redirect without `Location` is the response.
+
+    A redirect with a large body is followed on another connection.
+    """
     server.answer = response("[1]", "302 Found")
     assert send(server.url).status == 302
     large = response("x" * 5_000_000, "302 Found", Location="/y")
@@ -50,8 +53,8 @@ def test_a_redirect_without_an_address(server: Recorder) -> None:
     assert server.received[-1].connection != server.received[-2].connection
 
 
-def test_cookies_that_do_not_belong_there(server: Recorder) -> None:
-    """A cookie of another path is not sent."""
+def test_cookie_of_another_path_is_not_sent(server: Recorder) -> None:
+    """A cookie whose `Path` does not match the redirect target is not sent."""
     server.answer = lambda r: (
         response("", "302 Found", Location="/y", Set_Cookie="a=1; Path=/other")
         if r.target == "/x"
@@ -61,8 +64,8 @@ def test_cookies_that_do_not_belong_there(server: Recorder) -> None:
     assert "cookie" not in server.last.headers
 
 
-def test_a_redirect_that_leads_behind_a_proxy(server: Recorder) -> None:
-    """It is followed there, without what belongs to the first origin."""
+def test_redirect_behind_a_proxy_carries_no_credentials(server: Recorder) -> None:
+    """A redirect to a host behind a proxy is followed without the first credentials."""
     with Recorder(response('"there"')) as proxy:
         server.answer = response("", "302 Found", Location="http://far.invalid/z")
         answer = send(
@@ -79,7 +82,7 @@ def test_a_redirect_that_leads_behind_a_proxy(server: Recorder) -> None:
 def test_netrc_is_for_the_origin_that_the_user_chose(
     server: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that redirects to another one does not make it get a login."""
+    """A `.netrc` login is sent to the called origin, not to a redirect's origin."""
     file = tmp_path / "netrc"
     file.write_text("default login joe password fromnetrc\n")
     monkeypatch.setenv("NETRC", str(file))

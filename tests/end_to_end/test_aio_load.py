@@ -1,4 +1,4 @@
-"""`AioTransport`: many calls at once, and calls that wait for a connection."""
+"""`AioTransport`: concurrent calls, pool limits and timeouts of waiting calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.recorder import Recorder, response
 
 
 class Crowd(asyncio.Protocol):
-    """A server for many, in the same loop: it answers the target, a little later."""
+    """A server in the test's event loop that answers each request with its target."""
 
     open = 0
     most = 0
@@ -40,7 +40,7 @@ class Crowd(asyncio.Protocol):
 
 @asynccontextmanager
 async def crowd(delay: float = 0.02) -> AsyncIterator[str]:
-    """Serve a crowd; give the URL."""
+    """Run a `Crowd` server and yield its URL."""
     Crowd.open = Crowd.most = 0
     Crowd.delay = delay
     loop = asyncio.get_running_loop()
@@ -52,8 +52,8 @@ async def crowd(delay: float = 0.02) -> AsyncIterator[str]:
         listening.close()
 
 
-def test_two_thousand_calls_at_once() -> None:
-    """Each gets its own answer, over no more connections than the pool holds."""
+def test_two_thousand_concurrent_calls_stay_within_the_pool() -> None:
+    """Two thousand concurrent calls get their own answers within the pool size."""
 
     async def act(transport: AioTransport) -> None:
         async with crowd() as url:
@@ -74,7 +74,7 @@ def test_two_thousand_calls_at_once() -> None:
 
 
 def test_waiting_for_a_connection_has_an_end() -> None:
-    """A call that waits too long for a connection gets an error that says so."""
+    """Pool timeout: a call that waits too long for a connection raises an error."""
 
     async def act(transport: AioTransport) -> list[Any]:
         async with crowd(delay=1) as url:
@@ -93,7 +93,7 @@ def test_waiting_for_a_connection_has_an_end() -> None:
 
 
 def test_waiting_for_a_thread_has_an_end() -> None:
-    """Signed calls beyond the threads get an error when they wait too long."""
+    """A signed call that waits too long for a free thread raises `RequestTimeout`."""
     gate = threading.Event()
     with Recorder(lambda _: (gate.wait(10), response())[1]) as server:
 
@@ -112,7 +112,7 @@ def test_waiting_for_a_thread_has_an_end() -> None:
 
 
 def test_calls_behind_a_proxy_wait_for_a_thread() -> None:
-    """More of them than there are threads are done one after the other."""
+    """A hundred concurrent calls through a proxy wait for a free thread and succeed."""
     answer = response('"by proxy"')
     with Recorder(lambda _: (time.sleep(0.01), answer)[1]) as proxy:
 

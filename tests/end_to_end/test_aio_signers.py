@@ -1,4 +1,4 @@
-"""`AioTransport`: foreign signers in threads, Digest without a thread."""
+"""`AioTransport`: custom signers run in threads, Digest runs without a thread."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.aio import HEAD, SECRET, Signer, chunks, held, send, sending, until
 from support.recorder import Received, Recorder, response
 
 
-def test_a_signer_signs_what_is_sent(server: Recorder) -> None:
-    """It may read the body, a streamed one as well, and holds up nobody."""
+def test_signer_signs_what_is_sent(server: Recorder) -> None:
+    """A signer runs in a thread and may read the body, also a streamed body."""
     signer = Signer()
     send(server.url, "PUT", body=b"four", auth=signer)
     assert server.last.headers["x-signed"] == "4"
@@ -37,7 +37,7 @@ def challenged(request: Received) -> bytes:
     return response("[1]") if "authorization" in request.headers else CHALLENGE
 
 
-def test_digest_with_a_streamed_body(server: Recorder) -> None:
+def test_digest_sends_a_streamed_body_again(server: Recorder) -> None:
     """The body of an asynchronous iterable is sent again with the credentials."""
     server.answer = challenged
     login = DigestLogin("ann", SECRET)
@@ -49,7 +49,7 @@ def test_digest_with_a_streamed_body(server: Recorder) -> None:
 def test_digest_needs_no_thread(
     server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Calls and streams are signed in by `aiohttp`, over one connection."""
+    """`aiohttp` answers Digest challenges of calls and streams over one connection."""
     server.answer = challenged
     login = DigestLogin("ann", SECRET)
 
@@ -71,8 +71,10 @@ def test_digest_needs_no_thread(
 
 
 @pytest.mark.parametrize("realm", ["r", "\xe9"])
-def test_digest_of_a_realm_outside_ascii(server: Recorder, realm: str) -> None:
-    """A realm goes back as it came; `requests` sends it where `aiohttp` cannot."""
+def test_digest_realm_outside_ascii_is_sent_unchanged(
+    server: Recorder, realm: str
+) -> None:
+    """A Digest realm outside ASCII is sent back unchanged, by `requests` if needed."""
     server.answer = lambda request: (
         response("[1]")
         if "authorization" in request.headers
@@ -84,7 +86,7 @@ def test_digest_of_a_realm_outside_ascii(server: Recorder, realm: str) -> None:
 
 
 def test_cookies_of_a_challenge_go_with_its_answer(server: Recorder) -> None:
-    """A server may bind its nonce to a session."""
+    """A cookie set by a Digest challenge is sent with the answer to the challenge."""
     server.answer = lambda request: (
         response("[1]")
         if "authorization" in request.headers
@@ -94,8 +96,8 @@ def test_cookies_of_a_challenge_go_with_its_answer(server: Recorder) -> None:
     assert server.last.headers["cookie"] == "s=1"
 
 
-def test_a_stream_in_a_thread(server: Recorder) -> None:
-    """A response that `requests` receives is streamed, and closed when it is left."""
+def test_stream_in_a_thread_is_closed_when_left(server: Recorder) -> None:
+    """A response received in a thread is streamed; leaving it closes the connection."""
     packed = gzip.compress(b"hello")
     server.answer = response(packed, Content_Encoding="gzip").replace(
         b"\r\n\r\n", b"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n", 1
@@ -119,8 +121,8 @@ def test_a_stream_in_a_thread(server: Recorder) -> None:
     sending(act)
 
 
-def test_a_cancelled_stream_in_a_thread_is_closed(server: Recorder) -> None:
-    """When the head comes after nobody waits any more, the connection ends."""
+def test_cancelled_stream_in_a_thread_is_closed(server: Recorder) -> None:
+    """A stream in a thread that is cancelled before its head closes the connection."""
     gate = threading.Event()
 
     def late(_: Received) -> bytes | None:

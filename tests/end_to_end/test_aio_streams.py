@@ -1,4 +1,4 @@
-"""`AioTransport`: streamed responses."""
+"""`AioTransport`: streamed responses, compression and Unix sockets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from support.aio import HEAD, held, sending
 from support.recorder import Received, Recorder, response
 
 
-def test_a_stream_gives_chunks_as_they_arrive(server: Recorder) -> None:
-    """A chunk is there while the next is held back; leaving closes the connection."""
+def test_stream_gives_chunks_as_they_arrive(server: Recorder) -> None:
+    """A stream yields each chunk as it arrives; leaving it closes the connection."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\nx: 2\r\n\r\n"
     server.answer, gate = held(head + b"5\r\nfirst\r\n")
 
@@ -35,8 +35,11 @@ def test_a_stream_gives_chunks_as_they_arrive(server: Recorder) -> None:
     gate.set()
 
 
-def test_a_stream_that_is_read_frees_its_connection(server: Recorder) -> None:
-    """Many streams need one connection; each may be packed or not."""
+def test_stream_that_is_read_frees_its_connection(server: Recorder) -> None:
+    """Keep-alive: a stream that is read to its end frees its connection.
+
+    A stream may be decompressed or not.
+    """
     body = b"x" * 300_000
     server.answer = response(gzip.compress(body), Content_Encoding="gzip")
 
@@ -55,8 +58,8 @@ def test_a_stream_that_is_read_frees_its_connection(server: Recorder) -> None:
     assert server.connections <= 3
 
 
-def test_a_stream_that_ends_too_early(server: Recorder) -> None:
-    """The chunks before the break are given, then a `TransportError` is raised."""
+def test_truncated_stream_is_a_transport_error(server: Recorder) -> None:
+    """A truncated stream yields the chunks it has, then raises `TransportError`."""
     gate = threading.Event()
 
     def short(_: Received) -> None:
@@ -76,8 +79,8 @@ def test_a_stream_that_ends_too_early(server: Recorder) -> None:
     sending(act)
 
 
-def test_a_packed_response_gives_others_their_turn() -> None:
-    """While a large body is unpacked the loop goes on."""
+def test_decompression_does_not_block_the_event_loop() -> None:
+    """Decompressing a large body does not block the event loop."""
     body = gzip.compress(b"\0" * 60_000_000)
     with Recorder(response(body, Content_Encoding="gzip")) as server:
 
@@ -99,12 +102,12 @@ def test_a_packed_response_gives_others_their_turn() -> None:
             assert len(answer.body) == 60_000_000
             return longest
 
-        # Joining the body is one step, as long as the whole unpacking would be.
+        # Joining the parts of the body is the longest step.
         assert sending(act) < 0.5
 
 
 def test_unix_sockets_have_pools_of_their_own(tmp_path: Path) -> None:
-    """Two sockets are two servers, though both are called `localhost`."""
+    """Each Unix socket has its own connection pool, though both hosts are `localhost`."""
     paths = [str(tmp_path / name) for name in ("a.sock", "b.sock")]
     with (
         Recorder(response('"a"'), path=paths[0]) as a,

@@ -1,4 +1,4 @@
-"""`AioTransport`: request bodies and headers as they arrive at the server."""
+"""`AioTransport`: request bodies and headers as the server receives them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from support.aio import chunks, send, sending
 from support.recorder import Recorder, response
 
 
-def test_an_upload_as_it_comes(server: Recorder) -> None:
-    """Without a length it is sent in chunks, with one as it is."""
+def test_upload_is_chunked_unless_its_length_is_given(server: Recorder) -> None:
+    """An upload is chunked, unless `Content-Length` gives its length."""
     send(server.url, "POST", body=chunks(b"one", b"", b"two"))
     assert server.last.headers["transfer-encoding"] == "chunked"
     assert "content-length" not in server.last.headers
@@ -38,10 +38,10 @@ def test_an_upload_as_it_comes(server: Recorder) -> None:
         ((b"12", b"3"), "the body ends after 3 of 5 bytes"),
     ],
 )
-def test_an_upload_of_another_length(
+def test_upload_of_another_length_is_refused(
     server: Recorder, parts: tuple[bytes, ...], words: str
 ) -> None:
-    """A length that is not kept breaks the request off; nothing more is written."""
+    """A body of another length than `Content-Length` raises an error."""
     with pytest.raises(naftiko.TransportError, match=words):
         send(server.url, "PUT", body=chunks(*parts), headers={"Content-Length": "5"})
     assert server.closed.wait(5)
@@ -49,22 +49,26 @@ def test_an_upload_of_another_length(
 
 
 @pytest.mark.parametrize("error", [KeyError("mine"), naftiko.TransportError("gone")])
-def test_an_upload_that_fails(server: Recorder, error: Exception) -> None:
-    """An error that is raised while the body is read comes back unchanged."""
+def test_error_of_an_upload_iterator_is_passed_on(
+    server: Recorder, error: Exception
+) -> None:
+    """An error raised by the iterator of a body reaches the caller unchanged."""
     with pytest.raises(type(error)) as caught:
         send(server.url, "POST", body=chunks(b"one", error))
     assert caught.value is error
     assert server.closed.wait(5)
 
 
-def test_a_file_that_changes_while_it_is_sent(server: Recorder, tmp_path: Path) -> None:
-    """A file that is gone, or shorter than it was, is an error that names it."""
+def test_file_that_changes_during_an_upload_is_an_error(
+    server: Recorder, tmp_path: Path
+) -> None:
+    """A file that is missing, shrinks or cannot be read raises `TransportError`."""
     with pytest.raises(naftiko.TransportError, match="none' cannot be read: No such"):
         send(server.url, "PUT", body=tmp_path / "none")
     assert server.received == []
 
     class Shrinking:
-        """A file that lost its end."""
+        """A file of ten bytes that ends after three bytes."""
 
         def __init__(self) -> None:
             self.at = 0
@@ -81,13 +85,13 @@ def test_a_file_that_changes_while_it_is_sent(server: Recorder, tmp_path: Path) 
             return b"123"[begin:]
 
         def close(self) -> None:
-            """Never called."""
+            """Do nothing."""
 
     with pytest.raises(naftiko.TransportError, match="ends after 3 of 10 bytes"):
         send(server.url, "PUT", body=Shrinking())
 
     class Broken(Shrinking):
-        """A file on a disk that fails."""
+        """A file whose reading raises an I/O error."""
 
         def read(self, size: int = -1) -> bytes:
             raise OSError(5, "Input/output error")
@@ -97,24 +101,24 @@ def test_a_file_that_changes_while_it_is_sent(server: Recorder, tmp_path: Path) 
         send(server.url, "PUT", body=Broken())
 
 
-def test_large_bodies_do_not_hold_up_others(server: Recorder) -> None:
-    """Bytes of any size are sent in parts, without a warning."""
+def test_large_body_arrives_whole(server: Recorder) -> None:
+    """A body of 3 MB arrives whole, with its length."""
     body = os.urandom(3_000_000)
     send(server.url, "PUT", body=body)
     assert server.last.body == body
     assert server.last.headers["content-length"] == "3000000"
 
 
-def test_a_synchronous_iterator_is_read_in_a_thread(server: Recorder) -> None:
-    """An iterator of bytes can be a body."""
+def test_synchronous_iterator_is_read_in_a_thread(server: Recorder) -> None:
+    """A synchronous iterator of bytes can be a body; an iterator of text is refused."""
     send(server.url, "POST", body=iter([b"one", b"", b"two"]))
     assert server.last.body == b"onetwo"
     with pytest.raises(naftiko.ArgumentError, match="gives a str"):
         send(server.url, "POST", body=iter(["one"]))
 
 
-def test_an_answer_that_comes_before_the_body_ends(server: Recorder) -> None:
-    """It counts; the rest of the body is not sent, nor the connection used again."""
+def test_early_response_ends_the_upload(server: Recorder) -> None:
+    """An early response ends the upload of a body that is not sent whole."""
     ended = threading.Event()
 
     async def endless() -> AsyncIterator[bytes]:
@@ -146,8 +150,8 @@ def test_an_answer_that_comes_before_the_body_ends(server: Recorder) -> None:
     assert ended.is_set()
 
 
-def test_an_upload_is_not_sent_twice(server: Recorder) -> None:
-    """Neither after a redirect nor on another connection."""
+def test_upload_is_not_sent_twice(server: Recorder) -> None:
+    """A body that can be read once is not sent again after a redirect or a reset."""
     server.answer = response("", "307 Temporary Redirect", Location="/y")
     with pytest.raises(naftiko.TransportError, match="can be read once"):
         send(server.url, "PUT", body=chunks(b"one"))
@@ -157,10 +161,10 @@ def test_an_upload_is_not_sent_twice(server: Recorder) -> None:
     assert [r.body for r in server.received] == [b"one", b"one"]
 
 
-def test_a_large_upload_is_sent_again_from_its_beginning(
+def test_large_upload_is_sent_again_from_its_beginning(
     server: Recorder, tmp_path: Path
 ) -> None:
-    """A connection that died in the pool costs no byte of a file, or of bytes."""
+    """A large file or bytes are sent again whole after a stale connection."""
     path = tmp_path / "f"
     content = os.urandom(200_000)
     path.write_bytes(content)
@@ -175,14 +179,14 @@ def test_a_large_upload_is_sent_again_from_its_beginning(
             assert answer.body == b"{}"
             assert [r.body for r in server.received[-2:]] == [content, content]
             if not isinstance(body, (bytes, Path)):
-                assert not body.closed  # it is the caller's
+                assert not body.closed  # the caller owns the file
                 body.close()
 
     sending(act)
 
 
-def test_headers_of_the_caller_alone(server: Recorder) -> None:
-    """aiohttp adds nothing of its own, whatever the method."""
+def test_request_has_only_the_headers_of_the_caller(server: Recorder) -> None:
+    """`aiohttp` adds no header of its own to a request of any method."""
     server.answer = response("", "204 No Content")
     for method in ("GET", "HEAD", "DELETE", "OPTIONS", "QUERY"):
         send(server.url, method, headers={"X-One": "1"})
@@ -194,8 +198,8 @@ def test_headers_of_the_caller_alone(server: Recorder) -> None:
         assert set(server.last.headers) == {"host", "content-length", "expect"}
 
 
-def test_headers_outside_ascii(server: Recorder) -> None:
-    """They are Latin-1 on the wire, in both directions."""
+def test_header_outside_latin_1_is_refused(server: Recorder) -> None:
+    """Headers are Latin-1 on the wire; other characters and line breaks are refused."""
     server.answer = response(X_Name="caf\xe9")
     answer = send(server.url, headers={"X-Name": "caf\xe9"})
     assert "X-Name: caf\xe9".encode("latin-1") in server.last.head
@@ -206,7 +210,7 @@ def test_headers_outside_ascii(server: Recorder) -> None:
         send(server.url, headers={"X-Name": "a\nb"})
 
 
-def test_headers_that_come_several_times(server: Recorder) -> None:
-    """They are joined, as `HttpTransport` does."""
+def test_duplicate_response_headers_are_joined(server: Recorder) -> None:
+    """Duplicate response headers are joined with commas."""
     server.answer = response().replace(b"\r\n\r\n", b"\r\nX: 1\r\nx: 2\r\n\r\n")
     assert send(server.url).headers["X"] == "1, 2"

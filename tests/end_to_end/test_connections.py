@@ -1,4 +1,4 @@
-"""The connection pool over real sockets, with both senders: reuse, retries, views."""
+"""Connection pool over real sockets: keep-alive, retries and shared views."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.recorder import Recorder, response
 
 
 def test_connections_are_reused() -> None:
-    """Ten calls use one connection."""
+    """Keep-alive: ten calls use one connection."""
     with Recorder() as server, capability(base_uri=server.url) as api:
         for _ in range(10):
             api.call("api.op")
@@ -22,8 +22,8 @@ def test_connections_are_reused() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_a_connection_that_died_in_the_pool_is_replaced(method: str) -> None:
-    """An idempotent request is sent again on a fresh connection."""
+def test_stale_connection_is_replaced(method: str) -> None:
+    """Stale connection: an idempotent request is sent again on a new connection."""
     with (
         Recorder() as server,
         capability({"method": method}, base_uri=server.url) as api,
@@ -35,7 +35,7 @@ def test_a_connection_that_died_in_the_pool_is_replaced(method: str) -> None:
 
 
 def test_head_has_no_body_and_keeps_its_connection() -> None:
-    """The length that HEAD tells is neither waited for nor a reason to refuse."""
+    """A HEAD response with a huge `Content-Length` has no body and keeps alive."""
     large = 1 << 40
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {large}\r\nX-Kind: big\r\n\r\n"
     with Recorder(head.encode()) as server:
@@ -47,8 +47,8 @@ def test_head_has_no_body_and_keeps_its_connection() -> None:
         assert len({r.connection for r in server.received}) == 1
 
 
-def test_a_post_is_not_sent_twice() -> None:
-    """When the server took a POST and closed, nobody knows: that is an error."""
+def test_post_is_not_sent_twice() -> None:
+    """A POST whose connection closes without a response is an error, not a retry."""
     with (
         Recorder() as server,
         capability({"method": "POST"}, base_uri=server.url) as api,
@@ -60,8 +60,8 @@ def test_a_post_is_not_sent_twice() -> None:
         assert len(server.received) == 2
 
 
-def test_a_get_is_retried_once_only() -> None:
-    """A server that always closes gets two requests, not more."""
+def test_get_is_retried_once_only() -> None:
+    """A GET whose connection closes without a response is retried once."""
     with Recorder(lambda _: None) as server, capability(base_uri=server.url) as api:
         with pytest.raises(naftiko.TransportError, match="closed the connection"):
             api.call("api.op")
@@ -69,7 +69,7 @@ def test_a_get_is_retried_once_only() -> None:
 
 
 def test_threads_share_a_capability() -> None:
-    """Calls from eight threads give each its own answer."""
+    """Eight threads share one capability, and each call gets its own answer."""
     with Recorder(lambda r: response(f'"{r.target}"')) as server:
         operation = {"resourcePath": "/n/{n}"}
         with capability(operation, base_uri=server.url) as api:
@@ -80,7 +80,7 @@ def test_threads_share_a_capability() -> None:
 
 
 def test_views_share_connections_but_not_credentials_or_cookies() -> None:
-    """`using` gives other values over the same pool."""
+    """A view made by `using` shares the pool, but no credentials and no cookies."""
     with Recorder(response(Set_Cookie="sid=1; Path=/")) as server:
         with capability(
             consumes=BEARER, base_uri=server.url, variables={"TOKEN": "a"}
@@ -98,8 +98,8 @@ def test_views_share_connections_but_not_credentials_or_cookies() -> None:
         assert server.connections == 1
 
 
-def test_cookies_of_the_server_are_kept_for_it() -> None:
-    """A cookie comes back to its origin, beside one that the caller gives."""
+def test_cookie_of_the_server_is_sent_back() -> None:
+    """A cookie of the server is sent back together with the caller's own cookie."""
     operation = {"inputParameters": [{"name": "own", "in": "cookie"}]}
     with Recorder(response(Set_Cookie="sid=1; Path=/")) as server:
         with capability(operation, base_uri=server.url) as api:
@@ -108,8 +108,8 @@ def test_cookies_of_the_server_are_kept_for_it() -> None:
         assert server.last.headers["cookie"] == "own=3; sid=1"
 
 
-def test_close_and_go_on(tmp_path: Path) -> None:
-    """After `close` a call opens another connection; a view closes nothing."""
+def test_closed_capability_opens_a_new_connection(tmp_path: Path) -> None:
+    """A closed capability opens a new connection; closing a view closes no other."""
     path = str(tmp_path / "s.sock")
     for server in (Recorder(), Recorder(path=path)):
         with server:

@@ -1,4 +1,4 @@
-"""`as_curl()` prints a command that a shell runs and that sends the same request."""
+"""`Request.as_curl()`: a shell command that sends the same request as `naftiko`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET = "se cr'et\"$HOME`&#é"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Recorder]:
-    """Give a server that answers `{}`."""
+    """Run a server that answers `{}`."""
     with Recorder() as recorder:
         yield recorder
 
@@ -32,7 +32,7 @@ def server() -> Iterator[Recorder]:
 def run(
     command: str, shell: str = "sh", **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a POSIX shell, the variables in its environment."""
+    """Run a command in a POSIX shell with environment variables."""
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **variables}
     done = subprocess.run(
         [shell, "-c", command],
@@ -46,7 +46,7 @@ def run(
 
 
 def same(ours: Received, theirs: Received) -> None:
-    """Compare two requests, but for what each client says about itself."""
+    """Compare two requests, except for `User-Agent` and `Accept-Encoding`."""
     assert theirs.line == ours.line
     assert theirs.body == ours.body
     own = ("user-agent", "accept-encoding")
@@ -62,8 +62,8 @@ SENT = [
 
 
 @pytest.mark.parametrize("case", SENT)
-def test_curl_sends_the_same(case: dict[str, Any], server: Recorder) -> None:
-    """The request of every case is the same when curl sends it."""
+def test_curl_sends_the_same_request(case: dict[str, Any], server: Recorder) -> None:
+    """`curl` sends the same request as `naftiko`, for each case of request tests."""
     base = case.get("consumes", {}).get("baseUri", "http://127.0.0.1:9")
     uri = server.url + base.removeprefix("http://127.0.0.1:9")
     with loaded(case, base_uri=uri) as api:
@@ -88,7 +88,7 @@ AUTHS = [
 def test_secrets_stay_variables_of_the_shell(
     auth: dict[str, str], server: Recorder
 ) -> None:
-    """The command holds `$TOKEN`, whatever it holds; the shell fills it in."""
+    """The command contains `${TOKEN}`, which the shell replaces with the secret."""
     secret = SECRET if auth.get("placement") == "query" else SECRET.replace("é", "e")
     with capability(
         consumes={"authentication": auth},
@@ -120,8 +120,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("shell", [s for s in ("sh", "bash") if shutil.which(s)])
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_values(text: str, shell: str, server: Recorder) -> None:
-    """No character of a value is special to the shell or to curl, in any place."""
+def test_hostile_values_are_quoted(text: str, shell: str, server: Recorder) -> None:
+    """Shell quoting: no character of a value is special to the shell or to `curl`."""
     operation = {
         "method": "POST",
         "resourcePath": "/a/{p}",
@@ -142,8 +142,8 @@ def test_hostile_values(text: str, shell: str, server: Recorder) -> None:
 
 
 @pytest.mark.parametrize("shell", [s for s in ("sh", "bash") if shutil.which(s)])
-def test_variables_beside_hostile_text(shell: str, server: Recorder) -> None:
-    """Text around a variable is kept, whatever it holds, and so is the variable."""
+def test_variables_beside_hostile_text_are_quoted(shell: str, server: Recorder) -> None:
+    """A shell variable and the hostile text around it arrive unchanged."""
     around = "!$HOME \\ `id` \" ' {{my.key-1}} %"
     operation = {
         "method": "POST",
@@ -171,8 +171,8 @@ def test_variables_beside_hostile_text(shell: str, server: Recorder) -> None:
     assert pairs[0] == pairs[1] == [("c[]", around.replace("{{my.key-1}}", secret))]
 
 
-def test_a_request_that_was_sent_is_a_command_too(server: Recorder) -> None:
-    """The request of an exchange gives the same command as a dry run, no secret in it."""
+def test_sent_request_gives_the_same_command_as_its_dry_run(server: Recorder) -> None:
+    """A sent request gives the same command as its dry run, without the secret."""
     with capability(
         consumes={"authentication": AUTHS[0]},
         base_uri=server.url,
@@ -187,8 +187,8 @@ def test_a_request_that_was_sent_is_a_command_too(server: Recorder) -> None:
     same(ours, server.last)
 
 
-def test_a_form_with_files(tmp_path: Path, server: Recorder) -> None:
-    """Parts are printed one after another, files among them."""
+def test_form_with_files_is_sent_the_same(tmp_path: Path, server: Recorder) -> None:
+    """A multipart form with text, bytes and a file becomes the same body by `curl`."""
     file = tmp_path / "a 'b'.bin"
     file.write_bytes(bytes(range(256)))
     data = {"note": "{{note}} {{TOKEN}}", "raw": "{{raw}}", "file": "{{file}}"}
@@ -206,8 +206,8 @@ def test_a_form_with_files(tmp_path: Path, server: Recorder) -> None:
     assert server.last.body.replace(boundaries[1], boundaries[0]) == ours.body
 
 
-def test_a_method_is_a_word(server: Recorder) -> None:
-    """A method of other characters cannot end the command."""
+def test_method_is_quoted(server: Recorder) -> None:
+    """A method with shell characters is quoted."""
     with capability({"method": "X`id`|Y&Z"}, base_uri=server.url) as api:
         api.call("api.op")
         ours = server.last
@@ -215,8 +215,8 @@ def test_a_method_is_a_word(server: Recorder) -> None:
     same(ours, server.last)
 
 
-def test_files_sockets_and_binary_bodies(tmp_path: Path) -> None:
-    """A body from disk is named, bytes that are no text go through a pipe."""
+def test_files_sockets_and_binary_bodies_are_sent_the_same(tmp_path: Path) -> None:
+    """A file, binary bytes and a Unix socket give the same request by `curl`."""
     file = tmp_path / "a b.bin"
     file.write_bytes(b"\x00\x01file")
     path = tmp_path / "s.sock"
@@ -229,8 +229,8 @@ def test_files_sockets_and_binary_bodies(tmp_path: Path) -> None:
                 same(ours, server.last)
 
 
-def test_a_digest_login(server: Recorder) -> None:
-    """curl answers the challenge itself."""
+def test_digest_login_becomes_curl_options(server: Recorder) -> None:
+    """A Digest login becomes `--digest --user`, with the password as a variable."""
     auth = {"type": "digest", "username": "ann", "password": "{{TOKEN}}"}
     api = capability(
         consumes={"authentication": auth},

@@ -1,6 +1,6 @@
-"""Containers on a real Docker Engine, from create to remove, through `docker.yaml`.
+"""`capabilities/docker.yaml` on a real Docker Engine: containers, images and volumes.
 
-See `docker_engine` for the engine.
+`support.docker_engine` describes the engine of these tests.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from support.docker_engine import (
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
 
-def test_the_engine_tells_its_version(docker: naftiko.Capability) -> None:
-    """The version comes in the shape of the outputs."""
+def test_engine_version_has_the_declared_outputs(docker: naftiko.Capability) -> None:
+    """The version of the engine has the declared outputs."""
     version = docker.exchange("docker.systemversion")
     assert version.data["ApiVersion"]
     assert set(version.result) == {o.name for o in version.operation.output_parameters}
     assert docker.call("docker.systeminfo")
 
 
-def test_an_image_is_imported_tagged_and_removed(
+def test_image_is_imported_tagged_and_removed(
     docker: naftiko.Capability, image: str
 ) -> None:
     """An imported image is listed, inspected, tagged and removed again."""
@@ -50,16 +50,16 @@ def test_an_image_is_imported_tagged_and_removed(
     assert len(history) == 1
 
 
-def test_a_broken_archive_is_an_error(docker: naftiko.Capability) -> None:
-    """Engines report a bad archive as a status or inside a stream; both are errors."""
+def test_broken_archive_is_an_error(docker: naftiko.Capability) -> None:
+    """A broken archive is an error, as a status or as a line of a stream."""
     wanted = {"fromSrc": "-", "repo": f"{IMAGE}-broken", "body": b"no archive" * 200}
     answer = docker.exchange("docker.imagecreate", wanted, raise_for_status=False)
-    # Some answer 500 with a message, some 200 and then a line with an error.
+    # Some engines answer 500 with a message, others 200 and a line with an error.
     *_, last = answer.data if isinstance(answer.data, list) else [answer.data]
     assert "tar header" in (last.get("error") or last.get("message"))
 
 
-def test_a_container_is_created_started_and_removed(
+def test_container_is_created_started_and_removed(
     docker: naftiko.Capability, image: str
 ) -> None:
     """Create, start, wait, read the logs, rename and remove a container."""
@@ -85,10 +85,10 @@ def test_a_container_is_created_started_and_removed(
     assert caught.value.detail.startswith("No such container")
 
 
-def test_a_running_container_can_be_inspected(
+def test_running_container_can_be_inspected(
     docker: naftiko.Capability, image: str, tmp_path: Path
 ) -> None:
-    """Top, stats, exec, archives in and out, and kill."""
+    """A running container answers stats and exec, and takes and gives archives."""
     container = create(docker, image, "sleep", "60")
     docker.call("docker.containerstart", id=container)
     again = docker.exchange(
@@ -128,7 +128,9 @@ def test_a_running_container_can_be_inspected(
     docker.call("docker.containerdelete", id=container, force=True)
 
 
-def test_logs_are_followed(docker: naftiko.Capability, image: str) -> None:
+def test_logs_are_read_while_they_are_written(
+    docker: naftiko.Capability, image: str
+) -> None:
     """A log is read line by line while the container still writes it."""
     script = "echo one; sleep 0.3; echo two"
     container = create(docker, image, "sh", "-c", script, Tty=True)
@@ -141,10 +143,10 @@ def test_logs_are_followed(docker: naftiko.Capability, image: str) -> None:
 
 
 def test_events_are_streamed(docker: naftiko.Capability, image: str) -> None:
-    """Events arrive as values while they happen; leaving the stream ends it."""
+    """Events of the engine arrive as values while they happen."""
     wanted = {
         "filters": json.dumps({"type": ["container"], "label": [LABEL, "watched"]}),
-        # The engine answers before it listens to itself.
+        # The engine answers before it collects events, so `since` includes all events.
         "since": str(int(time.time())),
     }
     with docker.stream("docker.systemevents", wanted) as events:
@@ -174,7 +176,7 @@ def test_volumes_are_created_and_networks_listed(docker: naftiko.Capability) -> 
 def test_prune_removes_stopped_and_dangling(
     docker: naftiko.Capability, archive: Path, image: str
 ) -> None:
-    """Stopped containers and untagged images are removed and listed."""
+    """Prune removes stopped containers and untagged images, and lists them."""
     container = create(docker, image, "true")
     pruned = docker.exchange("docker.containerprune", filters=labelled()).data
     assert container in pruned["ContainersDeleted"]
@@ -185,7 +187,7 @@ def test_prune_removes_stopped_and_dangling(
     docker.call("docker.volumeprune", filters=labelled())
 
 
-def test_an_error_of_the_engine_is_raised_with_its_text(
+def test_error_of_the_engine_is_raised_with_its_text(
     docker: naftiko.Capability,
 ) -> None:
     """A refused call raises `StatusError` with the message of the engine."""

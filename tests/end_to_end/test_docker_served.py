@@ -1,4 +1,4 @@
-"""`naftiko serve capabilities/docker.yaml` on a real Docker Engine, by REST and by MCP."""
+"""`naftiko serve capabilities/docker.yaml` on a real Docker Engine by REST and MCP."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from support.serving_process import Server
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
-#: What a container says on both streams; frames and a zero byte are no text.
+#: A container's output on both streams; frames and a zero byte are not text.
 SCRIPT = "echo out; echo err >&2; printf '\\000'; exit 3"
 SAID = {1: b"out\n\x00", 2: b"err\n"}
-#: What newer engines call that; older ones do not say.
+#: The media type of framed logs that newer engines send; older engines send none.
 KIND = "application/vnd.docker.multiplexed-stream"
 
 
 @pytest.fixture(scope="module")
 def served(docker_socket: str) -> Iterator[Server]:
-    """Serve the shipped document."""
+    """Serve `capabilities/docker.yaml`."""
     words = ("--base-uri", f"unix://{docker_socket}", "--timeout", "60")
     ports = ("--port", "docker-rest=0", "--port", "docker-mcp=0")
     with Server(FILE, *words, *ports, ready=2) as server:
@@ -47,8 +47,8 @@ def wanted(image: str, *command: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_container_lives_through_rest(served: Server, image: str) -> None:
-    """List, create, start, wait, read the framed log, and remove."""
+def test_container_lives_through_rest(served: Server, image: str) -> None:
+    """A container is created, started, read and removed through REST."""
     url = f"{served.urls['docker-rest']}/containers"
     filters = {"all": "true", "filters": labelled(name=["rest-life"])}
     with requests.Session() as session:
@@ -83,8 +83,8 @@ def test_a_container_lives_through_rest(served: Server, image: str) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-def test_the_curl_examples_of_the_readme_work(served: Server, image: str) -> None:
-    """The containers and the version of the engine, as the README shows."""
+def test_curl_examples_work(served: Server, image: str) -> None:
+    """`curl` gets ping, images, the page and the OpenAPI description."""
     url = served.urls["docker-rest"]
 
     def curl(path: str) -> bytes:
@@ -101,8 +101,8 @@ def test_the_curl_examples_of_the_readme_work(served: Server, image: str) -> Non
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_a_container_lives_through_mcp(served: Server, image: str, mode: Any) -> None:
-    """The official client gets values, unchanged bytes, and errors with hints."""
+def test_container_lives_through_mcp(served: Server, image: str, mode: Any) -> None:
+    """A container is created, started, read and removed by the official MCP client."""
     name = f"mcp-life-{mode}"
 
     async def live(client: Any) -> None:
@@ -136,10 +136,10 @@ def test_a_container_lives_through_mcp(served: Server, image: str, mode: Any) ->
     talk(served.urls["docker-mcp"], live, mode=mode)
 
 
-def test_the_log_of_a_terminal_is_the_same_through_both(
+def test_terminal_log_is_the_same_by_rest_and_mcp(
     served: Server, docker: naftiko.Capability, image: str
 ) -> None:
-    """With a terminal the log is not framed; REST and MCP give the same bytes."""
+    """The unframed log of a container with a terminal is the same by REST and MCP."""
     body = wanted(image, "echo", "grüezi", Tty=True)
     container = docker.exchange("docker.containercreate", body).data["Id"]
     docker.call("docker.containerstart", id=container)
@@ -160,8 +160,8 @@ def test_the_log_of_a_terminal_is_the_same_through_both(
     docker.call("docker.containerdelete", id=container)
 
 
-def test_the_search_tools_reach_every_tool(docker_socket: str, image: str) -> None:
-    """A client finds a tool, gets its arguments, and calls it."""
+def test_search_tools_reach_every_tool(docker_socket: str, image: str) -> None:
+    """With `--tools search` a client searches, describes and calls a tool."""
     words = ("--base-uri", f"unix://{docker_socket}", "--tools", "search")
 
     async def work(client: Any) -> None:

@@ -1,4 +1,4 @@
-"""The control adapter of `docs/serve.md`, served by the command that serves it."""
+"""`docs/serve.md`: the control adapter example works with `naftiko serve`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from support.serving_process import Server
 from support.shared import ROOT
 
 
-def test_control_example_of_the_page(tmp_path: Path) -> None:
-    """The paths that the document turns on answer callers who have the token."""
+def test_control_example_answers_with_the_token(tmp_path: Path) -> None:
+    """The paths of the control example answer a caller with the token, else 401."""
     text = (ROOT / "docs" / "serve.md").read_text("utf-8")
     section = text.partition("\n## Control port\n")[2]
     block = re.search(r"^```yaml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""A running server and those who must not use it: pages in a browser, borrowed names."""
+"""Protection of a running server: CSRF, DNS rebinding and public addresses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTROL = {
 
 
 def document(*exposes: Any, **more: Any) -> Any:
-    """Return a document that exposes these adapters."""
+    """Return a document that exposes the given adapters."""
     things = {
         "name": "things",
         "path": "/things",
@@ -47,13 +47,13 @@ def rest(**more: Any) -> Any:
 
 @pytest.fixture
 def upstream() -> Any:
-    """An upstream API that answers everything."""
+    """Serve an upstream API that answers every request."""
     with Recorder(response("{}")) as server:
         yield server
 
 
 def test_csrf_and_dns_rebinding_are_refused(tmp_path: Path, upstream: Recorder) -> None:
-    """No page can make a browser change something, or read by a borrowed name."""
+    """CSRF by a foreign `Origin` gets 403; DNS rebinding by a foreign `Host` gets 421."""
     file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
     page = {"Origin": "http://evil.test", "Content-Type": "text/plain"}
     with Server(file, "--base-uri", upstream.url, ready=2) as server:
@@ -82,10 +82,10 @@ def test_csrf_and_dns_rebinding_are_refused(tmp_path: Path, upstream: Recorder) 
         assert server.stop() == 0
 
 
-def test_reloading_does_not_open_what_is_public(
+def test_reload_does_not_open_a_public_adapter(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """An edit that takes `authentication` away is refused, unless it was confirmed."""
+    """A reload without `authentication` at a public address needs `--allow-public`."""
     key = {"type": "apikey", "key": "X-Key", "value": "{{KEY}}"}
     binds = [{"namespace": "env", "keys": {"KEY": "KEY"}}]
     there = {"address": "0.0.0.0", "authentication": key}

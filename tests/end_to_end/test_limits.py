@@ -1,4 +1,4 @@
-"""Limits, encodings, timeouts and dead servers over real sockets, with both senders."""
+"""Size limits, content encodings, timeouts and dead servers over real sockets."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from support.recorder import Received, Recorder, response
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_a_response_over_the_limit_is_refused(declared: bool) -> None:
-    """Neither a declared nor a counted size passes the limit."""
+def test_response_over_the_limit_is_refused(declared: bool) -> None:
+    """A response over the size limit is refused, with or without `Content-Length`."""
     body = b'"' + b"x" * 200_000 + b'"'
     raw = response(body)
     if not declared:
@@ -46,8 +46,8 @@ def test_a_response_over_the_limit_is_refused(declared: bool) -> None:
     ],
     ids=["chunked", "gzip", "two lengths", "no length"],
 )
-def test_a_limit_below_one_chunk(raw: Callable[[bytes], bytes]) -> None:
-    """However the size is told, or not told, what is over the limit is refused."""
+def test_response_over_a_small_limit_is_refused(raw: Callable[[bytes], bytes]) -> None:
+    """A response over a small limit is refused in any framing and encoding."""
     with Recorder(raw(b'"' + b"x" * 5000 + b'"')) as server:
         transport = HttpTransport(max_response_bytes=1000)
         with capability(base_uri=server.url, transport=transport) as api:
@@ -57,10 +57,10 @@ def test_a_limit_below_one_chunk(raw: Callable[[bytes], bytes]) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
 @pytest.mark.parametrize("as_chunks", [False, True])
-def test_a_truncated_compressed_response_is_refused(
+def test_truncated_compressed_response_is_refused(
     encoding: str, as_chunks: bool
 ) -> None:
-    """The part that could be decompressed is not the result, neither whole nor streamed."""
+    """A truncated compressed response raises `TransportError`, whole or streamed."""
     pack = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
     data = pack[encoding](bytes(range(256)) * 100)
     for cut, works in ((len(data), True), (len(data) - 2, False), (0, True)):
@@ -84,8 +84,8 @@ def test_a_truncated_compressed_response_is_refused(
                         list(stream.bytes())
 
 
-def test_an_unknown_encoding_is_refused() -> None:
-    """An unknown encoding is an error; a name that is no encoding is ignored."""
+def test_unknown_encoding_is_refused() -> None:
+    """An unknown `Content-Encoding` is an error; `identity` is accepted."""
     with Recorder(response(b"[1]", Content_Encoding="zstd")) as server:
         with capability(base_uri=server.url) as api:
             with pytest.raises(naftiko.TransportError, match="damaged"):
@@ -95,7 +95,7 @@ def test_an_unknown_encoding_is_refused() -> None:
 
 
 def test_early_hints_are_skipped() -> None:
-    """Interim responses before the response are skipped."""
+    """Interim responses 100 and 103 before the response are skipped."""
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     going_on = b"HTTP/1.1 100 Continue\r\n\r\n"
     with Recorder(going_on + hints + hints + response("[1]")) as server:
@@ -105,8 +105,8 @@ def test_early_hints_are_skipped() -> None:
         assert server.connections == 1
 
 
-def test_a_small_response_that_unpacks_large() -> None:
-    """The unpacked size counts."""
+def test_decompression_bomb_is_refused() -> None:
+    """Decompression bomb: the decompressed size counts for the size limit."""
     body = gzip.compress(b'"' + b"x" * 50_000_000 + b'"')
     with Recorder(response(body, Content_Encoding="gzip")) as server:
         transport = HttpTransport(max_response_bytes=1_000_000)
@@ -125,8 +125,10 @@ def test_a_small_response_that_unpacks_large() -> None:
     ],
     ids=["gzip", "deflate", "raw deflate", "br"],
 )
-def test_encodings(encoding: str, pack: Callable[[bytes], bytes]) -> None:
-    """Compressed responses are unpacked."""
+def test_compressed_response_is_decompressed(
+    encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    """Responses with gzip, deflate and Brotli are decompressed."""
     if encoding == "deflate" and pack is not zlib.compress:
         packer = zlib.compressobj(wbits=-15)
         packed = packer.compress(b"[1, 2]") + packer.flush()
@@ -153,7 +155,7 @@ def test_encodings(encoding: str, pack: Callable[[bytes], bytes]) -> None:
     ],
     ids=["gzip", "short", "garbage", "chunk"],
 )
-def test_damaged_responses(raw: bytes, words: str) -> None:
+def test_damaged_response_is_a_transport_error(raw: bytes, words: str) -> None:
     """A damaged response is a `TransportError`, never half a result."""
 
     def once(_: Received) -> bytes:
@@ -166,8 +168,8 @@ def test_damaged_responses(raw: bytes, words: str) -> None:
 
 @pytest.mark.parametrize("timeout", [0.2, (5, 0.2)])
 @pytest.mark.parametrize("signer", [None, lambda request: request])
-def test_timeouts(timeout: Any, signer: Any) -> None:
-    """A silent server is a `RequestTimeout` that names the address, in time."""
+def test_silent_server_times_out(timeout: Any, signer: Any) -> None:
+    """Read timeout: a silent server raises `RequestTimeout` with the request's URL."""
     gate = threading.Event()
 
     def silent(_: Received) -> bytes | None:
@@ -185,9 +187,9 @@ def test_timeouts(timeout: Any, signer: Any) -> None:
 
 
 @pytest.mark.parametrize("signer", [None, lambda request: request])
-def test_a_connection_that_is_never_accepted_times_out(signer: Any) -> None:
-    """The first of two timeouts is for the connection alone."""
-    # A backlog that is full: the kernel takes the connection, or lets it wait.
+def test_connection_that_is_never_accepted_times_out(signer: Any) -> None:
+    """Connect timeout: the first of two timeouts limits the connection alone."""
+    # A full backlog keeps a new connection waiting.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         waiting = []
         for _ in range(4):
@@ -205,8 +207,8 @@ def test_a_connection_that_is_never_accepted_times_out(signer: Any) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_refused_connection_is_named() -> None:
-    """A refused connection says so, and what to do."""
+def test_refused_connection_is_named() -> None:
+    """Connection refused: the error has a hint."""
     with Recorder() as server:
         url = server.url
     with capability(base_uri=url) as api:
@@ -216,8 +218,8 @@ def test_a_refused_connection_is_named() -> None:
     assert "is the server running there?" in str(caught.value)
 
 
-def test_unknown_host() -> None:
-    """A name that does not resolve is an error of ours."""
+def test_unknown_host_is_named() -> None:
+    """A host that does not resolve raises `TransportError` with its name."""
     with capability(base_uri="http://nowhere.invalid") as api:
         with pytest.raises(naftiko.TransportError, match=r"nowhere\.invalid"):
             api.call("api.op")

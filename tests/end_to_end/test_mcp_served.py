@@ -1,6 +1,6 @@
-"""MCP adapters over real sockets and over a child process, with the official client.
+"""MCP adapters over HTTP and stdio with the official client.
 
-Ids are those of the facts in spec 11.7.
+Codes such as P01 name the facts of section 11.7 of the specification.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ STAGES = {
     ],
     "mappings": [{"targetName": "ship", "value": "$.ship.id"}],
 }
-#: Starts one adapter on standard input and output, and is noisy about it.
+#: A program that serves one adapter over stdio and prints noise.
 CHILD = """
 import asyncio, logging, sys
 import naftiko
@@ -72,7 +72,7 @@ asyncio.run(main())
 
 
 def upstream(request: Received) -> bytes:
-    """Answer as the API of the ships."""
+    """Answer a request as the upstream API of the ships."""
     if request.target == "/crew":
         return response(json.dumps([{"name": "Ada"}]))
     if request.target.startswith("/ships/"):
@@ -107,7 +107,7 @@ def serving(app: Any) -> Iterator[str]:
 
 @contextmanager
 def ships(**adapter: Any) -> Iterator[tuple[str, Any, Recorder]]:
-    """Serve an adapter over HTTP; yield its URL, the application, its upstream."""
+    """Serve an MCP adapter over HTTP; yield its URL, application and upstream API."""
     options = adapter.pop("options", {})
     with Recorder(upstream) as recorder:
         capability = naftiko.load(
@@ -119,7 +119,7 @@ def ships(**adapter: Any) -> Iterator[tuple[str, Any, Recorder]]:
 
 
 def post(url: str, body: Any, **headers: str) -> requests.Response:
-    """Send one message."""
+    """Send one JSON-RPC message."""
     return requests.post(
         url,
         data=json.dumps({"jsonrpc": "2.0", **body}),
@@ -133,7 +133,7 @@ def post(url: str, body: Any, **headers: str) -> requests.Response:
 
 
 def message_of(answer: requests.Response) -> Any:
-    """Return the message in a response, which may be a stream of events."""
+    """Return the JSON-RPC message of a response in JSON or an event stream."""
     if answer.headers["Content-Type"].startswith("application/json"):
         return answer.json()
     (data,) = [x for x in answer.text.splitlines() if x.startswith("data: ")]
@@ -145,8 +145,8 @@ def message_of(answer: requests.Response) -> Any:
 
 @pytest.mark.parametrize("path", ["/mcp", "/"])
 @pytest.mark.parametrize("revision", HANDSHAKES)
-def test_a_session_is_opened_used_and_ended(revision: str, path: str) -> None:
-    """P01, P05: in every older revision, at every path, with its id in a header."""
+def test_session_is_opened_used_and_ended(revision: str, path: str) -> None:
+    """P01, P05: a session of an older MCP revision is opened, used and deleted."""
     with ships(tools=[CREW]) as (url, _, _recorder):
         hello = post(
             url + path,
@@ -176,8 +176,8 @@ def test_a_session_is_opened_used_and_ended(revision: str, path: str) -> None:
         assert requests.delete(url + path, headers=headers, timeout=10).ok
 
 
-def test_the_newest_revision_answers_without_a_session() -> None:
-    """One request gets one answer, and no session id."""
+def test_newest_revision_answers_without_a_session() -> None:
+    """The newest MCP revision answers a request without a session id."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": MODERN,
         "io.modelcontextprotocol/clientCapabilities": {},
@@ -204,8 +204,8 @@ def test_the_newest_revision_answers_without_a_session() -> None:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_the_official_client_over_http(mode: Any) -> None:
-    """It connects at both paths, calls tools, and gets errors and progress."""
+def test_official_client_calls_tools_over_http(mode: Any) -> None:
+    """The official client calls tools over HTTP and gets errors and progress."""
     told: list[Any] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -234,8 +234,8 @@ def test_the_official_client_over_http(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_cancelling_a_call_closes_the_upstream_connection(mode: Any) -> None:
-    """The upstream API sees the connection close when the client cancels."""
+def test_cancelled_tool_call_ends_its_handler(mode: Any) -> None:
+    """A cancelled tool call ends its handler; the session can still be used."""
     asked = threading.Event()
     hung_up = threading.Event()
 
@@ -252,7 +252,7 @@ def test_cancelling_a_call_closes_the_upstream_connection(mode: Any) -> None:
             call.cancel()
             await asyncio.wait([call])
             assert call.cancelled()
-            # The session can still be used.
+            # The session still answers.
             assert (await client.list_tools()).tools[0].name == "crew"
 
     with ships(tools=[CREW]) as (url, app, recorder):
@@ -267,8 +267,8 @@ def test_cancelling_a_call_closes_the_upstream_connection(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_a_client_is_notified_of_a_reload(mode: Any) -> None:
-    """Another thread replaces the document, and the client lists the tools again."""
+def test_client_is_notified_of_a_reload(mode: Any) -> None:
+    """A reload notifies the client that the list of tools has changed."""
 
     async def talk(url: str, app: Any) -> list[str]:
         heard = asyncio.Event()
@@ -280,7 +280,7 @@ def test_a_client_is_notified_of_a_reload(mode: Any) -> None:
         async with Client(url, mode=mode, message_handler=handle) as client:
             before = await client.list_tools()
             if mode == "legacy":
-                # The client opens its stream by itself; give it the time.
+                # The client needs time to open its event stream.
                 await asyncio.sleep(0.3)
                 await asyncio.to_thread(replace, app)
                 await asyncio.wait_for(heard.wait(), 5)
@@ -303,8 +303,8 @@ def test_a_client_is_notified_of_a_reload(mode: Any) -> None:
         assert asyncio.run(talk(f"{url}/mcp", app)) == ["crew", "sailors"]
 
 
-def test_two_clients_use_their_own_keys() -> None:
-    """Overlapping calls of two clients are sent with two different keys."""
+def test_clients_use_their_own_keys() -> None:
+    """Calls of several clients are sent upstream with the key of each client."""
 
     async def call(url: str, key: str) -> bool:
         async with (
@@ -325,7 +325,7 @@ def test_two_clients_use_their_own_keys() -> None:
 
 
 def test_dns_rebinding_is_refused() -> None:
-    """A `Host` that is no name of this machine gets 421."""
+    """DNS rebinding: a foreign `Host` gets 421, and a foreign `Origin` gets 403."""
     with ships(tools=[CREW]) as (url, _, _recorder):
         ping = {"id": 1, "method": "ping"}
         assert post(f"{url}/mcp", ping, Host="evil.example").status_code == 421
@@ -333,8 +333,8 @@ def test_dns_rebinding_is_refused() -> None:
         assert post(f"{url}/mcp", ping, **evil).status_code == 403
 
 
-def test_an_unreachable_upstream_is_an_error_result() -> None:
-    """P09: nothing listens at the port of the API."""
+def test_unreachable_upstream_is_an_error_result() -> None:
+    """P09: an unreachable upstream API is a tool result with `isError` and a hint."""
     with ships(tools=[CREW]) as (url, _, recorder):
         recorder.__exit__()
 
@@ -355,14 +355,14 @@ def test_an_unreachable_upstream_is_an_error_result() -> None:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return a document on disk."""
+    """Write a document to a file."""
     path = tmp_path / "fleet.json"
     path.write_text(json.dumps(document(tools=[CREW, GET, STAGES])))
     return path
 
 
 def child(file: Path, url: str) -> subprocess.Popen[bytes]:
-    """Start a server on standard input and output."""
+    """Start a child process that serves a document over stdio."""
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, str(file), url],
         stdin=subprocess.PIPE,
@@ -372,7 +372,7 @@ def child(file: Path, url: str) -> subprocess.Popen[bytes]:
 
 
 def test_stdio_writes_one_line_for_each_request(file: Path) -> None:
-    """P24: four lines in, three answers out; the end of input ends the server."""
+    """P24: stdio has one line for each message; the end of input ends the server."""
     lines = [
         {
             "id": 1,
@@ -400,7 +400,7 @@ def test_stdio_writes_one_line_for_each_request(file: Path) -> None:
         process.stdin.flush()
         answers = [json.loads(process.stdout.readline()) for _ in range(3)]
         assert sorted(answer["id"] for answer in answers) == [1, 2, 3]
-        # A line that is no message, and noise of the process itself, change nothing.
+        # An invalid line and output of `print` do not disturb the protocol.
         process.stdin.write(b"no json\n\n")
         process.stdin.flush()
         noise = process.stderr.readline()
@@ -414,8 +414,8 @@ def test_stdio_writes_one_line_for_each_request(file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_sigterm_ends_a_server_over_stdio(file: Path) -> None:
-    """The server is waiting for input when the signal comes."""
+def test_sigterm_ends_a_stdio_server(file: Path) -> None:
+    """SIGTERM ends a server that waits for input on stdio."""
     with child(file, "http://127.0.0.1:9") as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -428,8 +428,8 @@ def test_sigterm_ends_a_server_over_stdio(file: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_the_official_client_over_stdio(file: Path, mode: Any) -> None:
-    """It starts the server as a child process, lists, calls, and gets progress."""
+def test_official_client_calls_tools_over_stdio(file: Path, mode: Any) -> None:
+    """The official client lists and calls tools over stdio and gets progress."""
     told: list[Any] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -458,8 +458,8 @@ def test_the_official_client_over_stdio(file: Path, mode: Any) -> None:
 
 
 @pytest.mark.slow
-def test_the_shipped_docker_file_is_served_over_stdio() -> None:
-    """Every tool is listed, in the order of the document."""
+def test_docker_capability_is_served_over_stdio() -> None:
+    """`docker.yaml` lists its 105 tools over stdio, in the order of the document."""
 
     async def talk() -> list[str]:
         arguments = [

@@ -1,4 +1,4 @@
-"""Metrics, traces and log lines of `naftiko serve` as a process, and their export."""
+"""Telemetry of `naftiko serve`: metrics, traces, log lines and their OTLP export."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def upstream() -> Iterator[Recorder]:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    """Take what is exported."""
+    """Run an OTLP collector."""
     with Collector() as running:
         yield running
 
@@ -48,7 +48,7 @@ def control(endpoint: str = "", **observability: Any) -> Any:
 def test_spans_are_exported_when_the_server_ends(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:
-    """What happened right before SIGTERM gets there; the traces join those around."""
+    """Spans and metrics are exported at SIGTERM; `traceparent` joins the traces."""
     file = write(tmp_path / "s.yaml", document(rest(), control(collector.url)))
     with Server(file, "--base-uri", upstream.url, ready=2) as server:
         url = f"{server.urls['shop']}/things"
@@ -70,8 +70,10 @@ def test_spans_are_exported_when_the_server_ends(
     assert collector.value(active, naftiko__capability="Shop") == 0
 
 
-def test_the_control_port_tells_of_it(tmp_path: Path, upstream: Recorder) -> None:
-    """C10: metrics and traces over HTTP; requests of the control port itself are none."""
+def test_control_port_shows_metrics_and_traces(
+    tmp_path: Path, upstream: Recorder
+) -> None:
+    """C10: the control port serves metrics and traces of all other adapters."""
     adapters = (rest(), mcp(), control())
     file = write(tmp_path / "s.yaml", document(*adapters))
     with Server(file, "--base-uri", upstream.url, ready=3) as server:
@@ -97,8 +99,8 @@ def test_the_control_port_tells_of_it(tmp_path: Path, upstream: Recorder) -> Non
 
 
 @pytest.mark.slow
-def test_log_lines_know_their_trace(tmp_path: Path, upstream: Recorder) -> None:
-    """The line of a request has its trace where telemetry is on, and only there."""
+def test_log_line_has_its_trace_id(tmp_path: Path, upstream: Recorder) -> None:
+    """The log line of a request has its trace id only where telemetry is on."""
     for observability in ({}, {"enabled": False}):
         file = write(tmp_path / "s.yaml", document(rest(), control(**observability)))
         with Server(file, "--base-uri", upstream.url, ready=2) as server:
@@ -110,12 +112,12 @@ def test_log_lines_know_their_trace(tmp_path: Path, upstream: Recorder) -> None:
             assert server.stop() == 0
 
 
-def test_a_document_that_refuses_is_left_alone(
+def test_document_with_observability_off_is_not_observed(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """Of two documents in one process the one is observed, the other is not.
+    """A document with `observability` off is not observed; others in the process are.
 
-    The port that tells of it stands in the second document, after both were loaded.
+    The control port with the metrics is in the third document.
     """
     off = {"type": "control", "port": 0, "observability": {"enabled": False}}
     one = write(tmp_path / "one.yaml", document(rest("one"), off))
@@ -134,10 +136,13 @@ def test_a_document_that_refuses_is_left_alone(
 
 
 @pytest.mark.slow
-def test_a_reload_is_observed_by_its_new_name(
+def test_reload_is_observed_by_its_new_label(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:
-    """Label and routes are those of the new version; settings wait for a restart."""
+    """After a reload, spans have the new label and routes.
+
+    Changed `observability` settings need a restart.
+    """
     file = write(tmp_path / "s.yaml", document(rest(), control(collector.url)))
     with Server(file, "--base-uri", upstream.url, ready=2) as server:
         base, shop = server.urls["control"], server.urls["shop"]
@@ -163,10 +168,10 @@ def test_a_reload_is_observed_by_its_new_name(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["refused", "silent"])
-def test_a_collector_that_is_not_there(
+def test_unreachable_collector_delays_no_request(
     tmp_path: Path, upstream: Recorder, kind: str
 ) -> None:
-    """Nobody waits for it: not a request, and at the end two seconds at most."""
+    """An unreachable collector delays no request and the exit by seconds at most."""
     with Collector(silent=True) as running:
         url = running.url if kind == "silent" else "http://127.0.0.1:9"
         file = write(tmp_path / "s.yaml", document(rest(), control(url)))
@@ -174,7 +179,7 @@ def test_a_collector_that_is_not_there(
             file,
             *("--base-uri", upstream.url),
             ready=2,
-            # An export is under way all the time.
+            # Short intervals keep an export in flight all the time.
             OTEL_BSP_SCHEDULE_DELAY="50",
             OTEL_METRIC_EXPORT_INTERVAL="100",
         ) as server:
@@ -193,8 +198,8 @@ def test_a_collector_that_is_not_there(
 
 
 @pytest.mark.slow
-def test_an_end_with_everything_open(tmp_path: Path) -> None:
-    """A request that hangs, and a collector that hangs: over within ten seconds."""
+def test_hanging_request_and_collector_do_not_delay_the_exit(tmp_path: Path) -> None:
+    """Graceful shutdown ends in ten seconds with a hanging request and collector."""
     arrived, release = threading.Event(), threading.Event()
 
     def never(received: Received) -> bytes | None:
@@ -219,16 +224,16 @@ def test_an_end_with_everything_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_each_worker_exports_and_tells_its_own(
+def test_each_worker_exports_its_own_spans(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:
-    """Telemetry begins in each worker: none is shared, none is lost over a fork."""
+    """Each worker exports its own spans, and no span is lost or doubled."""
     file = write(tmp_path / "s.yaml", document(rest(), control(collector.url)))
     words = ("--base-uri", upstream.url, "--workers", "2")
     with Server(file, *words, ready=2) as server:
         count = 20
         for _ in range(count):
-            # A connection each, so that both workers get some.
+            # Each request has its own connection, so both workers get requests.
             assert requests.get(f"{server.urls['shop']}/things", timeout=5).ok
         assert server.stop() == 0
         assert "Traceback" not in server.text
@@ -238,10 +243,10 @@ def test_each_worker_exports_and_tells_its_own(
 
 
 @pytest.mark.slow
-def test_stdio_exports_where_the_environment_says(
+def test_stdio_server_exports_spans_to_the_environments_endpoint(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:
-    """Tools of a desktop agent are in its trace, without a control port."""
+    """Over stdio, tool calls join the agent's trace; the environment sets the export."""
     file = write(tmp_path / "s.yaml", document(mcp()))
     meta = {"traceparent": SENT}
     messages: list[dict[str, Any]] = [

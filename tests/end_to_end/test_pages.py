@@ -1,6 +1,6 @@
-"""The pages for people, in a browser: that of a REST adapter, that of the control port.
+"""Web pages of the REST adapter and the control port in a real browser.
 
-They load nothing from elsewhere, can be used without a mouse, and complain of nothing.
+The pages load no foreign resource, work without a mouse and log no error.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(window: Browser) -> Iterator[Browser]:
-    """Return the browser, and see that nothing was wrong and nobody else was asked."""
+    """Yield the browser; afterwards check for console errors and foreign origins."""
     window.dark(False)
     window.forget()
     yield window
@@ -58,8 +58,10 @@ def _is_focused(page: Browser, key: str) -> bool:
     return bool(page.run("return document.activeElement.dataset.key") == key)
 
 
-def test_the_control_page(tmp_path: Path, upstream: Recorder, page: Browser) -> None:
-    """Numbers appear and go on; a trace is opened, read and closed by keyboard."""
+def test_control_page_shows_live_numbers_and_traces(
+    tmp_path: Path, upstream: Recorder, page: Browser
+) -> None:
+    """The control page shows live numbers and opens a trace by keyboard."""
     control = {"type": "control", "port": 0, "management": {"info": True}}
     file = write(tmp_path / "s.yaml", document(rest(), mcp(), control))
     with Server(file, "--base-uri", upstream.url, ready=3) as server:
@@ -74,7 +76,7 @@ def test_the_control_page(tmp_path: Path, upstream: Recorder, page: Browser) -> 
         assert adapters.count("started") == 3
         assert "/things GET 0.0 2 0" in page.text("#operations").replace("–", "0.0")
         assert "3\nrequests" in page.text("#figures")
-        # It is live: what comes now appears by itself.
+        # A new request appears without a reload of the page.
         upstream.answer = response("no", status="500 No")
         requests.get(f"{shop}/things", timeout=5)
         page.wait(
@@ -83,7 +85,7 @@ def test_the_control_page(tmp_path: Path, upstream: Recorder, page: Browser) -> 
         assert "1\nerrors" in page.text("#figures")
         assert page.text("#traces tbody tr").startswith("/things GET")
         assert "ERROR" in page.text("#traces tbody tr")
-        # By keyboard alone, while the tables are made anew around it.
+        # The focus stays on its button while the tables are rendered again.
         page.run("document.querySelector('#slow button').focus()")
         for _ in page.all("#slow button"):
             page.press(TAB)
@@ -112,10 +114,10 @@ def test_the_control_page(tmp_path: Path, upstream: Recorder, page: Browser) -> 
         assert server.stop() == 0
 
 
-def test_a_control_page_with_nothing_to_tell(
+def test_control_page_without_telemetry_says_so(
     tmp_path: Path, upstream: Recorder, page: Browser
 ) -> None:
-    """What is off is said to be off, and not asked for again and again."""
+    """The control page says that metrics and traces are off and does not poll them."""
     off = {"enabled": False}
     control = {"type": "control", "port": 0, "observability": off}
     file = write(tmp_path / "s.yaml", document(rest(), control))
@@ -138,7 +140,7 @@ OPEN = "details.op[open]"
 
 
 def answered(page: Browser, selector: str = OPEN) -> str:
-    """Wait for the answer of the open operation; return the line that says how it was."""
+    """Wait for the answer of the open operation and return its status line."""
     page.wait(
         f"/ bytes$|bytes,|No answer|Stopped|characters/.test("
         f"document.querySelector('{selector} [role=status]').innerText)"
@@ -148,12 +150,14 @@ def answered(page: Browser, selector: str = OPEN) -> str:
 
 
 def of(received: Received) -> Any:
-    """Return the JSON of a request."""
+    """Return the JSON body of a request."""
     return json.loads(received.body)
 
 
-def test_a_large_api(upstream: Recorder, page: Browser) -> None:
-    """105 operations appear at once; one is found, opened and sent by keyboard."""
+def test_page_of_a_large_api_works_by_keyboard(
+    upstream: Recorder, page: Browser
+) -> None:
+    """The page of a large API lists 105 operations fast and works by keyboard."""
     upstream.answer = response(
         '[{"Id": "8dfa", "Names": ["/calm"], "Image": "busybox", "State": "running"}]'
     )
@@ -162,7 +166,7 @@ def test_a_large_api(upstream: Recorder, page: Browser) -> None:
     with Server(file, *words) as server:
         page.open(f"{server.urls['docker-rest']}/docs")
         page.wait("document.querySelectorAll('details.op').length === 105")
-        # No form is made before it is looked at.
+        # A form is made only when its operation is opened.
         assert page.all(".op form") == []
         took = page.run(
             "const t = performance.now(); listOperations(); document.body.offsetHeight;"
@@ -295,7 +299,7 @@ RESOURCES = [
 
 @pytest.fixture
 def ships(tmp_path: Path, upstream: Recorder) -> Iterator[Server]:
-    """Serve an API with a form of each kind, below a prefix."""
+    """Serve an API with each kind of form below a path prefix."""
     data = document({"type": "rest", "namespace": "fleet", "resources": RESOURCES})
     data["capability"]["consumes"] = [CONSUMES]
     file = write(tmp_path / "s.yaml", data)
@@ -306,7 +310,7 @@ def ships(tmp_path: Path, upstream: Recorder) -> Iterator[Server]:
 
 
 def opened(page: Browser, server: Server, path: str, name: str = "fleet") -> None:
-    """Open the page with one operation open."""
+    """Load the page and open one operation."""
     page.open(f"{server.urls[name]}/docs")
     page.wait(
         "[...document.querySelectorAll('details.op')].find(n =>"
@@ -317,7 +321,7 @@ def opened(page: Browser, server: Server, path: str, name: str = "fleet") -> Non
 
 
 def fill(page: Browser, **values: str) -> None:
-    """Fill in the form of the open operation, by the labels of its fields."""
+    """Fill in fields of the open operation's form, found by their labels."""
     for name, value in values.items():
         label = page.run(
             f"return [...document.querySelectorAll('{OPEN} label')].find(n =>"
@@ -329,16 +333,16 @@ def fill(page: Browser, **values: str) -> None:
 
 
 def send(page: Browser) -> None:
-    """Press Send."""
+    """Press the button Send of the open operation."""
     page.one(f"{OPEN} button.send").click()
 
 
-def test_a_form_becomes_json(ships: Server, upstream: Recorder, page: Browser) -> None:
-    """Typed fields, a required one, a choice; what was sent is what the API gets."""
+def test_form_is_sent_as_json(ships: Server, upstream: Recorder, page: Browser) -> None:
+    """A form sends typed fields as JSON; the browser demands required fields."""
     opened(page, ships, "POST /ships")
     assert [note.text for note in page.all(f"{OPEN} .note")] == ["Of water."]
     send(page)
-    # The browser itself asks for what is required.
+    # The browser itself focuses the missing required field.
     assert page.run("return document.activeElement.id").endswith("-body-name")
     assert upstream.received == []
     fill(page, name="Café 'n' $x", tons="12.5", tags='["a", "b"]', kind="ferry")
@@ -351,10 +355,10 @@ def test_a_form_becomes_json(ships: Server, upstream: Recorder, page: Browser) -
     assert [of(received) for received in upstream.received] == [sent, sent]
 
 
-def test_an_answer_that_is_an_error(
+def test_error_answer_is_shown(
     ships: Server, upstream: Recorder, page: Browser
 ) -> None:
-    """Its status and what the server says of it are shown."""
+    """The page shows status and problem document of an error answer."""
     page.expected = ("status of 400", "status of 502")
     opened(page, ships, "POST /ships")
     fill(page, name="x", tons="heavy")
@@ -372,10 +376,10 @@ def test_an_answer_that_is_an_error(
     page.wait(f"/^50/.test(document.querySelector('{OPEN} [role=status]').innerText)")
 
 
-def test_a_file(
+def test_form_sends_a_file(
     ships: Server, upstream: Recorder, page: Browser, tmp_path: Path
 ) -> None:
-    """A field may be a file, and so may a whole body."""
+    """A form sends a file as a field or as the whole body."""
     file = tmp_path / "ship's.bin"
     file.write_bytes(bytes(range(256)))
     opened(page, ships, "PUT /ships")
@@ -404,10 +408,10 @@ def test_a_file(
     assert upstream.last.body == bytes(range(256))
 
 
-def test_every_place_of_a_parameter(
+def test_form_fills_every_place_of_a_parameter(
     ships: Server, upstream: Recorder, page: Browser
 ) -> None:
-    """Path with several segments, header, cookie and query; no cookie is left over."""
+    """The form sends path, header, cookie and query, and leaves no cookie behind."""
     opened(page, ships, "GET /files/{path}")
     fill(page, path="a b/ü", X__Tone="loud", crumb="c=1;", n="7")
     send(page)
@@ -427,10 +431,10 @@ def test_every_place_of_a_parameter(
     )
 
 
-def test_copying_sends_nothing(
+def test_copy_button_sends_nothing(
     ships: Server, upstream: Recorder, page: Browser
 ) -> None:
-    """The command of what is typed, without doing it."""
+    """The Copy button shows the `curl` command of the form and sends no request."""
     opened(page, ships, "GET /files/{path}")
     fill(page, path="x")
     page.one(f"{OPEN} .actions button:not(.send)").click()
@@ -439,10 +443,10 @@ def test_copying_sends_nothing(
     assert upstream.received == []
 
 
-def test_an_answer_that_never_ends(
+def test_endless_answer_can_be_stopped(
     ships: Server, upstream: Recorder, page: Browser
 ) -> None:
-    """Send becomes Stop, which ends the waiting."""
+    """The button Send becomes Stop while an answer is awaited; Stop cancels it."""
 
     def never(_: Received) -> bytes | None:
         time.sleep(5)
@@ -459,10 +463,8 @@ def test_an_answer_that_never_ends(
     assert page.text(f"{OPEN} button.send") == "Send"
 
 
-def test_a_large_answer_is_cut(
-    ships: Server, upstream: Recorder, page: Browser
-) -> None:
-    """A page does not choke on megabytes."""
+def test_large_answer_is_cut(ships: Server, upstream: Recorder, page: Browser) -> None:
+    """An answer of 3 MB is cut to its first 200,000 characters."""
     upstream.answer = response("x" * 3_000_000, content_type="text/plain")
     opened(page, ships, "GET /files/{path}")
     fill(page, path="x")
@@ -476,10 +478,10 @@ def test_a_large_answer_is_cut(
     assert page.run(f"return {length}") == 200_000
 
 
-def test_a_path_that_is_not_there_and_one_that_says_nothing(
+def test_empty_answer_and_empty_search_are_marked(
     ships: Server, upstream: Recorder, page: Browser
 ) -> None:
-    """An empty answer is said to be one; a search without result, too."""
+    """The page marks an empty answer and a search without a match."""
     upstream.answer = response("", status="204 No Content")
     opened(page, ships, "GET /files/{path}")
     fill(page, path="x")
@@ -511,7 +513,7 @@ def test_a_path_that_is_not_there_and_one_that_says_nothing(
         ),
     ],
 )
-def test_credentials(
+def test_page_sends_credentials_and_hides_them_in_commands(
     tmp_path: Path,
     upstream: Recorder,
     page: Browser,
@@ -519,7 +521,7 @@ def test_credentials(
     typed: str,
     shown: str,
 ) -> None:
-    """Without them the page asks; they go with each request, and into no command."""
+    """The page asks for credentials, sends them and shows a variable in `curl`."""
     page.expected = ("status of 401",)
     guarded = rest(authentication=authentication)
     file = write(tmp_path / "s.yaml", document(guarded))

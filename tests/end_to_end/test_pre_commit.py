@@ -1,4 +1,4 @@
-"""`naftiko validate` as a hook of pre-commit, in a repository made for the test."""
+"""`naftiko validate` as a pre-commit hook in a temporary repository."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ BROKEN = (ROOT / "capabilities" / "broken.yaml").read_bytes()
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Return an environment in which git and pre-commit keep everything in a folder."""
+    """Return an environment in which git and pre-commit use a temporary folder."""
     programs = tmp_path / "programs"
     programs.mkdir()
     command = programs / "naftiko"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m naftiko "$@"\n')
     command.chmod(0o755)
-    # Git says in such variables which repository a hook around this test works on.
+    # `GIT_…` variables of a hook that runs the tests would name another repository.
     others = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     return {
         **others,
@@ -58,7 +58,7 @@ def _git(folder: Path, environment: dict[str, str], *words: str) -> str:
 
 
 def _commit(folder: Path, environment: dict[str, str], files: dict[str, Any]) -> str:
-    """Make a repository of files; return the hash of its commit."""
+    """Commit files to a repository, which is made first; return the commit's hash."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +74,7 @@ def _commit(folder: Path, environment: dict[str, str], files: dict[str, Any]) ->
 def hooks(tmp_path: Path, environment: dict[str, str]) -> tuple[str, str]:
     """Return a repository with the shipped hook, and its revision.
 
-    The language is `system`: an environment of the hook's own would be filled from a
-    package index. All else is as it is shipped.
+    The language of the hook is changed to `system`, as `python` needs a package index.
     """
     declared = read(HOOKS).data
     assert [hook["language"] for hook in declared] == ["python"]
@@ -108,7 +107,7 @@ def _run(
 def test_hook_checks_capability_files_only(
     tmp_path: Path, environment: dict[str, str], hooks: tuple[str, str]
 ) -> None:
-    """Names that capability files have are checked, other YAML files are left alone."""
+    """The hook checks files with names of capabilities and skips other YAML files."""
     folder = tmp_path / "shop"
     names = ("naftiko.yaml", "shop.naftiko.yml", "deep/capabilities/shop.yaml")
     files: dict[str, Any] = dict.fromkeys(names, GOOD)
@@ -131,7 +130,7 @@ def test_hook_checks_capability_files_only(
 def test_pattern_and_arguments_of_the_hook_can_be_replaced(
     tmp_path: Path, environment: dict[str, str], hooks: tuple[str, str]
 ) -> None:
-    """A repository says where its files are, and with which options to check them."""
+    """`files` and `args` of a repository replace those of the hook."""
     folder = tmp_path / "shop"
     folder.mkdir()
     older = GOOD.replace(b"1.0.0-alpha2", b"1.0.0-alpha1", 1)
@@ -152,7 +151,7 @@ def test_pattern_and_arguments_of_the_hook_can_be_replaced(
 def test_shipped_hook_installs_its_own_environment(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """With `language: python` the hook needs no installation of the package."""
+    """The shipped hook with `language: python` installs `naftiko` by itself."""
     folder = tmp_path / "shop"
     folder.mkdir()
     _commit(folder, environment, {"naftiko.yaml": BROKEN})
@@ -173,7 +172,7 @@ def test_shipped_hook_installs_its_own_environment(
 
 
 def test_configuration_of_this_repository_is_valid() -> None:
-    """pre-commit accepts both files, and every tool has a pinned version."""
+    """The pre-commit files of this repository are valid and pin each tool's version."""
     for command, name in (
         ("validate-manifest", ".pre-commit-hooks.yaml"),
         ("validate-config", ".pre-commit-config.yaml"),

@@ -1,4 +1,4 @@
-"""Redirects over real sockets, with both senders: methods, bodies, credentials."""
+"""Redirects over real sockets: methods, bodies, credentials and cookies."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ from support.recorder import Recorder, response
         ("307 Temporary Redirect", "DELETE", "DELETE"),
     ],
 )
-def test_method_after_a_redirect(status: str, method: str, then: str) -> None:
-    """The method rules of RFC 9110 decide; a body goes where the method stays."""
+def test_redirect_changes_the_method_by_rfc_9110(
+    status: str, method: str, then: str
+) -> None:
+    """A redirect changes the method by RFC 9110; the body is sent if it stays."""
     with Recorder() as server:
         server.answer = routes(
             {"/x": redirect("/y", status), "/y": response('"there"')}
@@ -48,8 +50,8 @@ def test_method_after_a_redirect(status: str, method: str, then: str) -> None:
         assert first.connection == second.connection
 
 
-def test_a_body_from_disk_is_sent_again(tmp_path: Path) -> None:
-    """A file is read from its beginning once more, a stream from where it stood."""
+def test_redirect_sends_a_file_again(tmp_path: Path) -> None:
+    """A redirect sends a file again from its beginning, an open file from its position."""
     file = tmp_path / "f"
     file.write_bytes(b"0123456789")
     with Recorder() as server:
@@ -67,7 +69,7 @@ def test_a_body_from_disk_is_sent_again(tmp_path: Path) -> None:
 
 
 def test_redirects_can_be_refused() -> None:
-    """With `follow_redirects=False` the redirect is the response."""
+    """`follow_redirects=False` raises `StatusError` for a redirect."""
     with Recorder(redirect("/y")) as server:
         transport = HttpTransport(follow_redirects=False)
         with capability(base_uri=server.url, transport=transport) as api:
@@ -77,8 +79,8 @@ def test_redirects_can_be_refused() -> None:
         assert len(server.received) == 1
 
 
-def test_a_loop_of_redirects_ends() -> None:
-    """The twenty-first redirect is an error."""
+def test_redirect_loop_ends() -> None:
+    """Redirect loop: the twenty-first redirect raises `TransportError`."""
     with Recorder(redirect("/x")) as server, capability(base_uri=server.url) as api:
         with pytest.raises(naftiko.TransportError, match="over 20 redirects"):
             api.call("api.op")
@@ -98,8 +100,8 @@ def test_a_loop_of_redirects_ends() -> None:
         ("http://joe:secret@{host}/y", "/y"),
     ],
 )
-def test_forms_of_location(location: str, target: str) -> None:
-    """Relative and half-encoded addresses are resolved."""
+def test_location_is_resolved(location: str, target: str) -> None:
+    """A relative or partly encoded `Location` is resolved."""
     with Recorder() as server:
         host = server.url.removeprefix("http://")
         answers = [response("[1]"), redirect(location.format(host=host))]
@@ -113,15 +115,15 @@ def test_forms_of_location(location: str, target: str) -> None:
     "location",
     ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://[bad/", "http://h:99999/"],
 )
-def test_a_redirect_to_another_scheme_is_refused(location: str) -> None:
-    """Another scheme and a malformed address are errors, not tracebacks."""
+def test_redirect_to_another_scheme_is_refused(location: str) -> None:
+    """A redirect to another scheme or a malformed URL raises `TransportError`."""
     with Recorder(redirect(location)) as server, capability(base_uri=server.url) as api:
         with pytest.raises(naftiko.TransportError, match="redirected to"):
             api.call("api.op")
 
 
-def test_a_redirect_to_nowhere_names_both_addresses() -> None:
-    """It is not the first server that is not there."""
+def test_redirect_to_a_dead_server_names_both_urls() -> None:
+    """The error of a redirect to a dead server names both URLs."""
     with Recorder() as gone:
         url = gone.url
     with (
@@ -137,7 +139,7 @@ def test_a_redirect_to_nowhere_names_both_addresses() -> None:
     "auth", AUTHS, ids=lambda a: f"{a['type']} {a.get('placement', '')}"
 )
 def test_credentials_stay_with_their_origin(auth: dict[str, Any]) -> None:
-    """Another port is another origin: nothing that identifies the caller goes there."""
+    """A redirect to another origin carries no credentials, headers or cookies."""
     with Recorder(response('"foreign"')) as foreign, Recorder() as home:
         home.answer = routes(
             {
@@ -169,8 +171,8 @@ def test_credentials_stay_with_their_origin(auth: dict[str, Any]) -> None:
         assert SECRET.encode() not in got.head
 
 
-def test_a_signer_does_not_sign_for_another_origin() -> None:
-    """A signer given as `auth=` does not sign for another origin."""
+def test_signer_does_not_sign_for_another_origin() -> None:
+    """A signer given as `auth=` does not sign a redirect to another origin."""
     with Recorder() as foreign, Recorder() as home:
         home.answer = redirect(f"{foreign.url}/z")
         signer = requests.auth.HTTPBasicAuth("ann", SECRET)
@@ -180,8 +182,8 @@ def test_a_signer_does_not_sign_for_another_origin() -> None:
         assert "authorization" not in foreign.last.headers
 
 
-def test_a_secret_in_the_body_is_not_carried_over() -> None:
-    """A body that holds a secret is refused to another origin; others are sent."""
+def test_secret_in_the_body_is_not_sent_to_another_origin() -> None:
+    """A redirect of a body with a secret to another origin raises `TransportError`."""
     with Recorder() as foreign, Recorder() as home:
         home.answer = redirect(f"{foreign.url}/z", "307 Temporary Redirect")
         data = {"key": "{{TOKEN}}"}
@@ -198,7 +200,7 @@ def test_a_secret_in_the_body_is_not_carried_over() -> None:
 
 
 def test_cookies_stay_with_their_origin() -> None:
-    """Cookies know no port; ours go to the origin that set them, and to no other."""
+    """A cookie is sent only to the origin, including the port, that set it."""
     with Recorder(response(Set_Cookie="theirs=2")) as foreign, Recorder() as home:
         home.answer = routes(
             {
@@ -217,8 +219,8 @@ def test_cookies_stay_with_their_origin() -> None:
         assert cookies == ["", "theirs=2"]
 
 
-def test_a_key_in_the_query_is_not_carried_over_by_the_server() -> None:
-    """A server that repeats our query in another origin's address is not followed."""
+def test_redirect_that_repeats_a_secret_query_is_refused() -> None:
+    """A redirect that repeats a secret of the query in a foreign URL is refused."""
     key = {"type": "apikey", "key": "k", "value": "{{TOKEN}}", "placement": "query"}
     with Recorder() as foreign, Recorder() as home:
         home.answer = lambda request: redirect(foreign.url + request.target)
@@ -236,8 +238,8 @@ def test_a_key_in_the_query_is_not_carried_over_by_the_server() -> None:
         assert foreign.received == []
 
 
-def test_a_variable_of_the_path_may_go_to_another_origin() -> None:
-    """A variable in host or path is no credential: the redirect is followed."""
+def test_variable_of_the_path_may_go_to_another_origin() -> None:
+    """A redirect with a variable of the path to another origin is followed."""
     with Recorder() as foreign, Recorder() as home:
         home.answer = lambda request: redirect(foreign.url + request.target)
         operation = {"resourcePath": "/{{TENANT}}/x"}
@@ -248,8 +250,8 @@ def test_a_variable_of_the_path_may_go_to_another_origin() -> None:
         assert foreign.last.target == "/acme/x"
 
 
-def test_a_secret_in_a_part_beside_a_file_is_not_carried_over(tmp_path: Path) -> None:
-    """Also a body that is put together while it is sent is looked through."""
+def test_secret_in_a_form_part_is_not_sent_to_another_origin(tmp_path: Path) -> None:
+    """A redirect of a streamed form with a secret to another origin is refused."""
     file = tmp_path / "f"
     file.write_bytes(b"file")
     data = {"key": "{{TOKEN}}", "file": "{{file}}"}

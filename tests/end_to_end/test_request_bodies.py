@@ -1,4 +1,4 @@
-"""Request bodies over real sockets, with both senders: files, streams, iterators."""
+"""Request bodies over real sockets: files, streams, iterators and forms."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from support.recorder import Recorder, response
 
 
 @pytest.mark.parametrize("body", [Pipe, lambda: iter([b"one", b"", b"two"])])
-def test_a_body_that_can_be_read_once(body: Callable[[], Any]) -> None:
-    """It is sent in chunks; a redirect that needs it again is an error, not half."""
+def test_body_that_can_be_read_once_is_chunked(body: Callable[[], Any]) -> None:
+    """A pipe or iterator is sent in chunks; a redirect that needs it again fails."""
     with Recorder() as server:
         with capability({"method": "POST"}, base_uri=server.url) as api:
             api.call("api.op", body=body())
@@ -38,8 +38,8 @@ def test_a_body_that_can_be_read_once(body: Callable[[], Any]) -> None:
         assert len(server.received) == 4
 
 
-def test_a_body_that_can_be_read_once_is_not_sent_twice() -> None:
-    """A connection that died in the pool cannot be made good with half a body."""
+def test_body_that_can_be_read_once_is_not_sent_twice() -> None:
+    """A body that can be read once is not retried on a stale connection."""
     with (
         Recorder() as server,
         capability({"method": "PUT"}, base_uri=server.url) as api,
@@ -51,7 +51,7 @@ def test_a_body_that_can_be_read_once_is_not_sent_twice() -> None:
         assert len(server.received) == 2
 
 
-def test_an_iterator_of_text_is_refused() -> None:
+def test_iterator_of_text_is_refused() -> None:
     """Text has no agreed encoding, so an iterator of text is refused."""
     with Recorder() as server:
         with capability({"method": "POST"}, base_uri=server.url) as api:
@@ -60,7 +60,7 @@ def test_an_iterator_of_text_is_refused() -> None:
 
 
 def test_parts_with_files_are_streamed(tmp_path: Path) -> None:
-    """Files in a form are read while they are sent, with a length, and again."""
+    """A multipart form streams its files with a known length, and again on redirect."""
     content = bytes(range(256)) * 2000
     file = tmp_path / "a b.bin"
     file.write_bytes(content)
@@ -89,8 +89,8 @@ def test_parts_with_files_are_streamed(tmp_path: Path) -> None:
         ]
 
 
-def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
-    """Sending 100 MB takes no more than a few of memory, alone or in a form."""
+def test_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
+    """Sending a file of 100 MB takes less than 10 MB of memory, also in a form."""
     file = tmp_path / "large"
     with file.open("wb") as stream:
         stream.truncate(100_000_000)
@@ -110,8 +110,8 @@ def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
             assert peak < 10_000_000
 
 
-def test_a_file_is_closed_when_the_server_goes_away(tmp_path: Path) -> None:
-    """A connection that breaks in the middle of a body leaves nothing open."""
+def test_file_is_closed_when_the_server_goes_away(tmp_path: Path) -> None:
+    """A connection that breaks during an upload leaves no open file."""
     file = tmp_path / "large"
     with file.open("wb") as stream:
         stream.truncate(50_000_000)
@@ -134,7 +134,7 @@ def test_a_file_is_closed_when_the_server_goes_away(tmp_path: Path) -> None:
             with capability(operation, base_uri=url) as api:
                 with pytest.raises(naftiko.TransportError):
                     api.call("api.op", body=file)
-                gc.collect()  # an open file is a warning, and that an error
+                gc.collect()  # a `ResourceWarning` fails the test
         listener.shutdown(socket.SHUT_RDWR)
 
 

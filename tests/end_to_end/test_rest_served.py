@@ -1,6 +1,6 @@
-"""The REST adapter over real sockets: `requests`, curl, and an upstream API that fails.
+"""REST adapter over real sockets: values, failing upstreams and forwarding.
 
-The server is uvicorn, the upstream API a recorder on loopback.
+The server is uvicorn; the upstream API is a `Recorder` on loopback.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RESOURCES = [
 
 @contextmanager
 def serving(upstream: str, **options: Any) -> Iterator[str]:
-    """Serve `RESOURCES` at a free port; yield the URL."""
+    """Serve the REST adapter of `RESOURCES` at a free port; yield its URL."""
     capability = naftiko.load(document(RESOURCES), schema=None, base_uri=upstream)
     app = naftiko.asgi(capability, **{"timeout": 5.0, **options})
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -70,10 +70,10 @@ def _curl(*words: str) -> str:
     return done.stdout
 
 
-# --- what is asked ------------------------------------------------------------------
+# --- values -------------------------------------------------------------------------
 
 
-def test_a_mapped_value_reaches_a_client() -> None:
+def test_mapped_value_reaches_a_client() -> None:
     """R02: one request is sent upstream, and its mapped value comes back."""
     with (
         Recorder(response('{"name": "Ada", "more": 1}', "201 Created")) as upstream,
@@ -87,13 +87,13 @@ def test_a_mapped_value_reaches_a_client() -> None:
         head = session.head(f"{url}/ships/1", timeout=10)
         assert (head.status_code, head.content) == (201, b"")
         assert head.headers["Content-Length"] == str(len(got.content))
-        # The connections to both sides are used again.
+        # The upstream connection is reused.
         assert upstream.connections == 1
 
 
 @needs_curl
 def test_json_and_forms_of_curl_are_read() -> None:
-    """`curl` sends JSON, a form, and a form with a file."""
+    """The adapter reads JSON, a form and a multipart form of `curl`."""
     with Recorder() as upstream, serving(upstream.url) as url:
         _curl(f"{url}/ships", "--json", '{"name": "a", "tons": 5}')
         assert json.loads(upstream.last.body) == {"name": "a", "tons": 5}
@@ -107,7 +107,7 @@ def test_json_and_forms_of_curl_are_read() -> None:
 
 
 @needs_curl
-def test_curl_gets_problems_yaml_and_the_description() -> None:
+def test_curl_gets_problems_yaml_and_openapi() -> None:
     """`curl` gets a problem document, YAML, and the OpenAPI description."""
     with Recorder(response('{"b": [1]}')) as upstream, serving(upstream.url) as url:
         problem = json.loads(_curl(f"{url}/nowhere"))
@@ -121,7 +121,7 @@ def test_curl_gets_problems_yaml_and_the_description() -> None:
 
 
 def test_two_hundred_concurrent_callers_get_their_own_answers() -> None:
-    """No caller gets the answer of another."""
+    """Two hundred concurrent callers get their own answers."""
 
     def echo(received: Received) -> bytes:
         return response(json.dumps({"name": received.target}))
@@ -136,7 +136,7 @@ def test_two_hundred_concurrent_callers_get_their_own_answers() -> None:
         assert found == [{"n": f"/ships/{number}"} for number in range(200)]
 
 
-# --- what fails ---------------------------------------------------------------------
+# --- failures -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_two_hundred_concurrent_callers_get_their_own_answers() -> None:
     ],
     ids=["nothing", "truncated", "no HTTP", "5xx", "no JSON", "a loop"],
 )  # fmt: skip
-def test_a_failing_upstream_is_a_problem_document(
+def test_failing_upstream_is_a_problem_document(
     answer: bytes, status: int, kind: str
 ) -> None:
-    """Each kind of failure has its own status and problem type."""
+    """A failing upstream gives a problem document with its own status and type."""
     with (
         Recorder(lambda received: answer or None) as upstream,
         serving(upstream.url) as url,
@@ -167,8 +167,8 @@ def test_a_failing_upstream_is_a_problem_document(
         assert str(upstream.port) not in got.text
 
 
-def test_a_refused_upstream_connection_is_502() -> None:
-    """The problem says that there is no connection."""
+def test_refused_upstream_connection_is_502() -> None:
+    """Connection refused by the upstream gives 502 with "no connection"."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = f"http://127.0.0.1:{gone.getsockname()[1]}"
     with serving(address) as url:
@@ -178,8 +178,8 @@ def test_a_refused_upstream_connection_is_502() -> None:
 
 
 @pytest.mark.parametrize("target", ["/ships/1", "/proxy/a"])
-def test_a_silent_upstream_is_504(target: str) -> None:
-    """No response within the timeout is a problem of its own."""
+def test_silent_upstream_is_504(target: str) -> None:
+    """Upstream timeout: a silent upstream gives 504."""
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         serving(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.3) as url,
@@ -189,9 +189,9 @@ def test_a_silent_upstream_is_504(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["/ships/1", "/proxy/a"])
-def test_hanging_up_ends_the_upstream_call(target: str) -> None:
+def test_caller_that_hangs_up_ends_the_upstream_call(target: str) -> None:
     """When the caller hangs up, the connection to the upstream API is closed."""
-    # A head without its body: the call stays under way.
+    # A head without its body keeps the call in flight.
     begun = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
     with Recorder(begun) as upstream, serving(upstream.url, timeout=60) as url:
         port = int(url.rpartition(":")[2])
@@ -203,7 +203,7 @@ def test_hanging_up_ends_the_upstream_call(target: str) -> None:
         assert upstream.closed.wait(5)
 
 
-def test_large_bodies_are_refused() -> None:
+def test_body_over_the_limit_is_refused() -> None:
     """A body over the limit is not sent upstream, whole or chunked."""
     with Recorder() as upstream, serving(upstream.url, max_body_bytes=100) as url:
         for body in (b"x" * 101, iter([b"x" * 60, b"x" * 60])):
@@ -211,11 +211,11 @@ def test_large_bodies_are_refused() -> None:
             assert (got.status_code, upstream.received) == (413, [])
 
 
-# --- what is forwarded --------------------------------------------------------------
+# --- forwarding ---------------------------------------------------------------------
 
 
 def test_bodies_are_streamed_in_both_directions() -> None:
-    """Megabytes arrive byte for byte, up and down."""
+    """Bodies of 5 MB are forwarded unchanged in both directions."""
     content = bytes(range(256)) * 20_000
 
     def echo(received: Received) -> bytes:
@@ -233,7 +233,7 @@ def test_bodies_are_streamed_in_both_directions() -> None:
 
 
 def test_only_trusted_headers_are_forwarded() -> None:
-    """R10: the request on the wire has the trusted header and no other of the caller."""
+    """R10: a forwarded request has no header of the caller but trusted ones."""
     with Recorder() as upstream, serving(upstream.url) as url:
         headers = {"X-Trace": "1", "X-Other": "2", "Cookie": "a=b"}
         requests.get(f"{url}/proxy/a", headers=headers, auth=("u", "p"), timeout=20)
@@ -244,7 +244,7 @@ def test_only_trusted_headers_are_forwarded() -> None:
         assert sent["host"] == f"127.0.0.1:{upstream.port}"
 
 
-def test_compressed_bodies_stay_compressed() -> None:
+def test_compressed_response_is_forwarded_compressed() -> None:
     """A compressed response is relayed with its `Content-Encoding`."""
     import gzip
 
@@ -256,8 +256,8 @@ def test_compressed_bodies_stay_compressed() -> None:
         assert got.headers["Content-Length"] == str(len(packed))
 
 
-def test_a_truncated_response_is_not_completed() -> None:
-    """The connection is closed, so the caller sees that the body is incomplete."""
+def test_truncated_response_is_not_completed() -> None:
+    """A truncated upstream response is truncated for the caller, too."""
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nabc"
     with (
         Recorder(half) as upstream,

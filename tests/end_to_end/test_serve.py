@@ -1,4 +1,4 @@
-"""`naftiko serve` as a process: where it listens, what it answers and what it logs."""
+"""`naftiko serve` as a process: ports, answers, logs and missing libraries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.shop import CONTROL, UPSTREAM, document, free_port, mcp, rest
 def test_every_adapter_of_a_document_is_served(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """REST, MCP and control from one file, each at its port; SIGTERM ends all with 0."""
+    """`serve` serves each adapter of a document at its port and exits with 0."""
     file = write(tmp_path / "shop.yaml", document(rest(), mcp(), CONTROL))
     with Server(file, "--base-uri", upstream.url, ready=3) as server:
         answer = requests.get(f"{server.urls['shop']}/things", timeout=5)
@@ -39,7 +39,7 @@ def test_every_adapter_of_a_document_is_served(
 def test_base_uri_of_the_environment_applies(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """`NAFTIKO_BASE_URI_<NAMESPACE>` applies to serving too."""
+    """`NAFTIKO_BASE_URI_<NAMESPACE>` sets the base URI of `naftiko serve`."""
     file = write(tmp_path / "shop.yaml", document(rest()))
     with Server(file, NAFTIKO_BASE_URI_API=upstream.url) as server:
         url = f"{server.urls['shop']}/things"
@@ -49,7 +49,7 @@ def test_base_uri_of_the_environment_applies(
 def test_port_moves_one_adapter_and_adapter_chooses_one(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """`--port NAME=PORT` moves one adapter, `--adapter` chooses."""
+    """`--port NAME=PORT` moves one adapter; `--adapter NAME` serves one adapter."""
     port = free_port()
     file = write(tmp_path / "shop.yaml", document(rest(port=1), mcp(port=1)))
     words = ("--base-uri", upstream.url)
@@ -67,7 +67,10 @@ def test_port_moves_one_adapter_and_adapter_chooses_one(
 def test_single_port_serves_each_adapter_below_its_name(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """Each adapter below its name; two of one name below that of their documents."""
+    """`--single-port` serves each adapter below its name.
+
+    Adapters of the same name are served below the names of their documents.
+    """
     one = write(tmp_path / "one.yaml", document(rest(port=1), mcp(port=1)))
     two = write(tmp_path / "two.yaml", document(rest(port=1), mcp("other", port=1)))
     words = ("--base-uri", upstream.url, "--single-port", "0")
@@ -104,7 +107,7 @@ def test_single_port_serves_each_adapter_below_its_name(
 def test_port_zero_suits_any_number_of_adapters(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """`--port 0` suits any number of adapters."""
+    """`--port 0` gives each of several adapters its own free port."""
     file = write(tmp_path / "shop.yaml", document(rest(port=1), mcp(port=1)))
     with Server(file, "--port", "0", "--base-uri", upstream.url, ready=2) as server:
         assert server.urls["shop"] != server.urls["shop-mcp"]
@@ -112,7 +115,7 @@ def test_port_zero_suits_any_number_of_adapters(
 
 
 def test_bind_to_a_port_in_use_is_refused(tmp_path: Path) -> None:
-    """It is told before anything is served, with what to do."""
+    """Bind failed: a port in use exits with 4 and a hint before any adapter starts."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         file = write(tmp_path / "shop.yaml", document(mcp(), rest(port=port)))
@@ -139,7 +142,7 @@ def test_bind_to_a_port_in_use_is_refused(tmp_path: Path) -> None:
 def test_missing_library_is_named_with_its_extra(
     tmp_path: Path, module: str, words: tuple[str, ...]
 ) -> None:
-    """It says what to install, and the exit code is that of what cannot be served."""
+    """A missing library exits with 4; the hint names the extra to install."""
     file = write(tmp_path / "shop.yaml", document(mcp()))
     code = f"import sys; sys.modules[{module!r}] = None; import naftiko.__main__"
     done = subprocess.run(
@@ -167,7 +170,10 @@ def test_missing_library_is_named_with_its_extra(
 def test_public_address_without_authentication_is_replaced(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """Without authentication it is served to this machine only, unless confirmed."""
+    """A public adapter without authentication is bound to loopback.
+
+    `--allow-public` keeps the public address.
+    """
     file = write(tmp_path / "shop.yaml", document(rest(address="0.0.0.0")))
     with Server(file, "--base-uri", upstream.url) as server:
         assert "[W-address-public]" in server.text
@@ -182,7 +188,7 @@ def test_public_address_without_authentication_is_replaced(
 def test_unusable_operation_is_logged_at_the_start(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """A dangling call is no secret until somebody runs into it."""
+    """A dangling call is logged as a warning when the server starts."""
     data = document(rest())
     data["capability"]["exposes"][0]["resources"][0]["operations"].append(
         {"method": "POST", "name": "more", "call": "api.thinks"}
@@ -197,7 +203,7 @@ def test_unusable_operation_is_logged_at_the_start(
 def test_each_request_is_logged_without_its_query(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """One line for each request, without its query; text for people, JSON for programs."""
+    """Each request is one log line without its query; `--log-level warning` omits it."""
     file = write(tmp_path / "shop.yaml", document(rest()))
     with Server(file, "--base-uri", upstream.url) as server:
         requests.get(f"{server.urls['shop']}/things?token=s3cr3t", timeout=5)
@@ -225,7 +231,10 @@ def test_each_request_is_logged_without_its_query(
 def test_credential_of_a_caller_serves_only_its_request(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """`--variable NAME=header:X-Name`: for that request only, and never logged."""
+    """`--variable NAME=header:X-Name` uses a caller's header for its own request only.
+
+    The value of the header is never logged.
+    """
     data = document(rest(), binds=[{"namespace": "env", "keys": {"KEY": "KEY"}}])
     adapter = {**UPSTREAM, "authentication": {"type": "bearer", "token": "{{KEY}}"}}
     data["capability"]["consumes"] = [adapter]

@@ -1,4 +1,4 @@
-"""`naftiko serve` at its end: requests under way, event streams, signals."""
+"""Graceful shutdown of `naftiko serve`: requests in flight, streams and signals."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from support.serving_process import Server, write
 from support.shop import CONTROL, document, mcp, rest
 
 
-def test_requests_under_way_are_finished(tmp_path: Path, upstream: Recorder) -> None:
-    """After SIGTERM nothing new is taken, what is under way gets its answer."""
+def test_requests_in_flight_are_finished(tmp_path: Path, upstream: Recorder) -> None:
+    """Graceful shutdown: SIGTERM refuses new requests and finishes those in flight."""
     arrived = threading.Event()
 
     def slow(_: Received) -> bytes:
@@ -50,7 +50,7 @@ def test_requests_under_way_are_finished(tmp_path: Path, upstream: Recorder) -> 
 def test_upstream_that_never_answers_does_not_delay_the_exit(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """Draining has an end: exit code 0 within ten seconds."""
+    """Drain timeout: a hanging upstream delays the exit by ten seconds at most."""
     arrived, release = threading.Event(), threading.Event()
 
     def never(_: Received) -> bytes | None:
@@ -82,7 +82,7 @@ def test_upstream_that_never_answers_does_not_delay_the_exit(
 def test_second_interrupt_answers_open_requests_with_503(
     tmp_path: Path, upstream: Recorder, words: tuple[str, ...]
 ) -> None:
-    """A second Ctrl-C waits no longer: 503 for the caller, no traceback in the log."""
+    """A second Ctrl-C ends the drain: requests in flight get 503 at once."""
     arrived, release = threading.Event(), threading.Event()
 
     def never(_: Received) -> bytes | None:
@@ -121,7 +121,10 @@ def test_second_interrupt_answers_open_requests_with_503(
 def test_signal_to_the_process_group_counts_once(
     tmp_path: Path, upstream: Recorder, number: int
 ) -> None:
-    """A terminal and some supervisors tell parent and workers; requests still end."""
+    """A signal to parent and workers at once is one signal; requests are finished.
+
+    Terminals and some supervisors send signals to the whole process group.
+    """
     arrived, release = threading.Event(), threading.Event()
 
     def late(_: Received) -> bytes:
@@ -152,7 +155,7 @@ def test_signal_to_the_process_group_counts_once(
 def test_open_mcp_session_does_not_delay_the_exit(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """An event stream of an MCP session ends with the server: exit 0 within 10 s."""
+    """An open event stream of an MCP session ends when the server shuts down."""
     file = write(tmp_path / "shop.yaml", document(mcp()))
     call = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {},

@@ -1,4 +1,4 @@
-"""`naftiko serve` reloads: by `--reload`, by SIGHUP and by the control port."""
+"""Hot reload of `naftiko serve` by `--reload`, SIGHUP and the control port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.shop import CONTROL, UPSTREAM, document, mcp, rest
 
 
 def test_reload_drops_no_request(tmp_path: Path, upstream: Recorder) -> None:
-    """Under load, every request is answered by the old version or the new one."""
+    """A reload under load answers each request with the old or the new version."""
     file = write(tmp_path / "shop.yaml", document(rest()))
     with Server(file, "--base-uri", upstream.url, "--reload") as server:
         base = server.urls["shop"]
@@ -47,7 +47,10 @@ def test_reload_drops_no_request(tmp_path: Path, upstream: Recorder) -> None:
 
 
 def test_broken_edit_keeps_the_old_version(tmp_path: Path, upstream: Recorder) -> None:
-    """It says why, in the log and at the control port, and goes on."""
+    """A broken edit is reported in the log and by the control port.
+
+    The server keeps the old version until the edit is repaired.
+    """
     file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
     with Server(file, "--base-uri", upstream.url, "--reload", ready=2) as server:
         control = server.urls["control"]
@@ -68,7 +71,7 @@ def test_broken_edit_keeps_the_old_version(tmp_path: Path, upstream: Recorder) -
 
 
 def _served_now(server: Server) -> tuple[int, str, str, int]:
-    """Return what tells the version that each of four adapters serves."""
+    """Return one value of each of four adapters that shows its version."""
     shop, urls = server.urls["shop"], server.urls
     answer = requests.post(
         f"{urls['shop-mcp']}/mcp",
@@ -98,7 +101,7 @@ def _served_now(server: Server) -> tuple[int, str, str, int]:
 def test_broken_edit_of_one_adapter_keeps_all_of_them(
     tmp_path: Path, upstream: Recorder, how: str
 ) -> None:
-    """Never one half of an edit, however it is noticed; mended, it is served."""
+    """Atomic reload: an edit that breaks one adapter changes none of the adapters."""
 
     def version(new: bool, **tool: Any) -> Any:
         tools = mcp()["tools"]
@@ -151,7 +154,7 @@ def test_broken_edit_of_one_adapter_keeps_all_of_them(
 def test_broken_document_does_not_keep_others_from_reloading(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """Each document is reloaded or kept on its own, and the answer says which not."""
+    """Each document is reloaded on its own; the answer names the broken document."""
     one = write(tmp_path / "one.yaml", document(rest("one"), CONTROL))
     two = write(tmp_path / "two.yaml", document(rest("two")))
     with Server(one, two, "--base-uri", upstream.url, "--reload", ready=3) as server:
@@ -170,10 +173,13 @@ def test_broken_document_does_not_keep_others_from_reloading(
 
 
 @pytest.mark.slow
-def test_import_that_is_deleted_and_written_anew_is_served(
+def test_import_that_is_deleted_and_rewritten_is_served(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """Some editors delete a file and write it anew; the log names what is missing."""
+    """An import that an editor deletes and writes again is served again.
+
+    The log names the import while it is missing.
+    """
     imported = tmp_path / "api.yaml"
     library = {"naftiko": "1.0.0-alpha2", "consumes": [UPSTREAM]}
     write(imported, library)
@@ -197,7 +203,7 @@ def test_import_that_is_deleted_and_written_anew_is_served(
 def test_changes_that_need_a_restart_are_named(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """New, gone and moved adapters are named; the others are served anew."""
+    """A reload names new, removed and moved adapters, which need a restart."""
     file = write(tmp_path / "shop.yaml", document(rest(), mcp(), CONTROL))
     with Server(file, "--base-uri", upstream.url, ready=3) as server:
         write(file, document(rest(port=1), rest("more"), CONTROL))

@@ -1,4 +1,4 @@
-"""`naftiko serve --stdio` as a process: one MCP client on standard input and output."""
+"""`naftiko serve --stdio` as a process: an MCP server on standard input and output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.shop import document, mcp, rest
 def test_stdio_writes_only_protocol_and_ends_with_its_input(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """`--stdio` speaks MCP on standard output, and nothing else; its end ends it."""
+    """`--stdio` writes only MCP messages; the end of standard input ends the server."""
     file = write(tmp_path / "shop.yaml", document(rest(), mcp(transport="stdio")))
     lines = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
@@ -52,7 +52,7 @@ def test_stdio_writes_only_protocol_and_ends_with_its_input(
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_output_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None:
-    """An output that is full is an error in words, one that is closed none at all."""
+    """A full disk exits with 1 and a message, a broken pipe with 141."""
     file = write(tmp_path / "shop.yaml", document(mcp()))
     ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
     command = [sys.executable, "-m", "naftiko", "serve", str(file), "--stdio"]
@@ -77,7 +77,7 @@ def test_output_that_cannot_be_written_ends_the_server(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_sigterm_ends_stdio_with_zero(tmp_path: Path) -> None:
-    """SIGTERM ends a server whose input stays open, with 0 as over HTTP."""
+    """SIGTERM ends a stdio server with exit code 0 while its input is open."""
     file = write(tmp_path / "shop.yaml", document(mcp()))
     with subprocess.Popen(
         [sys.executable, "-m", "naftiko", "serve", file, "--stdio"],

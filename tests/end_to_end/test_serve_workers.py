@@ -1,4 +1,4 @@
-"""`naftiko serve --workers`: processes that share a port."""
+"""`naftiko serve --workers`: worker processes that share a port."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.shop import document, mcp, rest
 
 
 def test_killed_worker_is_replaced(tmp_path: Path, upstream: Recorder) -> None:
-    """One that is killed is replaced, and requests go on; SIGTERM ends them all."""
+    """A killed worker is replaced while requests are answered; SIGTERM ends all."""
     file = write(tmp_path / "shop.yaml", document(rest()))
     words = ("--base-uri", upstream.url, "--workers", "2")
     with Server(file, *words) as server:
@@ -48,14 +48,14 @@ def test_killed_worker_is_replaced(tmp_path: Path, upstream: Recorder) -> None:
 def test_workers_repeat_no_warning(
     tmp_path: Path, words: tuple[str, ...], told: str, ports: tuple[str, ...]
 ) -> None:
-    """What the parent has told is told once, and not again by those that reload."""
+    """Workers do not repeat the parent's warnings, at the start or after a reload."""
     stdio = mcp("desk", transport="stdio")
     file = write(tmp_path / "shop.yaml", document(rest(address="0.0.0.0"), stdio))
     with Server(file, "--workers", "2", *words, *ports) as server:
         while server.text.count("'shop' at http") < 2:
             server.wait_for(" at http")
         messages = [line["message"] for line in server.lines]
-        # The address of the document does not count where all share one.
+        # With `--single-port` the address of the document is not used.
         assert sum(told in m for m in messages) == (0 if ports else 1)
         assert sum("serve it with --stdio" in m for m in messages) == 1
         server.process.send_signal(signal.SIGHUP)
@@ -67,7 +67,7 @@ def test_workers_repeat_no_warning(
 
 
 def _ask(url: str) -> bool:
-    """Ask once; a connection that the killed worker had taken may be lost."""
+    """Send a request; try again if the killed worker had accepted its connection."""
     for _ in range(3):
         try:
             return requests.get(url, timeout=5).status_code == 200

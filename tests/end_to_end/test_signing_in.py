@@ -1,4 +1,4 @@
-"""Signers, Digest and `.netrc` over real sockets, with both senders."""
+"""Authentication over real sockets: signers, Digest and `.netrc`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.recorder import Received, Recorder, response
 
 
 class _Reader(requests.auth.AuthBase):
-    """A signer that looks at every response, as those that log or verify do."""
+    """A signer that reads each response, as signers that log or verify do."""
 
     def __init__(self) -> None:
         self.seen: list[bytes] = []
@@ -33,8 +33,8 @@ class _Reader(requests.auth.AuthBase):
         return response
 
 
-def test_a_signer_may_read_the_response() -> None:
-    """A body that a signer has read is still the result."""
+def test_signer_may_read_the_response() -> None:
+    """A response body that a signer has read is still the result of the call."""
     with Recorder(response("[1, 2]")) as server:
         signer = _Reader()
         with capability(base_uri=server.url, auth={"api": signer}) as api:
@@ -45,12 +45,12 @@ def test_a_signer_may_read_the_response() -> None:
 
 
 def failing(request: Any) -> Any:
-    """Fail as anybody's code may."""
+    """Raise an error when a request is signed."""
     raise KeyError(SECRET)
 
 
 def signing(request: Any) -> Any:
-    """Sign in address, headers and body."""
+    """Change URL, headers and body of a request."""
     request.url += "?sig=a[1]"
     request.headers["X-Sig"] = "1"
     request.body += b" signed"
@@ -58,13 +58,13 @@ def signing(request: Any) -> Any:
 
 
 def watching(request: Any) -> Any:
-    """Fail when the response comes."""
+    """Raise an error when the response arrives."""
     request.register_hook("response", lambda response, **_: 1 / 0)
     return request
 
 
 def test_changes_of_a_signer_are_sent() -> None:
-    """Address, headers and a longer body are sent as the signer made them."""
+    """A signer's changes of URL, headers and body are sent."""
     with Recorder() as server:
         with capability(
             {"method": "POST"}, base_uri=server.url, auth={"api": signing}
@@ -76,8 +76,8 @@ def test_changes_of_a_signer_are_sent() -> None:
 
 
 @pytest.mark.parametrize("signer", [failing, watching, lambda request: None])
-def test_a_signer_that_fails_is_named(signer: Any) -> None:
-    """Its mistake is an error of ours that says where to look."""
+def test_signer_that_fails_is_named(signer: Any) -> None:
+    """A failing signer raises `TransportError` that names the signer, no secret."""
     with (
         Recorder() as server,
         capability(base_uri=server.url, auth={"api": signer}) as api,
@@ -90,8 +90,8 @@ def test_a_signer_that_fails_is_named(signer: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "東"])
-def test_a_signer_cannot_break_a_header(value: str) -> None:
-    """A value that no header can hold is an error before anything is sent."""
+def test_signer_cannot_break_a_header(value: str) -> None:
+    """Header injection: a signer's header with a line break is refused before sending."""
 
     def signer(request: Any) -> Any:
         request.headers["X-Sig"] = value
@@ -106,8 +106,10 @@ def test_a_signer_cannot_break_a_header(value: str) -> None:
         assert server.received == []
 
 
-def test_an_installed_signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An entry point answers for a type of authentication, with its values filled in."""
+def test_installed_signer_signs_its_authentication_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry point `naftiko.signers` signs for its own authentication type."""
     (tmp_path / "my_signer.py").write_text(
         "from requests.auth import HTTPBasicAuth\n"
         "def make(fields):\n"
@@ -146,7 +148,7 @@ def test_an_installed_signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_digest_is_answered() -> None:
-    """T28: the answer is what RFC 7616 computes for this URI."""
+    """T28: a Digest challenge is answered as RFC 7616 defines."""
     with Recorder() as server:
         server.answer = lambda r: (
             response("[1]") if "authorization" in r.headers else challenge()
@@ -171,7 +173,7 @@ def test_digest_is_answered() -> None:
 
 
 class _Fixed:
-    """Random numbers of an example."""
+    """Random bytes that are replaced by the fixed value of an example."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -188,7 +190,7 @@ class _Fixed:
         ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
     ],
 )
-def test_digest_of_the_example(
+def test_digest_matches_the_example_of_rfc_7616(
     algorithm: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The example of RFC 7616, 3.9.1, gives the response printed there."""
@@ -233,8 +235,8 @@ def test_digest_of_the_example(
         ('Digest realm="r", nonce="n", algorithm=SHA-512-256-sess', "SHA-512-256-sess"),
     ],
 )  # fmt: skip
-def test_digest_challenges(text: str, answer: str) -> None:
-    """The best challenge is answered, once; one that makes no sense is not."""
+def test_strongest_digest_challenge_is_answered(text: str, answer: str) -> None:
+    """The strongest Digest challenge is answered once; invalid ones are not."""
     with Recorder(response("{}", "401 Unauthorized", WWW_Authenticate=text)) as server:
         with capability(
             consumes=DIGEST, base_uri=server.url, variables={"TOKEN": SECRET}
@@ -246,7 +248,7 @@ def test_digest_challenges(text: str, answer: str) -> None:
 
 
 def test_digest_sends_a_body_again(tmp_path: Path) -> None:
-    """A file is sent with the answer too; what can be read once is not half sent."""
+    """A Digest answer sends a file again; a body that can be read once is not resent."""
     file = tmp_path / "f"
     file.write_bytes(b"0123456789")
     with Recorder() as server:
@@ -269,8 +271,8 @@ def test_digest_sends_a_body_again(tmp_path: Path) -> None:
                 api.call("api.op", body=Pipe())
 
 
-def test_digest_of_a_name_outside_ascii() -> None:
-    """The name is sent as RFC 7616, 3.4, says."""
+def test_digest_user_name_outside_ascii_is_encoded() -> None:
+    """A Digest user name outside ASCII is sent as `username*`, by RFC 7616, 3.4."""
     auth = {"type": "digest", "username": "Jäsøn", "password": "x"}
     with Recorder(challenge()) as server:
         with capability(consumes={"authentication": auth}, base_uri=server.url) as api:
@@ -280,8 +282,8 @@ def test_digest_of_a_name_outside_ascii() -> None:
         assert "username*=UTF-8''J%C3%A4s%C3%B8n, " in sent
 
 
-def test_digest_is_not_answered_elsewhere() -> None:
-    """A challenge of another origin gets no answer; at home each URI gets its own."""
+def test_digest_challenge_of_another_origin_is_not_answered() -> None:
+    """A Digest challenge of another origin after a redirect gets no answer."""
     with Recorder(challenge("evil")) as foreign, Recorder() as home:
 
         def answer(request: Received) -> bytes:
@@ -312,17 +314,17 @@ def test_digest_is_not_answered_elsewhere() -> None:
 
 
 def netrc(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Write a `.netrc` that has a login for this machine."""
+    """Write a `.netrc` with a login for 127.0.0.1."""
     file = folder / "netrc"
     file.write_text("machine 127.0.0.1 login joe password fromnetrc\n")
     file.chmod(0o600)
     monkeypatch.setenv("NETRC", str(file))
 
 
-def test_netrc_fills_in_for_no_credentials(
+def test_netrc_is_used_without_declared_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A document without authentication uses `.netrc`, unless it is not trusted."""
+    """`.netrc` gives credentials if the document has none; `trust_env=False` ignores it."""
     netrc(monkeypatch, tmp_path)
     with Recorder() as server:
         with capability(base_uri=server.url) as api:
@@ -340,7 +342,7 @@ def test_netrc_fills_in_for_no_credentials(
 def test_netrc_never_replaces_declared_credentials(
     auth: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The declared credentials are sent."""
+    """Credentials of the document are sent instead of those in `.netrc`."""
     netrc(monkeypatch, tmp_path)
     with Recorder() as server:
         with capability(

@@ -1,4 +1,4 @@
-"""Streamed responses over real sockets, with both senders."""
+"""Streamed responses over real sockets: values, lines, bytes and framing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.exchanges import chunked
 from support.recorder import Received, Recorder, response
 
 
-def test_stream_of_values() -> None:
-    """Values that lie across chunks are put together."""
+def test_stream_joins_values_across_chunks() -> None:
+    """JSON values that are split across chunks are joined."""
     raw = chunked(b'{"a": 1}\n{"a"', b': 2}\r\n\n{"a": 3}')
     with Recorder(raw) as server, capability(base_uri=server.url) as api:
         with api.stream("api.op") as stream:
@@ -42,8 +42,10 @@ def test_stream_of_values() -> None:
         "half a letter",
     ],
 )
-def test_stream_of_values_in_other_forms(parts: list[bytes], values: list[Any]) -> None:
-    """Values may lie on many lines, or many on one."""
+def test_stream_finds_values_in_any_layout(
+    parts: list[bytes], values: list[Any]
+) -> None:
+    """JSON values are found over several lines, on one line and in JSON sequences."""
     with Recorder(chunked(*parts)) as server, capability(base_uri=server.url) as api:
         with api.stream("api.op") as stream:
             assert list(stream) == values
@@ -52,8 +54,8 @@ def test_stream_of_values_in_other_forms(parts: list[bytes], values: list[Any]) 
 @pytest.mark.parametrize(
     "text", ['{"a": 1}\nno json\n', '{"a": 1}\n{"b":', '{"a": 1}\n}{\n']
 )
-def test_a_stream_of_invalid_json_is_refused(text: str) -> None:
-    """The values before it are given; the error says which request it was."""
+def test_stream_of_invalid_json_is_refused(text: str) -> None:
+    """Invalid JSON in a stream raises `OutputError` after the valid values."""
     with Recorder(chunked(text.encode())) as server:
         with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
             values = stream.values()
@@ -65,8 +67,8 @@ def test_a_stream_of_invalid_json_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "charset", ["utf-8", "utf-16", "iso-8859-1", "nonsense", "base64"]
 )
-def test_lines_in_other_encodings(charset: str) -> None:
-    """Lines are text by the charset of the response, letters in halves included."""
+def test_stream_lines_are_decoded_by_their_charset(charset: str) -> None:
+    """Lines are decoded by the charset of the response, across chunk borders."""
     text = "é ü\r\n\nö"
     known = charset if charset in ("utf-16", "iso-8859-1") else "utf-8"
     parts = [bytes([byte]) for byte in text.encode(known)]
@@ -76,8 +78,8 @@ def test_lines_in_other_encodings(charset: str) -> None:
             assert list(stream) == ["é ü", "", "ö"]
 
 
-def test_stream_of_lines_and_bytes() -> None:
-    """Text gives lines, anything else bytes, compressed or not."""
+def test_stream_yields_lines_or_bytes() -> None:
+    """A stream yields lines of a text response, and bytes of any other response."""
     with Recorder(chunked(b"a\nb", b"c\r\n", content_type="text/plain")) as server:
         with capability(base_uri=server.url) as api, api.stream("api.op") as stream:
             assert list(stream) == ["a", "bc"]
@@ -89,8 +91,8 @@ def test_stream_of_lines_and_bytes() -> None:
             assert b"".join(stream) == b"x" * 100
 
 
-def test_a_stream_gives_values_before_it_ends() -> None:
-    """The first value is there while the server still holds the second back."""
+def test_stream_gives_values_before_it_ends() -> None:
+    """A stream yields its first value while the server holds back the second."""
     gate = threading.Event()
     with Recorder() as server:
 
@@ -111,7 +113,7 @@ def test_a_stream_gives_values_before_it_ends() -> None:
 
 
 def framed(kind: str) -> tuple[bytes, list[bytes]]:
-    """Return a head, and the parts of a body of two values as they are sent."""
+    """Return head and body parts of a response with two values, in some framing."""
     values = [b'{"n":1}\n', b'{"n":2}\n']
     head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
     if kind.startswith("gzip"):
@@ -135,8 +137,8 @@ def framed(kind: str) -> tuple[bytes, list[bytes]]:
 
 @pytest.mark.parametrize("packed", ["", "gzip, "])
 @pytest.mark.parametrize("frame", ["chunks", "one chunk", "length", "close"])
-def test_values_come_as_they_arrive(packed: str, frame: str) -> None:
-    """However a body is framed or packed, no value waits for the next one."""
+def test_stream_values_are_yielded_as_they_arrive(packed: str, frame: str) -> None:
+    """Each value is yielded as it arrives, in each framing, compressed or not."""
     head, parts = framed(packed + frame)
     gate = threading.Event()
     with Recorder() as server:
@@ -160,7 +162,7 @@ def test_values_come_as_they_arrive(packed: str, frame: str) -> None:
 
 
 def test_leaving_a_stream_closes_its_connection() -> None:
-    """The server notices when the client has seen enough."""
+    """Leaving a stream before its end closes the connection."""
     with Recorder() as server:
 
         def endless(_: Received) -> bytes | None:
@@ -175,16 +177,16 @@ def test_leaving_a_stream_closes_its_connection() -> None:
             assert server.closed.wait(5)
 
 
-def test_a_failed_stream_raises_at_once() -> None:
-    """A status outside 200 to 299 is a `StatusError` with its detail."""
+def test_failed_stream_raises_at_once() -> None:
+    """A stream with an error status raises `StatusError` with the API's message."""
     raw = response('{"message": "no such thing"}', "404 Not Found")
     with Recorder(raw) as server, capability(base_uri=server.url) as api:
         with pytest.raises(naftiko.StatusError, match="no such thing"):
             api.stream("api.op")
 
 
-def test_a_stream_that_breaks_off_is_told() -> None:
-    """The values before the break are given, then an error is raised."""
+def test_stream_that_breaks_off_is_a_transport_error() -> None:
+    """A truncated stream yields the values it has, then raises `TransportError`."""
     raw = chunked(b"1\n").removesuffix(b"0\r\n\r\n") + b"\r\nConnection: close"
     with Recorder(raw) as server, capability(base_uri=server.url) as api:
         with api.stream("api.op") as stream:

@@ -1,4 +1,4 @@
-"""TLS certificates and proxies over real sockets, with both senders."""
+"""TLS certificates and proxies over real sockets."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from support.recorder import Recorder, response
 
 @pytest.fixture
 def authority() -> trustme.CA:
-    """Give a certificate authority of this test."""
+    """Return a certificate authority for one test."""
     return trustme.CA()
 
 
 def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    """Return what a server for `localhost` needs."""
+    """Return the TLS context of a server for `localhost`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     return context
 
 
-def test_certificates_are_checked(
+def test_certificate_of_an_unknown_ca_is_refused(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unknown CA is refused; `REQUESTS_CA_BUNDLE` and `verify=` name it."""
+    """A certificate of an unknown CA is refused.
+
+    `verify=` and `REQUESTS_CA_BUNDLE` add a CA.
+    """
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
     with Recorder(response("[1]"), tls=server_context(authority)) as server:
@@ -47,8 +50,8 @@ def test_certificates_are_checked(
 
 
 @pytest.mark.parametrize("option", ["verify", "cert"])
-def test_a_missing_certificate_file_is_named(option: str, tmp_path: Path) -> None:
-    """A wrong path says so, not that nobody listens."""
+def test_missing_certificate_file_is_named(option: str, tmp_path: Path) -> None:
+    """A missing certificate file is an error that names the file."""
     transport = HttpTransport(**{option: str(tmp_path / "nowhere.pem")})  # type: ignore[arg-type]
     with capability(base_uri="https://localhost:9", transport=transport) as api:
         with pytest.raises(naftiko.TransportError) as caught:
@@ -58,8 +61,8 @@ def test_a_missing_certificate_file_is_named(option: str, tmp_path: Path) -> Non
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
 
 
-def test_client_certificates(authority: trustme.CA, tmp_path: Path) -> None:
-    """`cert=` identifies the client."""
+def test_client_certificate_is_sent(authority: trustme.CA, tmp_path: Path) -> None:
+    """`cert=` sends a client certificate, which the server requires."""
     context = server_context(authority)
     context.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(context)
@@ -79,8 +82,8 @@ def test_client_certificates(authority: trustme.CA, tmp_path: Path) -> None:
                 api.call("api.op")
 
 
-def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy gets the absolute address, exact to the byte; `NO_PROXY` goes round it."""
+def test_proxy_gets_the_absolute_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy gets the absolute URL unchanged; `NO_PROXY` bypasses the proxy."""
     operation = {"inputParameters": [{"name": "page[size]", "in": "query"}]}
     with Recorder(response('"proxy"')) as proxy, Recorder(response('"own"')) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -96,8 +99,8 @@ def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
             assert api.call("api.op") == "proxy"
 
 
-def test_a_dead_proxy_is_named() -> None:
-    """The proxy is what is missing, not the server."""
+def test_dead_proxy_is_named() -> None:
+    """The error about an unreachable proxy names the proxy, not the server."""
     with Recorder() as gone:
         url = gone.url
     transport = HttpTransport(proxies={"http": url})

@@ -1,7 +1,6 @@
-"""Every placing rule, byte for byte, as a server on loopback receives it.
+"""Requests on the wire: each placing rule as a server on loopback receives it.
 
-The cases are those of `tests/test_request.py`; what they say about a request must be
-what arrives. What is about the connection itself is written out here.
+The cases are those of `tests/consumes/test_request.py`.
 """
 
 from __future__ import annotations
@@ -22,14 +21,16 @@ from support.recorder import Recorder, response
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Recorder]:
-    """Give a server that answers `{}` to everything."""
+    """Run a server that answers `{}` to each request."""
     with Recorder() as recorder:
         yield recorder
 
 
 @pytest.mark.parametrize("case", cases("consumes/cases"))
-def test_case_on_the_wire(case: dict[str, Any], server: Recorder) -> None:
-    """The request arrives as the case says; a refused one never arrives."""
+def test_request_of_a_case_arrives_as_described(
+    case: dict[str, Any], server: Recorder
+) -> None:
+    """The request of a case arrives as the case says; a refused request is not sent."""
     base = case.get("consumes", {}).get("baseUri", "http://127.0.0.1:9")
     before = len(server.received)
     uri = server.url + base.removeprefix("http://127.0.0.1:9")
@@ -60,8 +61,8 @@ def test_case_on_the_wire(case: dict[str, Any], server: Recorder) -> None:
         assert got.headers["content-length"] == str(len(got.body))
 
 
-def test_the_whole_request_byte_for_byte(server: Recorder) -> None:
-    """The request has no header beyond those of the document and naftiko."""
+def test_request_has_no_unexpected_header(server: Recorder) -> None:
+    """A request has only the headers of the document and of naftiko."""
     operation = {"method": "POST", "body": {"type": "json", "data": {"a": "{{a}}"}}}
     with capability(operation, base_uri=server.url + "/v1") as api:
         api.call("api.op", a=1)
@@ -80,16 +81,16 @@ def test_the_whole_request_byte_for_byte(server: Recorder) -> None:
     assert got.body == b'{"a":1}'
 
 
-def test_a_get_has_no_body_headers(server: Recorder) -> None:
-    """A GET has neither a length nor a content type."""
+def test_get_has_no_body_headers(server: Recorder) -> None:
+    """A GET request has neither `Content-Length` nor `Content-Type`."""
     with capability(base_uri=server.url) as api:
         api.call("api.op")
     assert "content-length" not in server.last.headers
     assert "content-type" not in server.last.headers
 
 
-def test_a_file_is_streamed_from_disk(server: Recorder, tmp_path: Path) -> None:
-    """A path is sent with its length, an open file as well, from where it stands."""
+def test_file_is_streamed_from_disk(server: Recorder, tmp_path: Path) -> None:
+    """A file is streamed with its length, an open file from its position."""
     file = tmp_path / "data.bin"
     content = bytes(range(256)) * 5000
     file.write_bytes(content)
@@ -103,7 +104,7 @@ def test_a_file_is_streamed_from_disk(server: Recorder, tmp_path: Path) -> None:
         assert server.last.body == content[1000:]
 
 
-def test_a_stream_without_a_length_is_chunked(server: Recorder) -> None:
+def test_stream_without_a_length_is_chunked(server: Recorder) -> None:
     """A body of unknown length is sent in chunks."""
 
     class Pipe(io.RawIOBase):
@@ -125,7 +126,7 @@ def test_a_stream_without_a_length_is_chunked(server: Recorder) -> None:
     assert server.last.headers["transfer-encoding"] == "chunked"
 
 
-def test_unix_socket(tmp_path: Path) -> None:
+def test_unix_socket_is_reached(tmp_path: Path) -> None:
     """`unix:///path.sock` and `http+unix://%2Fpath.sock` reach a socket file."""
     path = tmp_path / "s.sock"
     with Recorder(response("[1]"), path=str(path)) as server:
@@ -143,7 +144,7 @@ def test_unix_socket(tmp_path: Path) -> None:
                 api.call("api.op")
 
 
-def test_bracketed_host(server: Recorder) -> None:
-    """An IPv6 address keeps its brackets in the URL."""
+def test_ipv6_host_keeps_its_brackets(server: Recorder) -> None:
+    """An IPv6 host keeps its brackets in the URL."""
     api = capability(base_uri="http://[::1]:8080/v1")
     assert api.request("api.op").url == "http://[::1]:8080/v1/x"

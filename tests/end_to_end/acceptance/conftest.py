@@ -1,4 +1,4 @@
-"""The documents of this folder, served for the tests of one file."""
+"""Fixture that serves the documents of this folder for the tests of one module."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from support.acceptance import House, serve_house
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
-    """Serve most of the documents in one process."""
+    """Serve the documents of this folder, most of them in one process."""
     with serve_house() as served:
         yield served

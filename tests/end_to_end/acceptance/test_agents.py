@@ -1,4 +1,4 @@
-"""The needs of agents: annotations, resources, prompts, skills, standard input and output."""
+"""Acceptance for agents: MCP annotations, resources, prompts, skills and stdio."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from support.recorder import Recorder
 
 @modes
 def test_semantics_become_annotations(house: House, mode: Any) -> None:
-    """A05 to A07: `safe` and `idempotent` of the function, hints of the tool first."""
+    """A05 to A07: `safe` and `idempotent` become annotations; hints of a tool win."""
 
     async def say(client: Any) -> Any:
         assert client.instructions == "Ask for a hut before you plan a tour."
@@ -46,8 +46,10 @@ def test_semantics_become_annotations(house: House, mode: Any) -> None:
 
 
 @modes
-def test_an_agent_reads_files_calls_and_templates(house: House, mode: Any) -> None:
-    """P15 to P19: the files of a folder, a call, and a URI template."""
+def test_agent_reads_resources_of_files_calls_and_templates(
+    house: House, mode: Any
+) -> None:
+    """P15 to P19: an agent reads resources from files, calls and URI templates."""
 
     async def say(client: Any) -> Any:
         listed = (await client.list_resources()).resources
@@ -78,8 +80,8 @@ def test_an_agent_reads_files_calls_and_templates(house: House, mode: Any) -> No
 @pytest.mark.parametrize(
     "uri", ["guide://all/../library.yaml", "guide://all/gone", "guide://x"]
 )
-def test_a_resource_that_is_not_there_is_an_error(house: House, uri: str) -> None:
-    """P18: a path outside the folder and unknown names are errors of the protocol."""
+def test_unknown_resource_is_an_error(house: House, uri: str) -> None:
+    """P18: path traversal and unknown resources are errors of the MCP protocol."""
 
     async def say(client: Any) -> str:
         with pytest.raises(Exception, match=r"(?i)resource|file") as caught:
@@ -90,8 +92,8 @@ def test_a_resource_that_is_not_there_is_an_error(house: House, uri: str) -> Non
 
 
 @modes
-def test_an_agent_gets_prompts(house: House, mode: Any) -> None:
-    """P20 to P22: several messages, an absent optional argument, and a file."""
+def test_agent_gets_prompts(house: House, mode: Any) -> None:
+    """P20 to P22: an agent gets prompts of several messages and of a file."""
 
     async def say(client: Any) -> Any:
         prompts = (await client.list_prompts()).prompts
@@ -111,8 +113,8 @@ def test_an_agent_gets_prompts(house: House, mode: Any) -> None:
     ]
 
 
-def test_the_catalogue_of_skills_can_be_browsed_and_downloaded(house: House) -> None:
-    """C01 to C04: the catalogue, one skill, its files, and a zip of them."""
+def test_skill_catalogue_can_be_browsed_and_downloaded(house: House) -> None:
+    """C01 to C04: the catalogue serves each skill, its files and a zip of the files."""
     url = house["skills"]
     found = get(url, "/skills").json()
     assert [skill["name"] for skill in found["skills"]] == ["packing", "resting"]
@@ -133,8 +135,8 @@ def test_the_catalogue_of_skills_can_be_browsed_and_downloaded(house: House) -> 
     assert get(url, "/skills/packing/contents/..%2F..%2Fhuts.yaml").status_code == 400
 
 
-def test_a_desktop_agent_starts_the_server_over_stdio() -> None:
-    """The official client starts the process and calls the composed tool."""
+def test_desktop_agent_starts_the_server_over_stdio() -> None:
+    """The official MCP client starts `serve --stdio` and calls an aggregate's tool."""
 
     async def run(arguments: list[str]) -> Any:
         parameters = StdioServerParameters(

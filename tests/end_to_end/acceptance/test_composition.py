@@ -1,4 +1,4 @@
-"""Aggregates, outputs, mocks, scripts and forwarding, through REST and MCP."""
+"""Acceptance of aggregates, outputs, mocks, scripts and forwarding by REST and MCP."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from support.agents import call, text_of
 
 
 @modes
-def test_an_aggregate_composes_two_apis(house: House, mode: Any) -> None:
-    """Calls and lookups make one value, the same through REST and MCP."""
+def test_aggregate_composes_two_apis(house: House, mode: Any) -> None:
+    """An aggregate combines calls and lookups of two APIs, the same by REST and MCP."""
     house.club.received.clear()
     house.people.received.clear()
     answer = get(house["huts-rest"], "/huts/7")
@@ -39,7 +39,7 @@ def test_an_aggregate_composes_two_apis(house: House, mode: Any) -> None:
 
 @needs_curl
 def test_curl_gets_the_composition_as_json_or_yaml(house: House) -> None:
-    """The `Accept` header chooses between JSON and YAML."""
+    """The `Accept` header of a request chooses between JSON and YAML."""
     status, text = curl(f"{house['huts-rest']}/huts/7")
     assert (status, json.loads(text)) == (200, WHOLE_HUT)
     status, text = curl(
@@ -48,8 +48,8 @@ def test_curl_gets_the_composition_as_json_or_yaml(house: House) -> None:
     assert text.startswith("name: Cabane du Lac\nplace:\n  metres: 2475.5\n")
 
 
-def test_a_failed_step_is_named_and_ends_the_run(house: House) -> None:
-    """A 404 of the first API is answered with the step, and no later step runs."""
+def test_failed_step_is_named_and_ends_the_run(house: House) -> None:
+    """A step that gets 404 is named in the answer, and no later step runs."""
     house.people.received.clear()
     answer = get(house["huts-rest"], "/huts/8")
     assert answer.status_code == 404
@@ -62,8 +62,8 @@ def test_a_failed_step_is_named_and_ends_the_run(house: House) -> None:
     assert str(house.club.port) not in text_of(result) + answer.text
 
 
-def test_an_aggregate_with_an_empty_response_gives_204(house: House) -> None:
-    """A DELETE gives 204 through REST, and a result without content through MCP."""
+def test_aggregate_with_an_empty_response_gives_204(house: House) -> None:
+    """An empty upstream response gives 204 by REST and a result without content by MCP."""
     answer = requests.delete(f"{house['huts-rest']}/huts/7", timeout=10)
     assert (answer.status_code, answer.content) == (204, b"")
     result = call(house["huts-mcp"], "close-hut", {"hut-id": "7"})
@@ -71,7 +71,7 @@ def test_an_aggregate_with_an_empty_response_gives_204(house: House) -> None:
 
 
 def test_outputs_nest_to_any_depth(house: House) -> None:
-    """Objects in arrays in objects; an absent value is null."""
+    """Outputs may nest objects and arrays; an absent value becomes null."""
     answer = get(house["huts-rest"], "/huts", params={"canton": "VS", "beds": "12"})
     assert house.club.last.target == "/club/huts?canton=VS&beds=12"
     assert answer.json() == [
@@ -92,7 +92,7 @@ def test_outputs_nest_to_any_depth(house: House) -> None:
 
 
 def test_every_wrong_argument_is_named(house: House) -> None:
-    """All wrong arguments are in one answer, and nothing is sent."""
+    """One answer names all wrong arguments, and no request is sent upstream."""
     house.club.received.clear()
     answer = get(house["huts-rest"], "/huts", params={"canton": "vs", "beds": "many"})
     assert answer.status_code == 400
@@ -105,8 +105,8 @@ def test_every_wrong_argument_is_named(house: House) -> None:
 
 
 @needs_curl
-def test_a_json_body_keeps_its_types(house: House) -> None:
-    """Numbers and booleans of a body reach the upstream API as such."""
+def test_json_body_keeps_its_types(house: House) -> None:
+    """Numbers and booleans of a JSON body keep their types on the way upstream."""
     status, text = curl(
         f"{house['huts-rest']}/huts",
         "--json",
@@ -118,7 +118,7 @@ def test_a_json_body_keeps_its_types(house: House) -> None:
 
 
 def test_xml_is_mapped_the_same_through_rest_and_mcp(house: House) -> None:
-    """M28, M29, P28: the XML of an upstream API becomes the same JSON."""
+    """M28, M29, P28: XML of an upstream API becomes the same JSON by REST and MCP."""
     answer = get(house["huts-rest"], "/stock")
     wanted = [{"name": "Rice", "left": "3"}, {"name": "Tea", "left": "9"}]
     assert answer.json() == wanted
@@ -127,8 +127,8 @@ def test_xml_is_mapped_the_same_through_rest_and_mcp(house: House) -> None:
 
 
 @modes
-def test_a_mock_gives_the_same_through_rest_and_mcp(house: House, mode: Any) -> None:
-    """A09: the values have the types of the outputs."""
+def test_mock_gives_the_same_through_rest_and_mcp(house: House, mode: Any) -> None:
+    """A09: a mock gives values with the types of its outputs, the same by REST and MCP."""
     wanted = {"text": "Grüezi, Léa!", "times": 2}
     assert get(house["greeting-rest"], "/greetings/L%C3%A9a").json() == wanted
     result = call(house["greeting-mcp"], "greet", {"name": "Léa"}, mode=mode)
@@ -140,8 +140,8 @@ def test_a_mock_gives_the_same_through_rest_and_mcp(house: House, mode: Any) -> 
     assert motto.structured_content == {"motto": "Up and down again."}
 
 
-def test_a_forwarded_request_keeps_path_query_and_body(house: House) -> None:
-    """Of the headers only the trusted ones are forwarded."""
+def test_forwarded_request_keeps_path_query_and_body(house: House) -> None:
+    """A forwarded request keeps path, query, body and only the trusted headers."""
     url = f"{house['archive-rest']}/archive"
     headers = {"X-Trace": "t-1", "X-Other": "o", "Authorization": "Bearer caller"}
     content = os.urandom(300_000)
@@ -164,8 +164,8 @@ def test_a_forwarded_request_keeps_path_query_and_body(house: House) -> None:
     assert get(house["archive-rest"], "/archive/a/%2e%2e/b").status_code == 400
 
 
-def test_a_script_computes_between_two_calls(house: House) -> None:
-    """The script uses the output of a call, and the next call uses that of the script."""
+def test_script_computes_between_two_calls(house: House) -> None:
+    """A script reads the output of one call and makes the input of the next call."""
     given = {"people": [44, 41, 9, 12], "nights": 2}
     answer = requests.post(f"{house['tariff-rest']}/offers/lac", json=given, timeout=10)
     wanted = {"total": 222, "children": 2, "offer": "o-1"}
@@ -175,8 +175,8 @@ def test_a_script_computes_between_two_calls(house: House) -> None:
     assert json.loads(text_of(result)) == wanted
 
 
-def test_a_dangling_call_fails_alone(house: House) -> None:
-    """The route answers 501 and the tool an error; other routes and tools work."""
+def test_dangling_call_fails_alone(house: House) -> None:
+    """A dangling call answers 501 by REST and an error by MCP; other calls work."""
     assert get(house["ropes-rest"], "/ropes").json() == ["blue"]
     answer = get(house["ropes-rest"], "/cut")
     assert answer.status_code == 501

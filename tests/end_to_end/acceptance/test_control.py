@@ -1,4 +1,4 @@
-"""The control adapter, and the commands of `naftiko` that use it."""
+"""Acceptance of the control adapter and the commands of `naftiko` that use it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def naftiko_command(
 
 
 def test_health_and_status_show_every_adapter(house: House) -> None:
-    """Z07, Z08: the adapters and their states, the version and the uptime."""
+    """Z07, Z08: `health` and `status` show adapter states, version and uptime."""
     code, text, _ = naftiko_command(house, "health")
     count = len(house.server.urls)
     assert (code, text) == (
@@ -53,7 +53,7 @@ def test_health_and_status_show_every_adapter(house: House) -> None:
 
 
 def test_traces_and_metrics_show_a_request(house: House) -> None:
-    """Z09, Z10: the spans of one request, and its count."""
+    """Z09, Z10: `traces` shows the spans of a request; `metrics` counts the request."""
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     headers = {"traceparent": parent}
     answer = get(house["office-rest"], "/fees", headers=headers)
@@ -90,7 +90,7 @@ def test_traces_and_metrics_show_a_request(house: House) -> None:
 
 
 def test_scripting_limits_change_while_serving(house: House) -> None:
-    """Z11, X06, X12: limits, languages and the switch count at once."""
+    """Z11, X06, X12: `scripting --set` changes limits of the running server."""
     problem = get(house["office-rest"], "/endless").json()
     assert "exceeded the statement limit (20000)" in problem["detail"]
     code, text, _ = naftiko_command(house, "scripting")
@@ -122,9 +122,9 @@ def test_scripting_limits_change_while_serving(house: House) -> None:
 
 
 def test_documents_are_reloaded_and_validated(house: House) -> None:
-    """A reload reads the files again; a document in a body is only validated."""
+    """`reload` reads the files again; `/config/validate` only validates documents."""
     assert naftiko_command(house, "reload")[:2] == (0, "Reloaded.\n")
-    # The reload sets the limits back to those of the document.
+    # A reload restores the limits of the document.
     assert "statementLimit: 20000" in naftiko_command(house, "scripting")[1]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     url = f"{house['control']}/config/validate"
@@ -137,7 +137,7 @@ def test_documents_are_reloaded_and_validated(house: House) -> None:
 
 
 def test_log_lines_are_streamed_to_one_subscriber(house: House) -> None:
-    """A second subscriber gets 503 until the first has left."""
+    """`/logs/stream` sends log lines to one subscriber; a second subscriber gets 503."""
     url = f"{house['control']}/logs/stream"
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with requests.get(url, headers=headers, stream=True, timeout=10) as stream:
@@ -158,7 +158,7 @@ def test_log_lines_are_streamed_to_one_subscriber(house: House) -> None:
 
 
 def test_every_path_of_the_control_port_needs_the_token(house: House) -> None:
-    """Without it, the answer is 401 and the command says what to give."""
+    """Each path of the control port answers 401 without the token."""
     for path in ("/", "/health/live", "/metrics", "/traces", "/logs"):
         assert get(house["control"], path).status_code == 401
     code, text, errors = naftiko_command(house, "health", token="wrong")

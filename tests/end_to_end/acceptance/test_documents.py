@@ -1,4 +1,4 @@
-"""Every document of this folder follows the published rules."""
+"""Acceptance documents: validation by the published rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.acceptance import (
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.stem)
-def test_a_document_follows_the_published_rules(file: Path) -> None:
-    """Only one document has problems: a call of an operation that is not declared."""
+def test_document_follows_the_published_rules(file: Path) -> None:
+    """Each document is valid, except `dangling`, which calls undeclared operations."""
     found = [problem.code for problem in naftiko.validate(file, schema="published")]
     assert found == (["U-call-unresolved"] * 2 if file.stem == "dangling" else [])

@@ -1,4 +1,4 @@
-"""Authentication of callers: bearer, key, Basic, Digest and OAuth 2.1."""
+"""Acceptance of authentication of callers: bearer, key, Basic, Digest, OAuth 2.1."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from support.serving_process import Server
 
 
 class Gates(House):
-    """The protected adapters, and the authorization server that gives tokens."""
+    """The served protected adapters with their OAuth authorization server."""
 
     def __init__(self, server: Server, authority: Authority, resource: str) -> None:
         self.server = server
@@ -40,14 +40,14 @@ class Gates(House):
         self.resource = resource
 
     def token(self, scope: str = "huts.read", **claims: Any) -> dict[str, str]:
-        """Return the header with a token."""
+        """Return an `Authorization` header with a new access token."""
         token = self.authority.token(self.resource, scope, **claims)
         return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture(scope="module")
 def gates() -> Iterator[Gates]:
-    """Serve the protected adapters."""
+    """Serve the protected adapters and an authorization server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     resource = f"http://127.0.0.1:{port}/mcp"
@@ -77,7 +77,7 @@ def gates() -> Iterator[Gates]:
 def test_only_the_right_credential_opens_a_route(
     gates: Gates, gate: str, good: Any, bad: Any
 ) -> None:
-    """R12: a wrong credential and none get 401."""
+    """R12: a route answers 200 to the right credential, and 401 to a wrong or no one."""
     answer = get(gates[gate], "/enter", **good)
     assert (answer.status_code, answer.json()) == (200, {"said": "welcome"})
     for tried in (bad, {}):
@@ -90,7 +90,7 @@ def test_only_the_right_credential_opens_a_route(
 
 @needs_curl
 def test_curl_opens_a_route_with_digest_and_bearer(gates: Gates) -> None:
-    """`curl` answers a Digest challenge and sends a bearer token."""
+    """`curl` opens a route by Digest and another route by bearer token."""
     url = f"{gates['digest-gate']}/enter"
     assert curl("--digest", "-u", "warden:op3n s3same", url)[0] == 200
     assert curl("--digest", "-u", "warden:no", url)[0] == 401
@@ -102,7 +102,7 @@ def test_curl_opens_a_route_with_digest_and_bearer(gates: Gates) -> None:
 def test_every_method_of_a_locked_mcp_adapter_needs_a_token(
     gates: Gates, mode: Any
 ) -> None:
-    """P26: POST, GET and DELETE without the bearer token get 401."""
+    """P26: POST, GET and DELETE to a protected MCP adapter get 401 without the token."""
     headers = {"Authorization": "Bearer op3n s3same"}
     result = call(gates["bearer-mcp"], "enter", mode=mode, headers=headers)
     assert result.structured_content == {"said": "welcome"}
@@ -112,8 +112,8 @@ def test_every_method_of_a_locked_mcp_adapter_needs_a_token(
             assert answer.status_code == 401
 
 
-def test_a_challenge_leads_to_the_authorization_server(gates: Gates) -> None:
-    """P27, O01: the challenge has the URL of the metadata, which name the server."""
+def test_challenge_leads_to_the_authorization_server(gates: Gates) -> None:
+    """P27, O01: the 401 challenge links metadata that name the authorization server."""
     answer = requests.post(gates.resource, json={}, timeout=10)
     assert answer.status_code == 401
     where = re.search(
@@ -131,7 +131,7 @@ def test_a_challenge_leads_to_the_authorization_server(gates: Gates) -> None:
 
 
 class _Kept:
-    """Keeps the tokens and the registration of the client for one run."""
+    """A storage of OAuth tokens and client registration, in memory."""
 
     tokens: Any = None
     client: Any = None
@@ -150,8 +150,8 @@ class _Kept:
 
 
 @modes
-def test_the_official_client_signs_in(gates: Gates, mode: Any) -> None:
-    """The client finds the authorization server, gets a token, and calls a tool."""
+def test_official_client_signs_in(gates: Gates, mode: Any) -> None:
+    """The official MCP client gets a token by OAuth discovery and calls a tool."""
     gates.authority.grants.clear()
     provider = ClientCredentialsOAuthProvider(
         gates.resource,
@@ -169,7 +169,10 @@ def test_the_official_client_signs_in(gates: Gates, mode: Any) -> None:
 
 
 def test_invalid_access_tokens_are_refused(gates: Gates) -> None:
-    """O02 to O07: expired, of another issuer or audience, without scope, forged."""
+    """O02 to O07: tokens expired, forged or for another issuer or audience get 401.
+
+    A token without the required scope gets 403.
+    """
     url = gates["token-rest"]
     assert get(url, "/enter", headers=gates.token()).json() == {"said": "welcome"}
     for status, headers in (
@@ -192,7 +195,7 @@ def test_invalid_access_tokens_are_refused(gates: Gates) -> None:
 
 
 def test_oauth_metadata_is_at_the_root_of_a_shared_port() -> None:
-    """Clients look for the metadata at the root, not below the prefix of an adapter."""
+    """OAuth metadata are at the root of a shared port, where clients look for them."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     base = f"http://127.0.0.1:{port}"

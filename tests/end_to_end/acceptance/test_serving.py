@@ -1,4 +1,4 @@
-"""Credentials of callers, and several adapters at one port."""
+"""Acceptance of serving: credentials of each caller and adapters that share a port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.serving_process import Server
 
 
 def test_each_caller_uses_its_own_key() -> None:
-    """A key goes upstream with its request only, through REST and MCP."""
+    """A caller's key is sent upstream only with the caller's own REST or MCP request."""
     with Recorder(response('["b-1"]')) as upstream:
         words = words_of("guests")
         words += [
@@ -46,7 +46,7 @@ def test_each_caller_uses_its_own_key() -> None:
 
 
 def test_adapters_of_three_documents_share_one_port() -> None:
-    """REST, MCP and skills are each below their own prefix."""
+    """Adapters of three documents share one port, each below its own path prefix."""
     documents = ("huts", "greeting", "skills")
     words = [str(FOLDER / f"{name}.yaml") for name in documents]
     count = sum(len(names_of(name)) for name in documents)
