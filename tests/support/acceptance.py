@@ -1,4 +1,4 @@
-"""The documents of `tests/end_to_end/acceptance/`, their APIs, and ways to ask them."""
+"""Serve the documents of `tests/end_to_end/acceptance/` with stubs of their APIs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.serving_process import Server
 FOLDER = Path(__file__).parents[1] / "end_to_end" / "acceptance"
 DOCUMENTS = sorted(FOLDER.glob("*.yaml"))
 TOKEN = "0ff1ce-t0ken"
-#: The documents that one process serves; the others need settings of their own.
+#: Documents that one process serves together; other documents need own settings.
 HOUSE = (
     "huts", "greeting", "archive", "tariff", "library", "skills", "office", "dangling",
 )  # fmt: skip
@@ -55,7 +55,7 @@ STOCK = "<stock><good><name>Rice</name><left>3</left></good><good><name>Tea</nam
 
 
 def club(request: Received) -> bytes | None:
-    """Answer as the API of the huts, and as all other APIs but that of the people."""
+    """Answer a request as the API of the huts or as any other API except people."""
     path = request.target.partition("?")[0]
     answers: dict[str, Any] = {
         "/club/huts": LIST,
@@ -85,7 +85,7 @@ def club(request: Received) -> bytes | None:
 
 
 def people(request: Received) -> bytes:
-    """Answer as the API of the people."""
+    """Answer a request as the API of the people."""
     if request.target == "/people":
         return response(json.dumps(PEOPLE))
     assert request.target == "/people/p-1/phone"
@@ -93,7 +93,7 @@ def people(request: Received) -> bytes:
 
 
 class House:
-    """Several documents served by one process, and the upstream APIs behind them."""
+    """A process that serves several documents, with their upstream APIs."""
 
     def __init__(self, server: Server, club: Recorder, people: Recorder) -> None:
         self.server = server
@@ -111,7 +111,7 @@ def names_of(document: str) -> list[str]:
 
 
 def words_of(*documents: str, **ports: int) -> list[str]:
-    """Return the arguments of `serve` for documents, at free ports or at these."""
+    """Return the arguments of `naftiko serve` for documents, at free or given ports."""
     names = [name for document in documents for name in names_of(document)]
     words = [str(FOLDER / f"{document}.yaml") for document in documents]
     for name in dict.fromkeys(names):
@@ -121,7 +121,7 @@ def words_of(*documents: str, **ports: int) -> list[str]:
 
 @contextmanager
 def serve_house() -> Iterator[House]:
-    """Serve most of the documents in one process, which has to end without an error."""
+    """Serve the documents in `HOUSE`; check that the process exits without an error."""
     words = words_of(*HOUSE)
     with Recorder(club) as first, Recorder(people) as second:
         uris = {
@@ -143,7 +143,7 @@ def serve_house() -> Iterator[House]:
 
 
 def get(url: str, path: str, **more: Any) -> requests.Response:
-    """Send a GET request."""
+    """Send a GET request and return the response."""
     return requests.get(url + path, timeout=10, **more)
 
 

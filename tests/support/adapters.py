@@ -1,4 +1,4 @@
-"""Ask an adapter of a loaded capability, behind its authentication, without a socket."""
+"""Requests to an adapter of a loaded capability by ASGI, with its authentication."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def ask_adapter(
     headers: Mapping[str, str] = _NONE,
     body: Any = None,
 ) -> Got:
-    """Send one request to an adapter, served by `naftiko.asgi()` for that long.
+    """Send one request to an adapter that `naftiko.asgi()` serves.
 
     Args:
         capability: The capability.
-        namespace: Of the adapter.
+        namespace: Namespace of the adapter.
         method: HTTP method.
         target: Path and query, encoded.
         headers: Name → value.
@@ -51,7 +51,7 @@ def ask_adapter(
 
 @asynccontextmanager
 async def running(app: ASGIApp) -> AsyncIterator[None]:
-    """Run an application between the two ends of its `lifespan`."""
+    """Run the `lifespan` of an ASGI application around a block."""
     to_app: asyncio.Queue[Any] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()
     scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
@@ -71,7 +71,7 @@ def ask_mcp(
     headers: Mapping[str, str] = _NONE,
     **params: Any,
 ) -> Any:
-    """Send one message of the newest revision to an MCP adapter; return its result."""
+    """Send a message of the newest MCP revision to an adapter; return the result."""
     name = params.get("name") or params.get("uri")
     got = ask_adapter(
         capability,
@@ -104,7 +104,7 @@ def call_tool(
     arguments: Mapping[str, Any],
     headers: Mapping[str, str] = _NONE,
 ) -> Any:
-    """Call a tool that gives JSON, and return its value."""
+    """Call an MCP tool and return the JSON value of its result."""
     result = ask_mcp(
         capability, namespace, "tools/call", headers, name=tool, arguments=arguments
     )

@@ -1,4 +1,4 @@
-"""The official MCP client, for tests that are not asynchronous."""
+"""The official MCP client for synchronous tests."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def talk(
     headers: dict[str, str] | None = None,
     auth: Any = None,
 ) -> Any:
-    """Connect to a server at `/mcp` below a URL, and return what `say` returns.
+    """Connect an MCP client to `/mcp` below a URL and return the result of `say`.
 
     Args:
-        url: Of the adapter.
-        say: Gets the connected client.
+        url: URL of the adapter.
+        say: Function of the connected client.
         mode: `auto` for the newest revision, `legacy` for those with a handshake.
-        headers: Sent with every request.
-        auth: Signs requests.
+        headers: Headers of every request.
+        auth: Signer of the requests.
     """
 
     async def run() -> Any:
@@ -51,7 +51,7 @@ def call(url: str, tool: str, arguments: Any = None, **more: Any) -> Any:
 
 
 def text_of(result: Any) -> str:
-    """Return the text of a result, which has one."""
+    """Return the text of a tool result with exactly one text."""
     (content,) = result.content
     text: str = content.text
     return text

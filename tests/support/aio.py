@@ -1,4 +1,4 @@
-"""An `AioTransport` in tests: sending with it, and answers that wait."""
+"""Helpers for tests of `AioTransport`: sending requests and held answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECRET = "s3cr3t-t0ken"
 
 
 def sending(act: Callable[[AioTransport], Awaitable[T]], **settings: Any) -> T:
-    """Run something with a transport, and close it."""
+    """Run a function of an `AioTransport` in an event loop, then close the transport."""
 
     async def main() -> T:
         transport = AioTransport(**settings)
@@ -36,20 +36,20 @@ def sending(act: Callable[[AioTransport], Awaitable[T]], **settings: Any) -> T:
 
 
 def send(url: str, method: str = "GET", *, timeout: Any = 10, **more: Any) -> Any:
-    """Send one request."""
+    """Send one request by a new `AioTransport` and return the response."""
     settings = {k: more.pop(k) for k in ("cert", "verify", "proxies") if k in more}
     request = Request(method, url, **more)
     return sending(lambda t: t.send(request, timeout=timeout), **settings)
 
 
 def descriptors() -> int:
-    """Return how many files and sockets this process has open."""
+    """Return the number of open files and sockets of this process."""
     gc.collect()
     return len(os.listdir("/proc/self/fd"))
 
 
 def held(*parts: bytes) -> tuple[Callable[[Received], bytes | None], threading.Event]:
-    """Return an answer that sends parts and then waits; and what ends the waiting."""
+    """Return an answer that sends parts and waits, and the event that ends the wait."""
     gate = threading.Event()
 
     def answer(_: Received) -> bytes | None:
@@ -67,7 +67,7 @@ servers: list[Recorder] = []
 
 @pytest.fixture
 def server() -> Any:
-    """Give a server on loopback."""
+    """Run a `Recorder` on loopback."""
     with Recorder() as recorder:
         servers.append(recorder)
         yield recorder
@@ -75,7 +75,7 @@ def server() -> Any:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Wait until something is so."""
+    """Wait up to five seconds until a condition is true."""
     for _ in range(500):
         if condition():
             return
@@ -87,7 +87,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
 
 async def chunks(*parts: bytes | Exception) -> AsyncIterator[bytes]:
-    """Give parts of a body, one after the other."""
+    """Yield the parts of a body; raise a part that is an exception."""
     for part in parts:
         await asyncio.sleep(0.01)
         if isinstance(part, Exception):
@@ -96,7 +96,7 @@ async def chunks(*parts: bytes | Exception) -> AsyncIterator[bytes]:
 
 
 class Signer(requests.auth.AuthBase):
-    """A signer that signs the body, and notes in which thread."""
+    """A signer that sets `X-Signed` to the body's length and records its thread."""
 
     def __init__(self) -> None:
         self.threads: list[str] = []

@@ -1,4 +1,4 @@
-"""Requests to an ASGI application without a socket, and a stub of the upstream API."""
+"""A client of ASGI applications without a socket, and a stub of the upstream API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from naftiko.transport.streams import AsyncStreamedResponse
 
 
 class Got(NamedTuple):
-    """One response."""
+    """The response of an ASGI application."""
 
     status: int
     headers: dict[str, str]
@@ -23,7 +23,7 @@ class Got(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The body, read as JSON."""
+        """The JSON value of the body."""
         return json.loads(self.body)
 
     @property
@@ -33,10 +33,10 @@ class Got(NamedTuple):
 
 
 class AsyncStub:
-    """An asynchronous transport with a fixed answer; it keeps the requests.
+    """An asynchronous transport that records requests and gives a fixed answer.
 
     Args:
-        answer: A response, an error to raise, or a function that gives either.
+        answer: A response, an error to raise, or a function that returns one of them.
     """
 
     def __init__(self, answer: Any = None) -> None:
@@ -48,7 +48,7 @@ class AsyncStub:
         )
 
     async def send(self, request: Request, *, timeout: Any) -> Response:
-        """Keep a request and return the answer."""
+        """Record a request and return the answer."""
         self.requests.append(request)
         answer = self.answer
         if callable(answer):
@@ -68,7 +68,7 @@ class AsyncStub:
     async def stream(
         self, request: Request, *, timeout: Any, decode: bool = True
     ) -> AsyncIterator[AsyncStreamedResponse]:
-        """Keep a request with its body; stream the answer in parts of ten bytes."""
+        """Record a request and its body; stream the answer in parts of ten bytes."""
         body: Any = request.body
         sent = b""
         if hasattr(body, "__aiter__"):
@@ -92,7 +92,7 @@ class AsyncStub:
 
     @property
     def sent(self) -> list[str]:
-        """The requests, each as one line: method, target, and body if there is one."""
+        """The recorded requests as lines of method, target and, if any, body."""
         lines = []
         for request in self.requests:
             target = request.url.partition("//")[2].partition("/")
@@ -113,16 +113,16 @@ async def asked(
     root_path: str = "",
     hangs_up: bool = False,
 ) -> Got:
-    """Send one request and return the response.
+    """Send one request to an ASGI application and return the response.
 
     Args:
-        app: The application.
-        method: The method.
+        app: The ASGI application.
+        method: HTTP method.
         target: Path and query, encoded.
-        headers: Name → value, or pairs of them.
+        headers: Name → value, or pairs of name and value.
         body: The body, or its parts.
         root_path: The path at which the application is mounted.
-        hangs_up: The caller disconnects as soon as the body is sent.
+        hangs_up: Whether the caller disconnects as soon as the body is sent.
     """
     path, _, query = target.partition("?")
     pairs = headers.items() if isinstance(headers, Mapping) else headers

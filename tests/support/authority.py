@@ -1,4 +1,4 @@
-"""A tiny OAuth2 authorization server on loopback: metadata, keys, tokens for clients."""
+"""A small OAuth 2 authorization server on loopback: metadata, keys and tokens."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CLIENT, SECRET = "climber", "rope and axe"
 
 
 class Authority:
-    """Signs tokens until it is closed; a context manager.
+    """An OAuth 2 authorization server; a context manager.
 
     Attributes:
-        asked: The path of every request.
-        grants: What a client asked for with each token.
+        asked: Path of each request.
+        grants: Form fields of each token request.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Authority:
                 self.wfile.write(content)
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing."""
+                """Write no log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -80,7 +80,7 @@ class Authority:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def rotate(self) -> None:
-        """Sign with another key from now on; the old one is gone."""
+        """Key rotation: replace the signing key by a new one."""
         self._number += 1
         self._key = rsa.generate_private_key(65537, 2048)
 

@@ -1,4 +1,4 @@
-"""A browser that a test drives: Chromium without a window, as Debian has it."""
+"""A browser for tests: headless Chromium driven by Selenium."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Browser:
     """One browser window.
 
     Attributes:
-        driver: The driver of selenium.
-        expected: What the console may hold: failures that a test is about.
+        driver: WebDriver of Selenium.
+        expected: Parts of console messages that a test expects.
     """
 
     def __init__(self, driver: Any) -> None:
@@ -45,7 +45,7 @@ class Browser:
         self.driver.get(url)
 
     def dark(self, is_dark: bool) -> None:
-        """Prefer dark colours, or light ones."""
+        """Set the preferred colour scheme to dark or light."""
         scheme = "dark" if is_dark else "light"
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.driver.execute_cdp_cmd(
@@ -53,7 +53,7 @@ class Browser:
         )
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """Return what a script gives."""
+        """Run a script in the page and return its value."""
         return self.driver.execute_script(script, *arguments)
 
     def one(self, selector: str) -> Any:
@@ -66,15 +66,15 @@ class Browser:
         return found
 
     def text(self, selector: str) -> str:
-        """Return what can be read of an element."""
+        """Return the visible text of the first element of a CSS selector."""
         text: str = self.one(selector).text
         return text
 
     def wait(self, what: Any, timeout: float = 10.0) -> Any:
-        """Return the first thing that a function gives, tried again and again.
+        """Poll a function or script until it gives a true value, and return the value.
 
         Args:
-            what: The function, or a script whose value is waited for.
+            what: A function of the driver, or a script.
             timeout: Seconds.
         """
         from selenium.common.exceptions import (
@@ -98,7 +98,7 @@ class Browser:
             ) from None
 
     def press(self, *keys: str) -> None:
-        """Press keys, wherever the focus is."""
+        """Press keys in the focused element."""
         from selenium.webdriver import ActionChains
 
         ActionChains(self.driver).send_keys(*keys).perform()
@@ -109,12 +109,12 @@ class Browser:
         return self.driver.switch_to.active_element
 
     def complaints(self) -> list[str]:
-        """Return what the console got since the last time: nothing, one hopes."""
+        """Return the unexpected console messages since the last call."""
         said = [entry["message"] for entry in self.driver.get_log("browser")]
         return [text for text in said if not any(e in text for e in self.expected)]
 
     def forget(self) -> None:
-        """Leave the page, and forget what was noted of it."""
+        """Open an empty page and clear the recorded messages and requests."""
         self.open("about:blank")
         self.driver.get_log("browser")
         self.driver.get_log("performance")
@@ -122,7 +122,7 @@ class Browser:
         self.expected = ()
 
     def origins(self) -> set[str]:
-        """Return where the requests since then went."""
+        """Return the origins of all requests since the last `forget`."""
         for entry in self.driver.get_log("performance"):
             self._events.append(json.loads(entry["message"])["message"])
         urls = [
@@ -136,12 +136,12 @@ class Browser:
         }
 
     def contrast(self, selector: str) -> float:
-        """Return how well the text of an element stands out (WCAG 2, 1.4.3)."""
+        """Return the contrast ratio of an element's text (WCAG 2, 1.4.3)."""
         ratio: float = self.run(_CONTRAST, self.one(selector))
         return ratio
 
     def shot(self, name: str) -> None:
-        """Keep a picture, in the folder that `NAFTIKO_SHOTS` names."""
+        """Save a screenshot in the folder that `NAFTIKO_SHOTS` names, if any."""
         if folder := os.environ.get("NAFTIKO_SHOTS"):
             self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
 
@@ -166,7 +166,7 @@ return (a + 0.05) / (b + 0.05)
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
-    """Start a browser with a profile of its own; skip the test where there is none."""
+    """Start Chromium with its own profile; skip the test if it is not installed."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
         if os.environ.get("NAFTIKO_REQUIRE_BROWSER"):

@@ -1,4 +1,4 @@
-"""Build small capabilities for tests: one adapter, one operation, stubbed or served."""
+"""Build small capabilities for tests: one adapter with one operation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import naftiko
 
-#: Makes the transport of a capability that is given none; see `served/conftest.py`.
+#: Function that makes the default transport; see `tests/end_to_end/conftest.py`.
 default_transport: Callable[[], Any] | None = None
 
 
@@ -18,7 +18,7 @@ def document(
     resource: dict[str, Any] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Return a document with one operation, `api.op`, `GET /x` unless said otherwise."""
+    """Return a document with one operation `api.op`, by default `GET /x`."""
     operation = {"name": "op", "method": "GET", **(operation or {})}
     resource = {
         "name": "r",
@@ -44,7 +44,7 @@ def document(
 def capability(
     operation: dict[str, Any] | None = None, /, **more: Any
 ) -> naftiko.Capability:
-    """Load `document(...)`; keywords that `load` knows go there, all others do not."""
+    """Load `document(...)`; keywords of `naftiko.load` are passed to `load`."""
     taken = ("variables", "base_uri", "auth", "transport", "timeout", "paths")
     settings = {name: more.pop(name) for name in taken if name in more}
     if default_transport is not None:

@@ -1,7 +1,6 @@
-"""Compare documents from the cache with their files, also in processes of their own.
+"""Compare documents from the cache with their files, also in spawned processes.
 
-A process that is spawned imports its function by name, which works here: `tests` is on
-the path, and this module has one name only.
+A spawned process imports its function by name, so the functions are in this module.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ DOCKER = str(CAPABILITIES / "docker.yaml")
 
 
 def is_same(document: Document) -> bool:
-    """Tell whether a document of the cache is as good as one read from the file."""
+    """Tell whether a document of the cache equals the one read from its file."""
     plain = documents.read(DOCKER)
     path = ("capability", "consumes", 0, "resources", 3)
     return (
@@ -26,5 +25,5 @@ def is_same(document: Document) -> bool:
 
 
 def reads_the_same(times: int) -> bool:
-    """Read the file by the cache a few times; tell whether each reading is right."""
+    """Read `docker.yaml` by the cache some times; tell whether each result is right."""
     return all(is_same(read_cached(DOCKER)) for _ in range(times))

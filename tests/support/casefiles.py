@@ -1,4 +1,4 @@
-"""Read the case files beside their tests: lists of mappings with a `name` each."""
+"""Read case files of tests: YAML lists of mappings that each have a `name`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def cases(folder: str, *topics: str) -> list[Any]:
-    """Return the cases of a folder below `tests/`, or of some files in it."""
+    """Return the cases of a folder below `tests/`, or of some files in the folder."""
     reader = YAML(typ="safe", pure=True)
     files = (
         [TESTS / folder / f"{topic}.yaml" for topic in topics]

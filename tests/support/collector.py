@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry on loopback: takes OTLP over HTTP, and keeps it."""
+"""An OpenTelemetry collector on loopback that records OTLP over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 
 class Seen(NamedTuple):
-    """One span as it came."""
+    """One exported span."""
 
     name: str
     kind: str
@@ -31,18 +31,18 @@ class Seen(NamedTuple):
 
 
 class Collector:
-    """Takes spans and metrics until it is closed.
+    """A server that records spans and metrics; a context manager.
 
     Args:
-        status: What it answers.
-        silent: It takes connections and never answers.
+        status: HTTP status of its answers.
+        silent: Whether it accepts connections and never answers.
 
     Attributes:
-        spans: In the order in which they came.
-        points: (metric, labels) → its latest value: a number, or the count of a
+        spans: Received spans in order.
+        points: (metric, labels) → the latest value: a number, or the count of a
             histogram.
-        services: `service.name` of those who sent.
-        paths: What was asked for.
+        services: `service.name` of each sender.
+        paths: Paths of the requests.
     """
 
     def __init__(self, status: int = 200, *, silent: bool = False) -> None:
@@ -71,7 +71,7 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing."""
+                """Write no log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -80,7 +80,7 @@ class Collector:
 
     @property
     def url(self) -> str:
-        """What goes into `exporters.otlp.endpoint`."""
+        """The URL for `exporters.otlp.endpoint`."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def _keep(self, path: str, body: bytes) -> None:
@@ -106,7 +106,7 @@ class Collector:
                     self.points[metric.name, labels] = value
 
     def wait_for(self, name: str, timeout: float = 15.0) -> Seen:
-        """Return a span of a name, when it is there."""
+        """Wait for a span of a name and return the span."""
         until = time.monotonic() + timeout
         while time.monotonic() < until:
             for span in tuple(self.spans):
@@ -121,7 +121,7 @@ class Collector:
         return found
 
     def value(self, metric: str, **labels: str) -> float:
-        """Return the sum over all points of a metric that have these labels."""
+        """Return the sum of all points of a metric that have the given labels."""
         wanted = {key.replace("__", "."): value for key, value in labels.items()}
         return sum(
             value

@@ -1,4 +1,4 @@
-"""A stand-in for the control port of a server: it gives the replies of a table."""
+"""A stand-in for the control port of a server, with a table of replies."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class Control:
-    """A control port that answers what it is told to; a context manager.
+    """A stand-in control port; a context manager.
 
     Attributes:
-        answers: `METHOD /path?query` → status and JSON, or a text as it is.
-        asked: What was asked for: line, headers, and the JSON of the body.
+        answers: `METHOD /path?query` → status and reply, as JSON or plain text.
+        asked: Recorded requests: line, headers and JSON body.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Control:
             do_PUT = do_POST = do_GET
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing."""
+                """Write no log."""
 
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port

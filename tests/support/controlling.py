@@ -1,4 +1,4 @@
-"""Control adapters for tests."""
+"""Control adapters for tests, and requests to them by ASGI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = {"info": True, "reload": True, "validate": True, "logs": True, "scripting"
 def app(
     management: Any = None, observability: Any = None, host: Host | None = None
 ) -> ControlApp:
-    """Return the application of a control adapter."""
+    """Return the ASGI application of a control adapter."""
     data = document()
     adapter: dict[str, Any] = {"type": "control", "port": 9099}
     if management is not None:
@@ -34,13 +34,13 @@ def app(
 
 
 def get(control: ControlApp, path: str, **more: Any) -> tuple[int, Any]:
-    """Ask for a path; return status and the JSON of the body."""
+    """Send a GET request for a path; return status and JSON body of the answer."""
     status, _, body = ask(control, path, **more)
     return status, json.loads(body)
 
 
 def send(control: ControlApp, method: str, path: str, data: Any) -> tuple[int, Any]:
-    """Send JSON to a path; return status and the JSON of the body."""
+    """Send JSON to a path; return status and JSON body of the answer."""
     sent: list[Any] = []
     scope = {"type": "http", "method": method, "path": path, "headers": []}
     body = data if isinstance(data, bytes) else json.dumps(data).encode()

@@ -1,7 +1,7 @@
-"""A real Docker Engine for tests, and what they make in it.
+"""A real Docker Engine for tests, with images and containers.
 
-The engine is the one at `NAFTIKO_DOCKER_SOCKET`, or a private `dockerd` that is started
-as root, once for all tests. `NAFTIKO_REQUIRE_DOCKER=1` turns skipping into a failure.
+`NAFTIKO_DOCKER_SOCKET` names the engine. Otherwise root starts a private `dockerd`, once
+for all tests. `NAFTIKO_REQUIRE_DOCKER=1` turns skipping into a failure.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from support.shared import CAPABILITIES
 
 FILE = CAPABILITIES / "docker.yaml"
 IMAGE = "naftiko-test"
-#: What this test makes carries this label, and it prunes and watches nothing else: the
-#: engine may be somebody's own.
+#: Label of all images, containers and volumes of the tests. Prune and watch are limited
+#: to this label, because the engine may be in use by others.
 LABEL = f"naftiko-test={os.getpid()}"
 
 
@@ -35,7 +35,7 @@ def _skip(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def docker_socket() -> Iterator[str]:
-    """Give the socket of a Docker Engine."""
+    """Yield the path of the socket of a Docker Engine."""
     if given := os.environ.get("NAFTIKO_DOCKER_SOCKET"):
         yield given
         return
@@ -44,7 +44,7 @@ def docker_socket() -> Iterator[str]:
         _skip("dockerd can only be started by root")
     if dockerd is None:
         _skip("dockerd is not installed")
-    # A socket path has at most 107 characters, so the long test folder will not do.
+    # A socket path has at most 107 characters, so the folder of the test is too long.
     folder = Path("/tmp") / f"naftiko-docker-{os.getpid()}"
     folder.mkdir(mode=0o700)
     log = (folder / "log").open("wb")
@@ -86,7 +86,7 @@ def _answers(path: str, engine: subprocess.Popen[bytes]) -> bool:
 
 @pytest.fixture(scope="session")
 def docker(docker_socket: str) -> Iterator[naftiko.Capability]:
-    """Give the shipped capability, connected to the engine."""
+    """Load `capabilities/docker.yaml`, connected to the engine."""
     with naftiko.load(
         FILE, base_uri=f"unix://{docker_socket}", timeout=60
     ) as capability:
@@ -95,7 +95,7 @@ def docker(docker_socket: str) -> Iterator[naftiko.Capability]:
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a file system of nothing but busybox, as a tar archive on disk."""
+    """Write a tar archive of a file system that has only busybox."""
     busybox = shutil.which("busybox")
     if busybox is None:
         _skip("busybox-static is not installed")
@@ -112,7 +112,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def image(docker: naftiko.Capability, archive: Path) -> Iterator[str]:
-    """Import an image from a tar stream; give its name, and remove it at the end."""
+    """Import an image from a tar stream, yield its name and remove the image."""
     name = f"{IMAGE}:{os.getpid()}"
     import_image(docker, archive, repo=IMAGE, tag=str(os.getpid()))
     assert docker.call("docker.imageinspect", name=name)["os"] == "linux"
@@ -126,7 +126,7 @@ def import_image(docker: naftiko.Capability, archive: Path, **name: str) -> str:
     ids = []
     with docker.stream("docker.imagecreate", wanted) as progress:
         for value in progress.values():
-            # The status was sent long before; what fails afterwards stands here.
+            # An error after the response status is reported in this stream.
             assert "error" not in value, value
             assert "errorDetail" not in value, value
             if value.get("status", "").startswith("sha256:"):
@@ -136,7 +136,7 @@ def import_image(docker: naftiko.Capability, archive: Path, **name: str) -> str:
 
 
 def labelled(**more: list[str]) -> str:
-    """Return filters for what these tests make."""
+    """Return Docker filters for the label of these tests."""
     return json.dumps({"label": [LABEL], **more})
 
 

@@ -1,4 +1,4 @@
-"""Answers and documents that the tests of both senders share."""
+"""Answers and documents that the tests of both transports share."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BEARER = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
 
 
 def redirect(location: str, status: str = "302 Found") -> bytes:
-    """Return a redirect."""
+    """Return a redirect response."""
     return response("moved", status, Location=location)
 
 
 def routes(answers: dict[str, bytes]) -> Callable[[Received], bytes]:
-    """Answer by the target."""
+    """Return an answer function: target of the request → response, or else 404."""
     return lambda request: answers.get(request.target, response("{}", "404 Not Found"))
 
 
@@ -47,7 +47,7 @@ class Pipe(io.RawIOBase):
 
 
 def challenge(nonce: str = "n1") -> bytes:
-    """Return a digest challenge."""
+    """Return a response with a Digest challenge."""
     text = f'Digest realm="r", nonce="{nonce}", qop="auth", algorithm=MD5'
     return response("{}", "401 Unauthorized", WWW_Authenticate=text)
 

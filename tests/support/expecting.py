@@ -1,7 +1,7 @@
-"""The request that a published file has to send, derived from the document alone.
+"""The expected request of a published file, derived from the document alone.
 
-Only the document and the dialect notes are used, and no code of the package that
-builds requests, so that the code under test does not judge itself.
+This module uses the document and the dialect notes, but no code of the package that
+builds requests, so that the code under test does not check itself.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ PLACEHOLDER = re.compile(r"\{\{?\s*([^{}]+?)\s*\}?\}")
 _REFERENCE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 _VARIABLE = re.compile(r"(?:env\.)?([A-Z][A-Z0-9_]*)")
 _MISSING: Any = object()
-#: What every variable holds that begins no base URI.
+#: Value of each variable that does not begin a base URI.
 BOUND = "bound"
 
 
 class UniqueValues:
-    """Gives each argument a unique value."""
+    """A source of a unique value for each argument."""
 
     def __init__(self) -> None:
         self._number = 0
 
     def of(self, schema: Mapping[str, Any]) -> Any:
-        """Return a value of a type."""
+        """Return a unique value of the type of a JSON Schema."""
         self._number += 1
         number = 1000 + self._number
         values = {
@@ -41,12 +41,12 @@ class UniqueValues:
             "array": [f"item-{number}", f"other-{number}"],
             "object": {"member": f"inner-{number}"},
         }
-        # Of no type is a body that nobody describes.
+        # A body that the document does not describe has no type.
         return values.get(schema.get("type", "object"), f"text-{number}")
 
 
 class ExpectedRequest:
-    """The request that a unit has to send for given arguments, by the document."""
+    """The request that a tool or route must send upstream for given arguments."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ExpectedRequest:
         self._argument = re.compile(rf"(?:{'|'.join(words)})\.(.+)", re.DOTALL)
         self._with = dict(function.with_ or {})
         for declared in function.inputs:
-            # Dialect 7.2: the last segment is the target, the first its place.
+            # Dialect 7.2: the last segment of `mapping` is the target parameter.
             if declared.mapping:
                 target = declared.mapping.rpartition(".")[2]
                 self._with.setdefault(target, f"tools.{declared.name}")
@@ -88,7 +88,7 @@ class ExpectedRequest:
         return self._filled(written, lambda name: self._given.get(name, _MISSING))
 
     def _filled(self, text: str, lookup: Callable[[str], Any]) -> Any:
-        """Fill the references of a text; one that is all of it keeps its type."""
+        """Fill the references of a text; a text of one reference keeps the value's type."""
 
         def found(reference: str) -> Any:
             if argument := self._argument.fullmatch(reference):
@@ -100,11 +100,11 @@ class ExpectedRequest:
         return _REFERENCE.sub(lambda match: text_of(found(match[1])), text)
 
     def path(self) -> str:
-        """Return the end of the path, decoded."""
+        """Return the decoded path below the base URI."""
 
         def filled(match: re.Match[str]) -> str:
             variable = _VARIABLE.fullmatch(match[1])
-            # Dialect 5.3: an argument of that name, then the variable.
+            # Dialect 5.3: an argument of the name comes before the variable.
             value = self.value(variable[1] if variable else match[1])
             if value is _MISSING and variable:
                 return BOUND
@@ -126,7 +126,7 @@ class ExpectedRequest:
         return found
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that arguments fill."""
+        """Return the declared headers that have a value."""
         values = {name: self.value(name) for name in self._declared("header")}
         return {n: text_of(v) for n, v in values.items() if v is not _MISSING}
 
@@ -136,7 +136,7 @@ class ExpectedRequest:
         return list(dict.fromkeys(names))
 
     def check_body(self, body: bytes) -> None:
-        """Compare the body that was sent with that of the document."""
+        """Compare a sent body with the body that the document describes."""
         described = self._operation.spec.body
         if described is None:
             assert body == b""
@@ -176,14 +176,14 @@ class ExpectedRequest:
         wanted = self._template(data)
         named = self._named(data)
         for key in data if isinstance(data, dict) else ():
-            # A key that is no reference is overridden by its target.
+            # `with` overrides a key of the template that no reference names.
             if key in self._with and key not in named:
                 value = self.value(key)
                 wanted |= {} if value is _MISSING else {key: value}
         return wanted
 
     def _from_argument(self, data: Any) -> Any:
-        """Return the JSON of a body that the document does not describe (6.1)."""
+        """Return the JSON of a body that the document does not describe (dialect 6.1)."""
         wanted = self.value("body")
         if wanted is _MISSING and data == {}:
             wanted = {}
@@ -201,7 +201,7 @@ class ExpectedRequest:
         return self._filled(data, self.value) if isinstance(data, str) else data
 
     def _named(self, data: Any) -> list[str]:
-        """Return the arguments that a body refers to."""
+        """Return the names of the arguments that a body refers to."""
         names = []
         for reference in _REFERENCE.findall(json.dumps(data, ensure_ascii=False)):
             argument = self._argument.fullmatch(reference)

@@ -1,4 +1,4 @@
-"""A guarded application, and requests to it with all sorts of credentials."""
+"""An application behind an authentication guard, and requests to the application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRET = "s3cr3t-t0ken"
 
 
 class Nobody:
-    """A transport that must not be used."""
+    """A transport that fails the test when it is used."""
 
     async def send(self, request: Any, *, timeout: Any) -> naftiko.Response:
         raise AssertionError(f"asked for {request}")
@@ -25,7 +25,7 @@ class Nobody:
 
 
 async def behind(scope: Any, receive: Any, send: Any) -> None:
-    """Answer everything that gets through."""
+    """Answer 200 to each request that passes the guard."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"inside"})
 
@@ -38,7 +38,7 @@ def guard(
     transport: Any = None,
     is_open: Any = None,
 ) -> Guard:
-    """Return a guard with variables that have these values."""
+    """Return a guard with an `authentication` and values of variables."""
     binds = [Binding("env", dict.fromkeys(bound, "NO_SUCH_NAME"))] if bound else []
     variables = Variables(binds, {"TOKEN": SECRET} if given is None else given)
     record = server_authentication(authentication)
@@ -54,7 +54,7 @@ def ask(
     method: str = "GET",
     query: str = "",
 ) -> tuple[int, dict[str, list[str]], bytes]:
-    """Send one request; return status, headers and body."""
+    """Send one request to an ASGI application; return status, headers and body."""
     sent: list[Any] = []
     scope = {
         "type": "http",

@@ -1,7 +1,7 @@
-"""An upstream API that misbehaves, each path in a way of its own.
+"""Fault injection: an upstream API whose paths each misbehave in another way.
 
-It speaks HTTP by hand, in one event loop in a thread: thousands of connections cost it
-little.
+The API writes HTTP by hand in one event loop in a thread, so that it can serve
+thousands of connections.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _last(body: bytes, status: str = "200 OK", **headers: object) -> bytes:
 
 
 async def _good(_: Hostile, asked: Asked, writer: asyncio.StreamWriter) -> None:
-    """Tell the query back, so that no answer can be taken for another."""
+    """Answer with the query, so that a test recognizes a mixed-up answer."""
     writer.write(_whole(json.dumps({"asked": asked.query}).encode()))
 
 
@@ -104,7 +104,7 @@ async def _headers(hostile: Hostile, _: Asked, writer: asyncio.StreamWriter) -> 
 
 
 def _saying(*parts: bytes) -> Answer:
-    """Return what says something and closes the connection, as it announces."""
+    """Return an answer that writes parts and closes the connection."""
 
     async def answer(_: Hostile, asked: Asked, writer: asyncio.StreamWriter) -> None:
         for part in parts:
@@ -154,21 +154,21 @@ ANSWERS: dict[str, Answer] = {
     "/file": _saying(_last(b"", "302 Found", Location="file:///etc/passwd")),
     "/unavailable": _saying(_last(b'{"error": "down"}', "503 Service Unavailable")),
 }
-#: What goes on until the caller has had enough.
+#: Paths whose answers end when the caller disconnects.
 _LONG = frozenset(
     ("/silent", "/dribbling", "/informing", "/endless", "/headers", "/large")
 )
 
 
 class Hostile:
-    """The API; a context manager.
+    """The hostile upstream API; a context manager.
 
     Args:
-        tls: Wraps every connection.
+        tls: TLS context of each connection.
 
     Attributes:
-        connections: How many are open.
-        asked: How many requests came.
+        connections: Number of open connections.
+        asked: Number of received requests.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -211,7 +211,7 @@ class Hostile:
             ):
                 while not writer.is_closing():
                     first = await reader.readexactly(1)
-                    if first == b"\x16":  # a handshake of TLS
+                    if first == b"\x16":  # first byte of a TLS handshake
                         writer.write(_whole(b"", "400 Bad Request"))
                         break
                     head = first + await reader.readuntil(b"\r\n\r\n")
@@ -227,7 +227,7 @@ class Hostile:
     async def _answer(
         self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Answer a request; a caller that hangs up ends what is said to it."""
+        """Answer a request; a long answer ends when the caller disconnects."""
         if asked.path not in _LONG:
             await ANSWERS[asked.path](self, asked, writer)
             return
@@ -253,6 +253,6 @@ class Hostile:
 
 
 async def _gone(reader: asyncio.StreamReader) -> None:
-    """Wait until the caller closes its side; it says nothing more before an answer."""
+    """Wait until the caller disconnects; the caller sends nothing before an answer."""
     while not reader.at_eof():
         await asyncio.sleep(0.05)

@@ -1,8 +1,8 @@
-"""Secrets in every place of a document, servers that repeat them, and all that is shown.
+"""Secrets in each place of a document, servers that repeat them, and shown texts.
 
-`PLACES` are parts of documents with the variable `TOKEN` in some place, `ENDINGS`
-answers of a server that repeats what it got, and `texts_of` everything that a person
-could see of a capability and its call. `leaks` finds a part of a secret in a text.
+`PLACES` are parts of documents with the variable `TOKEN` in some place. `ENDINGS` are
+answers of a server that repeats its request. `texts_of` yields each text that a user can
+see of a capability and its call. `leaks` finds a part of a secret in a text.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any
 import naftiko
 from support.recorder import Received, response
 
-#: Stays as it is in every notation but base64; any three letters of it are a leak.
+#: Core of each secret: no notation but base64 changes it, so its first three letters
+#: in a text are a leak.
 CORE = "Kq7Z"
-#: With each character that some notation escapes; a header takes ASCII alone.
+#: Secret with each character that some notation escapes, in ASCII for use in headers.
 ASCII = CORE * 3 + " \"'<&%+=?#/\\;," + CORE
 SECRET = ASCII + "äß€😀" + CORE
 USER = CORE + "user"
@@ -49,7 +50,7 @@ def auth(**fields: Any) -> dict[str, Any]:
 
 _LOGIN = {"username": "{{USER}}", "password": "{{TOKEN}}"}
 _MULTIPART = [{"name": "a", "value": "{{TOKEN}}"}]
-#: Where a variable can go, as parts of a document.
+#: Place of a variable → parts of a document with the variable at that place.
 PLACES: dict[str, dict[str, Any]] = {
     "path": {"operation": {"resourcePath": "/a/{{TOKEN}}/b"}},
     "query": _input("query"),
@@ -84,7 +85,7 @@ Endings = Mapping[str, Callable[[Received], bytes | None]]
 
 
 def said_by(received: Received) -> str:
-    """Return all that a request said, as a careless server would repeat it."""
+    """Return head, body and decoded Basic login of a request, as a server may repeat it."""
     login = received.headers.get("authorization", "").partition("Basic ")[2]
     text = (
         f"{received.head.decode('latin-1')}\n{received.body.decode('utf-8', 'replace')}"
@@ -108,7 +109,7 @@ def _page(received: Received) -> bytes:
 
 
 def _cut(received: Received) -> bytes:
-    """Repeat it where an excerpt ends, in the middle of each secret in turn."""
+    """Repeat the request so that an excerpt of the body ends inside a secret."""
     said = said_by(received)
     at = said.find(CORE)
     return response("." * (500 - 6 - max(at, 0)) + said, "400 Bad", "text/plain")
@@ -119,7 +120,7 @@ def _not_json(received: Received) -> bytes:
 
 
 def _not_json_later(received: Received) -> bytes:
-    """Break the JSON a little after a secret, so that the message quotes its end."""
+    """Answer JSON that is broken after a secret, so that an error could quote it."""
     said = said_by(received).replace("\n", " ").replace('"', "'").replace("\\", "/")
     return response('{"a": "' + said + '" "b"}')
 
@@ -183,7 +184,7 @@ ENDINGS: Endings = {
 
 
 def error_texts(error: BaseException) -> Iterator[str]:
-    """Yield all that is shown of an error, the errors that it came from included."""
+    """Yield all texts of an error and of the errors chained to it."""
     yield from (str(error), repr(error))
     yield from traceback.format_exception(error)
     for name in ("message", "hint", "detail", "request", "response", "location"):
@@ -203,7 +204,7 @@ def request_texts(request: naftiko.Request) -> Iterator[str]:
 
 
 def texts_of(api: naftiko.Capability) -> Iterator[str]:
-    """Yield all that is shown of a capability and one call of its operation."""
+    """Yield all texts that are shown of a capability and one call of its operation."""
     operation = api.operations["api.op"]
     yield from (repr(api), api._repr_html_(), repr(api.problems), repr(api._variables))
     yield from (repr(operation), operation._repr_html_(), repr(operation.as_dict()))
@@ -214,7 +215,7 @@ def texts_of(api: naftiko.Capability) -> Iterator[str]:
         yield from error_texts(error)
         sent = getattr(error, "request", None)
     else:
-        # The body of the response is the result of the caller; nothing else shows it.
+        # The body of the response is the caller's result and may contain the secret.
         yield from (repr(exchange), exchange._repr_html_(), repr(exchange.response))
         yield exchange.response.url
         sent = exchange.request
@@ -232,7 +233,7 @@ VALUES = {"TOKEN": SECRET, "USER": USER}
 
 
 def parts_of(place: str) -> dict[str, Any]:
-    """Return the parts of a document for a place, and values that fit there."""
+    """Return the parts of a document for a place, with values of its variables."""
     token = ASCII if place in ("bearer", "apikey header") else SECRET
     values = {} if place == "environment" else {"TOKEN": token, "USER": USER}
     return {**PLACES[place], "variables": values}

@@ -1,4 +1,4 @@
-"""Talk to an MCP adapter over HTTP, without a socket."""
+"""Requests to an MCP adapter over HTTP, by ASGI without a socket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _META = {
 def modern(
     method: str, params: Any = None, headers: Any = None
 ) -> tuple[dict[str, str], bytes]:
-    """Return headers and body of a request of the newest revision."""
+    """Return headers and body of a request of the newest MCP revision."""
     params = {**(params or {}), "_meta": _META}
     more = {"mcp-protocol-version": MODERN, "mcp-method": method}
     if "name" in params:
@@ -36,7 +36,7 @@ def modern(
 
 
 def message(method: str, params: Any = None, number: int | None = 1) -> bytes:
-    """Return the body of a request, or of a notification."""
+    """Return the JSON-RPC body of a request or, without a number, a notification."""
     body: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
     if number is not None:
         body["id"] = number
@@ -46,7 +46,7 @@ def message(method: str, params: Any = None, number: int | None = 1) -> bytes:
 
 
 def in_stream(got: Got) -> Any:
-    """Return the message in a response that is a stream of events."""
+    """Return the only message in a response that is an event stream."""
     assert got.type == "text/event-stream", got
     (line,) = [x for x in got.body.decode().splitlines() if x.startswith("data: ")]
     return json.loads(line.removeprefix("data: "))
@@ -64,7 +64,7 @@ HELLO = message(
 
 
 def served(app: McpApp, talk: Callable[[], Awaitable[Any]], timeout: float = 20) -> Any:
-    """Run a conversation with an adapter while it is served."""
+    """Run an asynchronous function during the lifespan of an MCP adapter."""
 
     async def run() -> Any:
         async with asyncio.timeout(timeout), app.lifespan():
@@ -74,13 +74,13 @@ def served(app: McpApp, talk: Callable[[], Awaitable[Any]], timeout: float = 20)
 
 
 def one(app: McpApp, method: str, target: str, *more: Any, **options: Any) -> Got:
-    """Send one request to an adapter."""
+    """Send one request to an MCP adapter and return the response."""
     got: Got = served(app, lambda: asked(app, method, target, *more, **options))
     return got
 
 
 async def session(app: McpApp, path: str = "/mcp") -> dict[str, str]:
-    """Open a session and return the headers of its requests."""
+    """Open an MCP session and return the headers of its requests."""
     got = await asked(app, "POST", path, POST, HELLO)
     assert got.status == 200, got
     headers = {

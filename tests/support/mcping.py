@@ -1,4 +1,4 @@
-"""MCP adapters for tests, and clients that show every message on the wire."""
+"""MCP adapters for tests, and a client that shows each message on the wire."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ BINDS = [{"namespace": "env", "keys": {"API_KEY": "NAFTIKO_TEST_API_KEY"}}]
 
 
 def document(**adapter: Any) -> dict[str, Any]:
-    """Return a document with one MCP adapter, `fleet`, that has these keys."""
+    """Return a document with one MCP adapter `fleet` that has the given keys."""
     return {
         "naftiko": "1.0.0-alpha2",
         "info": {"label": "Fleet", "description": "Ships."},
@@ -122,7 +122,7 @@ def document(**adapter: Any) -> dict[str, Any]:
 
 
 def parts(source: Any, upstream: AsyncStub) -> tuple[Engine, Any]:
-    """Return the engine and the adapter of a document."""
+    """Return the engine and the first adapter of a document."""
     capability = naftiko.load(source, schema=None)
     return Engine(capability, upstream), capability.exposes[0]
 
@@ -130,18 +130,18 @@ def parts(source: Any, upstream: AsyncStub) -> tuple[Engine, Any]:
 def mcp_app(
     answer: Any = None, *, options: Options = Options(), **adapter: Any
 ) -> tuple[McpApp, AsyncStub]:
-    """Return an adapter and the stub of its upstream API; see `document`."""
+    """Return an MCP adapter and the stub of its upstream API; see `document`."""
     upstream = AsyncStub(answer)
     return McpApp(*parts(document(**adapter), upstream), options), upstream
 
 
 def reload(app: McpApp, **adapter: Any) -> None:
-    """Serve another version of the document that `document` makes."""
+    """Replace the document of an MCP adapter by a new one; see `document`."""
     app.replace(app.prepare(*parts(document(**adapter), AsyncStub())))
 
 
 def hello(app: McpApp, revision: str) -> Any:
-    """Return the result of `initialize` for a client that asks for a revision."""
+    """Return the result of `initialize` for a client of an MCP revision."""
 
     async def run() -> Any:
         spoken = revision if revision in HANDSHAKES else HANDSHAKES[-1]
@@ -191,10 +191,10 @@ _NOTHING = {"status": 404, "body": {"message": "no such thing"}}
 
 
 class Wire:
-    """One connection to a server over streams, message by message.
+    """A client connection to an MCP server, message by message.
 
     Attributes:
-        notifications: The messages that came before an answer.
+        notifications: Messages that arrived before an answer.
     """
 
     def __init__(self, send: Any, receive: Any, revision: str) -> None:
@@ -205,7 +205,7 @@ class Wire:
         self.notifications: list[dict[str, Any]] = []
 
     async def post(self, message: dict[str, Any]) -> None:
-        """Send one message."""
+        """Send one JSON-RPC message."""
         from mcp.shared.message import SessionMessage
         from mcp_types import jsonrpc_message_adapter
 
@@ -234,7 +234,7 @@ class Wire:
         return self._number
 
     async def answer(self, number: int) -> dict[str, Any]:
-        """Return the answer to a request; keep the notifications before it."""
+        """Return the answer to a request; record the notifications before it."""
         while True:
             message = await self.next()
             if message.get("id") == number:
@@ -242,11 +242,11 @@ class Wire:
             self.notifications.append(message)
 
     async def ask(self, method: str, params: Any = None) -> dict[str, Any]:
-        """Send a request and return the answer to it: `result` or `error`."""
+        """Send a request and return its answer, with `result` or `error`."""
         return await self.answer(await self.start(method, params))
 
     async def result(self, method: str, params: Any = None) -> Any:
-        """Send a request and return its result, which must be one."""
+        """Send a request and return its result; fail if the answer is an error."""
         answer = await self.ask(method, params)
         assert "result" in answer, answer
         return answer["result"]
@@ -256,7 +256,7 @@ class Wire:
 async def wire(
     app: McpApp, revision: str = "2025-11-25", *, says_hello: bool = True
 ) -> AsyncIterator[Wire]:
-    """Connect to an adapter, with the handshake where the revision has one."""
+    """Connect a client to an MCP adapter, with a handshake for older revisions."""
     to_server, from_client = anyio.create_memory_object_stream[Any](0)
     to_client, from_server = anyio.create_memory_object_stream[Any](0)
     server = app.server
@@ -286,7 +286,7 @@ async def wire(
 def asking(
     app: McpApp, method: str, params: Any = None, revision: str = "2025-11-25"
 ) -> dict[str, Any]:
-    """Connect, send one request and return the answer: `result` or `error`."""
+    """Connect to an MCP adapter, send one request and return its answer."""
 
     async def run() -> dict[str, Any]:
         async with wire(app, revision) as connection:

@@ -1,4 +1,4 @@
-"""Change plain data at random places, the same way for the same seed."""
+"""Mutate plain data at random places, reproducible by the seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEYS = (
 
 
 def places(data: Any) -> list[tuple[Any, Any]]:
-    """Return every (container, key) in the data."""
+    """Return each pair of container and key in nested data."""
     found = []
     pending = [data]
     while pending:
@@ -39,7 +39,7 @@ def places(data: Any) -> list[tuple[Any, Any]]:
 
 
 def mutated(data: Any, rng: random.Random, changes: int = 1) -> Any:
-    """Return a copy of a mapping with some changes: set, removed, added, moved."""
+    """Return a copy of data with some values set, removed, added or moved."""
     data = copy.deepcopy(data)
     for _ in range(changes):
         known = places(data)

@@ -1,4 +1,4 @@
-"""Adapters whose requests are traced, and what a collector gets of them."""
+"""Adapters with telemetry that is exported to a `Collector`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.building import document
 from support.collector import Collector
 from support.serving import operation
 
-#: The trace of a caller, its span, and the header that says so.
+#: Trace id and span id of a caller, and its `traceparent` header.
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SENT = f"00-{TRACE}-{PARENT}-01"
 ID = [{"name": "id", "in": "path"}]
@@ -22,7 +22,7 @@ SHIP = operation("/ships/{id}", call="api.get", inputParameters=ID)
 
 
 def observed(app: Any, collector: Collector, **settings: Any) -> tuple[Any, Telemetry]:
-    """Return an adapter whose requests are traced, and its telemetry."""
+    """Return an adapter with traced requests, and its telemetry."""
     telemetry = Telemetry(
         ObservabilitySettings(endpoint=collector.url)._replace(**settings), "Front"
     )
@@ -39,7 +39,7 @@ def got(
     *requests: tuple[Any, ...],
     **settings: Any,
 ) -> list[int]:
-    """Send requests to an adapter, export what came of them; return the statuses."""
+    """Send requests to an adapter, export their telemetry and return the statuses."""
     traced, telemetry = observed(app, collector, **settings)
 
     async def run() -> list[int]:
@@ -51,7 +51,7 @@ def got(
 
 
 def loaded(observability: Any = None, **more: Any) -> naftiko.Capability:
-    """Load a document with a control adapter that says this, `None` for no adapter."""
+    """Load a document; `observability` adds a control adapter with these settings."""
     data = document(**more)
     if observability is not None:
         control = {"type": "control", "port": 0, "observability": observability}

@@ -1,15 +1,16 @@
-"""Run the cases of `tests/spec/cases/`: the findings about a document, and their places.
+"""Run the cases of `tests/spec/cases/`: the findings of `validate` in a document.
 
-A case has a `name`, a `text`, and `expect`: code, line and JSON Pointer of everything
-that `validate` finds in it, in order; nothing by default. Besides:
+A case has a `name`, a `text` and `expect`: code, line and JSON Pointer of each finding in
+order. No findings are expected by default. Optional keys are:
 
-- `says`: words of some message or hint; `silent`: words that are in none
-- `strict`: findings that only a strict check adds, among others; `not_strict`: codes
-  that not even a strict check gives
-- `warnings`: codes of units that are warnings here
-- `unusable`: refs of the operations that refuse to run
-- `paths`: ref → path as it will be sent
-- `truncated`: the text ends with the publisher's notice
+- `says`: words that a message or hint contains
+- `silent`: words that no message or hint contains
+- `strict`: some of the findings that only a strict check adds
+- `not_strict`: codes that a strict check does not give
+- `warnings`: codes of findings that are warnings instead of errors
+- `unusable`: refs of the operations that cannot be called
+- `paths`: ref → path of the request
+- `truncated`: whether the text ends with the publisher's truncation notice
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def _shown(problems: tuple[Problem, ...]) -> list[list[Any]]:
 
 
 def check(case: dict[str, Any]) -> None:
-    """Compare the findings about the document of a case with those it expects."""
+    """Compare the findings in the document of a case with the expected findings."""
     text, expected = case["text"], case.get("expect", [])
     unreadable = any(code.startswith("E-yaml") for code, _, _ in expected)
     if case.get("truncated") and not unreadable:
@@ -48,7 +49,7 @@ def check(case: dict[str, Any]) -> None:
     _check_words(case, problems)
     _check_strict(case)
     _check_loading(case, problems)
-    # The published rules alone decide; all other findings are warnings and notes.
+    # With the published rules, findings of other rules are at most warnings.
     for problem in naftiko.validate(text, schema="published"):
         assert problem.code[0] in "ES" or problem.severity == "warning"
     if not any(code.startswith("E-") for code, _, _ in expected):
@@ -76,7 +77,7 @@ def _check_strict(case: dict[str, Any]) -> None:
 
 
 def _check_loading(case: dict[str, Any], problems: tuple[Problem, ...]) -> None:
-    """Only what makes the whole document useless keeps it from loading."""
+    """Check that only findings about the whole document prevent its loading."""
     fatal = [problem.code for problem in problems if problem.code[0] == "E"]
     if fatal:
         with pytest.raises(NaftikoError) as caught:

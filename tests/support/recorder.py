@@ -1,6 +1,6 @@
-"""A server on loopback that keeps every request as the bytes that came.
+"""A server on loopback that records each request byte for byte.
 
-It speaks just enough HTTP/1.1 to read a request; what it answers is up to the test.
+The server parses just enough HTTP/1.1 to read a request. The test chooses the answers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class Received(NamedTuple):
-    """One request, raw: `head` ends before the empty line; `body` is unframed."""
+    """A raw request: `head` ends before the empty line; `body` is without chunks."""
 
     line: str
     head: bytes
@@ -23,17 +23,17 @@ class Received(NamedTuple):
 
     @property
     def target(self) -> str:
-        """What stands between method and version."""
+        """The request target, between method and version of the request line."""
         return self.line.split(" ")[1]
 
     @property
     def method(self) -> str:
-        """The method."""
+        """The HTTP method."""
         return self.line.split(" ")[0]
 
     @property
     def headers(self) -> dict[str, str]:
-        """Folded name → value; a repeated header is an error of the client here."""
+        """Lower-case name → value; a duplicate header fails the test."""
         found: dict[str, str] = {}
         for line in self.head.split(b"\r\n")[1:]:
             name, _, value = line.decode("latin-1").partition(":")
@@ -51,7 +51,7 @@ def response(
     content_type: str = "application/json",
     **headers: str,
 ) -> bytes:
-    """Return a response with a length; `X_Name="v"` gives the header `X-Name`."""
+    """Return a response with `Content-Length`; `X_Name="v"` adds the header `X-Name`."""
     content = body.encode() if isinstance(body, str) else body
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}"]
     if content_type:
@@ -61,12 +61,12 @@ def response(
 
 
 class Recorder:
-    """The server; a context manager.
+    """A recording server; a context manager.
 
     Args:
-        answer: Bytes for every request, or a function; `None` closes the connection.
-        path: A Unix socket to listen on instead of TCP.
-        tls: Wraps every connection.
+        answer: Bytes for each request, or a function; `None` closes the connection.
+        path: Unix socket to listen on instead of TCP.
+        tls: TLS context of each connection.
     """
 
     def __init__(
@@ -97,11 +97,11 @@ class Recorder:
 
     @property
     def last(self) -> Received:
-        """The last request."""
+        """The last received request."""
         return self.received[-1]
 
     def drop_connections(self) -> None:
-        """Close what is open, as a server does with idle connections."""
+        """Close all open connections, as a server does with idle connections."""
         for connection in self._open:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

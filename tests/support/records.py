@@ -1,4 +1,4 @@
-"""Read one part of a document into its record, without the document around it."""
+"""Read one part of a document into its record, without the whole document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from naftiko.spec.adapters import ServerAuthentication
 
 
 def part(reader: Callable[..., Any], data: Any, key: str = "part") -> tuple[Any, Any]:
-    """Return the record that a reader makes of data, and the codes that it notes."""
+    """Return the record that a reader makes of data, and the codes of its findings."""
     found = Findings(read({key: data}))
     record = reader(data, (key,), found)
     return record, [finding.rule.code for finding in found.noted]

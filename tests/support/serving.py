@@ -1,4 +1,4 @@
-"""Small capabilities that expose something, ready to be asked."""
+"""Small capabilities with a REST adapter for tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from naftiko.exposes.options import Options
 from naftiko.exposes.rest.app import RestApp
 from support.asgi_client import AsyncStub
 
-#: An upstream API with one operation of each kind that a route may call.
+#: Upstream API with one operation of each kind that a route can call.
 CONSUMES: dict[str, Any] = {
     "type": "http",
     "namespace": "api",
@@ -114,7 +114,7 @@ def document(
 def operation(
     path: str = "/x", method: str = "GET", /, **more: Any
 ) -> list[dict[str, Any]]:
-    """Return one resource with one operation."""
+    """Return a list of one resource with one operation."""
     return [{"path": path, "operations": [{"method": method, **more}]}]
 
 
@@ -126,12 +126,12 @@ def rest_app(
     variables: dict[str, Any] | None = None,
     **more: Any,
 ) -> tuple[RestApp, AsyncStub]:
-    """Return an adapter and what stands for its upstream API.
+    """Return a REST adapter and the stub of its upstream API.
 
     Args:
-        resources: What it exposes.
-        answer: What the upstream API answers, see `AsyncStub`.
-        options: How it is served.
+        resources: Resources of the adapter.
+        answer: Answer of the upstream API; see `AsyncStub`.
+        options: Options of the adapter.
         variables: Values of bind variables.
         **more: See `document`.
     """

@@ -1,4 +1,4 @@
-"""`naftiko serve` as a process of its own, as users start it."""
+"""Run `naftiko serve` as a child process, as users start it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from naftiko.document.writing import write_yaml
 
 
 def write(path: Path, data: Any) -> Path:
-    """Write a document."""
+    """Write a document as YAML and return its path."""
     path.write_text(write_yaml(data), "utf-8")
     return path
 
 
 class Server:
-    """A running `naftiko serve`; a context manager that ends it.
+    """A running `naftiko serve`; a context manager that ends the process.
 
     Attributes:
-        urls: Name of an adapter → where it is.
-        lines: The log lines so far, as data.
+        urls: Name of an adapter → its URL.
+        lines: Parsed log lines so far.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Server:
         self._told.put(None)
 
     def wait_for(self, pattern: str, timeout: float = 20.0) -> Any:
-        """Return the next log line whose message holds a pattern."""
+        """Return the next log line whose message matches a pattern."""
         until = time.monotonic() + timeout
         while True:
             left = until - time.monotonic()

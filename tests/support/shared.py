@@ -1,8 +1,8 @@
-"""Where tests find the published files they are checked against.
+"""Paths of the published files that tests check against.
 
 `NAFTIKO_CORPUS` names a folder with `corpus/open` (capability files and a manifest) and
-`spec` (the specification and its published schemas). Without it these tests skip; all
-others need nothing but this repository.
+`spec` (the specification and its published schemas). Tests that need these files are
+skipped where the folder is missing.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ SHARED = Path(os.environ.get("NAFTIKO_CORPUS") or ROOT.parent / "shared")
 CORPUS = SHARED / "corpus" / "open"
 PUBLISHED = SHARED / "spec" / "schemas"
 
-#: Each 32nd file in a quick run, all of them in a thorough one.
+#: Each 32nd file in a quick run, all files in a thorough run.
 each_or_all = pytest.mark.parametrize(
     "step", [32, pytest.param(1, marks=pytest.mark.slow)]
 )
 
 
 def of_corpus(value: Any, name: str, number: int) -> Any:
-    """Return a published file as a parameter; seven of eight are for thorough runs."""
+    """Return a published file as a test parameter; seven of eight are marked slow."""
     return pytest.param(value, id=name, marks=[pytest.mark.slow] if number % 8 else [])
 
 
@@ -42,7 +42,7 @@ needs_spec = pytest.mark.skipif(
 
 @cache
 def corpus_files() -> tuple[Path, ...]:
-    """Return every capability file of the corpus, sorted; none where it is absent."""
+    """Return the capability files of the corpus, sorted; none if it is missing."""
     if not CORPUS.is_dir():
         return ()
     return tuple(sorted((*CORPUS.rglob("*.yaml"), *CORPUS.rglob("*.yml"))))
@@ -50,7 +50,7 @@ def corpus_files() -> tuple[Path, ...]:
 
 @cache
 def manifest() -> list[dict[str, Any]]:
-    """Return what the corpus says about its files: one mapping for each."""
+    """Return the entries of the corpus manifest, one mapping for each file."""
     text = (CORPUS.parent / "manifest.json").read_text("utf-8")
     entries: list[dict[str, Any]] = json.loads(text)["files"]
     return entries

@@ -1,4 +1,4 @@
-"""The shop: a small document with one adapter of each type, for tests of `serve`."""
+"""A small document of a shop with REST, MCP and control adapters for `serve`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CONTROL = {
 
 
 def document(*exposes: Any, **more: Any) -> Any:
-    """Return a document that exposes these adapters."""
+    """Return a document that exposes the given adapters."""
     return {
         "naftiko": "1.0.0-alpha2",
         "info": {"label": "Shop", "description": "A shop."},
@@ -52,7 +52,7 @@ def document(*exposes: Any, **more: Any) -> Any:
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
+    """Return a TCP port that is free at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

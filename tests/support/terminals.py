@@ -1,4 +1,4 @@
-"""A command in a terminal of its own: what it shows there, and what is typed to it."""
+"""Run a command in a pseudo-terminal: read its output and type keys."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _LONGEST = 30.0
 
 
 class Terminal:
-    """A process whose three streams are a terminal; a context manager.
+    """A process in a pseudo-terminal; a context manager.
 
     Args:
-        words: The command.
-        columns: How wide the terminal is.
-        environment: Of the process.
-        folder: Where it runs.
+        words: Command and its arguments.
+        columns: Width of the terminal.
+        environment: Environment variables of the process.
+        folder: Working directory of the process.
 
     Attributes:
-        shown: What was written to the terminal and not waited for.
-        code: The exit code, once it has ended.
+        shown: Output since the last text that was waited for.
+        code: Exit code of the process, once it has ended.
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class Terminal:
                 os._exit(127)
 
     def type(self, text: str) -> None:
-        """Send keys."""
+        """Type keys into the terminal."""
         os.write(self._terminal, text.encode())
 
     def wait_for(self, text: str) -> str:
-        """Read until a text is shown; return what came before it, and forget both."""
+        """Read until a text is shown; return and remove the output before the text."""
         while text not in self.shown:
             assert self._read(), f"{text!r} was not shown, but {self.shown!r}"
         before, _, self.shown = self.shown.partition(text)
         return before
 
     def end(self) -> str:
-        """Read until the process ends; return what is shown."""
+        """Read until the process ends; return the remaining output."""
         while self._read():
             pass
         _, status = os.waitpid(self._process, 0)
@@ -77,9 +77,9 @@ class Terminal:
         assert ready, f"nothing more within {deadline:.0f} s, but {self.shown!r}"
         try:
             data = os.read(self._terminal, 65536)
-        except OSError:  # Linux says so when the process has ended
+        except OSError:  # Linux raises an error when the process has ended
             data = b""
-        # A character, or the end of a line, may come in two parts.
+        # A character or a line end may arrive in two parts.
         self.shown = (self.shown + self._decoder.decode(data)).replace("\r\n", "\n")
         return bool(data)
 

@@ -1,4 +1,4 @@
-"""An `AioTransport` for tests that wait."""
+"""A synchronous transport around `AioTransport`, for tests of both transports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class WaitingTransport:
-    """An `AioTransport` for those who wait, with an event loop in a thread."""
+    """A synchronous transport that runs an `AioTransport` in an event loop thread."""
 
     def __init__(self, **settings: Any) -> None:
         self._loop = asyncio.new_event_loop()
@@ -28,7 +28,7 @@ class WaitingTransport:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
 
     def view(self) -> WaitingTransport:
-        """Return itself: nothing of one call is kept for another."""
+        """Return the transport itself, because calls share no state."""
         return self
 
     def send(self, request: Request, *, timeout: Any) -> Response:
