@@ -101,7 +101,7 @@ def test_oldest_entries_are_removed(folder: Path) -> None:
 
 
 def test_concurrent_writers_leave_a_whole_entry(folder: Path) -> None:
-    """Atomic write: processes that write one entry at once all read the same document."""
+    """Atomic write: concurrent writers of one entry all read the same document."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         assert all(pool.map(reads_the_same, [3] * 4))

@@ -97,7 +97,7 @@ def test_invalid_address_is_refused(
 def test_unreachable_control_port_is_an_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Z06, Z07: an unreachable control port exits with 1 and prints its URL and a hint."""
+    """Z06, Z07: an unreachable control port exits with 1; the error names its URL."""
     words = ["--address", "host.invalid", "--port", "8888"]
     for command in ("health", "status", "traces", "metrics", "scripting", "reload"):
         assert main([command, *words]) == 1

@@ -141,7 +141,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_usage_error_is_printed_with_a_hint(
     words: list[str], what: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A usage error exits with 2 and prints a line with the error and one with a hint."""
+    """A usage error exits with 2 and prints one line of error and one of hint."""
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2

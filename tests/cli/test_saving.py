@@ -63,7 +63,7 @@ def test_new_file_has_the_usual_permissions(
 def test_failure_leaves_nothing_new(
     server: Recorder, target: Path, answer: bytes
 ) -> None:
-    """Atomic write: a failed call leaves no new file and keeps the old file unchanged."""
+    """Atomic write: a failed call leaves no new file and an unchanged old file."""
     server.answer = lambda _: answer
     if answer is not FAILED:
         server.answer = _half_then_close

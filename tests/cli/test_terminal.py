@@ -118,7 +118,7 @@ def test_slow_download_shows_a_progress_bar(tmp_path: Path) -> None:
 
 
 def test_slow_validation_shows_a_progress_bar(tmp_path: Path) -> None:
-    """A slow `validate` shows a progress bar in a terminal unless `--quiet` is given."""
+    """A slow `validate` without `--quiet` shows a progress bar in a terminal."""
     pipe = tmp_path / "slow.yaml"
     os.mkfifo(pipe)
 

@@ -21,7 +21,7 @@ from naftiko.cli.values import RefusedWord
     ],
 )
 def test_header_has_name_and_value(word: str, pair: tuple[str, str]) -> None:
-    """The first colon ends the header name; blanks around name and value are dropped."""
+    """The first colon ends the header name; surrounding blanks are dropped."""
     assert values.header(word) == pair
 
 

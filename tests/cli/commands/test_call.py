@@ -380,7 +380,7 @@ def test_usage_error_is_named_and_nothing_is_sent(
 def test_body_too_deep_for_json_is_sent_as_text(
     body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A body of too deeply nested JSON is sent as text; a long number is sent as JSON."""
+    """A body of too deeply nested JSON is sent as text, a long number as JSON."""
     file = tmp_path / "api.json"
     file.write_text(json.dumps(document({"method": "POST"})))
     assert main(["call", str(file), "api.op", "--body", body, "--dry-run"]) == 0

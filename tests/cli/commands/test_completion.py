@@ -197,7 +197,7 @@ def _typed(words: list[str], setting: str, folder: Path) -> Iterator[tuple[str, 
         )
         shell.wait_for("READY\n")
         for number, (line, _) in enumerate(TYPED):
-            # Tab completes the line; `printf` then prints its words instead of running it.
+            # Tab completes the line; `printf` then prints the words of the line.
             shell.type(f"{line}\t")
             shell.type(f"X\x01printf '<%s>' \x05; echo EN''D{number}\r")
             yield line, shell.wait_for(f"END{number}\n")

@@ -45,7 +45,7 @@ def test_unexpected_members_are_ignored(control: Control, run: Run) -> None:
 
 
 def test_health_is_the_exit_code(control: Control, run: Run) -> None:
-    """Z07: `health` exits with 0 if all adapters are up, else with 1 and names others."""
+    """Z07: `health` exits with 0 if all adapters are up, else with 1."""
     control.answers["GET /health/live"] = (200, {"status": "UP"})
     ready: Any = {"status": "UP", "adapters": [adapter("rest"), adapter("mcp")]}
     control.answers["GET /health/ready"] = (200, ready)
@@ -114,7 +114,7 @@ def test_duration_is_written_for_people(text: str, shown: str) -> None:
 
 
 def test_traces_are_printed_as_a_table(control: Control, run: Run) -> None:
-    """Z09: `traces` prints a table, passes filters on and exits with 0 without traces."""
+    """Z09: `traces` prints a table and passes filters on; no traces exit with 0."""
     trace = {"traceId": "abc", "operation": "/x GET", "status": "OK", "spanCount": 2}
     traces = [{**trace, "durationMs": 342}, {**trace, "durationMs": 1234.5}]
     control.answers["GET /traces"] = (200, {"traces": traces})
@@ -169,7 +169,7 @@ def test_milliseconds_are_written_for_people(number: Any, shown: str) -> None:
 
 
 def test_metrics_are_printed_and_filtered(control: Control, run: Run) -> None:
-    """Z10: `metrics` prints the text or the lines that match; status 503 exits with 1."""
+    """Z10: `metrics` prints all or matching lines; status 503 exits with 1."""
     text = '# HELP a b\na{x="1"} 1\nb 2\n'
     control.answers["GET /metrics"] = (200, text)
     assert run("metrics") == (0, text, "")

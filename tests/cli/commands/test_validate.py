@@ -79,7 +79,7 @@ def test_unreadable_path_is_reported_with_its_reason(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An unreadable path exits with 2; its reason is in the text, JSON and GitHub report."""
+    """An unreadable path exits with 2, and each report contains the reason."""
     (folder / "empty").mkdir()
     (folder / "dangling.yaml").symlink_to("nowhere")
     monkeypatch.chdir(folder)
@@ -204,7 +204,7 @@ def test_several_processes_give_the_same_report(
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("ended", ["one of its processes", "itself"])
 def test_ended_process_ends_the_command(tmp_path: Path, ended: str) -> None:
-    """A killed worker process or Ctrl-C ends `validate --jobs 2` without a traceback."""
+    """`validate --jobs 2` ends on Ctrl-C or a killed worker, without a traceback."""
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     files = [tmp_path / f"{number}.yaml" for number in range(12)]
