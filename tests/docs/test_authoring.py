@@ -51,7 +51,7 @@ def load(stage: str, **options: Any) -> naftiko.Capability:
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("schema", ["observed", "published"])
 def test_every_stage_is_valid(stage: str, schema: str) -> None:
-    """A strict check of each stage finds no problem, by observed and published rules."""
+    """Each stage passes a strict check by observed and by published rules."""
     assert naftiko.validate(STAGES[stage], schema=schema, strict=True) == ()
     with load(stage, schema=schema) as capability:
         assert capability.problems == ()

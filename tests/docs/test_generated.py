@@ -53,7 +53,7 @@ def test_api_page_has_every_public_name() -> None:
 
 
 def test_every_part_of_the_schema_is_in_the_reference() -> None:
-    """Each schema definition has a heading in the reference, or is a choice of others."""
+    """Each schema definition is a heading of the reference or a choice of others."""
     without = {"FunctionOutputs"}  # the form of a key, explained at that key
     assert {*NOUNS, *REFERENCE.CHOICES} - {""} | without == set(SCHEMA["$defs"])
 

@@ -1,4 +1,4 @@
-"""`docs/serve.md`: every adapter example works against the demo API as the page says."""
+"""`docs/serve.md`: each adapter example works against the demo API."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_authentication_example_requires_the_token() -> None:
 
 
 def test_oauth2_example_points_to_its_metadata() -> None:
-    """The 401 challenge links the OAuth metadata, which name the authorization server."""
+    """The 401 challenge links OAuth metadata that name the authorization server."""
     with load("OAuth2") as shop:
         host = {"host": "localhost:9090"}
         got = ask_adapter(shop, "shop-mcp", "POST", "/mcp", host, {})
