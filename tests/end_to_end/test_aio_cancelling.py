@@ -18,7 +18,7 @@ from support.recorder import Recorder, response
 def test_cancelled_call_closes_its_connection(
     server: Recorder, parts: tuple[bytes, ...]
 ) -> None:
-    """A cancelled call closes its connection before the head, after it or in the body."""
+    """A cancelled call closes its connection before, after and within the response."""
     server.answer, gate = held(*parts)
 
     async def act(transport: AioTransport) -> None:

@@ -97,7 +97,7 @@ def test_impossible_host_is_refused(host: str) -> None:
 
 
 def test_host_outside_ascii_is_looked_up() -> None:
-    """A host name outside ASCII is looked up; an unresolved one is a `TransportError`."""
+    """A host outside ASCII is looked up; an unknown host is a `TransportError`."""
     with pytest.raises(naftiko.TransportError, match="no connection"):
         send("http://b\xfccher.invalid/")
 

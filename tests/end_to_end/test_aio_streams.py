@@ -107,7 +107,7 @@ def test_decompression_does_not_block_the_event_loop() -> None:
 
 
 def test_unix_sockets_have_pools_of_their_own(tmp_path: Path) -> None:
-    """Each Unix socket has its own connection pool, though both hosts are `localhost`."""
+    """Each Unix socket has its own connection pool, though each is `localhost`."""
     paths = [str(tmp_path / name) for name in ("a.sock", "b.sock")]
     with (
         Recorder(response('"a"'), path=paths[0]) as a,

@@ -215,7 +215,7 @@ class Site:
 
 @contextlib.contextmanager
 def serving(file: Path, *words: str, ends: bool = True) -> Iterator[Site]:
-    """Serve a document with a hostile upstream API; check that the server exits with 0."""
+    """Serve a document with a hostile upstream API; check that the exit code is 0."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -291,7 +291,7 @@ def test_upstream_fault_is_an_mcp_error_result(site: Site) -> None:
 
 @pytest.mark.slow
 def test_trickling_upstream_times_out(file: Path) -> None:
-    """Slowloris: an upstream that trickles bytes gets 504 after ten timeouts."""
+    """A trickling upstream response is given up with 504 after ten timeouts."""
 
     async def ask(client: Any) -> Any:
         return await client.call_tool("dribbling", {})
@@ -319,7 +319,7 @@ def test_truncated_forward_is_truncated_for_the_caller(site: Site, fault: str) -
     "fault", ["closed", "reset", "silent", "no-http", "headers", "two-lengths"]
 )
 def test_forward_that_never_begins_is_an_error_status(site: Site, fault: str) -> None:
-    """A fault before the upstream's head gives the caller of a forward an error status."""
+    """A forward whose upstream fails before its head answers an error status."""
     assert site.get(f"through/{fault}").status_code == FAULTS[fault]
     site.check()
 

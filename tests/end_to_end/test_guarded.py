@@ -53,7 +53,7 @@ def upstream() -> Any:
 
 
 def test_csrf_and_dns_rebinding_are_refused(tmp_path: Path, upstream: Recorder) -> None:
-    """CSRF by a foreign `Origin` gets 403; DNS rebinding by a foreign `Host` gets 421."""
+    """CSRF: a foreign `Origin` gets 403. DNS rebinding: a foreign `Host` gets 421."""
     file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
     page = {"Origin": "http://evil.test", "Content-Type": "text/plain"}
     with Server(file, "--base-uri", upstream.url, ready=2) as server:

@@ -246,7 +246,7 @@ def test_each_worker_exports_its_own_spans(
 def test_stdio_server_exports_spans_to_the_environments_endpoint(
     tmp_path: Path, upstream: Recorder, collector: Collector
 ) -> None:
-    """Over stdio, tool calls join the agent's trace; the environment sets the export."""
+    """Tool calls over stdio join the agent's trace and are exported."""
     file = write(tmp_path / "s.yaml", document(mcp()))
     meta = {"traceparent": SENT}
     messages: list[dict[str, Any]] = [

@@ -51,7 +51,7 @@ def test_redirect_changes_the_method_by_rfc_9110(
 
 
 def test_redirect_sends_a_file_again(tmp_path: Path) -> None:
-    """A redirect sends a file again from its beginning, an open file from its position."""
+    """A redirect sends a file again, an open file from its earlier position."""
     file = tmp_path / "f"
     file.write_bytes(b"0123456789")
     with Recorder() as server:

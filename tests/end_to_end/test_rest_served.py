@@ -190,7 +190,7 @@ def test_silent_upstream_is_504(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["/ships/1", "/proxy/a"])
 def test_caller_that_hangs_up_ends_the_upstream_call(target: str) -> None:
-    """When the caller hangs up, the connection to the upstream API is closed."""
+    """A caller that disconnects ends the connection to the upstream API."""
     # A head without its body keeps the call in flight.
     begun = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
     with Recorder(begun) as upstream, serving(upstream.url, timeout=60) as url:

@@ -203,7 +203,10 @@ def test_unusable_operation_is_logged_at_the_start(
 def test_each_request_is_logged_without_its_query(
     tmp_path: Path, upstream: Recorder
 ) -> None:
-    """Each request is one log line without its query; `--log-level warning` omits it."""
+    """Each request is one log line without its query.
+
+    `--log-level warning` logs no requests.
+    """
     file = write(tmp_path / "shop.yaml", document(rest()))
     with Server(file, "--base-uri", upstream.url) as server:
         requests.get(f"{server.urls['shop']}/things?token=s3cr3t", timeout=5)

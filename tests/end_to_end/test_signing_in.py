@@ -91,7 +91,7 @@ def test_signer_that_fails_is_named(signer: Any) -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "東"])
 def test_signer_cannot_break_a_header(value: str) -> None:
-    """Header injection: a signer's header with a line break is refused before sending."""
+    """Header injection: a signer's header with a line break is refused."""
 
     def signer(request: Any) -> Any:
         request.headers["X-Sig"] = value
@@ -248,7 +248,7 @@ def test_strongest_digest_challenge_is_answered(text: str, answer: str) -> None:
 
 
 def test_digest_sends_a_body_again(tmp_path: Path) -> None:
-    """A Digest answer sends a file again; a body that can be read once is not resent."""
+    """A Digest answer sends a file again; a pipe is not sent a second time."""
     file = tmp_path / "f"
     file.write_bytes(b"0123456789")
     with Recorder() as server:
@@ -324,7 +324,7 @@ def netrc(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 def test_netrc_is_used_without_declared_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """`.netrc` gives credentials if the document has none; `trust_env=False` ignores it."""
+    """`.netrc` is used if the document has no credentials and `trust_env` is on."""
     netrc(monkeypatch, tmp_path)
     with Recorder() as server:
         with capability(base_uri=server.url) as api:

@@ -63,7 +63,7 @@ def test_failed_step_is_named_and_ends_the_run(house: House) -> None:
 
 
 def test_aggregate_with_an_empty_response_gives_204(house: House) -> None:
-    """An empty upstream response gives 204 by REST and a result without content by MCP."""
+    """An empty upstream response gives 204 by REST and an empty result by MCP."""
     answer = requests.delete(f"{house['huts-rest']}/huts/7", timeout=10)
     assert (answer.status_code, answer.content) == (204, b"")
     result = call(house["huts-mcp"], "close-hut", {"hut-id": "7"})
@@ -128,7 +128,7 @@ def test_xml_is_mapped_the_same_through_rest_and_mcp(house: House) -> None:
 
 @modes
 def test_mock_gives_the_same_through_rest_and_mcp(house: House, mode: Any) -> None:
-    """A09: a mock gives values with the types of its outputs, the same by REST and MCP."""
+    """A09: a mock gives values of its output types, the same by REST and MCP."""
     wanted = {"text": "Grüezi, Léa!", "times": 2}
     assert get(house["greeting-rest"], "/greetings/L%C3%A9a").json() == wanted
     result = call(house["greeting-mcp"], "greet", {"name": "Léa"}, mode=mode)

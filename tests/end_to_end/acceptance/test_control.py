@@ -137,7 +137,7 @@ def test_documents_are_reloaded_and_validated(house: House) -> None:
 
 
 def test_log_lines_are_streamed_to_one_subscriber(house: House) -> None:
-    """`/logs/stream` sends log lines to one subscriber; a second subscriber gets 503."""
+    """`/logs/stream` sends log lines to one subscriber; a second one gets 503."""
     url = f"{house['control']}/logs/stream"
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with requests.get(url, headers=headers, stream=True, timeout=10) as stream:

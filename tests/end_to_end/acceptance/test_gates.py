@@ -77,7 +77,7 @@ def gates() -> Iterator[Gates]:
 def test_only_the_right_credential_opens_a_route(
     gates: Gates, gate: str, good: Any, bad: Any
 ) -> None:
-    """R12: a route answers 200 to the right credential, and 401 to a wrong or no one."""
+    """R12: a route answers 401 without the right credential."""
     answer = get(gates[gate], "/enter", **good)
     assert (answer.status_code, answer.json()) == (200, {"said": "welcome"})
     for tried in (bad, {}):
@@ -102,7 +102,7 @@ def test_curl_opens_a_route_with_digest_and_bearer(gates: Gates) -> None:
 def test_every_method_of_a_locked_mcp_adapter_needs_a_token(
     gates: Gates, mode: Any
 ) -> None:
-    """P26: POST, GET and DELETE to a protected MCP adapter get 401 without the token."""
+    """P26: each method of a protected MCP adapter gets 401 without the token."""
     headers = {"Authorization": "Bearer op3n s3same"}
     result = call(gates["bearer-mcp"], "enter", mode=mode, headers=headers)
     assert result.structured_content == {"said": "welcome"}

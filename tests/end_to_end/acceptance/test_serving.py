@@ -17,7 +17,7 @@ from support.serving_process import Server
 
 
 def test_each_caller_uses_its_own_key() -> None:
-    """A caller's key is sent upstream only with the caller's own REST or MCP request."""
+    """A caller's key is sent upstream only with the caller's own requests."""
     with Recorder(response('["b-1"]')) as upstream:
         words = words_of("guests")
         words += [
