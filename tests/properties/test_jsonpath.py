@@ -101,7 +101,7 @@ def test_plain_path_finds_what_the_library_finds(
     data=ANY,
 )
 def test_definite_path_finds_one_value_or_none(steps: list[str], data: Any) -> None:
-    """A path of members and indexes gives one value, or `None` where it does not fit."""
+    """A path of members and indexes gives one value, or `None` for no match."""
     path = "$" + "".join(steps)
     found: Any = data
     for step in steps:

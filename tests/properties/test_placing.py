@@ -1,4 +1,4 @@
-"""Placing arguments: any value arrives unchanged in path, query, header, cookie, body."""
+"""Placing arguments: any value arrives unchanged in each place of a request."""
 
 from __future__ import annotations
 

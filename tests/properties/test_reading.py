@@ -1,4 +1,4 @@
-"""Reading documents: any JSON, YAML or bytes give data or an error with its position."""
+"""Reading documents: any text or bytes give data or an error with a position."""
 
 from __future__ import annotations
 
