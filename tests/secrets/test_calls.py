@@ -70,7 +70,7 @@ def test_secret_is_not_shown(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A secret in any place of a request is masked after success and after any error."""
+    """A secret in any place of a request is masked after success and errors."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("TOKEN", SECRET)
     with Recorder(ENDINGS[ending]) as server:

@@ -40,7 +40,7 @@ def test_call_prints_no_secret(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`naftiko call` prints no secret after an error, in a dry run or in a curl command."""
+    """`naftiko call` prints no secret in errors, dry runs and curl commands."""
     monkeypatch.setenv("TOKEN", parts_of(place)["variables"]["TOKEN"])
     monkeypatch.setenv("USER", USER)
     parts = dict(PLACES[place])
@@ -52,7 +52,7 @@ def test_call_prints_no_secret(
         assert main(call) == 1
         printed = "".join(capfd.readouterr())
         assert not leaks(printed)
-        # `--raw`, `--stream` and `-O` pass on the response body, which repeats the secret.
+        # `--raw`, `--stream` and `-O` pass on the body, which repeats the secret.
         for option in (["--raw"], ["--stream"], ["-O", str(tmp_path / "out")]):
             code = main([*call, *option])
             assert code == 1 or ending.startswith("no JSON")

@@ -41,7 +41,7 @@ def _environment(_: Path) -> dict[str, Any]:
     return {"binds": [{"namespace": "e", "keys": keys}]}
 
 
-#: Where the value of a variable can come from.
+#: Source of a variable's value → function that makes arguments of `capability`.
 SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "variables": lambda _: {"variables": VALUES},
     "functions": lambda _: {
