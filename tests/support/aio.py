@@ -23,7 +23,7 @@ SECRET = "s3cr3t-t0ken"
 
 
 def sending(act: Callable[[AioTransport], Awaitable[T]], **settings: Any) -> T:
-    """Run a function of an `AioTransport` in an event loop, then close the transport."""
+    """Run a function of an `AioTransport`, then close the transport."""
 
     async def main() -> T:
         transport = AioTransport(**settings)

@@ -88,7 +88,7 @@ class ExpectedRequest:
         return self._filled(written, lambda name: self._given.get(name, _MISSING))
 
     def _filled(self, text: str, lookup: Callable[[str], Any]) -> Any:
-        """Fill the references of a text; a text of one reference keeps the value's type."""
+        """Fill the references of a text; a lone reference keeps the value's type."""
 
         def found(reference: str) -> Any:
             if argument := self._argument.fullmatch(reference):
@@ -183,7 +183,7 @@ class ExpectedRequest:
         return wanted
 
     def _from_argument(self, data: Any) -> Any:
-        """Return the JSON of a body that the document does not describe (dialect 6.1)."""
+        """Return the JSON of a body without a description (dialect 6.1)."""
         wanted = self.value("body")
         if wanted is _MISSING and data == {}:
             wanted = {}

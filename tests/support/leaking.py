@@ -85,7 +85,7 @@ Endings = Mapping[str, Callable[[Received], bytes | None]]
 
 
 def said_by(received: Received) -> str:
-    """Return head, body and decoded Basic login of a request, as a server may repeat it."""
+    """Return head, body and decoded Basic login of a request as one text."""
     login = received.headers.get("authorization", "").partition("Basic ")[2]
     text = (
         f"{received.head.decode('latin-1')}\n{received.body.decode('utf-8', 'replace')}"

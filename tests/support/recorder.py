@@ -51,7 +51,7 @@ def response(
     content_type: str = "application/json",
     **headers: str,
 ) -> bytes:
-    """Return a response with `Content-Length`; `X_Name="v"` adds the header `X-Name`."""
+    """Return a response with a length; `X_Name="v"` adds the header `X-Name`."""
     content = body.encode() if isinstance(body, str) else body
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}"]
     if content_type:
