@@ -1,7 +1,7 @@
 """A real Docker Engine for tests, with images and containers.
 
-`NAFTIKO_DOCKER_SOCKET` names the engine. Otherwise root starts a private `dockerd`, once
-for all tests. `NAFTIKO_REQUIRE_DOCKER=1` turns skipping into a failure.
+`NAFTIKO_DOCKER_SOCKET` names the engine. Otherwise root starts a private `dockerd`,
+once for all tests. `NAFTIKO_REQUIRE_DOCKER=1` turns skipping into a failure.
 """
 
 from __future__ import annotations

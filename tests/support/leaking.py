@@ -1,8 +1,8 @@
 """Secrets in each place of a document, servers that repeat them, and shown texts.
 
 `PLACES` are parts of documents with the variable `TOKEN` in some place. `ENDINGS` are
-answers of a server that repeats its request. `texts_of` yields each text that a user can
-see of a capability and its call. `leaks` finds a part of a secret in a text.
+answers of a server that repeats its request. `texts_of` yields each text that a user
+can see of a capability and its call. `leaks` finds a part of a secret in a text.
 """
 
 from __future__ import annotations

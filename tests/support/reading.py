@@ -1,7 +1,7 @@
 """Run the cases of `tests/spec/cases/`: the findings of `validate` in a document.
 
-A case has a `name`, a `text` and `expect`: code, line and JSON Pointer of each finding in
-order. No findings are expected by default. Optional keys are:
+A case has a `name`, a `text` and `expect`: code, line and JSON Pointer of each finding
+in order. No findings are expected by default. Optional keys are:
 
 - `says`: words that a message or hint contains
 - `silent`: words that no message or hint contains

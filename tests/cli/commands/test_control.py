@@ -1,7 +1,7 @@
 """Commands of the control port: `health`, `status`, `traces`, `metrics` and others.
 
-A stand-in server answers here. `tests/end_to_end/acceptance/test_control.py` asks a real
-server. Codes such as Z07 name the facts of section 11.11 of the specification.
+A stand-in server answers here; `tests/end_to_end/acceptance/test_control.py` asks a
+real server. Codes such as Z07 name the facts of section 11.11 of the specification.
 """
 
 from __future__ import annotations
