@@ -1,0 +1,102 @@
+"""Plain data → YAML text that is read back as the same data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from naftiko.document import writing, yaml
+from support.casefiles import cases
+
+
+def test_written_yaml_reads_back() -> None:
+    """YAML that was written reads back as the same data."""
+    value = {"a": ["1", 1, None, True, "yes", "é\n"], "b": {"c": []}}
+    assert yaml.parse_value(writing.write_yaml(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"a": [1]}, "a:\n- 1"),
+        ({"b": 1, "a": 2}, "b: 1\na: 2"),
+        ({"a": {}, "b": []}, "a: {}\nb: []"),
+        ([{"a": 1, "b": [True, None]}], "- a: 1\n  b:\n  - true\n  - null"),
+        ({"a": "x\ny"}, "a: |-\n  x\n  y"),
+        ({"a": "x\ny\n", "b": 1}, "a: |\n  x\n  y\nb: 1"),
+        ({"a": "x\x07"}, 'a: "x\\a"'),
+        ("text", "text"),
+        ("", "''"),
+        (None, "null"),
+        (5, "5"),
+    ],
+)
+def test_value_is_written_in_block_style(value: Any, text: str) -> None:
+    """Mappings keep their order, lines stay lines, and no line break ends the text."""
+    assert writing.write_yaml(value) == text
+
+
+@pytest.mark.parametrize("case", cases("document/cases", "scalars"))
+def test_text_that_looks_like_another_value_is_quoted(case: dict[str, Any]) -> None:
+    """A text is read back as a text, whatever it would be without quotes."""
+    text = case["text"]
+    for value in (text, [text], {"k": text}):
+        assert yaml.parse_value(writing.write_yaml(value)) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "to be continued...",
+        "...",
+        "a\n...",
+        "a\n...\n",
+        "a\n---\nb",
+        "--- a",
+        "# a\n# b",
+        "a\nb\n",
+        "a\nb\n\n\n",
+        "a\n \n",
+        "\n\n  a\n",
+        " a\nb",
+        "\n",
+        "a\r\nb",
+        "\ufeffa",
+        "a\x85b\u2028c\n",
+        "- a: [b, {c}]",
+    ],
+)
+def test_text_reads_back_wherever_it_stands(text: str) -> None:
+    """The end of a document takes nothing from the text that stands there."""
+    values: list[Any] = [text, [text], {"k": text}, {"k": [{"l": text}]}, {text: text}]
+    for value in values:
+        assert yaml.parse_value(writing.write_yaml(value)) == value
+        assert yaml.parse_value(writing.write_yaml(value) + "\n") == value
+
+
+@pytest.mark.parametrize("gap", [" ", "  ", " ... ", " --- ", "\x85 ", " # ", " 'q' "])
+def test_long_text_is_not_folded(gap: str) -> None:
+    """A long text, or key, stays on its line and keeps every blank."""
+    text = gap.join(["word"] * 40)
+    for value in (text, [text], {"k": text}):
+        written = writing.write_yaml(value)
+        assert "\n" not in written
+        assert yaml.parse_value(written) == value
+    key = {text[:120]: 1}
+    assert yaml.parse_value(writing.write_yaml(key)) == key
+
+
+def test_value_that_is_used_twice_is_written_twice() -> None:
+    """There are no anchors, because readers of JSON-like data do not expect them."""
+    shared = {"x": [1]}
+    written = writing.write_yaml({"a": shared, "b": shared})
+    assert written == "a:\n  x:\n  - 1\nb:\n  x:\n  - 1"
+    assert shared == {"x": [1]}
+
+
+@pytest.mark.parametrize("value", [1e300, 1e22, 1e-7, -0.5, 2.0, float("inf"), 10**25])
+def test_number_reads_back_as_its_type(value: float) -> None:
+    """Large and small numbers keep their value and stay whole or broken."""
+    read = yaml.parse_value(writing.write_yaml([value]))[0]
+    assert (read, type(read)) == (value, type(value))
