@@ -9,7 +9,7 @@ tokens of a JSON text. This module must not know what is built from them.
 from __future__ import annotations
 
 import re
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -115,8 +115,10 @@ def _around_old_breaks(events: Events, text: str) -> Iterator[Any]:
 
     Characters for private use that the text does not hold stand in for them.
     """
-    private = (chr(code) for code in range(0xE000, 0xF900))
-    stand_ins = "".join(islice((c for c in private if c not in text), 3))
+    used = set(text)
+    codes = chain(range(0xE000, 0xF900), range(0xF0000, 0xFFFFE))
+    private = (chr(code) for code in codes)
+    stand_ins = "".join(islice((c for c in private if c not in used), 3))
     back = str.maketrans(stand_ins, _OLD_BREAKS)
     for event in events(text.translate(str.maketrans(_OLD_BREAKS, stand_ins))):
         if getattr(event, "value", None):
