@@ -8,7 +8,6 @@ import pytest
 
 import naftiko
 from naftiko.document import rules
-from naftiko.document.document import Document
 from naftiko.document.findings import (
     Finding,
     Findings,
@@ -87,16 +86,6 @@ def test_best_first() -> None:
     mixed = [note, late, unit, early, schema, whole, late]
     expected = [whole, schema, unit, early, late, note]
     assert best_first(mixed, text) == tuple(located(f, text) for f in expected)
-
-
-def test_copied_document_keeps_its_places() -> None:
-    """Data that is dropped from a copy still has its line."""
-    original = read("a:\n- b\n- c\n", name="f.yaml")
-    copy = original.copied()
-    copy.data["a"].pop()
-    assert original.data == {"a": ["b", "c"]}
-    assert copy.locate(("a", 1)).line == 3
-    assert Document({"a": 1}).copied().locate(("a",)).line == 1
 
 
 def test_mappings_of_a_list() -> None:

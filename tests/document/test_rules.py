@@ -1,83 +1,16 @@
-"""The table of rules: every code once, with an example that holds."""
+"""The table of rules: every code once, and no other module spells or reads one."""
 
 from __future__ import annotations
 
 import re
 import runpy
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-import naftiko
-from naftiko import StubTransport
 from naftiko.document import rules
-from naftiko.document.rule_examples import Example, document_with, examples
-from naftiko.document.rules import RULES, Rule
+from naftiko.document.rules import RULES
 from support.shared import ROOT
 
 _CODE = re.compile(r"""["'`]([EUWS]-[a-z][a-z0-9-]*)""")
-#: Rules about files and sizes, which no snippet of a few lines shows.
-_WITHOUT_EXAMPLE = {
-    rules.UNREADABLE,
-    rules.YAML_DEPTH,
-    rules.YAML_SIZE,
-    rules.YAML_ENCODING,
-    rules.SOURCE_REJECTED,
-    rules.SOURCE_TRUNCATED,
-    rules.FILE_MISSING,
-    rules.ADDRESS_PUBLIC,
-}
-_SHOWN = [
-    pytest.param(rule, example, id=rule.code)
-    for rule, example in examples().items()
-    if example.bad
-]
-
-
-def _codes(rule: Rule, example: Example, snippet: str) -> list[str]:
-    """Return what a check of the document of a snippet finds."""
-    schema = None if example.schema == "none" else example.schema
-    problems = naftiko.validate(
-        document_with(example.at, snippet), schema=schema, strict=rule.is_strict
-    )
-    return [problem.code for problem in problems]
-
-
-def _call(example: Example, call: str) -> None:
-    """Run the call of an example; nothing is sent."""
-    document = document_with(example.at, example.given)
-
-    def load(**options: Any) -> naftiko.Capability:
-        return naftiko.load(document, transport=StubTransport(), **options)
-
-    eval(call, {"load": load})
-
-
-@pytest.mark.parametrize(("rule", "example"), _SHOWN)
-def test_bad_example_breaks_the_rule_and_good_one_does_not(
-    rule: Rule, example: Example
-) -> None:
-    """A check finds the code in the bad example only; a call raises it."""
-    if example.is_call:
-        with pytest.raises(naftiko.CallError) as caught:
-            _call(example, example.bad)
-        assert caught.value.code == rule.code
-        _call(example, example.good)
-        return
-    assert rule.code in _codes(rule, example, example.bad)
-    assert rule.code not in _codes(rule, example, example.good)
-
-
-def test_every_rule_has_an_example() -> None:
-    """Each rule says how it is mended, and shows it where a few lines can."""
-    assert list(examples()) == list(RULES.values())
-    without = {rule for rule, example in examples().items() if not example.bad}
-    assert without == _WITHOUT_EXAMPLE
-    for rule, example in examples().items():
-        assert rule.means.endswith("."), rule.code
-        assert example.mend.endswith("."), rule.code
-        assert bool(example.bad) is bool(example.good), rule.code
 
 
 def test_first_letter_of_a_code_is_its_weight() -> None:
@@ -109,23 +42,6 @@ def test_no_code_is_taken_apart() -> None:
     letters = re.compile(r"\.code(\[|\.(startswith|endswith|partition|split))")
     for path in (ROOT / "naftiko").rglob("*.py"):
         assert not letters.search(path.read_text("utf-8")), path
-
-
-def test_examples_are_not_imported_by_loading() -> None:
-    """Loading does not read the file of the examples."""
-    code = "import sys, naftiko; naftiko.load(sys.argv[1]); print(*sys.modules)"
-    import subprocess
-    import sys
-
-    document = str(next((ROOT / "capabilities").glob("*.yaml")))
-    done = subprocess.run(
-        [sys.executable, "-c", code, document],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "naftiko.document.rules" in done.stdout.split()
-    assert "naftiko.document.rule_examples" not in done.stdout.split()
 
 
 def test_page_on_errors_is_generated() -> None:
