@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -86,6 +87,7 @@ class _Shop:
 
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
+        self.numbers = count(1)  # the number of a deleted order is not given again
         self.lock = threading.Lock()
 
     def books(self, query: dict[str, str]) -> tuple[Any, dict[str, str]]:
@@ -139,7 +141,7 @@ class _Shop:
         if not isinstance(quantity, int) or isinstance(quantity, bool) or quantity < 1:
             raise _Failure(422, "bad_quantity", "quantity: a whole number, from 1")
         with self.lock:
-            number = f"order-{len(self.orders) + 1}"
+            number = f"order-{next(self.numbers)}"
             self.orders[number] = {
                 "id": number,
                 "isbn": book["isbn"],
@@ -162,7 +164,8 @@ class _Shop:
 
 def _number(query: dict[str, str], name: str, default: int) -> int:
     text = query.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _MOST:
+    is_number = text.isascii() and text.isdigit() and len(text) < 10
+    if not is_number or not 0 < int(text) <= _MOST:
         raise _Failure(400, "bad_page", f"{name}: a number from 1 to {_MOST}")
     return int(text)
 
