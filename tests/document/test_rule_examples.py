@@ -90,3 +90,50 @@ def test_examples_are_not_imported_by_loading() -> None:
     )
     assert "naftiko.document.rules" in done.stdout.split()
     assert "naftiko.document.rule_examples" not in done.stdout.split()
+
+
+_PLACES: dict[str, tuple[str | int, ...]] = {
+    "root": (),
+    "capability": ("capability",),
+    "adapter": ("capability", "consumes", 0),
+    "resource": ("capability", "consumes", 0, "resources", 0),
+    "operation": ("capability", "consumes", 0, "resources", 0, "operations", 0),
+    "exposes": ("capability", "exposes", 0),
+    "tool": ("capability", "exposes", 0, "tools", 0),
+}
+
+
+@pytest.mark.parametrize("at", _PLACES)
+def test_snippet_replaces_the_keys_of_its_place(at: str) -> None:
+    """The keys of a snippet stand at its place, and all else of the document stays."""
+    changed, plain = document_with(at, "mark: 1\nname: other"), document_with(at, "{}")
+    assert naftiko.validate(plain) == ()
+    there, here = changed, plain
+    for key in _PLACES[at]:
+        there, here = there[key], here[key]
+    here |= {"mark": 1, "name": "other"}
+    assert changed == plain
+
+
+def test_document_is_made_anew() -> None:
+    """A caller may change the document of a snippet."""
+    first = document_with("root", "a: 1")
+    first["capability"].clear()
+    assert document_with("root", "{}")["capability"]["consumes"]
+
+
+def test_snippet_of_a_whole_document_is_its_text() -> None:
+    """A mistake of YAML itself cannot be put into data."""
+    assert document_with("document", "a: 1\na: 2") == "a: 1\na: 2\n"
+
+
+def test_unknown_place_is_an_error() -> None:
+    """A place that is misspelt in the file of examples does not pass unseen."""
+    with pytest.raises(KeyError, match="operaton"):
+        document_with("operaton", "{}")
+
+
+def test_example_with_given_data_is_a_call() -> None:
+    """The call of an example needs the document that it is made on."""
+    assert Example("Mend it.", given="{}", bad="load()").is_call
+    assert not Example("Mend it.", at="root", bad="a: 1").is_call

@@ -1,0 +1,89 @@
+"""Methods, charsets and media types, as the standards have them."""
+
+from __future__ import annotations
+
+import codecs
+from encodings.aliases import aliases
+
+import pytest
+
+from naftiko.http import (
+    BODY_METHODS,
+    IDEMPOTENT_METHODS,
+    SAFE_METHODS,
+    charset_of,
+    media_type_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "charset"),
+    [
+        ("", "utf-8"),
+        ("text/plain", "utf-8"),
+        ("text/plain; charset=UTF-8", "utf-8"),
+        ("text/plain;charset=latin1", "iso8859-1"),
+        ("text/plain; Charset = 'windows-1252' ; x=y", "cp1252"),
+        ('text/plain; charset="utf-16"', "utf-16"),
+        ("text/plain; charset=ascii, text/html", "ascii"),
+        ("text/plain; charset=", "utf-8"),
+        ("text/plain; charset=;x=y", "utf-8"),
+    ],
+)
+def test_charset_is_that_of_the_parameter(content_type: str, charset: str) -> None:
+    """The name is one that Python knows, quoted or not, in any case."""
+    assert charset_of(content_type) == charset
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "none-such",
+        "base64",
+        "zlib",
+        "rot13",
+        "idna",
+        "punycode",
+        "undefined",
+        "unicode_escape",
+        "raw-unicode-escape",
+        "é",
+        "a\0b",
+        "x" * 10_000,
+    ],
+)
+def test_charset_that_is_no_encoding_of_text_is_utf_8(name: str) -> None:
+    """An unknown name, and a codec that is none of text, break no response."""
+    assert charset_of(f"text/plain; charset={name}") == "utf-8"
+
+
+def test_charset_of_a_response_decodes_any_bytes() -> None:
+    """Every name that Python knows leads to a codec of text, for streams as well."""
+    charsets = {charset_of(f"text/plain; charset={name}") for name in aliases}
+    assert len(charsets) > 50
+    for charset in charsets:
+        assert isinstance(bytes(range(256)).decode(charset, "replace"), str)
+        assert codecs.getincrementaldecoder(charset)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "media_type"),
+    [
+        ("", ""),
+        ("application/json", "application/json"),
+        ("Application/JSON ; charset=utf-8", "application/json"),
+        (" text/html;", "text/html"),
+        ("; charset=utf-8", ""),
+    ],
+)
+def test_media_type_has_no_parameters(content_type: str, media_type: str) -> None:
+    """Media types are compared in lower case, without blanks around them."""
+    assert media_type_of(content_type) == media_type
+
+
+def test_methods_are_those_of_the_standard() -> None:
+    """What is safe is idempotent, and `POST` and `PATCH` are neither (RFC 9110, 9.2)."""
+    assert {"GET", "HEAD", "OPTIONS", "TRACE"} == SAFE_METHODS
+    assert {"PUT", "DELETE"} == IDEMPOTENT_METHODS - SAFE_METHODS
+    assert set() == BODY_METHODS & SAFE_METHODS
+    assert {"POST", "PATCH"} == BODY_METHODS - IDEMPOTENT_METHODS
