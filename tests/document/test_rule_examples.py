@@ -129,8 +129,8 @@ def test_snippet_of_a_whole_document_is_its_text() -> None:
 
 def test_unknown_place_is_an_error() -> None:
     """A place that is misspelt in the file of examples does not pass unseen."""
-    with pytest.raises(KeyError, match="operaton"):
-        document_with("operaton", "{}")
+    with pytest.raises(KeyError, match="elsewhere"):
+        document_with("elsewhere", "{}")
 
 
 def test_example_with_given_data_is_a_call() -> None:
