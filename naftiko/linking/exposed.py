@@ -138,7 +138,8 @@ class ExposedLinker:
     ) -> None:
         """Note a route that is declared before; two placeholders are one route."""
         shape = _PLACEHOLDER.sub("{}", function.url_path)
-        key = function.method, "/" + shape.removeprefix("/")
+        method = function.method.upper() or "GET"  # as it will be served
+        key = method, "/" + shape.removeprefix("/")
         if key in routes:
             self.findings.add(
                 rules.ROUTE_DUPLICATE,

@@ -277,6 +277,7 @@ def addresses_of(
     for number, name in enumerate(short):
         counts[name].append(number)
     addresses = list(short)
+    used = set(short)
     ambiguous = {}
     for name, numbers in counts.items():
         if len(numbers) == 1:
@@ -288,7 +289,10 @@ def addresses_of(
         for order, (number, long) in enumerate(zip(numbers, longer, strict=True), 1):
             # Resources of one name leave only the order to tell them apart.
             alone = spec.operations[number].resource and longer.count(long) == 1
-            addresses[number] = long if alone else f"{name}#{order}"
+            # Names that hold dots may add up to the name of another operation.
+            is_free = alone and long not in used
+            addresses[number] = long if is_free else f"{name}#{order}"
+            used.add(addresses[number])
         ambiguous[name] = tuple(addresses[number] for number in numbers)
     return addresses, ambiguous
 

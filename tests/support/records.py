@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from naftiko.document.findings import Findings
+from naftiko.document.findings import Findings, pointer
 from naftiko.document.source import read
+from naftiko.spec import adapters, model
 from naftiko.spec.access import read_server_authentication
 from naftiko.spec.adapters import ServerAuthentication
+
+#: The classes of all records.
+RECORDS = [
+    value
+    for module in (model, adapters)
+    for value in vars(module).values()
+    if isinstance(value, type) and value.__module__ == module.__name__
+]
 
 
 def part(reader: Callable[..., Any], data: Any, key: str = "part") -> tuple[Any, Any]:
@@ -23,3 +32,16 @@ def server_authentication(data: Any) -> ServerAuthentication | None:
     found = Findings(read({"authentication": data}))
     adapter = "the rest adapter 'api'"
     return read_server_authentication(data, adapter, ("authentication",), found)
+
+
+def findings(data: Any = None, *, strict: bool = False) -> Findings:
+    """Return where a reader notes findings, for a document with one `part`."""
+    return Findings(read({"part": data}), strict=strict)
+
+
+def said(found: Findings) -> list[tuple[str, str, str]]:
+    """Return code, JSON Pointer and message of everything that is noted, in order."""
+    return [
+        (finding.rule.code, pointer(finding.path), finding.message)
+        for finding in found.noted
+    ]
