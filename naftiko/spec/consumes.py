@@ -162,7 +162,7 @@ class ConsumesReader:
         findings = self.findings
         resources = list(findings.mappings(data, path))
         absolute = _is_absolute(resources)
-        base_path = _ORIGIN.sub("", consumes.base_uri).rstrip("/")
+        base_path = _ORIGIN.sub("", consumes.base_uri, count=1).rstrip("/")
         noted: set[Rule] = set()
         for at, entry in resources:
             resource = self._resource(entry, at)

@@ -75,7 +75,7 @@ def read_exposes(
             kind,
             namespace,
             text_of(entry.get("address")),
-            port if isinstance(port, int) else None,
+            port if type(port) is int else None,  # `true` is no port
             text_of(entry.get("transport")),
             text_of(entry.get("description")),
             links=tuple(_links(entry, at)),
