@@ -42,6 +42,7 @@ _IN_FILTER = re.compile(
 _RESERVED = frozenset(("where", "wherenot"))
 #: The library gives the place of a fault in the words of its message alone.
 _LIBRARY_PLACE = re.compile(r"(?:at [0-9]+:|line [0-9]+, col )([0-9]+)")
+_PATTERN_HINT = "a pattern is a regular expression, such as /^a.*b$/i"
 _COMPARE = "compare with ==, !=, <, <=, >, >= or =~; join with && and ||"
 
 
@@ -62,6 +63,7 @@ def compile_by_library(
 
     pieces, origin = ["$"], [0]
     for segment in segments:
+        _check_patterns(text, segment)
         piece, places = _reworded(segment)
         pieces.append(piece)
         origin.extend(places)
@@ -72,6 +74,23 @@ def compile_by_library(
         place = int(told.group(1)) if told else len(origin)
         at = origin[place] if place < len(origin) else len(text)
     return refuse_path(text, "this is not understood", at, _COMPARE)
+
+
+def _check_patterns(text: str, segment: Segment) -> None:
+    """Refuse a pattern that is no regular expression; the library would find nothing.
+
+    Raises:
+        OutputError: The code is that of `rules.OUTPUT_PATH`.
+    """
+    if "=~" not in segment.text:
+        return
+    for part in _IN_FILTER.finditer(segment.text):
+        if part["pattern"]:
+            try:
+                re.compile(part["pattern"])
+            except re.error as error:
+                at = segment.at + part.start("pattern") + (error.pos or 0)
+                refuse_path(text, f"{error.msg} in the pattern", at, _PATTERN_HINT)
 
 
 def _reworded(segment: Segment) -> tuple[str, list[int]]:

@@ -29,6 +29,8 @@ _LEFT, _RIGHT = 50, 25
 #: Kinds of segments. What `jsonpath-ng` walks for us is `LIBRARY`.
 MEMBER, INDEX, EVERY, LIBRARY, FUNCTION = range(5)
 QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+#: A comparison with a pattern; brackets and quotes in it are its own.
+_PATTERN = re.compile(r"=~\s*/(?:[^/\\]|\\.)+/", re.DOTALL)
 #: At most 18 digits: Python refuses to read very long numbers, and no list is longer.
 _NUMBER = r"-?[0-9]{1,18}"
 _STRING = re.compile(QUOTED, re.DOTALL)
@@ -226,6 +228,9 @@ class _Reader:
                 self.at = at
                 self._match(_STRING, "the quote is not closed")
                 at = self.at
+                continue
+            if char == "=" and (pattern := _PATTERN.match(self.text, at)):
+                at = pattern.end()
                 continue
             depth += {"[": 1, "]": -1}.get(char, 0)
             if not depth:

@@ -1,0 +1,212 @@
+"""JSONPath texts, and the segments or the error that each of them is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from naftiko.errors import OutputError
+from naftiko.jsonpath.compiling import compile_path
+from naftiko.jsonpath.reading import (
+    EVERY,
+    FUNCTION,
+    INDEX,
+    LIBRARY,
+    MEMBER,
+    Segment,
+    ends_in_length,
+    is_plain,
+    is_root,
+    member_segment,
+    needs_length,
+    refuse_path,
+    segments_of,
+)
+from support.casefiles import cases
+
+
+@pytest.mark.parametrize("case", cases("jsonpath/cases", "faults"))
+def test_malformed_path_is_refused(case: dict[str, Any]) -> None:
+    """The error for a malformed path has a caret under the fault."""
+    with pytest.raises(OutputError) as caught:
+        compile_path(case["path"])(case.get("given"))
+    error = caught.value
+    assert error.code == "U-output-path"
+    for word in (*case["words"], f"(character {case['at']})"):
+        assert word in str(error)
+    *_, shown, caret = error.hint.splitlines()
+    assert shown.strip() == case["path"]
+    assert caret.index("^") - (len(shown) - len(shown.lstrip())) + 1 == case["at"]
+
+
+@pytest.mark.parametrize("case", cases("jsonpath/cases", "faults"))
+def test_malformed_path_is_not_plain(case: dict[str, Any]) -> None:
+    """A question about a malformed path is answered with no, not with an error."""
+    assert not is_root(case["path"])
+    assert not needs_length(case["path"])
+    if "given" not in case:
+        assert not is_plain(case["path"])
+
+
+def test_a_long_path_is_shown_around_its_fault() -> None:
+    """Of a long path only the surroundings of the fault are shown."""
+    with pytest.raises(OutputError) as caught:
+        compile_path("$." + "x" * 200 + "[name]" + ".y" * 200)
+    *_, shown, caret = caught.value.hint.splitlines()
+    assert len(shown) < 90
+    assert shown[caret.index("^")] == "n"
+    assert len(caught.value.message) < 200
+
+
+def test_plain_paths_need_no_library() -> None:
+    """Members, indexes, wildcards and functions need no library."""
+    for path in ("$", "$.", "$.a.b", "$.a[0]", "$[*].x", "$.a.length", "$.a.sum()"):
+        assert is_plain(path)
+    for path in ("$..a", "$[0:1]", "$[0,1]", "$[?(@.a)]", "$['a','b']"):
+        assert not is_plain(path)
+    assert [p for p in ("$", "$.", " $. ", "$.a", "", None) if is_root(p)] == [
+        "$",
+        "$.",
+        " $. ",
+    ]
+    assert [p for p in ("$.length", "$.a.length", "$.length.a", "$", None) if needs_length(p)] == ["$.length", "$.a.length"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "segments"),
+    [
+        ("", []),
+        (" $. ", []),
+        ("@", []),
+        ("$.ship['home port']", [(MEMBER, "ship"), (MEMBER, "home port")]),
+        ("crew[0].name", [(MEMBER, "crew"), (INDEX, 0), (MEMBER, "name")]),
+        ("$.crew[ -1 ]", [(MEMBER, "crew"), (INDEX, -1)]),
+        ("$.crew[*].name", [(MEMBER, "crew"), (EVERY, None), (MEMBER, "name")]),
+        ("$.*", [(EVERY, None)]),
+        ("$..name", [(LIBRARY, "..['name']")]),
+        ("$..[0]", [(LIBRARY, "..[0]")]),
+        ("$..*", [(LIBRARY, "..[*]")]),
+        ("$.crew[?(@.age > 40)]", [(MEMBER, "crew"), (LIBRARY, "[?(@.age > 40)]")]),
+        ("$[1:-1:2]", [(LIBRARY, "[1:-1:2]")]),
+        ("$[0, 1]", [(LIBRARY, "[0, 1]")]),
+        ("$['a', \"b\"]", [(LIBRARY, "['a', \"b\"]")]),
+        ("$.`len`", [(LIBRARY, ".`len`")]),
+        ("$.prices.sum()", [(MEMBER, "prices"), (FUNCTION, "sum")]),
+        ("$.sum", [(MEMBER, "sum")]),
+        ("@.a", [(MEMBER, "a")]),
+        # A name may begin with the sign of the current value.
+        ("@type", [(MEMBER, "@type")]),
+        ("$.[0]", [(INDEX, 0)]),
+        ("$.'a.b'", [(MEMBER, "a.b")]),
+        ("$[?(@['a]b'] == ']')].c", [(LIBRARY, "[?(@['a]b'] == ']')]"), (MEMBER, "c")]),
+    ],
+)  # fmt: skip
+def test_path_is_read_into_segments(path: str, segments: list[Any]) -> None:
+    """A path is its members, indexes and functions, and what the library walks."""
+    read = segments_of(path)
+    assert [
+        (segment.kind, segment.text if segment.kind == LIBRARY else segment.key)
+        for segment in read
+    ] == segments
+
+
+def test_segment_knows_where_it_begins() -> None:
+    """A place is counted from the beginning of the path, blanks around it left out."""
+    path = " $.a['b'] .c[*][?(@.d)]..e "
+    read = segments_of(path)
+    assert [segment.at for segment in read] == [2, 3, 10, 11, 14, 22]
+    assert [path.strip()[segment.at] for segment in read[1:4]] == ["[", "c", "["]
+
+
+@pytest.mark.parametrize(
+    ("path", "single"),
+    [
+        ("$.a['b'][0].sum()", True),
+        ("$.`len`", True),
+        ("$.a[*]", False),
+        ("$.*", False),
+        ("$..a", False),
+        ("$[0:1]", False),
+        ("$[0,1]", False),
+        ("$[?(@.a)]", False),
+        ("$.`keys`", False),
+    ],
+)
+def test_path_leads_to_one_value_or_to_several(path: str, single: bool) -> None:
+    """Only wildcards, tests, slices, unions and descendants lead to several values."""
+    assert all(segment.single for segment in segments_of(path)) is single
+
+
+@pytest.mark.parametrize(
+    ("quoted", "name"),
+    [
+        (r"'it\'s'", "it's"),
+        (r'"say \"hi\""', 'say "hi"'),
+        (r"'a\\b'", "a\\b"),
+        (r"'\t\n'", "\t\n"),
+        (r"'\u00fc'", "ü"),
+        (r"'\ud83d\ude00'", "😀"),
+        (r"'\x'", "x"),
+        ("''", ""),
+        ("'a[b].c'", "a[b].c"),
+    ],
+)
+def test_quoted_name_has_the_escapes_of_json(quoted: str, name: str) -> None:
+    """A quoted name may hold everything, written with a backslash where it must be."""
+    (segment,) = segments_of(f"$[{quoted}]")
+    assert (segment.kind, segment.key) == (MEMBER, name)
+
+
+@pytest.mark.parametrize("name", ["a", "it's", 'say "hi"', "a\\b", "a]b", "größe", ""])
+def test_member_is_written_so_that_it_reads_back(name: str) -> None:
+    """The text of a member is read as the same member."""
+    segment = member_segment(name, 7)
+    assert (segment.kind, segment.key, segment.at) == (MEMBER, name, 7)
+    assert segments_of(f"${segment.text}") == (segment._replace(at=1),)
+
+
+def test_path_that_ends_in_length() -> None:
+    """Only the last member counts, in either form; a function is no member."""
+    for path, expected in (
+        ("$.a.length", True),
+        ("$['length']", True),
+        ("$.length.a", False),
+        ("$.length()", False),
+        ("$", False),
+    ):
+        assert ends_in_length(segments_of(path)) is expected
+    assert not ends_in_length([Segment(FUNCTION, "length", "", 0)])
+
+
+def test_refusal_has_a_caret_under_the_fault() -> None:
+    """The hint shows the path, every blank as a space, and points at one character."""
+    with pytest.raises(OutputError) as caught:
+        refuse_path("$.a\n\tb", "a fault", 5, "mend it")
+    error = caught.value
+    assert error.message == "'$.a b' is not a JSONPath: a fault (character 6)"
+    assert error.hint == "mend it\n    $.a  b\n         ^"
+    assert error.code == "U-output-path"
+    with pytest.raises(OutputError) as caught:
+        refuse_path("$.a", "a fault", 0)
+    assert caught.value.hint == "look here\n    $.a\n    ^"
+
+
+def test_unknown_function_is_told_the_known_ones() -> None:
+    """The hint names the function that is meant, and all that there are."""
+    with pytest.raises(OutputError) as caught:
+        segments_of("$.a.summ()")
+    first, *_ = caught.value.hint.splitlines()
+    assert first == (
+        "did you mean 'sum'? At the end can stand: length(), size(), min(), max(),"
+        " sum(), avg(), keys(), first(), last()"
+    )
+    with pytest.raises(OutputError) as caught:
+        segments_of("$.a.zzz()")
+    assert caught.value.hint.startswith("At the end can stand: length(), ")
+
+
+def test_function_cannot_follow_two_dots() -> None:
+    """A function ends the path of one value."""
+    with pytest.raises(OutputError, match=r"a function cannot follow '\.\.'"):
+        segments_of("$..length()")
