@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from naftiko.spec.model import Exposes
 
 _FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE
+    r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE
 )
 
 
