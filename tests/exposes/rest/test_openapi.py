@@ -32,15 +32,15 @@ def _check_file(path: Path) -> int:
     [p for p in sorted(CAPABILITIES.glob("*.yaml")) if p.stem != "broken"],
     ids=lambda path: path.stem,
 )
-def test_descriptions_of_shipped_files_are_valid(path: Path) -> None:
-    """The validator of OpenAPI 3.1 accepts the description."""
+def test_openapi_of_shipped_files_is_valid(path: Path) -> None:
+    """The OpenAPI 3.1 validator accepts `/openapi.json` of each shipped file."""
     _check_file(path)
 
 
 @needs_corpus
 @each_or_all
-def test_descriptions_of_published_files_are_valid(step: int) -> None:
-    """The validator accepts the description of each published file that has one."""
+def test_openapi_of_published_files_is_valid(step: int) -> None:
+    """The OpenAPI 3.1 validator accepts `/openapi.json` of each published file."""
     checked = 0
     for path in corpus_files()[::step]:
         try:
@@ -51,7 +51,7 @@ def test_descriptions_of_published_files_are_valid(step: int) -> None:
 
 
 def test_templates_of_one_shape_are_one_path() -> None:
-    """The path has the placeholder names of the first template."""
+    """Equal path templates are merged; the first one names the placeholders."""
     described = described_by(
         [
             *operation("/ships/{id}", "GET", call="api.get"),
@@ -73,7 +73,7 @@ def test_templates_of_one_shape_are_one_path() -> None:
 
 
 def test_operation_ids_are_unique() -> None:
-    """Equal names get numbers; an operation without a name gets one."""
+    """Duplicate names get numbers; an operation without a name gets one."""
     described = described_by(
         [
             *operation("/a", call="api.list", name="list"),
@@ -85,15 +85,15 @@ def test_operation_ids_are_unique() -> None:
     assert ids == ["list", "list-2", "GET-c-d"]
 
 
-def test_resources_are_tags() -> None:
-    """The name of a resource groups its operations."""
+def test_name_of_a_resource_is_a_tag() -> None:
+    """The tag of a resource groups its operations."""
     described = described_by([{**operation("/a", call="api.list")[0], "name": "ships"}])
     assert described["tags"] == [{"name": "ships"}]
     assert described_operation(described, "/a")["tags"] == ["ships"]
 
 
-def test_a_forwarded_resource_has_every_method() -> None:
-    """Each method is described with the trusted headers."""
+def test_forwarded_resource_is_described_for_every_method() -> None:
+    """Each method of a forwarded resource has the trusted headers as parameters."""
     forward = {"targetNamespace": "api", "trustedHeaders": ["X-Trace", "Accept"]}
     described = described_by(
         [{"path": "/proxy/{{path}}", "forward": forward, "operations": [{"method": "GET", "call": "api.list"}]}]
@@ -106,8 +106,8 @@ def test_a_forwarded_resource_has_every_method() -> None:
     assert "requestBody" not in item["head"]
 
 
-def test_methods_unknown_to_openapi_are_left_out() -> None:
-    """OpenAPI has eight methods; a route with another one is served undescribed."""
+def test_method_unknown_to_openapi_is_served_but_not_described() -> None:
+    """OpenAPI 3.1 has eight methods; a route of another one is not described."""
     app, _ = rest_app(operation("/x", "PURGE", call="api.list"))
     assert description_of(app)["paths"] == {}
     assert ask(app, "PURGE", "/x").status == 200

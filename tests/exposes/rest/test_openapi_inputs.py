@@ -21,7 +21,7 @@ from support.describing import described_by, described_operation, description_of
 from support.serving import document, operation, rest_app
 
 
-def test_arguments_beside_a_body_of_any_kind() -> None:
+def test_query_parameter_is_described_beside_an_undeclared_body() -> None:
     """A query parameter of the called operation is described beside the body."""
     wants = [{"name": "Action", "in": "query", "required": True}]
     consumes = {
@@ -47,8 +47,8 @@ def test_arguments_beside_a_body_of_any_kind() -> None:
     assert upstream.sent == ["POST /?Action=a [1]"]
 
 
-def test_an_inferred_list_is_a_member() -> None:
-    """Only a declared input may be the whole body; an inferred one is a member."""
+def test_inferred_list_is_a_member_of_the_body() -> None:
+    """Only a declared input may be the whole body; an inferred input is a member."""
     body = {"type": "json", "data": {"ids": "{{ids}}"}}
     wants = [{"name": "ids", "in": "body", "type": "array"}]
     do = {"name": "do", "method": "POST", "body": body, "inputParameters": wants}
@@ -65,8 +65,8 @@ def test_an_inferred_list_is_a_member() -> None:
     assert upstream.sent == ['POST / {"ids":[1]}']
 
 
-def test_arguments_are_described_in_their_places() -> None:
-    """Each argument has its place, type and pattern, and whether it is required."""
+def test_argument_has_place_type_and_pattern() -> None:
+    """Each argument has place, type, pattern, and whether it is required."""
     described = described_by(
         operation(
             "/ships/{id}",
@@ -122,8 +122,8 @@ def test_arguments_are_described_in_their_places() -> None:
     assert members.keys() == {"ship", "name", "tons", "dry"}
 
 
-def test_request_bodies_are_described() -> None:
-    """An undescribed body may be anything; a described one has a schema."""
+def test_request_body_of_any_type_is_described() -> None:
+    """A body that the document does not describe may have any media type."""
     lone = {"name": "ship", "in": "body", "type": "object", "required": True}
     described = described_by(
         [

@@ -15,8 +15,8 @@ from support.describing import described_by, described_operation
 from support.serving import operation
 
 
-def test_a_success_has_the_schema_of_the_outputs() -> None:
-    """Every declared output may be null."""
+def test_success_has_the_schema_of_the_outputs() -> None:
+    """The schema of each declared output allows null."""
     outputs = [
         {
             "type": "object",
@@ -97,8 +97,10 @@ def test_a_success_has_the_schema_of_the_outputs() -> None:
     ],
     ids=["raw", "identity", "scalar", "named", "mock"],
 )  # fmt: skip
-def test_passed_on_bodies_may_be_anything(unit: Any, schema: Any, others: bool) -> None:
-    """A response without matching outputs is passed on, with any content."""
+def test_passed_on_response_may_have_any_media_type(
+    unit: Any, schema: Any, others: bool
+) -> None:
+    """A response that outputs do not replace is passed on, with any content."""
     described = described_by(operation("/x", **unit))
     content = described_operation(described)["responses"]["200"]["content"]
     assert ("*/*" in content) == others
@@ -106,8 +108,8 @@ def test_passed_on_bodies_may_be_anything(unit: Any, schema: Any, others: bool) 
         assert content["application/json"]["schema"] == schema
 
 
-def test_every_status_is_described() -> None:
-    """The description has the possible statuses and no others."""
+def test_statuses_of_each_operation_are_described() -> None:
+    """`responses` has every status that an operation can answer, and no other."""
     described = described_by(
         [
             *operation("/call", call="api.list"),

@@ -40,7 +40,7 @@ from support.serving import document, operation
     ids=lambda value: value.get("type") if "scheme" not in value else "",
 )  # fmt: skip
 def test_authentication_is_a_security_scheme(authentication: Any, scheme: Any) -> None:
-    """The description says for every operation which credentials it needs."""
+    """Each operation names the credentials that it needs."""
     described = described_by(
         operation("/x", call="api.list"), adapter={"authentication": authentication}
     )
@@ -52,8 +52,8 @@ def test_authentication_is_a_security_scheme(authentication: Any, scheme: Any) -
     assert "x" not in json.dumps(described["components"]["securitySchemes"]).split('"')
 
 
-def test_only_operations_that_use_a_variable_need_its_header() -> None:
-    """Only operations that use a caller's variable ask for its header."""
+def test_security_scheme_of_a_variable_is_for_operations_that_use_it() -> None:
+    """Only operations that use a caller's variable require its header."""
     described = described_by(
         [
             *operation("/uses", call="api.list"),
@@ -76,7 +76,7 @@ def test_only_operations_that_use_a_variable_need_its_header() -> None:
     assert "security" not in described_operation(described, "/free")
 
 
-def test_a_variable_counts_where_it_is_referred_to() -> None:
+def test_reference_to_a_variable_requires_its_header() -> None:
     """A reference in a `with` value counts; the same name in plain text does not."""
     step = {"type": "call", "name": "s", "call": "api.list"}
     described = described_by(

@@ -16,8 +16,8 @@ from support.guarding import Nobody, ask
 from support.skilling import ORDERS, app, get
 
 
-def test_catalogue_lists_skills_in_order(folder: Path) -> None:
-    """C01: how many, their names in order, and their tools."""
+def test_catalogue_of_skills_is_in_order(folder: Path) -> None:
+    """C01: `/skills` has a count, the names in order, and the tools of each skill."""
     skills = app(ORDERS, {"name": "plain", "description": "Nothing."})
     assert get(skills, "/skills") == (
         200,
@@ -36,7 +36,7 @@ def test_catalogue_lists_skills_in_order(folder: Path) -> None:
 
 
 def test_skill_shows_its_tools(folder: Path) -> None:
-    """C01, C04: derived tools of REST and MCP siblings, an instruction."""
+    """C01, C04: tools derived from REST and MCP siblings, and an instruction."""
     skill = {
         **ORDERS,
         "location": folder.as_uri(),
@@ -86,7 +86,7 @@ def test_skill_shows_its_tools(folder: Path) -> None:
 
 
 def test_unknown_skill_is_not_found() -> None:
-    """C02: 404 with the names there are; a skill without tools lists none."""
+    """C02: the 404 lists the known skills; a skill without tools has an empty list."""
     skills = app({"name": "plain", "description": "x"})
     assert get(skills, "/skills/plain")[1]["tools"] == []
     for path in (
@@ -104,8 +104,8 @@ def test_unknown_skill_is_not_found() -> None:
         assert (status, "no location" in problem["detail"]) == (404, True)
 
 
-def test_contents_list_every_file(folder: Path) -> None:
-    """C03: every file below the folder, sorted; nothing hidden, nothing outside."""
+def test_contents_of_a_skill_list_every_file(folder: Path) -> None:
+    """C03: files below the folder, sorted, without hidden files and symlinks out."""
     skills = app({"name": "o", "location": folder.as_uri()})
     found = get(skills, "/skills/o/contents")[1]
     assert [(f["path"], f["type"]) for f in found["files"]] == [
@@ -133,16 +133,18 @@ def test_contents_list_every_file(folder: Path) -> None:
         ("gone.md", 404),
     ],
 )
-def test_files_stay_in_the_folder(folder: Path, path: str, status: int) -> None:
-    """No traversal, no hidden file, no way through a symbolic link."""
+def test_path_traversal_out_of_a_skill_is_refused(
+    folder: Path, path: str, status: int
+) -> None:
+    """Path traversal, hidden files and symlinks out of the folder are refused."""
     skills = app({"name": "o", "location": folder.as_uri()})
     code, _, body = ask(skills, f"/skills/o/contents/{path}")
     assert code == status
     assert b"secret" not in body
 
 
-def test_download_is_a_zip_of_the_folder(folder: Path) -> None:
-    """C03: a zip of the folder, with the same files."""
+def test_download_of_a_skill_is_a_zip_of_its_folder(folder: Path) -> None:
+    """C03: the zip has the files that `contents` lists."""
     skills = app({"name": "o", "location": folder.as_uri()})
     status, headers, body = ask(skills, "/skills/o/download")
     assert status == 200
@@ -152,16 +154,16 @@ def test_download_is_a_zip_of_the_folder(folder: Path) -> None:
     assert names == ["o/SKILL.md", "o/guide.md", "o/references/a.json"]
 
 
-def test_missing_folder_is_not_found_when_asked_for() -> None:
-    """Published files name folders that do not exist: told when asked for, no earlier."""
+def test_missing_folder_of_a_skill_is_404_on_request() -> None:
+    """Published files name missing folders, so the start does not check them."""
     skills = app({"name": "o", "location": "file:///opt/nothing/here"})
     assert get(skills, "/skills/o")[0] == 200
     assert get(skills, "/skills/o/contents")[0] == 404
     assert get(skills, "/skills/o/download")[0] == 404
 
 
-def test_only_reading_is_allowed() -> None:
-    """Only reading: 405 with what is allowed, and OPTIONS tells it."""
+def test_skill_adapter_allows_get_and_head_only() -> None:
+    """POST gets 405 with `Allow`; OPTIONS gets 204."""
     skills = app(ORDERS)
     status, headers, _ = ask(skills, "/skills", method="POST")
     assert (status, headers["allow"]) == (405, ["GET, HEAD"])
@@ -172,7 +174,7 @@ def test_only_reading_is_allowed() -> None:
 
 
 def test_reload_shows_the_new_skills() -> None:
-    """After reloading the new skills are told."""
+    """`/skills` after a reload lists the skills of the new version."""
     skills = app({"name": "old"})
     other = app({"name": "new"})
     engine = Engine(naftiko.load(document(), schema=None), Nobody())

@@ -15,8 +15,8 @@ from support.building import document
 from support.skilling import MCP, ORDERS, REST, app, get
 
 
-def test_front_matter_fills_what_the_document_leaves_out(folder: Path) -> None:
-    """The document wins; a damaged or absent `SKILL.md` changes nothing."""
+def test_front_matter_fills_missing_fields_of_a_skill(folder: Path) -> None:
+    """The document overrides `SKILL.md`; a malformed `SKILL.md` is ignored."""
     bare = {"name": "orders", "location": folder.as_uri()}
     skills = app(bare)
     found = get(skills, "/skills/orders")[1]
@@ -42,14 +42,16 @@ def test_front_matter_fills_what_the_document_leaves_out(folder: Path) -> None:
         ({"instruction": "x.md"}, "but the skill has no 'location' configured."),
     ],
 )
-def test_unclear_skill_tool_stops_the_start(tool: Any, message: str) -> None:
-    """Spec 5.1: a tool that does not say what it is stops the start."""
+def test_skill_tool_without_a_clear_type_stops_the_start(
+    tool: Any, message: str
+) -> None:
+    """Spec 5.1: a tool needs either `from` or `instruction`, and known names."""
     with pytest.raises(naftiko.ServeError, match=message):
         app({"name": "s", "description": "d", "tools": [{"name": "t", **tool}]})
 
 
 def test_call_of_a_skill_is_listed_as_a_tool() -> None:
-    """Dialect 7.6: a `call` on a skill, on its tool, or below the adapter is a tool."""
+    """Dialect 7.6: `call` on a skill, on its tool, or on the adapter makes a tool."""
     skills = app(
         {"name": "a", "description": "d", "call": "api.op"},
         {"name": "b", "tools": [{"name": "t", "call": "api.op"}]},
@@ -63,7 +65,7 @@ def test_call_of_a_skill_is_listed_as_a_tool() -> None:
 
 
 def test_skill_on_another_machine_stops_the_start() -> None:
-    """Its folder cannot be read, so nothing of it could be told."""
+    """A skill with an `https:` location is refused, because its folder is not local."""
     with pytest.raises(naftiko.ServeError, match="is no file: URI") as caught:
         app({"name": "s", "location": "https://a.test/s"})
     assert caught.value.code == "U-location"
