@@ -271,7 +271,11 @@ LOCATION = _unit(
     "A `location` of files is no `file:` URI, so it is on another machine.",
 )
 OUTPUT_FORMAT = _unit("U-output-format", OPERATION, "The `outputRawFormat` is unknown.")
-OUTPUT_PATH = _unit("U-output-path", UNIT, "An output path is no JSONPath.")
+OUTPUT_PATH = _unit(
+    "U-output-path",
+    UNIT,
+    "The path of an output, or of an input in a body, is no JSONPath.",
+)
 
 # --- warnings -----------------------------------------------------------------------
 

@@ -218,6 +218,11 @@ class ExposedLinker:
         if called is not None:
             self._with(function, called, namespace)
         self._steps(function)
+        if function.kind == "rest":
+            for parameter in function.inputs:
+                if parameter.in_ == "body" and parameter.value is not None:
+                    at = (*parameter.path, "value")
+                    note_path(str(parameter.value), at, self.findings)
         outputs_at = (*function.path, "outputParameters")
         if function.is_mock:
             self.names.use_all(function.outputs, outputs_at)

@@ -122,6 +122,25 @@ def test_function_that_fits_is_not_noted() -> None:
     assert _tool(outputParameters=[{"name": "a", "value": "fixed"}]) == []
 
 
+def test_path_of_a_rest_input_is_checked() -> None:
+    """The `value` of an input in the body must be a JSONPath; elsewhere it is a text."""
+    inputs = [
+        {"name": "q", "in": "body", "value": "$.x["},
+        {"name": "a", "in": "body", "value": "$.ship.name"},
+        {"name": "h", "in": "header", "value": "$.x["},
+    ]
+    unit = {"method": "GET", "call": "api.post", "inputParameters": inputs}
+    noted = _noted(
+        {"type": "rest", "resources": [{"path": "/x", "operations": [unit]}]}
+    )
+    assert [(code, at) for code, at, *_ in noted if code == "U-output-path"] == [
+        (
+            "U-output-path",
+            "/exposes/0/resources/0/operations/0/inputParameters/0/value",
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("call", "message", "hint"),
     [

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.placing import RawPath
+from naftiko.errors import CallError, OutputError
 from naftiko.exposes.http.payload import Payload, pairs_of
 from naftiko.exposes.http.routes import Tail
 from naftiko.jsonpath.compiling import compile_path
@@ -85,6 +86,7 @@ class ArgumentReader:
         reads_body: Whether any argument comes from the body.
         reads_fields: Whether any argument is a member or a field of the body.
         takes_any: Whether one argument is the whole body, of any media type.
+        problem: Why an argument can never be read, or `None`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -95,6 +97,7 @@ class ArgumentReader:
         self._getters: list[tuple[str, Getter]] = []
         self.reads_body = bool(in_body)
         self.reads_fields = self.takes_any = False
+        self.problem: CallError | None = None
         for parameter in plan.arguments:
             place = place_of(parameter)
             if place != "body":
@@ -104,11 +107,22 @@ class ArgumentReader:
                 getter = _whole(parameter)
             else:
                 self.reads_fields = True
-                getter = _field(parameter, is_lone=parameter is lone)
+                getter = self._field(parameter, is_lone=parameter is lone)
                 if parameter.name not in declared:
                     # Dialect 7.4: a field of the body, then the query.
                     getter = _or_query(getter, parameter.name)
             self._getters.append((parameter.name, getter))
+
+    def _field(self, parameter: InputParameter, *, is_lone: bool) -> Getter:
+        try:
+            return _field(parameter, is_lone=is_lone)
+        except OutputError as error:
+            self.problem = CallError(
+                f"input '{parameter.name}': {error.message}",
+                hint=error.hint,
+                code=error.code,
+            )
+            return lambda incoming: None
 
     def given(self, incoming: Incoming) -> dict[str, JSON]:
         """Return argument → value, for the arguments that the request has.

@@ -68,11 +68,11 @@ class Endpoint:
     ) -> None:
         self.plan = plan
         self.label = f"{plan.function.url_path} {plan.function.method.upper()}"
-        self.problem = _unusable(plan, engine.capability)
         self._engine = engine
         self._callers = callers
         self._limit = options.max_body_bytes
         self.reader = ArgumentReader(plan)
+        self.problem = _unusable(plan, engine.capability) or self.reader.problem
         self.is_mock = _is_mock(plan)
         self.is_negotiated = _is_negotiated(plan)
 

@@ -37,6 +37,24 @@ def test_static_values_make_a_mock(outputs: Any, is_mock: bool) -> None:
     assert ask(app, "GET", "/x").status == (200 if is_mock else 501)
 
 
+def test_broken_path_of_an_input_spoils_its_operation_alone() -> None:
+    """An input whose `value` is no JSONPath makes 501; other operations are served."""
+    broken = [{"name": "name", "in": "body", "type": "string", "value": "$.x["}]
+    app, upstream = rest_app(
+        [
+            *operation("/bad", "POST", call="api.build", inputParameters=broken),
+            *operation("/good", call="api.list"),
+        ]
+    )
+    got = ask(app, "POST", "/bad", JSON, b"{}")
+    assert (got.status, got.json["code"]) == (501, "U-output-path")
+    assert got.json["detail"].startswith("input 'name': '$.x[' is not a JSONPath")
+    assert ask(app, "GET", "/good").status == 200
+    assert upstream.sent == ["GET /ships"]
+    responses = ask(app, "GET", "/openapi.json").json["paths"]["/bad"]["post"]
+    assert list(responses["responses"]) == ["501"]
+
+
 @pytest.mark.parametrize("parts", [b"x" * 11, [b"x" * 6, b"x" * 5]])
 def test_body_over_the_limit_is_refused(parts: Any) -> None:
     """A body over the limit gets 413, with and without a `Content-Length`."""
