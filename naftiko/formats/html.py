@@ -6,9 +6,9 @@
       <tr><td>8
     </table>
 
-The first row with header cells names the columns; a table without one is left out. The
-`outputSchema` is a CSS selector: only the tables that it finds, or that stand inside
-other elements that it finds, are given.
+The header cells of the first row of `thead`, or else of the table, name the columns; a
+table without such a name is left out. The `outputSchema` is a CSS selector: only the
+tables that it finds, or that stand inside other elements that it finds, are given.
 """
 
 from __future__ import annotations

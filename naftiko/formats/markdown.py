@@ -44,7 +44,8 @@ def decode_markdown(body: bytes, content_type: str, schema: str = "") -> JSON:
     text = decode_text(body, content_type).replace("\r\n", "\n").replace("\r", "\n")
     front: JSON = {}
     if matter := _FRONT_MATTER.match(text):
-        front = parse_yaml(matter.group(1) or "", "markdown")
+        # Behind a line break in place of the first `---`: a fault has its true line.
+        front = parse_yaml("\n" + (matter.group(1) or ""), "markdown")
         text = text[matter.end() :]
     reader = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"])
     tokens = reader.parse(text)
