@@ -141,7 +141,9 @@ def _without_variables(url: str) -> tuple[str, list[str]]:
             moved.append(f"{name}={unquote_plus(value)}")
         else:
             kept.append(pair)
-    return head + ("?" + "&".join(kept) if kept else ""), moved
+    # A target with an empty query is sent without it.
+    rest = "&".join(kept)
+    return head + (f"?{rest}" if rest else ""), moved
 
 
 def shell_word(text: str) -> str:

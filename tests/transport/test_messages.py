@@ -1,4 +1,4 @@
-"""Requests, responses and streams as values, without any network."""
+"""Requests and responses as values, without any network."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from naftiko import Headers, OutputError, Request, Response, StreamedResponse
+from naftiko import Headers, Request, Response
 from naftiko.masking import Secret, marker
-from naftiko.transport.base import StubTransport
 
 SECRETS = (Secret("TOKEN", "s3cret&"),)
 
@@ -131,74 +130,3 @@ def test_responses() -> None:
     assert repr(plain) == "<Response 304 no content type, 0 bytes>"
     with pytest.raises(ValueError, match="Expecting value"):
         plain.json()
-
-
-def stream(*chunks: bytes, kind: str = "") -> StreamedResponse:
-    """Return a stream of these chunks."""
-    return StreamedResponse(
-        request(), 200, {"Content-Type": kind} if kind else {}, lambda _: iter(chunks)
-    )
-
-
-@pytest.mark.parametrize(
-    ("kind", "first"),
-    [
-        ("application/x-ndjson", {"a": 1}),
-        ("application/json", {"a": 1}),
-        ("application/vnd.x+json; charset=utf-8", {"a": 1}),
-        ("text/plain", '{"a": 1}'),
-        ("application/octet-stream", b'{"a"'),
-        ("", b'{"a"'),
-    ],
-)
-def test_a_stream_iterates_by_its_content_type(kind: str, first: object) -> None:
-    """Iterating gives values, lines or chunks, as the content type suggests."""
-    assert next(iter(stream(b'{"a"', b': 1}\n{"a": 2}\n', kind=kind))) == first
-
-
-def test_lines_across_chunks() -> None:
-    """A line may come in parts, even in the middle of a character; ends are dropped."""
-    text = "é1\r\nzwei\n\nlast".encode()
-    for size in (1, 2, 3, 100):
-        chunks = [text[at : at + size] for at in range(0, len(text), size)]
-        assert list(stream(*chunks).lines()) == ["é1", "zwei", "", "last"]
-
-
-def test_a_stream_that_is_not_json() -> None:
-    """The error names the request, and quotes no secret."""
-    values = stream(b'{"a": 1}\n{"b": s3cret&}\n').values()
-    assert next(values) == {"a": 1}
-    with pytest.raises(OutputError) as caught:
-        next(values)
-    assert "POST http://h.test/a?k=$TOKEN: the body is not json" in str(caught.value)
-    assert "s3cret" not in str(caught.value)
-
-
-def test_reading_a_stream() -> None:
-    """The rest is read up to a limit; a stream may be closed twice."""
-    closed = []
-    response = StreamedResponse(
-        request(),
-        200,
-        {},
-        lambda _: iter([b"ab", b"cd"]),
-        close=lambda: closed.append(1),
-    )
-    with response as entered:
-        assert entered.read(3) == b"abc"
-    assert closed == [1]
-    assert repr(stream(kind="text/plain")) == "<StreamedResponse 200 text/plain>"
-    assert repr(stream()) == "<StreamedResponse 200 no content type>"
-
-
-def test_the_stub() -> None:
-    """The stub keeps requests and answers with a value, or with what a function says."""
-    stub = StubTransport(lambda sent: Response(200, {}, sent.method.encode()))
-    assert stub.send(request(), timeout=1).body == b"POST"
-    with stub.stream(request(), timeout=1) as streamed:
-        assert list(streamed.bytes()) == [b"POST"]
-    assert [sent.method for sent in stub.requests] == ["POST", "POST"]
-    default = StubTransport().send(request(), timeout=1)
-    assert (default.status, default.body) == (200, b"")
-    with StubTransport(Response(204)).stream(request(), timeout=1) as streamed:
-        assert list(streamed.bytes()) == []

@@ -1,0 +1,205 @@
+"""Why no response came back: exceptions of libraries as errors with words of ours."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from http.client import BadStatusLine, RemoteDisconnected
+from typing import Any
+
+import pytest
+from requests import exceptions as told
+from urllib3 import exceptions as pools
+
+from naftiko.errors import RequestTimeout, TransportError
+from naftiko.masking import Secret
+from naftiko.transport import failures
+from naftiko.transport.failures import failed, failure, is_dead
+from naftiko.transport.messages import Request
+
+REQUEST = Request("GET", "http://h.test/x?k=s3cret", secrets=(Secret("KEY", "s3cret"),))
+POOL: Any = None
+LONGER = "timeout= or --timeout SECONDS waits longer"
+ELSEWHERE = "is the server running there? base_uri= or --base-uri leads elsewhere"
+PROXY = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without"
+CERTIFICATE = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
+
+
+def raised(error: BaseException, cause: BaseException) -> BaseException:
+    """Return an error that was raised from another one."""
+    error.__cause__ = cause
+    return error
+
+
+REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('::1', 9)")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "hint"),
+    [
+        (told.ConnectTimeout(), "no connection within the timeout", LONGER),
+        (
+            pools.ConnectTimeoutError("http://h.test/x?k=s3cret"),
+            "no connection within the timeout",
+            LONGER,
+        ),
+        (told.ReadTimeout(), "no response within the timeout", LONGER),
+        (
+            pools.ReadTimeoutError(POOL, "/x?k=s3cret", "m"),
+            "no response within the timeout",
+            LONGER,
+        ),
+        (told.Timeout(), "timed out", LONGER),
+        (
+            told.SSLError("s3cret"),
+            "the TLS certificate or handshake was refused",
+            CERTIFICATE,
+        ),
+        (
+            pools.SSLError(ssl.SSLCertVerificationError(1, "verify failed")),
+            "the TLS certificate or handshake was refused (verify failed)",
+            CERTIFICATE,
+        ),
+        (told.ProxyError("s3cret"), "the proxy refused or is not there", PROXY),
+        (told.InvalidHeader("s3cret"), "a header cannot be sent", ""),
+        (told.InvalidProxyURL("s3cret"), "the proxy URL is malformed", ""),
+        (told.InvalidURL("s3cret"), "the URL is malformed", ""),
+        (pools.LocationParseError("s3cret"), "the URL is malformed", ""),
+        (
+            told.InvalidSchema("s3cret"),
+            "the URL has a scheme that cannot be sent to",
+            "",
+        ),
+        (told.MissingSchema("s3cret"), "the URL has no scheme", ""),
+        (told.TooManyRedirects("s3cret"), "too many redirects", ""),
+        (told.ConnectionError("s3cret"), "no connection", ELSEWHERE),
+        (told.RequestException("s3cret"), "not sent", ""),
+        (pools.ProtocolError("s3cret"), "no connection", ELSEWHERE),
+        (REFUSED, "no connection (Connection refused)", ELSEWHERE),
+        (
+            raised(pools.NewConnectionError(POOL, "s3cret"), REFUSED),
+            "no connection (Connection refused)",
+            ELSEWHERE,
+        ),
+        (
+            told.ConnectionError(pools.MaxRetryError(POOL, "/s3cret", REFUSED)),
+            "no connection (Connection refused)",
+            ELSEWHERE,
+        ),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "no connection (Name or service not known)",
+            ELSEWHERE,
+        ),
+        (ValueError("s3cret"), "it cannot be written as HTTP", ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_exception_becomes_an_error_of_ours(
+    error: BaseException, reason: str, hint: str
+) -> None:
+    """The message has words of ours and of the system, never those of a library."""
+    made = failure(error, REQUEST)
+    assert made.message == f"GET http://h.test/x?k=$KEY: {reason}"
+    assert made.reason == reason
+    assert made.hint == hint
+    assert made.request is REQUEST
+    assert type(made) is (RequestTimeout if hint == LONGER else TransportError)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        raised(pools.ProtocolError("broken"), TimeoutError("timed out")),
+        told.ConnectionError(pools.ReadTimeoutError(POOL, "", "")),
+        told.ConnectionError(pools.MaxRetryError(POOL, "", pools.TimeoutError())),
+    ],
+)
+def test_timeout_inside_another_error_is_one(error: BaseException) -> None:
+    """A timeout that a library hides is found, and said first."""
+    made = failure(error, REQUEST)
+    assert isinstance(made, RequestTimeout)
+    assert (made.reason, made.hint) == ("no response within the timeout", LONGER)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        BrokenPipeError(),
+        ConnectionAbortedError(),
+        BadStatusLine(""),
+        told.ConnectionError(pools.ProtocolError("aborted", RemoteDisconnected("x"))),
+    ],
+)
+def test_closed_connection_is_told_by_the_way_it_ended(error: BaseException) -> None:
+    """Before a response the server closed; within one the response broke off."""
+    assert is_dead(error)
+    made = failed(failures.NO_CONNECTION, error, REQUEST)
+    assert made.reason.startswith("the server closed the connection without a response")
+    assert made.hint == ""
+    broken = failed(failures.NO_CONNECTION, error, REQUEST, reading=True)
+    assert broken.reason.startswith("the response broke off")
+
+
+@pytest.mark.parametrize("error", [REFUSED, TimeoutError(), ValueError(), OSError()])
+def test_other_errors_leave_the_peer_alive(error: BaseException) -> None:
+    """A refused or late connection was not closed by the peer."""
+    assert not is_dead(error)
+
+
+def test_errors_that_point_at_each_other_end() -> None:
+    """A circle of causes is walked once."""
+    one, two = pools.ProtocolError("one"), OSError()
+    one.__cause__, two.__context__ = two, one
+    assert failure(one, REQUEST).reason == "no connection"
+
+
+def test_missing_file_is_named() -> None:
+    """A certificate file that is not there is the reason, whatever the cause."""
+    error = FileNotFoundError(errno.ENOENT, "No such file or directory", "/x/ca.pem")
+    made = failure(error, REQUEST)
+    assert made.reason == "there is no file '/x/ca.pem'"
+    assert (
+        made.hint == "see REQUESTS_CA_BUNDLE, or `verify` and `cert` of the transport"
+    )
+
+
+def test_redirected_request_names_both_ends() -> None:
+    """The end of a redirect is named, with its secrets masked and its length bounded."""
+    made = failure(REFUSED, REQUEST, url="http://o.test/s3cret")
+    assert made.message == (
+        "GET http://h.test/x?k=$KEY, redirected to http://o.test/$KEY:"
+        " no connection (Connection refused)"
+    )
+    assert made.is_redirected
+    assert not failure(REFUSED, REQUEST, url=REQUEST.url).is_redirected
+    assert len(failure(REFUSED, REQUEST, url="http://o/" + "x" * 5000).message) < 250
+
+
+def test_socket_file_stands_for_the_url() -> None:
+    """A request to a socket file names the file, because its host means nothing."""
+    request = Request("GET", "http://localhost/x", socket="/run/s.sock")
+    made = failure(FileNotFoundError(errno.ENOENT, "x"), request)
+    assert made.message == (
+        "GET /run/s.sock: no connection (No such file or directory)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "hint"),
+    [
+        (failures.NO_CONNECTION, LONGER),
+        (failures.TIMED_OUT, LONGER),
+        (failures.NO_PROXY, PROXY),
+        (failures.TLS_REFUSED, CERTIFICATE),
+    ],
+)
+def test_timeout_hint_gives_way_to_a_better_one(
+    cause: failures.Cause, hint: str
+) -> None:
+    """A hint about proxies or certificates helps more than one about waiting."""
+    made = failed(cause, TimeoutError(), REQUEST, timed_out=True)
+    assert isinstance(made, RequestTimeout)
+    assert made.hint == hint
