@@ -404,7 +404,7 @@ class CallCookies:
         if cookies and not hop.request.socket:
             jar = self._jars.get(hop.origin)
             if jar is None:
-                jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
+                jar = aiohttp.CookieJar(unsafe=True)
                 self._jars[hop.origin] = jar
             jar.update_cookies_from_headers(cookies, URL(hop.url, encoded=True))
 
@@ -422,8 +422,11 @@ class CallCookies:
         return headers
 
     def _pairs(self, jar: aiohttp.CookieJar, hop: RedirectedRequest) -> Iterator[str]:
+        # A value goes back as it came: the jar quotes some that came without marks.
+        came = {cookie.coded_value for cookie in jar}
         for name, cookie in jar.filter_cookies(URL(hop.url, encoded=True)).items():
-            yield f"{name}={cookie.coded_value}"
+            coded = cookie.coded_value
+            yield f"{name}={coded if coded in came else cookie.value}"
 
 
 def _failure(
