@@ -52,12 +52,13 @@ _PRELUDE = """((limit, milliseconds) => {
     throw new Failure('limit');
   };
   tick.over = () => over;
+  tick.written = JSON.stringify;
   return Object.freeze(tick);
 })"""
 _TAKE_CONTEXT = """globalThis.context = JSON.parse(__context);
 delete globalThis.__context;
 globalThis.result = undefined;"""
-_GIVE_RESULT = "typeof result === 'undefined' ? undefined : JSON.stringify(result)"
+_GIVE_RESULT = "typeof result === 'undefined' ? undefined : {counter}.written(result)"
 #: Nodes that hold statements one after another.
 _BLOCKS = frozenset(("program", "statement_block", "switch_case", "switch_default"))
 #: Nodes whose body may be a single statement without braces.
@@ -91,12 +92,13 @@ def evaluate(
         statement_limit: Statements that they may run together.
 
     Raises:
-        JavaScriptError: A source raised an error, or a limit was exceeded.
+        JavaScriptError: A source raised an error, a limit was exceeded, or context or
+            result have no form in JSON.
         ImportError: The engine is not installed.
     """
     import quickjs
 
-    given = json.dumps(context, default=_text_for_script, allow_nan=False)
+    given = _written(context)
     # A context belongs to one thread; it is made, used and dropped in this call.
     engine = quickjs.Context()
     engine.set_memory_limit(_MAX_MEMORY)
@@ -111,7 +113,7 @@ def evaluate(
         for source in sources:
             # Python may have no type for the value of the last statement.
             engine.eval(source.replace(_COUNTER_PLACE, counter) + "\n;undefined")
-        text = engine.eval(_GIVE_RESULT)
+        text = engine.eval(_GIVE_RESULT.format(counter=counter))
     except quickjs.StackOverflow:
         raise JavaScriptError("failed: it calls itself too deeply") from None
     except quickjs.JSException as error:
@@ -128,7 +130,20 @@ def evaluate(
         raise JavaScriptError(
             f"failed: its result is larger than {_MAX_RESULT >> 20} MiB"
         )
-    return json.loads(text)
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise JavaScriptError("failed: its result is nested too deeply") from None
+
+
+def _written(context: Mapping[str, JSON]) -> str:
+    try:
+        return json.dumps(context, default=_text_for_script, allow_nan=False)
+    except RecursionError:
+        fault = "it is nested too deeply"
+    except (TypeError, ValueError) as error:
+        fault = shorten(error)
+    raise JavaScriptError(f"failed: its context cannot be written as JSON: {fault}")
 
 
 def _text_for_script(value: Any) -> Any:
