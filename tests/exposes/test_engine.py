@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 import naftiko
-from functions.test_compiler import capability
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.http.callers import Caller
 from naftiko.functions.plan import checked_arguments
 from naftiko.transport.messages import Request, Response
 from support.asgi_client import AsyncStub
 from support.casefiles import cases
+from support.tools import capability
 
 #: Three steps that read, and are independent of each other.
 THREE = {

@@ -1,4 +1,4 @@
-"""Tools that call nothing, mappings of steps, and outputs as the document writes them."""
+"""Tools that call nothing, and outputs as the document writes them."""
 
 from __future__ import annotations
 
@@ -49,21 +49,6 @@ def test_unit_that_calls_nothing_is_refused(tool: Any, words: str, code: str) ->
     with pytest.raises(naftiko.UnresolvedCall, match=words) as caught:
         loaded.invoke("m.dummy")
     assert caught.value.code == code
-
-
-def test_mappings_decide_the_value() -> None:
-    """S09: those of a tool are kept, and decide what it gives."""
-    tool = {
-        "name": "d",
-        "description": "D.",
-        "steps": [{"type": "call", "name": "one", "call": "api.op"}],
-        "mappings": [{"targetName": "v", "value": "$.one.a"}],
-        "outputParameters": [{"name": "v", "type": "string"}],
-    }
-    loaded = exposing(tool)
-    (mapping,) = loaded.functions.find("m.d").function.mappings
-    assert (mapping.target_name, mapping.value) == ("v", "$.one.a")
-    assert loaded.invoke("m.d") == {"v": 1}
 
 
 def test_outputs_are_kept_as_they_are_written() -> None:

@@ -1,0 +1,166 @@
+"""Runs: outcomes of one reply, failed replies, and the variables that a run used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from naftiko.consumes.exchange import Decoder
+from naftiko.errors import CallError, OutputError, StatusError, UnboundVariable
+from naftiko.functions.runs import (
+    Lookup,
+    Outcome,
+    Reply,
+    checked,
+    failed_value,
+    in_step,
+    simple_outcome,
+)
+from naftiko.functions.shapes import compile_shape
+from naftiko.transport.messages import Request, Response
+from support.building import capability
+
+NAME = [{"type": "string", "mapping": "$.name"}]
+OBJECT = [
+    {"type": "object", "properties": {"n": {"type": "string", "mapping": "$.name"}}}
+]
+WHOLE = [{"type": "object"}]
+
+
+def decoder(**operation: Any) -> Decoder:
+    """Return the decoder of an operation."""
+    return Decoder(capability(operation).operations["api.op"])
+
+
+def reply(body: bytes = b"", status: int = 200, **headers: str) -> Reply:
+    """Return a reply with this response."""
+    found = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(Request("GET", "http://127.0.0.1:9/x"), Response(status, found, body))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "body", "outcome"),
+    [
+        # Value, whether it is shaped, and whether the body is the value.
+        (None, b'{"name": "Ada"}', ({"name": "Ada"}, False, False)),
+        (None, b"", (None, False, False)),
+        (NAME, b"", (None, False, False)),
+        (NAME, b'{"name": "Ada"}', ("Ada", True, False)),
+        (NAME, b'{"id": 7}', ({"id": 7}, False, False)),
+        (NAME, b"null", (None, True, False)),
+        (OBJECT, b'{"name": "Ada", "id": 7}', ({"n": "Ada"}, True, False)),
+        (OBJECT, b'{"id": 7}', ({"n": None}, True, False)),
+        (WHOLE, b' {"name": "Ada"}', ({"name": "Ada"}, True, True)),
+        (WHOLE, b'{"a": 1}\n{"a": 2}\n', ([{"a": 1}, {"a": 2}], True, False)),
+        (WHOLE, b"null", (None, True, True)),
+    ],
+)
+def test_outcome_of_one_reply(
+    outputs: Any, body: bytes, outcome: tuple[Any, bool, bool]
+) -> None:
+    """Outputs that find nothing, and no outputs, pass the response on as it came."""
+    sent = reply(body, 201)
+    made = simple_outcome(decoder(), sent, compile_shape(outputs))
+    assert (made.value, made.is_shaped, made.is_verbatim) == outcome
+    assert made.status == 201
+    assert made.reply is sent
+
+
+def test_body_of_another_format_is_never_verbatim() -> None:
+    """Strict JSON counts only where the operation declares JSON."""
+    made = simple_outcome(
+        decoder(outputRawFormat="yaml"), reply(b"[1]"), compile_shape(WHOLE)
+    )
+    assert (made.value, made.is_shaped, made.is_verbatim) == ([1], True, False)
+
+
+@pytest.mark.parametrize("outputs", [NAME, WHOLE])
+def test_body_that_is_needed_has_to_be_in_its_format(outputs: Any) -> None:
+    """A fault is told at once where the outputs need the value."""
+    with pytest.raises(OutputError, match=r"api\.op: the body is not json"):
+        simple_outcome(decoder(), reply(b"{"), compile_shape(outputs))
+
+
+def test_body_that_is_passed_on_is_decoded_when_it_is_asked_for() -> None:
+    """A response that nothing is taken from may be in any format."""
+    made = simple_outcome(decoder(), reply(b"{"), compile_shape(None))
+    for _ in range(2):
+        with pytest.raises(OutputError, match="the body is not json"):
+            _ = made.value
+
+
+def test_value_is_decoded_once() -> None:
+    """A decoded value is kept, a null too."""
+    asked: list[int] = []
+    outcome = Outcome(decode=lambda: asked.append(1))
+    assert outcome.value is None
+    assert outcome.value is None
+    assert asked == [1]
+    assert Outcome(5).value == 5
+
+
+def test_run_keeps_the_variables_that_it_used() -> None:
+    """A variable that was looked up is a secret of the run; a missing one is none."""
+
+    def variable_of(name: str) -> str:
+        if name == "GONE":
+            raise UnboundVariable("no value", name=name)
+        return name.lower()
+
+    look = Lookup(variable_of)
+    assert look("KEY") == "key"
+    with pytest.raises(UnboundVariable):
+        look("GONE")
+    assert look.secrets == {"KEY": "key"}
+
+
+@pytest.mark.parametrize("status", [200, 204, 299])
+def test_success_is_passed_through(status: int) -> None:
+    """Every status from 200 to 299 is a success."""
+    sent = reply(status=status)
+    assert checked(decoder(), sent, step="one") is sent
+
+
+@pytest.mark.parametrize("status", [199, 304, 404, 500])
+def test_failure_is_an_error_of_its_step(status: int) -> None:
+    """Any other status raises, and the error names operation and step."""
+    with pytest.raises(StatusError) as caught:
+        checked(decoder(), reply(b'{"message": "no"}', status), step="one")
+    error = caught.value
+    assert error.message.startswith(f"step 'one': api.op: {status}")
+    assert (error.status, error.step, error.detail) == (status, "one", "no")
+    assert error.value is None
+
+
+@pytest.mark.parametrize(
+    ("outputs", "body", "value"),
+    [
+        (OBJECT, b'{"name": "no ship"}', {"n": "no ship"}),
+        (NAME, b'{"name": ""}', ""),
+        (OBJECT, b'{"message": "other"}', None),
+        (NAME, b'{"message": "other"}', None),
+        (NAME, b"<html>", None),
+        (NAME, b"", None),
+        (WHOLE, b'{"name": "no ship"}', None),
+        (None, b'{"name": "no ship"}', None),
+    ],
+)
+def test_failed_response_gives_what_the_outputs_find(
+    outputs: Any, body: bytes, value: Any
+) -> None:
+    """Outputs of nulls alone count as nothing, so that the body can be passed on."""
+    shape = compile_shape(outputs)
+    assert failed_value(decoder(), reply(body, 404), shape) == value
+    with pytest.raises(StatusError) as caught:
+        checked(decoder(), reply(body, 404), shape=shape)
+    assert caught.value.value == value
+
+
+def test_error_names_the_innermost_step() -> None:
+    """A step is named once, and no step not at all."""
+    error = CallError("no")
+    assert in_step(error, "") is error
+    assert error.message == "no"
+    assert in_step(in_step(error, "inner"), "outer") is error
+    assert (error.message, error.step) == ("step 'inner': no", "inner")
