@@ -89,7 +89,7 @@ def test_charset_of_a_page(declared: bytes, content_type: str, name: str) -> Non
 def test_missing_library_names_the_extra(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page without its library is refused; the hint says what to install."""
+    """A page without its library is refused; the hint names the extra to install."""
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(OutputError) as caught:
         decode_html(TWO, "", "table")

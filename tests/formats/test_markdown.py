@@ -86,7 +86,7 @@ def test_content_follows_the_charset() -> None:
 
 
 def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text without its library is refused; the hint says what to install."""
+    """A text without its library is refused; the hint names the extra to install."""
     monkeypatch.setitem(sys.modules, "markdown_it", None)
     with pytest.raises(OutputError) as caught:
         decode_markdown(b"# A", "")

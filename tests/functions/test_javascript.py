@@ -89,7 +89,7 @@ def test_result_is_what_json_makes_of_it(source: str, value: Any) -> None:
     ],
 )
 def test_script_cannot_write_its_own_result(source: str) -> None:
-    """What a script does to `JSON` concerns nothing but the script."""
+    """A script that replaces parts of `JSON` gives its result all the same."""
     assert run(f"{source}; result = [1]") == [1]
 
 
@@ -358,7 +358,7 @@ def test_long_failure_is_cut() -> None:
 def test_missing_library_is_an_import_error(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The step that asks for a script says what to install."""
+    """The caller turns the error into a hint to install the library."""
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError):
         run("result = 1")

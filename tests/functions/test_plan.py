@@ -77,7 +77,7 @@ def test_run_gets_values_constants_and_variables() -> None:
 
 
 def test_each_run_has_variables_of_its_own() -> None:
-    """What one run looked up is no secret of another."""
+    """A variable that one run looked up is no secret of another."""
     made = plan(runner=lambda _values, look: look)
     one: Any = made.run({}, str.lower)
     two: Any = made.run({}, str.lower)
@@ -156,7 +156,7 @@ def test_arguments_are_read_by_their_types(given: Any, values: Any) -> None:
 def test_wrong_arguments_stand_in_one_error(
     given: Any, said: str, missing: Any, unknown: Any, code: str
 ) -> None:
-    """Every fault is named, and the hint lists what the unit takes."""
+    """Every fault is named, and the hint lists the arguments of the unit."""
     with pytest.raises(ArgumentError) as caught:
         checked_arguments(plan(ID, COUNT), given)
     error = caught.value

@@ -312,7 +312,7 @@ def test_wanted_path_sees_outputs_only() -> None:
 
 
 def test_lookup_is_quick_work() -> None:
-    """An event loop may do the search itself; a trace says in what and by what."""
+    """An event loop may do the search itself; a trace names step and field."""
     asked = lookup("7").ask(State({}), LOOK)
     assert (asked.step, asked.kind, asked.is_quick) == ("found", "lookup", True)
     assert asked.about == {"naftiko.step.index": "crew", "naftiko.step.match": "id"}
@@ -334,7 +334,7 @@ def test_lookup_in_nothing_is_refused(is_known: bool, message: str) -> None:
 
 
 def test_lookup_by_a_broken_path_is_refused_when_it_is_compiled() -> None:
-    """What begins like a step path has to be one."""
+    """A text that begins like a step path has to be one."""
     with pytest.raises(CallError, match=r"'\$\.a\[0\]' is not a step path"):
         lookup("$.a[0]")
 
@@ -440,7 +440,7 @@ QUERY = [{"name": "q", "in": "query"}]
             ],
             ["a", "bcd"],
         ),
-        # An operation takes what a step is called by.
+        # The operation has a parameter with the name of a step.
         ([call("q"), call("b", inputParameters=QUERY)], ["q", "b"]),
         ([call("a"), call("b", {"q": "{{ab}}"}, inputParameters=QUERY)], ["ab"]),
         ([call("a"), lookup("7"), call("b"), script("c")], ["a", "found", "b", "c"]),

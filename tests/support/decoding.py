@@ -1,4 +1,4 @@
-"""Decode the body of a case in `tests/formats/cases/`, and compare what comes out."""
+"""Decode the body of a case in `tests/formats/cases/`, and compare the value."""
 
 from __future__ import annotations
 

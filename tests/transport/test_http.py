@@ -290,7 +290,7 @@ def test_stream_that_is_left_closes_its_connection(
 def test_closed_transport_opens_another_connection(
     server: Recorder, transport: HttpTransport
 ) -> None:
-    """Closing lets go of what is pooled, and refuses nothing."""
+    """Closing drops the pooled connections, and refuses no later request."""
     for _ in range(2):
         transport.send(Request("GET", server.url), timeout=5)
     assert server.connections == 1

@@ -73,7 +73,7 @@ class Blocking:
 
 @pytest.fixture
 def blocking(monkeypatch: pytest.MonkeyPatch) -> type[Blocking]:
-    """Give the class that stands for `HttpTransport`, with a list of what is made."""
+    """Give the class that stands for `HttpTransport`, with a list of its instances."""
     stand_in: type[Blocking] = type("StandIn", (Blocking,), {"made": []})
     stand_in.answer = lambda request: Response(200, {}, request.method.encode())
     monkeypatch.setattr("naftiko.transport.http.HttpTransport", stand_in)
