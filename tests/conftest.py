@@ -21,18 +21,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _STEERING = ("NAFTIKO_BASE_URI_", "NAFTIKO_TEST_")
+_NO_NETRC = Path(__file__).with_name("no-netrc")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(_STEERING) or name.lower() in _PROXIES:
             monkeypatch.delenv(name)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     # A `.netrc` of the user must not give credentials to test servers.
-    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+    monkeypatch.setenv("NETRC", str(_NO_NETRC))
     monkeypatch.setenv("NAFTIKO_CACHE", "off")
 
 
