@@ -121,6 +121,11 @@ class Sdk:
             logger.removeFilter(other)
         logger.addFilter(limit)
 
+    @property
+    def endpoints(self) -> list[str]:
+        """The URLs that spans and metrics are exported to."""
+        return [limit.endpoint for limit in self._limits]
+
     def close(self, patience: float) -> bool:
         """Export the rest; return whether all of it could be exported.
 
@@ -251,7 +256,7 @@ class _OnceAMinute(logging.Filter):
 
     def __init__(self, endpoint: str) -> None:
         super().__init__()
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._passed_at = float("-inf")
         self.is_over = False
 
@@ -266,7 +271,7 @@ class _OnceAMinute(logging.Filter):
             return False
         self._passed_at = now
         record.msg = (
-            f"{record.getMessage()} No collector takes telemetry at {self._endpoint};"
+            f"{record.getMessage()} No collector takes telemetry at {self.endpoint};"
             " requests are served all the same"
         )
         record.args = ()

@@ -154,8 +154,9 @@ class Telemetry:
         """Export the rest; give up after `patience` seconds."""
         if not self._sdk.close(patience):
             _log.warning(
-                "the latest spans and metrics are lost: no collector took them within"
-                " %.1f s",
+                "the latest spans and metrics are lost: no collector at %s took them"
+                " within %.1f s",
+                " and ".join(self._sdk.endpoints),
                 patience,
             )
 
