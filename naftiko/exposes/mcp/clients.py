@@ -52,10 +52,11 @@ def _trace(ctx: Context) -> dict[str, str]:
         return trace
     if ctx.request is None:
         return {}
-    parent = ctx.request.headers.get("traceparent")
-    if parent is None:
+    parents = ctx.request.headers.getlist("traceparent")
+    if len(parents) != 1:
+        # Nothing tells which one of several is the caller's.
         return {}
-    return trace_of(parent, ctx.request.headers.get("tracestate", ""))
+    return trace_of(parents[0], ", ".join(ctx.request.headers.getlist("tracestate")))
 
 
 def _progress(ctx: Context) -> Progress | None:

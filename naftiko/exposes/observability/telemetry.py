@@ -250,6 +250,9 @@ class Telemetry:
             read = self._read.get(name)
             if read is not None:
                 carrier.setdefault(read, []).append(value.decode("latin-1"))
+        if len(carrier.get("traceparent", ())) > 1:
+            # Nothing tells which of them is the caller's: a new trace begins.
+            del carrier["traceparent"]
         empty = self._context.Context()
         return self._propagator.extract(carrier, empty) if carrier else empty
 

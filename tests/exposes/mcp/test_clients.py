@@ -186,3 +186,17 @@ def test_trace_of_a_caller_is_passed_upstream(
     (request,) = upstream.requests
     found = request.headers.get("traceparent"), request.headers.get("tracestate")
     assert found == expected
+
+
+def test_repeated_trace_headers_of_a_caller() -> None:
+    """Two `traceparent` headers are dropped; two `tracestate` headers are joined."""
+    app, upstream = mcp_app(tools=[CREW])
+    head, body = modern("tools/call", {"name": "crew"})
+    state = [("tracestate", "a=1"), ("tracestate", "b=2")]
+    for count in (2, 1):
+        parents = [("traceparent", TRACE)] * count
+        one(app, "POST", "/mcp", [*head.items(), *parents, *state], body)
+    first, second = (request.headers for request in upstream.requests)
+    assert "traceparent" not in first
+    assert "tracestate" not in first
+    assert (second["traceparent"], second["tracestate"]) == (TRACE, "a=1, b=2")

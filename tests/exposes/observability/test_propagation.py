@@ -83,6 +83,18 @@ def test_repeated_tracestate_keeps_the_trace(collector: Collector) -> None:
     assert collector.one("rest.request").trace_id == TRACE
 
 
+def test_repeated_traceparent_begins_a_new_trace(collector: Collector) -> None:
+    """Two `traceparent` headers are ambiguous: neither trace is adopted."""
+    other = f"00-{TRACE[::-1]}-{PARENT}-01"
+    app, upstream = rest_app(SHIP)
+    headers = [("traceparent", SENT), ("traceparent", other)]
+    assert got(collector, app, ("GET", "/ships/7", headers)) == [200]
+    request = collector.one("rest.request")
+    assert (request.kind, request.parent) == ("SERVER", "")
+    assert request.trace_id not in (TRACE, TRACE[::-1])
+    assert request.trace_id in upstream.requests[0].headers["traceparent"]
+
+
 def test_traceparent_of_the_document_is_kept(collector: Collector) -> None:
     """A `traceparent` that the document sets is not replaced by the trace."""
     fixed = [{"name": "traceparent", "in": "header", "value": "of-the-document"}]

@@ -84,6 +84,13 @@ def test_trace_of_a_caller_is_passed_upstream(target: str) -> None:
     assert (headers["traceparent"], headers["tracestate"]) == (_PARENT, "a=1,b=2")
 
 
+def test_repeated_traceparent_is_dropped() -> None:
+    """Two `traceparent` headers are ambiguous: neither reaches the upstream API."""
+    app, upstream = rest_app(operation("/x", call="api.list"))
+    ask(app, "GET", "/x", [("traceparent", _PARENT), ("traceparent", _PARENT)])
+    assert "traceparent" not in upstream.requests[0].headers
+
+
 @pytest.mark.parametrize(
     "parent",
     [
