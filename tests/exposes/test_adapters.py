@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import Any
 
@@ -12,7 +13,9 @@ from naftiko.exposes.adapters import ALONE, TYPES, Adapter, adapter_of, installe
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.state import Host
+from support.asgi_client import Got, asked
 from support.guarding import Nobody
+from support.mcp_http import modern
 from support.shop import CONTROL, document, mcp, rest
 
 SKILL = {
@@ -60,12 +63,26 @@ def test_prepared_version_changes_nothing_until_it_is_served(kind: str) -> None:
     assert adapter.exposes is other
 
 
-@pytest.mark.parametrize("kind", sorted(DECLARED))
-def test_adapter_can_be_drained_twice(kind: str) -> None:
-    """A server drains every adapter, with or without open streams."""
-    adapter, _, _ = made(kind)
-    adapter.drain()
-    adapter.drain()
+@pytest.mark.parametrize(
+    ("kind", "request_"),
+    [
+        ("control", ("GET", "/health/live")),
+        ("mcp", ("POST", "/mcp", *modern("tools/list"))),
+        ("rest", ("GET", "/openapi.json")),
+        ("skill", ("GET", "/skills")),
+    ],
+)
+def test_adapter_can_be_drained_twice(kind: str, request_: Any) -> None:
+    """A drained adapter ends its streams only: it still answers requests."""
+
+    async def run() -> Got:
+        adapter, _, _ = made(kind)
+        async with adapter.lifespan():
+            adapter.drain()
+            adapter.drain()
+            return await asked(adapter, *request_)
+
+    assert asyncio.run(run()).status == 200
 
 
 def test_missing_library_names_the_extra() -> None:

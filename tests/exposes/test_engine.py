@@ -285,9 +285,16 @@ def test_script_runs_in_a_thread(tmp_path: Any) -> None:
 
 
 def test_unresolved_call_is_refused() -> None:
-    """A function whose call is declared nowhere raises `UnresolvedCall`."""
+    """A call that is declared nowhere raises `UnresolvedCall`; nothing is sent."""
+    requests: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        requests.append(request)
+        return given({})
+
     with pytest.raises(naftiko.UnresolvedCall):
-        running({"call": "api.nothing"}, lambda _: given({}))
+        running({"call": "api.nothing"}, answer)
+    assert requests == []
 
 
 def test_close_closes_the_transport() -> None:

@@ -16,7 +16,7 @@ from support.guarding import Nobody, ask
 from support.skilling import ORDERS, app, get
 
 
-def test_catalogue_of_skills_is_in_order(folder: Path) -> None:
+def test_catalogue_of_skills_is_in_order() -> None:
     """C01: `/skills` has a count, the names in order, and the tools of each skill."""
     skills = app(ORDERS, {"name": "plain", "description": "Nothing."})
     assert get(skills, "/skills") == (
