@@ -310,13 +310,19 @@ def _part_content(value: Any) -> tuple[bytes | Path | IO[bytes], str, str]:
 
 
 def texts_of(value: Any) -> Iterator[str]:
-    """Yield the texts of a value that may be repeated: one for each item of a list."""
-    if isinstance(value, _SEVERAL):
-        for item in value:
-            if item is not None:
-                yield to_text(item)
-    elif value is not None:
-        yield to_text(value)
+    """Yield the texts of a value that may be repeated: one for each item of a list.
+
+    Raises:
+        TypeError: A value has no text. A `Content` has none.
+        ValueError: Bytes that are not UTF-8, or a number that JSON lacks.
+    """
+    for item in _items(value):
+        if isinstance(item, Content):
+            raise TypeError(
+                "a 'Content' can only be a body or a part of a multipart form"
+            )
+        if item is not None:
+            yield to_text(item)
 
 
 ENCODERS = {

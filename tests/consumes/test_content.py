@@ -298,6 +298,22 @@ def test_list_has_a_text_for_each_item(value: Any, texts: list[str]) -> None:
     assert list(texts_of(value)) == texts
 
 
+@pytest.mark.parametrize("value", [Content("x", "text/x"), [Content(b"x")]])
+def test_content_is_refused_outside_bodies(value: Any) -> None:
+    """A `Content` in a path, query, header, cookie or URL-encoded form is refused."""
+    for place in ("path", "query", "header", "cookie", "body"):
+        operation = {
+            "method": "POST",
+            "resourcePath": "/{x}" if place == "path" else "/",
+            "inputParameters": [{"name": "x", "in": place}],
+            "body": {"type": "formUrlEncoded", "data": {"field": "{{x}}"}},
+        }
+        if place != "body":
+            del operation["body"]
+        with pytest.raises(naftiko.ArgumentError, match="a 'Content' can only be"):
+            capability(operation).request("api.op", x=value)
+
+
 def test_fields_of_a_mapping_have_name_and_value() -> None:
     """A mapping is a form in the order of its keys, its values unchanged."""
     assert named_fields({"b": None, "a": [1]}) == [
