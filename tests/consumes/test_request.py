@@ -1,4 +1,4 @@
-"""The places of arguments in a request; the cases are in `tests/consumes/cases/`.
+"""Requests and the places of arguments; cases in `tests/consumes/cases/requests/`.
 
 `tests/end_to_end/test_wire.py` sends the same cases and compares what arrives.
 """
@@ -32,7 +32,7 @@ def check_raises(case: dict[str, Any], act: Any) -> None:
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("case", cases("consumes/cases"))
+@pytest.mark.parametrize("case", cases("consumes/cases/requests"))
 def test_request(case: dict[str, Any]) -> None:
     """A call gives the request of its case, or the error with these words."""
     transport = StubTransport()

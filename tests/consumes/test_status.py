@@ -1,4 +1,4 @@
-"""The message in an error body; the cases are in `tests/consumes/cases/messages.yaml`."""
+"""The message in an error body; the cases are in `tests/consumes/cases/messages/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.parametrize("case", cases("consumes/cases", "messages"))
+@pytest.mark.parametrize("case", cases("consumes/cases/messages"))
 def test_message_of(case: dict[str, Any]) -> None:
     """The message in an error body is found under the usual names."""
     assert message_of(case["value"]) == case["expect"]

@@ -26,7 +26,7 @@ def server() -> Iterator[Recorder]:
         yield recorder
 
 
-@pytest.mark.parametrize("case", cases("consumes/cases"))
+@pytest.mark.parametrize("case", cases("consumes/cases/requests"))
 def test_request_of_a_case_arrives_as_described(
     case: dict[str, Any], server: Recorder
 ) -> None:
