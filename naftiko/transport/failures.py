@@ -145,6 +145,8 @@ def failed(
         cause = BROKEN_OFF
     elif cause is NO_CONNECTION and is_dead(error):
         cause = CLOSED
+    elif cause is NO_CONNECTION and _is_no_http(error):
+        cause = UNREADABLE
     if isinstance(error, FileNotFoundError) and error.filename:
         cause = Cause(
             f"there is no file '{error.filename}'",
@@ -201,12 +203,12 @@ def _reason(error: BaseException) -> str:
 
 def is_dead(error: BaseException) -> bool:
     """Tell whether the peer closed the connection."""
+    dead = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
+    return any(isinstance(inner, dead) for inner in _chain(error))
+
+
+def _is_no_http(error: BaseException) -> bool:
+    """Tell whether the response does not begin as HTTP does."""
     from http.client import BadStatusLine
 
-    dead = (
-        ConnectionResetError,
-        BrokenPipeError,
-        ConnectionAbortedError,
-        BadStatusLine,
-    )
-    return any(isinstance(inner, dead) for inner in _chain(error))
+    return any(isinstance(inner, BadStatusLine) for inner in _chain(error))

@@ -115,12 +115,18 @@ def test_decompression_bomb_is_refused() -> None:
                 api.call("api.op")
 
 
+def _raw_deflate(data: bytes) -> bytes:
+    """Compress without the header of zlib, as some servers do for `deflate`."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
 @pytest.mark.parametrize(
     ("encoding", "pack"),
     [
         ("gzip", gzip.compress),
         ("deflate", zlib.compress),
-        ("deflate", lambda b: zlib.compressobj(wbits=-15).compress(b) + b""),
+        ("deflate", _raw_deflate),
         ("br", brotli.compress),
     ],
     ids=["gzip", "deflate", "raw deflate", "br"],
@@ -129,12 +135,8 @@ def test_compressed_response_is_decompressed(
     encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
     """Responses with gzip, deflate and Brotli are decompressed."""
-    if encoding == "deflate" and pack is not zlib.compress:
-        packer = zlib.compressobj(wbits=-15)
-        packed = packer.compress(b"[1, 2]") + packer.flush()
-    else:
-        packed = pack(b"[1, 2]")
-    with Recorder(response(packed, Content_Encoding=encoding)) as server:
+    raw = response(pack(b"[1, 2]"), Content_Encoding=encoding)
+    with Recorder(raw) as server:
         with capability(base_uri=server.url) as api:
             assert api.call("api.op") == [1, 2]
 
@@ -142,28 +144,25 @@ def test_compressed_response_is_decompressed(
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (response(b"no gzip", Content_Encoding="gzip"), "cannot be read|damaged"),
+        (response(b"no gzip", Content_Encoding="gzip"), "the response is damaged"),
         (
             response(b"[1]").replace(b"Content-Length: 3", b"Content-Length: 9999"),
-            "broke off|cannot be read|timeout",
+            "no response within the timeout",
         ),
-        (b"this is not HTTP\r\n\r\n", "."),
+        (b"this is not HTTP\r\n\r\n", "the response cannot be read"),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-            "broke off|cannot be read",
+            "the response (broke off|cannot be read)",
         ),
     ],
     ids=["gzip", "short", "garbage", "chunk"],
 )
 def test_damaged_response_is_a_transport_error(raw: bytes, words: str) -> None:
     """A damaged response is a `TransportError`, never half a result."""
-
-    def once(_: Received) -> bytes:
-        return raw + b"" if b"\r\nConnection: close" in raw else raw
-
-    with Recorder(once) as server, capability(base_uri=server.url, timeout=1) as api:
+    with Recorder(raw) as server, capability(base_uri=server.url, timeout=1) as api:
         with pytest.raises(naftiko.TransportError, match=words):
             api.call("api.op")
+        assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("timeout", [0.2, (5, 0.2)])
