@@ -101,7 +101,13 @@ def test_oldest_entries_are_removed(folder: Path) -> None:
 
 
 def test_concurrent_writers_leave_a_whole_entry(folder: Path) -> None:
-    """Atomic write: concurrent writers of one entry all read the same document."""
+    """Atomic write: concurrent writers read the same document and leave one entry."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         assert all(pool.map(reads_the_same, [3] * 4))
+    # No temporary file is left.
+    (entry,) = folder.iterdir()
+    written = entry.stat().st_mtime_ns
+    assert is_same(read_cached(DOCKER))
+    # A damaged entry would have been written again.
+    assert entry.stat().st_mtime_ns == written

@@ -98,14 +98,17 @@ def test_include_prints_status_and_headers(call) -> None:  # type: ignore[no-unt
 
 def test_dry_run_and_curl_send_nothing(call) -> None:  # type: ignore[no-untyped-def]
     """`--dry-run` and `--curl` print the request, without sending it or its secret."""
-    shown = call("bookshop.get-book", "isbn=a b", "--dry-run")
-    assert "/books/a%20b" in shown
-    assert "Authorization: Bearer $BOOKSHOP_TOKEN" in shown
-    curl = call("bookshop.get-book", "isbn=9780141439587", "--curl")
-    done = subprocess.run(
-        ["sh", "-c", curl], capture_output=True, text=True, check=True
-    )
-    assert json.loads(done.stdout)["title"] == "Emma"
+    with Recorder() as recorder:
+        words = ["bookshop.get-book", "isbn=a b", "--base-uri", recorder.url]
+        shown = call(*words, "--dry-run")
+        assert "/books/a%20b" in shown
+        assert "Authorization: Bearer $BOOKSHOP_TOKEN" in shown
+        curl = call(*words, "--curl")
+        assert recorder.received == []
+        subprocess.run(["sh", "-c", curl], capture_output=True, check=True)
+        (received,) = recorder.received
+    assert received.target == "/books/a%20b"
+    assert received.headers["authorization"] == f"Bearer {TOKEN}"
 
 
 def test_base_uri_and_header_options_change_the_request(
@@ -149,10 +152,10 @@ def test_mutually_exclusive_options_are_refused(
     assert f"{both} are mutually exclusive" in shown
 
 
-def test_body_option_takes_text_json_or_file(
+def test_body_option_takes_text_json_file_or_standard_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--body` takes a text, JSON or a file, and is exclusive with `body=`."""
+    """`--body` takes a text, JSON, a file or standard input, and excludes `body=`."""
     file = tmp_path / "container.json"
     file.write_text('{"Image": "busybox"}')
     words = ["call", DOCKER, "docker.imagebuild", "--dry-run"]
@@ -161,10 +164,18 @@ def test_body_option_takes_text_json_or_file(
     assert main([*words, "--body", '{"a": 1}']) == 0
     shown = capsys.readouterr().out
     assert '{"a": 1}' in shown
-    assert main([*words, "--body", f"@{file}"]) == 0
-    assert "application/json" in capsys.readouterr().out
-    assert main([*words, f"body=@{file}"]) == 0
+    for given in (["--body", f"@{file}"], [f"body=@{file}"]):
+        assert main([*words, *given]) == 0
+        shown = capsys.readouterr().out
+        assert "<container.json>" in shown
+    with file.open() as standard_input:
+        monkeypatch.setattr(sys, "stdin", standard_input)
+        assert main([*words, "--body", "-"]) == 0
+    shown = capsys.readouterr().out
+    assert "application/octet-stream" in shown
+    assert "container.json>" in shown
     assert main([*words, "--body", "x", "body=y"]) == 2
+    assert "the body is given twice" in capsys.readouterr().err
 
 
 def test_repeated_names_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -472,14 +483,18 @@ def test_text_ends_in_one_line_break(
 def test_dry_run_is_printed_in_output_format(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """`--dry-run --output` prints the request as JSON, YAML or CSV."""
+    """`--dry-run --output` prints the request as JSON, YAML, CSV or a table."""
     words = ["call", BOOKSHOP, "bookshop.list-books", "genre=novel", "--dry-run"]
     url = "http://127.0.0.1:8000/books?genre=novel"
     assert main([*words, "--output", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["url"] == url
     assert shown["headers"]["Authorization"] == "Bearer $BOOKSHOP_TOKEN"
-    for form, line in (("yaml", f"url: {url}"), ("csv", f"url,{url}")):
+    for form, line in (
+        ("yaml", f"url: {url}"),
+        ("csv", f"url,{url}"),
+        ("table", f"url      {url}"),
+    ):
         assert main([*words, "--output", form]) == 0
         assert line in capsys.readouterr().out.splitlines()
 
