@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -229,13 +230,32 @@ def test_files_sockets_and_binary_bodies_are_sent_the_same(tmp_path: Path) -> No
                 same(ours, server.last)
 
 
-def test_digest_login_becomes_curl_options(server: Recorder) -> None:
-    """A Digest login becomes `--digest --user`, with the password as a variable."""
+def test_digest_login_becomes_curl_options() -> None:
+    """A Digest login becomes `--digest --user`, and `curl` logs in as `naftiko` does.
+
+    The password is a variable of the shell.
+    """
     auth = {"type": "digest", "username": "ann", "password": "{{TOKEN}}"}
-    api = capability(
-        consumes={"authentication": auth},
-        base_uri=server.url,
-        variables={"TOKEN": SECRET},
+    challenge = response(
+        "{}", "401 Unauthorized", WWW_Authenticate='Digest realm="r", nonce="n"'
     )
-    command = api.request("api.op").as_curl()
-    assert command.endswith('--digest --user "ann:${TOKEN}"')
+
+    def answer(request: Received) -> bytes:
+        return response() if "authorization" in request.headers else challenge
+
+    with Recorder(answer) as server:
+        with capability(
+            consumes={"authentication": auth},
+            base_uri=server.url,
+            variables={"TOKEN": SECRET},
+        ) as api:
+            command = api.request("api.op").as_curl()
+            api.call("api.op")
+        assert command.endswith('--digest --user "ann:${TOKEN}"')
+        run(f"{command} --silent --fail", TOKEN=SECRET)
+        logins = [r.headers.get("authorization", "") for r in server.received]
+    # RFC 2617, 3.2.2.1: without `qop` the response depends on nothing random.
+    parts = [f"ann:r:{SECRET}", "GET:/x"]
+    user, target = (hashlib.md5(part.encode()).hexdigest() for part in parts)
+    digest = hashlib.md5(f"{user}:n:{target}".encode()).hexdigest()
+    assert [f'response="{digest}"' in login for login in logins] == [False, True] * 2

@@ -235,14 +235,19 @@ def test_official_client_calls_tools_over_http(mode: Any) -> None:
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_cancelled_tool_call_ends_its_handler(mode: Any) -> None:
-    """A cancelled tool call ends its handler; the session can still be used."""
-    asked = threading.Event()
-    hung_up = threading.Event()
+    """A cancelled tool call ends its handler and its upstream connection.
 
-    def slow(request: Received) -> bytes | None:
+    The session can still be used.
+    """
+    asked = threading.Event()
+    is_closed = threading.Event()
+
+    def slow(request: Received) -> None:
+        connection = recorder._open[-1]
+        connection.settimeout(10)
         asked.set()
-        hung_up.wait(10)
-        return None
+        if connection.recv(1) == b"":
+            is_closed.set()
 
     async def talk(url: str) -> None:
         async with Client(url, mode=mode) as client:
@@ -263,7 +268,7 @@ def test_cancelled_tool_call_ends_its_handler(mode: Any) -> None:
         while handlers.running and time.monotonic() < deadline:
             time.sleep(0.01)
         assert handlers.running == 0
-        hung_up.set()
+        assert is_closed.wait(5)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
@@ -304,24 +309,31 @@ def test_client_is_notified_of_a_reload(mode: Any) -> None:
 
 
 def test_clients_use_their_own_keys() -> None:
-    """Calls of several clients are sent upstream with the key of each client."""
+    """Each of several calls at the same time is sent upstream with its client's key."""
+    all_there = threading.Barrier(3)
 
-    async def call(url: str, key: str) -> bool:
+    def answer(request: Received) -> bytes:
+        all_there.wait(10)
+        return response(json.dumps({"key": request.headers["x-key"]}))
+
+    async def call(url: str, key: str) -> Any:
         async with (
             create_mcp_http_client(headers={"X-Api-Key": key} if key else {}) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
-            return bool((await client.call_tool("secret", {})).is_error)
+            result = await client.call_tool("secret", {})
+            return "error" if result.is_error else result.structured_content
 
-    async def talk(url: str) -> list[bool]:
+    async def talk(url: str) -> list[Any]:
         keys = ["ada", "bo", "", "ada"]
-        return [await call(url, key) for key in keys]
+        return await asyncio.gather(*(call(url, key) for key in keys))
 
     options = {"variable_headers": {"API_KEY": "X-Api-Key"}}
     with ships(tools=[SECRET], options=options) as (url, _, recorder):
-        assert asyncio.run(talk(f"{url}/mcp")) == [False, False, True, False]
-        keys = [request.headers["x-key"] for request in recorder.received]
-        assert keys == ["ada", "bo", "ada"]
+        recorder.answer = answer
+        ada, bo = {"key": "ada"}, {"key": "bo"}
+        assert asyncio.run(talk(f"{url}/mcp")) == [ada, bo, "error", ada]
+        assert len(recorder.received) == 3
 
 
 def test_dns_rebinding_is_refused() -> None:

@@ -369,7 +369,6 @@ def test_error_answer_is_shown(
     assert "tons" in text
     assert page.contrast(f"{OPEN} .status.bad") >= 4.5
     page.shot("explorer-error")
-    page.shot("explorer-error")
     upstream.answer = response('{"why": "no"}', status="500 No")
     page.driver.find_element("css selector", f"{OPEN} [id$=-body-tons]").clear()
     send(page)

@@ -65,6 +65,7 @@ class Recorder:
 
     Args:
         answer: Bytes for each request, or a function; `None` closes the connection.
+        host: Address to listen on, of IPv4 or IPv6.
         path: Unix socket to listen on instead of TCP.
         tls: TLS context of each connection.
     """
@@ -73,6 +74,7 @@ class Recorder:
         self,
         answer: Answer = response(),
         *,
+        host: str = "127.0.0.1",
         path: str = "",
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -86,11 +88,12 @@ class Recorder:
             self._listener.bind(path)
             self.url = f"unix://{path}"
         else:
-            self._listener = socket.create_server(("127.0.0.1", 0))
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._listener = socket.create_server((host, 0), family=family)
             scheme = "https" if tls else "http"
             self.port = self._listener.getsockname()[1]
-            host = "localhost" if tls else "127.0.0.1"
-            self.url = f"{scheme}://{host}:{self.port}"
+            named = "localhost" if tls else f"[{host}]" if ":" in host else host
+            self.url = f"{scheme}://{named}:{self.port}"
         self._listener.listen(16)
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()

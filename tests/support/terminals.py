@@ -9,7 +9,6 @@ import pty
 import select
 import struct
 import termios
-import time
 from collections.abc import Sequence
 
 _LONGEST = 30.0
@@ -72,9 +71,8 @@ class Terminal:
         return self.shown
 
     def _read(self) -> bool:
-        deadline = time.monotonic() + _LONGEST
         ready, _, _ = select.select([self._terminal], [], [], _LONGEST)
-        assert ready, f"nothing more within {deadline:.0f} s, but {self.shown!r}"
+        assert ready, f"nothing more within {_LONGEST:.0f} s, but {self.shown!r}"
         try:
             data = os.read(self._terminal, 65536)
         except OSError:  # Linux raises an error when the process has ended
