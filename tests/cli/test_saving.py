@@ -141,13 +141,11 @@ def test_unwritable_target_is_refused_before_the_call(
     server: Recorder, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An unwritable target is an error, and no request is sent."""
+    words = _words(target)
     if os.geteuid() == 0:
-        target = Path("/proc/no-such-file")
-        words = _words(target)
-        words[1] = str(Path(os.environ["NETRC"]).parent / "api.json")
+        words[-1] = "/proc/no-such-file"
     else:
         target.parent.chmod(0o500)
-        words = _words(target)
     assert main(words) == 1
     assert "cannot be written" in capsys.readouterr().err
     assert not server.received

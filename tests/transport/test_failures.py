@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from http.client import BadStatusLine, RemoteDisconnected
+from http.client import RemoteDisconnected
 from typing import Any
 
 import pytest
@@ -129,7 +129,6 @@ def test_timeout_inside_another_error_is_one(error: BaseException) -> None:
         ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
         BrokenPipeError(),
         ConnectionAbortedError(),
-        BadStatusLine(""),
         told.ConnectionError(pools.ProtocolError("aborted", RemoteDisconnected("x"))),
     ],
 )
