@@ -30,7 +30,7 @@ def _found(path: str, data: Any) -> list[Any]:
 
 ITEMS = [
     {"id": 1, "name": "abc", "größe": 1, "where": "x", "tags": [1, 2], "a-b": "a/b"},
-    {"id": 2, "name": "Abd", "größe": 2, "where": "y", "tags": [], "a-b": "a&b"},
+    {"id": 2, "name": "Abz", "größe": 2, "where": "y", "tags": [], "a-b": "a&b"},
 ]
 
 
@@ -43,7 +43,7 @@ ITEMS = [
         ("@['größe'] == 1", [1]),
         ("@.name =~ /^ab/", [1]),
         ("@.name =~ /^ab/i", [1, 2]),
-        ("@.name =~/d$/", [2]),
+        ("@.name =~/z$/", [2]),
         (r"@.a-b =~ /a\/b/", [1]),
         (r"@.name =~ /^\w{3}$/", [1, 2]),
         ("@.tags.length() > 1", [1]),

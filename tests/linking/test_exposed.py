@@ -284,7 +284,7 @@ def test_value_that_is_no_plain_reference(value: Any, hint: str) -> None:
     [
         ({"type": "call"}, "", "the step 's' calls nothing", "add `call: namespace.operation`"),
         ({"type": "call", "call": "api.gte"}, "/call", "'api.gte' names no declared operation", "did you mean 'api.get'?"),
-        ({"type": "lookup", "index": "firts"}, "/index", "the lookup names no earlier step 'firts'", "did you mean 'first'?"),
+        ({"type": "lookup", "index": "firsto"}, "/index", "the lookup names no earlier step 'firsto'", "did you mean 'first'?"),
         ({"type": "lookup", "index": "s"}, "/index", "the lookup names no earlier step 's'", "earlier: first"),
         ({"type": "lookup"}, "", "the lookup names no earlier step ''", "earlier: first"),
         ({"type": "loop"}, "", "the step 's' has the unknown type 'loop'", "a step is a call, a lookup or a script"),
