@@ -1,6 +1,6 @@
 """Calls, references, routes, steps and `with` of everything that a document exposes.
 
-The cases with whole documents are in `tests/spec/cases/`.
+The cases with whole documents are in `tests/linking/cases/`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.reading import check
 from support.records import said
 
 
-@pytest.mark.parametrize("case", cases("spec/cases", "calls", "with"))
+@pytest.mark.parametrize("case", cases("linking/cases"))
 def test_linking(case: dict[str, Any]) -> None:
     """Every call, `with`, route and name is checked, and nothing stops loading."""
     check(case)
