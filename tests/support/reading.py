@@ -1,4 +1,4 @@
-"""Run the cases of `tests/spec/cases/` and `tests/linking/cases/`: the findings of `validate` in a document.
+"""Run the cases of `tests/spec` and `tests/linking`: the findings of a document.
 
 A case has a `name`, a `text` and `expect`: code, line and JSON Pointer of each finding
 in order. No findings are expected by default. Optional keys are:
