@@ -363,7 +363,7 @@ def test_cookies_go_back_to_their_origin(url: str, cookie: str) -> None:
 
 @pytest.mark.parametrize(
     "cookie",
-    ["a=b", 'a="q r"', "a=b,c", "a=b=c", "a=", 'a="b\\"c"', "a={%22}", "a=b c"],
+    ["a=b", 'a="q r"', "a=b,c", "a=b=c", "a=", 'a="b\\"c"', "a={%22}"],
 )
 def test_cookie_value_stays_as_it_came(cookie: str) -> None:
     """Quotation marks are part of a value, and nothing is added to it."""
