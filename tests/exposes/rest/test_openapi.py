@@ -13,7 +13,7 @@ from naftiko.exposes.rest.app import RestApp
 from support.asgi_client import AsyncStub, ask
 from support.describing import described_by, described_operation, description_of
 from support.serving import operation, rest_app
-from support.shared import CAPABILITIES, corpus_files, each_or_all, needs_corpus
+from support.shared import CAPABILITIES, corpus_files, needs_corpus
 
 
 def _check_file(path: Path) -> int:
@@ -38,7 +38,7 @@ def test_openapi_of_shipped_files_is_valid(path: Path) -> None:
 
 
 @needs_corpus
-@each_or_all
+@pytest.mark.parametrize("step", [32, pytest.param(4, marks=pytest.mark.slow)])
 def test_openapi_of_published_files_is_valid(step: int) -> None:
     """The OpenAPI 3.1 validator accepts `/openapi.json` of each published file."""
     checked = 0
