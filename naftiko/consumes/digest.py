@@ -19,6 +19,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from naftiko.transport.messages import SignIn
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
@@ -134,8 +136,8 @@ def compute_response(
     return algorithm.digest(secret, *counted, covered)
 
 
-class DigestLogin:
-    """A user name and a password that answer `Digest` challenges; a `SignIn`.
+class DigestLogin(SignIn):
+    """A user name and a password that answer `Digest` challenges.
 
     Its representations show neither of them.
     """

@@ -173,10 +173,11 @@ class AioTransport:
                 raise refusal("the transport is closed", hop.request)
             origin = await self._pool.origin(hop)
             login = hop.auth
-            if login is None or isinstance(login, SignIn):
-                exchange = await self._exchange(hop, login, origin, cookies, timeout)
-            else:
-                exchange = None
+            exchange = None
+            if login is None:
+                exchange = await self._exchange(hop, origin, cookies, timeout)
+            elif isinstance(login, SignIn):
+                exchange = await self._sign_in(login, hop, origin, cookies, timeout)
             if exchange is None:
                 return hop.with_headers(cookies.headers(hop))
             if exchange.status not in REDIRECTS or not self._follow_redirects:
@@ -187,25 +188,20 @@ class AioTransport:
             await exchange.finish()
             hop = hop.next(exchange.status, location)
 
-    async def _exchange(
+    async def _sign_in(
         self,
+        login: SignIn,
         hop: RedirectedRequest,
-        login: SignIn | None,
         origin: AioOrigin,
         cookies: CallCookies,
         timeout: Timeout,
     ) -> AioExchange | None:
-        """Return the response to one hop, signed in.
-
-        `None` says that `aiohttp` cannot send it.
-        """
-        if login is None:
-            return await self._exchange_once(hop, origin, cookies, timeout)
+        """Return the response to a request, signed in, or `None`; see `_exchange`."""
         attempts = login.attempts(hop.as_request())
         request = next(attempts)
         while True:
             attempt = hop.with_headers(request.headers)
-            exchange = await self._exchange_once(attempt, origin, cookies, timeout)
+            exchange = await self._exchange(attempt, origin, cookies, timeout)
             if exchange is None:
                 return None
             head = Response(exchange.status, Headers.joined(exchange.pairs))
@@ -218,13 +214,14 @@ class AioTransport:
             cookies.keep(exchange)
             await exchange.finish()
 
-    async def _exchange_once(
+    async def _exchange(
         self,
         hop: RedirectedRequest,
         origin: AioOrigin,
         cookies: CallCookies,
         timeout: Timeout,
     ) -> AioExchange | None:
+        """Return the response to a request; `None` where `aiohttp` cannot send it."""
         headers = cookies.headers(hop)
         # Headers are Latin-1 on the wire; aiohttp would write UTF-8.
         if origin.session is None or not all(map(str.isascii, headers.values())):

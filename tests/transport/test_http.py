@@ -15,6 +15,7 @@ import requests
 from naftiko import Request, Response, TransportError
 from naftiko.masking import Secret
 from naftiko.transport.http import HttpTransport
+from naftiko.transport.messages import SignIn
 from naftiko.transport.redirects import RedirectedRequest
 from support.recorder import Received, Recorder, response
 
@@ -126,7 +127,7 @@ def test_limit_is_the_largest_body(
     transport.close()
 
 
-class Login:
+class Login(SignIn):
     """A login that answers the first challenge, and keeps each response it is shown."""
 
     def __init__(self) -> None:
