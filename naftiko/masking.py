@@ -138,6 +138,7 @@ _MARKER = re.compile(
     f"(?:{_OPEN}|{quote(_OPEN)}|\\\\ue000)([^{_OPEN}{_CLOSE}%\\\\]+)"
     f"(?:{_CLOSE}|{quote(_CLOSE)}|\\\\ue001)"
 )
+_ALONE = re.compile(f"{_OPEN}[^{_OPEN}{_CLOSE}/?#@:\\\\]+{_CLOSE}")
 
 
 def marker(name: str) -> str:
@@ -154,6 +155,14 @@ def split_markers(text: str) -> list[tuple[str, bool]]:
     """Return the parts of a text of a preview, and whether each is a variable."""
     parts = _MARKER.split(text)
     return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
+
+
+def is_marker(text: str) -> bool:
+    """Tell whether a text is one marker, with nothing around it.
+
+    No marker holds a separator of URLs: such a text was made to look like one.
+    """
+    return _ALONE.fullmatch(text) is not None
 
 
 def has_marker(text: str) -> bool:

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naftiko.masking import Secret, has_marker, marker, mask, plain, split_markers
+from naftiko.masking import (
+    Secret,
+    has_marker,
+    is_marker,
+    marker,
+    mask,
+    plain,
+    split_markers,
+)
 
 HARD = "S3 \"ä\\\\/&'<%+=?#\n\t;,😀"
 WRITERS = {
@@ -106,3 +114,18 @@ def test_marker_of_a_variable_survives_encoding() -> None:
     assert plain("a") == "a"
     assert has_marker(quote(text, safe=""))
     assert split_markers(text) == [("a ", False), ("TOKEN", True), (" b", False)]
+
+
+def test_marker_alone_is_told_from_a_text_with_one() -> None:
+    """A text around a marker, or an encoded marker, is no marker alone."""
+    alone = marker("TOKEN")
+    assert is_marker(alone)
+    for text in (
+        "",
+        "TOKEN",
+        f"evil.test/{alone}",
+        f"{alone}{alone}",
+        marker("evil.test/"),
+        quote(alone),
+    ):
+        assert not is_marker(text)

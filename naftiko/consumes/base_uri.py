@@ -22,7 +22,7 @@ from naftiko.expressions import (
     parse_base_uri,
     to_text,
 )
-from naftiko.masking import marker, without_secrets
+from naftiko.masking import is_marker, without_secrets
 from naftiko.settings import checked_namespaces
 from naftiko.spec.base_uri import is_web
 
@@ -176,7 +176,7 @@ def fill(
             written.append(part)
             continue
         value = lookup(part.name)
-        if value and _is_marker(value):
+        if value and is_marker(value):
             written.append(value)
             continue
         if value is None and part.name in base.names and part.name in arguments:
@@ -193,11 +193,6 @@ def fill(
             code=rules.BASE_URI_UNRESOLVED.code,
         )
     return text.removesuffix("/")
-
-
-def _is_marker(value: str) -> bool:
-    """Tell whether a value is the place of a variable in a preview, and no more."""
-    return value == marker(value[1:-1])
 
 
 def _behind_scheme(uri: str) -> str:

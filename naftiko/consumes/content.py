@@ -26,7 +26,7 @@ _JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _BINARY_TYPE = "application/octet-stream"
 FORM_KINDS = ("formUrlEncoded", "multipartForm")
-#: What is sent as several values of one name.
+#: Types whose items are sent one by one, under the same name.
 _SEVERAL = (list, tuple, set, frozenset)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
+from naftiko.errors import CallError, shorten
 from naftiko.expressions import (
     ABSENT,
     Ref,
@@ -139,6 +140,10 @@ class Injector:
                 return render(template, value_of)
             except _MissingValue:
                 return ABSENT
+            except (TypeError, ValueError) as error:
+                raise CallError(
+                    f"'{shorten(text)}' cannot be filled in: {error}"
+                ) from None
 
         return build
 

@@ -234,12 +234,19 @@ class LookupStep:
         """Return the listed fields of the first object that matches as text."""
         if wanted is ABSENT or wanted is None:
             return ABSENT
-        text = to_text(wanted)
+        text = self._text(wanted)
         for item in objects:
             field = item.get(self._step.match)
-            if field is not None and to_text(field) == text:
+            if field is not None and self._text(field) == text:
                 return {name: item.get(name) for name in self._step.fields}
         return ABSENT
+
+    def _text(self, value: JSON) -> str:
+        try:
+            return to_text(value)
+        except (TypeError, ValueError) as error:
+            message = f"a value of '{self._step.match}' cannot be compared: {error}"
+            raise in_step(CallError(message), self.name) from None
 
 
 class ScriptStep:

@@ -153,18 +153,18 @@ def shell_word(text: str) -> str:
     parts = split_markers(text)
     literals = [part for part, is_variable in parts if not is_variable]
     if len(literals) == len(parts):
-        return text if _PLAIN.fullmatch(text) else _shell_word(text)
+        return text if _PLAIN.fullmatch(text) else _in_single_quotes(text)
     if any(_SPECIAL.search(part) for part in literals):
         # Inside double quotes a `!` cannot be had in every shell.
         return "".join(
-            f'"{_expanded(part)}"' if is_variable else _shell_word(part)
+            f'"{_expanded(part)}"' if is_variable else _in_single_quotes(part)
             for part, is_variable in parts
         )
     inner = (_expanded(part) if variable else part for part, variable in parts)
     return f'"{"".join(inner)}"'
 
 
-def _shell_word(text: str) -> str:
+def _in_single_quotes(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 

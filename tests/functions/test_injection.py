@@ -85,3 +85,19 @@ def test_with_of_a_tool_fills_the_path() -> None:
     naftiko.load(data, schema=None, transport=transport).invoke("m.ship", imo="IMO-1")
     (sent,) = transport.requests
     assert sent.url == "http://127.0.0.1:9/ships/IMO-1"
+
+
+def test_infinite_number_in_a_text_is_refused() -> None:
+    """A text of `with` is named when a value in it has no text; nothing is sent."""
+    upstream = StubTransport()
+    consumes = {"path": "/x", "operations": [{"name": "op", "method": "GET", "inputParameters": [{"name": "q", "in": "query"}]}]}  # fmt: skip
+    tool = {"name": "t", "call": "api.op", "with": {"q": "far {{far}}"}}
+    exposes = {"type": "mcp", "namespace": "tools", "port": 0, "tools": [tool]}
+    data = document(consumes={"namespace": "api"}, resource=consumes)
+    data["capability"]["exposes"] = [exposes]
+    loaded = naftiko.load(data, schema=None, transport=upstream)
+    with pytest.raises(
+        naftiko.CallError, match=r"'far \{\{far\}\}' cannot be filled in"
+    ):
+        loaded.invoke("t", far={"km": float("inf")})
+    assert upstream.requests == []

@@ -333,6 +333,19 @@ def test_lookup_in_nothing_is_refused(is_known: bool, message: str) -> None:
     assert (caught.value.message, caught.value.step) == (message, "found")
 
 
+@pytest.mark.parametrize(
+    ("crew", "wanted"),
+    [([{"id": {"far": float("inf")}}], "7"), ([{"id": 7}], {"far": float("inf")})],
+)
+def test_lookup_of_an_infinite_number_is_refused(crew: Any, wanted: Any) -> None:
+    """JSON has no infinite numbers, so an object that holds one has no text."""
+    state = State({"wanted": wanted})
+    state.keep("crew", crew)
+    work = lookup("tools.wanted").ask(state, LOOK)
+    with pytest.raises(CallError, match="step 'found': a value of 'id' cannot be"):
+        work.run()
+
+
 def test_lookup_by_a_broken_path_is_refused_when_it_is_compiled() -> None:
     """A text that begins like a step path has to be one."""
     with pytest.raises(CallError, match=r"'\$\.a\[0\]' is not a step path"):
