@@ -176,6 +176,7 @@ def validate(
     if stages.check():
         stages.read_and_link(None, None, append_unplaced=False)
         stages.look_for_files()
+    stages.look_for_mistakes()
     return stages.problems()
 
 
@@ -258,6 +259,24 @@ class _Stages:
             from naftiko.spec.files import note_missing_files
 
             note_missing_files(self.spec, self.document.directory, self.findings)
+
+    def look_for_mistakes(self) -> None:
+        """Note what the rules allow, and an author has hardly meant."""
+        from naftiko.lint.checking import lint
+
+        likely = Findings(self.document)
+        lint(self.document.data, likely)
+        places = {finding.path for finding in self.findings.noted}
+        self.findings.noted += [f for f in likely.noted if f.path not in places]
+        # The rules say that a key is unknown; a likely mistake says what it is instead.
+        mends = {finding.path: finding for finding in likely.noted}
+        self.broken = [
+            finding._replace(hint=mend.hint, fix=finding.fix or mend.fix)
+            if finding.rule is rules.UNKNOWN_KEY
+            and (mend := mends.get(finding.path)) is not None
+            else finding
+            for finding in self.broken
+        ]
 
     def is_refused(self) -> bool:
         """Tell whether a finding makes the whole document unusable."""

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "naftiko"
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "plain", "expressions", "masking", "locations", "http", "settings", "version"),
     ("jsonpath", "document"),
-    ("spec", "formats"),
+    ("spec", "formats", "lint"),
     ("bindings", "transport"),
     ("consumes",),
     ("functions", "linking"),

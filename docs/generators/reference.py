@@ -519,20 +519,27 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     "ConsumedOperation": {
         "name": ("U-operation-ambiguous", "S-name"),
         "path": ("W-operation-path",),
-        "method": ("U-method", "S-method"),
+        "method": ("U-method", "S-method", "W-method"),
         "outputRawFormat": ("U-output-format", "W-output-format"),
     },
     "ConsumedInputParameter": {
         "name": ("U-parameter-nameless", "S-parameter-name", "U-argument-missing"),
         "in": ("U-parameter-place", "W-parameter-place"),
-        "value": ("U-template", "W-parameter-value"),
+        "value": ("U-template", "W-parameter-value", "W-template"),
+        "": ("W-parameter-duplicate",),
     },
-    "ConsumedOutputParameter": {"value": ("U-output-path", "W-path-length")},
+    "ConsumedOutputParameter": {
+        "type": ("W-type",),
+        "value": ("U-output-path", "W-path-length"),
+    },
     "RequestBody": {
+        "": ("W-body-method",),
         "type": ("U-body-type", "W-body-type"),
         "data": ("U-template", "W-body-data"),
     },
-    "BearerAuthentication": {"token": ("U-auth-incomplete",)},
+    "BearerAuthentication": {
+        "token": ("U-auth-incomplete", "W-secret-literal", "W-variable-spelling"),
+    },
     "ApiKeyAuthentication": {
         "value": ("U-auth-incomplete",),
         "placement": ("U-auth-placement",),
@@ -545,6 +552,7 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "authentication": ("U-auth-value", "U-auth-variable"),
     },
     "ExposedResource": {"path": ("W-route-duplicate", "W-rest-arguments")},
+    "ExposedInputParameter": {"name": ("W-path-parameter",), "type": ("W-type",)},
     "ExposedOperation": {
         "": ("U-unit-without-call",),
         "call": ("U-call-unresolved",),
@@ -589,9 +597,15 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "With": {"": ("W-with-source", "W-with-target", "W-with-value")},
     "CallStep": {"type": ("U-step-type",), "call": ("U-call-unresolved",)},
-    "LookupStep": {"lookupValue": ("U-step-path",)},
+    "LookupStep": {
+        "": ("W-step-incomplete",),
+        "lookupValue": ("U-step-path", "W-step-reference"),
+    },
     "ScriptStep": {"language": ("U-script-language",)},
-    "StepOutputMapping": {"value": ("U-step-path",)},
+    "StepOutputMapping": {
+        "targetName": ("W-mapping-target",),
+        "value": ("U-step-path", "W-step-reference"),
+    },
     "MappedScalar": {"mapping": ("U-output-path", "W-path-length")},
     "Name": {"": ("S-name",)},
     "Address": {"": ("W-address-public",)},

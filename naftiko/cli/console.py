@@ -63,7 +63,14 @@ def _escaped(match: re.Match[str]) -> str:
 
 def show_error(error: NaftikoError) -> None:
     """Print an error of ours to standard error."""
-    fail(error.headline, error.hint)
+    fail(error.headline)
+    if error.location is not None and sys.stderr.isatty():
+        from naftiko.cli.excerpts import excerpt
+
+        if shown := excerpt(*error.location):
+            note(shown)
+    if error.hint:
+        note_hint(error.hint)
 
 
 def fail(text: str, hint: str = "") -> None:
@@ -71,7 +78,12 @@ def fail(text: str, hint: str = "") -> None:
     label = paint("error:", "error", sys.stderr)
     note(f"{label} {clean(text)}")
     if hint:
-        note(paint(f"  hint: {clean(hint)}", "hint", sys.stderr))
+        note_hint(hint)
+
+
+def note_hint(hint: str) -> None:
+    """Print a hint below a message, to standard error."""
+    note(paint(f"  hint: {clean(hint)}", "hint", sys.stderr))
 
 
 def note(text: str) -> None:

@@ -104,6 +104,7 @@ def add_validate(command: Any) -> None:
         help="how problems are written (default: text)",
     )
     _add_flag(command, "--strict", "make every warning an error")
+    _add_flag(command, "--all", "show every problem, also many of one kind")
     add_choice(
         command,
         "--truncated",

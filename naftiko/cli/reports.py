@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from naftiko.cli.console import clean, paint
+from naftiko.cli.excerpts import excerpt
 from naftiko.cli.tables import json_text
 from naftiko.errors import Problem, Related, with_stop
 from naftiko.version import __version__
@@ -39,25 +41,88 @@ class CheckedFile(NamedTuple):
         return all(problem.severity != "error" for problem in self.problems)
 
 
-class _Text:
-    """Lines as a compiler writes them: `file:line:column: severity: message [code]`."""
+#: Problems of one kind that are shown of a file before the others are counted.
+_SHOWN_OF_KIND = 3
+
+
+class TextReport:
+    """Lines as a compiler writes them: `file:line:column: severity: message [code]`.
+
+    A terminal shows each file once, and the source line of each problem. Where a file
+    has many problems of one kind, the first ones are shown and the others counted.
+    """
+
+    def __init__(self, *, every: bool = False) -> None:
+        self._every = every
+        self._on_terminal = sys.stdout.isatty()
 
     def add(self, checked: CheckedFile) -> None:
+        """Print the problems of one file."""
         # For a file that cannot be read there is an error on standard error already.
-        for problem in checked.problems if checked.is_readable else ():
-            file = clean(problem.file).replace("\n", "\\n")
-            severity = paint(problem.severity, problem.severity, sys.stdout)
-            message = clean(with_stop(problem.message))
-            where = f"{file}:{problem.line}:{problem.column}"
-            print(f"{where}: {severity}: {message} [{problem.code}]")
-            for place in problem.related:
-                where = f"{clean(place.file)}:{place.line}:{place.column}"
-                print(f"  note: {where}: {clean(place.message)}")
-            if problem.hint:
-                print(paint(f"  hint: {clean(problem.hint)}", "hint", sys.stdout))
+        problems = checked.problems if checked.is_readable else ()
+        if self._on_terminal and problems:
+            print(paint(_one_line(checked.file), "strong", sys.stdout))
+        counted = Counter(map(_kind, problems))
+        folded: dict[tuple[str, ...], list[Problem]] = {}
+        for problem in problems:
+            kind = _kind(problem)
+            if not self._every and counted[kind] > _SHOWN_OF_KIND + 2:
+                folded.setdefault(kind, []).append(problem)
+                if len(folded[kind]) > _SHOWN_OF_KIND:
+                    continue
+            self._show(problem, checked.file)
+        for alike in folded.values():
+            self._count(alike[_SHOWN_OF_KIND:], checked.file)
+        if folded:
+            print(paint("  hint: --all shows each of them", "hint", sys.stdout))
+
+    def _show(self, problem: Problem, file: str) -> None:
+        severity = paint(problem.severity, problem.severity, sys.stdout)
+        message = clean(with_stop(problem.message))
+        print(f"{self._where(problem, file)}: {severity}: {message} [{problem.code}]")
+        if self._on_terminal:
+            shown = excerpt(problem.file, problem.line, problem.column, indent="    ")
+            if shown:
+                print(shown)
+        for place in problem.related:
+            where = f"{_one_line(place.file)}:{place.line}:{place.column}"
+            print(f"  note: {where}: {clean(place.message)}")
+        if problem.hint:
+            print(paint(f"  hint: {clean(problem.hint)}", "hint", sys.stdout))
+
+    def _where(self, problem: Problem, file: str) -> str:
+        place = f"{problem.line}:{problem.column}"
+        if self._on_terminal and problem.file == file:
+            return f"  {place}"
+        return f"{_one_line(problem.file)}:{place}"
+
+    def _count(self, alike: list[Problem], file: str) -> None:
+        """Tell how many problems of a kind are not shown, and where they are."""
+        first = alike[0]
+        lines = sorted({problem.line for problem in alike})
+        listed = ", ".join(map(str, lines[:5])) + (", …" if lines[5:] else "")
+        noun = "line" if len(lines) == 1 else "lines"
+        place = clean(".".join(_kind(first)[1:][-2:]) or "the document")
+        print(
+            f"{self._where(first, file)}: note: {len(alike)} more like it at `{place}`,"
+            f" {noun} {listed} [{first.code}]"
+        )
 
     def end(self, totals: dict[str, int]) -> None:
         """Print nothing more."""
+
+
+def _kind(problem: Problem) -> tuple[str, ...]:
+    """Return what problems have in common that are alike: rule and kind of place.
+
+    `/consumes/0/resources/3/name` → `(CODE, "consumes", "resources", "name")`
+    """
+    steps = problem.path.split("/")[1:]
+    return (problem.code, *(step for step in steps if not step.isdigit()))
+
+
+def _one_line(name: str) -> str:
+    return clean(name).replace("\n", "\\n")
 
 
 class _Json:
@@ -176,7 +241,7 @@ def _sarif_location(place: Problem | Related) -> dict[str, Any]:
 
 
 REPORTS: dict[str, Any] = {
-    "text": _Text,
+    "text": TextReport,
     "json": _Json,
     "github": _GitHub,
     "sarif": _Sarif,

@@ -397,7 +397,7 @@ REST_ARGUMENTS = _warning(
 )
 WITH_SOURCE = _warning(
     "W-with-source",
-    "A value of `with` names an argument that the tool does not declare.",
+    "A value of `with` names an input that the unit does not declare.",
 )
 WITH_TARGET = _warning(
     "W-with-target", "A key of `with` is no argument of the called operation."
@@ -412,6 +412,39 @@ PATH_LENGTH = _warning(
     "W-path-length",
     "A path ends in `.length`, which is read as the number of elements.",
 )
+
+# --- likely mistakes, which `validate` looks for -------------------------------------
+
+KEY_UNKNOWN = _warning(
+    "W-key-unknown", "A key is unknown, and much like one that is known there."
+)
+KEY_MISPLACED = _warning("W-key-misplaced", "A key belongs on another level.")
+METHOD_UNKNOWN = _warning("W-method", "No standard registers the `method` for HTTP.")
+TYPE_UNKNOWN = _warning("W-type", "A type is unknown, and is taken for any.")
+BODY_OF_METHOD = _warning("W-body-method", "A GET or HEAD request has a body.")
+EXPOSED_PATH_PARAMETER = _warning(
+    "W-path-parameter",
+    "The path of a route has no placeholder for a path parameter that it declares.",
+)
+PARAMETER_DUPLICATE = _warning(
+    "W-parameter-duplicate", "A parameter is declared twice; the last one wins."
+)
+STEP_INCOMPLETE = _warning(
+    "W-step-incomplete", "A lookup lacks `match` or `lookupValue`, and finds nothing."
+)
+STEP_REFERENCE = _warning(
+    "W-step-reference",
+    "A reference of steps or mappings names no earlier step and no declared input.",
+)
+MAPPING_TARGET = _warning(
+    "W-mapping-target", "The `targetName` of a mapping is no output of its unit."
+)
+SECRET_LITERAL = _warning("W-secret-literal", "A credential is written in clear.")
+VARIABLE_SPELLING = _warning(
+    "W-variable-spelling",
+    "A credential is a variable in the spelling of another tool, such as `${TOKEN}`.",
+)
+TEMPLATE_HALF = _warning("W-template", "A reference lacks a brace, such as `{{plate}`.")
 
 # --- noted by a strict check --------------------------------------------------------
 

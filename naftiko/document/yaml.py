@@ -320,7 +320,7 @@ class Builder:
             at[1] + 1,
             rules.YAML_KEY,
             "a mapping or a list is used as a key",
-            'quote a template: "{{NAME}}"',
+            'quote a template: "{{NAME}}"; give a mapping or a list a key of its own',
         )
 
     def _second_document(self, line: int, column: int) -> NoReturn:
@@ -345,28 +345,19 @@ class Builder:
         )
 
     def _syntax_error(self, error: Any, text: str) -> NoReturn:
-        mark = getattr(error, "problem_mark", None) or getattr(
-            error, "context_mark", None
+        from naftiko.document.syntax import explain
+
+        fault = explain(error, text, self.name)
+        if fault.is_second:
+            self._second_document(fault.line, fault.column)
+        self._refuse(
+            fault.line,
+            fault.column,
+            rules.YAML_SYNTAX,
+            fault.message,
+            fault.hint,
+            fault.related,
         )
-        problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
-        context = getattr(error, "context", None)
-        message = f"not well-formed YAML: {problem}"
-        if context:
-            message += f" {context}"
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        # ruamel tells a missing `---` from other errors by its words alone.
-        is_end = "<document start>" in problem
-        if mark and is_end and _begins_another(text, mark.index):
-            self._second_document(line, column)
-        source = text.split("\n")
-        shown = source[line - 1] if line <= len(source) else ""
-        if "\t" in shown[: len(shown) - len(shown.lstrip())]:
-            hint = "indent with blanks, not with tabs"
-        elif "{{" in shown:
-            hint = 'quote a template: "{{NAME}}"'
-        else:
-            hint = "check the indentation and the quotes here and in the line above"
-        self._refuse(line, column, rules.YAML_SYNTAX, message, hint)
 
     def _refuse(
         self,
@@ -401,12 +392,6 @@ def refuse(
         location=Location(name, line, column),
         related=related,
     ) from None
-
-
-def _begins_another(text: str, offset: int) -> bool:
-    """Tell whether a second document follows the end of the first one."""
-    before = text[:offset].rstrip().rpartition("\n")[2]
-    return before.startswith("...") or text[offset : offset + 1] in ("{", "[")
 
 
 def line_column(text: str, offset: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from naftiko.cli import main
-from naftiko.cli.reports import REPORTS, CheckedFile
+from naftiko.cli.reports import REPORTS, CheckedFile, TextReport
 from naftiko.errors import Problem, Related
 
 ROOT = Path(__file__).parents[2]
@@ -206,3 +206,54 @@ def test_related_place_is_reported(
         (place,) = result["relatedLocations"]
         assert place["message"] == {"text": "first defined here"}
         assert place["physicalLocation"]["region"] == {"startLine": 3, "startColumn": 4}
+
+
+def _many(count: int) -> CheckedFile:
+    """Return a file with problems of one kind, and one of another."""
+    problems = [
+        Problem("S-name", "error", f"name {n} is odd", "rename it",
+                f"/consumes/{n}/name", n + 1, 1, "a.yaml")
+        for n in range(count)
+    ]  # fmt: skip
+    other = Problem("W-type", "warning", "a type", "", "/type", 99, 1, "a.yaml")
+    return CheckedFile("a.yaml", (*problems, other))
+
+
+def test_text_counts_many_problems_of_one_kind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Three problems of a kind are shown, and the others counted with their lines."""
+    TextReport().add(_many(12))
+    out = capsys.readouterr().out
+    assert out.count("is odd") == 3
+    assert "9 more like it at `consumes.name`, lines 4, 5, 6, 7, 8, … [S-name]" in out
+    assert out.count("--all shows each of them") == 1
+    assert "W-type" in out
+
+
+def test_text_shows_every_problem_when_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With `every`, and for a few problems of a kind, nothing is counted."""
+    TextReport(every=True).add(_many(12))
+    TextReport().add(_many(5))
+    out = capsys.readouterr().out
+    assert out.count("is odd") == 17
+    assert "more like it" not in out
+
+
+def test_text_on_a_terminal_shows_source_lines_grouped_by_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal shows the file once, and each source line with a caret."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = tmp_path / "cars.yaml"
+    file.write_text("naftiko: 1.0.0-alpha2\ncapability: {consume: []}\n", "utf-8")
+    assert main(["validate", "-q", str(file)]) == 1
+    out = capsys.readouterr().out
+    assert out.count(str(file)) == 1
+    lines = out.splitlines()
+    at = lines.index("    2 | capability: {consume: []}")
+    assert "[W-key-unknown]" in out
+    assert lines[at + 1].strip().endswith("^")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import glob
+import io
 import os
 import sys
 from itertools import chain
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.cli.console import fail, note, paint
+from naftiko.cli.excerpts import remember
 from naftiko.cli.progress import Progress
-from naftiko.cli.reports import REPORTS, CheckedFile
+from naftiko.cli.reports import REPORTS, CheckedFile, TextReport
 from naftiko.document import rules
 from naftiko.document.source import FETCH_IT, NO_FILE, is_url
 from naftiko.errors import (
@@ -57,6 +59,10 @@ def run_validate(arguments: Namespace) -> int:
     options = _Options(arguments.schema, arguments.strict, arguments.truncated)
     progress = Progress(len(files) + len(missing), "files", shown=not arguments.quiet)
     report = REPORTS[arguments.format]()
+    if arguments.format == "text":
+        report = TextReport(every=arguments.all)
+        if "-" in files and sys.stdout.isatty():
+            _remember_input()
     totals = dict.fromkeys(("files", "valid", "errors", "warnings"), 0)
     unreadable = 0
     for checked in chain(missing, _check_all(files, options, arguments.jobs)):
@@ -78,6 +84,13 @@ def run_validate(arguments: Namespace) -> int:
     if unreadable:
         return EXIT_USAGE
     return EXIT_OK if totals["valid"] == totals["files"] else EXIT_CALL
+
+
+def _remember_input() -> None:
+    """Keep standard input for the source lines of messages: it can be read once."""
+    raw = sys.stdin.buffer.read()
+    remember("<stdin>", raw)
+    sys.stdin = io.TextIOWrapper(io.BytesIO(raw))
 
 
 def _count(checked: CheckedFile, totals: dict[str, int]) -> None:

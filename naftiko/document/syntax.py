@@ -1,0 +1,169 @@
+"""Say why a text is not well-formed YAML, and where the fault began.
+
+    error of the parser, text  →  Fault(line, column, message, hint, related)
+
+A parser notices an unclosed quotation mark only where the next one stands, perhaps far
+below; the fault is told where the text was opened.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naftiko.errors import Related
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CHECK = "check the indentation and the quotes here and in the line above"
+#: `key: text: more` in one line: the value, quoted or not.
+_VALUE = re.compile(r"(?:-\s+)*[^\s:#'\"][^:#]*:\s+(?P<value>[^\s'\"{\[|>&*!].*)")
+#: Characters that cannot begin a plain text (YAML 1.2, 5.3).
+_RESERVED = "@`%"
+
+
+class Fault(NamedTuple):
+    """One fault of a text.
+
+    Attributes:
+        line: Its line, from 1.
+        column: Its column, from 1.
+        message: What is wrong.
+        hint: How to mend it.
+        related: Other places that it is about.
+        is_second: Whether it is the beginning of a second document.
+    """
+
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+    related: tuple[Related, ...] = ()
+    is_second: bool = False
+
+
+class _Quoted(NamedTuple):
+    """One text in quotation marks, its lines and columns from 1."""
+
+    quote: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+def explain(error: Any, text: str, name: str) -> Fault:
+    """Return the fault behind an error of ruamel's pure parser.
+
+    Args:
+        error: A `YAMLError`, with or without marks.
+        text: The text that it was raised for.
+        name: The name of the file, for related places.
+    """
+    begin = getattr(error, "context_mark", None)
+    mark = getattr(error, "problem_mark", None) or begin
+    problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
+    context = getattr(error, "context", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    # ruamel tells a missing `---` from other errors by its words alone.
+    if mark and "<document start>" in problem and _begins_another(text, mark.index):
+        return Fault(line, column, "", is_second=True)
+    source = text.split("\n")
+    if begin and "end of stream" in problem and "quoted" in str(context):
+        return _unclosed(
+            _Quoted(source[begin.line][begin.column], begin.line + 1,
+                    begin.column + 1, line, column),
+            source, name,
+        )  # fmt: skip
+    if quoted := _quoted_before(text, line, column):
+        if quoted.line != quoted.end_line:
+            return _unclosed(quoted, source, name)
+        if quoted.quote == "'" and (quoted.end_line, quoted.end_column) == (
+            line,
+            column,
+        ):
+            return Fault(
+                line,
+                column,
+                "not well-formed YAML: text stands behind the closing quotation mark",
+                "write an apostrophe inside single quotes twice (''), or use double"
+                " quotes",
+            )
+    message = f"not well-formed YAML: {problem}"
+    if context:
+        message += f" {context}"
+    shown = source[line - 1] if line <= len(source) else ""
+    return Fault(line, column, message, _hint(problem, shown, column))
+
+
+def _hint(problem: str, shown: str, column: int) -> str:
+    if "\t" in shown[: len(shown) - len(shown.lstrip())]:
+        return "indent with blanks, not with tabs"
+    if "{{" in shown:
+        return 'quote a template: "{{NAME}}"'
+    value = _VALUE.match(shown.lstrip())
+    if "mapping values" in problem and value:
+        return "quote a text that holds a colon and a blank"
+    if "cannot start any token" in problem and shown[column - 1 : column] in _RESERVED:
+        return f"quote a text that begins with `{shown[column - 1]}`"
+    return _CHECK
+
+
+def _unclosed(quoted: _Quoted, source: list[str], name: str) -> Fault:
+    """Return the fault of a quotation mark that is closed too late, or never."""
+    related: tuple[Related, ...] = ()
+    if quoted.end_line <= len(source) and source[quoted.end_line - 1].strip():
+        related = (
+            Related(
+                "the text ends only here", "", quoted.end_line,
+                max(1, quoted.end_column - 1), name,
+            ),
+        )  # fmt: skip
+    return Fault(
+        quoted.line,
+        quoted.column,
+        # Never the text itself: it may be a credential.
+        f"not well-formed YAML: the quotation mark {quoted.quote} that opens here is"
+        " not closed in its line",
+        f"close it with {quoted.quote} at the end of the text",
+        related,
+    )
+
+
+def _quoted_before(text: str, line: int, column: int) -> _Quoted | None:
+    """Return the last text in quotation marks that ends in a line, before a column.
+
+    It may have begun in an earlier line, or end at the column itself.
+    """
+    last: _Quoted | None = None
+    for quoted in _quoted(text):
+        if (quoted.end_line, quoted.end_column) > (line, column):
+            break
+        last = quoted
+    return last if last is not None and last.end_line == line else None
+
+
+def _quoted(text: str) -> Iterator[_Quoted]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    with suppress(YAMLError, RecursionError):
+        for token in YAML(typ="safe", pure=True).scan(text):
+            style = getattr(token, "style", None)
+            if style in ("'", '"'):
+                begin, end = token.start_mark, token.end_mark
+                yield _Quoted(
+                    style,
+                    begin.line + 1,
+                    begin.column + 1,
+                    end.line + 1,
+                    end.column + 1,
+                )
+
+
+def _begins_another(text: str, offset: int) -> bool:
+    """Tell whether a second document follows the end of the first one."""
+    before = text[:offset].rstrip().rpartition("\n")[2]
+    return before.startswith("...") or text[offset : offset + 1] in ("{", "[")

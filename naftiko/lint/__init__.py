@@ -1,0 +1,1 @@
+"""Likely mistakes of an author: what the rules allow, and nobody means."""

@@ -1,0 +1,151 @@
+"""Names of exposed units that fit nothing: path parameters, sources, namespaces.
+
+path: /cars/{id}, inputParameters: [{name: plate, in: path}]
+→  W-path-parameter
+namespace: cars, with: {plate: car.plate}
+→  W-with-source: did you mean 'cars.plate'?
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from naftiko.document import rules
+from naftiko.document.findings import Mention
+from naftiko.errors import did_you_mean, names_of, shorten
+from naftiko.expressions import source_of
+from naftiko.plain import mappings_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from naftiko.document.findings import Findings
+    from naftiko.lint.vocabulary import Placed
+    from naftiko.plain import JSON, DocumentPath
+
+#: The placeholders of a route: `{id}`, and `{{id}}` as the reference writes it.
+_PLACEHOLDER = re.compile(r"\{\s*([^{}]+?)\s*\}")
+
+
+def note_references(placed: Placed, findings: Findings) -> None:
+    """Note the names in one mapping that fit nothing around it."""
+    name = placed.part.name
+    if name == "capability":
+        _note_namespaces(placed, findings)
+    elif name == "exposed-resource":
+        for at, data, path in _routes(placed):
+            _note_path_inputs(data, at, path, findings)
+    elif name in ("exposed-operation", "tool", "function"):
+        _note_sources(placed, findings)
+
+
+def _note_namespaces(placed: Placed, findings: Findings) -> None:
+    """Note exposed adapters that share a namespace."""
+    first: dict[str, DocumentPath] = {}
+    adapters = mappings_of(placed.data.get("exposes"), (*placed.path, "exposes"))
+    for at, adapter in adapters:
+        namespace = text_of(adapter.get("namespace"))
+        path = (*at, "namespace")
+        if namespace in first:
+            findings.add(
+                rules.NAMESPACE_DUPLICATE,
+                path,
+                f"two exposed adapters have the namespace '{shorten(namespace)}'",
+                "give each adapter its own name",
+                related=(Mention(first[namespace], "first declared here"),),
+            )
+        elif namespace:
+            first[namespace] = path
+
+
+def _routes(
+    placed: Placed,
+) -> Iterator[tuple[DocumentPath, Mapping[str, JSON], str]]:
+    """Yield the place, the mapping and the whole path of a resource's routes."""
+    data = placed.data
+    path = data.get("path")
+    if not isinstance(path, str):
+        return
+    yield placed.path, data, path
+    for at, entry in mappings_of(data.get("operations"), (*placed.path, "operations")):
+        yield at, entry, f"{path}/{text_of(entry.get('path'))}"
+
+
+def _note_path_inputs(
+    data: Mapping[str, JSON], at: DocumentPath, path: str, findings: Findings
+) -> None:
+    """Note the path parameters of a route that no placeholder of its path names."""
+    names = _PLACEHOLDER.findall(path)
+    inputs = mappings_of(data.get("inputParameters"), (*at, "inputParameters"))
+    for where, given in inputs:
+        name = text_of(given.get("name"))
+        if name and given.get("in") == "path" and name not in names:
+            shown = shorten(path.rstrip("/"))
+            findings.add(
+                rules.EXPOSED_PATH_PARAMETER,
+                (*where, "name"),
+                f"the path '{shown}' has no placeholder for the path parameter"
+                f" '{shorten(name)}', so no caller can give it",
+                did_you_mean(name, names)
+                or f"write `{{{name}}}` in the path, or `in: query`",
+            )
+
+
+def _note_sources(placed: Placed, findings: Findings) -> None:
+    """Note the values of `with` that refer to an input which is not there.
+
+    Linking notes those of tools; what is left are the routes, and a wrong namespace.
+    """
+    with_ = placed.data.get("with")
+    if not isinstance(with_, dict):
+        return
+    is_route = placed.part.name == "exposed-operation"
+    # The adapter of a unit, or the aggregate of a function.
+    namespace = text_of(placed.holders[2].get("namespace"))
+    declared = set(_declared(placed.data))
+    offered = declared
+    if is_route:
+        route = placed.holders[-1]
+        path = f"{text_of(route.get('path'))}/{text_of(placed.data.get('path'))}"
+        declared |= set(_declared(route))
+        offered = declared | set(_PLACEHOLDER.findall(path))
+    for key, value in with_.items():
+        if not isinstance(value, str):
+            continue
+        at = (*placed.path, "with", key)
+        source = source_of(value, namespace)
+        if source:
+            if is_route and declared and source not in offered:
+                findings.add(
+                    rules.WITH_SOURCE,
+                    at,
+                    f"the route declares no input '{shorten(source)}'",
+                    did_you_mean(source, offered)
+                    or f"it has: {names_of(sorted(offered))}",
+                )
+            continue
+        if value in declared:
+            findings.add(
+                rules.WITH_SOURCE,
+                at,
+                f"'{shorten(value)}' is sent as a text; an input has that name",
+                f"write `{namespace}.{value}` for its value",
+            )
+            continue
+        word, dot, name = value.removeprefix("$this.").partition(".")
+        near = name in offered and did_you_mean(word, [namespace])
+        if dot and near:
+            findings.add(
+                rules.WITH_SOURCE,
+                at,
+                f"'{shorten(value)}' is sent as a text: no adapter around it has the"
+                f" namespace '{shorten(word)}'",
+                f"did you mean '{namespace}.{name}'?",
+            )
+
+
+def _declared(data: Mapping[str, JSON]) -> Iterator[str]:
+    for _, given in mappings_of(data.get("inputParameters"), ()):
+        if name := text_of(given.get("name")):
+            yield name

@@ -1,0 +1,123 @@
+"""Steps whose references fit nothing: earlier steps, inputs, outputs of their unit.
+
+steps: [{type: call, name: ships, …}], mappings: [{targetName: n, value: $.ship.n}]
+→  W-step-reference: did you mean 'ships'?
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from naftiko.document import rules
+from naftiko.errors import did_you_mean, names_of, shorten
+from naftiko.expressions import ARGUMENT_WORDS, is_upper
+from naftiko.plain import mappings_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from naftiko.document.findings import Findings
+    from naftiko.lint.vocabulary import Placed
+    from naftiko.plain import JSON, DocumentPath
+
+_REFERENCE = re.compile(r"\{\{\s*&?\s*([^{}\s]+)\s*\}\}")
+_OF_LOOKUP = ("match", "lookupValue")
+_UNITS = frozenset(("tool", "exposed-operation", "exposed-resource", "function"))
+#: The beginning of a step path: `$.ships.imo` → `ships`.
+_STEP = re.compile(r"\$\.([^\s.$\[\]{}*?()]+)")
+
+
+def note_steps(placed: Placed, findings: Findings) -> None:
+    """Note the references in the steps and mappings of one unit that fit nothing."""
+    data = placed.data
+    steps = data.get("steps")
+    if placed.part.name not in _UNITS or not isinstance(steps, list):
+        return
+    inputs = {
+        text_of(given.get("name"))
+        for holder in (data, *placed.holders)
+        for _, given in mappings_of(holder.get("inputParameters"), ())
+    }
+    earlier: list[str] = []
+    for at, step in mappings_of(steps, (*placed.path, "steps")):
+        if step.get("type") == "lookup":
+            for key in _OF_LOOKUP:
+                if step.get(key) is None:
+                    findings.add(
+                        rules.STEP_INCOMPLETE,
+                        at,
+                        f"the lookup '{shorten(text_of(step.get('name')))}' has no"
+                        f" `{key}`, so it finds nothing",
+                        f"add `{key}:`",
+                    )
+        for key in ("with", "lookupValue"):
+            # Without declared inputs they are inferred from these very references.
+            if data.get("inputParameters"):
+                _note_references(step.get(key), (*at, key), inputs, earlier, findings)
+        if name := text_of(step.get("name")):
+            earlier.append(name)
+    _note_mappings(placed, earlier, findings)
+
+
+def _note_references(
+    value: JSON,
+    at: DocumentPath,
+    inputs: set[str],
+    earlier: list[str],
+    findings: Findings,
+) -> None:
+    for path, text in _texts(value, at):
+        for written in _REFERENCE.findall(text):
+            name = written
+            for word in ARGUMENT_WORDS:
+                name = name.removeprefix(word)
+            first = name.partition(".")[0]
+            known = {*inputs, *earlier}
+            if name in inputs or first in known or is_upper(first) or first == "env":
+                continue
+            findings.add(
+                rules.STEP_REFERENCE,
+                path,
+                f"'{{{{{shorten(written)}}}}}' names no input and no earlier step",
+                did_you_mean(first, known) or f"known: {names_of(sorted(known))}",
+            )
+
+
+def _texts(value: JSON, at: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
+    if isinstance(value, str):
+        yield at, value
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _texts(entry, (*at, key))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from _texts(entry, (*at, index))
+
+
+def _note_mappings(placed: Placed, steps: list[str], findings: Findings) -> None:
+    data = placed.data
+    outputs = [
+        text_of(entry.get("name"))
+        for _, entry in mappings_of(data.get("outputParameters"), ())
+    ]
+    for at, entry in mappings_of(data.get("mappings"), (*placed.path, "mappings")):
+        step = _STEP.match(text_of(entry.get("value")))
+        if step and step[1] not in steps:
+            findings.add(
+                rules.STEP_REFERENCE,
+                (*at, "value"),
+                f"'{shorten(step[0])}' names no step",
+                did_you_mean(step[1], steps) or f"the steps are: {names_of(steps)}",
+            )
+        target = text_of(entry.get("targetName"))
+        # `ship.name` is the member `name` of the output `ship`.
+        known = target in outputs or target.partition(".")[0] in outputs
+        if target and any(outputs) and not known:
+            findings.add(
+                rules.MAPPING_TARGET,
+                (*at, "targetName"),
+                f"the unit has no output '{shorten(target)}'",
+                did_you_mean(target.partition(".")[0], outputs)
+                or f"it has: {names_of(outputs)}",
+            )

@@ -1,0 +1,165 @@
+"""Values that no engine knows: methods, types; and bodies that no server expects.
+
+method: FETCH   →  W-method: did you mean 'PATCH'?
+type: int       →  W-type: did you mean 'integer'?
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from naftiko.document import rules
+from naftiko.document.findings import SET, Mention, pointer
+from naftiko.errors import Edit, did_you_mean, names_of, shorten
+from naftiko.plain import mappings_of, text_of
+
+if TYPE_CHECKING:
+    from naftiko.document.findings import Findings
+    from naftiko.document.rules import Rule
+    from naftiko.lint.vocabulary import Placed
+    from naftiko.plain import JSON, DocumentPath
+
+#: The methods that standards register (RFC 9110, WebDAV and its kin, QUERY), and those
+#: that servers of caches understand.
+_METHODS = frozenset(
+    (
+        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+        "QUERY", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK",
+        "REPORT", "SEARCH", "BIND", "REBIND", "UNBIND", "ACL", "MKCALENDAR", "CHECKIN",
+        "CHECKOUT", "VERSION-CONTROL", "MERGE", "LINK", "UNLINK", "PURGE", "BAN",
+        "LIST",
+    )
+)  # fmt: skip
+_TYPES = ("string", "number", "integer", "boolean", "array", "object")
+#: Spelling of other formats → type of the specification.
+_TYPE_SPELLINGS = {
+    "int": "integer", "int32": "integer", "int64": "integer", "long": "integer",
+    "short": "integer", "float": "number", "double": "number", "decimal": "number",
+    "bool": "boolean", "str": "string", "text": "string", "char": "string",
+    "date": "string", "datetime": "string", "date-time": "string", "uuid": "string",
+    "uri": "string", "url": "string", "enum": "string", "list": "array",
+    "tuple": "array", "set": "array", "dict": "object", "map": "object",
+    "json": "object", "hash": "object", "struct": "object",
+}  # fmt: skip
+_TYPED = frozenset(
+    (
+        "consumed-input",
+        "consumed-output",
+        "exposed-input",
+        "exposed-output",
+        "tool-input",
+    )
+)
+#: Types that published files have, and that mean something else than a JSON type.
+_OTHER_TYPES = frozenset(("null", "any", "file", "binary"))
+_USUAL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_WITHOUT_BODY = frozenset(("GET", "HEAD", "TRACE"))
+_OPERATIONS = frozenset(("consumed-operation", "exposed-operation"))
+
+
+def note_values(placed: Placed, findings: Findings) -> None:
+    """Note the values of one mapping that no engine knows."""
+    name = placed.part.name
+    if name in _OPERATIONS:
+        _note_method(placed, findings)
+    if name in _TYPED:
+        _note_type(placed, findings)
+    if "inputParameters" in placed.data:
+        _note_duplicates(placed, findings)
+    if name == "consumed-output":
+        _note_mapping(placed, findings)
+
+
+def _note_method(placed: Placed, findings: Findings) -> None:
+    data, path = placed.data, placed.path
+    method = data.get("method")
+    if not isinstance(method, str) or not method:
+        return
+    if method.upper() not in _METHODS:
+        near = did_you_mean(method, _USUAL_METHODS)
+        hint = near or f"use one of {names_of(_USUAL_METHODS)}"
+        message = f"the method '{shorten(method)}' is not registered for HTTP"
+        findings.add(rules.METHOD_UNKNOWN, (*path, "method"), message, hint)
+    is_bodiless = method.upper() in _WITHOUT_BODY
+    if is_bodiless and placed.part.name == "consumed-operation" and _has_body(data):
+        findings.add(
+            rules.BODY_OF_METHOD,
+            (*path, "body") if data.get("body") else (*path, "method"),
+            f"a {method.upper()} request has a body, which servers ignore or refuse",
+            "use another method, or send it in the query: `in: query`",
+        )
+
+
+def _has_body(data: JSON) -> bool:
+    inputs = data.get("inputParameters")
+    listed = inputs if isinstance(inputs, list) else ()
+    return bool(data.get("body")) or any(
+        isinstance(entry, dict) and entry.get("in") == "body" for entry in listed
+    )
+
+
+def _note_type(placed: Placed, findings: Findings) -> None:
+    written = placed.data.get("type")
+    if not isinstance(written, str) or written in _TYPES or "{{" in written:
+        return
+    folded = written.strip().lower()
+    if folded in _OTHER_TYPES:
+        return
+    same = folded if folded in _TYPES else _TYPE_SPELLINGS.get(folded)
+    hint = f"did you mean '{same}'?" if same else did_you_mean(written, _TYPES)
+    at = (*placed.path, "type")
+    findings.add(
+        rules.TYPE_UNKNOWN,
+        at,
+        f"the type '{shorten(written)}' is not known, and is taken for any",
+        hint or f"use one of {names_of(_TYPES)}",
+        fix=Edit(SET, pointer(at), same) if same else None,
+    )
+
+
+def _note_mapping(placed: Placed, findings: Findings) -> None:
+    """Note `mapping` in a consumed output, which only exposed ones have."""
+    data = placed.data
+    if data.get("mapping") is None:
+        return
+    at = (*placed.path, "mapping")
+    is_free = data.get("value") is None
+    _misnamed(
+        rules.KEY_MISPLACED,
+        at,
+        "`mapping` belongs to the outputs of exposed functions; a consumed output has"
+        " `value`",
+        "rename it to `value`" if is_free else "remove it; `value` stands beside it",
+        Edit("rename", pointer(at), "value") if is_free else None,
+        findings,
+    )
+
+
+def _misnamed(
+    rule: Rule,
+    at: DocumentPath,
+    message: str,
+    hint: str,
+    fix: Edit | None,
+    findings: Findings,
+) -> None:
+    findings.add(rule, at, message, hint, at_key=True, fix=fix)
+
+
+def _note_duplicates(placed: Placed, findings: Findings) -> None:
+    """Note the parameters of one list that have one name and one place."""
+    first: dict[tuple[str, str], DocumentPath] = {}
+    inputs = placed.data["inputParameters"]
+    for at, given in mappings_of(inputs, (*placed.path, "inputParameters")):
+        place, name = text_of(given.get("in")), text_of(given.get("name"))
+        path = (*at, "name")
+        if name and (place, name) in first:
+            findings.add(
+                rules.PARAMETER_DUPLICATE,
+                path,
+                f"the parameter '{shorten(name)}' is declared twice",
+                "keep one of them",
+                related=(Mention(first[place, name], "first declared here"),),
+            )
+        elif name:
+            first[place, name] = path

@@ -1,0 +1,216 @@
+"""The parts of a document and the keys of each: one table (spec 1 to 7).
+
+    "tool"  →  Part(keys: name, call, with, …; children: inputParameters → "tool input")
+
+`walk` yields each mapping of a document with the part that it is. This module must not
+know what is wrong with a key.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from naftiko.plain import JSON, DocumentPath
+
+#: Key → the part below it, marked by `=`. The keys behind `|` have no place in the
+#: specification, and are read or met in published files.
+_TABLE = """
+document: naftiko info=info binds=bind capability=capability consumes=consumed-adapter
+  | name description version tags id kind apiVersion metadata import imports
+info: label description tags created modified stakeholders=stakeholder
+  | title name version personas persona contact license owner
+stakeholder: role fullName email
+bind: namespace description location keys
+capability: binds=bind consumes=consumed-adapter exposes=exposed-adapter
+  aggregates=aggregate | imports info tools workflow
+consumed-adapter: namespace type description baseUri inputParameters=consumed-input
+  authentication=authentication resources=consumed-resource location import as
+  | auth=authentication label name ref tags version
+consumed-resource: name label description path inputParameters=consumed-input
+  operations=consumed-operation | tags
+consumed-operation: name label description method inputParameters=consumed-input
+  outputRawFormat outputSchema outputParameters=consumed-output body=body
+  | id path summary tags deprecated outputMediaType maxBinarySize responses
+consumed-input: name in value
+  | type required description default enum format pattern properties items example
+  examples minimum maximum minLength maxLength label style explode deprecated nullable
+  schema
+consumed-output: name type value
+  | mapping description items properties label required format enum example nullable
+body: type data | description required schema contentType
+authentication: type username password key value placement token
+  authorizationServerUri resource scopes audience tokenEndpoint tokenValidation
+  | in name header headers parameters description clientId clientSecret tokenUrl
+  tokenUri authorizationUrl authorizationUri refreshToken grantType scope consumerKey
+  consumerSecret tokenSecret signatureMethod realm accessKeyId secretAccessKey
+  secretKey sessionToken region service apiKey apiId signingKey algorithm scheme prefix
+exposed-adapter: type transport address port namespace description
+  authentication=authentication tools=tool resources=exposed-resource prompts=prompt
+  skills=skill management=management observability=observability
+  | label name path basePath ttlMs cacheScope tags version
+exposed-resource: label description path name uri mimeType inputParameters=exposed-input
+  operations=exposed-operation forward=forward call with steps=step mappings=mapping
+  outputParameters=exposed-output location | tags ref
+exposed-operation: name label description method inputParameters=exposed-input ref call
+  with outputParameters=exposed-output steps=step mappings=mapping
+  | path hints=hints tags summary id operation
+exposed-input: name in type description pattern value
+  | required mapping default enum format properties items example examples minimum
+  maximum minLength maxLength label
+forward: targetNamespace trustedHeaders
+tool: name label description inputParameters=tool-input ref call with steps=step
+  mappings=mapping hints=hints outputParameters=exposed-output
+  | title operation outputRawFormat semantics annotations tags method path id
+hints: readOnly destructive idempotent openWorld
+tool-input: name type description required
+  | mapping in default enum format pattern properties items example examples minimum
+  maximum minLength maxLength label value
+exposed-output: name type mapping const value properties items=exposed-output
+  | description required format enum label example
+prompt: name label description arguments=prompt-argument template=message location
+  | title tags
+prompt-argument: name label description required | type enum default
+message: role content
+skill: name description license compatibility metadata allowed-tools argument-hint
+  user-invocable disable-model-invocation location tools=skill-tool
+  | label call with inputParameters=tool-input outputParameters=exposed-output hints
+  tags
+skill-tool: name description from=origin instruction
+  | call with hints inputParameters=tool-input outputParameters=exposed-output label
+origin: sourceNamespace action | namespace
+management: health info reload validate logs scripting=scripting
+scripting: enabled defaultLocation defaultLanguage timeout statementLimit
+  allowedLanguages
+observability: enabled metrics traces=traces exporters
+traces: sampling propagation local
+aggregate: label namespace functions=function | description
+function: name description semantics inputParameters=tool-input call with steps=step
+  mappings=mapping outputParameters=exposed-output | label hints tags ref
+step: type name call with index match lookupValue outputParameters language location
+  file dependencies | description label condition
+mapping: targetName value | description type
+"""
+
+#: The parts of a mapping: where the members of a mapping are parts themselves.
+_MEMBERS = {"exposed-output": {"properties": "exposed-output"}}
+
+
+class Part(NamedTuple):
+    """One kind of mapping in a document.
+
+    Attributes:
+        name: Its name, as messages show it: `consumed operation`.
+        published: The keys that the specification gives it.
+        tolerated: Further keys that published files have.
+        children: Key → the name of the part below it, or of the entries of a list.
+        members: Key → the name of the part that each member below it is.
+    """
+
+    name: str
+    published: tuple[str, ...]
+    tolerated: frozenset[str]
+    children: Mapping[str, str]
+    members: Mapping[str, str]
+
+
+class Placed(NamedTuple):
+    """One mapping of a document.
+
+    Attributes:
+        part: The part that it is.
+        path: Its place.
+        data: The mapping.
+        around: The names of the parts around it, outermost first.
+        holders: The mappings around it, outermost first.
+    """
+
+    part: Part
+    path: DocumentPath
+    data: Mapping[str, JSON]
+    around: tuple[str, ...] = ()
+    holders: tuple[Mapping[str, JSON], ...] = ()
+
+
+@cache
+def parts() -> dict[str, Part]:
+    """Return name → part, in the order of the table."""
+    table: dict[str, Part] = {}
+    text = ""
+    for line in [*_TABLE.strip().splitlines(), ":"]:
+        if ":" in line and text:
+            part = _part(text)
+            table[part.name] = part
+            text = ""
+        text += line
+    return table
+
+
+def _part(text: str) -> Part:
+    name, _, keys = text.partition(":")
+    published, _, tolerated = keys.partition("|")
+    children: dict[str, str] = {}
+    names: list[list[str]] = []
+    for words in (published.split(), tolerated.split()):
+        pairs = [word.partition("=") for word in words]
+        children.update({key: child for key, _, child in pairs if child})
+        names.append([key for key, _, _ in pairs])
+    members = _MEMBERS.get(name, {})
+    return Part(name, tuple(names[0]), frozenset(names[1]), children, members)
+
+
+def homes_of(key: str) -> list[str]:
+    """Return the names of the parts in which the specification has a key."""
+    return [part.name for part in parts().values() if key in part.published]
+
+
+def parents_of(name: str) -> list[tuple[str, str]]:
+    """Return (part, key) for each key below which a part stands.
+
+    `"tool"` → `[("exposed-adapter", "tools")]`
+    """
+    return [
+        (part.name, key)
+        for part in parts().values()
+        for key, child in part.children.items()
+        if child == name and key in part.published
+    ]
+
+
+def walk(data: JSON) -> Iterator[Placed]:
+    """Yield the mappings of a document, in the order of the text."""
+    table = parts()
+    stack: list[tuple[str, DocumentPath, JSON, Placed | None]] = [
+        ("document", (), data, None)
+    ]
+    while stack:
+        name, path, node, holder = stack.pop()
+        if node.__class__ is list:
+            last = len(node) - 1
+            stack += [
+                (name, (*path, last - i), entry, holder)
+                for i, entry in enumerate(reversed(node))
+            ]
+            continue
+        if node.__class__ is not dict:
+            continue
+        part = table[name]
+        placed = Placed(part, path, node)
+        if holder is not None:
+            around = (*holder.around, holder.part.name)
+            placed = Placed(part, path, node, around, (*holder.holders, holder.data))
+        yield placed
+        children, members = part.children, part.members
+        below: list[tuple[str, DocumentPath, JSON, Placed | None]] = []
+        for key, value in node.items():
+            if key in children:
+                below.append((children[key], (*path, key), value, placed))
+            elif key in members and value.__class__ is dict:
+                below += [
+                    (members[key], (*path, key, member), entry, placed)
+                    for member, entry in value.items()
+                ]
+        stack += reversed(below)

@@ -1,0 +1,63 @@
+"""Faults of YAML texts: the place where each began, and its mend."""
+
+from __future__ import annotations
+
+import pytest
+
+import naftiko
+from naftiko.document.source import read_text
+
+
+def _error(text: str) -> naftiko.DocumentSyntaxError:
+    with pytest.raises(naftiko.DocumentSyntaxError) as caught:
+        read_text(text)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ('a: "x\nb: 1\nc: "y"\n', 1, 4),
+        ("a: 'x\nb: 1\nc: 'y'\n", 1, 4),
+        ('a: 1\nb: "x\nc: 2\n', 2, 4),
+        ('a: {b: "x, c: 1}\nd: "y"\n', 1, 8),
+        ('- a\n- "b\n- c\n', 2, 3),
+        ('a: "x: y"\nb: "never\n', 2, 4),
+    ],
+)
+def test_unclosed_quotation_mark_is_told_where_it_opened(
+    text: str, line: int, column: int
+) -> None:
+    """The place of the error is the opening mark, however far below it is noticed."""
+    error = _error(text)
+    assert error.location is not None
+    assert error.location[1:] == (line, column)
+    assert "that opens here is not closed in its line" in error.message
+
+
+def test_unclosed_quotation_mark_shows_no_text() -> None:
+    """The message about a quotation mark does not hold the text: it may be a secret."""
+    error = _error('token: "s3cr3t\nb: "x"\n')
+    assert "s3cr3t" not in str(error) + str(error.related)
+    assert error.related[0].line == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a: 'it's'\n", "write an apostrophe inside single quotes twice ('')"),
+        ("a: one: two\n", "quote a text that holds a colon and a blank"),
+        ("a: @x\n", "quote a text that begins with `@`"),
+        ("a:\n\tb: 1\n", "indent with blanks, not with tabs"),
+        ("a: {{X}} b\n", 'quote a template: "{{NAME}}"'),
+        ("a: [1\nb: 2\n", "check the indentation and the quotes"),
+    ],
+)
+def test_fault_has_the_hint_of_its_kind(text: str, hint: str) -> None:
+    """The hint names the mend where the kind of the fault is known."""
+    assert hint in _error(text).hint
+
+
+def test_quoted_text_of_several_lines_is_no_fault() -> None:
+    """A quoted text may span lines where YAML allows it."""
+    assert read_text('a: "x\n  y"\nb: 1\n').data == {"a": "x y", "b": 1}

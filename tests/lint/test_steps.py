@@ -1,0 +1,63 @@
+"""References of steps: what they may name, and what is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from naftiko.document.findings import Finding, Findings
+from naftiko.document.source import read_text
+from naftiko.lint.steps import note_steps
+from naftiko.lint.vocabulary import walk
+
+UNIT = """\
+naftiko: 1
+capability:
+  exposes:
+  - type: mcp
+    tools:
+    - name: fleet
+      inputParameters: [{name: imo, type: string, description: x}]
+      steps:
+      - {type: call, name: ships, call: a.b, with: {q: "{{imo}}"}}
+      - {type: lookup, name: one, index: ships, match: imo, lookupValue: "{{ships.imo}}"}
+      mappings:
+      - {targetName: ship.name, value: $.one.name}
+      outputParameters: [{name: ship, type: object}]
+"""
+
+
+def _findings(text: str) -> list[Finding]:
+    document = read_text(text)
+    findings = Findings(document)
+    for placed in walk(document.data):
+        note_steps(placed, findings)
+    return findings.noted
+
+
+def test_references_that_fit_have_no_finding() -> None:
+    """Inputs, earlier steps and members of outputs are what references name."""
+    assert _findings(UNIT) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "hint"),
+    [
+        ("match: imo, ", "", "W-step-incomplete", "add `match:`"),
+        ("{{ships.imo}}", "{{ship.imo}}", "W-step-reference", "did you mean 'ships'?"),
+        ("{{imo}}", "{{one.imo}}", "W-step-reference", "known: imo"),
+        ("$.one.name", "$.on.name", "W-step-reference", "did you mean 'one'?"),
+        ("ship.name", "shp.name", "W-mapping-target", "did you mean 'ship'?"),
+    ],
+)
+def test_reference_that_fits_nothing_is_told(
+    old: str, new: str, code: str, hint: str
+) -> None:
+    """A reference to what is not there is told with what is near."""
+    (finding,) = _findings(UNIT.replace(old, new, 1))
+    assert (finding.rule.code, finding.hint) == (code, hint)
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "env.TOKEN", "tools.imo"])
+def test_variable_and_qualified_input_are_known(name: str) -> None:
+    """A variable, and an input with the fixed word before it, are no mistakes."""
+    assert _findings(UNIT.replace("{{imo}}", f"{{{{{name}}}}}", 1)) == []

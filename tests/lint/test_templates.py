@@ -1,0 +1,47 @@
+"""References that lack a brace, and braces that are right."""
+
+from __future__ import annotations
+
+import pytest
+
+from naftiko.document.findings import Finding, Findings
+from naftiko.document.source import read_text
+from naftiko.lint.templates import note_templates
+from naftiko.lint.vocabulary import walk
+
+
+def _findings(value: str) -> list[Finding]:
+    document = read_text(
+        "naftiko: 1\ncapability: {consumes: [{namespace: a, inputParameters:"
+        f" [{{name: p, value: '{value}'}}]}}]}}\n"
+    )
+    findings = Findings(document)
+    for placed in walk(document.data):
+        note_templates(placed, findings)
+    return findings.noted
+
+
+@pytest.mark.parametrize(
+    "value", ["{{plate}", "a {{plate} b", "{plate}}", "x{{ plate }y"]
+)
+def test_reference_without_a_brace_is_told(value: str) -> None:
+    """A brace too few on either side is told with the whole reference."""
+    (finding,) = _findings(value)
+    assert finding.hint == "did you mean '{{plate}}'?"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{plate}}",
+        "{plate}",
+        "{{{plate}}}",
+        '{"n": {{n}}}',
+        '{"a": {"b": 1}}',
+        "{ }}",
+        "}}",
+    ],
+)
+def test_other_braces_are_left_alone(value: str) -> None:
+    """References, placeholders and JSON with right braces have no finding."""
+    assert _findings(value) == []
