@@ -86,7 +86,7 @@ def note_keys(placed: Placed, findings: Findings) -> None:
     """Note the keys of one mapping that it does not have."""
     part = placed.part
     for key in placed.data:
-        if key in part.published or key in part.tolerated or key in part.children:
+        if key in part.known:
             continue
         if not isinstance(key, str) or key.startswith(("x-", "X-", "$", "_")):
             continue
@@ -151,8 +151,9 @@ def _folded(key: str) -> str:
 def _way_home(key: str, placed: Placed) -> str:
     """Return where a key belongs that stands on another level, or an empty text."""
     here = placed.part.name
+    around = [holder.part.name for holder in placed.around]
     for home in _homes_near(key, placed):
-        if home in placed.around:
+        if home in around:
             return f"move it up into the {_shown(home)} around it"
         for parent, below in parents_of(home):
             if parent == here:
@@ -165,12 +166,13 @@ def _way_home(key: str, placed: Placed) -> str:
 def _homes_near(key: str, placed: Placed) -> list[str]:
     """Return the parts that have a key, those around and right below first."""
     here = placed.part.name
-    below = set(parts()[here].children.values())
+    around = [holder.part.name for holder in placed.around]
+    below = set(placed.part.children.values())
     homes = homes_of(key)
-    near = [home for home in reversed(placed.around) if home in homes]
+    near = [home for home in reversed(around) if home in homes]
     near += [home for home in homes if home in below]
     # What belongs to a consumed adapter is not moved to an exposed one.
-    side = "consumed-" if "consumed-adapter" in (*placed.around, here) else "exposed-"
+    side = "consumed-" if "consumed-adapter" in (*around, here) else "exposed-"
     more = [home for home in homes if home.startswith(side)]
     return near or more or homes
 

@@ -28,19 +28,7 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\{\s*([^{}]+?)\s*\}")
 
 
-def note_references(placed: Placed, findings: Findings) -> None:
-    """Note the names in one mapping that fit nothing around it."""
-    name = placed.part.name
-    if name == "capability":
-        _note_namespaces(placed, findings)
-    elif name == "exposed-resource":
-        for at, data, path in _routes(placed):
-            _note_path_inputs(data, at, path, findings)
-    elif name in ("exposed-operation", "tool", "function"):
-        _note_sources(placed, findings)
-
-
-def _note_namespaces(placed: Placed, findings: Findings) -> None:
+def note_namespaces(placed: Placed, findings: Findings) -> None:
     """Note exposed adapters that share a namespace."""
     first: dict[str, DocumentPath] = {}
     adapters = mappings_of(placed.data.get("exposes"), (*placed.path, "exposes"))
@@ -59,32 +47,35 @@ def _note_namespaces(placed: Placed, findings: Findings) -> None:
             first[namespace] = path
 
 
-def _routes(
-    placed: Placed,
-) -> Iterator[tuple[DocumentPath, Mapping[str, JSON], str]]:
-    """Yield the place, the mapping and the whole path of a resource's routes."""
-    data = placed.data
-    path = data.get("path")
+def note_path_inputs(placed: Placed, findings: Findings) -> None:
+    """Note the path parameters of routes that no placeholder of their path names."""
+    path = placed.data.get("path")
     if not isinstance(path, str):
         return
-    yield placed.path, data, path
-    for at, entry in mappings_of(data.get("operations"), (*placed.path, "operations")):
-        yield at, entry, f"{path}/{text_of(entry.get('path'))}"
+    _note_path_inputs(placed, (), placed.data, path, findings)
+    for at, entry in mappings_of(placed.data.get("operations"), ("operations",)):
+        whole = f"{path}/{text_of(entry.get('path'))}"
+        _note_path_inputs(placed, at, entry, whole, findings)
 
 
 def _note_path_inputs(
-    data: Mapping[str, JSON], at: DocumentPath, path: str, findings: Findings
+    placed: Placed,
+    at: DocumentPath,
+    data: Mapping[str, JSON],
+    path: str,
+    findings: Findings,
 ) -> None:
-    """Note the path parameters of a route that no placeholder of its path names."""
+    inputs = data.get("inputParameters")
+    if not inputs:
+        return
     names = _PLACEHOLDER.findall(path)
-    inputs = mappings_of(data.get("inputParameters"), (*at, "inputParameters"))
-    for where, given in inputs:
+    for where, given in mappings_of(inputs, (*at, "inputParameters")):
         name = text_of(given.get("name"))
         if name and given.get("in") == "path" and name not in names:
             shown = shorten(path.rstrip("/"))
             findings.add(
                 rules.EXPOSED_PATH_PARAMETER,
-                (*where, "name"),
+                (*placed.path, *where, "name"),
                 f"the path '{shown}' has no placeholder for the path parameter"
                 f" '{shorten(name)}', so no caller can give it",
                 did_you_mean(name, names)
@@ -92,7 +83,7 @@ def _note_path_inputs(
             )
 
 
-def _note_sources(placed: Placed, findings: Findings) -> None:
+def note_sources(placed: Placed, findings: Findings) -> None:
     """Note the values of `with` that refer to an input which is not there.
 
     Linking notes those of tools; what is left are the routes, and a wrong namespace.
@@ -102,47 +93,56 @@ def _note_sources(placed: Placed, findings: Findings) -> None:
         return
     is_route = placed.part.name == "exposed-operation"
     # The adapter of a unit, or the aggregate of a function.
-    namespace = text_of(placed.holders[2].get("namespace"))
+    namespace = text_of(placed.around[2].data.get("namespace"))
     declared = set(_declared(placed.data))
     offered = declared
     if is_route:
-        route = placed.holders[-1]
+        route = placed.around[-1].data
         path = f"{text_of(route.get('path'))}/{text_of(placed.data.get('path'))}"
         declared |= set(_declared(route))
         offered = declared | set(_PLACEHOLDER.findall(path))
     for key, value in with_.items():
         if not isinstance(value, str):
             continue
-        at = (*placed.path, "with", key)
         source = source_of(value, namespace)
         if source:
             if is_route and declared and source not in offered:
-                findings.add(
-                    rules.WITH_SOURCE,
-                    at,
+                _note(
+                    placed,
+                    key,
                     f"the route declares no input '{shorten(source)}'",
                     did_you_mean(source, offered)
                     or f"it has: {names_of(sorted(offered))}",
+                    findings,
                 )
             continue
         if value in declared:
-            findings.add(
-                rules.WITH_SOURCE,
-                at,
+            _note(
+                placed,
+                key,
                 f"'{shorten(value)}' is sent as a text; an input has that name",
                 f"write `{namespace}.{value}` for its value",
+                findings,
             )
             continue
         word, dot, name = value.removeprefix("$this.").partition(".")
         near = name in offered and did_you_mean(word, [namespace])
         if dot and near:
-            findings.add(
-                rules.WITH_SOURCE,
-                at,
+            _note(
+                placed,
+                key,
                 f"'{shorten(value)}' is sent as a text: no adapter around it has the"
                 f" namespace '{shorten(word)}'",
                 f"did you mean '{namespace}.{name}'?",
+                findings,
             )
+
+
+def _note(
+    placed: Placed, key: str, message: str, hint: str, findings: Findings
+) -> None:
+    """Note a value of `with` that fits nothing."""
+    findings.add(rules.WITH_SOURCE, (*placed.path, "with", key), message, hint)
 
 
 def _declared(data: Mapping[str, JSON]) -> Iterator[str]:

@@ -12,9 +12,10 @@ import re
 from typing import TYPE_CHECKING
 
 from naftiko.document import rules
+from naftiko.errors import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from naftiko.document.findings import Findings
     from naftiko.lint.vocabulary import Placed
@@ -34,7 +35,12 @@ _SECRET_NAME = re.compile(
     r"|(x-)?auth|client[-_]?secret|password|passwd|secret",
     re.IGNORECASE,
 )
-_INPUTS = frozenset(("consumed-input", "exposed-input", "tool-input"))
+#: A text that holds none of these holds no token.
+_BEGINNINGS = (
+    "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA",
+    "AIza", "xox", "xapp-", "_live_", "_test_", "sk-", "SG.", "npm_", "pypi-",
+    "dop_v1_", "hf_", "ntn_", "shpat_", "key-", "eyJ", "-----BEGIN ",
+)  # fmt: skip
 #: Beginnings of tokens whose issuers publish their shape; linear, no nested repeats.
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -61,22 +67,32 @@ _HINT = (
 )
 
 
-def note_secrets(placed: Placed, findings: Findings) -> None:
-    """Note the credentials that one mapping holds in clear."""
-    noted: set[DocumentPath] = set()
-    name = placed.part.name
-    if name == "authentication":
-        for path, key, value in _literals(placed):
-            noted.add(path)
-            _note(path, f"the credential `{key}` is in clear", value, findings)
-    elif name in _INPUTS and _is_secret_input(placed.data):
-        for key in ("value", "default"):
-            given = placed.data.get(key)
-            if _is_literal(given):
-                path = (*placed.path, key)
-                noted.add(path)
-                shown = f"the credential of '{placed.data['name']}' is in clear"
-                _note(path, shown, str(given), findings)
+def note_credentials(placed: Placed, findings: Findings) -> None:
+    """Note the literals of an authentication that are credentials."""
+    for path, key, value in _literals(placed):
+        _note(path, f"the credential `{key}` is in clear", value, findings)
+
+
+def note_secret_input(placed: Placed, findings: Findings) -> None:
+    """Note the constant of an input that is named after a credential."""
+    data = placed.data
+    for key in ("value", "default"):
+        given = data.get(key)
+        if given is not None and _is_literal(given) and _is_secret_input(data):
+            shown = f"the credential of '{shorten(data['name'])}' is in clear"
+            _note((*placed.path, key), shown, str(given), findings)
+
+
+def may_hold_tokens(texts: Iterable[str]) -> bool:
+    """Tell whether a beginning of a token stands in any of many texts."""
+    # In one long text, each beginning takes one search of the C library.
+    whole = "\n".join(texts)
+    return any(beginning in whole for beginning in _BEGINNINGS)
+
+
+def note_tokens(placed: Placed, findings: Findings) -> None:
+    """Note the texts of one mapping that hold a token of a known shape."""
+    noted = {finding.path for finding in findings.noted}
     for key, value in placed.data.items():
         if key not in placed.part.children:
             for path in _tokens(value, (*placed.path, key)):
@@ -88,7 +104,7 @@ def _tokens(value: JSON, path: DocumentPath) -> Iterator[DocumentPath]:
     """Yield the places of the texts in a value that hold a token of a known shape."""
     kind = value.__class__
     if kind is str:
-        if len(value) > 13 and _TOKEN.search(value):
+        if _TOKEN.search(value):
             yield path
     elif kind is dict:
         for key, entry in value.items():

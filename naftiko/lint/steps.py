@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"\{\{\s*&?\s*([^{}\s]+)\s*\}\}")
 _OF_LOOKUP = ("match", "lookupValue")
-_UNITS = frozenset(("tool", "exposed-operation", "exposed-resource", "function"))
 #: The beginning of a step path: `$.ships.imo` → `ships`.
 _STEP = re.compile(r"\$\.([^\s.$\[\]{}*?()]+)")
 
@@ -32,12 +31,12 @@ def note_steps(placed: Placed, findings: Findings) -> None:
     """Note the references in the steps and mappings of one unit that fit nothing."""
     data = placed.data
     steps = data.get("steps")
-    if placed.part.name not in _UNITS or not isinstance(steps, list):
+    if not isinstance(steps, list):
         return
     inputs = {
         text_of(given.get("name"))
-        for holder in (data, *placed.holders)
-        for _, given in mappings_of(holder.get("inputParameters"), ())
+        for holder in (placed, *placed.around)
+        for _, given in mappings_of(holder.data.get("inputParameters"), ())
     }
     earlier: list[str] = []
     for at, step in mappings_of(steps, (*placed.path, "steps")):

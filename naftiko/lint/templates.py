@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 _HALF = re.compile(
     r"(?<!\{)(?:\{\{\s*([A-Za-z_][\w.-]*)\s*\}(?!\})|\{\s*([A-Za-z_][\w.-]*)\s*\}\}(?!\}))"
 )
-_NO_TEMPLATES = frozenset(("description", "label", "title", "name", "pattern"))
+#: The keys whose texts are for people, or have braces of their own.
+NO_TEMPLATES = frozenset(("description", "label", "title", "name", "pattern"))
 
 
-def note_templates(placed: Placed, findings: Findings) -> None:
-    """Note the texts of one mapping that hold half a reference."""
-    for key, value in placed.data.items():
-        if key in _NO_TEMPLATES or key in placed.part.children:
-            continue
-        _note((*placed.path, key), value, findings)
+def note_template(placed: Placed, key: str, findings: Findings) -> None:
+    """Note half a reference in the value of a key."""
+    _note((*placed.path, key), placed.data[key], findings)
 
 
 def _note(path: DocumentPath, value: JSON, findings: Findings) -> None:

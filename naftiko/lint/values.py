@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from naftiko.document import rules
 from naftiko.document.findings import SET, Mention, pointer
 from naftiko.errors import Edit, did_you_mean, names_of, shorten
-from naftiko.plain import mappings_of, text_of
+from naftiko.plain import text_of
 
 if TYPE_CHECKING:
     from naftiko.document.findings import Findings
@@ -41,37 +41,15 @@ _TYPE_SPELLINGS = {
     "tuple": "array", "set": "array", "dict": "object", "map": "object",
     "json": "object", "hash": "object", "struct": "object",
 }  # fmt: skip
-_TYPED = frozenset(
-    (
-        "consumed-input",
-        "consumed-output",
-        "exposed-input",
-        "exposed-output",
-        "tool-input",
-    )
-)
 #: Types that published files have, and that mean something else than a JSON type.
 _OTHER_TYPES = frozenset(("null", "any", "file", "binary"))
 _USUAL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _WITHOUT_BODY = frozenset(("GET", "HEAD", "TRACE"))
-_OPERATIONS = frozenset(("consumed-operation", "exposed-operation"))
 
 
-def note_values(placed: Placed, findings: Findings) -> None:
-    """Note the values of one mapping that no engine knows."""
-    name = placed.part.name
-    if name in _OPERATIONS:
-        _note_method(placed, findings)
-    if name in _TYPED:
-        _note_type(placed, findings)
-    if "inputParameters" in placed.data:
-        _note_duplicates(placed, findings)
-    if name == "consumed-output":
-        _note_mapping(placed, findings)
-
-
-def _note_method(placed: Placed, findings: Findings) -> None:
-    data, path = placed.data, placed.path
+def note_method(placed: Placed, findings: Findings) -> None:
+    """Note a method that no standard registers, or that has a body and must not."""
+    data = placed.data
     method = data.get("method")
     if not isinstance(method, str) or not method:
         return
@@ -79,12 +57,12 @@ def _note_method(placed: Placed, findings: Findings) -> None:
         near = did_you_mean(method, _USUAL_METHODS)
         hint = near or f"use one of {names_of(_USUAL_METHODS)}"
         message = f"the method '{shorten(method)}' is not registered for HTTP"
-        findings.add(rules.METHOD_UNKNOWN, (*path, "method"), message, hint)
+        findings.add(rules.METHOD_UNKNOWN, (*placed.path, "method"), message, hint)
     is_bodiless = method.upper() in _WITHOUT_BODY
     if is_bodiless and placed.part.name == "consumed-operation" and _has_body(data):
         findings.add(
             rules.BODY_OF_METHOD,
-            (*path, "body") if data.get("body") else (*path, "method"),
+            (*placed.path, "body" if data.get("body") else "method"),
             f"a {method.upper()} request has a body, which servers ignore or refuse",
             "use another method, or send it in the query: `in: query`",
         )
@@ -98,7 +76,8 @@ def _has_body(data: JSON) -> bool:
     )
 
 
-def _note_type(placed: Placed, findings: Findings) -> None:
+def note_type(placed: Placed, findings: Findings) -> None:
+    """Note a type that is not known."""
     written = placed.data.get("type")
     if not isinstance(written, str) or written in _TYPES or "{{" in written:
         return
@@ -117,7 +96,7 @@ def _note_type(placed: Placed, findings: Findings) -> None:
     )
 
 
-def _note_mapping(placed: Placed, findings: Findings) -> None:
+def note_mapping(placed: Placed, findings: Findings) -> None:
     """Note `mapping` in a consumed output, which only exposed ones have."""
     data = placed.data
     if data.get("mapping") is None:
@@ -146,20 +125,23 @@ def _misnamed(
     findings.add(rule, at, message, hint, at_key=True, fix=fix)
 
 
-def _note_duplicates(placed: Placed, findings: Findings) -> None:
+def note_duplicates(placed: Placed, findings: Findings) -> None:
     """Note the parameters of one list that have one name and one place."""
-    first: dict[tuple[str, str], DocumentPath] = {}
-    inputs = placed.data["inputParameters"]
-    for at, given in mappings_of(inputs, (*placed.path, "inputParameters")):
+    inputs = placed.data.get("inputParameters")
+    if not isinstance(inputs, list) or len(inputs) < 2:
+        return
+    first: dict[tuple[str, str], int] = {}
+    for index, given in enumerate(inputs):
+        if given.__class__ is not dict:
+            continue
         place, name = text_of(given.get("in")), text_of(given.get("name"))
-        path = (*at, "name")
-        if name and (place, name) in first:
+        if name and first.setdefault((place, name), index) != index:
+            at = (*placed.path, "inputParameters")
+            path, other = (*at, index, "name"), (*at, first[place, name], "name")
             findings.add(
                 rules.PARAMETER_DUPLICATE,
                 path,
                 f"the parameter '{shorten(name)}' is declared twice",
                 "keep one of them",
-                related=(Mention(first[place, name], "first declared here"),),
+                related=(Mention(other, "first declared here"),),
             )
-        elif name:
-            first[place, name] = path

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from naftiko.plain import JSON, DocumentPath
 
@@ -105,14 +105,14 @@ class Part(NamedTuple):
     Attributes:
         name: Its name, as messages show it: `consumed operation`.
         published: The keys that the specification gives it.
-        tolerated: Further keys that published files have.
+        known: These, and further keys that published files have.
         children: Key → the name of the part below it, or of the entries of a list.
         members: Key → the name of the part that each member below it is.
     """
 
     name: str
     published: tuple[str, ...]
-    tolerated: frozenset[str]
+    known: frozenset[str]
     children: Mapping[str, str]
     members: Mapping[str, str]
 
@@ -122,17 +122,25 @@ class Placed(NamedTuple):
 
     Attributes:
         part: The part that it is.
-        path: Its place.
         data: The mapping.
-        around: The names of the parts around it, outermost first.
-        holders: The mappings around it, outermost first.
+        holder: The part that it stands in; `None` for the document itself.
+        steps: The keys and indexes from the holder to it.
     """
 
     part: Part
-    path: DocumentPath
     data: Mapping[str, JSON]
-    around: tuple[str, ...] = ()
-    holders: tuple[Mapping[str, JSON], ...] = ()
+    holder: Placed | None = None
+    steps: DocumentPath = ()
+
+    @property
+    def path(self) -> DocumentPath:
+        """Its place: keys and list indexes from the root."""
+        return (*self.holder.path, *self.steps) if self.holder else ()
+
+    @property
+    def around(self) -> tuple[Placed, ...]:
+        """The mappings around it, outermost first."""
+        return (*self.holder.around, self.holder) if self.holder else ()
 
 
 @cache
@@ -159,7 +167,9 @@ def _part(text: str) -> Part:
         children.update({key: child for key, _, child in pairs if child})
         names.append([key for key, _, _ in pairs])
     members = _MEMBERS.get(name, {})
-    return Part(name, tuple(names[0]), frozenset(names[1]), children, members)
+    return Part(
+        name, tuple(names[0]), frozenset(names[0] + names[1]), children, members
+    )
 
 
 def homes_of(key: str) -> list[str]:
@@ -180,37 +190,29 @@ def parents_of(name: str) -> list[tuple[str, str]]:
     ]
 
 
-def walk(data: JSON) -> Iterator[Placed]:
-    """Yield the mappings of a document, in the order of the text."""
+def walk(data: JSON) -> list[Placed]:
+    """Return the mappings of a document that are parts, holders before their parts."""
     table = parts()
-    stack: list[tuple[str, DocumentPath, JSON, Placed | None]] = [
-        ("document", (), data, None)
-    ]
-    while stack:
-        name, path, node, holder = stack.pop()
-        if node.__class__ is list:
-            last = len(node) - 1
-            stack += [
-                (name, (*path, last - i), entry, holder)
-                for i, entry in enumerate(reversed(node))
-            ]
-            continue
-        if node.__class__ is not dict:
-            continue
-        part = table[name]
-        placed = Placed(part, path, node)
-        if holder is not None:
-            around = (*holder.around, holder.part.name)
-            placed = Placed(part, path, node, around, (*holder.holders, holder.data))
-        yield placed
-        children, members = part.children, part.members
-        below: list[tuple[str, DocumentPath, JSON, Placed | None]] = []
-        for key, value in node.items():
-            if key in children:
-                below.append((children[key], (*path, key), value, placed))
-            elif key in members and value.__class__ is dict:
-                below += [
-                    (members[key], (*path, key, member), entry, placed)
-                    for member, entry in value.items()
+    found = [Placed(table["document"], data)] if data.__class__ is dict else []
+    for placed in found:  # which grows
+        part, node = placed.part, placed.data
+        for key, name in part.children.items():
+            value = node.get(key)
+            if value.__class__ is list:
+                child = table[name]
+                found += [
+                    Placed(child, entry, placed, (key, index))
+                    for index, entry in enumerate(value)
+                    if entry.__class__ is dict
                 ]
-        stack += reversed(below)
+            elif value.__class__ is dict:
+                found.append(Placed(table[name], value, placed, (key,)))
+        for key, name in part.members.items():
+            value = node.get(key)
+            if value.__class__ is dict:
+                found += [
+                    Placed(table[name], entry, placed, (key, member))
+                    for member, entry in value.items()
+                    if entry.__class__ is dict
+                ]
+    return found

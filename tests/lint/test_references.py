@@ -6,8 +6,7 @@ import pytest
 
 from naftiko.document.findings import Finding, Findings
 from naftiko.document.source import read_text
-from naftiko.lint.references import note_references
-from naftiko.lint.vocabulary import walk
+from naftiko.lint.checking import lint
 
 
 def _findings(resource: str) -> list[Finding]:
@@ -16,8 +15,7 @@ def _findings(resource: str) -> list[Finding]:
         f" [{{{resource}}}]}}]}}\n"
     )
     findings = Findings(document)
-    for placed in walk(document.data):
-        note_references(placed, findings)
+    lint(document.data, findings)
     return findings.noted
 
 

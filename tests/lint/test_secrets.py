@@ -6,8 +6,7 @@ import pytest
 
 from naftiko.document.findings import Finding, Findings
 from naftiko.document.source import read_text
-from naftiko.lint.secrets import note_secrets
-from naftiko.lint.vocabulary import walk
+from naftiko.lint.checking import lint
 
 ADAPTER = "naftiko: 1\ncapability: {consumes: [{namespace: a, %s}]}\n"
 SECRETS = (
@@ -26,8 +25,7 @@ SECRETS = (
 def _findings(text: str) -> list[Finding]:
     document = read_text(text)
     findings = Findings(document)
-    for placed in walk(document.data):
-        note_secrets(placed, findings)
+    lint(document.data, findings)
     return findings.noted
 
 

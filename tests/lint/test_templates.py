@@ -6,8 +6,7 @@ import pytest
 
 from naftiko.document.findings import Finding, Findings
 from naftiko.document.source import read_text
-from naftiko.lint.templates import note_templates
-from naftiko.lint.vocabulary import walk
+from naftiko.lint.checking import lint
 
 
 def _findings(value: str) -> list[Finding]:
@@ -16,8 +15,7 @@ def _findings(value: str) -> list[Finding]:
         f" [{{name: p, value: '{value}'}}]}}]}}\n"
     )
     findings = Findings(document)
-    for placed in walk(document.data):
-        note_templates(placed, findings)
+    lint(document.data, findings)
     return findings.noted
 
 

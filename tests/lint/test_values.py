@@ -6,8 +6,7 @@ import pytest
 
 from naftiko.document.findings import Finding, Findings
 from naftiko.document.source import read_text
-from naftiko.lint.values import note_values
-from naftiko.lint.vocabulary import walk
+from naftiko.lint.checking import lint
 
 
 def _findings(operation: str) -> list[Finding]:
@@ -16,8 +15,7 @@ def _findings(operation: str) -> list[Finding]:
         f" [{{path: /, operations: [{{name: o, {operation}}}]}}]}}]}}\n"
     )
     findings = Findings(document)
-    for placed in walk(document.data):
-        note_values(placed, findings)
+    lint(document.data, findings)
     return findings.noted
 
 

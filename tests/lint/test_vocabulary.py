@@ -61,8 +61,8 @@ def test_published_keys_are_those_of_the_schema() -> None:
     assert set(parts()["document"].published) == set(schema["properties"])
 
 
-def test_walk_yields_each_mapping_in_the_order_of_the_text() -> None:
-    """A part stands before the parts below it, and knows those around it."""
+def test_walk_returns_each_mapping_behind_its_holder() -> None:
+    """A part stands behind the part around it, and knows all of those."""
     document = read_text(
         "naftiko: 1\n"
         "info: {label: x}\n"
@@ -73,14 +73,16 @@ def test_walk_yields_each_mapping_in_the_order_of_the_text() -> None:
         "    - {name: a, outputParameters: [{type: object, properties: {b: {}}}]}\n"
         "    - text\n"
     )
-    placed = list(walk(document.data))
+    placed = walk(document.data)
     assert [one.part.name for one in placed] == [
         "document", "info", "capability", "exposed-adapter", "tool",
         "exposed-output", "exposed-output",
     ]  # fmt: skip
     assert placed[4].path == ("capability", "exposes", 0, "tools", 0)
-    assert placed[4].around == ("document", "capability", "exposed-adapter")
-    assert placed[4].holders[-1]["type"] == "mcp"
+    assert [holder.part.name for holder in placed[4].around] == [
+        "document", "capability", "exposed-adapter",
+    ]  # fmt: skip
+    assert placed[4].around[-1].data["type"] == "mcp"
 
 
 def test_homes_and_parents_name_parts() -> None:
