@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -122,3 +126,91 @@ def test_options_of_serve_in_deploy_files_exist(file: str) -> None:
     others = {"--no-cache-dir", "--system", "--uid", "--no-create-home", "--from"}
     docker = {"--interval", "--timeout", "--start-period"}
     assert used - others - docker <= known
+
+
+OVERLAYS = sorted((DEPLOY / "overlays").iterdir())
+
+
+def test_every_image_has_the_version_of_the_package() -> None:
+    """The manifests and the overlays name the image of this version."""
+    container = manifest("deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == f"naftiko:{naftiko.__version__}"
+    for overlay in OVERLAYS:
+        text = (overlay / "kustomization.yaml").read_text("utf-8")
+        (image,) = YAML(typ="safe", pure=True).load(text)["images"]
+        assert image["newTag"] == naftiko.__version__
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda overlay: overlay.name)
+def test_overlay_builds_manifests_of_its_own_namespace(overlay: Path) -> None:
+    """An overlay gives every manifest its namespace, and the server its host name."""
+    built = subprocess.run(
+        ["kubectl", "kustomize", overlay], capture_output=True, text=True, check=True
+    )
+    manifests = list(YAML(typ="safe", pure=True).load_all(built.stdout))
+    namespace = f"naftiko-{overlay.name}"
+    kinds = {one["kind"]: one for one in manifests}
+    assert kinds.pop("Namespace")["metadata"]["name"] == namespace
+    assert {one["metadata"]["namespace"] for one in kinds.values()} == {namespace}
+    assert {"Deployment", "Service", "ConfigMap", "Secret"} <= set(kinds)
+    container = kinds["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    words = container["args"]
+    assert words[words.index("--allowed-host") + 1] == f"naftiko.{namespace}.svc"
+    _parsed(words)
+
+
+def _parsed(words: list[str]) -> Any:
+    """Return the command line of `naftiko serve`; refused words end the test."""
+    from naftiko.cli.parser import build_parser
+
+    return build_parser().parse_args(["serve", *words])
+
+
+def test_dashboard_asks_for_metrics_and_labels_that_are_exported() -> None:
+    """Each metric and each label of the dashboard is in the table of the page."""
+    page = (ROOT / "docs" / "serve.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `naftiko.")]
+    exported = {name for row in rows for name in re.findall(r"`(naftiko_\w+)`", row)}
+    labels = {
+        name.replace(".", "_") for name in re.findall(r"`([a-z._]+)`", "".join(rows))
+    }
+    histograms = {name + "_bucket" for name in exported if name.endswith("_seconds")}
+    dashboard = json.loads((DEPLOY / "grafana" / "naftiko.json").read_text("utf-8"))
+    asked: set[str] = set()
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            expression = target["expr"]
+            assert expression.count("(") == expression.count(")")
+            asked |= set(re.findall(r"naftiko_\w+", expression))
+            for group in re.findall(r"by \(([^)]*)\)", expression):
+                assert {name.strip() for name in group.split(",")} - {"le"} <= labels
+    assert asked <= exported | histograms
+    # Each exported metric has a panel.
+    assert exported <= {name.removesuffix("_bucket") for name in asked}
+
+
+def test_unit_of_systemd_starts_and_reloads_the_server() -> None:
+    """The words of the unit are accepted, and a reload is SIGHUP."""
+    text = (DEPLOY / "systemd" / "naftiko@.service").read_text("utf-8")
+    settings = dict(
+        line.split("=", 1) for line in text.splitlines() if re.match(r"\w+=", line)
+    )
+    program, command, *words = settings["ExecStart"].split()
+    assert (program, command) == ("/opt/naftiko/bin/naftiko", "serve")
+    assert _parsed(words).files == ["/etc/naftiko/%i.yaml"]
+    assert settings["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert int(settings["TimeoutStopSec"]) > 10
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd")
+def test_unit_of_systemd_is_verified(tmp_path: Path) -> None:
+    """`systemd-analyze verify` has nothing to say, with a program that is there."""
+    text = (DEPLOY / "systemd" / "naftiko@.service").read_text("utf-8")
+    unit = tmp_path / "naftiko@.service"
+    unit.write_text(text.replace("/opt/naftiko/bin/naftiko", sys.executable), "utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
+    )
+    ours = [line for line in done.stderr.splitlines() if "naftiko@" in line]
+    assert (done.returncode, ours) == (0, [])

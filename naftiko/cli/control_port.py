@@ -103,7 +103,8 @@ class ControlPort:
         self.host = _host(arguments.address)
         self.port = _port(arguments.port)
         shown = f"[{self.host}]" if ":" in self.host else self.host
-        self.url = f"http://{shown}:{self.port}"
+        self.is_tls = bool(arguments.tls)
+        self.url = f"http{'s' * self.is_tls}://{shown}:{self.port}"
 
     def ask(self, path: str, method: str = "GET", data: JSON = None) -> ControlReply:
         """Send one request, with `data` as its JSON body.
@@ -124,8 +125,7 @@ class ControlPort:
 
     def _exchange(self, path: str, method: str, data: JSON) -> tuple[int, bytes]:
         """Return the status and the body, of which one byte too many is read."""
-        host = "127.0.0.1" if self.host == "localhost" else self.host
-        connection = http.client.HTTPConnection(host, self.port, timeout=_TIMEOUT)
+        connection = self._connection()
         body = None if data is None else json.dumps(data).encode()
         given = {name: value.encode() for name, value in self.headers.items()}
         if body is not None and "content-type" not in map(str.lower, given):
@@ -140,10 +140,17 @@ class ControlPort:
             raise CallError(
                 f"Cannot connect to control port at {self.url} ({reason})",
                 hint="start a server with a control adapter, or give another --port"
-                " and --address",
+                " and --address" + (", or --tls" if not self.is_tls else ""),
             ) from None
         finally:
             connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.is_tls:
+            # Its name is what the certificate has. `SSL_CERT_FILE` names more roots.
+            return http.client.HTTPSConnection(self.host, self.port, timeout=_TIMEOUT)
+        host = "127.0.0.1" if self.host == "localhost" else self.host
+        return http.client.HTTPConnection(host, self.port, timeout=_TIMEOUT)
 
     def expect(
         self, path: str, method: str = "GET", data: JSON = None, **wanted: type

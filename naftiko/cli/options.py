@@ -278,6 +278,9 @@ def _add_access(command: Any) -> None:
         "NAME",
         "name by which clients reach this server; '*' for any",
     )
+    add = command.add_argument
+    add("--tls-certificate", metavar="FILE", help="PEM certificate: serve over TLS")
+    add("--tls-key", metavar="FILE", help="PEM key, if it is not in the same file")
     _add_flag(
         command, "--stateless", "keep no MCP sessions: any replica answers any request"
     )
@@ -301,6 +304,7 @@ def add_client(command: Any) -> None:
         "--address",
         help="host of the server (default: NAFTIKO_CONTROL_ADDRESS, or localhost)",
     )
+    _add_flag(command, "--tls", "the server has a certificate: ask it over TLS")
     _add_header(command, "header to send, such as credentials")
 
 

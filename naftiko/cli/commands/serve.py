@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.options import Options
     from naftiko.exposes.serve.plan import ServePlan
+    from naftiko.exposes.serve.tls import Certificate
 
 
 #: The name of a header (RFC 9110, 5.6.2).
@@ -115,7 +116,22 @@ def _plan(arguments: Namespace) -> ServePlan:
         only=tuple(arguments.adapter),
         allow_public=arguments.allow_public,
         watch=arguments.reload,
+        certificate=_certificate(arguments),
     )
+
+
+def _certificate(arguments: Namespace) -> Certificate | None:
+    """Return the certificate to show over TLS, read once to find its faults."""
+    if arguments.tls_certificate is None:
+        if arguments.tls_key is None:
+            return None
+        raise UsageError(
+            "--tls-key needs --tls-certificate",
+            hint="give the certificate, or leave out the key",
+        )
+    from naftiko.exposes.serve.tls import Certificate
+
+    return Certificate(arguments.tls_certificate, arguments.tls_key or "")
 
 
 def _check_words(arguments: Namespace) -> None:
@@ -164,6 +180,8 @@ def _check_stdio(arguments: Namespace) -> None:
         ("--allow-public", arguments.allow_public),
         ("--allowed-host", arguments.allowed_host),
         ("--stateless", arguments.stateless),
+        ("--tls-certificate", arguments.tls_certificate),
+        ("--tls-key", arguments.tls_key),
     ):
         if is_given:
             raise UsageError(

@@ -232,6 +232,7 @@ def listen(
         ServeError: A bind failed; no socket is left open.
     """
     given = iter(sockets)
+    scheme = "https" if plan.certificate else "http"
     listeners: list[Listener] = []
     try:
         for place, served in places:
@@ -244,7 +245,7 @@ def listen(
                     plan.allow_public or is_loopback(place.host)
                 )
                 below = prefixes[number] if prefixes else ""
-                entry.state.url = f"http://{shown_host(place.host)}:{port}{below}"
+                entry.state.url = f"{scheme}://{shown_host(place.host)}:{port}{below}"
             listeners.append(Listener(bound, served, tuple(prefixes)))
     except ServeError:
         for listener in listeners:

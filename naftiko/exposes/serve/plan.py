@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.exposes.options import Options
+    from naftiko.exposes.serve.tls import Certificate
 
 
 class Source(NamedTuple):
@@ -59,6 +60,7 @@ class ServePlan(NamedTuple):
         only: Names of adapters; empty for all.
         allow_public: Serve an adapter without authentication beyond this machine.
         watch: Reload when a document changes.
+        certificate: What a server shows over TLS; `None` for plain HTTP.
     """
 
     sources: Sequence[Source]
@@ -69,3 +71,4 @@ class ServePlan(NamedTuple):
     only: tuple[str, ...] = ()
     allow_public: bool = False
     watch: bool = False
+    certificate: Certificate | None = None

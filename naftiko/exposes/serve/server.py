@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from naftiko.exposes.serve.plan import ServePlan
+    from naftiko.exposes.serve.tls import Certificate
 
 #: Seconds that requests under way have to finish. The documentation promises an exit
 #: within 10 seconds, so the rest has to fit into 3.
@@ -130,7 +131,8 @@ class Server:
         import uvicorn
 
         self._observe()
-        servers = [_uvicorn(uvicorn, listener) for listener in listeners]
+        certificate = self.plan.certificate
+        servers = [_uvicorn(uvicorn, one, certificate) for one in listeners]
         stack = AsyncExitStack()
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -249,6 +251,7 @@ class Server:
         """
         async with self._reloading:
             versions, problems = await self._prepared()
+            problems += self._renewed()
             for problem in problems:
                 _log.error("not reloaded, the old version is served: %s", problem)
             notes = [
@@ -263,6 +266,15 @@ class Server:
             if versions:
                 _log.info("reloaded %s", ", ".join(s.source.file for s in versions))
             return Reloaded(not problems, (*problems, *notes))
+
+    def _renewed(self) -> list[str]:
+        """Read the certificate again; return why it could not be used."""
+        if self.plan.certificate is not None:
+            try:
+                self.plan.certificate.renew()
+            except ServeError as error:
+                return [str(error)]
+        return []
 
     async def _prepared(self) -> tuple[dict[Site, Version], list[str]]:
         """Return the new versions that can be served, and why others cannot."""
@@ -317,7 +329,7 @@ class Server:
         return stamps
 
 
-def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
+def _uvicorn(uvicorn: Any, listener: Listener, certificate: Certificate | None) -> Any:
     config = uvicorn.Config(
         listener.app,
         lifespan="off",
@@ -331,6 +343,8 @@ def _uvicorn(uvicorn: Any, listener: Listener) -> Any:
         backlog=BACKLOG,
     )
     config.load()
+    if certificate is not None:
+        config.ssl = certificate.context
     config.http_protocol_class = watchful(config.http_protocol_class)
     server = uvicorn.Server(config)
     # One process may have several uvicorn servers, so it handles the signals itself.
