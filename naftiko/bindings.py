@@ -18,7 +18,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document import rules
 from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean, shorten
@@ -30,14 +30,46 @@ if TYPE_CHECKING:
 
     from naftiko.spec.model import Binding
 
+#: One entry of a file of environment variables; a quoted value may hold line breaks.
 _DOTENV = re.compile(
-    r"""^\s*(?:export\s+)?(?P<name>[A-Za-z_][\w.-]*)\s*=[ \t]*
-    (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<plain>[^\n]*?))
-    [ \t]*(?:(?<=[\s'"])\#[^\n]*)?$""",
-    re.MULTILINE | re.VERBOSE,
+    r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*=[ \t]*
+    (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<plain>[^'"\n][^\n]*|))
+    [ \t]*(?:(?<=[\s'"])\#[^\n]*)?(?:\n|\Z)""",
+    re.VERBOSE,
 )
+#: A line of such a file that holds no entry.
+_NO_ENTRY = re.compile(r"[ \t]*(?:\#[^\n]*)?(?:\n|\Z)")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+#: States of a variable.
+SET, EMPTY, UNSET = "set", "empty", "unset"
+#: Sources of its value.
+OPTION, ENVIRONMENT, FILE = "option", "environment", "file"
+
+
+class VariableState(NamedTuple):
+    """Whether a variable has a value, which is not told.
+
+    Attributes:
+        name: The variable.
+        state: `set`, `empty` (its value is blank) or `unset`.
+        source: Where its value comes from: `option`, `environment`, `file`.
+        entry: The environment variable, or the key in the file.
+        location: The location of the file; empty otherwise.
+    """
+
+    name: str
+    state: str
+    source: str = ENVIRONMENT
+    entry: str = ""
+    location: str = ""
+
+    @property
+    def has_value(self) -> bool:
+        """Whether a call can use it."""
+        return self.state == SET
 
 
 class Variables:
@@ -48,7 +80,7 @@ class Variables:
     once.
     """
 
-    __slots__ = ("_binds", "_directory", "_files", "_given", "_withheld")
+    __slots__ = ("_binds", "_directory", "_files", "_given", "_used", "_withheld")
 
     def __init__(
         self,
@@ -56,6 +88,7 @@ class Variables:
         given: Mapping[str, Any] | None = None,
         directory: Path | None = None,
         files: dict[str, Mapping[str, Any]] | None = None,
+        used: Iterable[str] = (),
     ) -> None:
         self._binds: dict[str, tuple[Binding, str]] = {
             variable: (bind, entry)
@@ -66,6 +99,8 @@ class Variables:
         self._directory = directory
         self._files = {} if files is None else files
         self._withheld: frozenset[str] = frozenset()
+        #: Names that the templates of the document refer to, bound or not.
+        self._used = frozenset(used)
 
     @property
     def directory(self) -> Path | None:
@@ -83,6 +118,7 @@ class Variables:
         """
         view = Variables((), {**self._given, **(given or {})}, self._directory)
         view._binds, view._files = self._binds, self._files
+        view._used = self._used
         view._withheld = self._withheld | frozenset(withheld)
         return view
 
@@ -101,6 +137,31 @@ class Variables:
     def declared(self) -> frozenset[str]:
         """The variables that the document binds, or the user gives."""
         return frozenset((*self._binds, *self._given))
+
+    @property
+    def names(self) -> list[str]:
+        """The variables that the document uses, then those that it only binds."""
+        return [*sorted(self._used), *sorted(self._binds.keys() - self._used)]
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a bind declares a variable, or something uses it without."""
+        return name in self._binds or name in self._given or name in self._used
+
+    def state(self, name: str) -> VariableState:
+        """Return whether a variable has a value, and where it comes from."""
+        bind, entry = self._binds.get(name, (None, name))
+        location = bind.location if bind is not None else ""
+        source = FILE if location else ENVIRONMENT
+        given = self._given.get(name)
+        if given is not None:
+            source, entry, location = OPTION, name, ""
+        try:
+            # A function may ask a person or a service: it is not called for this.
+            value = "function" if callable(given) else self.lookup(name)
+        except UnboundVariable:
+            value = None
+        state = UNSET if value is None else SET if value.strip() else EMPTY
+        return VariableState(name, state, source, entry, location)
 
     def lookup(self, name: str) -> str | None:
         """Return the value of a variable, or `None`.
@@ -246,7 +307,31 @@ def _parse(path: Path, text: str) -> Any:
     if path.suffix == ".json" or text.lstrip().startswith("{"):
         # A number is a text that looks like one: `1.50` stays what it is.
         return json.loads(text, parse_float=str, parse_int=str)
-    return {line["name"]: _dotenv_value(line) for line in _DOTENV.finditer(text)}
+    return parse_dotenv(text)[0]
+
+
+def parse_dotenv(text: str) -> tuple[dict[str, str], list[int]]:
+    """Return the values of a file of environment variables, and its wrong lines.
+
+    The lines `export A=1`, `B='x y' # why` and `C` give `{"A": "1", "B": "x y"}` and
+    `[3]`. A value in single quotes is taken as it is. In double quotes a backslash and
+    an `n` are a line break. Nothing is filled in for `$NAME`.
+    """
+    text = text.replace("\r\n", "\n")
+    values: dict[str, str] = {}
+    wrong: list[int] = []
+    at = 0
+    while at < len(text):
+        if found := _NO_ENTRY.match(text, at):
+            at = found.end()
+        elif found := _DOTENV.match(text, at):
+            values[found["name"]] = _dotenv_value(found)
+            at = found.end()
+        else:
+            wrong.append(text.count("\n", 0, at) + 1)
+            end = text.find("\n", at)
+            at = len(text) if end < 0 else end + 1
+    return values, wrong
 
 
 def _dotenv_value(line: re.Match[str]) -> str:

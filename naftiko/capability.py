@@ -12,15 +12,11 @@ from naftiko.consumes.base_uri import checked_base_uri, merged_base_uri
 from naftiko.consumes.exchange import Decoders, Exchange, send
 from naftiko.consumes.request import Prepared, prepare
 from naftiko.consumes.status import status_error
-from naftiko.document import rules
 from naftiko.errors import (
-    ArgumentError,
     CallError,
     UnboundVariable,
-    UnresolvedCall,
+    UnknownOperation,
     UnusableOperation,
-    did_you_mean,
-    names_of,
 )
 from naftiko.settings import (
     DEFAULT_TIMEOUT,
@@ -28,6 +24,7 @@ from naftiko.settings import (
     checked_names,
     checked_timeout,
     checked_transport,
+    joined_arguments,
 )
 from naftiko.transport.base import LazyTransport, StreamingTransport
 from naftiko.transport.messages import Response
@@ -85,7 +82,6 @@ class Capability:
         auth: Mapping[str, AuthBase] | None = None,
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
-        used: frozenset[str] = frozenset(),
         files: tuple[Path, ...] = (),
     ) -> None:
         self.files = files
@@ -97,8 +93,6 @@ class Capability:
         self._name = name
         self._scope = scope
         self._variables = variables
-        #: Names of the variables that its templates refer to, bound or not.
-        self._used = used
         given = checked_transport(transport)
         self._transport = LazyTransport(
             _http_transport if given is None else lambda: given
@@ -118,10 +112,10 @@ class Capability:
     def call(
         self, ref: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
     ) -> JSON:
-        """Call an operation and return its result.
+        """Call an operation, or an exposed function, and return its result.
 
         Args:
-            ref: `namespace.operation`; `operations` lists them.
+            ref: `namespace.operation`, or what else `find` takes.
             arguments: Parameter name → value; `None` means not given. Any name can
                 stand here, those that are no Python identifiers included.
             **more: The same as keywords.
@@ -131,7 +125,7 @@ class Capability:
             whole body; otherwise output name → value.
 
         Raises:
-            UnknownOperation: No operation has that name, or several have it.
+            UnknownOperation: Nothing has that name, or several operations have it.
             ArgumentError: Missing, unknown or unplaceable arguments, all at once.
             UnboundVariable: A variable that the request needs has no value.
             UnusableOperation: The document describes it in a way that cannot be sent.
@@ -139,9 +133,28 @@ class Capability:
             StatusError: The status is outside 200 to 299.
             OutputError: The body cannot be decoded as the document declares.
         """
-        decoder, request = self._requested(ref, arguments, more)
+        try:
+            decoder, request = self._requested(ref, arguments, more)
+        except UnknownOperation:
+            return self._invoked(self._exposed(ref), joined_arguments(arguments, more))
         transport = self._transport.get()
         return send(decoder, request, transport, timeout=self._timeout).result
+
+    def find(self, name: str) -> Operation | Plan:
+        """Return the operation, or else the exposed function, that has a name.
+
+        A name is `namespace.operation`; the bare name of an operation; then
+        `adapter.function`, `aggregate.function`, the bare name of a function, or the
+        method and path of a route. The first of these that fits wins.
+
+        Raises:
+            UnknownOperation: Nothing has that name, or several operations have it.
+            UnknownFunction: Several exposed functions have it.
+        """
+        try:
+            return self.operations.find(name)
+        except UnknownOperation:
+            return self._exposed(name)
 
     def exchange(
         self,
@@ -177,11 +190,17 @@ class Capability:
         A variable without a value is written `$NAME`; its representations show every
         variable like that. See `call` for the arguments and errors.
         """
-        prepared = self._made(self.operations.find(ref), dry=True)
-        given = more if arguments is None else _joined(arguments, more)
-        shown = prepared.preview(given, self._variables)
+        given: Mapping[str, Any] = joined_arguments(arguments, more)
+        overrides: Mapping[str, Any] = {}
         try:
-            request = prepared.request(given, self._variables)
+            operation = self.operations.find(ref)
+        except UnknownOperation:
+            call = self._exposed(ref).only_call(given)
+            operation, given, overrides = call.operation, call.arguments, call.overrides
+        prepared = self._made(operation, dry=True)
+        shown = prepared.preview(given, self._variables, overrides=overrides)
+        try:
+            request = prepared.request(given, self._variables, overrides=overrides)
         except UnboundVariable:
             request = shown.without_markers()
         request.preview = shown
@@ -230,14 +249,23 @@ class Capability:
             ArgumentError: Missing, unknown or wrong arguments, all at once.
             CallError: An upstream call failed; `step` names the step.
         """
+        return self._invoked(
+            self.functions.find(function), joined_arguments(arguments, more)
+        )
+
+    def _exposed(self, name: str) -> Plan:
+        from naftiko.functions.plan import find_exposed
+
+        unknown = self.operations.explain(name)
+        names = [*self.operations, *self.functions.names()]
+        return find_exposed(self.functions.find, names, unknown, name)
+
+    def _invoked(self, plan: Plan, given: Mapping[str, Any]) -> JSON:
         # Imported here: a capability whose operations are only listed or called needs
         # nothing that runs functions.
         from naftiko.functions.plan import checked_arguments
 
-        plan = self.functions.find(function)
-        values = checked_arguments(
-            plan, _joined(arguments, more) if arguments is not None else more
-        )
+        values = checked_arguments(plan, given)
         if plan.operation is not None and plan.problem is None:
             # A served function may pass on an undecoded body; here it would be lost.
             self._decoders[plan.operation].check()
@@ -277,12 +305,6 @@ class Capability:
     def variables(self) -> Variables:
         """The variables that its calls use."""
         return self._variables
-
-    def knows_variable(self, name: str) -> bool:
-        """Tell whether a bind declares a variable, or something uses it without."""
-        if name in self._variables.declared:
-            return True
-        return name in self._used
 
     @property
     def directory(self) -> Path | None:
@@ -357,14 +379,7 @@ class Capability:
         """
         prepared = self._forwarded.get(namespace)
         if prepared is None:
-            operation = self.operations.adapters.get(namespace)
-            if operation is None:
-                raise UnresolvedCall(
-                    f"no adapter has the namespace '{namespace}'",
-                    code=rules.CALL_UNRESOLVED.code,
-                    hint=did_you_mean(namespace, self._namespaces)
-                    or f"the document consumes: {names_of(self._namespaces)}",
-                )
+            operation = self.operations.adapter(namespace, self._namespaces)
             # `Accept` and its like are those of the request that is forwarded.
             prepared = self._made(operation, defaults={})
             self._forwarded[namespace] = prepared
@@ -429,7 +444,7 @@ class Capability:
     ) -> tuple[Decoder, Request]:
         """Return the request of a call, and the decoder of its response."""
         prepared = self._prepared.get(ref) or self._prepare(ref)
-        given = more if arguments is None else _joined(arguments, more)
+        given = more if arguments is None else joined_arguments(arguments, more)
         return prepared.decoder, prepared.request(given, self._variables)
 
     def _prepare(self, ref: str) -> Prepared:
@@ -465,11 +480,8 @@ class Capability:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape  # only notebooks need it
-
-        return (
-            f"<h4>{escape(self.info.label or self._name)}</h4>"
-            f"<p>{escape(self.info.description)}</p>{self.operations._repr_html_()}"
+        return self.operations.page(
+            self.info.label or self._name, self.info.description
         )
 
 
@@ -478,12 +490,3 @@ def _http_transport() -> Transport:
     from naftiko.transport.http import HttpTransport
 
     return HttpTransport()
-
-
-def _joined(arguments: Any, more: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(arguments, Mapping):
-        raise ArgumentError(
-            f"the arguments are a {type(arguments).__name__}",
-            hint="give a mapping name → value, or keywords",
-        )
-    return {**arguments, **more}

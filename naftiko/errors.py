@@ -235,11 +235,29 @@ class CallError(NaftikoError):
 
 
 class UnknownOperation(CallError, LookupError):
-    """No operation has that name, or several have it."""
+    """No operation has that name, or several have it.
+
+    Attributes:
+        near: The names that are most like it, best first; empty when none is.
+    """
+
+    def __init__(self, message: str, *, near: Iterable[str] = (), **more: Any) -> None:
+        super().__init__(message, **more)
+        self.near = tuple(near)
 
 
 class UnknownFunction(CallError, LookupError):
-    """No exposed function has that name."""
+    """No exposed function has that name, or several have it.
+
+    Attributes:
+        candidates: The full names of those that have it; empty when there is none.
+    """
+
+    def __init__(
+        self, message: str, *, candidates: Iterable[str] = (), **more: Any
+    ) -> None:
+        super().__init__(message, **more)
+        self.candidates = tuple(candidates)
 
 
 class UnresolvedCall(CallError):

@@ -27,6 +27,7 @@ from naftiko.errors import (
     ValidationError,
     did_you_mean,
 )
+from naftiko.functions.callers import Callers
 from naftiko.linking.linker import link
 from naftiko.settings import DEFAULT_TIMEOUT, checked_names
 from naftiko.spec.capability import read_capability, refusal
@@ -115,17 +116,19 @@ def load(
             hint=did_you_mean(unknown, registry),
         )
     spec, scope = stages.spec, stages.scope
+    callers = Callers(spec, registry, scope)
+    for operation in registry.values():
+        operation.callers = callers
     return Capability(
         spec,
         registry,
         name=document.name,
         scope=scope,
-        variables=Variables(spec.binds, variables, document.directory),
+        variables=Variables(spec.binds, variables, document.directory, used=used),
         transport=transport,
         timeout=timeout,
         base_uri=base_uri,
         auth=auth,
-        used=used,
         problems=stages.problems(_settled(spec, base_uri, auth)),
         files=tuple(filter(None, (document.file, *stages.imported))),
     )
@@ -137,6 +140,7 @@ def validate(
     schema: str | None = "observed",
     strict: bool = False,
     truncated: str = "report",
+    variables: Mapping[str, Any] | None = None,
 ) -> tuple[Problem, ...]:
     """Return all problems of a document; never raise for its content.
 
@@ -146,6 +150,7 @@ def validate(
             errors; findings of linking are warnings.
         strict: Make every warning an error, and show the notes of a strict check too.
         truncated: `"report"` a cut-off file as an error, or `"accept"` it.
+        variables: As for `load()`; a name in it counts as bound.
 
     Returns:
         The problems, best first: errors before warnings, problems of the whole document
@@ -156,6 +161,7 @@ def validate(
     """
     _check_choice("schema", schema, (*SCHEMAS, None))
     _check_choice("truncated", truncated, ("report", *_TRUNCATED))
+    variables = checked_names("variables", variables)
     try:
         document = documents.read(source)
     except DocumentSyntaxError as error:
@@ -174,7 +180,7 @@ def validate(
     else:
         note_truncation(stages.findings)
     if stages.check():
-        stages.read_and_link(None, None, append_unplaced=False)
+        stages.read_and_link(variables, None, append_unplaced=False)
         stages.look_for_files()
     stages.look_for_mistakes()
     return stages.problems()

@@ -112,3 +112,21 @@ def checked_transport(transport: Any) -> Any:
             hint="pass an HttpTransport, a StubTransport, or an object with `send`",
         )
     return transport
+
+
+def joined_arguments(
+    arguments: Mapping[str, Any] | None, more: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of a call, given as a mapping and as keywords.
+
+    Raises:
+        ArgumentError: The mapping is none.
+    """
+    if arguments is None:
+        return more
+    if not isinstance(arguments, Mapping):
+        raise ArgumentError(
+            f"the arguments are a {type(arguments).__name__}",
+            hint="give a mapping name → value, or keywords",
+        )
+    return {**arguments, **more}

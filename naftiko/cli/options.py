@@ -71,6 +71,25 @@ def _add_header(command: Any, text: str) -> None:
     )
 
 
+def _add_variables(command: Any, metavar: str, text: str) -> None:
+    """Add the options that give values to the variables of a document."""
+    _add_repeated(command, "--variable", metavar, text)
+    _add_repeated(
+        command,
+        "--env-file",
+        "FILE",
+        "lines NAME=value, as if they were exported to the environment",
+    )
+
+
+#: What can be described and called.
+_REF = "namespace.operation, a name alone, or adapter.function"
+_VALUE = (
+    "NAME=VALUE",
+    "value of a variable of the document; may be given several times",
+)
+
+
 def _add_file(command: Any) -> None:
     command.add_argument(
         "file", type=some_name, metavar="FILE", help="capability file, or - for stdin"
@@ -122,14 +141,24 @@ def add_validate(command: Any) -> None:
     command.add_argument(
         "-q", "--quiet", action="store_true", help="no summary, no progress bar"
     )
+    _add_variables(command, *_VALUE)
 
 
 def add_list(command: Any) -> None:
     """Add what `naftiko list` takes."""
-    _add_file(command)
     command.add_argument(
-        "--search", metavar="TEXT", help="only operations with every word of this text"
+        "files",
+        nargs="+",
+        type=some_name,
+        metavar="FILE",
+        help="capability file, folder of such files, or - for stdin",
     )
+    command.add_argument(
+        "--search",
+        metavar="TEXT",
+        help="only what has every word of this text, best first",
+    )
+    _add_flag(command, "--exposed", "list tools, routes and functions instead")
     add_choice(
         command,
         "--format",
@@ -137,12 +166,18 @@ def add_list(command: Any) -> None:
         default="table",
         help="how operations are written (default: table)",
     )
+    _add_variables(command, *_VALUE)
 
 
 def add_describe(command: Any) -> None:
     """Add what `naftiko describe` takes."""
-    _add_file(command)
-    command.add_argument("ref", metavar="REF", help="namespace.operation")
+    command.add_argument(
+        "file",
+        type=some_name,
+        metavar="FILE",
+        help="capability file, folder of such files, or - for stdin",
+    )
+    command.add_argument("refs", nargs="*", default=[], metavar="REF", help=_REF)
     add_choice(
         command,
         "--format",
@@ -150,6 +185,7 @@ def add_describe(command: Any) -> None:
         default="text",
         help="how the description is written (default: text)",
     )
+    _add_variables(command, *_VALUE)
 
 
 def add_call(command: Any) -> None:
@@ -157,11 +193,12 @@ def add_call(command: Any) -> None:
     command.epilog = _ITEMS
     add = command.add_argument
     _add_file(command)
-    add("ref", metavar="REF", help="namespace.operation")
+    add("ref", metavar="REF", help=_REF)
     add("items", nargs="*", default=[], metavar="NAME=VALUE", help="see below")
     add("--body", metavar="TEXT|@FILE|-", help="the whole request body")
     _add_base_uri(command)
     _add_header(command, "header to send; wins over all others")
+    _add_variables(command, *_VALUE)
     _add_flag(command, "--dry-run", "print the request, send nothing")
     _add_flag(command, "--curl", "print a curl command, send nothing")
     _add_flag(command, "--raw", "print the response body without decoding it")
@@ -243,11 +280,15 @@ def _add_where(command: Any) -> None:
 def _add_upstream(command: Any) -> None:
     """Add the options that say what is sent to the consumed APIs."""
     _add_base_uri(command)
-    _add_repeated(
+    _add_variables(
         command,
-        "--variable",
-        "NAME=header:X-NAME",
-        "fill a bind variable from the header of each caller",
+        "NAME=VALUE|header:X-NAME",
+        "value of a variable, or the header of each caller that fills it",
+    )
+    _add_flag(
+        command,
+        "--allow-missing-secrets",
+        "start although a credential of a consumed API has no value",
     )
     command.add_argument(
         "--timeout",

@@ -135,6 +135,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     Raises:
         SystemExit: The words are wrong or ask for help, which is printed.
     """
+    if words[:1] == ["help"]:
+        # `naftiko help call` is `naftiko call --help`.
+        words = [*words[1:], "--help"]
     # Building every command takes as long as reading a cached document.
     named = words[:1] if words and words[0] in COMMANDS else COMMANDS
     parser = build_parser(named)
@@ -149,7 +152,7 @@ def parse(words: list[str]) -> argparse.Namespace:
         _refuse_command(parser, words[0])
     end = words.index("--") if "--" in words else len(words)
     if not {"-h", "--help"}.isdisjoint(words[1:end]):
-        command.print_help()
+        _show_help(command, words[1:end])
         raise SystemExit(EXIT_OK)
     try:
         arguments, unrecognized = command.parse_known_intermixed_args(words[1:])
@@ -160,6 +163,38 @@ def parse(words: list[str]) -> argparse.Namespace:
     if unrecognized:
         command.refuse_word(words[1:], unrecognized)
     return arguments
+
+
+def _called(words: list[str], command: _Parser) -> list[str]:
+    """Return the words that are neither an option nor the value of one."""
+    options = options_of(command)
+    arguments: list[str] = []
+    is_value = False
+    for word in words:
+        if is_value:
+            is_value = False
+        elif word in options:
+            is_value = options[word].nargs != 0
+        elif word == "-" or not word.startswith("-"):
+            arguments.append(word)
+    return arguments
+
+
+def _show_help(command: _Parser, words: list[str]) -> None:
+    """Print the help of a command, or what `call FILE REF` takes."""
+    named = _called(words, command) if command.prog == "naftiko call" else []
+    if len(named) > 1 and named[0] != "-":
+        from naftiko.cli.commands.browse import show_arguments
+        from naftiko.errors import NaftikoError
+
+        try:
+            show_arguments(named[0], named[1])
+        except NaftikoError:
+            pass  # a call without --help tells what is wrong
+        else:
+            print("\nWrite NAME=VALUE, or NAME:=JSON; see `naftiko call --help`.")
+            return
+    command.print_help()
 
 
 def _refuse_command(parser: _Parser, word: str) -> NoReturn:
@@ -212,7 +247,13 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
 
     def run(arguments: argparse.Namespace) -> int:
         module = import_module(f"naftiko.cli.commands.{_HOMES.get(name, name)}")
-        code: int = getattr(module, f"run_{name}")(arguments)
-        return code
+        command: Callable[[argparse.Namespace], int] = getattr(module, f"run_{name}")
+        files = getattr(arguments, "env_file", None)
+        if not files:
+            return command(arguments)
+        from naftiko.cli.units.variables import applied
+
+        with applied(files):
+            return command(arguments)
 
     return run

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from naftiko.cli.units.typed import typed
 from naftiko.consumes.base_uri import checked_uri
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.content import Content
@@ -184,7 +185,7 @@ def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str] | None:
 
 def _argument_value(name: str, sign: str, text: str, operation: Operation) -> Any:
     if sign == "=":
-        return text
+        return typed(name, text, operation)
     if sign == ":=":
         return _json_value(name, text)
     file = _file_argument(text, f"{name}=@{text}")

@@ -5,11 +5,12 @@ This module must not know how an operation is placed, sent or decoded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from naftiko.consumes.body import describe
 from naftiko.document.document import Document
 from naftiko.document.findings import located
+from naftiko.expressions import refs
 from naftiko.http import IDEMPOTENT_METHODS, SAFE_METHODS
 
 if TYPE_CHECKING:
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from naftiko.document.findings import Finding
     from naftiko.errors import Location, Problem
     from naftiko.spec.model import InputParameter, OperationSpec, OutputParameter
+
+
+class InputTeller(Protocol):
+    """What the document tells about an operation where it calls it."""
+
+    def inputs_of(self, operation: Operation) -> tuple[InputParameter, ...]:
+        """Return its parameters with all that the document tells about them."""
+
+    def words_of(self, operation: Operation) -> str:
+        """Return names and descriptions of the units that call it, as one text."""
 
 
 class Operation:
@@ -32,12 +43,13 @@ class Operation:
         parameters: Every argument that it takes, declared or inferred.
         body: One line on the request body; empty when there is none.
         auth: The type of authentication, or an empty text.
+        callers: What else the document tells about it, or `None`.
         findings: Its unit errors before their places are looked up, see `problems`.
     """
 
     __slots__ = (
-        "_document", "_problems", "auth", "base_names", "base_uri", "body",
-        "description", "findings", "layout", "method", "name", "namespace",
+        "_document", "_inputs", "_problems", "auth", "base_names", "base_uri", "body",
+        "callers", "description", "findings", "layout", "method", "name", "namespace",
         "output_parameters", "output_raw_format", "output_schema", "parameters",
         "path", "ref", "resource", "spec", "takes_body",
     )  # fmt: skip
@@ -73,7 +85,36 @@ class Operation:
         self.output_schema = spec.output_schema
         self.findings = findings
         self._problems: tuple[Problem, ...] | None = None
+        self._inputs: tuple[InputParameter, ...] | None = None
+        self.callers: InputTeller | None = None
         self._document = document
+
+    @property
+    def inputs(self) -> tuple[InputParameter, ...]:
+        """`parameters` with all that the document tells about them.
+
+        Type, description and `required` come from the exposed tools and routes that
+        call the operation, where the operation itself does not tell them. The type is
+        empty where no part of the document tells it. A call is checked against
+        `parameters` alone.
+        """
+        if self._inputs is None:
+            callers = self.callers
+            self._inputs = callers.inputs_of(self) if callers else self.parameters
+        return self._inputs
+
+    @property
+    def credential_variables(self) -> tuple[str, ...]:
+        """The variables that its authentication is made of."""
+        layout = self.layout
+        templates = (*(c[2] for c in layout.credentials), *(layout.login or ()))
+        names = (ref.name for t in templates for ref in refs(t) if ref.is_variable)
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that a call of it uses, those of its base URI included."""
+        return tuple(dict.fromkeys((*self.layout.variables, *sorted(self.base_names))))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -112,11 +153,11 @@ class Operation:
                 {
                     "name": p.name,
                     "in": p.in_,
-                    "type": p.type or "string",
+                    "type": p.type or "any",
                     "required": p.required,
                     "description": p.description,
                 }
-                for p in self.parameters
+                for p in self.inputs
             ],
         }
 
@@ -146,10 +187,10 @@ class Operation:
 
         rows = "".join(
             f"<tr><td><code>{escape(p.name)}</code></td><td>{escape(p.in_)}</td>"
-            f"<td>{escape(p.type or 'string')}</td>"
+            f"<td>{escape(p.type or 'any')}</td>"
             f"<td>{'yes' if p.required else ''}</td>"
             f"<td>{escape(p.description)}</td></tr>"
-            for p in self.parameters
+            for p in self.inputs
         )
         return (
             f"<p><b>{escape(self.ref)}</b> <code>{escape(self.method)}"

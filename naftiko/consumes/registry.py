@@ -9,8 +9,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from naftiko.consumes.operation import Operation
+from naftiko.consumes.ranking import Entry, ranked
 from naftiko.document import rules
-from naftiko.errors import UnknownOperation, names_of, nearest, shorten
+from naftiko.errors import (
+    UnknownOperation,
+    UnresolvedCall,
+    did_you_mean,
+    names_of,
+    nearest,
+    shorten,
+)
 
 
 class Registry(Mapping[str, Operation]):
@@ -43,7 +51,9 @@ class Registry(Mapping[str, Operation]):
             raise _NoSuchKey(self.explain(ref)) from None
 
     def find(self, ref: str) -> Operation:
-        """Return an operation by its ref, or by any longer form of it.
+        """Return an operation by its ref, any longer form of it, or its bare name.
+
+        `get-book` finds `shop.get-book` where no other operation is called `get-book`.
 
         Raises:
             UnknownOperation: No operation has that name, or several have it.
@@ -52,8 +62,15 @@ class Registry(Mapping[str, Operation]):
         if operation is None:
             operation = self._longer(str(ref))
         if operation is None:
-            raise self.explain(ref)
+            named = self.named(ref)
+            if len(named) != 1:
+                raise self.explain(ref)
+            operation = named[0]
         return operation
+
+    def named(self, name: str) -> list[Operation]:
+        """Return the operations of a bare name, whatever their namespace."""
+        return [op for op in self.values() if op.name == name]
 
     def resolve(self, call: str) -> Operation | None:
         """Return the operation that a `call` names, or `None` (dialect 7.3).
@@ -74,6 +91,26 @@ class Registry(Mapping[str, Operation]):
             name = call.removeprefix(namespace + ".")
         return self._by_ref.get(f"{namespace}.{name}") or self._longer(call)
 
+    def adapter(self, namespace: str, consumed: Iterable[str]) -> Operation:
+        """Return the operation that stands for an adapter, see `adapters`.
+
+        Args:
+            namespace: The namespace of the adapter.
+            consumed: All namespaces of the document, for the error.
+
+        Raises:
+            UnresolvedCall: The document consumes no such adapter.
+        """
+        operation = self.adapters.get(namespace)
+        if operation is None:
+            raise UnresolvedCall(
+                f"no adapter has the namespace '{namespace}'",
+                code=rules.CALL_UNRESOLVED.code,
+                hint=did_you_mean(namespace, consumed)
+                or f"the document consumes: {names_of(consumed)}",
+            )
+        return operation
+
     def explain(self, ref: str) -> UnknownOperation:
         """Return the error for a ref that names no single operation."""
         ref = str(ref)
@@ -83,11 +120,17 @@ class Registry(Mapping[str, Operation]):
                 code=rules.OPERATION_AMBIGUOUS.code,
                 hint=f"use one of: {names_of(self._ambiguous[ref])}",
             )
+        if named := self.named(ref):
+            return UnknownOperation(
+                f"several operations are called '{ref}'",
+                code=rules.OPERATION_AMBIGUOUS.code,
+                hint=f"use one of: {names_of(op.ref for op in named)}",
+            )
         near = self.nearest(ref)
         hint = "`capability.operations` and `naftiko list FILE` show all"
         if near:
             hint = f"nearest: {', '.join(near)}"
-        return UnknownOperation(f"no operation is called '{ref}'", hint=hint)
+        return UnknownOperation(f"no operation is called '{ref}'", hint=hint, near=near)
 
     def nearest(self, ref: str) -> list[str]:
         """Return up to three refs most like `ref`, best first."""
@@ -115,19 +158,13 @@ class Registry(Mapping[str, Operation]):
     def search(self, text: str) -> tuple[Operation, ...]:
         """Return operations that hold every word of a text, best first.
 
-        Words are looked for in ref, path and description, without case.
+        Words are looked for, without case, in names and paths, in descriptions and
+        inputs, and in the tools and routes that call the operation. Whole words and
+        names come first.
         """
-        words = text.lower().split()
-        scored = []
-        for order, op in enumerate(self._by_ref.values()):
-            names = f"{op.ref} {op.resource}".lower()
-            everything = f"{names} {op.method} {op.path} {op.description}".lower()
-            if all(word in everything for word in words):
-                score = sum(
-                    2 if word in op.name.lower() else word in names for word in words
-                )
-                scored.append((-score, order, op))
-        return tuple(op for _, _, op in sorted(scored, key=lambda entry: entry[:2]))
+        operations = list(self._by_ref.values())
+        found = ranked(text, map(_entry, operations))
+        return tuple(operations[place] for place in found)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_ref)
@@ -140,6 +177,14 @@ class Registry(Mapping[str, Operation]):
 
     def __repr__(self) -> str:
         return f"<Registry of {len(self)} operations>"
+
+    def page(self, title: str, description: str) -> str:
+        """Return the operations as HTML, below a title and a description."""
+        from html import escape  # only notebooks need it
+
+        return (
+            f"<h4>{escape(title)}</h4><p>{escape(description)}</p>{self._repr_html_()}"
+        )
 
     def _repr_html_(self) -> str:
         from html import escape  # only notebooks need it
@@ -156,11 +201,20 @@ class Registry(Mapping[str, Operation]):
         )
 
 
+def _entry(op: Operation) -> Entry:
+    told = op.callers.words_of(op) if op.callers else ""
+    inputs = " ".join(f"{p.name} {p.description}" for p in op.inputs)
+    around = f"{op.namespace} {op.resource} {op.path}"
+    return Entry(op.name, around, f"{op.description} {op.method}", f"{told} {inputs}")
+
+
 class _NoSuchKey(UnknownOperation, KeyError):
     """`Mapping.get` and `in` need a `KeyError`; users get the teaching message."""
 
     def __init__(self, error: UnknownOperation) -> None:
-        super().__init__(error.message, hint=error.hint, code=error.code)
+        super().__init__(
+            error.message, hint=error.hint, code=error.code, near=error.near
+        )
 
     __str__ = UnknownOperation.__str__
 

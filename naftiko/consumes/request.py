@@ -151,10 +151,16 @@ class Prepared:
         except UnicodeEncodeError:
             raise _not_encodable(call) from None
 
-    def preview(self, arguments: Mapping[str, Any], variables: Variables) -> Request:
+    def preview(
+        self,
+        arguments: Mapping[str, Any],
+        variables: Variables,
+        *,
+        overrides: Mapping[str, Any] = {},
+    ) -> Request:
         """Return the request with a marker for every variable; see `request`."""
         given = _checked_arguments(self.operation, arguments)
-        call = PreviewValues(self.operation, given, variables)
+        call = PreviewValues(self.operation, given, variables, {}, overrides)
         try:
             return self._build(call)
         except UnicodeEncodeError:

@@ -18,12 +18,14 @@ from naftiko.consumes.placing import (
     has_header,
     set_header,
 )
-from naftiko.errors import CallError
-from naftiko.expressions import render
+from naftiko.document import rules
+from naftiko.errors import CallError, UnboundVariable, names_of
+from naftiko.expressions import refs, render
 from naftiko.masking import LOGIN, has_marker
 
 if TYPE_CHECKING:
     from naftiko.consumes.layout import Layout
+    from naftiko.expressions import Template
 
 
 def sign_in(
@@ -47,11 +49,7 @@ def sign_in(
                 continue
         text = render(template, call.value_of)
         if not text.removeprefix("Bearer ").strip():
-            raise CallError(
-                f"{call.operation.ref}: the credential for '{name}' is empty",
-                location=call.operation.location,
-                hint="give its variable a value",
-            )
+            raise _empty(call, name, template)
         if in_ == "header":
             if not FIELD_NAME.fullmatch(name):
                 raise _unnameable(call, name, "header")
@@ -65,6 +63,8 @@ def sign_in(
     if layout.login is None or has_header(items, "authorization"):
         return None
     username, password = (render(part, call.value_of) for part in layout.login)
+    if not username.strip() and not password.strip():
+        raise _empty(call, "Authorization", (*layout.login[0], *layout.login[1]))
     _check_secret(call, "the user name", username)
     _check_secret(call, "the password", password)
     if call.operation.auth == "digest":
@@ -84,6 +84,27 @@ def sign_in(
     call.secrets["BASIC"] = login
     items["Authorization"] = f"Basic {login}"
     return None
+
+
+def _empty(call: CallValues, name: str, template: Template) -> CallError:
+    """Return the error for an empty credential, which names its variables."""
+    variables = [ref.name for ref in refs(template) if ref.is_variable]
+    told = f"{call.operation.ref}: the credential for '{name}' is empty"
+    if not variables:
+        return CallError(
+            told,
+            location=call.operation.location,
+            hint="write it as a variable: '{{NAME}}'",
+        )
+    shown = names_of(f"'{variable}'" for variable in variables)
+    verb = "variables {} are" if len(variables) > 1 else "variable {} is"
+    return UnboundVariable(
+        f"{told}: the {verb.format(shown)} empty",
+        name=variables[0],
+        code=rules.VARIABLE_UNBOUND.code,
+        location=call.operation.location,
+        hint="give its variable a value",
+    )
 
 
 def _unnameable(call: CallValues, name: str, place: str) -> CallError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from naftiko.errors import OutputError, StatusError, shorten
+from naftiko.errors import OutputError, StatusError, names_of, shorten
 from naftiko.formats import decoding
 
 if TYPE_CHECKING:
@@ -99,10 +99,19 @@ def status_error(
         operation=operation.ref,
         status=response.status,
         detail=detail,
-        hint=_HINTS.get(response.status, "").format(auth=operation.auth or "none"),
+        hint=_HINTS.get(response.status, "").format(auth=_declared_auth(operation)),
         request=request,
         response=response,
     )
+
+
+def _declared_auth(operation: Operation) -> str:
+    """Return type and variables: `bearer, with the variable 'SHOP_TOKEN'`."""
+    names = [f"'{name}'" for name in operation.credential_variables]
+    if not names:
+        return operation.auth or "none"
+    many = "s" if len(names) > 1 else ""
+    return f"{operation.auth}, with the variable{many} {names_of(names)}"
 
 
 def _masked(value: JSON, request: Request) -> JSON:

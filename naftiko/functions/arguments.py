@@ -135,7 +135,7 @@ def _feeding(feeds: list[Feed]) -> dict[str, InputParameter]:
     """Return argument → the parameter that it feeds; of several a required one."""
     feeding: dict[str, InputParameter] = {}
     for feed in feeds:
-        by_name = {p.name: p for p in feed.operation.parameters}
+        by_name = _told(feed.operation)
         for target, source in feed.sources.items():
             if source and target in by_name:
                 _add(feeding, source, by_name[target])
@@ -143,6 +143,15 @@ def _feeding(feeds: list[Feed]) -> dict[str, InputParameter]:
             if name not in feed.sources:
                 _add(feeding, name, parameter)
     return feeding
+
+
+def _told(operation: Operation) -> dict[str, InputParameter]:
+    """Return the parameters of an operation by name, as the whole document tells them.
+
+    What other units require is no reason to refuse a call of this one.
+    """
+    told = zip(operation.parameters, operation.inputs, strict=True)
+    return {p.name: known._replace(required=p.required) for p, known in told}
 
 
 def _add(feeding: dict[str, InputParameter], name: str, fed: InputParameter) -> None:
@@ -202,9 +211,12 @@ def _inferred(
     fed = known or feeding.get(name)
     is_rest = function.kind == "rest"
     in_ = _place(name, function, placeholders) if is_rest else ""
-    type_name, description = "string", ""
+    # A tool says `string` of what nothing tells (dialect 7.5). A route tells its reader
+    # no more than it knows; a segment of a path is always a text.
+    unknown = "" if is_rest and in_ != "path" else "string"
+    type_name, description = unknown, ""
     if fed is not None:
-        type_name = fed.type if type_of(fed.type) else "string"
+        type_name = fed.type if type_of(fed.type) else unknown
         description = fed.description
     elif name == OPEN_ARGUMENT:
         in_ = "body" if is_rest else ""

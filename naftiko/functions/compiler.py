@@ -22,11 +22,9 @@ from naftiko.consumes.exchange import Decoders
 from naftiko.document import rules
 from naftiko.errors import (
     CallError,
-    UnknownFunction,
     UnresolvedCall,
     did_you_mean,
     names_of,
-    nearest,
     shorten,
 )
 from naftiko.expressions import ABSENT, Ref, TemplateError
@@ -37,7 +35,13 @@ from naftiko.functions.arguments import (
 )
 from naftiko.functions.injection import Injector, Target, inject, value_at
 from naftiko.functions.mocks import compile_mock
-from naftiko.functions.plan import Plan, name_of
+from naftiko.functions.plan import (
+    Plan,
+    full_name,
+    name_of,
+    route_of,
+    unknown_function,
+)
 from naftiko.functions.runs import (
     Lookup,
     Outcome,
@@ -130,18 +134,28 @@ class Functions:
 
     def names(self) -> list[str]:
         """Return the full names that `find` takes, as `adapter.function`."""
-        return [
-            f"{exposes.namespace}.{name_of(function)}"
+        return [name for name, _ in self.listed()]
+
+    def listed(self) -> list[tuple[str, Function]]:
+        """Return full name and function of all that is exposed, aggregates last.
+
+        A route without a name is called by method and path, such as `GET /ships`.
+        """
+        units = [
+            (name, function)
             for exposes in self._spec.exposes
             for function in exposes.functions
-            if name_of(function)
-        ] + list(self._aggregates)
+            if (name := full_name(function, exposes))
+        ]
+        units += [(ref, function) for ref, (_, function) in self._aggregates.items()]
+        return units
 
     def find(self, name: str) -> Plan:
         """Return a function by `adapter.function`, or by its name where that is clear.
 
         `docks.list-ships` is the function `list-ships` of the adapter `docks`. An
-        aggregate function is found by `aggregate.function`.
+        aggregate function is found by `aggregate.function`, and a route by its method
+        and path, too: `GET /ships/{imo}`.
 
         Raises:
             UnknownFunction: No function has that name, or several different ones have.
@@ -154,28 +168,17 @@ class Functions:
                 known_as = name_of(function)
                 if known_as == short and exposes.namespace == namespace:
                     return self.plan(function, exposes)
-                if known_as == name:
+                if name in (known_as, route_of(function)):
                     namesakes.append((function, exposes))
         # Units that do the same are one function, whatever adapter exposes them.
         targets = {function.call or function.ref for function, _ in namesakes}
         if len(namesakes) == 1 or (len(targets) == 1 and "" not in targets):
             return self.plan(*namesakes[0])
-        if name in self._aggregates:
-            return self._aggregate(name)
-        raise self._unknown(name, [exposes.namespace for _, exposes in namesakes])
-
-    def _unknown(self, name: str, namespaces: list[str]) -> UnknownFunction:
-        """Return the error for a name that no function, or more than one, has."""
-        names = self.names()
-        if namespaces:
-            hint = f"several are: {names_of(f'{n}.{name}' for n in namespaces)}"
-        elif near := nearest(name, names):
-            hint = f"nearest: {', '.join(near)}"
-        else:
-            hint = f"exposed: {names_of(names)}"
-        return UnknownFunction(
-            f"no exposed function is called '{shorten(name)}'", hint=hint
-        )
+        refs = [ref for ref in self._aggregates if ref.endswith(f".{name}")]
+        if name in self._aggregates or (len(refs) == 1 and not namesakes):
+            return self._aggregate(name if name in self._aggregates else refs[0])
+        candidates = [full_name(*unit) for unit in namesakes] or refs
+        raise unknown_function(name, self.names(), candidates)
 
     def operations_of(self, plan: Plan) -> list[Operation]:
         """Return the operations that a function calls, directly or by a reference."""

@@ -5,17 +5,26 @@ This module must not know how a plan is compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from naftiko.document import rules
-from naftiko.errors import ArgumentError, CallError, names_of
+from naftiko.errors import (
+    ArgumentError,
+    CallError,
+    UnknownFunction,
+    names_of,
+    nearest,
+    shorten,
+)
 from naftiko.functions.arguments import MISSING, UNKNOWN, fit, is_constant
-from naftiko.functions.runs import Lookup, Run, Values, VariableOf
+from naftiko.functions.runs import Call, Lookup, Run, Values, VariableOf
 from naftiko.functions.shapes import Shape
+from naftiko.masking import marker
 
 if TYPE_CHECKING:
     from naftiko.consumes.operation import Operation
+    from naftiko.errors import UnknownOperation
     from naftiko.functions.arguments import WrongArgument
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes, Function, InputParameter
@@ -96,6 +105,34 @@ class Plan:
             raise self.problem or CallError(f"{self.name} cannot run")
         return self._runner({**values, **self._constants}, Lookup(variable_of))
 
+    def only_call(self, given: Mapping[str, JSON]) -> Call:
+        """Return the upstream call of a function that makes exactly one.
+
+        A variable in the values of its `with` is a marker, as in a preview.
+
+        Raises:
+            ArgumentError: Arguments are missing, unknown or wrong.
+            CallError: The function cannot run, or makes no call or several.
+        """
+        values = checked_arguments(self, given)
+        if self.problem is not None:
+            raise self.problem
+        if self.operation is None:
+            steps = [step.call for step in self._called.steps if step.call]
+            told = f"calls {names_of(steps)}" if steps else "sends no request"
+            raise CallError(
+                f"'{self.name}' {told}: there is no single request to show",
+                hint="show the request of an operation" if steps else "",
+            )
+        (call,) = next(self.run(values, marker))
+        assert isinstance(call, Call)  # in simple mode
+        return call
+
+    @property
+    def _called(self) -> Function:
+        """The function whose steps are run."""
+        return self.inner._called if self.inner is not None else self.function
+
     def __repr__(self) -> str:
         return f"<Plan {self.function.kind} {self.name}>"
 
@@ -125,3 +162,74 @@ def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
             hint=f"It takes: {names_of(names)}.",
         )
     return values
+
+
+def route_of(function: Function) -> str:
+    """Return the method and the path of a route, `GET /ships`; empty for others."""
+    return f"{function.method} {function.url_path}" if function.kind == "rest" else ""
+
+
+def full_name(function: Function, exposes: Exposes) -> str:
+    """Return the name of a unit with that of its adapter: `docks.list-ships`.
+
+    A route without a name has its method and path.
+    """
+    name = name_of(function)
+    if not name:
+        return route_of(function)
+    return f"{exposes.namespace}.{name}" if exposes.namespace else name
+
+
+def unknown_function(
+    name: str, names: Iterable[str], candidates: list[str]
+) -> UnknownFunction:
+    """Return the error for a name that no function, or more than one, has.
+
+    Args:
+        name: The name that was asked for.
+        names: The full names of all functions.
+        candidates: The full names of those that have it.
+    """
+    if candidates:
+        return UnknownFunction(
+            f"several exposed functions are called '{shorten(name)}'",
+            hint=f"use one of: {names_of(candidates)}",
+            candidates=candidates,
+        )
+    near = nearest(name, names)
+    return UnknownFunction(
+        f"no exposed function is called '{shorten(name)}'",
+        hint=f"nearest: {', '.join(near)}" if near else f"exposed: {names_of(names)}",
+    )
+
+
+def find_exposed(
+    find: Callable[[str], Plan],
+    names: Iterable[str],
+    unknown: UnknownOperation,
+    name: str,
+) -> Plan:
+    """Return the function of a name that names no single operation.
+
+    Args:
+        find: Finds a function, as `Functions.find` does.
+        names: All names, for a guess.
+        unknown: The error for the name of an operation.
+        name: The name.
+
+    Raises:
+        UnknownOperation: Several operations have the name, or nothing has it.
+        UnknownFunction: Several different functions have it.
+    """
+    if unknown.code:  # several operations have it, and they come first
+        raise unknown
+    try:
+        return find(name)
+    except UnknownFunction as error:
+        if error.candidates:
+            raise
+        near = nearest(str(name), names)
+        if near:
+            unknown.near = tuple(near)
+            unknown.hint = f"nearest: {', '.join(near)}"
+        raise unknown from None

@@ -30,6 +30,7 @@ from naftiko.spec.model import (
     InputParameter,
     OperationSpec,
     OutputParameter,
+    keywords_of,
 )
 
 if TYPE_CHECKING:
@@ -438,8 +439,7 @@ def _read_inputs(
     """Yield the `inputParameters` of an adapter, a resource or an operation."""
     path = (*where, "inputParameters")
     for at, entry in findings.mappings(holder.get("inputParameters"), path):
-        name = text_of(entry.get("name"))
-        in_ = text_of(entry.get("in"))
+        name, in_ = text_of(entry.get("name")), text_of(entry.get("in"))
         required = entry.get("required") is True or in_ == "path"
         if not name:
             findings.add(
@@ -478,6 +478,7 @@ def _read_inputs(
             text_of(entry.get("description")),
             value,
             path=at,
+            keywords=keywords_of(entry),
         )
 
 

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from naftiko.document import rules
 from naftiko.errors import shorten
 from naftiko.plain import a_kind_of, text_of
-from naftiko.spec.model import Function, InputParameter, Step, StepMapping
+from naftiko.spec.model import (
+    Function,
+    InputParameter,
+    Step,
+    StepMapping,
+    keywords_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -127,6 +133,7 @@ def read_inputs(
             pattern=text_of(entry.get("pattern")),
             mapping=text_of(entry.get("mapping")),
             is_optional=entry.get("required") is False,
+            keywords=keywords_of(entry),
         )
 
 

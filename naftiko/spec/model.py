@@ -52,6 +52,57 @@ class Binding(NamedTuple):
     path: DocumentPath = ()
 
 
+#: Keys of a declared input that describe its value as JSON Schema and OpenAPI do,
+#: beside those that `InputParameter` has a field for.
+_KEYWORDS = frozenset(
+    [
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "const",
+        "contentEncoding",
+        "contentMediaType",
+        "default",
+        "deprecated",
+        "enum",
+        "example",
+        "examples",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "multipleOf",
+        "nullable",
+        "oneOf",
+        "pattern",
+        "properties",
+        "readOnly",
+        "title",
+        "uniqueItems",
+        "writeOnly",
+    ]
+)
+
+
+def keywords_of(entry: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the keys of a declared input that describe its value, as they stand there.
+
+    `{"name": "ids", "type": "array", "items": {}}` has `{"items": {}}`.
+    """
+    keywords = {key: entry[key] for key in entry if key in _KEYWORDS}
+    if isinstance(entry.get("required"), list):
+        keywords["required"] = entry["required"]
+    return keywords
+
+
 class InputParameter(NamedTuple):
     """One declared or inferred input of an operation (spec 2.3).
 
@@ -66,6 +117,10 @@ class InputParameter(NamedTuple):
             `$.path.id`; may be empty.
         is_optional: An exposed input that the document calls optional; `required` is
             also false where the document does not say.
+        keywords: What else the document says about its value, such as `items` and
+            `enum`; as `keywords_of` returns it.
+        is_json_text: An exposed input that is a text. An object or a list that is given
+            for it is written as JSON.
     """
 
     name: str
@@ -80,6 +135,8 @@ class InputParameter(NamedTuple):
     pattern: str = ""
     mapping: str = ""
     is_optional: bool = False
+    keywords: Mapping[str, JSON] = {}
+    is_json_text: bool = False
 
 
 class OutputParameter(NamedTuple):

@@ -31,7 +31,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "code", "text"),
     [
         (["list", "no-such.yaml"], 3, "cannot be read"),
-        (["list", "."], 3, "hint: name a file in it"),
+        (["call", ".", "x"], 3, "hint: name a file in it"),
         (["list", "https://h.test/c.yaml"], 3, "hint: fetch it first"),
         (["validate", "https://h.test/c.yaml"], 2, "hint: fetch it first"),
         (["list", "a\n.yaml"], 3, "error: a\\n.yaml: cannot be read: No such file"),

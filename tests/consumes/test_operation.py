@@ -86,7 +86,7 @@ def test_operation_as_data() -> None:
             {
                 "name": "h",
                 "in": "header",
-                "type": "string",
+                "type": "any",
                 "required": False,
                 "description": "",
             },
@@ -160,7 +160,7 @@ def test_an_operation_is_shown_as_data_and_as_a_page() -> None:
     assert [(o.name, o.type, o.value) for o in operation.output_parameters] == [
         ("n", "string", "$.n")
     ]
-    assert operation.as_dict()["parameters"][1]["type"] == "string"
+    assert operation.as_dict()["parameters"][1]["type"] == "any"
 
 
 @pytest.mark.parametrize(

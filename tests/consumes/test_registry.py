@@ -49,7 +49,7 @@ def test_ambiguous_names_have_longer_ones() -> None:
     ("ref", "near"),
     [
         ("api.list-al", "api.list-all"),
-        ("list-all", "api.list-all"),
+        ("list-al", "api.list-all"),
         ("API.List-All", "api.list-all"),
         ("api.r2.get", "api.r1.get"),
         ("api.get#0", "api.get#4"),
@@ -72,8 +72,20 @@ def test_unknown_names_get_the_nearest(ref: Any, near: str) -> None:
     assert api.operations.get(ref) is None
 
 
+def test_bare_name_finds_the_only_operation_of_it() -> None:
+    """A name without its namespace is enough where no other operation has it."""
+    api = loaded()
+    assert api.operations.find("list-all").ref == "api.list-all"
+    with pytest.raises(naftiko.UnknownOperation) as caught:
+        api.operations.find("get")
+    assert caught.value.message == "several operations are called 'get'"
+    assert "api.get#2" in caught.value.hint
+    # A document names the namespace.
+    assert api.operations.resolve("list-all") is None
+
+
 def test_search() -> None:
-    """Every word has to be there: in ref, path, method or description."""
+    """Every word has to be there: in names, path, method, description or inputs."""
     operations = loaded().operations
     assert [op.ref for op in operations.search("every THING")] == ["api.list-all"]
     assert [op.ref for op in operations.search("get /2")] == ["api.get#2"]

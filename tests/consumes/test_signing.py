@@ -117,9 +117,18 @@ def test_name_that_begins_alike_is_another_one() -> None:
 @pytest.mark.parametrize(
     ("authentication", "token", "message", "hint"),
     [
-        (BEARER, "", "the credential for 'Authorization' is empty", "give its variable a value"),
-        (BEARER, "  ", "the credential for 'Authorization' is empty", "give its variable a value"),
-        (key("query"), "", "the credential for 'k' is empty", "give its variable a value"),
+        (
+            BEARER, "", "the credential for 'Authorization' is empty: the variable 'TOKEN' is empty",
+            "give its variable a value",
+        ),
+        (
+            BEARER, "  ", "the credential for 'Authorization' is empty: the variable 'TOKEN' is empty",
+            "give its variable a value",
+        ),
+        (
+            key("query"), "", "the credential for 'k' is empty: the variable 'TOKEN' is empty",
+            "give its variable a value",
+        ),
         (
             BEARER,
             "s3cret\n",
@@ -163,7 +172,11 @@ def test_key_outside_ascii_is_an_extended_value() -> None:
 
 @pytest.mark.parametrize(
     ("user", "password", "login"),
-    [("ann", "a:b", "ann:a:b"), ("", "", ":"), ("\u00e4", "\u20ac", "\u00e4:\u20ac")],
+    [
+        ("ann", "a:b", "ann:a:b"),
+        ("ann", "", "ann:"),
+        ("\u00e4", "\u20ac", "\u00e4:\u20ac"),
+    ],
 )
 def test_basic_login_is_a_secret_as_a_whole(
     user: str, password: str, login: str
@@ -174,6 +187,14 @@ def test_basic_login_is_a_secret_as_a_whole(
     assert (kind, base64.b64decode(given).decode()) == ("Basic", login)
     assert signed.call.secrets == {"USER": user, "TOKEN": password, "BASIC": given}
     assert signed.login is None
+
+
+def test_login_without_name_and_password_names_its_variables() -> None:
+    """An empty password is one; a login without any text is a missing secret."""
+    with pytest.raises(naftiko.UnboundVariable) as caught:
+        Signed(operation_of(BASIC), USER="", TOKEN=" ")
+    assert "the variables 'USER', 'TOKEN' are empty" in caught.value.message
+    assert caught.value.name == "USER"
 
 
 def test_user_name_with_a_colon_is_one_of_digest_only() -> None:

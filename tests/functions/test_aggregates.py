@@ -82,7 +82,7 @@ def test_name_of_different_units_is_ambiguous() -> None:
     assert loaded.functions.find("x").function.ref == "agg.get"
     with pytest.raises(naftiko.UnknownFunction) as caught:
         naftiko.load(twice, schema=None).functions.find("x")
-    assert caught.value.hint == "several are: m.x, n.x"
+    assert caught.value.hint == "use one of: m.x, n.x"
 
 
 def test_reference_copies_neither_call_nor_inputs() -> None:

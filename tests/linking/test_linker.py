@@ -60,6 +60,6 @@ def test_variable_is_known_where_a_template_refers_to_it() -> None:
     ]
     capability = naftiko.load(data, schema=None)
     names = ("BOUND", "IN_VALUE", "IN_BASE", "IN_WITH", "IN_STEP", "IN_MOCK")
-    assert [name for name in names if not capability.knows_variable(name)] == []
-    assert not capability.knows_variable("q")
-    assert not capability.knows_variable("OTHER")
+    assert [name for name in names if not capability.variables.knows(name)] == []
+    assert not capability.variables.knows("q")
+    assert not capability.variables.knows("OTHER")

@@ -1,145 +1,249 @@
-"""`naftiko list` and `naftiko describe`: the operations of a capability.
+"""`naftiko list` and `naftiko describe`: what a capability offers.
 
     naftiko list shop.yaml
         → shop.get-book  GET  /books/{isbn}  Show one book.
+    naftiko list shop.yaml --exposed
+        → shop-mcp.get-book  tool  Show one book.
     naftiko describe shop.yaml shop.get-book
         → its arguments, body, authentication and result
+    naftiko list folder
+        → one line for each file
 
-Neither sends anything.
+Neither sends anything, and neither needs the value of a variable.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.cli.cache import read_cached
-from naftiko.cli.console import clean, note, paint
+from naftiko.cli.console import clean, note
 from naftiko.cli.tables import columns, json_text, width
+from naftiko.cli.units import describing
+from naftiko.cli.units.files import each, is_several
+from naftiko.cli.units.finding import KINDS, find
+from naftiko.cli.units.variables import check_known, variable_values
+from naftiko.consumes.ranking import Entry, ranked
 from naftiko.document import rules
+from naftiko.errors import EXIT_OK, CallError
+from naftiko.functions.plan import Plan, name_of, route_of
 from naftiko.loader import load
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from naftiko.capability import Capability
+    from naftiko.cli.units.describing import Data
     from naftiko.consumes.operation import Operation
+    from naftiko.spec.model import Function
+
+
+# --- list -------------------------------------------------------------------------
 
 
 def run_list(arguments: Namespace) -> int:
-    """Print the operations of a capability."""
-    capability = load(read_cached(arguments.file), schema=None)
-    operations = capability.operations
-    chosen = list(operations.values())
-    if arguments.search:
-        chosen = list(operations.search(arguments.search))
-    _note_losses(capability, arguments.file)
-    if arguments.format == "json":
-        print(json_text([operation.as_dict() for operation in chosen]))
-        return 0
-    rows = [
-        [op.ref, op.method, op.path, " ".join(op.description.split())] for op in chosen
-    ]
-    for line in columns(rows, width()):
-        print(line)
-    if not chosen:
-        note(
-            f"no operation matches '{clean(arguments.search)}'"
-            if arguments.search
-            else "no operation is declared"
-        )
-    return 0
+    """Print the operations of capabilities, or what they expose."""
+    values = variable_values(arguments.variable)
+    listing = _Listing(arguments, is_several(arguments.files))
+    if listing.is_several:
+        code = each(arguments.files, listing.add, failed=listing.fail, variables=values)
+    else:
+        (file,) = arguments.files
+        capability = _loaded(file, values)
+        listing.add(file, capability)
+        code = EXIT_OK
+    listing.end()
+    return code
 
 
-def _note_losses(capability: Capability, file: str) -> None:
-    """Note how many operations are not listed, and how many cannot be called."""
+def _loaded(file: str, values: dict[str, str]) -> Capability:
+    capability = load(read_cached(file), schema=None, variables=values)
+    check_known([*values], capability)
+    return capability
+
+
+class _Listing:
+    """What `naftiko list` prints: rows of a table, or plain data."""
+
+    def __init__(self, arguments: Namespace, is_several: bool) -> None:
+        self.is_several = is_several
+        self.is_json = arguments.format == "json"
+        self.search: str = arguments.search or ""
+        self.exposed: bool = arguments.exposed
+        #: A line for each file, instead of its operations.
+        self.is_summary = is_several and not self.search and not self.exposed
+        self.rows: list[list[str]] = []
+        self.data: list[Data] = []
+        self.notes: list[str] = []
+
+    def add(self, file: str, capability: Capability) -> None:
+        """Add the operations or the functions of a file, or one line for it."""
+        if self.is_summary:
+            self._summarize(file, capability)
+            return
+        if self.exposed:
+            self._add_exposed(file, capability)
+        else:
+            self._add_operations(file, capability)
+        if not self.is_several:
+            self.notes += _notes(capability, file)
+
+    def fail(self, file: str, message: str) -> None:
+        """Add a file that cannot be used."""
+        self.data.append({"file": file, "error": message})
+
+    def end(self) -> None:
+        """Print what was added, and then what stands beside it."""
+        self._print()
+        # Nobody reads the notes when nobody reads the list.
+        sys.stdout.flush()
+        for text in self.notes:
+            note(text)
+
+    def _print(self) -> None:
+        if self.is_json:
+            print(json_text(self.data))
+            return
+        for line in columns(self.rows, width()):
+            print(line)
+        if not self.rows and not self.is_summary:
+            what = "exposed function" if self.exposed else "operation"
+            note(
+                f"no {what} matches '{clean(self.search)}'"
+                if self.search
+                else f"no {what} is declared"
+            )
+
+    def _summarize(self, file: str, capability: Capability) -> None:
+        about = describing.document_data(capability, file)
+        self.data.append(about)
+        counted = f"{about['operations']:,} operations"
+        exposed = f"{about['exposed']:,} exposed"
+        self.rows.append([file, counted, exposed, " ".join(about["label"].split())])
+
+    def _add_operations(self, file: str, capability: Capability) -> None:
+        operations = capability.operations
+        chosen = list(operations.values())
+        if self.search:
+            chosen = list(operations.search(self.search))
+        for op in chosen:
+            row = [op.ref, op.method, op.path, " ".join(op.description.split())]
+            self.rows.append(self._row(file, row))
+            if self.is_json:
+                data = describing.listed_data(capability, op)
+                self.data.append(self._entry(file, data))
+
+    def _add_exposed(self, file: str, capability: Capability) -> None:
+        functions = capability.functions
+        listed = functions.listed()
+        if self.search:
+            entries = [_entry(name, function) for name, function in listed]
+            listed = [listed[index] for index in ranked(self.search, entries)]
+        for name, function in listed:
+            kind = KINDS.get(function.kind, function.kind)
+            text = " ".join(function.description.split())
+            row = [name, kind, clean(route_of(function)), text]
+            self.rows.append(self._row(file, row))
+            if self.is_json:
+                plan = functions.find(name)
+                data = describing.function_data(capability, name, plan)
+                self.data.append(self._entry(file, data))
+
+    def _row(self, file: str, row: list[str]) -> list[str]:
+        return [file, *row] if self.is_several else row
+
+    def _entry(self, file: str, data: Data) -> Data:
+        return {"file": file, **data} if self.is_several else data
+
+
+def _entry(name: str, function: Function) -> Entry:
+    inputs = " ".join(f"{p.name} {p.description}" for p in function.inputs)
+    around = f"{name} {route_of(function)} {function.call}"
+    return Entry(name_of(function), around, function.description, inputs)
+
+
+def _notes(capability: Capability, file: str) -> list[str]:
+    """Return what stands beside a list: losses, and the variables with their state."""
+    notes = []
     lost = [p for p in capability.problems if p.code == rules.INCOMPLETE_DROPPED.code]
     unusable = [op for op in capability if op.problems]
     counts = ((len(lost), "incomplete and left out"), (len(unusable), "not callable"))
     parts = [f"{count} {nature}" for count, nature in counts if count]
     if parts:
-        note(f"{', '.join(parts)}: see `naftiko validate {clean(file)}`")
+        notes.append(f"{', '.join(parts)}: see `naftiko validate {clean(file)}`")
+    states = describing.states_of(capability, capability.variables.names)
+    if states:
+        told = ", ".join(describing.variable_line(state) for state in states)
+        notes.append(f"variables: {clean(told)}")
+    return notes
+
+
+# --- describe ---------------------------------------------------------------------
 
 
 def run_describe(arguments: Namespace) -> int:
-    """Print what an operation takes and gives."""
-    operation = load(read_cached(arguments.file), schema=None).operations.find(
-        arguments.ref
-    )
-    if arguments.format == "json":
-        print(json_text(_as_dict(operation)))
+    """Print what operations and functions take and give, or what a document holds."""
+    values = variable_values(arguments.variable)
+    # A shell makes many files of a pattern.
+    more = [word for word in arguments.refs if os.path.exists(word)]
+    refs = [word for word in arguments.refs if word not in more]
+    files = [arguments.file, *more]
+    several = is_several(files)
+    texts: list[list[str]] = []
+    data: list[Data] = []
+
+    def show(file: str, capability: Capability) -> None:
+        if not refs:
+            texts.append(describing.describe_document(capability, file))
+            data.append(describing.document_data(capability, file))
+        for ref in refs:
+            found = find(capability, ref, file)
+            texts.append(describe_found(capability, ref, found))
+            data.append(_data_of(capability, ref, found))
+
+    def failed(file: str, message: str) -> None:
+        data.append({"file": file, "error": message})
+
+    if several and refs:
+        raise CallError(
+            "a reference needs the one file that it stands in",
+            hint="write naftiko describe FILE REF",
+        )
+    if several:
+        code = each(files, show, failed=failed, variables=values)
     else:
-        print("\n".join(_describe(operation)))
-    return 0
+        show(arguments.file, _loaded(arguments.file, values))
+        code = EXIT_OK
+    if arguments.format == "json":
+        print(json_text(data if several or len(refs) > 1 else data[0]))
+    else:
+        print("\n\n".join("\n".join(lines) for lines in texts))
+    return code
 
 
-def _as_dict(operation: Operation) -> dict[str, Any]:
-    return {
-        **operation.as_dict(),
-        "auth": operation.auth,
-        "body": operation.body,
-        "base_uri": operation.base_uri,
-        "output_raw_format": operation.output_raw_format,
-        "output_parameters": [
-            {"name": o.name, "type": o.type, "value": o.value}
-            for o in operation.output_parameters
-        ],
-        "safe": operation.is_safe,
-        "idempotent": operation.is_idempotent,
-        "problems": [problem.as_dict() for problem in operation.problems],
-    }
+def describe_found(
+    capability: Capability, name: str, found: Operation | Plan
+) -> list[str]:
+    """Return the lines that tell what an operation or a function takes and gives."""
+    if isinstance(found, Plan):
+        return describing.describe_function(capability, name, found)
+    return describing.describe_operation(capability, found)
 
 
-def _describe(operation: Operation) -> list[str]:
-    nature = "safe" if operation.is_safe else "changes something"
-    if operation.is_idempotent and not operation.is_safe:
-        nature += ", can be repeated"
-    outputs = [[f"  {o.name}", o.type, o.value] for o in operation.output_parameters]
-    lines = [
-        paint(operation.ref, "strong", sys.stdout),
-        f"  {operation.method} {operation.base_uri}{operation.path}  ({nature})",
-        *_wrapped(operation.description),
-        *_section("arguments", _arguments(operation) or ["  none"]),
-        *_section("body", [f"  {operation.body or 'none'}"]),
-        *_section("authentication", [f"  {operation.auth or 'none'}"]),
-        *_section(
-            f"result ({operation.output_raw_format})",
-            list(columns(outputs, width())) or ["  the whole body"],
-        ),
-    ]
-    if operation.problems:
-        reasons = [clean(str(problem)) for problem in operation.problems]
-        indented = [f"  {reason}".replace("\n", "\n  ") for reason in reasons]
-        lines += _section("cannot be called", indented)
-    return lines
+def _data_of(capability: Capability, name: str, found: Operation | Plan) -> Data:
+    if isinstance(found, Plan):
+        return describing.function_data(capability, name, found)
+    return describing.operation_data(capability, found)
 
 
-def _section(title: str, lines: list[str]) -> list[str]:
-    return ["", paint(title, "strong", sys.stdout), *lines]
+def show_arguments(file: str, ref: str) -> None:
+    """Print what an operation or a function takes: `naftiko call FILE REF --help`.
 
-
-def _arguments(operation: Operation) -> list[str]:
-    rows = [
-        [
-            f"  {p.name}",
-            p.in_,
-            p.type or "string",
-            "required" if p.required else "",
-            " ".join(p.description.split()),
-        ]
-        for p in operation.parameters
-    ]
-    return list(columns(rows, width()))
-
-
-def _wrapped(text: str) -> list[str]:
-    """Return a text as lines that fit the terminal; as one line elsewhere."""
-    text = " ".join(clean(text).split())
-    if not text:
-        return []
-    limit = width()
-    if limit is None:
-        return [f"  {text}"]
-    from textwrap import wrap
-
-    return wrap(text, max(limit, 20), initial_indent="  ", subsequent_indent="  ")
+    Raises:
+        NaftikoError: The file is no capability, or nothing in it has that name.
+    """
+    capability = load(read_cached(file), schema=None)
+    found = find(capability, ref, file)
+    print("\n".join(describe_found(capability, ref, found)))

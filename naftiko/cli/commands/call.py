@@ -14,6 +14,9 @@ from naftiko.cli.cache import read_cached
 from naftiko.cli.console import clean, paint
 from naftiko.cli.progress import Progress
 from naftiko.cli.tables import csv_text, json_text, table_text
+from naftiko.cli.units.finding import check_function_options, find
+from naftiko.cli.units.typed import takes_of, text_hint, with_lists
+from naftiko.cli.units.variables import check_known, variable_values
 from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
 from naftiko.document.writing import write_yaml
 from naftiko.errors import CallError, OutputError, StatusError
@@ -33,19 +36,25 @@ _RESULT_OPTIONS = ("--select", "--output", "--output raw")
 
 
 def run_call(arguments: Namespace) -> int:
-    """Call an operation and print its result."""
+    """Call an operation or an exposed function, and print its result."""
     _check_options(arguments)
     select = _selector(arguments.select)
     is_raw = arguments.raw or arguments.output == "raw"
-    with load(read_cached(arguments.file), schema=None) as loaded:
-        operation = loaded.operations.find(text_of(arguments.ref, "the operation"))
+    values = variable_values(arguments.variable)
+    with load(read_cached(arguments.file), schema=None, variables=values) as loaded:
+        check_known([*values], loaded)
+        found = find(loaded, text_of(arguments.ref, "the operation"), arguments.file)
+        operation = takes_of(found, arguments.ref)
         capability = _view(loaded, arguments)
-        given = call_arguments(arguments.items, arguments.body, operation)
+        given = with_lists(call_arguments(arguments.items, arguments.body, operation))
         if arguments.curl or arguments.dry_run:
             _show_request(capability.request(arguments.ref, given), arguments)
             return 0
         try:
-            if arguments.save is not None:
+            if found is not operation:
+                check_function_options(arguments, loaded, found)
+                _show_value(capability.call(arguments.ref, given), select, arguments)
+            elif arguments.save is not None:
                 _save(capability, arguments, given)
             elif arguments.stream or is_raw:
                 # The body is not decoded: it need not be what the document says.
@@ -62,6 +71,8 @@ def run_call(arguments: Namespace) -> int:
                 _show_head(error.response)
             if is_raw:
                 _write(error.response.body)
+            hint = text_hint(error, given, operation)
+            error.hint = "; ".join(filter(None, [error.hint, hint]))
             raise
         except OutputError as error:
             error.hint = "; ".join(filter(None, [error.hint, _RAW_HINT]))
@@ -177,7 +188,13 @@ def _show_headers(headers: Mapping[str, str]) -> None:
 def _show_result(
     exchange: Exchange, select: Callable[[Any], Any] | None, arguments: Namespace
 ) -> None:
-    result = exchange.result if select is None else select(exchange.result)
+    _show_value(exchange.result, select, arguments)
+
+
+def _show_value(
+    value: Any, select: Callable[[Any], Any] | None, arguments: Namespace
+) -> None:
+    result = value if select is None else select(value)
     if isinstance(result, (bytes, bytearray)) and arguments.output is None:
         _write(bytes(result))
     elif isinstance(result, str) and arguments.output is None:

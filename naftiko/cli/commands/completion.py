@@ -172,7 +172,7 @@ def _values(option: Action, text: str) -> list[str]:
     """Return the values that an option can have."""
     if option.choices:
         return [str(choice) for choice in option.choices]
-    if option.dest == "save":
+    if option.dest in ("save", "env_file"):
         return [FILES]
     if option.dest == "body" and text.startswith("@"):
         return _paths("@", text[1:])
@@ -198,6 +198,7 @@ def _paths(prefix: str, text: str) -> list[str]:
 def _from_file(command: str, given: list[str], last: str) -> list[str]:
     """Return operations, or names of arguments, of the document on the line."""
     from naftiko.cli.cache import read_cached
+    from naftiko.cli.units.typed import takes_of
     from naftiko.loader import load
 
     file = os.path.expandvars(os.path.expanduser(given[0]))
@@ -205,20 +206,25 @@ def _from_file(command: str, given: list[str], last: str) -> list[str]:
     if command == "list" or not os.path.isfile(file):
         return []
     try:
-        operations = load(read_cached(file), schema=None).operations
+        capability = load(read_cached(file), schema=None)
         if len(given) == 1:
-            return list(operations)
-        operation = operations.find(given[1])
+            # What is exposed calls the same operations: it comes when it is asked for.
+            exposed = capability.functions.names() if last else []
+            return list(dict.fromkeys([*capability.operations, *exposed]))
+        found = capability.find(given[1])
     except NaftikoError:
         return []
-    return _items(operation, given[2:], last) if command == "call" else []
+    if command != "call":
+        return []
+    return _items(takes_of(found, given[1]), given[2:], last)
 
 
 def _items(operation: Operation, given: list[str], last: str) -> list[str]:
     """Return names of arguments, or values behind a name: `fl` → `flag=`."""
     from naftiko.cli.words import split_item
 
-    types = {parameter.name: parameter.type for parameter in operation.parameters}
+    types = {parameter.name: parameter.type for parameter in operation.inputs}
+    choices = {p.name: p.keywords.get("enum") for p in operation.inputs}
     if operation.takes_body:
         types.setdefault("body", "")
     used = {item.partition("=")[0].removesuffix(":") for item in given}
@@ -230,8 +236,11 @@ def _items(operation: Operation, given: list[str], last: str) -> list[str]:
     name, sign, text = split
     if sign == "=@":
         return items + _paths(f"{name}=@", text)
+    known = choices.get(name)
     if types.get(name) == "boolean":
-        return [*items, f"{name}{sign}true", f"{name}{sign}false"]
+        known = ["true", "false"]
+    if isinstance(known, list):
+        items += [f"{name}{sign}{c}" for c in known if not isinstance(c, (dict, list))]
     return items
 
 

@@ -16,6 +16,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from naftiko.cli.units.variables import variable_values
 from naftiko.cli.values import RefusedWord, is_host, port_of
 from naftiko.cli.words import UsageError, base_uris
 from naftiko.errors import EXIT_USAGE, ArgumentError, NaftikoError, ServeError, shorten
@@ -96,10 +97,11 @@ def _plan(arguments: Namespace) -> ServePlan:
     from naftiko.exposes.options import Options
     from naftiko.exposes.serve.plan import ServePlan, Source
 
+    values, headers = _variables(arguments.variable)
     options: Options = Options(
         cors=tuple(arguments.cors),
         timeout=arguments.timeout or Options().timeout,
-        variable_headers=_variable_headers(arguments.variable),
+        variable_headers=headers,
         tools=arguments.tools,
         allowed_hosts=(*arguments.allowed_host, *filter(None, [arguments.host])),
         # Each request may reach another worker or replica, which has no session.
@@ -108,7 +110,7 @@ def _plan(arguments: Namespace) -> ServePlan:
     uris = base_uris(arguments.base_uri)
     _check_words(arguments)
     return ServePlan(
-        [Source(file, uris) for file in arguments.files],
+        [Source(file, uris, values) for file in arguments.files],
         options,
         host=arguments.host or "",
         ports=_ports(arguments.port),
@@ -117,6 +119,7 @@ def _plan(arguments: Namespace) -> ServePlan:
         allow_public=arguments.allow_public,
         watch=arguments.reload,
         certificate=_certificate(arguments),
+        allow_missing_secrets=arguments.allow_missing_secrets,
     )
 
 
@@ -175,7 +178,7 @@ def _check_stdio(arguments: Namespace) -> None:
         ("--host", arguments.host is not None),
         ("--workers", arguments.workers > 1),
         ("--reload", arguments.reload),
-        ("--variable", arguments.variable),
+        ("--variable NAME=header:…", _variables(arguments.variable)[1]),
         ("--cors", arguments.cors),
         ("--allow-public", arguments.allow_public),
         ("--allowed-host", arguments.allowed_host),
@@ -207,26 +210,25 @@ def _check_standard_input(arguments: Namespace) -> None:
             )
 
 
-def _variable_headers(words: Sequence[str]) -> dict[str, str]:
-    """Return variable → header: `["USER=header:X-User"]` → `{"USER": "X-User"}`."""
+def _variables(words: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return variable → value and variable → header.
+
+    `["TOKEN=abc", "USER=header:X-User"]` → `{"TOKEN": "abc"}`, `{"USER": "X-User"}`.
+    """
+    given = variable_values(words)
     filled: dict[str, str] = {}
-    for word in words:
-        name, sign, rest = word.partition("=")
-        kind, _, header = rest.partition(":")
-        if not name or kind != "header" or not _HEADER.fullmatch(header):
+    for name, text in given.items():
+        kind, sign, header = text.partition(":")
+        if kind != "header" or not sign:
+            continue
+        if not _HEADER.fullmatch(header):
             # The rest of the word may be the value itself, a secret.
-            shown = f"'{shorten(name)}=…'" if name and sign else "another word"
             raise UsageError(
-                f"--variable: expected NAME=header:X-Name, got {shown}",
-                hint="write NAME=header:X-Name; values come from the environment",
-            )
-        if name in filled:
-            raise UsageError(
-                f"--variable is given twice for '{shorten(name)}'",
-                hint="one header fills it: leave out the others",
+                f"--variable: '{shorten(name)}=header:…' names no header",
+                hint="write NAME=header:X-Name, or NAME=VALUE",
             )
         filled[name] = header
-    return filled
+    return {n: text for n, text in given.items() if n not in filled}, filled
 
 
 def _ports(words: Sequence[str]) -> dict[str, int]:

@@ -21,6 +21,7 @@ from naftiko.cli.console import fail, note, paint
 from naftiko.cli.excerpts import remember
 from naftiko.cli.progress import Progress
 from naftiko.cli.reports import REPORTS, CheckedFile, TextReport
+from naftiko.cli.units.variables import variable_values
 from naftiko.document import rules
 from naftiko.document.source import FETCH_IT, NO_FILE, is_url
 from naftiko.errors import (
@@ -51,12 +52,14 @@ class _Options(NamedTuple):
     schema: str
     strict: bool
     truncated: str
+    variables: dict[str, str]
 
 
 def run_validate(arguments: Namespace) -> int:
     """Check files and print their problems."""
-    files, missing = _expand(arguments.paths)
-    options = _Options(arguments.schema, arguments.strict, arguments.truncated)
+    files, missing = expand(arguments.paths)
+    values = variable_values(arguments.variable)
+    options = _Options(arguments.schema, arguments.strict, arguments.truncated, values)
     progress = Progress(len(files) + len(missing), "files", shown=not arguments.quiet)
     report = REPORTS[arguments.format]()
     if arguments.format == "text":
@@ -120,7 +123,7 @@ def _several(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _expand(paths: list[str]) -> tuple[list[str], list[CheckedFile]]:
+def expand(paths: list[str]) -> tuple[list[str], list[CheckedFile]]:
     """Return the files that the paths stand for, each once, and those unreadable."""
     files: dict[str, str] = {}
     missing: list[CheckedFile] = []
@@ -248,6 +251,7 @@ def _check(task: tuple[str, _Options]) -> CheckedFile:
             schema=options.schema,
             strict=options.strict,
             truncated=options.truncated,
+            variables=options.variables,
         )
     except DocumentError as error:
         return _unreadable(shown, error.message, error.hint)

@@ -130,7 +130,7 @@ def check_variables(names: Iterable[str], served: Iterable[Capability]) -> None:
     """
     capabilities = tuple(served)
     for name in names:
-        if not any(c.knows_variable(name) for c in capabilities):
+        if not any(c.variables.knows(name) for c in capabilities):
             known = {n for c in capabilities for n in c.variables.declared}
             raise ServeError(
                 f"no document has a variable '{name}' that callers could fill",

@@ -23,17 +23,19 @@ class Source(NamedTuple):
         file: A path, or `-` for standard input.
         base_uris: Namespace → URI that replaces the one in the document; the empty
             namespace stands for all others.
+        variables: Name → value, of those that the document has.
     """
 
     file: str
     base_uris: Mapping[str, str] = {}
+    variables: Mapping[str, str] = {}
 
     def load(self) -> Capability:
         """Return the capability; raises the errors of `naftiko.load`."""
         # As a `Path`: `load` would take some odd file names for the text of a document.
         is_file = self.file != "-"
         document = read(Path(self.file), name=self.file) if is_file else read("-")
-        capability = load(document)
+        capability = load(document, variables=self.variables)
         if not self.base_uris:
             return capability
         rest = self.base_uris.get("")
@@ -61,6 +63,7 @@ class ServePlan(NamedTuple):
         allow_public: Serve an adapter without authentication beyond this machine.
         watch: Reload when a document changes.
         certificate: What a server shows over TLS; `None` for plain HTTP.
+        allow_missing_secrets: Serve although a credential has no value.
     """
 
     sources: Sequence[Source]
@@ -72,3 +75,4 @@ class ServePlan(NamedTuple):
     allow_public: bool = False
     watch: bool = False
     certificate: Certificate | None = None
+    allow_missing_secrets: bool = False

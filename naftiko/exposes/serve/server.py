@@ -30,6 +30,7 @@ from naftiko.exposes.serve.places import (
     places_of,
 )
 from naftiko.exposes.serve.process import collect_often
+from naftiko.exposes.serve.secrets import check_given, check_secrets
 from naftiko.exposes.serve.sites import (
     RunningAdapter,
     Site,
@@ -44,6 +45,7 @@ from naftiko.exposes.state import STARTED, STOPPED, Host, Reloaded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from naftiko.capability import Capability
     from naftiko.exposes.serve.plan import ServePlan
     from naftiko.exposes.serve.tls import Certificate
 
@@ -94,6 +96,9 @@ class Server:
         capabilities = [site.capability for site in self.sites]
         check_base_uris(plan.sources, capabilities)
         check_variables(plan.options.variable_headers, capabilities)
+        check_given(plan.sources, capabilities)
+        for site in self.sites:
+            self._check_secrets(site, site.capability)
         self.host.adapters = [s.state for site in self.sites for s in site.served]
         self.host.reload = self.reload
         self._reloading = asyncio.Lock()
@@ -283,6 +288,7 @@ class Server:
         for site in self.sites:
             try:
                 loaded = await asyncio.to_thread(site.source.load)
+                self._check_secrets(site, loaded)
                 versions[site] = site.prepare(loaded)
             except NaftikoError as error:
                 problems.append(str(error))
@@ -301,6 +307,11 @@ class Server:
             problems.append(str(error))
             versions.clear()
         return versions, problems
+
+    def _check_secrets(self, site: Site, capability: Capability) -> None:
+        served = {served.name for served in site.served}
+        chosen = [e for e in capability.exposes if (e.namespace or e.type) in served]
+        check_secrets(capability, site.source.file, chosen, self.plan)
 
     async def reload_unasked(self) -> None:
         """Reload, and log the result; for signals and changed files."""

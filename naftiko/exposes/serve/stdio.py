@@ -17,6 +17,7 @@ from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.mcp.sdk import stdio_server
 from naftiko.exposes.observability.telemetry import telemetry_of
 from naftiko.exposes.observability.traced import InTrace
+from naftiko.exposes.serve.secrets import check_given, check_secrets
 from naftiko.exposes.serve.sites import check_base_uris, tell_unusable
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
         )
     capability = plan.sources[0].load()
     check_base_uris(plan.sources, [capability])
+    check_given(plan.sources, [capability])
     exposes = _chosen(capability, plan)
+    check_secrets(capability, plan.sources[0].file, [exposes], plan)
     tell_unusable(capability, plan.sources[0].file)
     transport = AioTransport()
     # Without a control port metrics cannot be read, so they are kept only for export.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -50,14 +51,18 @@ def test_result_is_printed_as_json(call) -> None:  # type: ignore[no-untyped-def
 
 
 def test_sign_of_an_argument_gives_its_type(call) -> None:  # type: ignore[no-untyped-def]
-    """`name=value` passes a text, and `name:=value` passes JSON."""
+    """`name:=value` passes JSON, `name=value` what the document says, or a text."""
     order = json.loads(
         call("bookshop.create-order", "isbn=9780141439587", "quantity:=3", "gift:=true")
     )
     assert order["total"] == 25.2
-    assert "quantity: a whole number" in call(
-        "bookshop.create-order", "isbn=9780141439587", "quantity=3", code=1
-    )
+    assert json.loads(call("create-order", "isbn=9780141439587", "quantity=3")) == {
+        **order,
+        "id": ANY,
+    }
+    refused = call("create-order", "isbn=9780141439587", "quantity=three", code=1)
+    assert "quantity: a whole number" in refused
+    assert "'quantity' was sent as a text: write quantity:=JSON" in refused
 
 
 def test_error_status_is_an_error(call) -> None:  # type: ignore[no-untyped-def]
@@ -183,6 +188,86 @@ def test_repeated_names_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["call", DOCKER, "docker.systemdatausage", "type=image", "type=volume"]
     assert main([*words, "--dry-run"]) == 0
     assert "?type=image&type=volume" in capsys.readouterr().out
+
+
+# --- what is exposed --------------------------------------------------------------
+
+
+def test_tool_is_called_by_its_name(call) -> None:  # type: ignore[no-untyped-def]
+    """A tool, a route, and a method with a path give the shaped result."""
+    for name in ("bookshop-mcp.list-books", "bookshop-rest.list-books", "GET /books"):
+        rows = json.loads(call(name, "genre=crime", "page=1"))
+        assert {*rows[0]} >= {"isbn", "title", "author", "price"}
+    assert call("bookshop-mcp.get-book", "isbn=9780141439587", "--select", "$.title")
+    wrong = call("bookshop-mcp.create-order", "isbn=1", "colour=red", code=1)
+    assert "'quantity' is missing" in wrong
+    assert "'colour' is not known" in wrong
+
+
+def test_request_of_a_tool_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--dry-run` and `--curl` show the one request of a tool or a route."""
+    words = ["call", BOOKSHOP, "bookshop-rest.create-order", "isbn=1", "quantity=2"]
+    assert main([*words, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "POST http://127.0.0.1:8000/orders" in shown
+    assert '"quantity":2' in shown
+    assert main([*words, "--curl"]) == 0
+    assert "${BOOKSHOP_TOKEN}" in capsys.readouterr().out
+    assert main([*words, "--raw"]) == 2
+    assert "call the operation: bookshop.create-order" in capsys.readouterr().err
+
+
+def test_request_of_steps_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A function with steps has no single request to show; its operations have."""
+    data = document()
+    step = {"type": "call", "name": "s", "call": "api.op"}
+    tool = {"name": "t", "steps": [step, {**step, "name": "u"}]}
+    data["capability"]["exposes"] = [{"type": "mcp", "namespace": "m", "tools": [tool]}]
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(data))
+    assert main(["call", str(file), "t", "--dry-run"]) == 1
+    assert "calls api.op, api.op: there is no single request" in capsys.readouterr().err
+
+
+def test_argument_list_is_the_help_of_an_operation(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`call FILE REF --help` lists arguments with types; no variable is needed."""
+    with pytest.raises(SystemExit) as caught:
+        main(["call", DOCKER, "containerlist", "limit=1", "--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert "limit    query  integer    At most this many" in shown
+    assert "see `naftiko call --help`" in shown
+
+
+# --- variables --------------------------------------------------------------------
+
+
+def test_variable_is_given_on_the_command_line(
+    shop: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--variable` and `--env-file` give a token; a refused one names its variable."""
+    monkeypatch.delenv("BOOKSHOP_TOKEN")
+    words = ["call", BOOKSHOP, "get-book", "isbn=9780141439587"]
+    assert main([*words, "--variable", f"BOOKSHOP_TOKEN={TOKEN}"]) == 0
+    file = tmp_path / "dev.env"
+    file.write_text(f"export BOOKSHOP_TOKEN='{TOKEN}' # of the demo\n")
+    assert main([*words, "--env-file", str(file)]) == 0
+    capsys.readouterr()
+    assert main([*words, "--variable", "BOOKSHOP_TOKEN=wrongwrong"]) == 1
+    refused = capsys.readouterr().err
+    assert "bearer, with the variable 'BOOKSHOP_TOKEN'" in refused
+    assert "wrongwrong" not in refused
+    assert main([*words, "--variable", "BOOKSHOP_TOKEN="]) == 1
+    assert "the variable 'BOOKSHOP_TOKEN' is empty" in capsys.readouterr().err
+    assert main([*words, "--variable", "BOOKSHOP_TOKE=x"]) == 2
+    assert "did you mean 'BOOKSHOP_TOKEN'?" in capsys.readouterr().err
 
 
 def test_unset_variable_is_named(capsys: pytest.CaptureFixture[str]) -> None:

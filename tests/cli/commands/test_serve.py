@@ -38,8 +38,8 @@ def _same_logging() -> Iterator[None]:
         (["f", "--host", "localhost:80"], "expected a host name or an IP address"),
         (["f", "--cors", "https://é.test"], "--cors: expected an origin, got"),
         (["f", "--allowed-host", "a/b"], "--allowed-host: expected a host name"),
-        (["f", "--variable", "X"], "expected NAME=header:X-Name, got another word"),
-        (["f", "--variable", "X=abc"], "expected NAME=header:X-Name, got 'X=…'"),
+        (["f", "--variable", "X"], "--variable: expected NAME=VALUE"),
+        (["f", "--variable", "X=header:a b"], "'X=header:…' names no header"),
         (
             ["f", "--variable", "X=header:A", "--variable", "X=header:B"],
             "--variable is given twice for 'X'",

@@ -96,12 +96,12 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
         ([rest()], ("--cors", "https://me@shop.test"), 2, "without a path"),
         ([rest()], ("--allowed-host", "http://shop.test"), 2, "stands in `Host`"),
         ([rest()], ("--allowed-host", ""), 2, "stands in `Host`"),
-        ([rest()], ("--variable", "X"), 2, "NAME=header:X-Name"),
+        ([rest()], ("--variable", "X"), 2, "expected NAME=VALUE"),
         (
             [rest()],
             ("--variable", "X=abc"),
             2,
-            "expected NAME=header:X-Name, got 'X=…'",
+            "--variable: no document uses a variable 'X'",
         ),
         (
             [rest()],

@@ -1,0 +1,301 @@
+"""Operations, exposed functions and documents → what `describe` and `--help` show.
+
+describe_operation(operation, states)  → lines for a terminal
+operation_data(operation, states)      → plain data for `--format json`
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from naftiko.cli.console import clean, paint
+from naftiko.cli.tables import columns, width
+from naftiko.cli.units.finding import KINDS
+from naftiko.functions.plan import Plan, route_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from naftiko.bindings import VariableState
+    from naftiko.capability import Capability
+    from naftiko.consumes.operation import Operation
+    from naftiko.spec.model import Exposes, InputParameter
+
+    Data = dict[str, Any]
+
+#: Keywords of an input that help whoever types its value.
+_TOLD = ("enum", "default", "format")
+_MOST_CHOICES = 12
+
+
+# --- variables --------------------------------------------------------------------
+
+
+def states_of(capability: Capability, names: Iterable[str]) -> list[VariableState]:
+    """Return the state of variables, each once, in their order."""
+    return [capability.variables.state(name) for name in dict.fromkeys(names)]
+
+
+def variables_of(capability: Capability, found: Operation | Plan) -> list[str]:
+    """Return the variables that an operation or an exposed function uses."""
+    if isinstance(found, Plan):
+        return sorted(capability.functions.variables_of(found))
+    return [n for n in found.variables if capability.variables.knows(n)]
+
+
+def variable_data(states: Iterable[VariableState]) -> list[dict[str, Any]]:
+    """Return names and states of variables; never a value."""
+    return [
+        {
+            "name": state.name,
+            "state": state.state,
+            "source": state.source,
+            "entry": state.entry,
+            "location": state.location,
+        }
+        for state in states
+    ]
+
+
+def variable_line(state: VariableState) -> str:
+    """Return a variable in words: `TOKEN (set, environment variable API_TOKEN)`."""
+    where = ""
+    if state.source == "option":
+        where = ", by an option"
+    elif state.location:
+        where = f", key {state.entry} of {state.location}"
+    elif state.entry != state.name:
+        where = f", environment variable {state.entry}"
+    word = {"unset": "no value", "empty": "empty"}.get(state.state, "has a value")
+    return f"{state.name} ({word}{where})"
+
+
+# --- operations and functions -----------------------------------------------------
+
+
+def input_data(parameter: InputParameter) -> Data:
+    """Return an input as plain data, the shape of `parameters` in `list`."""
+    keywords = parameter.keywords
+    return {
+        "name": parameter.name,
+        "in": parameter.in_,
+        "type": parameter.type or "any",
+        "required": parameter.required,
+        "description": parameter.description,
+        **{key: keywords[key] for key in _TOLD if key in keywords},
+    }
+
+
+def listed_data(capability: Capability, operation: Operation) -> Data:
+    """Return an operation as plain data, the shape of `list --format json`."""
+    states = states_of(capability, variables_of(capability, operation))
+    return {
+        **operation.as_dict(),
+        "parameters": [input_data(p) for p in operation.inputs],
+        "variables": variable_data(states),
+    }
+
+
+def operation_data(capability: Capability, operation: Operation) -> Data:
+    """Return an operation as plain data, the shape of `describe --format json`."""
+    return {
+        **listed_data(capability, operation),
+        "auth": operation.auth,
+        "body": operation.body,
+        "base_uri": operation.base_uri,
+        "output_raw_format": operation.output_raw_format,
+        "output_parameters": [
+            {"name": o.name, "type": o.type, "value": o.value}
+            for o in operation.output_parameters
+        ],
+        "safe": operation.is_safe,
+        "idempotent": operation.is_idempotent,
+        "problems": [problem.as_dict() for problem in operation.problems],
+    }
+
+
+def function_data(capability: Capability, name: str, plan: Plan) -> Data:
+    """Return an exposed function as plain data."""
+    function = plan.function
+    names = variables_of(capability, plan)
+    return {
+        "ref": name,
+        "kind": KINDS.get(function.kind, function.kind),
+        "adapter": plan.exposes.namespace if plan.exposes else "",
+        "name": plan.name,
+        "method": function.method,
+        "path": function.url_path,
+        "description": plan.description,
+        "parameters": [input_data(p) for p in plan.arguments],
+        "calls": [op.ref for op in capability.functions.operations_of(plan)],
+        "variables": variable_data(states_of(capability, names)),
+        "problems": [plan.problem.message] if plan.problem else [],
+    }
+
+
+def describe_operation(capability: Capability, operation: Operation) -> list[str]:
+    """Return the lines that tell what an operation takes and gives."""
+    nature = "safe" if operation.is_safe else "changes something"
+    if operation.is_idempotent and not operation.is_safe:
+        nature += ", can be repeated"
+    outputs = [[f"  {o.name}", o.type, o.value] for o in operation.output_parameters]
+    lines = [
+        paint(operation.ref, "strong", sys.stdout),
+        f"  {operation.method} {operation.base_uri}{operation.path}  ({nature})",
+        *_wrapped(operation.description),
+        *_section("arguments", argument_lines(operation.inputs) or ["  none"]),
+        *_section("body", [f"  {operation.body or 'none'}"]),
+        *_section("authentication", [f"  {operation.auth or 'none'}"]),
+        *_variables(capability, operation),
+        *_section(
+            f"result ({operation.output_raw_format or 'as it comes'})",
+            list(columns(outputs, width())) or ["  the whole body"],
+        ),
+    ]
+    if operation.problems:
+        reasons = [clean(str(problem)) for problem in operation.problems]
+        indented = [f"  {reason}".replace("\n", "\n  ") for reason in reasons]
+        lines += _section("cannot be called", indented)
+    return lines
+
+
+def describe_function(capability: Capability, name: str, plan: Plan) -> list[str]:
+    """Return the lines that tell what an exposed function takes and calls."""
+    kind = KINDS.get(plan.function.kind, plan.function.kind)
+    where = f" of {plan.exposes.namespace}" if plan.exposes else " of an aggregate"
+    route = route_of(plan.function)
+    called = [op.ref for op in capability.functions.operations_of(plan)]
+    lines = [
+        paint(name, "strong", sys.stdout),
+        f"  {clean(route)}  ({kind}{where})" if route else f"  {kind}{where}",
+        *_wrapped(plan.description),
+        *_section("arguments", argument_lines(plan.arguments) or ["  none"]),
+        *_section("calls", [f"  {ref}" for ref in called] or ["  nothing"]),
+        *_variables(capability, plan),
+    ]
+    if plan.problem is not None:
+        lines += _section("cannot be called", [f"  {clean(plan.problem.headline)}"])
+    return lines
+
+
+def _variables(capability: Capability, found: Operation | Plan) -> list[str]:
+    states = states_of(capability, variables_of(capability, found))
+    if not states:
+        return []
+    return _section("variables", [f"  {clean(variable_line(s))}" for s in states])
+
+
+def argument_lines(parameters: Sequence[InputParameter]) -> list[str]:
+    """Return a line for each argument: name, place, type, required, description."""
+    rows = [
+        [
+            f"  {p.name}",
+            *([p.in_] if any(known.in_ for known in parameters) else []),
+            p.type or "any",
+            "required" if p.required else "",
+            _told(p),
+        ]
+        for p in parameters
+    ]
+    return list(columns(rows, width()))
+
+
+def _told(parameter: InputParameter) -> str:
+    """Return description, choices and default of an argument as one line."""
+    parts = [" ".join(parameter.description.split())]
+    choices = parameter.keywords.get("enum")
+    if isinstance(choices, list) and choices:
+        shown = [_written(choice) for choice in choices[:_MOST_CHOICES]]
+        shown += ["…"] if len(choices) > _MOST_CHOICES else []
+        parts.append(f"one of: {', '.join(shown)}")
+    default = parameter.keywords.get("default", parameter.default or None)
+    if default is not None:
+        parts.append(f"default: {_written(default)}")
+    return "; ".join(filter(None, parts))
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+# --- documents --------------------------------------------------------------------
+
+
+def document_data(capability: Capability, file: str) -> Data:
+    """Return a document as plain data."""
+    info = capability.info
+    bases = {op.namespace: op.base_uri for op in capability}
+    names = capability.variables.names
+    return {
+        "file": file,
+        "label": info.label,
+        "description": info.description,
+        "operations": len(capability.operations),
+        "exposed": len(capability.functions.names()),
+        "consumes": [
+            {"namespace": name, "base_uri": uri} for name, uri in bases.items()
+        ],
+        "exposes": [
+            {"type": e.type, "namespace": e.namespace, "port": e.port}
+            for e in capability.exposes
+        ],
+        "variables": variable_data(states_of(capability, names)),
+    }
+
+
+def describe_document(capability: Capability, file: str) -> list[str]:
+    """Return the lines that tell what a document consumes, exposes and needs."""
+    info = capability.info
+    bases = {op.namespace: op.base_uri for op in capability}
+    counted = f"{len(capability.operations):,} operations"
+    if exposed := len(capability.functions.names()):
+        counted += f", {exposed:,} exposed"
+    states = states_of(capability, capability.variables.names)
+    lines = [
+        paint(clean(info.label or file), "strong", sys.stdout),
+        f"  {clean(file)}: {counted}",
+        *_wrapped(info.description),
+    ]
+    if bases:
+        rows = [[f"  {name}", uri] for name, uri in bases.items()]
+        lines += _section("consumes", list(columns(rows, width())))
+    if capability.exposes:
+        lines += _section(
+            "exposes", [f"  {clean(_adapter(e))}" for e in capability.exposes]
+        )
+    if states:
+        told = [f"  {clean(variable_line(state))}" for state in states]
+        lines += _section("variables", told)
+    return lines
+
+
+def _adapter(exposes: Exposes) -> str:
+    place = f" at port {exposes.port}" if exposes.port is not None else ""
+    if exposes.transport == "stdio":
+        place = " over standard input and output"
+    name = f"{exposes.namespace}: " if exposes.namespace else ""
+    count = len(exposes.functions)
+    told = f", {count:,} functions" if count else ""
+    return f"{name}{exposes.type}{place}{told}"
+
+
+# --- layout -----------------------------------------------------------------------
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return ["", paint(title, "strong", sys.stdout), *lines]
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return a text as lines that fit the terminal; as one line elsewhere."""
+    text = " ".join(clean(text).split())
+    if not text:
+        return []
+    limit = width()
+    if limit is None:
+        return [f"  {text}"]
+    from textwrap import wrap
+
+    return wrap(text, max(limit, 20), initial_indent="  ", subsequent_indent="  ")

@@ -1,0 +1,127 @@
+"""The credentials of consumed APIs, looked up before anything is served.
+
+    bearer token {{SHOP_TOKEN}}, not set   → ServeError, or a warning in the log
+
+A server without them would start, and fail at its first call.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from naftiko.bindings import UNSET
+from naftiko.errors import (
+    ArgumentError,
+    ServeError,
+    did_you_mean,
+    names_of,
+    shorten,
+)
+from naftiko.expressions import refs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from naftiko.capability import Capability
+    from naftiko.consumes.operation import Operation
+    from naftiko.exposes.serve.plan import ServePlan, Source
+    from naftiko.spec.model import Exposes
+
+_log = logging.getLogger("naftiko.serve")
+
+
+def check_secrets(
+    capability: Capability, file: str, served: Iterable[Exposes], plan: ServePlan
+) -> None:
+    """Refuse to serve functions whose credentials have no value, or log a warning.
+
+    Args:
+        capability: The document.
+        file: Its name.
+        served: The adapters that are served.
+        plan: Says which variables the headers of callers fill, and whether a missing
+            credential is only a warning.
+
+    Raises:
+        ServeError: A credential has no value.
+    """
+    missing = [
+        name
+        for name in missing_secrets(capability, served)
+        if name not in plan.options.variable_headers
+    ]
+    if not missing:
+        return
+    what = "a credential has" if len(missing) == 1 else "credentials have"
+    told = f"{file}: {what} no value: {names_of(missing)}"
+    if plan.allow_missing_secrets:
+        _log.warning("%s; calls that need it fail", told)
+        return
+    entries = names_of(
+        dict.fromkeys(_place(capability, name) for name in missing), limit=5
+    )
+    raise ServeError(
+        told,
+        hint=f"set {entries}, or give --variable NAME=VALUE or --env-file FILE;"
+        " --allow-missing-secrets starts without",
+    )
+
+
+def check_given(sources: Iterable[Source], served: Iterable[Capability]) -> None:
+    """Refuse a value for a variable that no document uses.
+
+    Raises:
+        ArgumentError: No document binds or uses a variable.
+    """
+    known = {name for capability in served for name in capability.variables.names}
+    for name in {name: None for source in sources for name in source.variables}:
+        if name not in known:
+            raise ArgumentError(
+                f"--variable: no document uses a variable '{shorten(name)}'",
+                hint=did_you_mean(name, known) or f"used: {names_of(sorted(known))}",
+            )
+
+
+def missing_secrets(capability: Capability, served: Iterable[Exposes]) -> list[str]:
+    """Return the variables of credentials that calls need and that have no value."""
+    missing: dict[str, None] = {}
+    for operation in _called(capability, served):
+        layout = operation.layout
+        for _, _, template in layout.credentials:
+            for ref in refs(template):
+                if not capability.variables.state(ref.name).has_value:
+                    missing[ref.name] = None
+        for template in layout.login or ():
+            for ref in refs(template):
+                # A login may have an empty password.
+                if capability.variables.state(ref.name).state == UNSET:
+                    missing[ref.name] = None
+    return list(missing)
+
+
+def _called(capability: Capability, served: Iterable[Exposes]) -> Iterator[Operation]:
+    """Yield the operations that adapters call, and those that stand for adapters.
+
+    One operation of each consumed adapter is enough: it holds the credentials.
+    """
+    functions = capability.functions
+    known = set()
+    for exposes in served:
+        for plan in functions.of(exposes):
+            for operation in functions.operations_of(plan):
+                if operation.namespace not in known and not operation.problems:
+                    known.add(operation.namespace)
+                    yield operation
+        for link in exposes.links:
+            forwarded = capability.operations.adapters.get(link.namespace)
+            if forwarded is not None and link.namespace not in known:
+                known.add(link.namespace)
+                yield forwarded
+
+
+def _place(capability: Capability, name: str) -> str:
+    state = capability.variables.state(name)
+    if state.location:
+        return f"the key '{state.entry}' of {state.location}"
+    return f"the environment variable '{state.entry}'"

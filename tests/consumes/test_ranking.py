@@ -1,0 +1,39 @@
+"""`ranked`: whole words and names come first."""
+
+from __future__ import annotations
+
+import pytest
+
+from naftiko.consumes.ranking import Entry, ranked, words_of
+
+ENTRIES = (
+    Entry("pruneall", "/prune", "Remove what is unused."),
+    Entry("containercreate", "/containers/create", "Create.", "Image to run"),
+    Entry("listRunning", "/list", "Show all."),
+    Entry("execrun", "/exec", "Start a command."),
+    Entry("run", "/jobs", "Begin a job."),
+)
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        ("run", ["run", "execrun", "containercreate", "listRunning", "pruneall"]),
+        ("create", ["containercreate"]),
+        ("CONTAINERS", ["containercreate"]),
+        ("image run", ["containercreate"]),
+        ("list", ["listRunning"]),
+        ("submarine", []),
+        ("", [entry.name for entry in ENTRIES]),
+    ],
+)
+def test_words_rank_before_parts_of_words(search: str, expected: list[str]) -> None:
+    """The name, then whole words, then beginnings, then other parts of words."""
+    assert [ENTRIES[place].name for place in ranked(search, ENTRIES)] == expected
+
+
+def test_words_are_split_and_lose_their_plural() -> None:
+    """Humps, dashes and an `s` at the end do not keep words apart."""
+    assert words_of("listShips of_a fleet-V2") == {
+        "list", "ship", "of", "a", "fleet", "v2",
+    }  # fmt: skip
