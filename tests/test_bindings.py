@@ -11,7 +11,9 @@ import pytest
 
 import naftiko
 from naftiko import StubTransport
+from naftiko.bindings import Variables, parse_dotenv
 from naftiko.document.writing import write_yaml
+from naftiko.spec.model import Binding
 from support.building import capability, document
 
 AUTH = {"authentication": {"type": "bearer", "token": "{{TOKEN}}"}}
@@ -303,3 +305,53 @@ def test_binds_of_two_files_are_merged(tmp_path: Path) -> None:
     assert loaded.variables.declared == {"LOGIN", "pass_word"}
     sent = loaded.request("api.op").headers["Authorization"]
     assert base64.b64decode(sent.removeprefix("Basic ")) == b"scott:tiger"
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "wrong"),
+    [
+        ("A=1\nB='x y' # why\n", {"A": "1", "B": "x y"}, []),
+        ('export A="a\\nb\\"c"\r\nB=\r\n', {"A": 'a\nb"c', "B": ""}, []),
+        ("# note\n\n  A = b c  # why\nA=later", {"A": "later"}, []),
+        ("A='two\nlines'\nB=x#y\n", {"A": "two\nlines", "B": "x#y"}, []),
+        ("A=$B ${C}\n", {"A": "$B ${C}"}, []),
+        ("no\nA=1\n=2\nB='open\n", {"A": "1"}, [1, 3, 4]),
+        ("", {}, []),
+    ],
+)
+def test_dotenv_is_read_as_shells_read_it(
+    text: str, values: dict[str, str], wrong: list[int]
+) -> None:
+    """Quotes, `export`, comments and line breaks; a line that is none is told."""
+    assert parse_dotenv(text) == (values, wrong)
+
+
+def test_state_of_a_variable_tells_its_source_and_no_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that cannot be read is none; a function is not called for this."""
+
+    def ask() -> str:
+        raise AssertionError("asked")
+
+    monkeypatch.setenv("N_SET", "s3cret")
+    monkeypatch.setenv("N_EMPTY", " ")
+    binds = [
+        Binding("e", {"SET": "N_SET", "EMPTY": "N_EMPTY", "UNSET": "N_UNSET"}),
+        Binding("f", {"FILED": "k"}, "file:///./no.yaml"),
+    ]
+    variables = Variables(binds, {"ASKED": ask}, tmp_path, used=("USED", "SET"))
+    assert variables.names == ["SET", "USED", "EMPTY", "FILED", "UNSET"]
+    states = {name: variables.state(name) for name in (*variables.names, "ASKED")}
+    assert {name: state.state for name, state in states.items()} == {
+        "SET": "set", "USED": "unset", "EMPTY": "empty", "FILED": "unset",
+        "UNSET": "unset", "ASKED": "set",
+    }  # fmt: skip
+    assert states["FILED"].location == "file:///./no.yaml"
+    assert states["ASKED"].source == "option"
+    assert states["SET"].entry == "N_SET"
+    assert "s3cret" not in repr(states)
+    assert states["SET"].has_value
+    assert not states["EMPTY"].has_value
+    assert variables.using({"UNSET": "x"}).state("UNSET").source == "option"
+    assert variables.using({}).knows("USED")

@@ -112,11 +112,6 @@ class Operation:
         return tuple(dict.fromkeys(names))
 
     @property
-    def variables(self) -> tuple[str, ...]:
-        """The variables that a call of it uses, those of its base URI included."""
-        return tuple(dict.fromkeys((*self.layout.variables, *sorted(self.base_names))))
-
-    @property
     def problems(self) -> tuple[Problem, ...]:
         """Unit errors; an operation that has any refuses to run."""
         if self._problems is None:

@@ -8,9 +8,16 @@ import pytest
 
 import naftiko
 from naftiko.errors import ArgumentError, CallError
-from naftiko.functions.plan import Plan, checked_arguments, name_of
+from naftiko.functions.plan import (
+    Plan,
+    checked_arguments,
+    full_name,
+    name_of,
+    route_of,
+    unknown_function,
+)
 from naftiko.functions.runs import Lookup
-from naftiko.spec.model import Function, InputParameter
+from naftiko.spec.model import Exposes, Function, InputParameter
 from support import building
 from support.tools import capability
 
@@ -187,3 +194,49 @@ def test_wrong_arguments_are_named_together() -> None:
     assert caught.value.missing == ("id",)
     assert caught.value.unknown == ("zz",)
     assert sent == []
+
+
+def test_only_call_of_a_function_is_built_without_a_value_of_a_variable() -> None:
+    """A function in simple mode has one call; its `with` variables are markers."""
+    loaded, sent = capability(
+        {"call": "api.profile", "with": {"id": "{{id}}", "filter": "env.SECRET_X"},
+         "inputParameters": [{"name": "id", "type": "string", "description": "d"}]}
+    )  # fmt: skip
+    call = loaded.functions.find("t.unit").only_call({"id": "7"})
+    assert call.arguments["id"] == "7"
+    assert sent == []
+    mock, _ = capability(
+        {"outputParameters": [{"name": "a", "type": "string", "value": "x"}]}
+    )
+    with pytest.raises(naftiko.CallError, match="sends no request"):
+        mock.functions.find("t.unit").only_call({})
+
+
+def test_exposed_function_is_found_behind_the_operations() -> None:
+    """An operation comes first; then names of functions; mistakes name both kinds."""
+    loaded, _ = capability({"call": "api.profile"})
+    assert loaded.find("profile").ref == "api.profile"
+    assert loaded.find("unit") is loaded.functions.find("t.unit")
+    for name in ("t.unt", "api.profil"):
+        with pytest.raises(naftiko.UnknownOperation) as caught:
+            loaded.find(name)
+        assert caught.value.near
+        assert caught.value.hint.startswith("nearest: ")
+
+
+def test_functions_of_one_name_are_told_apart_by_their_adapter() -> None:
+    """Two different functions of one name are an error that lists both."""
+    error = unknown_function("u", ["a.u", "b.u"], ["a.u", "b.u"])
+    assert error.candidates == ("a.u", "b.u")
+    assert error.hint == "use one of: a.u, b.u"
+    assert unknown_function("zz", ["a.u"], []).hint == "exposed: a.u"
+
+
+def test_function_without_a_name_is_called_by_its_route() -> None:
+    """A route has method and path; other units have nothing beside their name."""
+    rest = Function("rest", "", method="GET", url_path="/x")
+    assert route_of(rest) == "GET /x"
+    assert full_name(rest, Exposes("rest", "shop")) == "GET /x"
+    tool = Function("tool", "t")
+    assert (route_of(tool), full_name(tool, Exposes("mcp", "shop"))) == ("", "shop.t")
+    assert full_name(tool, Exposes("mcp", "")) == "t"

@@ -119,7 +119,7 @@ class _Listing:
     def _summarize(self, file: str, capability: Capability) -> None:
         about = describing.document_data(capability, file)
         self.data.append(about)
-        counted = f"{about['operations']:,} operations"
+        counted = describing.several(about["operations"], "operation")
         exposed = f"{about['exposed']:,} exposed"
         self.rows.append([file, counted, exposed, " ".join(about["label"].split())])
 

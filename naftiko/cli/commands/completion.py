@@ -122,8 +122,10 @@ def _candidates(before: list[str], last: str) -> list[str]:
     from naftiko.cli.parser import build_parser, command_parsers, options_of
 
     if not before:
-        return [*COMMANDS, "--help", "--version"]
+        return [*COMMANDS, "help", "--help", "--version"]
     command = before[0]
+    if command == "help" and len(before) == 1:
+        return list(COMMANDS)
     if command not in COMMANDS:
         return []
     options = options_of(command_parsers(build_parser())[command])
@@ -136,9 +138,9 @@ def _candidates(before: list[str], last: str) -> list[str]:
             values = _values(options[name], value) if name in options else []
             return [f"{name}={word}" for word in values if word != FILES]
         return list(dict.fromkeys(a.option_strings[-1] for a in options.values()))
-    if command in ("validate", "serve"):
+    if command in ("validate", "serve", "list"):
         return [FILES]
-    if command in ("list", "describe", "call"):
+    if command in ("describe", "call"):
         names = _from_file(command, given, last) if given else [FILES]
         return names if is_ended else [w for w in names if not w.startswith("-")]
     if command == "completion" and not given:
@@ -203,7 +205,7 @@ def _from_file(command: str, given: list[str], last: str) -> list[str]:
 
     file = os.path.expandvars(os.path.expanduser(given[0]))
     # Reading a pipe or a device would wait, or take what another command needs.
-    if command == "list" or not os.path.isfile(file):
+    if not os.path.isfile(file):
         return []
     try:
         capability = load(read_cached(file), schema=None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.console import clean, paint
 from naftiko.cli.tables import columns, width
 from naftiko.cli.units.finding import KINDS
+from naftiko.expressions import Scope, TemplateError, parse_base_uri, refs
 from naftiko.functions.plan import Plan, route_of
 
 if TYPE_CHECKING:
@@ -40,9 +41,23 @@ def states_of(capability: Capability, names: Iterable[str]) -> list[VariableStat
 
 def variables_of(capability: Capability, found: Operation | Plan) -> list[str]:
     """Return the variables that an operation or an exposed function uses."""
+    variables = capability.variables
     if isinstance(found, Plan):
-        return sorted(capability.functions.variables_of(found))
-    return [n for n in found.variables if capability.variables.knows(n)]
+        names = sorted(capability.functions.variables_of(found))
+        operations = capability.functions.operations_of(found)
+    else:
+        names, operations = list(found.layout.variables), [found]
+    for operation in operations:
+        names += _in_base_uri(operation.base_uri, variables.names)
+    return [name for name in dict.fromkeys(names) if variables.knows(name)]
+
+
+def _in_base_uri(text: str, known: Iterable[str]) -> list[str]:
+    try:
+        template = parse_base_uri(text, Scope(frozenset(known)))
+    except TemplateError:  # it is told where the operation cannot be called
+        return []
+    return [ref.name for ref in refs(template)]
 
 
 def variable_data(states: Iterable[VariableState]) -> list[dict[str, Any]]:
@@ -249,7 +264,7 @@ def describe_document(capability: Capability, file: str) -> list[str]:
     """Return the lines that tell what a document consumes, exposes and needs."""
     info = capability.info
     bases = {op.namespace: op.base_uri for op in capability}
-    counted = f"{len(capability.operations):,} operations"
+    counted = several(len(capability.operations), "operation")
     if exposed := len(capability.functions.names()):
         counted += f", {exposed:,} exposed"
     states = states_of(capability, capability.variables.names)
@@ -277,8 +292,13 @@ def _adapter(exposes: Exposes) -> str:
         place = " over standard input and output"
     name = f"{exposes.namespace}: " if exposes.namespace else ""
     count = len(exposes.functions)
-    told = f", {count:,} functions" if count else ""
+    told = f", {several(count, 'function')}" if count else ""
     return f"{name}{exposes.type}{place}{told}"
+
+
+def several(count: int, noun: str) -> str:
+    """Return a count in words: `1 operation`, `2 operations`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 # --- layout -----------------------------------------------------------------------

@@ -20,6 +20,10 @@ from support.building import document
 
 ROOT = Path(__file__).parents[3]
 BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
+_TOOLS = (
+    "list-books", "get-book", "list-authors", "create-order", "get-order",
+    "cancel-order",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,12 @@ BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
         (["validate", "--schema=p"], ["--schema=published"]),
         (["validate", "x", ""], [":files"]),
         (["list", ""], [":files"]),
-        (["list", BOOKSHOP, ""], []),
+        (["list", BOOKSHOP, ""], [":files"]),
+        (["list", "--env-file", ""], [":files"]),
+        (["help", "li"], ["list"]),
+        (["call", BOOKSHOP, "bookshop-m"], [f"bookshop-mcp.{name}" for name in _TOOLS]),
+        (["call", BOOKSHOP, "bookshop-mcp.get-book", ""], ["isbn="]),
+        (["call", BOOKSHOP, "create-order", "gift="], ["gift=", "gift=true", "gift=false"]),
         (["call", BOOKSHOP, "bookshop.get"], ["bookshop.get-book", "bookshop.get-order"]),
         (["describe", BOOKSHOP, "bookshop.can"], ["bookshop.cancel-order"]),
         (["describe", BOOKSHOP, "bookshop.get-book", ""], []),
@@ -58,7 +67,7 @@ BOOKSHOP = str(ROOT / "capabilities" / "bookshop.yaml")
         (["demo", "--"], ["--help", "--serve"]),
         (["demo", ""], []),
         (["nonsense", ""], []),
-        ([], [*COMMANDS, "--help", "--version"]),
+        ([], [*COMMANDS, "help", "--help", "--version"]),
     ],
 )  # fmt: skip
 def test_last_word_is_completed(words: list[str], expected: list[str]) -> None:
@@ -78,6 +87,7 @@ def folder(tmp_path: Path) -> Path:
             *parameters,
             {"name": "flag", "in": "query", "type": "boolean"},
             {"name": "many", "in": "query", "type": "array"},
+            {"name": "kind", "in": "query", "enum": ["new", "next", "old"]},
         ],
         "method": "POST",
     }
@@ -99,6 +109,7 @@ def folder(tmp_path: Path) -> Path:
         ("a=", ["a=b="]),
         ("flag=", ["flag=", "flag=true", "flag=false"]),
         ("flag:=t", ["flag:=true"]),
+        ("kind=ne", ["kind=new", "kind=next"]),
         ("plain=x", []),
         ("many", ["many="]),
         ("b", ["body="]),
