@@ -257,8 +257,10 @@ class Capability:
         from naftiko.functions.plan import find_exposed
 
         unknown = self.operations.explain(name)
-        names = [*self.operations, *self.functions.names()]
-        return find_exposed(self.functions.find, names, unknown, name)
+        exposed = self.functions.names()
+        return find_exposed(
+            self.functions.find, self.operations, exposed, unknown, name
+        )
 
     def _invoked(self, plan: Plan, given: Mapping[str, Any]) -> JSON:
         # Imported here: a capability whose operations are only listed or called needs

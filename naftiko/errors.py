@@ -357,9 +357,12 @@ class StatusError(_Exchanged):
         status: The status code.
         detail: The error message decoded from the body; may be empty.
         value: The outputs of an exposed function, taken from the body, or `None`.
+        public_hint: The hint for the caller of a server, who may not know the names of
+            variables.
     """
 
     value: Any = None
+    public_hint = ""
 
     def __init__(
         self,

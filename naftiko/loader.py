@@ -10,6 +10,7 @@ not know what any of the stages does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from naftiko.bindings import Variables, scope_of
@@ -27,7 +28,6 @@ from naftiko.errors import (
     ValidationError,
     did_you_mean,
 )
-from naftiko.functions.callers import Callers
 from naftiko.linking.linker import link
 from naftiko.settings import DEFAULT_TIMEOUT, checked_names
 from naftiko.spec.capability import read_capability, refusal
@@ -38,12 +38,15 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
+    from naftiko.consumes.operation import Operation
+    from naftiko.consumes.registry import Registry
     from naftiko.document.document import Document
     from naftiko.document.findings import Finding
     from naftiko.expressions import Scope
+    from naftiko.functions.callers import Callers
     from naftiko.linking.linker import Linked
     from naftiko.plain import DocumentPath
-    from naftiko.spec.model import CapabilitySpec
+    from naftiko.spec.model import CapabilitySpec, InputParameter
     from naftiko.transport.base import Timeout, Transport
 
     #: Place of an adapter → the options of `load()` that are given for it.
@@ -116,7 +119,7 @@ def load(
             hint=did_you_mean(unknown, registry),
         )
     spec, scope = stages.spec, stages.scope
-    callers = Callers(spec, registry, scope)
+    callers = _Callers(spec, registry, scope)
     for operation in registry.values():
         operation.callers = callers
     return Capability(
@@ -132,6 +135,26 @@ def load(
         problems=stages.problems(_settled(spec, base_uri, auth)),
         files=tuple(filter(None, (document.file, *stages.imported))),
     )
+
+
+class _Callers:
+    """What exposed functions tell about operations; collected when first asked for."""
+
+    def __init__(self, spec: CapabilitySpec, registry: Registry, scope: Scope) -> None:
+        self._document = (spec, registry, scope)
+
+    @cached_property
+    def _found(self) -> Callers:
+        # Imported here: a call by reference needs nothing of it.
+        from naftiko.functions.callers import Callers
+
+        return Callers(*self._document)
+
+    def inputs_of(self, operation: Operation) -> tuple[InputParameter, ...]:
+        return self._found.inputs_of(operation)
+
+    def words_of(self, operation: Operation) -> str:
+        return self._found.words_of(operation)
 
 
 def validate(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from naftiko.consumes.operation import Operation
-from naftiko.consumes.ranking import Entry, ranked
 from naftiko.document import rules
 from naftiko.errors import (
     UnknownOperation,
@@ -19,6 +19,9 @@ from naftiko.errors import (
     nearest,
     shorten,
 )
+
+if TYPE_CHECKING:
+    from naftiko.consumes.ranking import Entry
 
 
 class Registry(Mapping[str, Operation]):
@@ -162,6 +165,9 @@ class Registry(Mapping[str, Operation]):
         inputs, and in the tools and routes that call the operation. Whole words and
         names come first.
         """
+        # Imported here: most commands search nothing.
+        from naftiko.consumes.ranking import ranked
+
         operations = list(self._by_ref.values())
         found = ranked(text, map(_entry, operations))
         return tuple(operations[place] for place in found)
@@ -202,6 +208,8 @@ class Registry(Mapping[str, Operation]):
 
 
 def _entry(op: Operation) -> Entry:
+    from naftiko.consumes.ranking import Entry
+
     told = op.callers.words_of(op) if op.callers else ""
     inputs = " ".join(f"{p.name} {p.description}" for p in op.inputs)
     around = f"{op.namespace} {op.resource} {op.path}"

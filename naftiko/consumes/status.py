@@ -94,15 +94,18 @@ def status_error(
     excerpt = shorten(excerpt, _EXCERPT)
     said = f": {excerpt}" if excerpt else ""
     reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
-    return StatusError(
+    hint = _HINTS.get(response.status, "")
+    error = StatusError(
         f"{operation.ref}: {response.status}{reason}{said}",
         operation=operation.ref,
         status=response.status,
         detail=detail,
-        hint=_HINTS.get(response.status, "").format(auth=_declared_auth(operation)),
+        hint=hint.format(auth=_declared_auth(operation)),
         request=request,
         response=response,
     )
+    error.public_hint = hint.format(auth=operation.auth or "none")
+    return error
 
 
 def _declared_auth(operation: Operation) -> str:

@@ -205,7 +205,8 @@ def unknown_function(
 
 def find_exposed(
     find: Callable[[str], Plan],
-    names: Iterable[str],
+    operations: Iterable[str],
+    exposed: Iterable[str],
     unknown: UnknownOperation,
     name: str,
 ) -> Plan:
@@ -213,7 +214,8 @@ def find_exposed(
 
     Args:
         find: Finds a function, as `Functions.find` does.
-        names: All names, for a guess.
+        operations: The refs of all operations, for a guess.
+        exposed: The full names of all functions, for a guess.
         unknown: The error for the name of an operation.
         name: The name.
 
@@ -222,13 +224,15 @@ def find_exposed(
         UnknownFunction: Several different functions have it.
     """
     if unknown.code:  # several operations have it, and they come first
+        same = [known for known in exposed if known.rpartition(".")[2] == name]
+        unknown.hint = ", ".join([unknown.hint, *same])
         raise unknown
     try:
         return find(name)
     except UnknownFunction as error:
         if error.candidates:
             raise
-        near = nearest(str(name), names)
+        near = nearest(str(name), [*operations, *exposed])
         if near:
             unknown.near = tuple(near)
             unknown.hint = f"nearest: {', '.join(near)}"

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from naftiko import Response, StatusError, StubTransport
 from naftiko.consumes.status import message_of
+from support.building import capability
 from support.casefiles import cases
 
 VALUES = st.recursive(
@@ -35,3 +37,18 @@ def test_message_of_anything(value: Any) -> None:
     message = message_of(value)
     assert len(message) <= 400
     assert "\n" not in message
+
+
+def test_refused_credential_names_its_variable_to_the_user_alone() -> None:
+    """The hint tells the variable; that for callers of a server does not."""
+    login = {"type": "basic", "username": "{{USER_NAME}}", "password": "{{PASSWORD}}"}
+    refused = StubTransport(lambda request: Response(403, {}, b"no"))
+    variables = {"USER_NAME": "u", "PASSWORD": "s3cret"}
+    api = capability(
+        consumes={"authentication": login}, variables=variables, transport=refused
+    )
+    with pytest.raises(StatusError) as caught:
+        api.call("api.op")
+    told = "the credentials do not allow this; the document declares: basic"
+    assert caught.value.public_hint == told
+    assert caught.value.hint == (f"{told}, with the variables 'USER_NAME', 'PASSWORD'")

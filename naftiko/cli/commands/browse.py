@@ -25,10 +25,10 @@ from naftiko.cli.units import describing
 from naftiko.cli.units.files import each, is_several
 from naftiko.cli.units.finding import KINDS, find
 from naftiko.cli.units.variables import check_known, variable_values
+from naftiko.consumes.operation import Operation
 from naftiko.consumes.ranking import Entry, ranked
 from naftiko.document import rules
 from naftiko.errors import EXIT_OK, CallError
-from naftiko.functions.plan import Plan, name_of, route_of
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.cli.units.describing import Data
-    from naftiko.consumes.operation import Operation
+    from naftiko.functions.plan import Plan
     from naftiko.spec.model import Function
 
 
@@ -136,6 +136,9 @@ class _Listing:
                 self.data.append(self._entry(file, data))
 
     def _add_exposed(self, file: str, capability: Capability) -> None:
+        # Imported here: a list of operations needs nothing that runs functions.
+        from naftiko.functions.plan import route_of
+
         functions = capability.functions
         listed = functions.listed()
         if self.search:
@@ -159,6 +162,8 @@ class _Listing:
 
 
 def _entry(name: str, function: Function) -> Entry:
+    from naftiko.functions.plan import name_of, route_of
+
     inputs = " ".join(f"{p.name} {p.description}" for p in function.inputs)
     around = f"{name} {route_of(function)} {function.call}"
     return Entry(name_of(function), around, function.description, inputs)
@@ -227,15 +232,15 @@ def describe_found(
     capability: Capability, name: str, found: Operation | Plan
 ) -> list[str]:
     """Return the lines that tell what an operation or a function takes and gives."""
-    if isinstance(found, Plan):
-        return describing.describe_function(capability, name, found)
-    return describing.describe_operation(capability, found)
+    if isinstance(found, Operation):
+        return describing.describe_operation(capability, found)
+    return describing.describe_function(capability, name, found)
 
 
 def _data_of(capability: Capability, name: str, found: Operation | Plan) -> Data:
-    if isinstance(found, Plan):
-        return describing.function_data(capability, name, found)
-    return describing.operation_data(capability, found)
+    if isinstance(found, Operation):
+        return describing.operation_data(capability, found)
+    return describing.function_data(capability, name, found)
 
 
 def show_arguments(file: str, ref: str) -> None:

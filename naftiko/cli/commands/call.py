@@ -16,10 +16,11 @@ from naftiko.cli.progress import Progress
 from naftiko.cli.tables import csv_text, json_text, table_text
 from naftiko.cli.units.finding import check_function_options, find
 from naftiko.cli.units.typed import takes_of, text_hint, with_lists
-from naftiko.cli.units.variables import check_known, variable_values
+from naftiko.cli.units.variables import check_known, value_hint, variable_values
 from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
+from naftiko.consumes.operation import Operation
 from naftiko.document.writing import write_yaml
-from naftiko.errors import CallError, OutputError, StatusError
+from naftiko.errors import CallError, OutputError, StatusError, UnboundVariable
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def run_call(arguments: Namespace) -> int:
             _show_request(capability.request(arguments.ref, given), arguments)
             return 0
         try:
-            if found is not operation:
+            if not isinstance(found, Operation):
                 check_function_options(arguments, loaded, found)
                 _show_value(capability.call(arguments.ref, given), select, arguments)
             elif arguments.save is not None:
@@ -73,6 +74,9 @@ def run_call(arguments: Namespace) -> int:
                 _write(error.response.body)
             hint = text_hint(error, given, operation)
             error.hint = "; ".join(filter(None, [error.hint, hint]))
+            raise
+        except UnboundVariable as error:
+            error.hint = value_hint(error.name)
             raise
         except OutputError as error:
             error.hint = "; ".join(filter(None, [error.hint, _RAW_HINT]))

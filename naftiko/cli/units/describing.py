@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.console import clean, paint
 from naftiko.cli.tables import columns, width
 from naftiko.cli.units.finding import KINDS
+from naftiko.consumes.operation import Operation
 from naftiko.expressions import Scope, TemplateError, parse_base_uri, refs
-from naftiko.functions.plan import Plan, route_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from naftiko.bindings import VariableState
     from naftiko.capability import Capability
-    from naftiko.consumes.operation import Operation
+    from naftiko.functions.plan import Plan
     from naftiko.spec.model import Exposes, InputParameter
 
     Data = dict[str, Any]
@@ -42,11 +42,11 @@ def states_of(capability: Capability, names: Iterable[str]) -> list[VariableStat
 def variables_of(capability: Capability, found: Operation | Plan) -> list[str]:
     """Return the variables that an operation or an exposed function uses."""
     variables = capability.variables
-    if isinstance(found, Plan):
+    if isinstance(found, Operation):
+        names, operations = list(found.layout.variables), [found]
+    else:
         names = sorted(capability.functions.variables_of(found))
         operations = capability.functions.operations_of(found)
-    else:
-        names, operations = list(found.layout.variables), [found]
     for operation in operations:
         names += _in_base_uri(operation.base_uri, variables.names)
     return [name for name in dict.fromkeys(names) if variables.knows(name)]
@@ -178,6 +178,8 @@ def describe_operation(capability: Capability, operation: Operation) -> list[str
 
 def describe_function(capability: Capability, name: str, plan: Plan) -> list[str]:
     """Return the lines that tell what an exposed function takes and calls."""
+    from naftiko.functions.plan import route_of
+
     kind = KINDS.get(plan.function.kind, plan.function.kind)
     where = f" of {plan.exposes.namespace}" if plan.exposes else " of an aggregate"
     route = route_of(plan.function)

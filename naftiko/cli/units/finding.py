@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.errors import EXIT_USAGE, ArgumentError, UnknownOperation, names_of
-from naftiko.functions.plan import Plan
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from naftiko.capability import Capability
     from naftiko.consumes.operation import Operation
+    from naftiko.functions.plan import Plan
 
 #: Kind of an exposed function → how messages call it.
 KINDS = {
@@ -48,7 +48,7 @@ def find(capability: Capability, name: str, file: str) -> Operation | Plan:
 
 
 def check_function_options(
-    arguments: Namespace, capability: Capability, plan: Operation | Plan
+    arguments: Namespace, capability: Capability, plan: Plan
 ) -> None:
     """Refuse options of one response where a function makes its result of responses.
 
@@ -61,7 +61,7 @@ def check_function_options(
         ("--stream", arguments.stream),
         ("-O", arguments.save is not None),
     ):
-        if is_given and isinstance(plan, Plan):
+        if is_given:
             called = [op.ref for op in capability.functions.operations_of(plan)]
             kind = KINDS.get(plan.function.kind, "function")
             error = ArgumentError(

@@ -14,15 +14,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from naftiko.consumes.body import OPEN_ARGUMENT
+from naftiko.consumes.operation import Operation
 from naftiko.expressions import ABSENT
-from naftiko.functions.plan import Plan
 from naftiko.functions.types import read_as, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from naftiko.consumes.operation import Operation
     from naftiko.errors import StatusError
+    from naftiko.functions.plan import Plan
     from naftiko.spec.model import InputParameter
 
 #: Statuses that tell about credentials and limits, never about arguments.
@@ -94,7 +94,7 @@ def takes_of(found: Operation | Plan, name: str) -> Operation:
             whose body is JSON.
         name: The name that messages call it by.
     """
-    if not isinstance(found, Plan):
+    if isinstance(found, Operation):
         return found
     takes_body = any(p.name == OPEN_ARGUMENT for p in found.arguments)
     takes = FunctionTakes(name, found.arguments, found.arguments, takes_body)
@@ -121,11 +121,13 @@ def text_hint(
         return ""
     if not _is_json(operation):
         return ""
+    # An inferred argument of a tool is called a string where nothing is known of it.
+    is_function = isinstance(operation, FunctionTakes)
     texts = [
         parameter.name
         for parameter in operation.inputs
         if parameter.in_ in ("body", "")
-        and parameter.type != "string"
+        and (parameter.type != "string" or (is_function and parameter.inferred))
         and isinstance(given.get(parameter.name), str)
     ]
     if not texts:

@@ -67,6 +67,13 @@ def check_known(values: Sequence[str], capability: Capability) -> None:
             )
 
 
+def value_hint(name: str) -> str:
+    """Return how a command gets the value of a variable."""
+    return (
+        f"set it in the environment, or give --variable {name}=VALUE or --env-file FILE"
+    )
+
+
 @contextmanager
 def applied(files: Sequence[str]) -> Iterator[None]:
     """Add the lines of files to the environment, as if they had been exported.

@@ -264,7 +264,7 @@ def _upstream(error: StatusError) -> HttpProblem:
         return HttpProblem(
             "refused",
             error.message,
-            error.hint,
+            error.public_hint,
             headers=_retry(response),
             status=status,
             members={"upstreamStatus": status},

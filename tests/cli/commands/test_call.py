@@ -276,6 +276,7 @@ def test_unset_variable_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False, env={})
     assert done.returncode == 1
     assert "'BOOKSHOP_TOKEN'" in done.stderr
+    assert "give --variable BOOKSHOP_TOKEN=VALUE or --env-file FILE" in done.stderr
 
 
 # --- on the wire ------------------------------------------------------------------
