@@ -42,18 +42,18 @@ CONSTRUCTED = {
 INTERNAL: dict[str, set[str]] = {
     "AioTransport": {"stream"},
     "Capability": {
-        "adapter_request", "directory", "functions", "knows_variable", "refusal",
-        "request_for", "run", "scripting", "variables",
+        "adapter_request", "directory", "functions", "refusal", "request_for", "run",
+        "scripting", "variables",
     },
     "Headers": {"joined"},
     "HttpTransport": {"view"},
-    "Operation": {"findings"},
-    "Registry": {"adapters", "explain", "nearest", "resolve"},
+    "Operation": {"callers", "credential_variables", "findings"},
+    "Registry": {"adapter", "adapters", "explain", "named", "nearest", "page", "resolve"},
     "Request": {
         "credentials", "is_identified", "mark", "mask", "preview", "secrets",
         "shown_body", "shown_url", "with_header", "without_markers",
     },
-    "StatusError": {"value"},
+    "StatusError": {"public_hint", "value"},
     "StreamedResponse": {"pairs"},
 }  # fmt: skip
 #: Arguments that the package passes to itself.
