@@ -95,8 +95,9 @@ class _Asked:
         path, _, fixed = function.url_path.partition("?")
         for parameter in described.get("parameters", ()):
             name, place = parameter["name"], parameter["in"]
-            schema = parameter.get("schema") or {"type": "object"}
-            value = self.given[name] = values.of(schema)
+            # A parameter of any type outside the body is a text all the same.
+            schema = parameter.get("schema", {"type": "object"})
+            value = self.given[name] = values.of({"type": "string", **schema})
             if place == "path":
                 pattern = r"\{\{?\s*" + re.escape(name) + r"\s*\}?\}"
                 path, count = re.subn(pattern, text_of(value), path)

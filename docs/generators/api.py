@@ -48,7 +48,9 @@ INTERNAL: dict[str, set[str]] = {
     "Headers": {"joined"},
     "HttpTransport": {"view"},
     "Operation": {"callers", "credential_variables", "findings"},
-    "Registry": {"adapter", "adapters", "explain", "named", "nearest", "page", "resolve"},
+    "Registry": {
+        "adapter", "adapters", "explain", "named", "nearest", "page", "resolve",
+    },
     "Request": {
         "credentials", "is_identified", "mark", "mask", "preview", "secrets",
         "shown_body", "shown_url", "with_header", "without_markers",

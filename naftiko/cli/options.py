@@ -288,7 +288,7 @@ def _add_upstream(command: Any) -> None:
     _add_flag(
         command,
         "--allow-missing-secrets",
-        "start although a credential of a consumed API has no value",
+        "start although a secret of a consumed API has no value",
     )
     command.add_argument(
         "--timeout",

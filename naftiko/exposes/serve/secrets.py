@@ -1,4 +1,4 @@
-"""The credentials of consumed APIs, looked up before anything is served.
+"""The secrets that consumed APIs want, looked up before anything is served.
 
     bearer token {{SHOP_TOKEN}}, not set   → ServeError, or a warning in the log
 
@@ -21,11 +21,12 @@ from naftiko.errors import (
 from naftiko.expressions import refs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from naftiko.capability import Capability
     from naftiko.consumes.operation import Operation
     from naftiko.exposes.serve.plan import ServePlan, Source
+    from naftiko.expressions import Template
     from naftiko.spec.model import Exposes
 
 _log = logging.getLogger("naftiko.serve")
@@ -34,17 +35,17 @@ _log = logging.getLogger("naftiko.serve")
 def check_secrets(
     capability: Capability, file: str, served: Iterable[Exposes], plan: ServePlan
 ) -> None:
-    """Refuse to serve functions whose credentials have no value, or log a warning.
+    """Refuse to serve functions whose secrets have no value, or log a warning.
 
     Args:
         capability: The document.
         file: Its name.
         served: The adapters that are served.
         plan: Says which variables the headers of callers fill, and whether a missing
-            credential is only a warning.
+            secret is only a warning.
 
     Raises:
-        ServeError: A credential has no value.
+        ServeError: A secret has no value.
     """
     missing = [
         name
@@ -53,7 +54,7 @@ def check_secrets(
     ]
     if not missing:
         return
-    what = "a credential has" if len(missing) == 1 else "credentials have"
+    what = "a secret has" if len(missing) == 1 else "secrets have"
     told = f"{file}: {what} no value: {names_of(missing)}"
     if plan.allow_missing_secrets:
         _log.warning("%s; calls that need it fail", told)
@@ -84,40 +85,45 @@ def check_given(sources: Iterable[Source], served: Iterable[Capability]) -> None
 
 
 def missing_secrets(capability: Capability, served: Iterable[Exposes]) -> list[str]:
-    """Return the variables of credentials that calls need and that have no value."""
+    """Return the variables without a value that calls of adapters cannot do without.
+
+    They are those of credentials, and those of headers, cookies and query parameters
+    that the document fills: each call sends them.
+    """
     missing: dict[str, None] = {}
     for operation in _called(capability, served):
         layout = operation.layout
         for _, _, template in layout.credentials:
-            for ref in refs(template):
-                if not capability.variables.state(ref.name).has_value:
-                    missing[ref.name] = None
-        for template in layout.login or ():
-            for ref in refs(template):
-                # A login may have an empty password.
-                if capability.variables.state(ref.name).state == UNSET:
-                    missing[ref.name] = None
+            for name in _variables(template):
+                if not capability.variables.state(name).has_value:
+                    missing[name] = None
+        constants = (
+            slot.template for slot in (*layout.headers, *layout.cookies, *layout.query)
+        )
+        # A login may have an empty password, and a header an empty value.
+        for template in (*(layout.login or ()), *constants):
+            for name in _variables(template):
+                if capability.variables.state(name).state == UNSET:
+                    missing[name] = None
     return list(missing)
 
 
-def _called(capability: Capability, served: Iterable[Exposes]) -> Iterator[Operation]:
-    """Yield the operations that adapters call, and those that stand for adapters.
+def _variables(template: Template) -> list[str]:
+    return [ref.name for ref in refs(template) if ref.is_variable]
 
-    One operation of each consumed adapter is enough: it holds the credentials.
-    """
+
+def _called(capability: Capability, served: Iterable[Exposes]) -> dict[Operation, None]:
+    """Return the operations that adapters call, and those that stand for adapters."""
     functions = capability.functions
-    known = set()
+    called: dict[Operation, None] = {}
     for exposes in served:
         for plan in functions.of(exposes):
-            for operation in functions.operations_of(plan):
-                if operation.namespace not in known and not operation.problems:
-                    known.add(operation.namespace)
-                    yield operation
+            called |= dict.fromkeys(functions.operations_of(plan))
         for link in exposes.links:
             forwarded = capability.operations.adapters.get(link.namespace)
-            if forwarded is not None and link.namespace not in known:
-                known.add(link.namespace)
-                yield forwarded
+            if forwarded is not None:
+                called[forwarded] = None
+    return {operation: None for operation in called if not operation.problems}
 
 
 def _place(capability: Capability, name: str) -> str:

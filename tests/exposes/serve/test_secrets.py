@@ -18,7 +18,9 @@ BEARER = {"type": "bearer", "token": "{{TOKEN}}"}
 BASIC = {"type": "basic", "username": "{{USER_NAME}}", "password": "{{PASSWORD}}"}
 
 
-def shop(authentication: Any, *exposes: Any, **variables: str) -> Capability:
+def shop(
+    authentication: Any, *exposes: Any, upstream: Any = UPSTREAM, **variables: str
+) -> Capability:
     """Return a capability whose API wants credentials."""
     binds = [
         {"namespace": "env", "keys": {"TOKEN": "N_TOKEN", "USER_NAME": "N_USER"}},
@@ -33,7 +35,7 @@ def shop(authentication: Any, *exposes: Any, **variables: str) -> Capability:
             "naftiko": "1.0.0-alpha2",
             "binds": binds,
             "capability": {
-                "consumes": [{**UPSTREAM, "authentication": authentication}],
+                "consumes": [{**upstream, "authentication": authentication}],
                 "exposes": list(exposes) or [rest()],
             },
         },
@@ -52,7 +54,7 @@ def test_missing_credential_stops_the_start() -> None:
     """The message names variable and environment variable, and how to go on."""
     with pytest.raises(ServeError) as caught:
         check(shop(BEARER))
-    assert caught.value.message == "shop.yaml: a credential has no value: TOKEN"
+    assert caught.value.message == "shop.yaml: a secret has no value: TOKEN"
     assert "the environment variable 'N_TOKEN'" in caught.value.hint
     assert "--allow-missing-secrets" in caught.value.hint
     assert caught.value.exit_code == 4
@@ -64,7 +66,7 @@ def test_missing_credential_is_a_warning_by_choice(
     """With --allow-missing-secrets the server starts and says what will fail."""
     with caplog.at_level(logging.WARNING, "naftiko.serve"):
         check(shop(BEARER), allow_missing_secrets=True)
-    assert "a credential has no value: TOKEN" in caplog.text
+    assert "a secret has no value: TOKEN" in caplog.text
 
 
 def test_given_credential_lets_the_server_start() -> None:
@@ -81,6 +83,15 @@ def test_every_missing_part_of_a_login_is_named() -> None:
     found = shop(BASIC, mcp(), USER_NAME="u", PASSWORD="")
     assert missing_secrets(found, found.exposes) == []
     found = shop(BEARER, TOKEN=" ")
+    assert missing_secrets(found, found.exposes) == ["TOKEN"]
+
+
+def test_header_that_the_document_fills_is_a_secret_too() -> None:
+    """A key in a declared header is needed by every call, as a credential is."""
+    key = {"name": "X-Key", "in": "header", "value": "{{TOKEN}}"}
+    operation = {"name": "things", "method": "GET", "inputParameters": [key]}
+    resource = {"name": "things", "path": "/things", "operations": [operation]}
+    found = shop(None, upstream={**UPSTREAM, "resources": [resource]})
     assert missing_secrets(found, found.exposes) == ["TOKEN"]
 
 
