@@ -52,44 +52,15 @@ class Binding(NamedTuple):
     path: DocumentPath = ()
 
 
-#: Keys of a declared input that describe its value as JSON Schema and OpenAPI do,
-#: beside those that `InputParameter` has a field for.
-_KEYWORDS = frozenset(
-    [
-        "additionalProperties",
-        "allOf",
-        "anyOf",
-        "const",
-        "contentEncoding",
-        "contentMediaType",
-        "default",
-        "deprecated",
-        "enum",
-        "example",
-        "examples",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "format",
-        "items",
-        "maxItems",
-        "maxLength",
-        "maxProperties",
-        "maximum",
-        "minItems",
-        "minLength",
-        "minProperties",
-        "minimum",
-        "multipleOf",
-        "nullable",
-        "oneOf",
-        "pattern",
-        "properties",
-        "readOnly",
-        "title",
-        "uniqueItems",
-        "writeOnly",
-    ]
-)
+#: Keys of a declared input that describe its value, as in JSON Schema and OpenAPI.
+_KEYWORDS = frozenset({
+    "additionalProperties", "allOf", "anyOf", "const", "contentEncoding",
+    "contentMediaType", "default", "deprecated", "enum", "example", "examples",
+    "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxItems", "maxLength",
+    "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
+    "multipleOf", "nullable", "oneOf", "pattern", "properties", "readOnly", "title",
+    "uniqueItems", "writeOnly",
+})  # fmt: skip
 
 
 def keywords_of(entry: Mapping[str, JSON]) -> dict[str, JSON]:
