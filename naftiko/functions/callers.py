@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from naftiko.spec.model import CapabilitySpec, Function, InputParameter
 
 
+#: References that are followed from a function to those that refer to it.
+_DEEPEST = 8
+
+
 class _Call(NamedTuple):
     """One call of an operation or of an aggregate function.
 
@@ -98,7 +102,7 @@ class Callers:
         )
 
     def _feeding(
-        self, name: str, call: _Call
+        self, name: str, call: _Call, depth: int = 0
     ) -> Iterator[tuple[Function, InputParameter | None]]:
         """Yield the units that take inputs, each with the input that feeds a parameter.
 
@@ -114,8 +118,10 @@ class Callers:
             declared = _input_of(function, source, is_mapped=not fills)
             if declared is None or not is_constant(declared):
                 yield function, declared
+        if depth == _DEEPEST:  # a function may refer to its own name
+            return
         for referring in self._referring.get(f"{call.namespace}.{function.name}", ()):
-            yield from self._feeding(source, referring)
+            yield from self._feeding(source, referring, depth + 1)
 
     def _source(self, call: _Call, name: str) -> str:
         """Return the input of a unit that a value of its `with` stands for."""
@@ -135,34 +141,38 @@ class Callers:
 
     def _calls(self, operation: Operation) -> list[_Call]:
         if self._known is None:
-            self._known = {}
-            for call_of, call in self._all():
-                called = self._operations.resolve(call_of)
-                if called is not None:
-                    self._known.setdefault(called.ref, []).append(call)
+            # Another thread sees nothing before everything is collected.
+            self._known = self._collected()
         calls = self._known.get(operation.ref, [])
         # The inputs of a tool are described for a reader, those of a route seldom.
         return sorted(calls, key=lambda call: call.function.kind != "tool")
 
-    def _all(self) -> Iterator[tuple[str, _Call]]:
-        """Yield every call of an operation, as the text that names it and the call."""
-        units = [
-            (exposes.namespace, function)
-            for exposes in self._spec.exposes
-            for function in exposes.functions
-        ]
-        for namespace, functions in self._spec.aggregates:
-            units += [(namespace, function) for function in functions]
-        for namespace, function in units:
+    def _collected(self) -> dict[str, list[_Call]]:
+        """Return ref of an operation → its calls; note the references as well."""
+        known: dict[str, list[_Call]] = {}
+        referring: dict[str, list[_Call]] = {}
+        for namespace, function in self._units():
             with_ = function.with_ or {}
-            if function.call:
-                yield function.call, _Call(function, namespace, with_)
-            elif function.ref:
+            calls = [(step.call, step.with_) for step in function.steps]
+            if function.ref and not function.call:
                 call = _Call(function, namespace, with_)
-                self._referring.setdefault(function.ref, []).append(call)
-            for step in function.steps:
-                if step.call:
-                    yield step.call, _Call(function, namespace, step.with_)
+                referring.setdefault(function.ref, []).append(call)
+            for text, given in ((function.call, with_), *calls):
+                called = self._operations.resolve(text) if text else None
+                if called is not None:
+                    call = _Call(function, namespace, given)
+                    known.setdefault(called.ref, []).append(call)
+        self._referring = referring
+        return known
+
+    def _units(self) -> Iterator[tuple[str, Function]]:
+        """Yield everything that may call an operation, behind its namespace."""
+        for exposes in self._spec.exposes:
+            for function in exposes.functions:
+                yield exposes.namespace, function
+        for namespace, functions in self._spec.aggregates:
+            for function in functions:
+                yield namespace, function
 
 
 def _first_of(*told: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -140,6 +140,13 @@ def test_aggregate_function_is_followed_to_its_references() -> None:
     assert told(referring, aggregates=aggregates)["limit"][0] == "integer"
 
 
+def test_function_that_refers_to_its_own_name_is_no_endless_loop() -> None:
+    """Two functions of one name, of which one refers to that name, end."""
+    functions = [{"name": "f", "call": "api.op"}, {"name": "f", "ref": "agg.f"}]
+    aggregates = [{"label": "A", "namespace": "agg", "functions": functions}]
+    assert told(aggregates=aggregates)["limit"] == ("", False, "")
+
+
 def test_steps_tell_as_calls_do() -> None:
     """The `with` of a step leads to the inputs of its unit."""
     step = {"type": "call", "name": "s", "call": "api.op", "with": {"limit": "{{n}}"}}
