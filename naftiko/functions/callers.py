@@ -26,12 +26,8 @@ if TYPE_CHECKING:
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.expressions import Scope
-    from naftiko.plain import JSON
+    from naftiko.plain import JSON, DocumentPath
     from naftiko.spec.model import CapabilitySpec, Function, InputParameter
-
-
-#: References that are followed from a function to those that refer to it.
-_DEEPEST = 8
 
 
 class _Call(NamedTuple):
@@ -82,7 +78,7 @@ class Callers:
         inputs: list[InputParameter] = []
         is_required: list[bool] = []
         for call in calls:
-            for caller, fed in self._feeding(parameter.name, call):
+            for caller, fed in self._feeding(parameter.name, call, set()):
                 if fed is None:
                     is_required.append(False)
                     continue
@@ -102,7 +98,7 @@ class Callers:
         )
 
     def _feeding(
-        self, name: str, call: _Call, depth: int = 0
+        self, name: str, call: _Call, seen: set[DocumentPath]
     ) -> Iterator[tuple[Function, InputParameter | None]]:
         """Yield the units that take inputs, each with the input that feeds a parameter.
 
@@ -118,10 +114,11 @@ class Callers:
             declared = _input_of(function, source, is_mapped=not fills)
             if declared is None or not is_constant(declared):
                 yield function, declared
-        if depth == _DEEPEST:  # a function may refer to its own name
-            return
         for referring in self._referring.get(f"{call.namespace}.{function.name}", ()):
-            yield from self._feeding(source, referring, depth + 1)
+            # A function may refer to its own name.
+            if referring.function.path not in seen:
+                seen.add(referring.function.path)
+                yield from self._feeding(source, referring, seen)
 
     def _source(self, call: _Call, name: str) -> str:
         """Return the input of a unit that a value of its `with` stands for."""
