@@ -35,14 +35,19 @@ class Source(NamedTuple):
         # As a `Path`: `load` would take some odd file names for the text of a document.
         is_file = self.file != "-"
         document = read(Path(self.file), name=self.file) if is_file else read("-")
-        capability = load(document, variables=self.variables)
+        capability = load(document)
+        # Another document may use the variables that are not in this one.
+        known = capability.variables.names
+        values = {n: value for n, value in self.variables.items() if n in known}
+        if values:
+            capability = capability.using(variables=values)
         if not self.base_uris:
             return capability
         rest = self.base_uris.get("")
         # Another document may consume the namespaces that are not in this one.
         uris = {name: self.base_uris.get(name, rest) for name in capability.namespaces}
-        known = {name: uri for name, uri in uris.items() if uri}
-        return capability.using(base_uri=known)
+        given = {name: uri for name, uri in uris.items() if uri}
+        return capability.using(base_uri=given)
 
     @property
     def name(self) -> str:

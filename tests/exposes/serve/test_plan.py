@@ -54,3 +54,13 @@ def test_missing_file_is_a_document_error(tmp_path: Path) -> None:
     """A file name that looks like a document is still a file name."""
     with pytest.raises(DocumentError, match="cannot be read"):
         Source(str(tmp_path / "{naftiko: 1}")).load()
+
+
+def test_variable_is_given_to_the_documents_that_use_it(tmp_path: Path) -> None:
+    """A name that a document does not use stays an argument there."""
+    data = two_namespaces()
+    data["binds"] = [{"namespace": "env", "keys": {"TOKEN": "N_TOKEN"}}]
+    file = write(tmp_path / "shop.yaml", data)
+    capability = Source(str(file), variables={"TOKEN": "t", "id": "7"}).load()
+    assert capability.variables.get("TOKEN") == "t"
+    assert not capability.variables.knows("id")
