@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.cli.units.describing import Data
     from naftiko.functions.plan import Plan
+    from naftiko.plain import DocumentPath
     from naftiko.spec.model import Function
 
 
@@ -141,12 +142,13 @@ class _Listing:
 
         functions = capability.functions
         listed = functions.listed()
+        described = _descriptions(capability)
         if self.search:
-            entries = [_entry(name, function) for name, function in listed]
+            entries = [_entry(*unit, described[unit[1].path]) for unit in listed]
             listed = [listed[index] for index in ranked(self.search, entries)]
         for name, function in listed:
             kind = KINDS.get(function.kind, function.kind)
-            text = " ".join(function.description.split())
+            text = " ".join(described[function.path].split())
             row = [name, kind, clean(route_of(function)), text]
             self.rows.append(self._row(file, row))
             if self.is_json:
@@ -161,12 +163,31 @@ class _Listing:
         return {"file": file, **data} if self.is_several else data
 
 
-def _entry(name: str, function: Function) -> Entry:
+def _descriptions(capability: Capability) -> dict[DocumentPath, str]:
+    """Return place of a function → its description, or that of what it stands for."""
+    listed = capability.functions.listed()
+    named = dict(reversed(listed))
+    described: dict[DocumentPath, str] = {}
+    for _, function in listed:
+        text = function.description or _described(capability, function)
+        if not text and function.ref in named:
+            inner = named[function.ref]
+            text = inner.description or _described(capability, inner)
+        described[function.path] = text
+    return described
+
+
+def _described(capability: Capability, function: Function) -> str:
+    called = capability.operations.resolve(function.call) if function.call else None
+    return called.description if called is not None else ""
+
+
+def _entry(name: str, function: Function, description: str) -> Entry:
     from naftiko.functions.plan import name_of, route_of
 
     inputs = " ".join(f"{p.name} {p.description}" for p in function.inputs)
     around = f"{name} {route_of(function)} {function.call}"
-    return Entry(name_of(function), around, function.description, inputs)
+    return Entry(name_of(function), around, description, inputs)
 
 
 def _notes(capability: Capability, file: str) -> list[str]:

@@ -89,6 +89,39 @@ def test_exposed_functions_are_listed(capsys: pytest.CaptureFixture[str]) -> Non
     assert found[1]["calls"] == ["bookshop.cancel-order"]
 
 
+def test_exposed_function_inherits_a_description(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A route tells what its operation does, a reference what its function does."""
+    data = document({"description": "Of the operation."})
+    route = {"path": "/r", "operations": [{"method": "GET", "call": "api.op"}]}
+    tool = {"name": "t", "ref": "agg.f"}
+    data["capability"] |= {
+        "aggregates": [
+            {
+                "label": "A",
+                "namespace": "agg",
+                "functions": [
+                    {"name": "f", "description": "Of the function.", "call": "api.op"}
+                ],
+            }
+        ],
+        "exposes": [
+            {"type": "rest", "namespace": "r", "resources": [route]},
+            {"type": "mcp", "namespace": "m", "tools": [tool]},
+        ],
+    }
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(data))
+    assert main(["list", str(file), "--exposed"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "GET /r route GET /r Of the operation.",
+        "m.t tool Of the function.",
+        "agg.f function Of the function.",
+    ]
+
+
 def test_variables_are_named_with_their_state(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
