@@ -143,9 +143,8 @@ class Capability:
     def find(self, name: str) -> Operation | Plan:
         """Return the operation, or else the exposed function, that has a name.
 
-        A name is `namespace.operation`; the bare name of an operation; then
-        `adapter.function`, `aggregate.function`, the bare name of a function, or the
-        method and path of a route. The first of these that fits wins.
+        The first that fits wins: `namespace.operation`, the bare name of an operation,
+        `adapter.function`, a bare name of a function, method and path of a route.
 
         Raises:
             UnknownOperation: Nothing has that name, or several operations have it.
@@ -263,8 +262,7 @@ class Capability:
         )
 
     def _invoked(self, plan: Plan, given: Mapping[str, Any]) -> JSON:
-        # Imported here: a capability whose operations are only listed or called needs
-        # nothing that runs functions.
+        # Imported here: calls of operations need nothing that runs functions.
         from naftiko.functions.plan import checked_arguments
 
         values = checked_arguments(plan, given)
@@ -317,14 +315,9 @@ class Capability:
         """Run an exposed function that was made ready, with arguments that fit."""
         if plan.problem is not None:
             raise plan.problem
-        run = plan.run(values, self._variables.get)
-        try:
-            asked = next(run)
-            while True:
-                asked = run.send([self._answer(item) for item in asked])
-        except StopIteration as stop:
-            outcome: Outcome = stop.value
-            return outcome
+        from naftiko.functions.runs import drive
+
+        return drive(plan.run(values, self._variables.get), self._answer)
 
     def _answer(self, asked: Call | Work) -> Any:
         from naftiko.functions.runs import Reply, Work, in_step

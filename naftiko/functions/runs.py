@@ -205,3 +205,19 @@ def _says_something(value: JSON) -> bool:
     if isinstance(value, dict):
         return any(_says_something(inner) for inner in value.values())
     return value is not None
+
+
+def drive(run: Run, answer: Callable[[Call | Work], Any]) -> Outcome:
+    """Return the outcome of a run whose calls and work are done one after the other.
+
+    Args:
+        run: The run.
+        answer: Returns the reply of a call, or the result of work.
+    """
+    try:
+        asked = next(run)
+        while True:
+            asked = run.send([answer(item) for item in asked])
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        return outcome

@@ -12,7 +12,9 @@ from naftiko.functions.runs import (
     Lookup,
     Outcome,
     Reply,
+    Work,
     checked,
+    drive,
     failed_value,
     in_step,
     simple_outcome,
@@ -164,3 +166,14 @@ def test_error_names_the_innermost_step() -> None:
     assert error.message == "no"
     assert in_step(in_step(error, "inner"), "outer") is error
     assert (error.message, error.step) == ("step 'inner': no", "inner")
+
+
+def test_run_is_driven_to_its_outcome() -> None:
+    """What a run asks for together is answered in its order."""
+
+    def run() -> Any:
+        first = yield (Work(lambda: 1), Work(lambda: 2))
+        second = yield (Work(lambda: sum(first)),)
+        return Outcome([*first, *second])
+
+    assert drive(run(), lambda asked: asked.run()).value == [1, 2, 3]  # type: ignore[union-attr]
