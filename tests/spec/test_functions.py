@@ -185,8 +185,15 @@ def test_mapping_needs_the_name_of_its_target() -> None:
         ({"in": "path", "type": "string"}, InputParameter("p", "path", "string")),
         ({"in": "body", "value": "$.a"}, InputParameter("p", "body", value="$.a")),
         (
+            {"type": "array", "items": {}, "enum": [1], "required": True, "x": 1},
+            InputParameter("p", "", "array", required=True, keywords={"items": {}, "enum": [1]}),
+        ),
+        (
             {"pattern": "^a", "mapping": "$.path.id", "description": "d"},
-            InputParameter("p", "", "", description="d", pattern="^a", mapping="$.path.id"),
+            InputParameter(
+                "p", "", "", description="d", pattern="^a", mapping="$.path.id",
+                keywords={"pattern": "^a"},
+            ),
         ),
     ],
 )  # fmt: skip
