@@ -423,8 +423,8 @@ add_completion = partial(
 #: Command → its help in one line, and the function that adds its options.
 COMMANDS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "validate": ("check capability files", add_validate),
-    "list": ("list the operations of a capability", add_list),
-    "describe": ("show what an operation takes and gives", add_describe),
+    "list": ("list operations, or what is exposed", add_list),
+    "describe": ("show what an operation or a function takes", add_describe),
     "call": ("call an operation and print its result", add_call),
     "serve": ("serve what a capability exposes: REST, MCP, skills, control", add_serve),
     "schema": ("print the JSON Schema, for editors", add_schema),
