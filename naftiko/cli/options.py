@@ -1,6 +1,6 @@
 """The arguments and options of each command, as `argparse` gets them.
 
-    COMMANDS["list"] = ("list the operations of a capability", add_list)
+    COMMANDS["list"] = ("list operations, or what is exposed", add_list)
 
 Each `add_…` function takes the parser of one command and adds what the command takes.
 How words are parsed is told by `naftiko.cli.parser`, and their types by
