@@ -57,14 +57,14 @@ exposed-resource: label description path name uri mimeType inputParameters=expos
   outputParameters=exposed-output location | tags ref
 exposed-operation: name label description method inputParameters=exposed-input ref call
   with outputParameters=exposed-output steps=step mappings=mapping
-  | path hints=hints tags summary id operation
+  | path hints=hints tags summary id operation calls
 exposed-input: name in type description pattern value
   | required mapping default enum format properties items example examples minimum
   maximum minLength maxLength label
 forward: targetNamespace trustedHeaders
 tool: name label description inputParameters=tool-input ref call with steps=step
   mappings=mapping hints=hints outputParameters=exposed-output
-  | title operation outputRawFormat semantics annotations tags method path id
+  | title operation calls from instruction outputRawFormat semantics annotations tags method path id
 hints: readOnly destructive idempotent openWorld
 tool-input: name type description required
   | mapping in default enum format pattern properties items example examples minimum
