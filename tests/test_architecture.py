@@ -55,6 +55,7 @@ LIBRARY = {"ruamel": "ruamel.yaml", "_ruamel_yaml": "ruamel.yaml"}
 #: Library → the modules or folders that may import it.
 HOMES = {
     "aiohttp": {"transport.aio_pool", "transport.patched_aiohttp"},
+    "anyio": {"exposes.mcp.sdk"},
     "brotli": {"transport.encodings"},
     "brotlicffi": {"transport.encodings"},
     "jsonpath_ng": {"jsonpath.library"},

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MIB = 1024 * 1024
+#: Seconds that requests under way have to finish when serving ends.
+GRACE = 7.0
 
 
 class Options(NamedTuple):

@@ -39,10 +39,10 @@ _leave_unopened("mcp")
 _leave_unopened("mcp.server")
 
 # ruff: noqa: E402 - the packages have to be in place before their modules are imported
+from anyio import create_memory_object_stream
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.server import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
-from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
@@ -52,19 +52,28 @@ from mcp.server.subscriptions import (
     ToolsListChanged,
 )
 from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
 from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    PARSE_ERROR,
     SERVER_INFO_META_KEY,
     CallToolRequestParams,
     CompleteRequestParams,
+    ErrorData,
     GetPromptRequestParams,
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
     NotificationParams,
     PaginatedRequestParams,
     PromptReference,
     ReadResourceRequestParams,
     ServerCapabilities,
+    jsonrpc_message_adapter,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
@@ -72,20 +81,36 @@ from pydantic import ValidationError
 #: The record of a request that a handler gets.
 Context = ServerRequestContext[Any, Any]
 
+
+def memory_stream() -> tuple[Any, Any]:
+    """Return both ends of a stream of messages, on which a server can run.
+
+    A sender waits until its message is taken.
+    """
+    return create_memory_object_stream[SessionMessage | Exception](0)
+
+
 __all__ = [
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
+    "INVALID_REQUEST",
     "METHOD_NOT_FOUND",
     "MODERN_PROTOCOL_VERSIONS",
+    "PARSE_ERROR",
     "SERVER_INFO_META_KEY",
     "CallNext",
     "CallToolRequestParams",
     "CompleteRequestParams",
     "Context",
+    "ErrorData",
     "GetPromptRequestParams",
     "HandlerResult",
     "InMemorySubscriptionBus",
     "InitializationOptions",
+    "JSONRPCError",
+    "JSONRPCNotification",
+    "JSONRPCRequest",
+    "JSONRPCResponse",
     "ListenHandler",
     "MCPError",
     "NotificationOptions",
@@ -97,8 +122,10 @@ __all__ = [
     "ResourcesListChanged",
     "Server",
     "ServerCapabilities",
+    "SessionMessage",
     "StreamableHTTPSessionManager",
     "ToolsListChanged",
     "ValidationError",
-    "stdio_server",
+    "jsonrpc_message_adapter",
+    "memory_stream",
 ]

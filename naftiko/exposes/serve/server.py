@@ -21,6 +21,7 @@ from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.observability.telemetry import PATIENCE, telemetry_of
 from naftiko.exposes.observability.traced import InTrace
+from naftiko.exposes.options import GRACE
 from naftiko.exposes.serve import process
 from naftiko.exposes.serve.patched_uvicorn import MAX_HEAD_BYTES, watchful
 from naftiko.exposes.serve.places import (
@@ -49,10 +50,8 @@ if TYPE_CHECKING:
     from naftiko.exposes.serve.plan import ServePlan
     from naftiko.exposes.serve.tls import Certificate
 
-#: Seconds that requests under way have to finish. The documentation promises an exit
-#: within 10 seconds, so the rest has to fit into 3.
-GRACE = 7.0
-#: Seconds for each of the last steps of a drain.
+#: Seconds for each of the last steps of a drain. The documentation promises an exit
+#: within 10 seconds, so what follows `GRACE` has to fit into 3.
 _LAST = 1.0
 #: Seconds after which the process should have ended.
 _END = 8.5

@@ -8,21 +8,28 @@ module must not know what a message means.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import os
+import sys
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError, names_of
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp.app import McpApp
-from naftiko.exposes.mcp.sdk import stdio_server
 from naftiko.exposes.observability.telemetry import telemetry_of
 from naftiko.exposes.observability.traced import InTrace
+from naftiko.exposes.options import GRACE
+from naftiko.exposes.serve.lines import Conversation, lines_of
 from naftiko.exposes.serve.secrets import check_given, check_secrets
 from naftiko.exposes.serve.sites import check_base_uris, tell_unusable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from naftiko.capability import Capability
     from naftiko.exposes.observability.logs import LatestLines
+    from naftiko.exposes.options import Options
     from naftiko.exposes.serve.plan import ServePlan
     from naftiko.spec.model import Exposes
 
@@ -65,18 +72,43 @@ async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
         telemetry.serving(capability.info.label, 1)
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
         stack.push_async_callback(transport.close)
-        await speak(app)
+        await speak(app, plan.options)
 
 
-async def speak(app: McpApp) -> None:
+async def speak(app: McpApp, options: Options) -> None:
     """Answer the messages on standard input until the input ends.
 
-    Meanwhile file descriptor 1 is redirected to standard error: a library that prints
-    cannot break the protocol. The SDK writes its messages to a copy of the original.
+    Meanwhile file descriptor 1 is redirected to standard error and descriptor 0 to the
+    null device: a library that prints cannot break the protocol.
     """
-    server = app.server
-    async with app.attached(), stdio_server() as (read, write):
-        await server.run(read, write, server.create_initialization_options())
+    conversation = Conversation(app.server, options, app.drain, GRACE)
+    with _own_streams() as (source, sink):
+        async with app.attached():
+            lines = lines_of(source, options.max_body_bytes)
+            await conversation.run(lines, partial(_write_all, sink))
+
+
+@contextmanager
+def _own_streams() -> Iterator[tuple[int, int]]:
+    """Keep standard input and output for the protocol; yield their descriptors."""
+    sys.stdout.flush()
+    source, sink = os.dup(0), os.dup(1)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    try:
+        yield source, sink
+    finally:
+        os.dup2(source, 0)
+        os.dup2(sink, 1)
+        os.close(sink)
+        # A thread may still read `source`: its number must not become another file's.
+
+
+def _write_all(sink: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(sink, view) :]
 
 
 def _chosen(capability: Capability, plan: ServePlan) -> Exposes:
