@@ -412,11 +412,13 @@ def test_stdio_writes_one_line_for_each_request(file: Path) -> None:
         process.stdin.flush()
         answers = [json.loads(process.stdout.readline()) for _ in range(3)]
         assert sorted(answer["id"] for answer in answers) == [1, 2, 3]
-        # An invalid line and output of `print` do not disturb the protocol.
+        # An invalid line is answered; the output of `print` does not disturb anything.
         process.stdin.write(b"no json\n\n")
         process.stdin.flush()
         noise = process.stderr.readline()
         assert noise == b"noise\n"
+        refused = json.loads(process.stdout.readline())
+        assert (refused["id"], refused["error"]["code"]) == (None, -32700)
         process.stdin.write(b'{"jsonrpc":"2.0","id":4,"method":"ping"}\n')
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["id"] == 4

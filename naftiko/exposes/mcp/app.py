@@ -22,6 +22,7 @@ from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.exposes.http.scope import OPERATION, header
+from naftiko.exposes.mcp.accepting import accept_stream, negotiated
 from naftiko.exposes.mcp.catalogue import McpVersion
 from naftiko.exposes.mcp.sdk import StreamableHTTPSessionManager
 from naftiko.exposes.mcp.server import McpServer
@@ -173,7 +174,7 @@ class McpApp:
         """Answer a message: a request, a notification or a response."""
         if self.server.served.engine.telemetry.is_on:
             send = _noting_notifications(scope, send)
-        await manager.handle_request(scope, receive, send)
+        await manager.handle_request(scope, receive, negotiated(scope, send))
 
     async def _delete(
         self, manager: Manager, scope: ASGIScope, receive: Receive, send: Send
@@ -212,6 +213,7 @@ class McpApp:
             await Inbound(scope, receive, send).refuse(_NO_METHOD)
             return
         scope[OPERATION] = "GET"
+        accept_stream(scope)
         is_open = False
         ended = self._ended
 

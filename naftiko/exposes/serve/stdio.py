@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.exposes.observability.logs import LatestLines
-    from naftiko.exposes.options import Options
     from naftiko.exposes.serve.plan import ServePlan
     from naftiko.spec.model import Exposes
 
@@ -72,15 +71,16 @@ async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
         telemetry.serving(capability.info.label, 1)
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
         stack.push_async_callback(transport.close)
-        await speak(app, plan.options)
+        await speak(app)
 
 
-async def speak(app: McpApp, options: Options) -> None:
+async def speak(app: McpApp) -> None:
     """Answer the messages on standard input until the input ends.
 
     Meanwhile file descriptor 1 is redirected to standard error and descriptor 0 to the
     null device: a library that prints cannot break the protocol.
     """
+    options = app.options
     conversation = Conversation(app.server, options, app.drain, GRACE)
     with _own_streams() as (source, sink):
         async with app.attached():
