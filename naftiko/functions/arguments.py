@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.errors import did_you_mean, names_of, shorten
-from naftiko.expressions import ABSENT, TemplateError, parse_path, refs
-from naftiko.functions.types import schema_of, type_of
+from naftiko.expressions import ABSENT, TemplateError, parse_path, refs, to_text
+from naftiko.functions.input_schema import input_schema
+from naftiko.functions.types import type_of
 from naftiko.http import BODY_METHODS
 from naftiko.spec.model import InputParameter
 
@@ -198,7 +199,24 @@ def _declared(
         required=required,
         type=parameter.type if type_of(parameter.type) else "",
         description=parameter.description or (fed.description if fed else ""),
+        keywords=_keywords(parameter, fed),
+        # No path holds JSON. The body of a REST request is JSON itself, so a member of
+        # another type is a mistake there.
+        is_json_text=function.kind != "rest" and not (fed and fed.in_ == "path"),
     )
+
+
+def _keywords(
+    parameter: InputParameter, fed: InputParameter | None
+) -> Mapping[str, JSON]:
+    """Return the keywords of an input, and those of the parameter that it feeds.
+
+    Those of the parameter count where both have one type, or one of them has none.
+    """
+    own = parameter.keywords
+    if fed is None or (parameter.type and fed.type not in ("", parameter.type)):
+        return own
+    return {**fed.keywords, **own}
 
 
 def _inferred(
@@ -215,6 +233,7 @@ def _inferred(
     # no more than it knows; a segment of a path is always a text.
     unknown = "" if is_rest and in_ != "path" else "string"
     type_name, description = unknown, ""
+    keywords: Mapping[str, JSON] = fed.keywords if fed is not None else {}
     if fed is not None:
         type_name = fed.type if type_of(fed.type) else unknown
         description = fed.description
@@ -229,6 +248,7 @@ def _inferred(
         description,
         inferred=True,
         path=function.path,
+        keywords=keywords,
     )
 
 
@@ -263,8 +283,10 @@ def property_schema(parameter: InputParameter) -> dict[str, JSON]:
     The type of an inferred argument is only advice (dialect 5.1). It is given all the
     same: a caller has nothing better.
     """
-    schema = schema_of(parameter.type)
-    if parameter.pattern and parameter.type in ("", "string"):
+    schema = input_schema(parameter.type, parameter.keywords)
+    if parameter.type not in ("", "string"):
+        schema.pop("pattern", None)
+    elif parameter.pattern:
         schema["pattern"] = parameter.pattern
     description = " ".join(parameter.description.split())
     if description:
@@ -349,6 +371,8 @@ def fit(
 
 def _converted(parameter: InputParameter, value: JSON) -> tuple[JSON, str]:
     """Return a value in its declared type, and what is wrong with it."""
+    if parameter.is_json_text and parameter.type == "string":
+        value = _json_text(value)
     if not _stays(parameter, value) and (value_type := type_of(parameter.type)):
         converted = value_type.read(value)
         if converted is ABSENT and value_type.name == "array":
@@ -357,6 +381,16 @@ def _converted(parameter: InputParameter, value: JSON) -> tuple[JSON, str]:
             return value, value_type.mismatch
         value = converted
     return value, _unmatched(parameter.pattern, value) if parameter.pattern else ""
+
+
+def _json_text(value: JSON) -> JSON:
+    """Return an object or a list as compact JSON, and any other value as it is."""
+    if not isinstance(value, (dict, list)):
+        return value
+    try:
+        return to_text(value)
+    except (TypeError, ValueError):
+        return value
 
 
 def _stays(parameter: InputParameter, value: JSON) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from http.client import responses as phrases
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import (
@@ -156,9 +157,14 @@ def _decoded(outcome: Outcome, content: list[dict[str, JSON]]) -> JSON:
 
 
 def _passed_on(response: Response, plan: Plan) -> list[dict[str, JSON]]:
-    """Return the body of a response as content, by its media type."""
+    """Return the body of a response as content, by its media type.
+
+    Without a body, a text says that the call is done: models take a result without
+    content for a failure.
+    """
     if not response.body:
-        return []
+        status = f"{response.status} {phrases.get(response.status, '')}".strip()
+        return [{"type": "text", "text": f"done ({status})"}]
     kind = media_type_of(response)
     family = kind.partition("/")[0]
     if family in ("image", "audio") and not kind.endswith("+xml"):

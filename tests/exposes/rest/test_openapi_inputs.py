@@ -58,7 +58,7 @@ def test_inferred_list_is_a_member_of_the_body() -> None:
         "content"
     ]
     assert content["application/json"]["schema"]["properties"] == {
-        "ids": {"type": "array"}
+        "ids": {"type": "array", "items": {}}
     }
     json_type = {"content-type": "application/json"}
     ask(app, "POST", "/do", json_type, b'{"ids": [1]}')
@@ -167,7 +167,10 @@ def _plan(path: str, method: str, call: str, *inputs: Any, **more: Any) -> Plan:
             {"content": {"application/json": {"schema": {"type": "object"}}}},
         ),
         (InputParameter("a", "path", "object"), {"schema": {"type": "object"}}),
-        (InputParameter("a", "query", "array"), {"schema": {"type": "array"}}),
+        (
+            InputParameter("a", "query", "array"),
+            {"schema": {"type": "array", "items": {}}},
+        ),
         # A type that is unknown promises nothing.
         (InputParameter("a", "query", "date"), {"schema": {}}),
     ],
@@ -275,11 +278,9 @@ def test_fields_are_members_of_the_body(inputs: Any, schema: dict[str, Any]) -> 
 def test_lone_structure_is_the_body_itself(kind: str) -> None:
     """The only declared input may be the whole body if it is a list or an object."""
     lone = {"name": "a", "in": "body", "type": kind, "description": "All."}
-    assert _body(lone) == {
-        "content": {
-            "application/json": {"schema": {"type": kind, "description": "All."}}
-        }
-    }
+    items = {"items": {}} if kind == "array" else {}
+    schema = {"type": kind, **items, "description": "All."}
+    assert _body(lone) == {"content": {"application/json": {"schema": schema}}}
     assert len(_body({**lone, "value": "$.a"})["content"]) == 3
     assert len(_body(lone, {"name": "b", "in": "body"})["content"]) == 3
 
