@@ -4,7 +4,7 @@ A list of hundreds of tools fills the context of a model. With these three, the 
 reads only the tools that it needs::
 
     search {"query": "logs of a container"}   names and descriptions, best first
-    describe {"names": ["container-logs"]}    the entries of these tools
+    describe {"names": ["container-logs"]}    the entries of these tools; `name` for one
     call {"name": "container-logs", "arguments": {…}}
 
 This module must not know how messages travel.
@@ -12,12 +12,12 @@ This module must not know how messages travel.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import names_of, with_stop
 from naftiko.exposes.mcp.results import failure, sendable
 from naftiko.functions.arguments import fit, json_schema
+from naftiko.ranking import Ranking
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
@@ -37,27 +37,43 @@ INSTRUCTIONS = (
     " their arguments with `describe`, run one with `call`."
 )
 
-_WORD = re.compile(r"[^\W_]+")
-
 
 def _parameter(
-    name: str, type_: str, description: str, *, required: bool = False
+    name: str,
+    type_: str,
+    description: str,
+    *,
+    required: bool = False,
+    **keywords: JSON,
 ) -> InputParameter:
-    return InputParameter(name, "", type_, required, description)
+    return InputParameter(name, "", type_, required, description, keywords=keywords)
 
 
 _SEARCH = (
     _parameter("query", "string", "Words for what you want to do.", required=True),
-    _parameter("limit", "integer", f"At most this many; {DEFAULT_LIMIT} by default."),
+    _parameter("limit", "integer", "At most this many.", default=DEFAULT_LIMIT),
 )
 _DESCRIBE = (
-    _parameter("names", "array", "Names of tools, as found by search.", required=True),
+    _parameter(
+        "names",
+        "array",
+        "Names of tools, as found by search.",
+        items={"type": "string"},
+    ),
+    _parameter("name", "string", "Name of one tool, in place of names."),
 )
 _CALL = (
     _parameter("name", "string", "Name of the tool.", required=True),
     _parameter("arguments", "object", "Its arguments, by name."),
 )
 _READING = {"readOnlyHint": True, "openWorldHint": False}
+#: `call` may run any tool, so a client has to treat it as the most dangerous of them.
+_WRITING = {
+    "readOnlyHint": False,
+    "destructiveHint": True,
+    "idempotentHint": False,
+    "openWorldHint": True,
+}
 
 
 class SearchTools:
@@ -82,18 +98,18 @@ class SearchTools:
             {
                 "name": "describe",
                 "description": "Return the arguments and results of tools.",
-                "inputSchema": _described(json_schema(_DESCRIBE)),
+                "inputSchema": json_schema(_DESCRIBE),
                 "annotations": _READING,
             },
             {
                 "name": "call",
                 "description": "Run a tool with arguments that describe told you.",
                 "inputSchema": json_schema(_CALL),
+                "annotations": _WRITING,
             },
         ]
-        self._index = [
-            (tool, _words(tool.name), _words(_text_of(tool))) for tool in tools
-        ]
+        self._in_order = list(tools)
+        self._ranking = Ranking(map(_texts_of, tools))
 
     def answer(self, name: str, given: Mapping[str, JSON]) -> dict[str, JSON] | None:
         """Return the result of `search` or `describe`; `None` for other names."""
@@ -118,7 +134,7 @@ class SearchTools:
         if wrong:
             return _wrong("search", wrong)
         limit = min(max(values.get("limit", DEFAULT_LIMIT), 1), MAX_LIMIT)
-        ranked = self._ranked(_words(values["query"]))
+        ranked = [self._in_order[n] for n in self._ranking.find(values["query"])]
         return _result(
             {
                 "tools": [
@@ -129,25 +145,14 @@ class SearchTools:
             }
         )
 
-    def _ranked(self, words: set[str]) -> list[Tool]:
-        """Return the tools that have any of the words, those with the most first.
-
-        A word in the name of a tool counts twice a word in its description.
-        """
-        ranked = []
-        for order, (tool, in_name, in_text) in enumerate(self._index):
-            matched = [word for word in words if word in in_name or word in in_text]
-            score = sum(2 if word in in_name else 1 for word in matched)
-            if matched or not words:
-                ranked.append((-len(matched), -score, order, tool))
-        ranked.sort(key=lambda entry: entry[:3])
-        return [tool for *_, tool in ranked]
-
     def _describe(self, given: Mapping[str, JSON]) -> dict[str, JSON]:
         values, wrong = fit(_DESCRIBE, given)
         if wrong:
             return _wrong("describe", wrong)
-        names = [str(name) for name in values["names"]][:MAX_DESCRIBED]
+        given_names = [*values.get("names", ()), *filter(None, [values.get("name")])]
+        names = list(dict.fromkeys(map(str, given_names)))[:MAX_DESCRIBED]
+        if not names:
+            return failure("describe: 'names' is missing. Nothing was sent.")
         unknown = [name for name in names if self._tools.get(name) is None]
         if unknown:
             return failure(self._unknown(unknown))
@@ -160,27 +165,11 @@ class SearchTools:
         return f"{message} {guesses or 'Find tools with search.'}"
 
 
-def _described(schema: dict[str, JSON]) -> dict[str, JSON]:
-    schema["properties"]["names"]["items"] = {"type": "string"}
-    return schema
-
-
-def _text_of(tool: Tool) -> str:
-    """Return the title, the description and the arguments of a tool as one text."""
-    arguments = " ".join(parameter.name for parameter in tool.plan.arguments)
-    return f"{tool.entry.get('title', '')} {tool.entry['description']} {arguments}"
-
-
-def _words(text: str) -> set[str]:
-    """Return the words of a text in lower case, without a plural `s`.
-
-    `"listShips of a fleet"` -> `{"list", "ship", "of", "a", "fleet"}`.
-    """
-    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    words = (word.lower() for word in _WORD.findall(split))
-    return {
-        word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words
-    }
+def _texts_of(tool: Tool) -> tuple[str, str, str]:
+    """Return the name of a tool, its title and description, and its arguments."""
+    title = tool.entry.get("title", "")
+    arguments = " ".join(f"{p.name} {p.description}" for p in tool.plan.arguments)
+    return tool.name, f"{title} {tool.entry['description']}", arguments
 
 
 def _wrong(name: str, wrong: list[WrongArgument]) -> dict[str, JSON]:

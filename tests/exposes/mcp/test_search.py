@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 import naftiko
 from naftiko.exposes.mcp.app import McpApp
@@ -28,10 +30,10 @@ def docker() -> McpApp:
     return _docker(Options(tools="search"))
 
 
-def _docker(options: Options, answer: Any = None) -> McpApp:
+def _docker(options: Options, answer: Any = None, name: str = "docker") -> McpApp:
     from naftiko.exposes.engine import Engine
 
-    capability = naftiko.load(CAPABILITIES / "docker.yaml")
+    capability = naftiko.load(CAPABILITIES / f"{name}.yaml")
     exposes = next(e for e in capability.exposes if e.type == "mcp")
     return McpApp(Engine(capability, AsyncStub(answer)), exposes, options)
 
@@ -40,7 +42,12 @@ def test_hundred_tools_become_three(docker: McpApp) -> None:
     """`tools="search"` lists three tools; the instructions explain them."""
     listed = asking(docker, "tools/list")["result"]["tools"]
     assert [tool["name"] for tool in listed] == ["search", "describe", "call"]
-    assert len(json.dumps(listed)) < 1500
+    assert len(json.dumps(listed)) < 1800
+    # `call` may run any tool, so clients ask before it as before a dangerous one.
+    assert [tool["annotations"]["readOnlyHint"] for tool in listed] == [
+        *(True, True, False),
+    ]
+    assert listed[2]["annotations"]["destructiveHint"] is True
     introduction = hello(docker, "2025-11-25")
     assert "105 tools" in introduction["instructions"]
     assert introduction["instructions"].startswith("Tools for Docker Engine.")
@@ -67,9 +74,39 @@ def test_search_puts_the_best_match_first(
     assert found["found"] >= len(found["tools"])
 
 
-def test_describe_returns_the_entries_of_tools(docker: McpApp) -> None:
-    """`describe` returns the entry that a full list has for a tool."""
-    given = {"name": "describe", "arguments": {"names": ["list-containers"]}}
+QUESTIONS = YAML(typ="safe", pure=True).load(Path(__file__).parent / "questions.yaml")
+
+
+def test_fifty_questions_find_their_tools_among_the_first_three() -> None:
+    """48 of 50 questions of users find the right tool among the first three results."""
+    missed = []
+    for name, questions in QUESTIONS.items():
+        search = _docker(Options(tools="search"), name=name).server.served.search
+        assert search is not None
+        for question in questions:
+            result = search.answer("search", {"query": question["ask"], "limit": 3})
+            assert result is not None
+            names = {tool["name"] for tool in result["structuredContent"]["tools"]}
+            right = question["tool"]
+            if names.isdisjoint([right] if isinstance(right, str) else right):
+                missed.append(question["ask"])
+    assert sum(map(len, QUESTIONS.values())) == 50
+    assert len(missed) <= 2, missed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"names": ["list-containers"]},
+        {"names": "list-containers"},
+        {"name": "list-containers"},
+        {"name": "list-containers", "names": ["list-containers"]},
+    ],
+    ids=["names", "text", "name", "both"],
+)
+def test_describe_returns_the_entries_of_tools(docker: McpApp, arguments: Any) -> None:
+    """`describe` takes one name or several, and returns entries of the full list."""
+    given = {"name": "describe", "arguments": arguments}
     found = asking(docker, "tools/call", given)["result"]["structuredContent"]["tools"]
     all_of_them = asking(_docker(Options()), "tools/list")["result"]["tools"]
     assert found == [t for t in all_of_them if t["name"] == "list-containers"]
