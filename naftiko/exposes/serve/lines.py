@@ -22,6 +22,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.exposes.mcp.sdk import (
+    CONNECTION_CLOSED,
     INTERNAL_ERROR,
     INVALID_REQUEST,
     PARSE_ERROR,
@@ -250,6 +251,8 @@ class Conversation:
         #: Id of a request → the number of answers that its client waits for.
         self._open: Counter[str] = Counter()
         self._settled = asyncio.Event()
+        #: The grace is over, and some requests are not answered.
+        self._is_late = False
 
     async def run(
         self, lines: AsyncIterator[bytes | TooLong], write: Callable[[bytes], None]
@@ -263,7 +266,9 @@ class Conversation:
         server = self._server
         to_server, from_client = memory_stream()
         to_client, from_server = memory_stream()
-        async with asyncio.TaskGroup() as group:
+        # It is closed after the server has ended: with an output that cannot be
+        # written, the server would fail too, and with an error that says less.
+        async with from_server, asyncio.TaskGroup() as group:
             group.create_task(self._read(lines, to_server, to_client.clone()))
             group.create_task(self._write(from_server, write))
             await server.run(
@@ -296,13 +301,23 @@ class Conversation:
                     async with asyncio.timeout(self._grace):
                         await self._settled.wait()
                 except TimeoutError:
-                    pass  # The server answers them with an error.
+                    # The server ends them, and answers each with an error.
+                    self._is_late = True
 
     def _too_long(self) -> Unreadable:
         return Unreadable(
             INVALID_REQUEST,
             f"Invalid Request: the line is longer than {self._limit} bytes",
         )
+
+    def _unfinished(self, id_: str | int | None) -> JSONRPCError:
+        """Return an answer that keeps a client from sending an order twice."""
+        message = (
+            f"the input ended, and the request was not done {self._grace:g} s later;"
+            " the API may have executed it"
+        )
+        error = ErrorData(code=CONNECTION_CLOSED, message=message)
+        return JSONRPCError(jsonrpc="2.0", id=id_, error=error)
 
     def _note(self, message: Any) -> None:
         """Remember a request; forget one that its client no longer waits for."""
@@ -324,12 +339,13 @@ class Conversation:
             self._settled.set()
 
     async def _write(self, messages: Any, write: Callable[[bytes], None]) -> None:
-        async with messages:
-            async for sent in messages:
-                message = sent.message
-                await asyncio.to_thread(write, _line_of(message))
-                if isinstance(message, (JSONRPCResponse, JSONRPCError)):
-                    self._close(message.id)
+        async for sent in messages:
+            message = sent.message
+            if self._is_late and isinstance(message, JSONRPCError):
+                message = self._unfinished(message.id)
+            await asyncio.to_thread(write, _line_of(message))
+            if isinstance(message, (JSONRPCResponse, JSONRPCError)):
+                self._close(message.id)
 
 
 def _line_of(message: Any) -> bytes:

@@ -171,6 +171,12 @@ def _plan(path: str, method: str, call: str, *inputs: Any, **more: Any) -> Plan:
             InputParameter("a", "query", "array"),
             {"schema": {"type": "array", "items": {}}},
         ),
+        (
+            InputParameter(
+                "a", "query", "string", keywords={"enum": ["x", "y"], "default": "x"}
+            ),
+            {"schema": {"type": "string", "enum": ["x", "y"], "default": "x"}},
+        ),
         # A type that is unknown promises nothing.
         (InputParameter("a", "query", "date"), {"schema": {}}),
     ],

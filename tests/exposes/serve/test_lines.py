@@ -145,7 +145,11 @@ def test_call_that_outlasts_the_grace_is_answered_with_an_error() -> None:
     app, _ = mcp_app(slow_upstream(60), tools=[CREW])
     _, answer = said(HELLO, READY, call(1), app=app, grace=0.05)
     assert answer["id"] == 1
-    assert "error" in answer
+    # The client must not take it for "not sent" and order once more.
+    assert answer["error"]["message"] == (
+        "the input ended, and the request was not done 0.05 s later;"
+        " the API may have executed it"
+    )
 
 
 def test_cancelled_call_is_not_waited_for() -> None:
@@ -180,3 +184,26 @@ def test_input_is_cut_into_lines(sent: bytes, lines: list[Any]) -> None:
         assert asyncio.run(run()) == lines
     finally:
         os.close(reader)
+
+
+def test_output_that_cannot_be_written_is_the_only_error() -> None:
+    """The command line tells the reason, so nothing else may stand beside it."""
+
+    def full(_line: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def run() -> None:
+        app, _ = mcp_app(tools=[CREW])
+
+        async def given() -> AsyncIterator[bytes | TooLong]:
+            for line in (HELLO, READY, b"{", call(1)):
+                yield line
+
+        async with asyncio.timeout(10), app.attached():
+            talk = Conversation(app.server, Options(), app.drain, 5)
+            await talk.run(given(), full)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(run())
+    _, others = caught.value.split(OSError)
+    assert others is None
