@@ -27,12 +27,14 @@ _WEIGHTS = (3.0, 1.0, 0.5)
 #: Weight of another form of a word (`stopped` and `stop`), of a synonym, of a word with
 #: the same beginning, and of a similar one, each relative to the word itself.
 _FORM, _SYNONYM, _BEGINNING, _SIMILAR = 0.7, 0.7, 0.5, 0.4
+#: Weight of the synonyms of a participle, relative to those of another word.
+_STATE = 0.5
 #: Part of the score that depends on how many words of a name the question has, and on
 #: how many words of the question a text has.
 _OF_NAME, _OF_QUESTION = 0.8, 0.5
 #: A question that says nothing of what is done wants to see something. This action has
 #: less weight than a word of the question.
-_SHOW, _UNSAID = "list", 0.3
+_SHOW, _UNSAID = "show", 0.3
 
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -43,8 +45,8 @@ _EMPTY = frozenset(
     for line in (
         "a about all am an and any are as at be by can could did do does each every",
         "for from had has have how i if in into is it its just let me my of on one or",
-        "our out over please some something so than that the their them then there",
-        "these they this those to us want was we were what when where who whose why",
+        "now our out over please right some something so than that the their them then",
+        "there these they this those to us want was we were what when where who whose why",
         "will with would you your",
     )
     for word in line.split()
@@ -54,6 +56,8 @@ _EMPTY = frozenset(
 _PHRASES = {
     "get rid of": "remove",
     "throw away": "remove",
+    "back up": "backup",
+    "bring down": "stop",
     "bring up": "start",
     "clean up": "clean",
     "log in": "login",
@@ -74,22 +78,24 @@ _PHRASES = {
 #: Words for what is done, those on a line with nearly the same meaning. A word may
 #: stand on several lines.
 _ACTIONS = """
-    remove delete erase drop destroy discard rid uninstall unlink rm
-    cancel abort undo revoke withdraw annul remove delete
+    remove delete erase drop destroy discard rid scrap trash uninstall unlink rm
+    cancel abort undo revoke revert withdraw annul return refund remove delete
     prune clean cleanup clear wipe purge free flush empty tidy unused remove delete
-    create make new add generate insert register open start build deploy
+    create make new add generate insert register start build deploy provision
+    build compile assemble
+    init initialize initiate start create begin
     add install store append put attach
-    order buy purchase acquire checkout place
-    list show enumerate browse catalogue catalog display all view find ls which
-    get show read fetch retrieve view see display lookup detail status state
+    order buy purchase acquire checkout place reserve sell
+    list show enumerate browse catalogue catalog overview display all view find ls which
+    get show read fetch retrieve view see display lookup tell detail status state
     inspect show detail info information describe everything examine view get see
-    search find lookup query seek discover look
+    search find lookup query seek discover look locate match filter
     start run launch boot begin
-    stop halt end terminate kill shutdown quit
+    stop halt end terminate kill shutdown quit exit
     restart reboot bounce
-    update change edit modify alter adjust set configure patch replace upgrade
-    update scale raise increase decrease lower limit drain
-    pull download fetch get
+    update change edit modify alter adjust amend set configure patch replace upgrade
+    update scale raise increase decrease lower limit drain promote demote rotate renew
+    pull download fetch get grab obtain
     push upload publish release
     upload put send copy import transfer
     download copy export save fetch
@@ -98,19 +104,22 @@ _ACTIONS = """
     pause freeze suspend hold
     unpause resume unfreeze thaw continue
     connect attach join link
-    disconnect detach leave
+    disconnect detach unplug
+    connect plug
+    leave exit quit disband abandon
+    join enter enroll
     enable activate
     disable deactivate
-    exec execute run command
+    exec execute run command shell invoke
     check verify test validate
-    ping alive health reachable
+    ping alive health reachable up
     login authenticate auth credential signin
     tag retag label
     commit snapshot
     rename retitle name
-    wait await finish
+    wait await finish until exit
     watch monitor follow stream event
-    log tail output print console
+    log tail output print console error
     send submit post mail
     reply answer respond
     cp copy
@@ -118,10 +127,10 @@ _ACTIONS = """
 """
 #: The same for things.
 _THINGS = """
-    stats statistic usage consumption metric measure use
+    stats statistic usage consumption metric measure traffic load use
     process top task job
     file folder directory document
-    author writer
+    author writer novelist
     book novel title
     customer client buyer
     user member person people account
@@ -130,6 +139,7 @@ _THINGS = """
     message mail email
     config configuration setting
     password secret credential token
+    permission privilege
     cluster swarm
     node machine host server worker
     issue ticket bug
@@ -148,6 +158,8 @@ def root(word: str) -> str:
     Both sides of a comparison lose their endings, so what is left need not be a word.
     """
     word = _singular(word)
+    if word.endswith("ied") and len(word) > 4:
+        return word[:-3] + "y"
     for ending in ("ing", "ed"):
         rest = word.removesuffix(ending)
         if rest != word and len(rest) > 1 and re.search("[aeiouy]", rest):
@@ -220,7 +232,9 @@ class Ranking:
             for number, (value, meant) in self._scores(word).items():
                 scores[number] += value
                 matched[number].append(meant)
-        if not any(root(word) in self._actions for word in asked):
+        if not any(
+            root(word) in self._actions and not _is_state(word) for word in asked
+        ):
             for number, (value, meant) in self._scores(_SHOW).items():
                 if number in scores:
                     scores[number] += _UNSAID * value
@@ -250,13 +264,19 @@ class Ranking:
         own = root(word)
         meant: list[tuple[str, float, Mapping[int, float] | None]]
         meant = [(own, 1.0, self._words.get(word)), (own, _FORM, self._roots.get(own))]
+        factor = _SYNONYM * (_STATE if _is_state(word) else 1)
         meant += [
-            (other, _SYNONYM, self._roots.get(other))
+            (other, factor, self._roots.get(other))
             for other in self._synonyms.get(own, ())
         ]
         known = [(other, factor, texts) for other, factor, texts in meant if texts]
         if known:
             return known
+        halves = [(own[:n], root(own[n:])) for n in range(3, len(own) - 2)]
+        for first, second in halves:
+            pair = root(first), second
+            if all(half in self._roots for half in pair):
+                return [(half, _BEGINNING, self._roots[half]) for half in pair]
         others = [other for other in self._roots if _begins(other, own)]
         factor = _BEGINNING
         if not others:
@@ -266,6 +286,11 @@ class Ranking:
 
 def _part(importance: float, part: float) -> float:
     return 1 - importance + importance * part
+
+
+def _is_state(word: str) -> bool:
+    """Tell whether a word is a participle: `stopped` is a state, `stop` an action."""
+    return word.endswith(("ed", "ing")) and len(root(word)) < len(word) - 1
 
 
 def _begins(word: str, other: str) -> bool:

@@ -31,7 +31,7 @@ def found(question: str) -> list[str]:
         ("running a widget", "run-widget"),
         ("widgets", "list-widgets"),
         ("colour of the lamp", "run-widget"),  # words of a parameter
-        ("reprot", "get-report"),  # a slip of the keys
+        ("reportt", "get-report"),  # a slip of the keys
         ("reporting", "get-report"),
         ("WidgetRename", "widgetRename"),
     ],
