@@ -46,8 +46,8 @@ _EMPTY = frozenset(
         "a about all am an and any are as at be by can could did do does each every",
         "for from had has have how i if in into is it its just let me my of on one or",
         "now our out over please right some something so than that the their them then",
-        "there these they this those to us want was we were what when where who whose why",
-        "will with would you your",
+        "there these they this those to us want was we were what when where who whose",
+        "why will with would you your",
     )
     for word in line.split()
 )
