@@ -19,6 +19,7 @@ import os
 import re
 import threading
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.exposes.mcp.sdk import (
@@ -38,7 +39,7 @@ from naftiko.exposes.mcp.sdk import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from naftiko.exposes.mcp.server import McpServer
     from naftiko.exposes.options import Options
@@ -100,6 +101,12 @@ def message_of(line: bytes) -> SessionMessage | Unreadable:
         return Unreadable(
             INVALID_REQUEST, "Invalid Request: the line is no JSON-RPC 2.0 message"
         )
+    is_request = isinstance(message, JSONRPCNotification) and b'"id"' in line
+    if is_request and any(_id_tokens(line)):
+        # The SDK takes a request whose id it cannot use for a notification.
+        return Unreadable(
+            INVALID_REQUEST, "Invalid Request: an id is a text or a whole number"
+        )
     return SessionMessage(message)
 
 
@@ -109,14 +116,22 @@ def ids_in(line: bytes) -> list[str | int]:
     `{"id": 7, "params": {"id": 8` has `[7]`; the batch `[{"id": 1}, {"id": 2}]` has
     `[1, 2]`; `7` has none.
     """
-    ids: list[str | int] = []
+    found = (_id_of(token) for token in _id_tokens(line))
+    return list(islice((id_ for id_ in found if id_ is not None), _MOST_IDS))
+
+
+def _id_tokens(line: bytes) -> Iterator[bytes]:
+    """Yield the first token of each value of a member `id` of a message."""
     # Where the members of a message are: inside one object, or one in a list.
     level = 2 if line.lstrip(_BOM + b" \t\r\n").startswith(b"[") else 1
     depth, name, is_value = 0, b"", False
     for match in _TOKEN.finditer(line):
         token = match[0]
-        if match[1] or len(ids) == _MOST_IDS:
-            break
+        if match[1]:
+            return  # A text without an end: nothing after it is known.
+        if is_value and depth == level and name == b'"id"':
+            yield token
+            name = b""
         if token in b"{[":
             depth, name, is_value = depth + 1, b"", False
         elif token in b"}]":
@@ -127,9 +142,6 @@ def ids_in(line: bytes) -> list[str | int]:
             is_value = True
         elif not is_value:
             name = token
-        elif depth == level and name == b'"id"' and (id_ := _id_of(token)) is not None:
-            ids.append(id_)
-    return ids
 
 
 def _id_of(token: bytes) -> str | int | None:
