@@ -64,7 +64,8 @@ exposed-input: name in type description pattern value
 forward: targetNamespace trustedHeaders
 tool: name label description inputParameters=tool-input ref call with steps=step
   mappings=mapping hints=hints outputParameters=exposed-output
-  | title operation calls from instruction outputRawFormat semantics annotations tags method path id
+  | title operation calls from instruction outputRawFormat semantics annotations tags
+  method path id
 hints: readOnly destructive idempotent openWorld
 tool-input: name type description required
   | mapping in default enum format pattern properties items example examples minimum
