@@ -3,13 +3,18 @@
     {"id": "{{id}}", "note": "re: {{id}}"}, id=7  ->  {"id":7,"note":"re: 7"}
 
 Spec 2.4. A text that is nothing but one placeholder is replaced by the value itself,
-with its JSON type; a key whose argument is absent is left out. This module must not
-know where else arguments go.
+with its JSON type. Where its argument is absent, the key is left out, and an item of a
+JSON list is null. A JSON body that is written as a text is treated the same:
+
+    {"id": {{id}}, "ids": [{{a}}, {{b}}]}, b=2      ->  {"ids":[null,2]}
+
+This module must not know where else arguments go.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote_plus
@@ -54,6 +59,8 @@ OPEN_ARGUMENT = "body"
 
 #: Media types, beside JSON, with quoted texts that are escaped as in JSON.
 _QUOTING = ("application/sparql-query", "application/yaml")
+#: Stands for the reference of that number in the text of a JSON body.
+_MARK = re.compile("\0([0-9]+)\0")
 
 
 class BodyPlan(NamedTuple):
@@ -89,7 +96,7 @@ def compile_body(
     """
     # In XML and plain text a quotation mark is a character like any other.
     quotes = True if body.kind == "json" or body.content_type in _QUOTING else None
-    compiler = _BodyCompiler(scope, declared, settings, quotes)
+    compiler = _BodyCompiler(body.kind, scope, declared, settings, quotes)
     if body.fields:
         node = compiler.fields(body.fields)
     elif body.kind == "multipartForm":
@@ -100,6 +107,8 @@ def compile_body(
         node = compiler.form_text(body.data)
     elif body.data is None:
         node = _absent
+    elif isinstance(body.data, str):
+        node = compiler.plain_text(body.data)
     else:
         node = compiler.tree(body.data)
     return BodyPlan(
@@ -117,11 +126,14 @@ class _BodyCompiler:
 
     def __init__(
         self,
+        kind: str,
         scope: Scope,
         declared: Container[str],
         settings: Settings,
         quotes: bool | None,
     ) -> None:
+        #: An item of a form has no null.
+        self.gap = None if kind == "json" else ABSENT
         self.quotes = quotes
         self.scope = scope
         self.declared = declared
@@ -140,13 +152,11 @@ class _BodyCompiler:
                 if (value := node(value_of)) is not ABSENT
             }
         if isinstance(data, list):
-            items = [self.tree(item) for item in data]
-            return lambda value_of: [
-                value for node in items if (value := node(value_of)) is not ABSENT
-            ]
+            return _list_of([self.tree(item) for item in data], self.gap)
         return lambda value_of: data
 
     def text(self, text: str) -> Node:
+        """Compile a text in a mapping or a list: a key or an item may be left out."""
         template = self._parse(text)
         if not template:
             return lambda value_of: ""
@@ -155,7 +165,19 @@ class _BodyCompiler:
             return _value_of(ref)
         for ref in refs(template):
             self._note(ref, needed=True)
-        return lambda value_of: render(template, value_of)
+        return lambda value_of: (
+            ABSENT if _lacks(template, value_of) else render(template, value_of)
+        )
+
+    def plain_text(self, text: str) -> Node:
+        """Compile a body that is one text, which stays whatever is absent."""
+        template = self._parse(text)
+        if ref := lone(template):
+            self._note(ref, needed=False)
+            return _value_of(ref)
+        for ref in refs(template):
+            self._note(ref, needed=True)
+        return lambda value_of: render(template, _or_empty(value_of))
 
     def json_text(self, text: str) -> Node:
         """Compile a text that is the whole JSON body, sent as it is written."""
@@ -164,7 +186,8 @@ class _BodyCompiler:
             return _value_of(ref)
         if is_json_like(text) or text.lstrip()[:1] == '"':
             # A value outside quotes is a JSON value, so that it cannot leave its place.
-            return self._whole(self._parse(text, literal=compact_json), compact_json)
+            template = self._parse(text, literal=compact_json)
+            return self._json(template) or self._whole(template, compact_json)
         return self._whole(self._parse(text), to_text)
 
     def form_text(self, text: str) -> Node:
@@ -180,7 +203,67 @@ class _BodyCompiler:
     def _whole(self, template: Template, plain: Callable[[Any], str]) -> Node:
         for ref in refs(template):
             self._note(ref, needed=True)
-        return lambda value_of: EncodedText(render(template, value_of, plain=plain))
+        return lambda value_of: EncodedText(
+            render(template, _or_empty(value_of), plain=plain)
+        )
+
+    def _json(self, template: Template) -> Node | None:
+        """Compile a JSON text, or return `None` where it would be no JSON when filled.
+
+        The text is sent as it is written while every reference has a value. Otherwise
+        the value that it describes is sent, without the keys that have none.
+        """
+        found = refs(template)
+        places = iter(range(len(found)))
+        marked = "".join(
+            part if isinstance(part, str) else _marked(part, next(places))
+            for part in template
+        )
+        try:
+            data = json.loads(marked, strict=False)
+        except (ValueError, RecursionError):
+            return None
+        tree = self._marked_tree(data, found)
+        return lambda value_of: (
+            tree(value_of)
+            if _lacks(template, value_of)
+            else EncodedText(render(template, value_of, plain=compact_json))
+        )
+
+    def _marked_tree(self, data: JSON, found: list[Ref]) -> Node:
+        """Compile the value of a JSON text, whose references are marks."""
+        if isinstance(data, dict):
+            members = [
+                (self._marked_text(key, found), self._marked_tree(value, found))
+                for key, value in data.items()
+            ]
+            return lambda value_of: {
+                key(value_of): value
+                for key, node in members
+                if (value := node(value_of)) is not ABSENT
+            }
+        if isinstance(data, list):
+            return _list_of([self._marked_tree(i, found) for i in data], self.gap)
+        if isinstance(data, str):
+            only = _MARK.fullmatch(data)
+            if only is None:
+                return self._marked_text(data, found)
+            ref = found[int(only[1])]
+            self._note(ref, needed=False)
+            return _text_of(ref) if ref.quoted else _value_of(ref)
+        return lambda value_of: data
+
+    def _marked_text(self, text: str, found: list[Ref]) -> Node:
+        # Every second part is the number of a mark.
+        template = tuple(
+            found[int(part)]._replace(quoted=False) if at % 2 else part
+            for at, part in enumerate(_MARK.split(text))
+        )
+        for ref in refs(template):
+            self._note(ref, needed=True)
+        return lambda value_of: (
+            ABSENT if _lacks(template, value_of) else render(template, value_of)
+        )
 
     def fields(self, fields: tuple[InputParameter, ...]) -> Node:
         if len(fields) == 1 and _is_whole(fields[0]):
@@ -228,6 +311,48 @@ class _BodyCompiler:
 
 def _value_of(ref: Ref) -> Node:
     return lambda value_of: value_of(ref)
+
+
+def _text_of(ref: Ref) -> Node:
+    """Return a node for a reference that stands in quotes, so its value is a text."""
+
+    def text(value_of: ValueOf) -> Any:
+        value = value_of(ref)
+        return ABSENT if value is ABSENT else to_text(value)
+
+    return text
+
+
+def _list_of(items: list[Node], gap: Any) -> Node:
+    """Return a node for a list; `gap` stands for an item that is absent."""
+
+    def build(value_of: ValueOf) -> list[Any]:
+        values = [node(value_of) for node in items]
+        filled = [gap if value is ABSENT else value for value in values]
+        return [value for value in filled if value is not ABSENT]
+
+    return build
+
+
+def _lacks(template: Template, value_of: ValueOf) -> bool:
+    """Tell whether a reference of a template has no value."""
+    return any(value_of(ref) is ABSENT for ref in refs(template))
+
+
+def _or_empty(value_of: ValueOf) -> ValueOf:
+    """Return a function that gives an empty text for an absent value."""
+
+    def value(ref: Ref) -> Any:
+        found = value_of(ref)
+        return "" if found is ABSENT else found
+
+    return value
+
+
+def _marked(ref: Ref, number: int) -> str:
+    """Return the mark of a reference, as it stands in the text of a JSON body."""
+    mark = f"\\u0000{number}\\u0000"
+    return mark if ref.quoted else f'"{mark}"'
 
 
 def _is_whole(field: InputParameter) -> bool:

@@ -14,7 +14,7 @@ from naftiko.expressions import refs
 from naftiko.http import IDEMPOTENT_METHODS, SAFE_METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from naftiko.consumes.layout import Layout
     from naftiko.document.findings import Finding
@@ -133,6 +133,15 @@ class Operation:
     def is_idempotent(self) -> bool:
         """Whether repeating the method changes nothing more (RFC 9110, 9.2.2)."""
         return self.method in IDEMPOTENT_METHODS
+
+    def lacking(self, offered: Container[str]) -> list[str]:
+        """Return the arguments that it requires and that are not among given names."""
+        required = self.layout.required - {*self.layout.environment}
+        return [
+            p.name
+            for p in self.parameters
+            if p.name in required and p.name not in offered
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the operation as plain data, the shape `list --format json` prints."""

@@ -226,6 +226,12 @@ CALL_UNRESOLVED = _unit(
 UNIT_WITHOUT_CALL = _unit(
     "U-unit-without-call", FUNCTION, "A route, tool or resource calls nothing."
 )
+INPUT_MISSING = _unit(
+    "U-input-missing",
+    FUNCTION,
+    "A unit declares inputs, and none of them gives what the called operation"
+    " requires.",
+)
 EXPOSE_TYPE = _unit(
     "U-expose-type", ADAPTER, "An exposing adapter has an unknown type."
 )
@@ -394,6 +400,9 @@ FILE_MISSING = _warning(
 REST_ARGUMENTS = _warning(
     "W-rest-arguments",
     "A REST path lacks a placeholder that the path of the called operation needs.",
+)
+INPUT_UNUSED = _warning(
+    "W-input-unused", "A declared input goes to nothing that its unit calls."
 )
 WITH_SOURCE = _warning(
     "W-with-source",

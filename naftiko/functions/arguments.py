@@ -1,13 +1,16 @@
 """The arguments of an exposed unit, and whether given ones fit.
 
-Spec 3.3 and 4.2, dialect 7.2 to 7.5. Published units declare few of their arguments, so
-the rest is inferred from the operations that they call:
+Spec 3.3 and 4.2, dialect 7.2 to 7.5. A unit that declares inputs takes these and no
+others, apart from the names that its path and its `with` refer to. Most published units
+declare none. Their arguments are inferred from the operations that they call:
 
     unit                              operation               arguments
     --------------------------------  ----------------------  ----------------------
     tool {call: api.get,              GET /ships/{imo}?deep=  id (from the path, so
       with: {imo: tools.id}}                                   required), deep
     GET /ships/{id} {call: api.get}   GET /ships/{id}         id in the path
+    tool {call: api.get, with: …,     GET /ships/{imo}?deep=  id
+      inputParameters: [{name: id}]}
 
 This module must not know protocols.
 """
@@ -44,6 +47,10 @@ _PLACES = {
     "cookie": "cookie",
     "body": "body",
 }
+
+#: Kinds of units whose inputs have no key `required` (spec 3.3). The inputs of tools
+#: and of aggregate functions are required unless they say otherwise (spec 4.2, 6).
+_OPTIONAL_BY_DEFAULT = ("rest", "resource")
 
 
 class Feed(NamedTuple):
@@ -94,6 +101,10 @@ def arguments_of(
 ) -> tuple[InputParameter, ...]:
     """Return the arguments of a unit, in the order of dialect 7.5.
 
+    Parameters of the called operations are added only where the unit declares no
+    inputs. An empty list of inputs is the default of the specification, so it counts as
+    none.
+
     Args:
         function: The unit.
         feeds: What it calls.
@@ -116,9 +127,9 @@ def arguments_of(
     names = [*placeholders, *sources, *inherited_by_name]
     for feed in feeds:
         names += feed.sources.values()
-    for feed in feeds:
-        if feed.is_open:
-            names += _uncovered(feed)
+    if not function.inputs:
+        for feed in feeds:
+            names += _uncovered(feed) if feed.is_open else ()
     for name in filter(None, names):
         if name not in arguments:
             known = inherited_by_name.get(name)
@@ -187,13 +198,10 @@ def _declared(
             in_ = _place(name, function, placeholders)
     if parameter.required or parameter.is_optional:
         required = parameter.required
-    elif name in placeholders:
+    elif name in placeholders or function.kind not in _OPTIONAL_BY_DEFAULT:
         required = True
-    elif function.call:
-        required = fed.required if fed else False
     else:
-        # Without an operation to ask, the default of the schema counts (spec 4.2).
-        required = function.kind != "rest"
+        required = fed is not None and fed.required
     return parameter._replace(
         in_=in_,
         required=required,
@@ -265,7 +273,8 @@ def json_schema(parameters: Iterable[InputParameter]) -> dict[str, JSON]:
     """Return the JSON Schema of the arguments, as one object.
 
     `id` (a required integer) gives `{"type": "object", "properties": {"id": {"type":
-    "integer"}}, "required": ["id"]}`.
+    "integer"}}, "required": ["id"], "additionalProperties": false}`: `fit` refuses an
+    unknown argument.
     """
     schema: dict[str, JSON] = {"type": "object"}
     properties = {p.name: property_schema(p) for p in parameters}
@@ -274,6 +283,7 @@ def json_schema(parameters: Iterable[InputParameter]) -> dict[str, JSON]:
     required = [p.name for p in parameters if p.required]
     if required:
         schema["required"] = required
+    schema["additionalProperties"] = False
     return schema
 
 

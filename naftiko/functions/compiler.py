@@ -23,6 +23,7 @@ from naftiko.document import rules
 from naftiko.errors import (
     CallError,
     UnresolvedCall,
+    UnusableOperation,
     did_you_mean,
     names_of,
     shorten,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         CapabilitySpec,
         Exposes,
         Function,
+        InputParameter,
         Step,
     )
 
@@ -258,6 +260,7 @@ class Functions:
         target = Target(operation, decoder, function.with_ or {}, injector, mapped)
         feed = Feed(operation, target.sources)
         arguments = arguments_of(function, (feed,), sources=injector.names)
+        _check_offered(function, operation, {*target.sources}, arguments)
         shape = compile_shape(function.outputs)
         progressive = function.kind != "tool"
 
@@ -371,6 +374,11 @@ class Functions:
         arguments = arguments_of(
             function, feeds, sources=[n for n in names if n not in given]
         )
+        for compiled in steps:
+            if isinstance(compiled, CallStep):
+                given_here = {*given, *earlier, *compiled.target.sources}
+                operation = compiled.target.operation
+                _check_offered(function, operation, given_here, arguments)
         shape = compile_shape(function.outputs)
         groups = list(stages(steps))
         mappings = [(m.target_name, step_path(m.value)) for m in function.mappings]
@@ -421,14 +429,43 @@ class Functions:
         )
 
 
+def _check_offered(
+    function: Function,
+    operation: Operation,
+    given: set[str],
+    arguments: tuple[InputParameter, ...],
+) -> None:
+    """Refuse a unit whose declared inputs leave out what an operation requires.
+
+    Args:
+        function: The unit.
+        operation: An operation that it calls.
+        given: Parameters of the operation that `with` or a step gives.
+        arguments: The arguments of the unit.
+
+    Raises:
+        UnusableOperation: No call of the unit could succeed.
+    """
+    lacking = operation.lacking({*given, *(p.name for p in arguments)})
+    if lacking and function.inputs:
+        names = names_of(f"'{name}'" for name in lacking)
+        raise UnusableOperation(
+            f"'{shorten(name_of(function))}' declares inputs, and none of them gives"
+            f" {names}, which '{operation.ref}' requires",
+            code=rules.INPUT_MISSING.code,
+            hint="add it to `inputParameters`, or give it a value in `with`",
+        )
+
+
 def _open_parameters(feed: Feed, function: Function) -> Iterator[str]:
     """Yield the parameters of a step's operation that are arguments of the unit.
 
-    Where the unit declares its inputs, only required parameters are added to them.
+    A unit that declares inputs has no others.
     """
+    if function.inputs:
+        return
     for parameter in feed.operation.parameters:
-        is_open = parameter.required or not function.inputs
-        if is_open and parameter.name not in feed.sources:
+        if parameter.name not in feed.sources:
             yield parameter.name
 
 

@@ -25,11 +25,12 @@ from naftiko.expressions import (
     refs,
     source_of,
 )
+from naftiko.linking.inputs import note_inputs
 from naftiko.linking.names import is_bare_variable
 from naftiko.linking.operations import note_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON, DocumentPath
     from naftiko.spec.adapters import ServerAuthentication
     from naftiko.spec.model import Exposes, Function, Link, Step
+
+    _Call = tuple[Operation, Mapping[str, JSON]]
 
 #: Method → the hint that a tool should give when its operation has that method.
 _HINTS_BY_METHOD = {"DELETE": "destructive"}
@@ -218,6 +221,7 @@ class ExposedLinker:
         if called is not None:
             self._with(function, called, namespace)
         self._steps(function)
+        note_inputs(function, _label_of(function), self._calls(function), self.names)
         if function.kind == "rest":
             for parameter in function.inputs:
                 if parameter.in_ == "body" and parameter.value is not None:
@@ -302,6 +306,13 @@ class ExposedLinker:
             return f"did you mean the namespace '{near}'?"
         return f"declared: {names_of(sorted(namespaces))}"
 
+    def _calls(self, function: Function) -> Iterator[_Call]:
+        """Yield each operation that a function calls, with the `with` of the call."""
+        simple = [(function.call, function.with_ or {})]
+        for call, with_ in simple + [(s.call, s.with_) for s in function.steps]:
+            if call and (operation := self.registry.resolve(call)) is not None:
+                yield operation, with_
+
     # --- steps ----------------------------------------------------------------------
 
     def _steps(self, function: Function) -> None:
@@ -376,7 +387,7 @@ class ExposedLinker:
     def _with(self, function: Function, called: Operation, namespace: str) -> None:
         """Check the `with` of a function against the operation that it calls."""
         if not function.with_:
-            if function.kind == "rest":
+            if function.kind == "rest" and not function.inputs:
                 self._rest_arguments(function, called)
             return
         for name, value in function.with_.items():

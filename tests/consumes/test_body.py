@@ -41,7 +41,7 @@ def built(plan: BodyPlan, **values: Any) -> Any:
         ("{{a}}", 5),
         (" {{a}} ", 5),
         ({"k": "{{a}}", "n": None, "e": "", "t": "{{a}} of {{a}}"}, {"k": 5, "n": None, "e": "", "t": "5 of 5"}),
-        ({"k": "{{none}}", "l": ["{{none}}", {"m": "{{none}}"}]}, {"l": [{}]}),
+        ({"k": "{{none}}", "l": ["{{none}}", {"m": "{{none}}"}]}, {"l": [None, {}]}),
         ([1, True, ["{{a}}"]], [1, True, [5]]),
         ({"{{a}}": 1}, {"{{a}}": 1}),
         ({"k": "{{env.KEY}}", "t": "{{KEY}}!", "d": "{{DECLARED}}"}, {"k": "<KEY>", "t": "<KEY>!"}),
@@ -62,7 +62,11 @@ def test_template_is_filled(data: Any, expected: Any) -> None:
         (["{{a}}", "{{a}}!", "{{a}}"], {"a": True}, ()),
         (["{{tools.a}}", "{{KEY}}", "{{env.OTHER}}"], {"a": False}, ("KEY", "OTHER")),
         ("{{a}}", {"a": False}, ()),
-        ('{"a": {{a}}}', {"a": True}, ()),
+        ('{"a": {{a}}}', {"a": False}, ()),
+        ('{"a": "{{a}}", "b": [{{b}}]}', {"a": False, "b": False}, ()),
+        ('{"a": "{{a}}!", "{{k}}": 1}', {"a": True, "k": True}, ()),
+        # No value of it makes this text JSON.
+        ('{"a": {{a}}b}', {"a": True}, ()),
         (None, {}, ()),
     ],
 )

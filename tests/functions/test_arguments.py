@@ -133,7 +133,7 @@ def test_any_values_give_json(given: dict[str, Any]) -> None:
 
 
 def test_json_schema_of_arguments() -> None:
-    """The schema names types, patterns and what is required, and nothing unknown."""
+    """The schema names types, patterns and what is required, and refuses the rest."""
     required = InputParameter("id", "path", "", True, "The\n  id.")
     assert json_schema((required, PARAMETERS[5])) == {
         "type": "object",
@@ -142,8 +142,9 @@ def test_json_schema_of_arguments() -> None:
             "s": {"type": "string", "pattern": "^[a-z]+$"},
         },
         "required": ["id"],
+        "additionalProperties": False,
     }
-    assert json_schema(()) == {"type": "object"}
+    assert json_schema(()) == {"type": "object", "additionalProperties": False}
 
 
 def test_unknown_argument_has_a_guess_or_the_known_names() -> None:

@@ -118,8 +118,8 @@ def test_argument_has_place_type_and_pattern() -> None:
         "type": "object",
         "properties": {"name": {"type": "string"}},
     }
-    # Undeclared ones are read from the body as well; `name`, `tons`, `dry` of the call.
-    assert members.keys() == {"ship", "name", "tons", "dry"}
+    # The route declares its inputs, so `name`, `tons` and `dry` of the call are none.
+    assert members.keys() == {"ship"}
 
 
 def test_request_body_of_any_type_is_described() -> None:
@@ -221,11 +221,13 @@ def test_argument_beside_a_body_is_an_undeclared_one() -> None:
     assert consumed == ["dry", "name", "tons"]
     assert beside_body(_plan("/a", "POST", "api.build")) == []
     whole = {"name": "all", "in": "body", "value": "$"}
-    plan = _plan("/a", "POST", "api.build", whole)
-    assert [p.name for p in beside_body(plan)] == ["dry", "name", "tons"]
+    assert beside_body(_plan("/a", "POST", "api.build", whole)) == []
+    referred = {name: f"rest.{name}" for name in ("dry", "name")}
+    plan = _plan("/a", "POST", "api.build", whole, **{"with": referred})
+    assert [p.name for p in beside_body(plan)] == ["dry", "name"]
     declared = {"name": "dry", "in": "body"}
-    plan = _plan("/a", "POST", "api.build", whole, declared)
-    assert [p.name for p in beside_body(plan)] == ["name", "tons"]
+    plan = _plan("/a", "POST", "api.build", whole, declared, **{"with": referred})
+    assert [p.name for p in beside_body(plan)] == ["name"]
 
 
 def _body(*inputs: Any, call: str = "api.list", **more: Any) -> Any:

@@ -1,0 +1,108 @@
+"""The declared inputs of an exposed unit, compared with what the unit calls.
+
+    {inputParameters: [{name: n}], call: api.get}, GET /ships/{imo}
+        →  the route offers nothing for `imo`; `n` goes nowhere
+
+A unit that declares inputs offers these and no others (dialect 7.5). So an input that
+is missing makes the unit unusable, and an input that nothing takes is lost. This module
+must not know values or requests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from naftiko.document import rules
+from naftiko.errors import names_of, shorten
+from naftiko.expressions import TemplateError, parse_path, refs
+from naftiko.linking.names import texts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from naftiko.consumes.operation import Operation
+    from naftiko.linking.names import DocumentNames
+    from naftiko.plain import JSON
+    from naftiko.spec.model import Function
+
+
+def note_inputs(
+    function: Function,
+    label: str,
+    calls: Iterable[tuple[Operation, Mapping[str, JSON]]],
+    names: DocumentNames,
+) -> None:
+    """Note what the declared inputs of a unit leave out, and which go nowhere.
+
+    Args:
+        function: The unit.
+        label: How messages call it: `the tool 'list'`.
+        calls: Each operation that it calls, with the `with` of that call.
+        names: The names of the document, and where findings go.
+    """
+    calls = list(calls)
+    if not function.inputs or function.ref or not calls:
+        return
+    placeholders = _placeholders(function)
+    targets = {_target(p.mapping) or p.name for p in function.inputs}
+    offered = {p.name for p in function.inputs} | targets | placeholders
+    offered |= {step.name for step in function.steps} | set(function.with_ or ())
+    for operation, with_ in calls:
+        lacking = operation.lacking({*offered, *with_})
+        if lacking and not operation.findings:
+            names.findings.add(
+                rules.INPUT_MISSING,
+                function.path,
+                f"{label} declares inputs, and none of them gives"
+                f" {names_of(map(shorten, lacking))}, which '{operation.ref}' requires",
+                "add it to `inputParameters`, or give it a value in `with`",
+            )
+    _note_unused(function, label, calls, names, placeholders)
+
+
+def _note_unused(
+    function: Function,
+    label: str,
+    calls: list[tuple[Operation, Mapping[str, JSON]]],
+    names: DocumentNames,
+    placeholders: set[str],
+) -> None:
+    """Note each declared input that no call takes and no text refers to."""
+    if any(step.type == "script" for step in function.steps):
+        return  # a script sees every input
+    texts = [text for _, text in texts_of(dict(function.with_ or {}), ())]
+    for step in function.steps:
+        texts += [step.lookup_value, *(t for _, t in texts_of(dict(step.with_), ()))]
+    taken = {*placeholders}
+    for operation, _ in calls:
+        taken |= operation.layout.takes | operation.base_names
+    for parameter in function.inputs:
+        name = parameter.name
+        is_used = (
+            name in taken
+            or _target(parameter.mapping) in taken
+            or any(name in text for text in texts)
+        )
+        if not is_used:
+            called = names_of(sorted({f"'{op.ref}'" for op, _ in calls}))
+            names.findings.add(
+                rules.INPUT_UNUSED,
+                parameter.path,
+                f"the input '{shorten(name)}' of {label} goes nowhere: {called} takes"
+                " no argument of that name",
+                "name it in `with`, or describe the parameter or the body of the"
+                " operation",
+            )
+
+
+def _placeholders(function: Function) -> set[str]:
+    try:
+        template = parse_path(function.url_path or function.uri)
+    except TemplateError:
+        return set()
+    return {ref.name for ref in refs(template)}
+
+
+def _target(mapping: str) -> str:
+    """Return the parameter that a `mapping` names: `$.path.id` → `id`."""
+    return mapping.rpartition(".")[2]
