@@ -345,6 +345,7 @@ class Capability:
             variables or self._variables,
             secrets=call.secrets,
             overrides=call.overrides,
+            optional=call.optional,
         )
 
     def refusal(self, operation: Operation) -> UnusableOperation | None:

@@ -11,7 +11,7 @@ outside ASCII, RFC 7617 for Basic. This module must not know any network.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,7 @@ class Prepared:
         *,
         secrets: Mapping[str, str] = {},
         overrides: Mapping[str, Any] = {},
+        optional: Collection[str] = (),
     ) -> Request:
         """Return the request of one call.
 
@@ -138,13 +139,14 @@ class Prepared:
             variables: Where variables get their values.
             secrets: Variables that went into the arguments → value.
             overrides: Fixed fields of the body → value that replaces it.
+            optional: Required arguments that may be left out all the same.
 
         Raises:
             ArgumentError: Missing, unknown or unplaceable arguments.
             UnboundVariable: A variable has no value.
         """
         operation = self.operation
-        given = _checked_arguments(operation, arguments)
+        given = _checked_arguments(operation, arguments, optional)
         call = CallValues(operation, given, variables, secrets, overrides)
         try:
             return self._build(call)
@@ -394,7 +396,9 @@ def _previewed(call: PreviewValues, base: BaseUri) -> Origin:
 
 
 def _checked_arguments(
-    operation: Operation, arguments: Mapping[str, Any]
+    operation: Operation,
+    arguments: Mapping[str, Any],
+    optional: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the arguments that have a value, checked against those that are taken.
 
@@ -414,6 +418,7 @@ def _checked_arguments(
         name
         for name in layout.required
         if name not in given
+        and name not in optional
         and not any(known.startswith(name + "\0") for known in given)
         and not (name in layout.environment and name in os.environ)
     ]

@@ -213,6 +213,12 @@ PATH_PARAMETER_UNPLACED = _unit(
 ARGUMENT_MISSING = _unit(
     "U-argument-missing", CALL, "A required argument was not given."
 )
+STEP_RESULT = _unit(
+    "U-step-result",
+    CALL,
+    "A placeholder finds nothing in the result of a step, and what it fills is not"
+    " called optional.",
+)
 OPERATION_AMBIGUOUS = _unit(
     "U-operation-ambiguous",
     UNIT,

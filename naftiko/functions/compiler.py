@@ -34,7 +34,7 @@ from naftiko.functions.arguments import (
     arguments_of,
     target_of,
 )
-from naftiko.functions.injection import Injector, Target, inject, value_at
+from naftiko.functions.injection import Injector, Target, inject, is_step, value_at
 from naftiko.functions.mocks import compile_mock
 from naftiko.functions.plan import (
     Plan,
@@ -59,13 +59,13 @@ from naftiko.functions.steps import (
     LookupStep,
     ScriptStep,
     State,
-    is_step,
+    asked,
     stages,
     step_path,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from naftiko.consumes.operation import Operation
@@ -242,9 +242,11 @@ class Functions:
             )
         return operation
 
-    def _injector(self, function: Function, namespace: str) -> Injector:
+    def _injector(
+        self, function: Function, namespace: str, steps: Collection[str] = ()
+    ) -> Injector:
         declared = frozenset(p.name for p in function.inputs)
-        return Injector(namespace, self._scope, declared)
+        return Injector(namespace, self._scope, declared, steps)
 
     def _compile_simple(
         self, function: Function, namespace: str, exposes: Exposes | None
@@ -325,6 +327,10 @@ class Functions:
             sources=injector.names,
             inherited=[p for p in inherited if p.name not in given],
         )
+        required = {p.name for p in inner.arguments if p.required}
+        lacking = sorted(required - given.keys() - {p.name for p in arguments})
+        if function.inputs and lacking:
+            raise _not_offered(function, lacking, function.ref)
         own = compile_shape(function.outputs)
         function = function._replace(
             name=function.name or inner.function.name,
@@ -387,7 +393,7 @@ class Functions:
             state = State(dict(values))
             inject(nodes, state.values, look)
             for group in groups:
-                replies = yield tuple(step.ask(state, look) for step in group)
+                replies = yield tuple(asked(step, state, look) for step in group)
                 for step, reply in zip(group, replies, strict=True):
                     # Calls keep replies, and the others the results of their work.
                     step.keep(state, reply)
@@ -404,7 +410,7 @@ class Functions:
         namespace: str,
         earlier: set[str],
     ) -> AnyStep:
-        injector = self._injector(function, namespace)
+        injector = self._injector(function, namespace, earlier)
         if step.type == "call" and not step.call:
             raise UnresolvedCall(
                 f"the step '{shorten(name)}' calls nothing",
@@ -448,13 +454,19 @@ def _check_offered(
     """
     lacking = operation.lacking({*given, *(p.name for p in arguments)})
     if lacking and function.inputs:
-        names = names_of(f"'{name}'" for name in lacking)
-        raise UnusableOperation(
-            f"'{shorten(name_of(function))}' declares inputs, and none of them gives"
-            f" {names}, which '{operation.ref}' requires",
-            code=rules.INPUT_MISSING.code,
-            hint="add it to `inputParameters`, or give it a value in `with`",
-        )
+        raise _not_offered(function, lacking, operation.ref)
+
+
+def _not_offered(
+    function: Function, lacking: list[str], called: str
+) -> UnusableOperation:
+    names = names_of(f"'{shorten(name)}'" for name in lacking)
+    return UnusableOperation(
+        f"'{shorten(name_of(function))}' declares inputs, and none of them gives"
+        f" {names}, which '{shorten(called)}' requires",
+        code=rules.INPUT_MISSING.code,
+        hint="add it to `inputParameters`, or give it a value in `with`",
+    )
 
 
 def _open_parameters(feed: Feed, function: Function) -> Iterator[str]:

@@ -6,17 +6,22 @@ Spec 3.4 and 8, dialect 7.4.
     --------------------------------------  -----------  ---------------------
     {imo: tools.id, q: "{{id}}!", n: 5}     {id: 7}      {imo: 7, q: "7!", n: 5}
     {imo: tools.id}                         {}           {}
+    {imo: "{{find.0.imo}}"}                 {find: []}   an error: step `find` has no 0
 
-References are compiled once. An entry that refers to a missing value is left out. This
-module must not know how a call is made.
+References are compiled once. An entry that refers to an argument that was not given is
+left out. One that finds nothing in the result of a step is an error, unless it fills a
+parameter that the document calls optional. This module must not know how a call is
+made.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
-from naftiko.errors import CallError, shorten
+from naftiko.document import rules
+from naftiko.errors import CallError, names_of, shorten
 from naftiko.expressions import (
     ABSENT,
     Ref,
@@ -31,7 +36,7 @@ from naftiko.expressions import (
 from naftiko.functions.runs import Call, Lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
@@ -43,18 +48,33 @@ if TYPE_CHECKING:
     Node = Callable[[Values, Lookup], JSON]
     Nodes = Sequence[tuple[str, Node]]
 
+#: The index of an item, between two dots.
+_INDEX = re.compile(r"[0-9]{1,9}")
 
-def value_at(values: Mapping[str, JSON], name: str) -> JSON:
-    """Return a value by its name, or a member of one by a dotted name (spec 8.1).
 
-    `value_at({"ship": {"imo": 7}}, "ship.imo")` is `7`; a missing value is `ABSENT`.
+def value_at(values: JSON, name: str) -> JSON:
+    """Return a value by its name, or an inner one by a dotted name (spec 8.1).
+
+    `value_at({"ship": {"crew": [{"id": 7}]}}, "ship.crew.0.id")` is `7`; a missing
+    value is `ABSENT`.
+
+    Args:
+        values: Name → value; or, inside of one, a list.
+        name: Names of members and indexes of lists, with dots between them.
     """
+    if isinstance(values, list):
+        head, dot, rest = name.partition(".")
+        if _INDEX.fullmatch(head) is None or int(head) >= len(values):
+            return ABSENT
+        return value_at(values[int(head)], rest) if dot else values[int(head)]
+    if not isinstance(values, dict):
+        return ABSENT
     if name in values:
         return values[name]
     head, dot, rest = name.partition(".")
     while dot:
         inner = values.get(head, ABSENT)
-        if isinstance(inner, dict):
+        if isinstance(inner, (dict, list)):
             return value_at(inner, rest)
         # A step may have a dot in its name, as arguments have.
         more, dot, rest = rest.partition(".")
@@ -62,18 +82,67 @@ def value_at(values: Mapping[str, JSON], name: str) -> JSON:
     return ABSENT
 
 
+def is_step(name: str, earlier: Collection[str]) -> bool:
+    """Tell whether a name in a template means an earlier step, or a part of one."""
+    return name in earlier or any(name.startswith(f"{step}.") for step in earlier)
+
+
+def nothing_in_step(name: str, earlier: Collection[str], values: Values) -> CallError:
+    """Return the error for a placeholder that finds nothing in the result of a step.
+
+    Args:
+        name: The name in the placeholder, such as `find.0.imo`.
+        earlier: The steps before the one with the placeholder.
+        values: Name → value: the arguments, and the results of steps.
+    """
+    steps = [step for step in earlier if is_step(name, (step,))]
+    step = max(steps, key=len)
+    path = name.removeprefix(step).removeprefix(".")
+    result = values.get(step)
+    if result is None:
+        reason, hint = f"step '{step}' gave no result", ""
+    else:
+        reason = f"the result of step '{step}' has no '{shorten(path)}'"
+        if isinstance(result, dict):
+            hint = f"it has: {names_of(map(shorten, map(str, result)), 12)}"
+        elif isinstance(result, list):
+            hint = f"it is a list of {len(result)}"
+        else:
+            hint = "it is a single value"
+    return CallError(
+        f"'{{{{{shorten(name)}}}}}' finds nothing: {reason}",
+        code=rules.STEP_RESULT.code,
+        hint=hint,
+    )
+
+
 class Injector:
     """Compile the values of one `with`.
+
+    Args:
+        namespace: The namespace of the unit, which stands before its arguments.
+        scope: The variables of the document.
+        declared: Names of the arguments that the unit declares.
+        steps: The steps whose results can be referred to.
 
     Attributes:
         names: The arguments and steps that the values refer to, in order.
         variables: The bind variables that the values refer to.
     """
 
-    def __init__(self, namespace: str, scope: Scope, declared: frozenset[str]) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        scope: Scope,
+        declared: frozenset[str],
+        steps: Collection[str] = (),
+    ) -> None:
         self.namespace = namespace
         self.scope = scope
         self.declared = declared
+        self.steps = frozenset(steps)
+        #: Whether the value that is compiled may find nothing in the result of a step.
+        self._is_lenient = False
         self.names: dict[str, None] = {}
         self.variables: set[str] = set()
 
@@ -98,15 +167,41 @@ class Injector:
             return lambda values, look: value
         if source := source_of(value, self.namespace):
             self.names[source] = None
-            return _argument_node(source)
+            return self._reference(source)
         if value.startswith("env.") and is_upper(value[4:]):
             self.variables.add(value[4:])
             return lambda values, look: look(value[4:])
         return self.text(value)
 
-    def entries(self, with_: Mapping[str, JSON] | None) -> Nodes:
-        """Return name → function that gives its value, for each entry of a `with`."""
-        return [(name, self.compile(value)) for name, value in (with_ or {}).items()]
+    def entries(
+        self, with_: Mapping[str, JSON] | None, optional: Collection[str] = ()
+    ) -> Nodes:
+        """Return name → function that gives its value, for each entry of a `with`.
+
+        Args:
+            with_: Name → value as written.
+            optional: Names that are left out where a step has no value for them.
+        """
+        nodes = []
+        for name, value in (with_ or {}).items():
+            self._is_lenient = name in optional
+            nodes.append((name, self.compile(value)))
+        self._is_lenient = False
+        return nodes
+
+    def _reference(self, name: str) -> Node:
+        """Return a function for an argument, or for the result of a step."""
+        if self._is_lenient or not is_step(name, self.steps):
+            return _argument_node(name)
+        steps = self.steps
+
+        def result(values: Values, look: Lookup) -> JSON:
+            value = value_at(values, name)
+            if value is ABSENT:
+                raise nothing_in_step(name, steps, values)
+            return ABSENT if value is None else value
+
+        return result
 
     def text(self, text: str) -> Node:
         """Compile a template; one that is a lone reference keeps the JSON type."""
@@ -123,9 +218,10 @@ class Injector:
             name = only.name
             if only.is_variable:
                 return lambda values, look: look(name)
-            return _argument_node(name)
+            return self._reference(name)
         if not refs(template):
             return lambda values, look: text
+        steps = frozenset() if self._is_lenient else self.steps
 
         def build(values: Values, look: Lookup) -> JSON:
             def value_of(ref: Ref) -> JSON:
@@ -133,6 +229,8 @@ class Injector:
                     look(ref.name) if ref.is_variable else value_at(values, ref.name)
                 )
                 if value is ABSENT or value is None:
+                    if not ref.is_variable and is_step(ref.name, steps):
+                        raise nothing_in_step(ref.name, steps, values)
                     raise _MissingValue
                 return value
 
@@ -186,6 +284,8 @@ class Target:
         sources: Argument of the operation → argument of the unit, or an empty text.
         named: Names that the values refer to: arguments of the unit, or steps.
         passed: Arguments of the operation that the unit passes on under their names.
+        optional: Arguments that an argument of the unit fills, so that the unit decides
+            whether they may be left out; a path cannot do without them.
         fixed: Fixed fields of the body, which a value of `with` replaces.
     """
 
@@ -199,7 +299,8 @@ class Target:
     ) -> None:
         self.operation = operation
         self.decoder = decoder
-        self.nodes = [*injector.entries(with_)]
+        lenient = {p.name for p in operation.parameters if p.is_optional}
+        self.nodes = [*injector.entries(with_, lenient)]
         self.sources = {
             name: source_of(value, injector.namespace) or _lone_name(value, injector)
             for name, value in with_.items()
@@ -213,6 +314,12 @@ class Target:
         self.passed = tuple(
             sorted((takes | operation.base_names) - self.sources.keys())
         )
+        steps = self._steps = injector.steps
+        #: What the templates of the operation itself name of a step.
+        self._named_of_steps = {n for n in self.passed if is_step(n, steps)} - lenient
+        filled = {n for n, source in self.sources.items() if not is_step(source, steps)}
+        filled |= {name for name in self.passed if not is_step(name, steps)}
+        self.optional = filled - {ref.name for ref in refs(operation.layout.path)}
         body = operation.spec.body
         self.fixed = frozenset(
             body.data if body is not None and isinstance(body.data, dict) else ()
@@ -251,11 +358,15 @@ class Target:
             value = value_at(seen, name)
             if value is not ABSENT and value is not None:
                 arguments[name] = value
+            elif value is ABSENT and name in self._named_of_steps:
+                raise nothing_in_step(name, self._steps, values)
         if fields:
             whole = arguments.get(OPEN_ARGUMENT)
             if whole is None or isinstance(whole, dict):
                 arguments[OPEN_ARGUMENT] = {**(whole or {}), **fields}
-        return Call(operation, arguments, overrides, step, dict(look.secrets))
+        return Call(
+            operation, arguments, overrides, step, dict(look.secrets), self.optional
+        )
 
 
 def _lone_name(value: JSON, injector: Injector) -> str:

@@ -11,6 +11,7 @@ not know. This module must not know how a function is compiled.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from naftiko.consumes.status import status_error
@@ -40,6 +41,8 @@ class Call(NamedTuple):
         overrides: Fixed fields of the body → value that replaces it.
         step: The step that makes it; empty in simple mode.
         secrets: Variables that went into the arguments → value.
+        optional: Parameters that may be left out, though the operation requires them:
+            the unit that makes the call says that its callers may.
     """
 
     operation: Operation
@@ -47,6 +50,7 @@ class Call(NamedTuple):
     overrides: Mapping[str, JSON] = {}
     step: str = ""
     secrets: Mapping[str, str] = {}
+    optional: AbstractSet[str] = frozenset()
 
 
 class Work(NamedTuple):

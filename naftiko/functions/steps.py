@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
-from naftiko.functions.injection import inject, value_at
+from naftiko.functions.injection import inject, is_step, value_at
 from naftiko.functions.runs import Outcome, Work, checked, in_step, simple_outcome
 from naftiko.http import SAFE_METHODS
 
@@ -134,10 +134,7 @@ class CallStep:
         Raises:
             OutputError: Its response could not be decoded; nothing is sent then.
         """
-        try:
-            self.target.decoder.check()
-        except OutputError as error:
-            raise in_step(error, self.name) from None
+        self.target.decoder.check()
         return self.target.call(state.values, look, step=self.name)
 
     def keep(self, state: State, reply: Reply) -> None:
@@ -281,9 +278,16 @@ class ScriptStep:
             state.keep(self.name, value)
 
 
-def is_step(name: str, earlier: set[str]) -> bool:
-    """Tell whether a name in a template means an earlier step, or a member of one."""
-    return name in earlier or any(name.startswith(f"{step}.") for step in earlier)
+def asked(step: AnyStep, state: State, look: Lookup) -> Call | Work:
+    """Return the work of a step; an error names the step.
+
+    Raises:
+        CallError: A placeholder finds nothing, or the response could not be decoded.
+    """
+    try:
+        return step.ask(state, look)
+    except CallError as error:
+        raise in_step(error, step.name) from None
 
 
 def stages(steps: Sequence[AnyStep]) -> Iterator[tuple[AnyStep, ...]]:

@@ -221,7 +221,8 @@ class ExposedLinker:
         if called is not None:
             self._with(function, called, namespace)
         self._steps(function)
-        note_inputs(function, _label_of(function), self._calls(function), self.names)
+        label, calls = _label_of(function), self._calls(function)
+        note_inputs(function, label, calls, self.names, namespace)
         if function.kind == "rest":
             for parameter in function.inputs:
                 if parameter.in_ == "body" and parameter.value is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.errors import names_of, shorten
-from naftiko.expressions import TemplateError, parse_path, refs
+from naftiko.expressions import TemplateError, parse_path, refs, source_of
 from naftiko.linking.names import texts_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def note_inputs(
     label: str,
     calls: Iterable[tuple[Operation, Mapping[str, JSON]]],
     names: DocumentNames,
+    namespace: str,
 ) -> None:
     """Note what the declared inputs of a unit leave out, and which go nowhere.
 
@@ -39,6 +40,7 @@ def note_inputs(
         label: How messages call it: `the tool 'list'`.
         calls: Each operation that it calls, with the `with` of that call.
         names: The names of the document, and where findings go.
+        namespace: The namespace of the adapter or aggregate around the unit.
     """
     calls = list(calls)
     if not function.inputs or function.ref or not calls:
@@ -57,7 +59,10 @@ def note_inputs(
                 f" {names_of(map(shorten, lacking))}, which '{operation.ref}' requires",
                 "add it to `inputParameters`, or give it a value in `with`",
             )
-    _note_unused(function, label, calls, names, placeholders)
+    sources = {source_of(v, namespace) for v in (function.with_ or {}).values()}
+    if sources <= {"", *offered}:
+        # Otherwise a name in `with` is misspelled, which is noted there.
+        _note_unused(function, label, calls, names, placeholders)
 
 
 def _note_unused(

@@ -273,6 +273,7 @@ def _read_info(data: JSON, findings: Findings) -> Info:
         tuple(map(str, tags)) if isinstance(tags, list) else (),
         text_of(data.get("created")),
         text_of(data.get("modified")),
+        text_of(data.get("version")),
     )
 
 

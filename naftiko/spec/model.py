@@ -29,13 +29,19 @@ PUBLISHED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Info(NamedTuple):
-    """The `info` of a document: its label, description, tags and dates (spec 1.2)."""
+    """The `info` of a document: label, description, tags, dates (spec 1.2), version.
+
+    Attributes:
+        version: The version of the capability, of newer documents (spec 14.7); may be
+            empty.
+    """
 
     label: str = ""
     description: str = ""
     tags: tuple[str, ...] = ()
     created: str = ""
     modified: str = ""
+    version: str = ""
 
 
 class Binding(NamedTuple):
@@ -86,8 +92,8 @@ class InputParameter(NamedTuple):
         pattern: A regular expression for the text of an exposed input; may be empty.
         mapping: The place and the parameter that an exposed input feeds, as
             `$.path.id`; may be empty.
-        is_optional: An exposed input that the document calls optional; `required` is
-            also false where the document does not say.
+        is_optional: The document calls it optional; `required` is also false where the
+            document does not say.
         keywords: What else the document says about its value, such as `items` and
             `enum`; as `keywords_of` returns it.
         is_json_text: An exposed input that is a text. An object or a list that is given

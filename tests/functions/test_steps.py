@@ -21,7 +21,7 @@ from naftiko.functions.steps import (
     LookupStep,
     ScriptStep,
     State,
-    is_step,
+    asked,
     stages,
     step_path,
 )
@@ -199,7 +199,7 @@ def test_call_step_asks_for_its_call() -> None:
 def test_call_step_with_an_undecodable_response_asks_for_nothing() -> None:
     """The error names the step, and is raised before anything is sent."""
     with pytest.raises(OutputError) as caught:
-        call("one", outputRawFormat="avro").ask(State({}), LOOK)
+        asked(call("one", outputRawFormat="avro"), State({}), LOOK)
     assert caught.value.step == "one"
     assert caught.value.message == (
         "step 'one': api.op: outputRawFormat 'avro' is not supported yet"
@@ -412,24 +412,6 @@ def test_a_script_between_calls(tmp_path: Path) -> None:
 
 
 # --- stages ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("one", True),
-        ("one.a.b", True),
-        ("two.x", True),
-        ("two.x.y", True),
-        ("two", False),
-        ("onee", False),
-        ("a.one", False),
-        ("", False),
-    ],
-)
-def test_name_of_a_step_or_a_member(name: str, found: bool) -> None:
-    """A name that begins with that of a step and a dot means a member of it."""
-    assert is_step(name, {"one", "two.x"}) is found
 
 
 QUERY = [{"name": "q", "in": "query"}]

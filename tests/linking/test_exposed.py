@@ -236,13 +236,51 @@ def test_argument_of_a_call_with_a_body(call: str, name: str, message: str) -> N
     assert (code, at, told) == ("W-with-target", f"/with/{name}", message)
 
 
+def test_input_that_goes_nowhere_is_noted() -> None:
+    """An input is used by a parameter of its name, by `with`, a mapping or a script."""
+    item = {"name": "ship", "type": "string"}
+    told = (
+        "W-input-unused",
+        "/inputParameters/0",
+        "the input 'ship' of the tool 't' goes nowhere: 'api.get' takes no argument of"
+        " that name",
+        "name it in `with`, or describe the parameter or the body of the operation",
+    )
+    fed = {"id": "7"}
+    assert _tool(call="api.get", inputParameters=[item], **{"with": fed}) == [told]
+    for value in ("tools.ship", "n.ship", "{{ship}}", "a {{ tools.ship }}!"):
+        given = {"with": {"id": value}, "inputParameters": [item]}
+        assert _tool(call="api.get", **given) == []
+    mapped = {**item, "mapping": "$.path.id"}
+    assert _tool(call="api.get", inputParameters=[mapped]) == []
+    assert _tool(call="api.get", inputParameters=[{**item, "name": "id"}]) == []
+    script = {"type": "script", "name": "s", "file": "a.js", "language": "javascript"}
+    get = {"type": "call", "name": "c", "call": "api.get", "with": fed}
+    found = _tool(inputParameters=[item], steps=[script, get])
+    assert "W-input-unused" not in {code for code, *_ in found}
+    assert _tool(inputParameters=[item], steps=[get]) == [told]
+
+
+def test_inputs_that_leave_out_what_the_operation_requires_are_noted() -> None:
+    """A unit whose declared inputs cannot make a call is unusable, and says why."""
+    item = {"name": "lang", "type": "string"}
+    (told, _) = _tool(call="api.get", inputParameters=[item])
+    assert told == (
+        "U-input-missing",
+        "",
+        "the tool 't' declares inputs, and none of them gives id, which 'api.get'"
+        " requires",
+        "add it to `inputParameters`, or give it a value in `with`",
+    )
+    assert _tool(call="api.get") == []
+
+
 def test_source_that_a_tool_does_not_declare() -> None:
     """A tool that declares arguments has to declare those that it passes on."""
     declared = [{"name": "ship", "type": "string"}]
     for source, noted in (
         ("tools.ship", []),
         ("n.ship", []),
-        ("text", []),
         (
             "tools.shp",
             [("the tool 't' declares no argument 'shp'", "did you mean 'ship'?")],

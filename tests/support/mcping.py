@@ -111,7 +111,7 @@ def document(**adapter: Any) -> dict[str, Any]:
     """Return a document with one MCP adapter `fleet` that has the given keys."""
     return {
         "naftiko": "1.0.0-alpha2",
-        "info": {"label": "Fleet", "description": "Ships."},
+        "info": adapter.pop("info", {"label": "Fleet", "description": "Ships."}),
         "binds": BINDS,
         "capability": {
             "consumes": [CONSUMES],

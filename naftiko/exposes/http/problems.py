@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from naftiko.consumes.placing import all_text
 from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
@@ -255,11 +256,14 @@ def _transport_detail(error: TransportError) -> str:
 def _upstream(error: StatusError) -> HttpProblem:
     """Return the problem of an upstream failure, which names the upstream status.
 
-    The message of the upstream API is passed on only for a status that the caller can
-    do something about: 400 to 499.
+    The message of the upstream API is a member of its own: masked, and at most 300
+    characters of it.
     """
     status = error.status
     response: Response | None = error.response
+    members: dict[str, JSON] = {"upstreamStatus": status}
+    if said := _said(error):
+        members["upstreamMessage"] = said
     if 400 <= status < 500 and status != 407:
         return HttpProblem(
             "refused",
@@ -267,7 +271,7 @@ def _upstream(error: StatusError) -> HttpProblem:
             error.public_hint,
             headers=_retry(response),
             status=status,
-            members={"upstreamStatus": status},
+            members=members,
         )
     reason = f" {response.reason}" if response is not None and response.reason else ""
     operation = error.operation or "the upstream API"
@@ -278,8 +282,28 @@ def _upstream(error: StatusError) -> HttpProblem:
         "upstream",
         detail,
         headers=_retry(response),
-        members={"upstreamStatus": status},
+        members=members,
     )
+
+
+def _said(error: StatusError) -> str:
+    """Return the message in an upstream body, or an empty text.
+
+    A plain text of several lines is a dump for the operator of that API.
+    """
+    response: Response | None = error.response
+    text = response.text.strip() if response is not None else ""
+    is_dump = "\n" in text and text[:1] not in "{[<"
+    return "" if is_dump else error.detail
+
+
+def _loses_message(error: StatusError) -> bool:
+    """Tell whether the value of a failure lacks the message in its body."""
+    if error.value is None:
+        return False
+    # The message may be cut; its beginning is enough to find it.
+    begin = error.detail[:100].rstrip("…")
+    return begin not in all_text(error.value)
 
 
 def _retry(response: Response | None) -> tuple[tuple[str, str], ...]:
@@ -293,6 +317,7 @@ def status_answer(error: StatusError, request_id: str = "") -> Answer:
 
     An upstream 4xx is passed on with its status. Its body is the value that the outputs
     of the function extract from the upstream body, or else the upstream body itself.
+    Where the outputs would lose the message of the body, a problem document has it.
     A failed step has to be named, so it is answered with a problem document. Any other
     status is a failure of the upstream API.
     """
@@ -301,7 +326,7 @@ def status_answer(error: StatusError, request_id: str = "") -> Answer:
     if status == 304:
         return Answer(304)
     passed_on = 400 <= status < 500 and status != 407 and not error.step
-    if not passed_on or response is None:
+    if not passed_on or response is None or _loses_message(error):
         return problem_of(error).answer(request_id)
     if error.value is not None:
         answer = json_answer(error.value, status)

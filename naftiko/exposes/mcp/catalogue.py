@@ -46,6 +46,7 @@ class McpVersion:
         exposes: The adapter.
         name: The name of the server.
         title: The title of the server, for people; may be empty.
+        version: The version of the capability, or else of this package.
         instructions: A text for the model of the client, or `None`.
         search: The three tools in place of all others, or `None`.
         stamp: Name, version and title of the server in the form of the wire.
@@ -56,7 +57,9 @@ class McpVersion:
         self.engine = engine
         self.exposes = exposes
         self.name = exposes.namespace or "naftiko"
-        self.title = engine.capability.info.label
+        info = engine.capability.info
+        self.title = info.label
+        self.version = info.version or __version__
         self.tools = Tools(engine, exposes)
         self.search = SearchTools(self.tools) if options.tools == "search" else None
         self.resources = Resources(engine, exposes)
@@ -65,7 +68,7 @@ class McpVersion:
         if self.search is not None:
             texts.append(INSTRUCTIONS.format(count=len(self.tools)))
         self.instructions = " ".join(filter(None, texts)) or None
-        self.stamp = {"name": self.name, "version": __version__}
+        self.stamp = {"name": self.name, "version": self.version}
         if self.title:
             self.stamp["title"] = self.title
         self.envelope = _freshness(exposes)

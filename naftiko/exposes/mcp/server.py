@@ -29,7 +29,6 @@ from naftiko.exposes.mcp.sdk import (
     ServerCapabilities,
     ValidationError,
 )
-from naftiko.version import __version__
 
 if TYPE_CHECKING:
     from naftiko.exposes.mcp.catalogue import McpVersion
@@ -60,7 +59,7 @@ class McpServer(Server[dict[str, Any]]):
         self.changes = Changes()
         super().__init__(
             served.name,
-            version=__version__,
+            version=served.version,
             title=served.title or None,
             instructions=served.instructions,
             # No tool asks for `Mcp-Param-…` headers, so the SDK has none to check.
@@ -130,6 +129,7 @@ class McpServer(Server[dict[str, Any]]):
         """Serve a new version; return the kinds of lists that differ from the old."""
         before, self.handlers.served, self.pages = self.served, served, {}
         self.name = served.name
+        self.version = served.version
         self.title = served.title or None
         self.instructions = served.instructions
         return [

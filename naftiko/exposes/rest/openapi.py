@@ -132,7 +132,7 @@ class _Writer:
             "openapi": "3.1.0",
             "info": {
                 "title": info.label or self.exposes.namespace or "API",
-                "version": info.modified or info.created or "1",
+                "version": info.version or info.modified or info.created or "1",
                 **({"description": description} if description else {}),
             },
             "servers": [{"url": root_path}],

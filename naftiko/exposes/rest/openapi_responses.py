@@ -44,6 +44,10 @@ PROBLEM: dict[str, JSON] = {
         "code": {"type": "string"},
         "requestId": {"type": "string"},
         "upstreamStatus": {"type": "integer"},
+        "upstreamMessage": {
+            "type": "string",
+            "description": "What the upstream API said; secrets in it are masked.",
+        },
         "errors": {
             "type": "array",
             "description": "Every argument that is wrong.",

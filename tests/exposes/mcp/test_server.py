@@ -255,6 +255,16 @@ def test_list_of_files_is_read_each_time(tmp_path: Any) -> None:
     assert names == [["a.txt"], ["a.txt", "b.txt"]]
 
 
+def test_version_of_the_capability_is_that_of_the_server() -> None:
+    """`info.version` is told at the handshake and at discovery, after a reload too."""
+    app, _ = mcp_app(tools=[CREW], info={"label": "Fleet", "version": "2.3.0"})
+    assert hello(app, "2025-11-25")["serverInfo"]["version"] == "2.3.0"
+    reload(app, tools=[CREW], info={"label": "Fleet", "version": 3})
+    assert hello(app, "2025-11-25")["serverInfo"]["version"] == "3"
+    found = asking(app, "server/discover", None, MODERN)["result"]
+    assert found["_meta"]["io.modelcontextprotocol/serverInfo"]["version"] == "3"
+
+
 def test_name_and_instructions_change_with_a_reload() -> None:
     """Handshake and discovery after a reload have the data of the new version."""
     app, _ = mcp_app(tools=[CREW], description="Before.")

@@ -107,6 +107,8 @@ def _compare_problem(case: Any, got: Any) -> None:
         assert problem["type"] == f"urn:naftiko:problem:{case['kind']}"
     for key in ("detail", "hint"):
         assert case.get(key, "") in problem.get(key, "")
+    for key, value in case.get("members", {}).items():
+        assert problem[key] == value
     if "errors" in case:
         found = {error["name"]: error["detail"] for error in problem["errors"]}
         assert found.keys() == case["errors"].keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from naftiko.exposes.options import Options
 from naftiko.exposes.rest.app import RestApp
 from support.asgi_client import AsyncStub, ask
 from support.describing import described_by, described_operation, description_of
-from support.serving import operation, rest_app
+from support.serving import document, operation, rest_app
 from support.shared import CAPABILITIES, corpus_files, needs_corpus
 
 
@@ -111,3 +112,25 @@ def test_method_unknown_to_openapi_is_served_but_not_described() -> None:
     app, _ = rest_app(operation("/x", "PURGE", call="api.list"))
     assert description_of(app)["paths"] == {}
     assert ask(app, "PURGE", "/x").status == 200
+
+
+@pytest.mark.parametrize(
+    ("info", "version"),
+    [
+        ({"version": "2.3.0", "modified": "2026-03-27"}, "2.3.0"),
+        ({"version": 3}, "3"),
+        ({"modified": "2026-03-27", "created": "2026-01-01"}, "2026-03-27"),
+        ({}, "1"),
+    ],
+)
+def test_version_of_the_capability_is_that_of_the_description(
+    info: dict[str, Any], version: str
+) -> None:
+    """`info.version` comes first; older documents have dates only."""
+    app = RestApp(*_parts({"label": "L", **info}))
+    assert description_of(app)["info"]["version"] == version
+
+
+def _parts(info: dict[str, Any]) -> Any:
+    loaded = naftiko.load(document(operation(call="api.list"), info=info), schema=None)
+    return Engine(loaded, AsyncStub()), loaded.exposes[0], Options()
