@@ -48,7 +48,9 @@ _UPPER = re.compile(r"[A-Z][A-Z0-9_]*")
 _JSON_LIKE = re.compile(r"\s*(?:\[|\{(?!\{)|\{\{\{\{)")
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _STEP_PATH = re.compile(r"\$(\.[^\s.$\[\]{}*?()]+)+")
-STEP_PATH_HINT = "write $.<step>, or $.<step>.<field>; no brackets or wildcards"
+STEP_PATH_HINT = (
+    "write $.<step>, $.<step>.<field> or $.<step>.<index>; no brackets or wildcards"
+)
 
 #: Fixed words for the arguments of a unit in published files; not namespaces.
 ARGUMENT_WORDS = ("tools.", "rest.")

@@ -267,6 +267,12 @@ SCRIPT_LANGUAGE = _unit(
     FUNCTION,
     "A script step is written in a language that has no sandbox here.",
 )
+SCRIPT = _unit(
+    "U-script",
+    FUNCTION,
+    "A script step will not run: it has no file, location or language, or scripts are"
+    " switched off or need a library.",
+)
 SKILL_TOOL = _unit(
     "U-skill-tool",
     ADAPTER,
@@ -283,6 +289,12 @@ LOCATION = _unit(
     "A `location` of files is no `file:` URI, so it is on another machine.",
 )
 OUTPUT_FORMAT = _unit("U-output-format", OPERATION, "The `outputRawFormat` is unknown.")
+OUTPUT_FORMAT_UNDECODED = _unit(
+    "U-output-format-undecoded",
+    OPERATION,
+    "Responses in the `outputRawFormat` are not decoded here; only their bytes can be"
+    " had.",
+)
 OUTPUT_PATH = _unit(
     "U-output-path",
     UNIT,
@@ -422,6 +434,10 @@ WITH_VALUE = _warning(
 )
 SKILL_SHAPE = _warning(
     "W-skill-shape", "A skill or a skill tool has a `call` of its own."
+)
+KEY_INERT = _warning(
+    "W-key-inert",
+    "A key of a newer version of the specification has no effect here.",
 )
 PATH_LENGTH = _warning(
     "W-path-length",

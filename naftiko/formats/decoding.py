@@ -64,8 +64,10 @@ _DECODERS: dict[str, DecodeBody] = {
 }
 #: Format → the libraries that decode it; those of the extra `formats`.
 _LIBRARIES = {"html": ("bs4", "soupsieve"), "markdown": ("markdown_it",)}
+#: Formats of the specification that are not decoded here.
+_UNDECODED = ("avro", "protobuf")
 #: All formats that a document may name.
-FORMATS = (*_DECODERS, "avro", "protobuf")
+FORMATS = (*_DECODERS, *_UNDECODED)
 
 
 def decode(
@@ -106,6 +108,29 @@ def check(format: str) -> None:
         _refuse_format(format)
     for library in _LIBRARIES.get(name, ()):
         import_library(library, name)
+
+
+def refused(format: str) -> tuple[str, str] | None:
+    """Return why no body of a known format is decoded here, and what to do about it.
+
+    `refused("avro")` is a pair of texts, and `refused("json")` is `None`. Nothing is
+    imported to find out.
+    """
+    name = _folded(format)
+    if name in _UNDECODED:
+        return (
+            f"outputRawFormat '{name}' is not supported yet",
+            "outputRawFormat: binary gives the bytes unchanged",
+        )
+    for library in _LIBRARIES.get(name, ()):
+        from importlib.util import find_spec  # few documents need it
+
+        if find_spec(library) is None:
+            return (
+                f"outputRawFormat '{name}' needs the library '{library}'",
+                'pip install "naftiko[formats]"',
+            )
+    return None
 
 
 def _folded(format: str) -> str:

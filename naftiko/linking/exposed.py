@@ -28,6 +28,7 @@ from naftiko.expressions import (
 from naftiko.linking.inputs import note_inputs
 from naftiko.linking.names import is_bare_variable
 from naftiko.linking.operations import note_path
+from naftiko.linking.unsupported import note_script, script_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,8 +54,6 @@ _KINDS = {
 _PLACEHOLDER = re.compile(r"\{\{?[^{}]*\}\}?")
 #: Other spellings of `call` in published files.
 _OTHER_CALLS = ("calls", "operation")
-#: Languages of the specification for scripts that have no sandbox here.
-_UNSAFE_LANGUAGES = ("python", "groovy")
 
 
 class ExposedLinker:
@@ -64,6 +63,7 @@ class ExposedLinker:
         self.names = names
         self.findings = names.findings
         self.registry = registry
+        self.scripting = script_settings(names.spec.exposes)
         #: `namespace.operation` → the operations that share this name.
         self._by_name: dict[str, list[Operation]] = defaultdict(list)
         for operation in registry.values():
@@ -363,15 +363,8 @@ class ExposedLinker:
                 f"the step '{name}' has the unknown type '{shorten(step.type)}'",
                 "a step is a call, a lookup or a script",
             )
-        language = step.script.get("language")
-        if step.type == "script" and language in _UNSAFE_LANGUAGES:
-            self.findings.add(
-                rules.SCRIPT_LANGUAGE,
-                step.path,
-                f"the script of step '{name}' is written in '{language}', which cannot"
-                " be run safely here",
-                "write it in javascript",
-            )
+        if step.type == "script":
+            note_script(step, self.scripting, self.names)
 
     def _step_path(self, text: str, path: DocumentPath) -> None:
         """Check a reference to the output of a step: `$.step` or `$.step.field`."""

@@ -16,6 +16,7 @@ from naftiko.errors import shorten
 from naftiko.linking.exposed import ExposedLinker
 from naftiko.linking.names import DocumentNames
 from naftiko.linking.operations import OperationLinker
+from naftiko.linking.unsupported import note_inert_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,7 @@ def link(
     for exposes in spec.exposes:
         exposed.adapter(exposes)
     exposed.aggregates()
+    note_inert_keys(spec, registry, names)
     _note_undeclared(names)
     _note_unused(names)
     return Linked(registry, frozenset(names.used))

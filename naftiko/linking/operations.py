@@ -23,6 +23,7 @@ from naftiko.formats import decoding
 from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import is_plain, is_root, needs_length
 from naftiko.linking.names import is_no_template, variables_of
+from naftiko.linking.unsupported import note_format
 from naftiko.spec.model import OperationSpec
 
 if TYPE_CHECKING:
@@ -176,6 +177,9 @@ class OperationLinker:
                 f'Unsupported "{written}" format specified',
                 f"use one of {names_of(decoding.FORMATS)}",
             )
+        else:
+            # The operation stays usable: its bytes can be streamed.
+            note_format(spec, self.names)
         for output in spec.outputs:
             node = self.names.node(output.path) or {}
             key = "value" if "value" in node else "mapping"

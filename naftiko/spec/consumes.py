@@ -479,7 +479,7 @@ def _read_inputs(
             value,
             path=at,
             keywords=keywords_of(entry),
-            is_optional=entry.get("required") is False,
+            is_optional=entry.get("required") is False and not required,
         )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def note_missing_files(spec: CapabilitySpec, folder: Path, findings: Findings) -> None:
-    """Note each `location` of a skill, a prompt or a resource where nothing is.
+    """Note each file of a skill, a prompt, a resource or a script that is not there.
 
     Args:
         spec: The document, read.
@@ -62,3 +62,16 @@ def _locations(spec: CapabilitySpec) -> Iterator[tuple[str, str, DocumentPath]]:
         for resource in exposes.files:
             holder = f"the resource '{shorten(resource.uri)}'"
             yield holder, resource.location, resource.path
+    yield from _scripts(spec)
+
+
+def _scripts(spec: CapabilitySpec) -> Iterator[tuple[str, str, DocumentPath]]:
+    """Yield the file of every script step that names its own location."""
+    functions = [f for exposes in spec.exposes for f in exposes.functions]
+    functions += [f for _, listed in spec.aggregates for f in listed]
+    for function in functions:
+        for step in function.steps:
+            location, file = step.script.get("location"), step.script.get("file")
+            if location and file:
+                holder = f"the script of step '{shorten(step.name)}'"
+                yield holder, f"{str(location).rstrip('/')}/{file}", step.path

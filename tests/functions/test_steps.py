@@ -116,7 +116,7 @@ def test_other_paths_are_refused(text: str) -> None:
     assert caught.value.message == f"'{text}' is not a step path"
     assert caught.value.code == "U-step-path"
     assert caught.value.hint == (
-        "write $.<step>, or $.<step>.<field>; no brackets or wildcards"
+        "write $.<step>, $.<step>.<field> or $.<step>.<index>; no brackets or wildcards"
     )
 
 

@@ -328,7 +328,7 @@ def test_value_that_is_no_plain_reference(value: Any, hint: str) -> None:
         ({"type": "loop"}, "", "the step 's' has the unknown type 'loop'", "a step is a call, a lookup or a script"),
         ({}, "", "the step 's' has the unknown type ''", "a step is a call, a lookup or a script"),
         (
-            {"type": "script", "language": "python"},
+            {"type": "script", "language": "python", "file": "s.py", "location": "file:///./"},
             "",
             "the script of step 's' is written in 'python', which cannot be run safely here",
             "write it in javascript",
@@ -337,7 +337,7 @@ def test_value_that_is_no_plain_reference(value: Any, hint: str) -> None:
             {"type": "lookup", "index": "first", "lookupValue": "$.first[0]"},
             "/lookupValue",
             "'$.first[0]' is not a step path",
-            "write $.<step>, or $.<step>.<field>; no brackets or wildcards",
+            "write $.<step>, $.<step>.<field> or $.<step>.<index>; no brackets or wildcards",
         ),
     ],
 )  # fmt: skip

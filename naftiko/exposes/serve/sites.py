@@ -12,6 +12,7 @@ import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.document import rules
 from naftiko.document.rules import is_of_unit
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.access.cors import with_cors
@@ -321,8 +322,9 @@ _MOST_UNUSABLE = 10
 
 
 def tell_unusable(capability: Capability, file: str) -> None:
-    """Log a warning for each operation or function that cannot be called."""
-    unusable = [p for p in capability.problems if is_of_unit(p)]
+    """Log a warning for each part that cannot be called, and each inert key."""
+    inert = rules.KEY_INERT.code
+    unusable = [p for p in capability.problems if is_of_unit(p) or p.code == inert]
     for problem in unusable[:_MOST_UNUSABLE]:
         _log.warning(
             "%s: %s [%s]",
