@@ -191,7 +191,7 @@ def _judged(
 ) -> str:  # fmt: skip
     """Check the upstream request; tell whether one was sent or the call was refused."""
     operation = capability.operations.resolve(function.call) if function.call else None
-    if operation is None or operation.problems:
+    if operation is None or operation.problems or _lacks_inputs(function, operation):
         assert upstream.requests == [], where
         return "refused"
     assert len(upstream.requests) == 1, where
@@ -206,6 +206,14 @@ def _judged(
         )
         raise
     return "sent"
+
+
+def _lacks_inputs(function: Function, operation: naftiko.Operation) -> bool:
+    """Tell whether declared inputs leave out what the operation requires (U-input-missing)."""
+    offered = {p.name for p in function.inputs} | set(function.with_ or {})
+    offered |= {p.mapping.rpartition(".")[2] for p in function.inputs}
+    offered |= set(PLACEHOLDER.findall(function.url_path))
+    return bool(function.inputs) and not operation.layout.required <= offered
 
 
 # --- MCP ------------------------------------------------------------------------------

@@ -131,7 +131,9 @@ def arguments_of(
         for feed in feeds:
             names += _uncovered(feed) if feed.is_open else ()
     for name in filter(None, names):
-        if name not in arguments:
+        # `filter.status` is a member of the declared input `filter`.
+        is_member = any(name.startswith(f"{p.name}.") for p in function.inputs)
+        if name not in arguments and not is_member:
             known = inherited_by_name.get(name)
             arguments[name] = _inferred(name, function, feeding, placeholders, known)
     return tuple(arguments.values())

@@ -243,7 +243,7 @@ class Functions:
         return operation
 
     def _injector(
-        self, function: Function, namespace: str, steps: Collection[str] = ()
+        self, function: Function, namespace: str, steps: Collection[str] | None = None
     ) -> Injector:
         declared = frozenset(p.name for p in function.inputs)
         return Injector(namespace, self._scope, declared, steps)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.document import rules
-from naftiko.errors import CallError, names_of, shorten
+from naftiko.errors import CallError, did_you_mean, names_of, shorten
 from naftiko.expressions import (
     ABSENT,
     Ref,
@@ -96,6 +96,14 @@ def nothing_in_step(name: str, earlier: Collection[str], values: Values) -> Call
         values: Name → value: the arguments, and the results of steps.
     """
     steps = [step for step in earlier if is_step(name, (step,))]
+    if not steps:
+        step = name.partition(".")[0]
+        return CallError(
+            f"'{{{{{shorten(name)}}}}}' finds nothing: no step '{shorten(step)}' comes"
+            " before",
+            code=rules.STEP_RESULT.code,
+            hint=did_you_mean(step, earlier),
+        )
     step = max(steps, key=len)
     path = name.removeprefix(step).removeprefix(".")
     result = values.get(step)
@@ -123,7 +131,7 @@ class Injector:
         namespace: The namespace of the unit, which stands before its arguments.
         scope: The variables of the document.
         declared: Names of the arguments that the unit declares.
-        steps: The steps whose results can be referred to.
+        steps: The steps whose results can be referred to; `None` outside of steps.
 
     Attributes:
         names: The arguments and steps that the values refer to, in order.
@@ -135,12 +143,14 @@ class Injector:
         namespace: str,
         scope: Scope,
         declared: frozenset[str],
-        steps: Collection[str] = (),
+        steps: Collection[str] | None = None,
     ) -> None:
         self.namespace = namespace
         self.scope = scope
         self.declared = declared
-        self.steps = frozenset(steps)
+        self.steps = frozenset(steps or ())
+        #: Whether `{{a.b}}` must be a declared argument or a step: arguments are said.
+        self._knows_all = steps is not None and bool(declared)
         #: Whether the value that is compiled may find nothing in the result of a step.
         self._is_lenient = False
         self.names: dict[str, None] = {}
@@ -189,6 +199,15 @@ class Injector:
         self._is_lenient = False
         return nodes
 
+    def is_unknown(self, name: str) -> bool:
+        """Tell whether a dotted name begins with no step and no declared argument."""
+        return (
+            self._knows_all
+            and "." in name
+            and not is_step(name, self.steps)
+            and not is_step(name, self.declared)
+        )
+
     def _reference(self, name: str) -> Node:
         """Return a function for an argument, or for the result of a step."""
         if self._is_lenient or not is_step(name, self.steps):
@@ -212,6 +231,8 @@ class Injector:
         for ref in refs(template):
             if ref.is_variable:
                 self.variables.add(ref.name)
+            elif self.is_unknown(ref.name):
+                return _nothing_node(ref.name, self.steps)
             else:
                 self.names[ref.name] = None
         if only := lone(template):
@@ -248,6 +269,13 @@ class Injector:
 
 class _MissingValue(Exception):
     """A template refers to a value that was not given."""
+
+
+def _nothing_node(name: str, steps: Collection[str]) -> Node:
+    def fail(values: Values, look: Lookup) -> JSON:
+        raise nothing_in_step(name, steps, values)
+
+    return fail
 
 
 def _argument_node(name: str) -> Node:
@@ -377,4 +405,6 @@ def _lone_name(value: JSON, injector: Injector) -> str:
         ref = lone(parse(value, injector.scope, injector.declared))
     except TemplateError:
         return ""
-    return ref.name if ref and not ref.is_variable else ""
+    if ref is None or ref.is_variable or injector.is_unknown(ref.name):
+        return ""
+    return ref.name

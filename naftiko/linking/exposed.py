@@ -25,7 +25,7 @@ from naftiko.expressions import (
     refs,
     source_of,
 )
-from naftiko.linking.inputs import note_inputs
+from naftiko.linking.inputs import note_inputs, note_steps
 from naftiko.linking.names import is_bare_variable
 from naftiko.linking.operations import note_path
 from naftiko.linking.unsupported import note_script, script_settings
@@ -223,6 +223,7 @@ class ExposedLinker:
         self._steps(function)
         label, calls = _label_of(function), self._calls(function)
         note_inputs(function, label, calls, self.names, namespace)
+        note_steps(function, label, self.names)
         if function.kind == "rest":
             for parameter in function.inputs:
                 if parameter.in_ == "body" and parameter.value is not None:
@@ -409,7 +410,8 @@ class ExposedLinker:
         """Note an argument that `with` refers to and its tool does not declare."""
         declared = {parameter.name for parameter in function.inputs}
         is_checked = function.kind == "tool" and bool(declared)
-        if source and is_checked and source not in declared:
+        is_known = source in declared or source.partition(".")[0] in declared
+        if source and is_checked and not is_known:
             self.findings.add(
                 rules.WITH_SOURCE,
                 path,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.errors import names_of, shorten
-from naftiko.expressions import TemplateError, parse_path, refs, source_of
+from naftiko.expressions import TemplateError, parse, parse_path, refs, source_of
 from naftiko.linking.names import texts_of
 
 if TYPE_CHECKING:
@@ -63,6 +63,39 @@ def note_inputs(
     if sources <= {"", *offered}:
         # Otherwise a name in `with` is misspelled, which is noted there.
         _note_unused(function, label, calls, names, placeholders)
+
+
+def note_steps(function: Function, label: str, names: DocumentNames) -> None:
+    """Note each `{{a.b}}` of a step that is no earlier step and no declared input.
+
+    A unit that declares no inputs may have arguments with dots in their names.
+    """
+    known = [p.name for p in function.inputs]
+    for step in function.steps if known else ():
+        at = (*step.path, "with")
+        texts = [*texts_of(dict(step.with_), at)]
+        texts.append(((*step.path, "lookupValue"), step.lookup_value))
+        for path, text in texts:
+            for name in _arguments_in(text, names):
+                head = name.partition(".")[0]
+                if "." in name and not any(name.startswith(f"{k}.") for k in known):
+                    names.findings.add(
+                        rules.WITH_SOURCE,
+                        path,
+                        f"'{{{{{shorten(name)}}}}}' in {label}: no step and no input is"
+                        f" called '{shorten(head)}'",
+                        names.suggest(head, known) or f"known: {names_of(known)}",
+                    )
+        known.append(step.name)
+
+
+def _arguments_in(text: str, names: DocumentNames) -> list[str]:
+    """Return the names in the placeholders of a text that are no variables."""
+    try:
+        found = refs(parse(text, names.scope))
+    except TemplateError:
+        return []
+    return [ref.name for ref in found if not ref.is_variable]
 
 
 def _note_unused(

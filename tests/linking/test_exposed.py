@@ -261,6 +261,25 @@ def test_input_that_goes_nowhere_is_noted() -> None:
     assert _tool(inputParameters=[item], steps=[get]) == [told]
 
 
+def test_placeholder_of_a_step_that_is_not_there_is_noted() -> None:
+    """A dotted name in a step begins with an earlier step or with a declared input."""
+    item = {"name": "ship", "type": "object"}
+    one = {"type": "call", "name": "one", "call": "api.get", "with": {"id": "7"}}
+    two = {"type": "call", "name": "two", "call": "api.get"}
+    for text, told in (
+        ("{{one.id}}", []),
+        ("{{ship.id}}", []),
+        ("{{on.id}}", ["did you mean 'one'?"]),
+        ("{{two.id}}", ["known: ship, one"]),
+    ):
+        steps = [one, {**two, "with": {"id": text, "q": "{{ship.q}}"}}]
+        found = _tool(inputParameters=[item], steps=steps)
+        assert [hint for *_, hint in found] == told, text
+        assert {(code, at) for code, at, *_ in found} <= {
+            ("W-with-source", "/steps/1/with/id")
+        }
+
+
 def test_inputs_that_leave_out_what_the_operation_requires_are_noted() -> None:
     """A unit whose declared inputs cannot make a call is unusable, and says why."""
     item = {"name": "lang", "type": "string"}
