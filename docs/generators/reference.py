@@ -520,7 +520,9 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "name": ("U-operation-ambiguous", "S-name"),
         "path": ("W-operation-path",),
         "method": ("U-method", "S-method", "W-method"),
-        "outputRawFormat": ("U-output-format", "W-output-format"),
+        "outputRawFormat": (
+            "U-output-format", "U-output-format-undecoded", "W-output-format",
+        ),
     },
     "ConsumedInputParameter": {
         "name": ("U-parameter-nameless", "S-parameter-name", "U-argument-missing"),
@@ -554,7 +556,8 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     "ExposedResource": {"path": ("W-route-duplicate", "W-rest-arguments")},
     "ExposedInputParameter": {"name": ("W-path-parameter",), "type": ("W-type",)},
     "ExposedOperation": {
-        "": ("U-unit-without-call",),
+        "": ("U-unit-without-call", "U-input-missing"),
+        "inputParameters": ("W-input-unused",),
         "call": ("U-call-unresolved",),
         "ref": ("U-call-unresolved",),
     },
@@ -572,7 +575,8 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "PromptMessage": {"role": ("U-prompt",)},
     "Tool": {
-        "": ("U-unit-without-call",),
+        "": ("U-unit-without-call", "U-input-missing"),
+        "inputParameters": ("W-input-unused",),
         "name": ("W-tool-duplicate",),
         "call": ("U-call-unresolved",),
         "ref": ("U-call-unresolved",),
@@ -595,13 +599,19 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "name": ("U-operation-ambiguous",),
         "call": ("U-call-unresolved",),
     },
-    "With": {"": ("W-with-source", "W-with-target", "W-with-value")},
+    "With": {
+        "": ("W-with-source", "W-with-target", "W-with-value", "U-step-result"),
+    },
     "CallStep": {"type": ("U-step-type",), "call": ("U-call-unresolved",)},
     "LookupStep": {
         "": ("W-step-incomplete",),
         "lookupValue": ("U-step-path", "W-step-reference"),
     },
-    "ScriptStep": {"language": ("U-script-language",)},
+    "ScriptStep": {
+        "": ("U-script", "W-file-missing"),
+        "language": ("U-script-language",),
+        "location": ("U-location",),
+    },
     "StepOutputMapping": {
         "targetName": ("W-mapping-target",),
         "value": ("U-step-path", "W-step-reference"),
