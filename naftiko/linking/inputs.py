@@ -43,6 +43,8 @@ def note_inputs(
         namespace: The namespace of the adapter or aggregate around the unit.
     """
     calls = list(calls)
+    if function.inputs and function.ref:
+        _note_reference(function, label, names)
     if not function.inputs or function.ref or not calls:
         return
     placeholders = _placeholders(function)
@@ -63,6 +65,30 @@ def note_inputs(
     if sources <= {"", *offered}:
         # Otherwise a name in `with` is misspelled, which is noted there.
         _note_unused(function, label, calls, names, placeholders)
+
+
+def _note_reference(function: Function, label: str, names: DocumentNames) -> None:
+    """Note the inputs that an aggregate function requires and a unit does not offer."""
+    for namespace, functions in names.spec.aggregates:
+        for inner in functions:
+            if f"{namespace}.{inner.name}" != function.ref:
+                continue
+            offered = {p.name for p in function.inputs} | _placeholders(function)
+            offered |= set(function.with_ or ())
+            lacking = [
+                shorten(p.name)
+                for p in inner.inputs
+                if p.value is None and not p.is_optional and p.name not in offered
+            ]
+            if lacking:
+                names.findings.add(
+                    rules.INPUT_MISSING,
+                    function.path,
+                    f"{label} declares inputs, and none of them gives"
+                    f" {names_of(lacking)}, which '{shorten(function.ref)}' requires",
+                    "add it to `inputParameters`, or give it a value in `with`",
+                )
+            return
 
 
 def note_steps(function: Function, label: str, names: DocumentNames) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 import naftiko
 from naftiko import Response, StubTransport
-from naftiko.expressions import ABSENT
-from naftiko.functions.injection import is_step, value_at
+from naftiko.expressions import ABSENT, Scope
+from naftiko.functions.injection import Injector, is_step, value_at
+from naftiko.functions.runs import Lookup
 from support import serving
 from support.asgi_client import ask
 from support.building import document
@@ -121,6 +122,75 @@ def test_infinite_number_in_a_text_is_refused() -> None:
 def test_name_of_a_step_or_a_member(name: str, found: bool) -> None:
     """A name that begins with that of a step and a dot means a member of it."""
     assert is_step(name, {"one", "two.x"}) is found
+
+
+def test_result_of_a_step_may_be_missing_for_an_optional_parameter() -> None:
+    """Only what the document calls optional is left out; null is a value of its own."""
+    injector = Injector("t", Scope(), frozenset({"who"}), ["find"])
+    given = {
+        "a": "{{find.x}}",
+        "b": "see {{find.x}}",
+        "c": "{{find.none}}",
+        "d": "{{who}}",
+    }
+    nodes = dict(injector.entries(given, ["a", "b"]))
+    values = {"find": {"none": None}}
+    look = Lookup(lambda name: name)
+    assert [nodes[name](values, look) for name in given] == [ABSENT] * 4
+    strict = dict(injector.entries(given))
+    for name in ("a", "b"):
+        with pytest.raises(naftiko.CallError, match="step 'find' has no 'x'") as caught:
+            strict[name](values, look)
+        assert caught.value.code == "U-step-result"
+        assert caught.value.hint == "it has: none"
+
+
+def test_template_of_an_operation_names_the_result_of_a_step() -> None:
+    """A body or a path of an operation may refer to a step, down to an item of a list."""
+    data = document(
+        {"method": "POST", "body": {"type": "json", "data": {"a": "{{one.ids.1}}"}}}
+    )
+    steps = [{"type": "call", "name": "one", "call": "api.op"}, {"type": "call", "name": "two", "call": "api.op"}]  # fmt: skip
+    tool = {"name": "t", "description": "d", "steps": steps}
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    transport = StubTransport(Response(200, {}, b'{"ids": [5, 7]}'))
+    naftiko.load(data, schema=None, transport=transport).invoke("m.t")
+    assert [request.body for request in transport.requests] == [b"{}", b'{"a":7}']
+    transport = StubTransport(Response(200, {}, b'{"ids": []}'))
+    with pytest.raises(
+        naftiko.CallError, match=r"step 'two': '\{\{one.ids.1\}\}' finds"
+    ):
+        naftiko.load(data, schema=None, transport=transport).invoke("m.t")
+
+
+def test_optional_input_is_left_out_though_the_operation_requires_it() -> None:
+    """A tool decides for its callers: in the query, in a text and in a whole body."""
+    body = '{"ship": "{{ship}}", "note": "re {{note}}", "cargo": [{{cargo}}]}'
+    query = [{"name": "q", "in": "query", "required": True}]
+    data = document({"method": "POST", "inputParameters": query, "body": body})
+    inputs = [
+        {"name": name, "type": "string", "description": "d", "required": name == "ship"}
+        for name in ("ship", "note", "cargo", "q")
+    ]
+    tool = {
+        "name": "t",
+        "description": "d",
+        "call": "api.op",
+        "inputParameters": inputs,
+    }
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    transport = StubTransport(Response(200, {}, b"{}"))
+    loaded = naftiko.load(data, schema=None, transport=transport)
+    loaded.invoke("m.t", ship="A")
+    loaded.invoke("m.t", ship="A", note="B", cargo="C", q="D")
+    assert [(r.url.partition("?")[2], r.body) for r in transport.requests] == [
+        ("", b'{"ship":"A","cargo":[null]}'),
+        ("q=D", b'{"ship": "A", "note": "re B", "cargo": ["C"]}'),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,33 @@ def test_inputs_that_leave_out_what_the_operation_requires_are_noted() -> None:
     assert _tool(call="api.get") == []
 
 
+def test_inputs_that_leave_out_what_a_function_requires_are_noted() -> None:
+    """A unit with a `ref` has to offer the inputs of the function, if it declares any."""
+    data = document({"method": "GET"})
+    wanted = [{"name": "a", "type": "string"}, {"name": "b", "required": False}]
+    function = {
+        "name": "f",
+        "description": "d",
+        "call": "api.op",
+        "inputParameters": wanted,
+    }
+    data["capability"]["aggregates"] = [
+        {"label": "G", "namespace": "g", "functions": [function]}
+    ]
+    tool = {"name": "t", "description": "d", "ref": "g.f"}
+    tools = [{**tool, "inputParameters": [{"name": "b"}]}, {**tool, "name": "u"}]
+    tools += [{**tools[0], "name": "v", "with": {"a": "1"}}]
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": tools}
+    ]
+    loaded = naftiko.load(data, schema=None)
+    noted = [p for p in loaded.problems if p.code == "U-input-missing"]
+    assert [p.path for p in noted] == ["/capability/exposes/0/tools/0"]
+    assert "none of them gives a, which 'g.f' requires" in noted[0].message
+    with pytest.raises(naftiko.UnusableOperation, match="'g.f' requires"):
+        loaded.invoke("m.t", b="1")
+
+
 def test_source_that_a_tool_does_not_declare() -> None:
     """A tool that declares arguments has to declare those that it passes on."""
     declared = [{"name": "ship", "type": "string"}]
