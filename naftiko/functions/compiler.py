@@ -331,6 +331,13 @@ class Functions:
         lacking = sorted(required - given.keys() - {p.name for p in arguments})
         if function.inputs and lacking:
             raise _not_offered(function, lacking, function.ref)
+        # The inputs of a route have no key `required`; those of the function do.
+        arguments = tuple(
+            p._replace(
+                required=p.required or (p.name in required and not p.is_optional)
+            )
+            for p in arguments
+        )
         own = compile_shape(function.outputs)
         function = function._replace(
             name=function.name or inner.function.name,

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request as Asked
+from urllib.request import urlopen
 
 import pytest
 
@@ -23,9 +25,11 @@ from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.app import RestApp
 from naftiko.exposes.skill.app import SkillApp
-from naftiko.transport.messages import Request, Response
+from naftiko.transport.messages import Headers, Request, Response
 from support.asgi_client import AsyncStub, ask
 from support.mcping import asking
+from support.recorder import Received, Recorder, response
+from support.serving_process import Server
 from support.shared import SHARED
 
 TUTORIAL = SHARED / "corpus" / "reference" / "tutorial"
@@ -175,6 +179,12 @@ GROUPED = {
     **{key: MANIFEST[key] for key in ("voyageId", "status", "crew", "cargo")},
     "route": VOYAGE["route"],
     "ship": {"name": "Tern", "type": "cargo", "flag": "NO"},
+}
+MCP_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json, text/event-stream",
+    "Authorization": "Bearer dummy-mcp-token",
+    "MCP-Protocol-Version": "2025-11-25",
 }
 MOCK = {"imo": "IMO-5", "name": "Northern Star", "type": "cargo", "flag": "NO", "status": "active"}  # fmt: skip
 
@@ -329,3 +339,44 @@ def test_reading_tool_of_an_aggregate_derives_its_hints() -> None:
     assert hints["readOnlyHint"] is True
     assert hints["idempotentHint"] is True
     assert hints["destructiveHint"] is False
+
+
+# --- the whole program ----------------------------------------------------------------
+
+
+def _over_http(received: Received) -> bytes:
+    """Answer as the two APIs do, over a socket."""
+    # The recorder folds the names of headers, which the stub writes as usual.
+    headers = {"X-Dock-Key": received.headers.get("x-dock-key", "")}
+    url = f"http://api.test{received.target}"
+    answer = _answer(Request(received.method, url, Headers(headers), received.body))
+    kind = answer.headers["Content-Type"]
+    return response(answer.body, f"{answer.status} Done", kind)
+
+
+@pytest.mark.slow
+def test_program_serves_the_last_step_to_partners_agents_and_models() -> None:
+    """Step 11 runs as its page says: three adapters, two APIs, real connections."""
+    (file,) = TUTORIAL.glob("step-11-*.yml")
+    with Recorder(_over_http) as api:
+        words = ("--port", "0", "--host", "127.0.0.1", "--base-uri", api.url)
+        with Server(file, *words, ready=3) as server:
+            rest, mcp = server.urls["shipyard-api"], server.urls["shipyard-tools"]
+            with urlopen(f"{rest}/voyages/V-7/manifest", timeout=20) as got:
+                assert json.load(got) == MANIFEST
+            with urlopen(f"{server.urls['shipyard-skills']}/skills", timeout=20) as got:
+                assert json.load(got)["count"] == 2
+            call = {
+                "jsonrpc": "2.0",
+                "id": 1,
+                "method": "tools/call",
+                "params": {
+                    "name": "get-voyage-manifest",
+                    "arguments": {"voyageId": "V-7"},
+                },
+            }
+            asked = Asked(mcp, json.dumps(call).encode(), MCP_HEADERS)
+            with urlopen(asked, timeout=20) as got:
+                result = json.load(got)["result"]
+            assert json.loads(result["content"][0]["text"]) == GROUPED
+    assert {r.headers.get("x-dock-key") for r in api.received} == {None}

@@ -119,3 +119,20 @@ def test_rest_reference_keeps_its_method() -> None:
     )
     plan = naftiko.load(data, schema=None).functions.find("front.get-forecast")
     assert (plan.function.method, plan.description) == ("POST", "Gets.")
+
+
+def test_route_asks_for_what_its_function_requires() -> None:
+    """An input of a route has no `required`, so that of the function counts."""
+    wanted = [
+        {"name": "id", "type": "string"},
+        {"name": "lang", "type": "string", "required": False},
+    ]
+    function = {**GET, "call": "api.list", "with": {"flag": "{{id}}"}, "inputParameters": wanted}  # fmt: skip
+    aggregate = {"label": "A", "namespace": "agg", "functions": [function]}
+    inputs = [{"name": name, "in": "query"} for name in ("id", "lang")]
+    resources = serving.operation("/x", "GET", ref="agg.get", inputParameters=inputs)
+    app, upstream = serving.rest_app(resources, capability={"aggregates": [aggregate]})
+    got = ask(app, "GET", "/x?lang=no")
+    assert (got.status, got.json["detail"]) == (400, "'id' is missing")
+    assert ask(app, "GET", "/x?id=7").status == 200
+    assert upstream.sent == ["GET /ships?flag=7"]

@@ -317,7 +317,7 @@ def test_inputs_that_leave_out_what_a_function_requires_are_noted() -> None:
     noted = [p for p in loaded.problems if p.code == "U-input-missing"]
     assert [p.path for p in noted] == ["/capability/exposes/0/tools/0"]
     assert "none of them gives a, which 'g.f' requires" in noted[0].message
-    with pytest.raises(naftiko.UnusableOperation, match="'g.f' requires"):
+    with pytest.raises(naftiko.UnusableOperation, match=r"'g\.f' requires"):
         loaded.invoke("m.t", b="1")
 
 
