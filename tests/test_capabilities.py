@@ -199,3 +199,15 @@ def test_docker_file_names_the_local_socket() -> None:
         "http://localhost/containers/json",
     )
     assert docker.request("docker.systeminfo").url == "http://localhost:2375/info"
+
+
+@pytest.mark.parametrize("file", GOOD, ids=_id)
+def test_shipped_unit_that_declares_inputs_takes_no_others(file: Path) -> None:
+    """No tool and no route gains an argument, a body least of all."""
+    with naftiko.load(file) as capability:
+        for exposes in capability.exposes:
+            for plan in capability.functions.of(exposes):
+                inputs = {parameter.name for parameter in plan.function.inputs}
+                assert plan.problem is None
+                if inputs:
+                    assert {p.name for p in plan.arguments} <= inputs, plan
