@@ -197,3 +197,17 @@ def test_a_notebook_shows_an_operation_as_a_page() -> None:
         "cannot be called: the path",
     ):
         assert words in html
+
+
+def test_operation_lacks_what_it_requires_and_is_not_offered() -> None:
+    """What the environment gives is never lacking."""
+    parameters = (
+        InputParameter("a", "query", required=True),
+        InputParameter("b", "query"),
+        InputParameter("c", "environment", required=True),
+        InputParameter("d", "header", required=True),
+    )
+    found = operation(parameters=parameters)
+    assert found.lacking(()) == ["a", "d"]
+    assert found.lacking({"a", "x"}) == ["d"]
+    assert found.lacking(["d", "a"]) == []

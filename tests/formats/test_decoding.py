@@ -107,3 +107,26 @@ def test_any_body_gives_a_value_or_an_output_error(
     except OutputError as error:
         assert error.message
         assert error.hint
+
+
+@pytest.mark.parametrize("name", ["avro", "Protobuf"])
+def test_format_that_is_not_decoded_is_known_beforehand(name: str) -> None:
+    """`refused` says before any call what `decode` would say after it."""
+    refused = decoding.refused(name)
+    assert refused is not None
+    with pytest.raises(OutputError) as caught:
+        decoding.decode(name.lower(), b"")
+    assert refused == (caught.value.message, caught.value.hint)
+    assert decoding.refused("") is decoding.refused("csv") is None
+
+
+def test_format_without_its_library_is_known_beforehand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A format whose library is missing names the extra that has it."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert decoding.refused("html") == (
+        "outputRawFormat 'html' needs the library 'bs4'",
+        'pip install "naftiko[formats]"',
+    )
+    assert decoding.refused("json") is None
