@@ -17,7 +17,7 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.consumes.content import Content
-    from naftiko.consumes.exchange import Exchange
+    from naftiko.consumes.exchange import Exchange, OutputWarning
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.placing import RawPath
     from naftiko.consumes.registry import Registry
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         NaftikoError,
         OutputError,
         Problem,
+        ReportedError,
         RequestTimeout,
         ServeError,
         StatusError,
@@ -61,6 +62,7 @@ _HOMES = {
         "NaftikoError",
         "OutputError",
         "Problem",
+        "ReportedError",
         "RequestTimeout",
         "ServeError",
         "StatusError",
@@ -72,7 +74,7 @@ _HOMES = {
         "UnusableOperation",
         "ValidationError",
     ),
-    "consumes.exchange": ("Exchange",),
+    "consumes.exchange": ("Exchange", "OutputWarning"),
     "exposes.asgi": ("asgi",),
     "transport.http": ("HttpTransport",),
     "loader": ("load", "validate"),
@@ -101,10 +103,12 @@ __all__ = [
     "NaftikoError",
     "Operation",
     "OutputError",
+    "OutputWarning",
     "Problem",
     "RawPath",
     "Registry",
     "Request",
+    "ReportedError",
     "RequestTimeout",
     "Response",
     "ServeError",

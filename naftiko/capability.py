@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.base_uri import checked_base_uri, merged_base_uri
-from naftiko.consumes.exchange import Decoders, Exchange, send
+from naftiko.consumes.exchange import Decoders, Exchange, send, warn_of
 from naftiko.consumes.request import Prepared, prepare
-from naftiko.consumes.status import status_error
+from naftiko.consumes.status import is_success, status_error
+from naftiko.document import rules
 from naftiko.errors import (
     CallError,
     UnboundVariable,
@@ -83,6 +84,7 @@ class Capability:
         headers: Mapping[str, str] | None = None,
         problems: tuple[Problem, ...] = (),
         files: tuple[Path, ...] = (),
+        strict: bool = False,
     ) -> None:
         self.files = files
         self.info: Info = spec.info
@@ -102,7 +104,7 @@ class Capability:
         self._base_uri = checked_base_uri(base_uri, self._namespaces)
         self._auth = checked_auth(auth, self._namespaces)
         self._headers = checked_names("headers", headers)
-        self._decoders = Decoders()
+        self._decoders = Decoders(strict=strict)
         self._prepared: dict[str, Prepared] = {}
         self._forwarded: dict[str, Prepared] = {}
         self._functions: Functions | None = None
@@ -131,6 +133,7 @@ class Capability:
             UnusableOperation: The document describes it in a way that cannot be sent.
             TransportError: No usable response came back.
             StatusError: The status is outside 200 to 299.
+            ReportedError: The response says at its end that the operation failed.
             OutputError: The body cannot be decoded as the document declares.
         """
         try:
@@ -222,7 +225,7 @@ class Capability:
         if not isinstance(transport, StreamingTransport):
             raise CallError(f"a {type(transport).__name__} cannot stream")
         stream = transport.stream(request, timeout=self._timeout)
-        if not 200 <= stream.status < 300:
+        if not is_success(request, stream.status):
             with stream:
                 body = stream.read(_ERROR_BODY)
             response = Response(
@@ -269,7 +272,10 @@ class Capability:
         if plan.operation is not None and plan.problem is None:
             # A served function may pass on an undecoded body; here it would be lost.
             self._decoders[plan.operation].check()
-        return self.run(plan, values).value
+        outcome = self.run(plan, values)
+        if outcome.warnings:
+            warn_of(outcome.warnings)
+        return outcome.value
 
     @property
     def functions(self) -> Functions:

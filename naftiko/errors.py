@@ -17,6 +17,7 @@ The tree, which a test keeps equal to the classes below::
         ├── TransportError
         │   └── RequestTimeout
         ├── StatusError
+        ├── ReportedError
         └── OutputError
 
 A message says where, what and how to mend it, in that order; the mend is the `hint`.
@@ -377,6 +378,35 @@ class StatusError(_Exchanged):
         self.operation = operation
         self.status = status
         self.detail = detail
+
+
+class ReportedError(_Exchanged):
+    """The operation failed, as the end of its response says; the status is a success.
+
+    A stream of values sends its status before the work is done. Docker reports a failed
+    build, pull or push like that.
+
+    Attributes:
+        request: The request that was sent.
+        response: The response, body included.
+        operation: Namespace and name of the operation.
+        detail: The message of the failure.
+        value: The decoded body: a list of values, the failure at its end; or `None`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        detail: str = "",
+        value: Any = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(message, **more)
+        self.operation = operation
+        self.detail = detail
+        self.value = value
 
 
 class OutputError(_Exchanged):

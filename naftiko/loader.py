@@ -70,6 +70,7 @@ def load(
     truncated: str = "accept",
     unplaced_path_parameters: str = "refuse",
     paths: Mapping[str, str] | None = None,
+    strict: bool = False,
 ) -> Capability:
     """Load a capability; neither a secret is read nor a connection opened.
 
@@ -89,6 +90,8 @@ def load(
         unplaced_path_parameters: `"refuse"` operations whose path has no placeholder
             for a path parameter, or `"append"` the argument as a path segment.
         paths: Ref → path template that replaces the document's.
+        strict: Refuse a response that is not in its declared `outputRawFormat`, also
+            where its `Content-Type` says which format it is in.
 
     Raises:
         DocumentError: The file cannot be read.
@@ -134,6 +137,7 @@ def load(
         auth=auth,
         problems=stages.problems(_settled(spec, base_uri, auth)),
         files=tuple(filter(None, (document.file, *stages.imported))),
+        strict=strict,
     )
 
 

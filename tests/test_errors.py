@@ -75,6 +75,7 @@ def test_error_shows_location_message_code_and_hint() -> None:
         ("TransportError", 1, ()),
         ("RequestTimeout", 1, ()),
         ("StatusError", 1, ()),
+        ("ReportedError", 1, ()),
         ("OutputError", 1, ()),
     ],
 )

@@ -26,7 +26,9 @@ PACKAGE = ROOT / "naftiko"
 #: Chapter → names in it. Exceptions follow in the order of their tree.
 CHAPTERS = {
     "Functions": ("load", "validate", "asgi"),
-    "Capabilities and operations": ("Capability", "Registry", "Operation", "Exchange"),
+    "Capabilities and operations": (
+        "Capability", "Registry", "Operation", "Exchange", "OutputWarning",
+    ),
     "Requests and responses": (
         "Request", "Response", "StreamedResponse", "Headers", "Content", "RawPath",
     ),

@@ -41,6 +41,7 @@ Wording may change between releases; classes, attributes and codes do not.
 | `TransportError` | no usable response came back | `request`, `response` |
 | `RequestTimeout` | the connection or the response took too long | `request` |
 | `StatusError` | the status is outside 200 to 299 | `request`, `response`, `status`, `detail` |
+| `ReportedError` | the status is a success, but the end of the response reports a failure, as a failed build of Docker does | `request`, `response`, `operation`, `detail`, `value` |
 | `OutputError` | the body is not what the document says | `request`, `response` |
 
 On the command line: exit code 1 for a `CallError` or problems found, 2 for wrong usage or a file that cannot be read by `validate`, 3 for a `DocumentError`, 4 for a `ServeError`, 130 after Ctrl-C, 141 when the reader of the output goes away.

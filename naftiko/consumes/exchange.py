@@ -8,17 +8,24 @@ This module must not know how a request is built or which network carries it.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from naftiko.consumes.status import ERROR_BODY_BYTES, error_body, status_error
-from naftiko.errors import OutputError
+from naftiko.consumes.status import (
+    ERROR_BODY_BYTES,
+    error_body,
+    is_success,
+    reported_failure,
+    status_error,
+)
+from naftiko.errors import OutputError, ReportedError, shorten
 from naftiko.formats import decoding
 from naftiko.formats.faults import message_without
+from naftiko.formats.multiplexed import is_multiplexed, split_text
 from naftiko.jsonpath.compiling import compile_path, extract
 from naftiko.jsonpath.reading import is_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from naftiko.consumes.operation import Operation
     from naftiko.plain import JSON
@@ -26,7 +33,12 @@ if TYPE_CHECKING:
     from naftiko.transport.messages import Request, Response
 
 
-_NO_CONTENT = frozenset((204, 205))
+#: Statuses without a body; 304 says that everything is as asked for already.
+_NO_CONTENT = frozenset((204, 205, 304))
+
+
+class OutputWarning(UserWarning):
+    """The response is not in the format that the document declares; it is what came."""
 
 
 class Exchange:
@@ -39,6 +51,7 @@ class Exchange:
         data: The decoded body.
         outputs: Output parameter name → value, as the document declares them.
         elapsed: Seconds from sending to the end of the body.
+        warnings: Why the result is not what the document declares; mostly empty.
     """
 
     __slots__ = (
@@ -49,6 +62,7 @@ class Exchange:
         "outputs",
         "request",
         "response",
+        "warnings",
     )
 
     def __init__(
@@ -60,6 +74,7 @@ class Exchange:
         outputs: Mapping[str, JSON],
         elapsed: float,
         result: JSON,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.operation = operation
         self.request = request
@@ -67,6 +82,7 @@ class Exchange:
         self.data = data
         self.outputs = outputs
         self.elapsed = elapsed
+        self.warnings = warnings
         self._result = result
 
     @property
@@ -74,9 +90,21 @@ class Exchange:
         """The value that `Capability.call` returns.
 
         That is the decoded body when the operation declares no outputs or one that is
-        the whole body, and otherwise `outputs`.
+        the whole body, and otherwise `outputs`. A body of another format in which no
+        output is found is the result itself; `warnings` says so.
         """
         return self._result
+
+    @property
+    def streams(self) -> dict[str, str]:
+        """The text of each stream of a container: `{"stdout": "…", "stderr": "…"}`.
+
+        It is empty for a response that is no multiplexed stream of a Docker Engine.
+        """
+        response = self.response
+        if not is_multiplexed(response.body, response.content_type):
+            return {}
+        return split_text(response.body)
 
     @property
     def status(self) -> int:
@@ -107,19 +135,44 @@ class Exchange:
         )
 
 
+class Received(NamedTuple):
+    """The decoded body of a response, and why it is not what the document declares.
+
+    Attributes:
+        value: The value.
+        is_other: The body is in another format than the declared one, or in none whose
+            members outputs could name.
+        warning: What is wrong, for people; empty when nothing is.
+    """
+
+    value: JSON
+    is_other: bool = False
+    warning: str = ""
+
+
 class Decoder:
-    """How the response of one operation becomes a result, decided once."""
+    """How the response of one operation becomes a result, decided once.
 
-    __slots__ = ("_decode", "_is_whole", "_outputs", "operation", "refusal")
+    Args:
+        operation: The operation.
+        is_strict: A response in another format than the declared one is an error.
+    """
 
-    def __init__(self, operation: Operation) -> None:
+    __slots__ = (
+        "_decode", "_is_structured", "_is_whole", "_outputs", "is_strict", "operation",
+        "refusal",
+    )  # fmt: skip
+
+    def __init__(self, operation: Operation, *, is_strict: bool = False) -> None:
         self.operation = operation
+        self.is_strict = is_strict
         outputs = operation.output_parameters
         self._outputs = [(o.name or "result", compile_path(o.value)) for o in outputs]
+        self._is_structured = bool(outputs)
         self._is_whole = not outputs or (
             len(outputs) == 1 and is_root(outputs[0].value)
         )
-        self._decode = decoding.decode
+        self._decode = decoding.decode_received
         #: The reason that no body can be decoded, known before a request is sent.
         self.refusal: OutputError | None = None
         try:
@@ -148,32 +201,69 @@ class Decoder:
         """Return the exchange for a response that succeeded.
 
         Raises:
+            ReportedError: The body says that the operation failed.
+            OutputError: The body cannot be decoded as the document declares.
+        """
+        received = self.receive(request, response)
+        if (failed := reported_failure(self.operation, request, response)) is not None:
+            failed.value = received.value
+            raise failed
+        return self._exchange(request, response, received, elapsed)
+
+    def receive(
+        self,
+        request: Request,
+        response: Response,
+        *,
+        is_structured: bool = False,
+        format: str = "",
+    ) -> Received:
+        """Return the decoded body of a response.
+
+        Args:
+            request: The request.
+            response: The response to it.
+            is_structured: Members of the value are wanted, also without outputs.
+            format: The format that it must be in, whatever else is declared or came.
+
+        Raises:
             OutputError: The body cannot be decoded as the document declares.
         """
         operation = self.operation
-        data: JSON = None
         # An empty body is a valid text, and a valid table without rows.
         has_content = response.status not in _NO_CONTENT and request.method != "HEAD"
-        if response.body or has_content:
-            try:
-                data = self._decode(
-                    operation.output_raw_format,
-                    response.body,
-                    content_type=response.content_type,
-                    schema=operation.output_schema,
-                )
-            except OutputError as error:
-                raise OutputError(
-                    f"{operation.ref}: {message_without(request.mask, error)}",
-                    hint=request.mask(error.hint),
-                    code=error.code,
-                    location=operation.location,
-                    request=request,
-                    response=response,
-                ) from None
-        return self._exchange(request, response, data, elapsed)
+        if not (response.body or has_content):
+            return Received(None)
+        try:
+            value, read_as, is_other = self._decode(
+                format or operation.output_raw_format,
+                response.body,
+                response.content_type,
+                schema=operation.output_schema,
+                is_structured=is_structured or self._is_structured,
+                is_strict=self.is_strict or bool(format),
+            )
+        except OutputError as error:
+            raise OutputError(
+                f"{operation.ref}: {message_without(request.mask, error)}",
+                hint=request.mask(error.hint),
+                code=error.code,
+                location=operation.location,
+                request=request,
+                response=response,
+            ) from None
+        if not is_other:
+            is_plain = not operation.output_raw_format and read_as not in ("json", "")
+            return Received(value, is_plain and isinstance(value, (str, bytes)))
+        kind = shorten(request.mask(response.content_type))
+        warning = (
+            f"{operation.ref}: the document declares outputRawFormat:"
+            f" {operation.output_raw_format}, but the response is {kind} and not that"
+            f" format; the result is what came, read as {read_as}"
+        )
+        return Received(value, is_other, warning)
 
-    def projected(self, reply: tuple[Request, Response]) -> JSON:
+    def projected(self, reply: tuple[Request, Response]) -> Received:
         """Return the part of a response that a step keeps (spec 2.9).
 
         Of an object that is the declared outputs; an element of a list keeps its own
@@ -183,41 +273,87 @@ class Decoder:
         Raises:
             OutputError: The body cannot be decoded as the document declares.
         """
-        exchange = self.read(*reply, 0)
+        received = self.receive(*reply, is_structured=True)
         if self._is_whole:
-            return exchange.data
-        if isinstance(exchange.data, list):
-            return [
+            return received
+        value = received.value
+        if isinstance(value, list):
+            kept: JSON = [
                 {**item, **extract(self._outputs, item)}
                 if isinstance(item, dict)
                 else item
-                for item in exchange.data
+                for item in value
             ]
-        return exchange.outputs
+            return received._replace(value=kept)
+        result, warnings = self._result(received, extract(self._outputs, value))
+        return received._replace(value=result, warning="; ".join(warnings))
+
+    def result_of(self, value: JSON) -> JSON:
+        """Return the result that one value of a stream stands for."""
+        return value if self._is_whole else extract(self._outputs, value)
 
     def read_failed(
         self, request: Request, response: Response, elapsed: float
     ) -> Exchange:
         """Return the exchange for a response that failed, its body read if possible."""
         data = error_body(self.operation, response)
-        return self._exchange(request, response, data, elapsed)
+        return self._exchange(request, response, Received(data), elapsed)
 
     def _exchange(
-        self, request: Request, response: Response, data: JSON, elapsed: float
+        self, request: Request, response: Response, received: Received, elapsed: float
     ) -> Exchange:
-        outputs = extract(self._outputs, data)
-        result = data if self._is_whole else outputs
+        outputs = extract(self._outputs, received.value)
+        result, warnings = self._result(received, outputs)
         return Exchange(
-            self.operation, request, response, data, outputs, elapsed, result
+            self.operation,
+            request,
+            response,
+            received.value,
+            outputs,
+            elapsed,
+            result,
+            warnings,
+        )
+
+    def _result(
+        self, received: Received, outputs: dict[str, JSON]
+    ) -> tuple[JSON, tuple[str, ...]]:
+        """Return the result, and the warnings about it."""
+        value, is_other, warning = received
+        warnings = (warning,) if warning else ()
+        if self._is_whole:
+            return value, warnings
+        if not is_other or any(found is not None for found in outputs.values()):
+            return outputs, warnings
+        what = "bytes" if isinstance(value, bytes) else "a text"
+        return value, warnings or (
+            f"{self.operation.ref}: the document declares outputs, but the response is"
+            f" {what}; the result is what came",
         )
 
 
 class Decoders(dict["Operation", Decoder]):
-    """Operation → its decoder, made when it is first asked for."""
+    """Operation → its decoder, made when it is first asked for.
+
+    Args:
+        strict: A response in another format than the declared one is an error.
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
+        super().__init__()
+        self._is_strict = strict
 
     def __missing__(self, operation: Operation) -> Decoder:
-        decoder = self[operation] = Decoder(operation)
+        decoder = self[operation] = Decoder(operation, is_strict=self._is_strict)
         return decoder
+
+
+def warn_of(messages: Iterable[str]) -> None:
+    """Issue an `OutputWarning` for each message."""
+    import warnings
+
+    for message in messages:
+        warnings.warn(message, OutputWarning, stacklevel=4)
 
 
 def send(
@@ -241,14 +377,23 @@ def send(
     Raises:
         TransportError: No usable response came back.
         StatusError: The response has a status outside 200 to 299.
+        ReportedError: The body says that the operation failed.
         OutputError: The body cannot be decoded as the document declares.
     """
     decoder.check(request)
     started = time.perf_counter()
     response = transport.send(request, timeout=timeout)
     elapsed = time.perf_counter() - started
-    if response.is_success:
-        return decoder.read(request, response, elapsed)
+    if response.is_success or is_success(request, response.status):
+        try:
+            exchange = decoder.read(request, response, elapsed)
+        except ReportedError:
+            if raise_for_status:
+                raise
+            return decoder.read_failed(request, response, elapsed)
+        if exchange.warnings:
+            warn_of(exchange.warnings)
+        return exchange
     if raise_for_status:
         raise status_error(decoder.operation, request, response)
     return decoder.read_failed(request, response, elapsed)

@@ -14,12 +14,19 @@ from naftiko.expressions import refs
 from naftiko.http import IDEMPOTENT_METHODS, SAFE_METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterator, Mapping
 
     from naftiko.consumes.layout import Layout
     from naftiko.document.findings import Finding
     from naftiko.errors import Location, Problem
     from naftiko.spec.model import InputParameter, OperationSpec, OutputParameter
+
+
+#: Arguments that ask for an answer without end.
+_FOLLOWING = frozenset(("follow", "stream", "watch", "live", "continuous"))
+#: The last word of a path whose answer has no end unless an argument says otherwise.
+_ENDLESS = frozenset(("events", "stats", "stream", "watch", "subscribe"))
+_NO = frozenset(("", "0", "false", "no", "off", "none"))
 
 
 class InputTeller(Protocol):
@@ -142,6 +149,25 @@ class Operation:
             for p in self.parameters
             if p.name in required and p.name not in offered
         ]
+
+    def follows(self, given: Mapping[str, Any]) -> bool:
+        """Tell whether a call asks for an answer that does not end.
+
+        `containerlogs` with `follow=true` does; `containerstats` does, by its path,
+        unless `stream` is `false`.
+
+        Args:
+            given: Parameter name → value.
+        """
+        said = [
+            str(value).strip().lower() not in _NO
+            for name, value in given.items()
+            if value is not None and name.lower() in _FOLLOWING
+        ]
+        if said:
+            return any(said)
+        last = self.path.lower().rstrip("/").rpartition("/")[2]
+        return self.method == "GET" and last in _ENDLESS
 
     def as_dict(self) -> dict[str, Any]:
         """Return the operation as plain data, the shape `list --format json` prints."""

@@ -1,11 +1,23 @@
-"""A response outside 200 to 299 -> `StatusError` with the message of its body."""
+"""Whether a response is a success; if not, the error with the message of its body.
+
+404 {"message": "no such ship"}          StatusError
+200 {"status": "…"}⏎{"error": "denied"}  ReportedError
+304 to a request without conditions      a success without content
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from naftiko.errors import OutputError, StatusError, names_of, shorten
+from naftiko.errors import (
+    OutputError,
+    ReportedError,
+    StatusError,
+    names_of,
+    shorten,
+)
 from naftiko.formats import decoding
+from naftiko.formats.reported import reported_in
 
 if TYPE_CHECKING:
     from naftiko.consumes.operation import Operation
@@ -20,6 +32,7 @@ _MESSAGES = (
     "error_message",
     "detail",
     "error",
+    "errordetail",
     "title",
     "description",
     "msg",
@@ -40,6 +53,26 @@ _HINTS = {
     407: "the proxy wants credentials: see HTTP_PROXY and HTTPS_PROXY",
     429: "too many requests; wait as long as the Retry-After header says",
 }
+
+
+#: Headers with which a request asks for a change only (RFC 9110, 13.1).
+_CONDITIONS = frozenset(
+    (
+        "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+        "if-range",
+    )
+)  # fmt: skip
+
+
+def is_success(request: Request, status: int) -> bool:
+    """Tell whether a status says that the operation did what was asked for.
+
+    These are 200 to 299, and 304 to a request without conditions: such an answer says
+    that everything is already as asked for, as with a container that runs already.
+    """
+    if 200 <= status < 300:
+        return True
+    return status == 304 and _CONDITIONS.isdisjoint(map(str.lower, request.headers))
 
 
 def message_of(value: JSON) -> str:
@@ -117,6 +150,31 @@ def _declared_auth(operation: Operation) -> str:
     return f"{operation.auth}, with the variable{many} {names_of(names)}"
 
 
+def reported_failure(
+    operation: Operation, request: Request, response: Response
+) -> ReportedError | None:
+    """Return the error that the body of a successful response reports, or `None`."""
+    found = reported_in(response.body, response.content_type)
+    if found is None:
+        return None
+    return reported_failure_of(operation, request, response, found)
+
+
+def reported_failure_of(
+    operation: Operation, request: Request, response: Response | None, found: JSON
+) -> ReportedError:
+    """Return the error for a value that reports a failure; its secrets are masked."""
+    detail = request.mask(message_of(_masked(found, request)))
+    said = shorten(detail, _EXCERPT) or "the response reports an error"
+    return ReportedError(
+        f"{operation.ref}: {said}",
+        operation=operation.ref,
+        detail=detail,
+        request=request,
+        response=response,
+    )
+
+
 def _masked(value: JSON, request: Request) -> JSON:
     """Return a decoded body with every secret in its texts masked."""
     if not request.secrets:
@@ -133,7 +191,7 @@ def _masked(value: JSON, request: Request) -> JSON:
 def error_body(operation: Operation, response: Response) -> JSON:
     """Return the decoded body of a failed response, or its text."""
     kind = response.content_type.partition(";")[0].strip().lower()
-    names = [operation.output_raw_format]
+    names = [operation.output_raw_format or "json"]
     # Errors may come in another format: the `Content-Type` is tried first.
     if kind.endswith(("/json", "+json")):
         names.insert(0, "json")

@@ -2,7 +2,7 @@
 
     outputRawFormat  body                       value
     ---------------  -------------------------  ------------------------------------
-    json (default)   {"id": 7}                  {id: 7}
+    json             {"id": 7}                  {id: 7}
                      {"n": 1}⏎{"n": 2}          [{n: 1}, {n: 2}]
     xml              <ship><id>7</id></ship>    {id: "7"}
     yaml             id: 7                      {id: 7}
@@ -12,21 +12,27 @@
                                                  sections: [{heading: Ships, …}]}
     text             any characters             the text
     binary           any bytes                  the bytes, unchanged
+    (none)           any                        by the Content-Type; JSON where that
+                                                names no format
 
-`avro` and `protobuf` are known and not decoded. Each format has a module of its own; a
-library that a format needs is imported only when such a body arrives. This module must
-not know how the bytes came here.
+Where the body is not in the declared format, and the Content-Type says so, the value is
+what came. `avro` and `protobuf` are known and not decoded. Each format has a module of
+its own; a library that a format needs is imported only when such a body arrives. This
+module must not know how the bytes came here.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
 from naftiko.formats.faults import import_library
 from naftiko.formats.json import decode_json
+from naftiko.formats.media import MULTIPLEXED, format_of, is_script
+from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.formats.text import decode_binary, decode_text, decode_yaml
+from naftiko.http import media_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +74,153 @@ _LIBRARIES = {"html": ("bs4", "soupsieve"), "markdown": ("markdown_it",)}
 _UNDECODED = ("avro", "protobuf")
 #: All formats that a document may name.
 FORMATS = (*_DECODERS, *_UNDECODED)
+#: Formats that nearly every text is in: a body of another type has to be recognised.
+_LENIENT = frozenset(("csv", "tsv", "psv", "html", "markdown"))
+#: Bytes before the first sign of a JSON text: white space, a byte order mark.
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
+
+
+class Decoded(NamedTuple):
+    """What a received body stands for.
+
+    Attributes:
+        value: The value.
+        format: The format that it was read as.
+        is_other: A format was declared, and the body is in another one.
+    """
+
+    value: JSON
+    format: str
+    is_other: bool = False
+
+
+def decode_received(
+    declared: str,
+    body: bytes,
+    content_type: str,
+    *,
+    schema: str = "",
+    is_structured: bool = False,
+    is_strict: bool = False,
+) -> Decoded:
+    r"""Return the value of a received body, by its declared format or by its type.
+
+    `decode_received("", b"up\n", "text/plain")` gives `"up\n"`, and so does the same
+    body where `json` is declared: it is not JSON, and its type says so.
+
+    Args:
+        declared: The `outputRawFormat`; empty when the document declares none.
+        body: The bytes as they came, content encoding undone.
+        content_type: The value of that header.
+        schema: The `outputSchema`.
+        is_structured: Members of the value are wanted, so a JSON object or list counts
+            even where the type says text or bytes.
+        is_strict: Refuse a body that is not in the declared format, whatever its type.
+
+    Raises:
+        OutputError: The format is unknown, or the body is in neither format.
+    """
+    named = format_of(content_type)
+    if named != "json" and is_multiplexed(body, content_type):
+        named = MULTIPLEXED
+    declared = _folded(declared) if declared else ""
+    if not declared:
+        return _undeclared(
+            named, body, content_type, is_structured=is_structured, is_strict=is_strict
+        )
+    if declared == "text" and named == MULTIPLEXED:
+        return Decoded(text_of_frames(body), named)
+    is_another = bool(named) and named != declared and not is_strict
+    is_recognisable = is_another and declared in _LENIENT and body.strip()
+    found = (
+        _recognised(named, declared, body, content_type) if is_recognisable else None
+    )
+    if found is not None:
+        return found
+    try:
+        value = decode(declared, body, content_type=content_type, schema=schema)
+    except OutputError as error:
+        if not is_another or declared not in _DECODERS:
+            raise
+        try:
+            value = _decode_named(named, body, content_type)
+        except OutputError:
+            raise error from None
+        return Decoded(value, named, is_other=True)
+    return Decoded(value, declared)
+
+
+def _undeclared(
+    named: str,
+    body: bytes,
+    content_type: str,
+    *,
+    is_structured: bool,
+    is_strict: bool,
+) -> Decoded:
+    """Return the value of a body whose format only its type can tell."""
+    is_looked_into = is_structured or is_script(content_type)
+    if named in ("text", "binary") and is_looked_into:
+        value = _container(body, content_type)
+        if value is not None:
+            return Decoded(value, "json")
+    if named or content_type or is_strict:
+        return Decoded(_decode_named(named or "json", body, content_type), named)
+    try:
+        return Decoded(decode_json(body, ""), "json")
+    except OutputError:
+        # Nothing says that it should be JSON; what begins like it is damaged JSON.
+        if body.lstrip(_BLANKS)[:1] in (b"{", b"["):
+            raise
+    try:
+        return Decoded(body.decode("utf-8-sig"), "text")
+    except UnicodeDecodeError:
+        return Decoded(body, "binary")
+
+
+def _decode_named(named: str, body: bytes, content_type: str) -> JSON:
+    """Return the value of a body in the format that its type names."""
+    if named == MULTIPLEXED:
+        return text_of_frames(body)
+    return _DECODERS[named](body, content_type, "")
+
+
+def _container(body: bytes, content_type: str) -> JSON:
+    """Return the JSON object or list that a body is, or `None`."""
+    if body.lstrip(_BLANKS)[:1] not in (b"{", b"["):
+        return None
+    try:
+        return decode_json(body, content_type)
+    except OutputError:
+        return None
+
+
+def _recognised(
+    named: str, declared: str, body: bytes, content_type: str
+) -> Decoded | None:
+    """Return the value of a body that surely is what its type says, or `None`.
+
+    A JSON text and a page of HTML would be read as CSV without a fault.
+    """
+    if named == "json":
+        value = _container(body, content_type)
+        return None if value is None else Decoded(value, named, is_other=True)
+    begin = body.lstrip(_BLANKS)[:15].lower()
+    is_page = begin.startswith((b"<!doctype html", b"<html"))
+    # A page may stand in Markdown.
+    is_foreign = is_page and declared not in ("html", "markdown")
+    if is_foreign and media_type_of(content_type) == "text/html":
+        return Decoded(decode_text(body, content_type), "text", is_other=True)
+    if named == "binary" and b"\0" in body[:1024]:
+        return Decoded(body, named, is_other=True)
+    if named == "xml" and begin.startswith(b"<?xml"):
+        try:
+            return Decoded(
+                _decode_named(named, body, content_type), named, is_other=True
+            )
+        except OutputError:
+            return None
+    return None
 
 
 def decode(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from naftiko.errors import shorten
 from naftiko.formats.faults import refuse_body, refuse_depth
+from naftiko.formats.media import promises_many
 from naftiko.formats.text import UTF8_NAMES, declared_charset, text_in
 
 if TYPE_CHECKING:
@@ -29,16 +30,6 @@ if TYPE_CHECKING:
 
 _NDJSON = "application/x-ndjson"
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-#: Media types that promise any number of documents, also one.
-_SEQUENCES = frozenset(
-    (
-        _NDJSON,
-        "application/ndjson",
-        "application/jsonl",
-        "application/x-jsonlines",
-        "application/json-seq",
-    )
-)
 #: RFC 7464 puts a record separator before each document.
 _GAP = re.compile("[ \t\r\n\x1e]*")
 #: One of these between two documents says that they are two.
@@ -53,7 +44,7 @@ def decode_json(body: bytes, content_type: str, _schema: str = "") -> JSON:
         BodyError: The body is not JSON.
         OutputError: It is nested too deeply.
     """
-    many = bool(content_type) and _promises_many(content_type)
+    many = bool(content_type) and promises_many(content_type)
     charset = (
         declared_charset(body, content_type)
         if "charset" in content_type.lower()
@@ -90,7 +81,7 @@ def strict_json(body: bytes, content_type: str = "") -> JSON:
     Raises:
         ValueError: The body is something else, which `decode_json` may still read.
     """
-    if content_type and _promises_many(content_type):
+    if content_type and promises_many(content_type):
         raise ValueError("promises several documents")
     try:
         return _STRICT.decode(body.decode())
@@ -130,12 +121,6 @@ def documents(lines: Iterable[str]) -> Iterator[JSON]:
             open_lines, depth = [], 0
     if open_lines:
         yield from _joined(open_lines)
-
-
-def _promises_many(content_type: str) -> bool:
-    """Tell whether a Content-Type promises a sequence of documents."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in _SEQUENCES or kind.endswith("+json-seq")
 
 
 def _json_text(body: bytes, charset: str) -> str:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
-from naftiko.consumes.status import status_error
+from naftiko.consumes.status import is_success, reported_failure, status_error
 from naftiko.errors import CallError, OutputError
 from naftiko.formats.json import strict_json
+from naftiko.formats.media import format_of
 from naftiko.plain import JSON
 
 if TYPE_CHECKING:
@@ -87,9 +88,12 @@ class Outcome:
             passed on as it came.
         is_verbatim: The body of the response is the value, as strict JSON.
         status: The upstream status in simple mode, 200 otherwise.
+        warnings: Why a response is not what the document declares.
     """
 
-    __slots__ = ("_decode", "_value", "is_shaped", "is_verbatim", "reply", "status")
+    __slots__ = (
+        "_decode", "_value", "is_shaped", "is_verbatim", "reply", "status", "warnings"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -100,7 +104,9 @@ class Outcome:
         is_verbatim: bool = False,
         status: int = 200,
         decode: Callable[[], JSON] | None = None,
+        warnings: tuple[str, ...] = (),
     ) -> None:
+        self.warnings = warnings
         self._value = value
         self._decode = decode
         self.reply = reply
@@ -143,12 +149,15 @@ def checked(
     Raises:
         StatusError: Its status is outside 200 to 299. With a shape, its `value` is the
             one that the outputs of the function find in the body, or `None`.
+        ReportedError: The body says that the operation failed.
     """
-    if not reply.response.is_success:
+    if not is_success(reply.request, reply.response.status):
         error = status_error(decoder.operation, *reply)
         if shape is not None:
             error.value = failed_value(decoder, reply, shape)
         raise in_step(error, step)
+    if (failed := reported_failure(decoder.operation, *reply)) is not None:
+        raise in_step(failed, step)
     return reply
 
 
@@ -172,23 +181,43 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
     request, response = reply
 
     def decode() -> JSON:
-        return decoder.read(request, response, 0).data
+        return decoder.receive(request, response).value
 
     status = response.status
     if not shape.is_declared or not response.body:
         return Outcome(reply=reply, is_shaped=False, status=status, decode=decode)
-    if shape.is_identity and decoder.operation.output_raw_format == "json":
+    if shape.is_identity and _is_read_as_json(decoder, response):
         try:
             data = strict_json(response.body, response.content_type)
         except ValueError:
             pass  # `decode` reads more than strict JSON, and explains a fault
         else:
             return Outcome(data, reply=reply, is_verbatim=True, status=status)
-    data = decode()
+    received = decoder.receive(request, response, is_structured=not shape.takes_text)
+    if received.is_other and not received.warning and not shape.takes_text:
+        # The outputs say that it is JSON, though neither document nor response do.
+        received = decoder.receive(request, response, format="json")
+    data = received.value
+    if received.warning and isinstance(data, (str, bytes)) and not shape.takes_text:
+        return Outcome(
+            data, reply=reply, is_shaped=False, status=status,
+            warnings=(received.warning,),
+        )  # fmt: skip
+    warnings = (received.warning,) if received.warning else ()
     value = data if shape.is_identity else shape.apply(data)
     if value is None and data is not None:
-        return Outcome(data, reply=reply, is_shaped=False, status=status)
-    return Outcome(value, reply=reply, status=status)
+        return Outcome(
+            data, reply=reply, is_shaped=False, status=status, warnings=warnings
+        )
+    return Outcome(value, reply=reply, status=status, warnings=warnings)
+
+
+def _is_read_as_json(decoder: Decoder, response: Response) -> bool:
+    """Tell whether a body that is strict JSON is the value that it stands for."""
+    declared = decoder.operation.output_raw_format
+    if declared:
+        return declared == "json"
+    return format_of(response.content_type) in ("json", "")
 
 
 def failed_value(decoder: Decoder, reply: Reply, shape: Shape) -> JSON:
@@ -199,7 +228,7 @@ def failed_value(decoder: Decoder, reply: Reply, shape: Shape) -> JSON:
     if not shape.is_declared or shape.is_identity or not reply.response.body:
         return None
     try:
-        value = shape.apply(decoder.read(*reply, 0).data)
+        value = shape.apply(decoder.receive(*reply, is_structured=True).value)
     except OutputError:
         return None
     return value if _says_something(value) else None

@@ -59,11 +59,14 @@ class Shape(NamedTuple):
             came.
         is_identity: The value is the decoded body, unchanged.
         apply: Decoded body → value; `None` when nothing was found.
+        takes_text: The value may be a body that is a text: nothing is looked up in it,
+            and no object or list is declared.
     """
 
     is_declared: bool
     is_identity: bool
     apply: Node
+    takes_text: bool = False
 
 
 def compile_shape(outputs: JSON) -> Shape:
@@ -77,10 +80,12 @@ def compile_shape(outputs: JSON) -> Shape:
     """
     entries = entries_of(outputs)
     if not entries:
-        return Shape(False, True, _itself)
+        return Shape(False, True, _itself, takes_text=True)
     nodes = [_compile(entry, top=True) for entry in entries]
     if len(entries) == 1:
-        return Shape(True, nodes[0] is _itself, nodes[0])
+        is_whole = nodes[0] is _itself
+        takes_text = is_whole and entries[0].get("type") not in ("object", "array")
+        return Shape(True, is_whole, nodes[0], takes_text)
     names = [entry.get("name") for entry in entries]
     if all(isinstance(name, str) and name for name in names):
         members = dict(zip(names, nodes, strict=True))

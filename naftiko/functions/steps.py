@@ -68,12 +68,14 @@ class State:
         values: Name → value for templates and `with`: arguments, and outputs of steps.
         outputs: Step → its output; a step without one is not there.
         last: The last call in the order of the document, or `None`.
+        warnings: Why responses are not what the document declares.
     """
 
     def __init__(self, values: Values) -> None:
         self.values = values
         self.outputs: Values = {}
         self.last: tuple[Decoder, Reply] | None = None
+        self.warnings: tuple[str, ...] = ()
 
     def keep(self, name: str, value: JSON) -> None:
         """Keep the output of a step."""
@@ -98,7 +100,11 @@ class State:
             if value is not ABSENT:
                 _put(result, target, value)
         if result:
-            return Outcome(result, reply=self.last[1] if self.last else None)
+            return Outcome(
+                result,
+                reply=self.last[1] if self.last else None,
+                warnings=self.warnings,
+            )
         if self.last is not None:
             return simple_outcome(*self.last, shape)
         return Outcome(next(reversed(self.outputs.values()), None))
@@ -149,7 +155,10 @@ class CallStep:
         state.last = (decoder, reply)
         if reply.response.body:
             try:
-                state.keep(self.name, decoder.projected(reply))
+                received = decoder.projected(reply)
+                if received.warning:
+                    state.warnings += (received.warning,)
+                state.keep(self.name, received.value)
             except OutputError as error:
                 raise in_step(error, self.name) from None
 

@@ -284,7 +284,7 @@ class ConsumesReader:
         )
 
     def _raw_format(self, entry: Mapping[str, JSON], at: DocumentPath) -> str:
-        raw_format = text_of(entry.get("outputRawFormat")) or "json"
+        raw_format = text_of(entry.get("outputRawFormat"))
         if raw_format.lower() in ("text", "binary"):
             self.findings.add(
                 rules.OUTPUT_FORMAT_UNPUBLISHED,

@@ -218,7 +218,7 @@ class OperationSpec(NamedTuple):
     description: str = ""
     parameters: tuple[InputParameter, ...] = ()
     body: Body | None = None
-    output_raw_format: str = "json"
+    output_raw_format: str = ""
     output_schema: str = ""
     outputs: tuple[OutputParameter, ...] = ()
     path: DocumentPath = ()

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from naftiko.errors import OutputError
 from naftiko.formats.faults import message_without
 from naftiko.formats.json import documents
+from naftiko.formats.multiplexed import Part, parts_of
 from naftiko.http import charset_of
 from naftiko.transport.messages import Request
 
@@ -82,7 +83,8 @@ class StreamedResponse:
     """A response whose body is read as it arrives; a context manager.
 
     Iterating gives values of newline-delimited JSON, lines of text, or chunks of bytes:
-    the `Content-Type` decides. `bytes()`, `lines()` and `values()` choose one of them.
+    the `Content-Type` decides. `bytes()`, `lines()` and `values()` choose one of them;
+    `parts()` is for the logs of containers.
 
     Attributes:
         status: The status code.
@@ -155,6 +157,14 @@ class StreamedResponse:
                 hint="`lines()` and `bytes()` give it as it is",
                 request=request,
             ) from None
+
+    def parts(self) -> Iterator[Part]:
+        r"""Yield the texts of a container's log, each with the name of its stream.
+
+        `("stdout", "ready\n")` is such a part. The body is a multiplexed stream of a
+        Docker Engine, whatever its `Content-Type`.
+        """
+        return parts_of(self.bytes())
 
     def __iter__(self) -> Iterator[Any]:
         kind = self.content_type.partition(";")[0].strip().lower()

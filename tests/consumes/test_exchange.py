@@ -9,7 +9,7 @@ import pytest
 
 import naftiko
 from naftiko import Response, StubTransport
-from support.building import capability
+from support.building import capability, document
 
 DATA = (
     b'{"a": {"b c": [1, 2, 3]}, "items": [{"id": 1, "n": "x"}, {"id": 2, "n": "y"}],'
@@ -219,3 +219,81 @@ def test_representations() -> None:
     page = api._repr_html_()
     assert "&lt;b&gt;bold" in page
     assert "<b>bold" not in page
+
+
+# --- a response that is not what the document declares ------------------------------
+
+
+def test_body_of_another_format_is_the_result_with_a_warning() -> None:
+    """The declared format is contradicted: the result is what came."""
+    api = answered(b"up", kind="text/plain", outputRawFormat="json")
+    with pytest.warns(naftiko.OutputWarning, match="declares outputRawFormat: json"):
+        assert api.call("api.op") == "up"
+    with pytest.warns(naftiko.OutputWarning):
+        exchange = api.exchange("api.op")
+    assert "text/plain" in exchange.warnings[0]
+
+
+def test_strict_capability_refuses_a_body_of_another_format() -> None:
+    """`load(strict=True)` makes the contradiction an error."""
+    stub = StubTransport(Response(200, {"Content-Type": "text/plain"}, b"up"))
+    api = naftiko.load(
+        document({"outputRawFormat": "json"}), schema=None, transport=stub, strict=True
+    )
+    with pytest.raises(naftiko.OutputError, match="not json"):
+        api.call("api.op")
+
+
+@pytest.mark.parametrize("body", [b"up", b"12"])
+def test_text_in_place_of_outputs_is_the_result_with_a_warning(body: bytes) -> None:
+    """Outputs find nothing in a text, so the text is not lost."""
+    api = answered(body, kind="text/plain", outputParameters=outputs("$.a"))
+    with pytest.warns(naftiko.OutputWarning, match="the response is a text"):
+        assert api.call("api.op") == body.decode()
+    api = answered(b'{"a": 1}', kind="text/plain", outputParameters=outputs("$.a"))
+    assert api.call("api.op") == {"a": 1}
+
+
+def test_streams_of_a_container_are_told_apart() -> None:
+    """`streams` splits a multiplexed response, and is empty for any other."""
+    frames = b"\x01\0\0\0\0\0\0\x01a\x02\0\0\0\0\0\0\x01b"
+    exchange = answered(frames, kind="application/octet-stream").exchange("api.op")
+    assert exchange.result == "ab"
+    assert exchange.streams == {"stdout": "a", "stderr": "b"}
+    assert answered().exchange("api.op").streams == {}
+
+
+# --- failures in a successful response, and successes without content ---------------
+
+PULL = (
+    b'{"status": "pulling"}\r\n{"errorDetail": {"message": "no t0ken"}, "error": "x"}'
+)
+
+
+def test_failure_at_the_end_of_a_stream_is_an_error() -> None:
+    """The error has the message, and the values that came before it."""
+    api = answered(PULL)
+    with pytest.raises(naftiko.ReportedError, match=r"^api\.op: x$") as caught:
+        api.call("api.op")
+    assert (caught.value.detail, len(caught.value.value)) == ("x", 2)
+    assert caught.value.response.status == 200
+    assert api.exchange("api.op", raise_for_status=False).status == 200
+
+
+def test_secret_in_a_reported_failure_is_masked() -> None:
+    """The message never shows the value of a variable."""
+    body = b'{"a": 1}\n{"error": "bad S3CR3T  t0ken"}'
+    parameter = {"name": "key", "in": "header", "value": "{{KEY}}"}
+    api = answered(body, inputParameters=[parameter])
+    with pytest.raises(naftiko.ReportedError, match=r"bad \$KEY"):
+        api.call("api.op")
+
+
+def test_304_without_conditions_is_a_success_without_content() -> None:
+    """Everything is as asked for already; with a condition it is a cache's answer."""
+    assert answered(b"", status=304, method="POST").call("api.op") is None
+    with answered(b"", status=304, method="POST").stream("api.op") as stream:
+        assert stream.status == 304
+    condition = {"name": "If-None-Match", "in": "header", "value": "x"}
+    with pytest.raises(naftiko.StatusError):
+        answered(b"", status=304, inputParameters=[condition]).call("api.op")

@@ -211,3 +211,27 @@ def test_operation_lacks_what_it_requires_and_is_not_offered() -> None:
     assert found.lacking(()) == ["a", "d"]
     assert found.lacking({"a", "x"}) == ["d"]
     assert found.lacking(["d", "a"]) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "given", "expected"),
+    [
+        ("/logs", "GET", {"follow": "true"}, True),
+        ("/logs", "GET", {"follow": "1", "tail": "2"}, True),
+        ("/logs", "GET", {"follow": "false"}, False),
+        ("/logs", "GET", {}, False),
+        ("/chat", "POST", {"stream": True}, True),
+        ("/c/1/stats", "GET", {}, True),
+        ("/c/1/stats", "GET", {"stream": False}, False),
+        ("/c/1/stats", "GET", {"stream": None}, True),
+        ("/events", "GET", {}, True),
+        ("/events", "POST", {}, False),
+        ("/", "GET", {}, False),
+    ],
+)
+def test_call_for_an_answer_without_end_is_known(
+    path: str, method: str, given: dict[str, Any], expected: bool
+) -> None:
+    """Arguments such as `follow` ask for it, and so do paths such as `/events`."""
+    loaded = capability({"method": method, "resourcePath": path})
+    assert loaded.operations.find("api.op").follows(given) is expected

@@ -130,3 +130,126 @@ def test_format_without_its_library_is_known_beforehand(
         'pip install "naftiko[formats]"',
     )
     assert decoding.refused("json") is None
+
+
+FRAMES = b"\x01\0\0\0\0\0\0\x03up\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "value"),
+    [
+        (b"up\n", "text/plain", "up\n"),
+        (b'{"a": 1}', "text/plain", '{"a": 1}'),
+        (b"123", "text/plain", "123"),
+        (b"<p>", "text/html", "<p>"),
+        (b'{"a": 1}', "text/javascript", {"a": 1}),
+        (b"a();", "application/javascript", "a();"),
+        (b"\0\1", "application/octet-stream", b"\0\1"),
+        (b"PK", "application/zip", b"PK"),
+        (b"%PDF", "application/pdf", b"%PDF"),
+        (b'{"a": 1}\n', "application/x-ndjson", [{"a": 1}]),
+        (b'{"a": 1}', "application/stream+json", [{"a": 1}]),
+        (b"<a><b>1</b></a>", "application/atom+xml", {"b": "1"}),
+        (b"a: 1", "application/yaml", {"a": 1}),
+        (b"a,b\n1,2", "text/csv", [{"a": "1", "b": "2"}]),
+        (b"a\tb\n1\t2", "text/tab-separated-values", [{"a": "1", "b": "2"}]),
+        (FRAMES, "application/vnd.docker.multiplexed-stream", "up\n"),
+        (FRAMES, "application/octet-stream", "up\n"),
+        (FRAMES, "", "up\n"),
+        (b"up\r\n", "application/vnd.docker.raw-stream", "up\r\n"),
+        (b"up\n", "", "up\n"),
+        (b"\xff\xfe\0", "", b"\xff\xfe\0"),
+        (b"", "", None),
+        (b"[1]", "application/x-unknown", [1]),
+    ],
+)
+def test_type_decides_where_no_format_is_declared(
+    body: bytes, content_type: str, value: Any
+) -> None:
+    """The `Content-Type` gives the format; JSON is for all that names none."""
+    found = decoding.decode_received("", body, content_type)
+    assert (found.value, found.is_other) == (value, False)
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1}', b"\xef\xbb\xbf[1]"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "text/html", "application/octet-stream"]
+)
+def test_json_under_another_type_counts_where_it_is_looked_into(
+    body: bytes, kind: str
+) -> None:
+    """Many APIs call their JSON a text: an object or a list is one where it is needed."""
+    found = decoding.decode_received("", body, kind, is_structured=True)
+    assert isinstance(found.value, (dict, list))
+    assert (
+        decoding.decode_received("", b"12", "text/plain", is_structured=True)[0] == "12"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"no", "application/json"), (b"no", "application/x-unknown"), (b'{"a"', "")],
+)
+def test_damaged_json_stays_a_fault(body: bytes, content_type: str) -> None:
+    """What should be JSON by its type, or begins like it, is not taken for a text."""
+    with pytest.raises(OutputError, match="not json"):
+        decoding.decode_received("", body, content_type)
+
+
+@pytest.mark.parametrize(
+    ("declared", "body", "content_type", "value", "read_as"),
+    [
+        ("json", b"up", "text/plain", "up", "text"),
+        ("json", b"\0\xff", "application/octet-stream", b"\0\xff", "binary"),
+        ("json", FRAMES, "application/octet-stream", "up\n", "multiplexed"),
+        ("json", b"<a>1</a>", "application/xml", "1", "xml"),
+        ("xml", b'{"a": 1}', "application/json", {"a": 1}, "json"),
+        ("csv", b'{"a": 1}', "application/json", {"a": 1}, "json"),
+        ("csv", b"<!doctype html><p>", "text/html", "<!doctype html><p>", "text"),
+        ("html", b"[1]", "application/json", [1], "json"),
+        ("tsv", b"PK\0", "application/zip", b"PK\0", "binary"),
+        ("psv", b"<?xml version='1.0'?><a>1</a>", "text/xml", "1", "xml"),
+    ],
+)
+def test_body_of_another_format_is_what_came(
+    declared: str, body: bytes, content_type: str, value: Any, read_as: str
+) -> None:
+    """The type contradicts the document, and the body is not in the declared format."""
+    found = decoding.decode_received(declared, body, content_type)
+    assert found == (value, read_as, True)
+
+
+@pytest.mark.parametrize(
+    ("declared", "body", "content_type"),
+    [
+        ("json", b"up", "text/plain"),
+        ("xml", b"up", "text/plain"),
+    ],
+)
+def test_strict_refuses_a_body_of_another_format(
+    declared: str, body: bytes, content_type: str
+) -> None:
+    """A strict caller gets the fault, and so does a body in neither format."""
+    with pytest.raises(OutputError, match=f"not {declared}"):
+        decoding.decode_received(declared, body, content_type, is_strict=True)
+    with pytest.raises(OutputError, match=f"not {declared}"):
+        decoding.decode_received(declared, b"<", "application/json")
+
+
+@pytest.mark.parametrize(
+    ("declared", "body", "content_type", "value"),
+    [
+        ("json", b'{"a": 1}', "text/html", {"a": 1}),
+        ("csv", b"a\n1", "application/octet-stream", [{"a": "1"}]),
+        ("csv", b"a\n1", "application/json", [{"a": "1"}]),
+        ("text", b'{"a": 1}', "application/json", '{"a": 1}'),
+        ("text", FRAMES, "", "up\n"),
+        ("binary", FRAMES, "application/octet-stream", FRAMES),
+    ],
+)
+def test_declared_format_wins_where_the_body_is_in_it(
+    declared: str, body: bytes, content_type: str, value: Any
+) -> None:
+    """A wrong type alone contradicts nothing."""
+    found = decoding.decode_received(declared, body, content_type)
+    assert (found.value, found.is_other) == (value, False)

@@ -124,7 +124,7 @@ def test_success_is_passed_through(status: int) -> None:
     assert checked(decoder(), sent, step="one") is sent
 
 
-@pytest.mark.parametrize("status", [199, 304, 404, 500])
+@pytest.mark.parametrize("status", [199, 307, 404, 500])
 def test_failure_is_an_error_of_its_step(status: int) -> None:
     """Any other status raises, and the error names operation and step."""
     with pytest.raises(StatusError) as caught:

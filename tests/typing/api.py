@@ -7,6 +7,7 @@ editor shows for an expression.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, assert_type
@@ -29,9 +30,11 @@ from naftiko import (
     NaftikoError,
     Operation,
     OutputError,
+    OutputWarning,
     Problem,
     RawPath,
     Registry,
+    ReportedError,
     Request,
     RequestTimeout,
     Response,
@@ -217,6 +220,9 @@ def failing(docker: Capability) -> None:
         assert_type(error.detail, str)
         answer: Response = error.response
         print(answer.text, answer.json())
+    except ReportedError as error:
+        assert_type(error.detail, str)
+        warnings.simplefilter("error", OutputWarning)
     except RequestTimeout as error:
         sent: Request = error.request
         print(sent.method)

@@ -20,6 +20,7 @@ from naftiko.errors import (
     ArgumentError,
     CallError,
     OutputError,
+    ReportedError,
     RequestTimeout,
     StatusError,
     TransportError,
@@ -90,6 +91,7 @@ KIND_OF: dict[type[CallError], str] = {
     TransportError: "unreachable",
     RequestTimeout: "timeout",
     StatusError: "upstream",
+    ReportedError: "upstream",
     OutputError: "output",
 }
 
@@ -216,6 +218,8 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
         kind = "unusable-operation"
     if isinstance(error, StatusError):
         return _upstream(error)
+    if isinstance(error, ReportedError):
+        return HttpProblem(kind, error.message)
     if isinstance(error, TransportError):
         return HttpProblem(kind, _transport_detail(error))
     if isinstance(error, OutputError):

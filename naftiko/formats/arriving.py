@@ -1,0 +1,179 @@
+r"""Values of a body, each as soon as it is complete: JSON documents, events, lines.
+
+    chunks                                     values
+    -----------------------------------------  ------------------------------------
+    '{"n":', '1}{"n":2}'                       {n: 1}, {n: 2}
+    'event: tick⏎data: {"n":1}⏎⏎'              {event: tick, data: {n: 1}}
+    'data: {"n":1}⏎⏎data: bye⏎⏎'               {n: 1}, bye
+    'one⏎tw', 'o⏎'                             one, two
+
+Text is fed in any pieces. No reader looks at the same character twice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+from naftiko.formats.json import decode_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from naftiko.plain import JSON
+
+_MARK = re.compile(r'["\\{}\[\]\n\x1e]')
+_QUOTE = re.compile(r'["\\]')
+#: The name of an event that needs no naming (HTML, "Server-sent events").
+_UNNAMED = "message"
+
+
+class Reader(Protocol):
+    """Pieces of text → values."""
+
+    def feed(self, text: str) -> Iterator[JSON]:
+        """Yield the values that a piece completes."""
+        ...
+
+    def end(self) -> Iterator[JSON]:
+        """Yield what is left at the end of the body."""
+        ...
+
+
+class JsonReader:
+    """JSON documents one after another, with or without anything between them.
+
+    Raises:
+        BodyError: A document is not JSON.
+    """
+
+    def __init__(self) -> None:
+        #: Pieces of the document that is open.
+        self._pieces: list[str] = []
+        self._depth = 0
+        self._in_string = False
+        self._skips = False
+
+    @property
+    def is_between(self) -> bool:
+        """Whether the text so far ends behind a whole document."""
+        return not self._depth and not "".join(self._pieces).strip("\x1e \t\r\n")
+
+    def feed(self, text: str) -> Iterator[JSON]:
+        """Yield the documents that a piece completes."""
+        start = at = 0
+        if self._skips and text:
+            at, self._skips = 1, False
+        while match := (_QUOTE if self._in_string else _MARK).search(text, at):
+            at = match.end()
+            sign = match[0]
+            if sign == "\\":
+                at += 1
+                self._skips = at > len(text)
+            elif sign == '"':
+                self._in_string = not self._in_string
+            elif sign in "{[":
+                self._depth += 1
+            elif sign in "}]":
+                self._depth = max(0, self._depth - 1)
+            if self._in_string or self._depth or sign in '"\\{[':
+                continue
+            # A bracket closes a document; a line ends a number or a text.
+            self._pieces.append(text[start:at])
+            start = at
+            yield from self._complete()
+        self._pieces.append(text[start:])
+
+    def end(self) -> Iterator[JSON]:
+        """Yield the document that no line break follows."""
+        yield from self._complete()
+
+    def _complete(self) -> Iterator[JSON]:
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        if text.strip("\x1e \t\r\n"):
+            values: list[JSON] = decode_json(
+                text.encode("utf-8", "surrogatepass"), "application/x-ndjson"
+            )
+            yield from values
+
+
+class LineReader:
+    """Lines of text, without their ends."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    def feed(self, text: str) -> Iterator[str]:
+        """Yield the lines that a piece completes."""
+        first, *more = text.split("\n")
+        self._pieces.append(first)
+        for line in more:
+            yield "".join(self._pieces).removesuffix("\r")
+            self._pieces = [line]
+
+    def end(self) -> Iterator[str]:
+        """Yield the line that no line break ends."""
+        if last := "".join(self._pieces):
+            yield last.removesuffix("\r")
+
+
+class EventReader:
+    """Server-sent events (HTML, 9.2): the data of each, or an object that names it.
+
+    Data that is JSON is read as that. An event with a name of its own, or with an id,
+    is an object with `event`, `id` and `data`.
+
+    Attributes:
+        failure: The data of the last event when that is called `error`, or `None`.
+    """
+
+    def __init__(self) -> None:
+        self._lines = LineReader()
+        self._fields: dict[str, str] = {}
+        self._data: list[str] = []
+        self.failure: JSON = None
+
+    def feed(self, text: str) -> Iterator[JSON]:
+        """Yield the events that a piece completes."""
+        for line in self._lines.feed(text):
+            yield from self._take(line)
+
+    def end(self) -> Iterator[JSON]:
+        """Yield the event that no empty line ends: it came, so it counts."""
+        for line in self._lines.end():
+            yield from self._take(line)
+        yield from self._event()
+
+    def _take(self, line: str) -> Iterator[JSON]:
+        if not line:
+            yield from self._event()
+            return
+        name, _, value = line.removeprefix("\ufeff").partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name in ("event", "id"):
+            self._fields[name] = value
+
+    def _event(self) -> Iterator[JSON]:
+        fields, data = self._fields, self._data
+        self._fields, self._data = {}, []
+        if not data:
+            return
+        value = _json_or_text("\n".join(data))
+        event = fields.get("event", _UNNAMED)
+        self.failure = value if event == "error" else None
+        if event == _UNNAMED and "id" not in fields:
+            yield value
+            return
+        yield {**fields, "data": value}
+
+
+def _json_or_text(text: str) -> JSON:
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -1,0 +1,110 @@
+r"""A failure that a body of a successful response reports, found in its last value.
+
+    {"stream": "Step 1"}⏎{"error": "no such image"}   {"error": "no such image"}
+    {"error": "x", "errorDetail": {"message": "x"}}    the same
+    [{"id": 1}, {"error": "none"}]                     none: it is one JSON list
+    {"id": 1, "error": null}⏎{"id": 2, "error": "e"}   none: it is a column of a table
+
+The status of a response is sent before the work ends. An API that streams its progress
+(build, pull and push of Docker, models of Ollama, watches of Kubernetes) can report a
+failure in the stream only. An `error` counts where the value says nothing else, or
+where Docker's `errorDetail` stands beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from naftiko.errors import OutputError
+from naftiko.formats.json import decode_json
+from naftiko.formats.media import MULTIPLEXED_TYPE, format_of, promises_many
+from naftiko.formats.multiplexed import FAILURE_STREAM, is_multiplexed, split_text
+from naftiko.http import media_type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from naftiko.plain import JSON
+
+#: Members that a value which only reports an error has.
+_OF_ERRORS = frozenset(
+    (
+        "error", "errordetail", "errors", "error_description", "errorcode",
+        "error_code", "message", "code", "status", "statuscode", "status_code", "type",
+        "detail", "details", "reason", "requestid", "request_id", "success", "ok",
+    )
+)  # fmt: skip
+
+
+def reported_in(body: bytes, content_type: str) -> JSON:
+    """Return the value that reports a failure at the end of a body, or `None`.
+
+    Only JSON, sequences of JSON and multiplexed streams are looked at.
+    """
+    kind = media_type_of(content_type)
+    if kind == MULTIPLEXED_TYPE:
+        return _reported_in_frames(body)
+    if b'"error' not in body and b'"ERROR"' not in body:
+        return None
+    if format_of(content_type) not in ("json", "") or is_multiplexed(body, kind):
+        return None
+    begin = body.lstrip()[:1]
+    try:
+        value = decode_json(body, content_type)
+    except OutputError:
+        return None
+    many = promises_many(content_type)
+    if isinstance(value, list) and (many or begin != b"["):
+        return reported_error(value)
+    # One document alone can be any object, so only Docker's pair of members counts.
+    return value if is_docker_error(value) else None
+
+
+def reported_error(values: Sequence[JSON]) -> JSON:
+    """Return the last value of a stream when it reports a failure, or else `None`.
+
+    Args:
+        values: All values of the stream, or the last ones.
+    """
+    if not values:
+        return None
+    *before, last = values
+    if not isinstance(last, dict):
+        return None
+    if is_docker_error(last):
+        return last
+    if (status := _watch_error(last)) is not None:
+        return status
+    error = last.get("error")
+    # A text or an object; `true` and numbers are flags and counters of ordinary data.
+    if not error or not isinstance(error, (str, dict)):
+        return None
+    if any(isinstance(value, dict) and "error" in value for value in before):
+        return None
+    is_only_error = all(str(name).lower() in _OF_ERRORS for name in last)
+    return last if is_only_error else None
+
+
+def is_docker_error(value: JSON) -> bool:
+    """Tell whether a value is the message of a failure that a Docker Engine streams."""
+    if not isinstance(value, dict):
+        return False
+    detail = value.get("errorDetail")
+    return (
+        isinstance(detail, dict)
+        and bool(detail.get("message") or value.get("error"))
+        and isinstance(value.get("error", ""), str)
+    )
+
+
+def _watch_error(value: dict[str, JSON]) -> JSON:
+    """Return the `Status` with which a watch of Kubernetes fails, or `None`."""
+    status = value.get("object")
+    if value.get("type") != "ERROR" or not isinstance(status, dict):
+        return None
+    return status if status.get("kind") == "Status" else None
+
+
+def _reported_in_frames(body: bytes) -> JSON:
+    text = split_text(body).get(FAILURE_STREAM, "").strip()
+    return {"error": text} if text else None
