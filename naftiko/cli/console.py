@@ -86,6 +86,11 @@ def note_hint(hint: str) -> None:
     note(paint(f"  hint: {clean(hint)}", "hint", sys.stderr))
 
 
+def warn(text: str) -> None:
+    """Print a warning to standard error."""
+    note(f"{paint('warning:', 'warning', sys.stderr)} {clean(text)}")
+
+
 def note(text: str) -> None:
     """Print a line to standard error."""
     print(text, file=sys.stderr)

@@ -216,7 +216,19 @@ def add_call(command: Any) -> None:
         metavar="SECONDS",
         help="to connect, and between two parts of the response (default: 30)",
     )
-    _add_flag(command, "--stream", "print the response as it arrives")
+    add(
+        "--max-time",
+        type=seconds,
+        metavar="SECONDS",
+        help="until the end of the response (default: no limit)",
+    )
+    _add_flag(command, "--stream", "print the response as it arrives, undecoded")
+    _add_flag(
+        command,
+        "--split-streams",
+        "what a container wrote to standard error goes to standard error",
+    )
+    _add_flag(command, "--strict", "refuse a response that is not in its format")
     add("-O", dest="save", metavar="FILE", help="save the body to a file")
 
 

@@ -92,6 +92,14 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=escaped, default=_base64_or_text)
 
 
+def line_text(value: Any) -> str:
+    """Return JSON on one line: `{"a": 1}`."""
+    import json
+
+    escaped = not is_unicode(sys.stdout)
+    return json.dumps(value, ensure_ascii=escaped, default=_base64_or_text)
+
+
 def is_unicode(stream: TextIO) -> bool:
     """Tell whether a stream can carry every character."""
     return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")

@@ -8,28 +8,40 @@ With `--dry-run` and `--curl` the request is shown and not sent.
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.cache import read_cached
-from naftiko.cli.console import clean, paint
+from naftiko.cli.console import clean, paint, warn
 from naftiko.cli.progress import Progress
-from naftiko.cli.tables import csv_text, json_text, table_text
+from naftiko.cli.tables import csv_text, json_text, line_text, table_text
 from naftiko.cli.units.finding import check_function_options, find
 from naftiko.cli.units.typed import takes_of, text_hint, with_lists
 from naftiko.cli.units.variables import check_known, value_hint, variable_values
 from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
+from naftiko.consumes.exchange import Decoder
 from naftiko.consumes.operation import Operation
 from naftiko.document.writing import write_yaml
-from naftiko.errors import CallError, OutputError, StatusError, UnboundVariable
+from naftiko.errors import (
+    CallError,
+    OutputError,
+    ReportedError,
+    StatusError,
+    UnboundVariable,
+)
 from naftiko.loader import load
+from naftiko.settings import DEFAULT_TIMEOUT
+from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Mapping
 
     from naftiko.capability import Capability
+    from naftiko.cli.commands.receiving import Arrivals, Wanted
     from naftiko.consumes.exchange import Exchange
-    from naftiko.transport.messages import Request, Response
+    from naftiko.consumes.operation import Operation
+    from naftiko.transport.messages import Request
     from naftiko.transport.streams import StreamedResponse
 
 _RAW_HINT = "--raw prints the body without decoding it"
@@ -56,16 +68,12 @@ def run_call(arguments: Namespace) -> int:
                 check_function_options(arguments, loaded, found)
                 _show_value(capability.call(arguments.ref, given), select, arguments)
             elif arguments.save is not None:
+                # The body is not decoded: it need not be what the document says.
                 _save(capability, arguments, given)
             elif arguments.stream or is_raw:
-                # The body is not decoded: it need not be what the document says.
-                with capability.stream(arguments.ref, given) as stream:
-                    _show_stream(stream, arguments)
+                _show_stream(_arrivals(capability, arguments, given), arguments)
             else:
-                exchange = capability.exchange(arguments.ref, given)
-                if arguments.include:
-                    _show_head(exchange.response)
-                _show_result(exchange, select, arguments)
+                _show_answer(capability, found, given, select, arguments)
         except StatusError as error:
             # Headers and body of an error help whoever asked to see them.
             if arguments.include:
@@ -88,11 +96,15 @@ def run_call(arguments: Namespace) -> int:
 _EXCLUDED = {
     "--dry-run": (
         "--curl", "--stream", "-O", "--raw", "--include", "--select", "--output raw",
+        "--split-streams", "--max-time",
     ),
-    "--curl": ("--stream", "-O", "--raw", "--include", *_RESULT_OPTIONS),
-    "--stream": ("-O", "--select", "--output"),
-    "-O": ("--select", "--output"),
-    "--raw": ("--select", "--output"),
+    "--curl": (
+        "--stream", "-O", "--raw", "--include", "--split-streams", "--max-time",
+        *_RESULT_OPTIONS,
+    ),
+    "--stream": ("-O", "--select", "--output", "--split-streams", "--strict"),
+    "-O": ("--select", "--output", "--split-streams", "--strict"),
+    "--raw": ("--select", "--output", "--split-streams", "--strict"),
     "--output raw": ("--select",),
 }  # fmt: skip
 
@@ -107,6 +119,9 @@ def _check_options(arguments: Namespace) -> None:
         "--raw": arguments.raw,
         "--include": arguments.include,
         "--select": arguments.select is not None,
+        "--split-streams": arguments.split_streams,
+        "--strict": arguments.strict,
+        "--max-time": arguments.max_time is not None,
         output: arguments.output is not None,
     }
     if arguments.file == "-" and arguments.body == "-":
@@ -189,10 +204,102 @@ def _show_headers(headers: Mapping[str, str]) -> None:
         print(clean(f"{name}: {value}"))
 
 
+def _arrivals(
+    capability: Capability, arguments: Namespace, given: dict[str, Any]
+) -> Arrivals:
+    """Send the request of a call; its response is received by a thread."""
+    from naftiko.cli.commands.receiving import Arrivals
+
+    return Arrivals(lambda: capability.stream(arguments.ref, given), arguments.max_time)
+
+
+def _show_answer(
+    capability: Capability,
+    operation: Operation,
+    given: dict[str, Any],
+    select: Callable[[Any], Any] | None,
+    arguments: Namespace,
+) -> None:
+    """Call an operation and print its answer: in parts, or decoded as a whole."""
+    from naftiko.cli.commands.receiving import UNLIMITED, Reception
+
+    decoder = Decoder(operation, is_strict=arguments.strict)
+    decoder.check()
+    follows = operation.follows(given)
+    if follows and arguments.timeout is None:
+        capability = capability.using(timeout=(DEFAULT_TIMEOUT, UNLIMITED))
+    started = time.perf_counter()
+    arrivals = _arrivals(capability, arguments, given)
+    stream = arrivals.head()
+    if arguments.include:
+        _show_head(stream)
+    reception = Reception(arrivals, stream, operation, follows=follows)
+    body = reception.show(_wanted(decoder, select, arguments))
+    if body is None:
+        return
+    response = Response(stream.status, stream.headers, body, reason=stream.reason)
+    elapsed = time.perf_counter() - started
+    try:
+        exchange = decoder.read(stream.request, response, elapsed)
+    except ReportedError as error:
+        if error.value is not None:
+            _show_value(error.value, select, arguments)
+        raise
+    for warning in exchange.warnings:
+        warn(warning)
+    _show_result(exchange, select, arguments)
+
+
+def _wanted(
+    decoder: Decoder, select: Callable[[Any], Any] | None, arguments: Namespace
+) -> Wanted:
+    """Return how the values of an answer without end are printed."""
+    from naftiko.cli.commands.receiving import Wanted
+
+    header: list[str] = []
+
+    def show(value: Any) -> None:
+        result = decoder.result_of(value)
+        result = result if select is None else select(result)
+        if arguments.output is None:
+            text = result if isinstance(result, str) else line_text(result)
+        elif arguments.output == "yaml":
+            text = f"---\n{write_yaml(result)}"
+        elif arguments.output in _WITH_HEADER:
+            rows = result if isinstance(result, list) else [result]
+            text = _WRITERS[arguments.output](rows)
+            first, _, rest = text.partition("\n")
+            if header == [first]:
+                text = rest
+            header[:] = [first]
+        else:
+            text = _WRITERS[arguments.output](result)
+        print(text, flush=True)
+
+    is_valued = select is not None or arguments.output is not None
+    return Wanted(show, is_valued, arguments.split_streams)
+
+
+#: Formats that begin with a line of names, which is printed once.
+_WITH_HEADER = ("table", "csv", "tsv")
+
+
 def _show_result(
     exchange: Exchange, select: Callable[[Any], Any] | None, arguments: Namespace
 ) -> None:
-    _show_value(exchange.result, select, arguments)
+    response = exchange.response
+    is_empty = not response.body
+    if is_empty and arguments.output is None and select is None:
+        return  # a success without content
+    streams = exchange.streams if arguments.split_streams else {}
+    if streams and arguments.output is None and select is None:
+        sys.stderr.write(streams.pop("stderr"))
+        _show_value("".join(streams.values()), None, arguments)
+        return
+    result = streams or exchange.result
+    if is_empty and (response.status in (204, 205, 304) or not exchange.data):
+        result = None
+    _show_value(result, select, arguments)
 
 
 def _show_value(
@@ -231,12 +338,13 @@ def _write(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _show_stream(stream: StreamedResponse, arguments: Namespace) -> None:
+def _show_stream(arrivals: Arrivals, arguments: Namespace) -> None:
+    stream = arrivals.head()
     if arguments.include:
         _show_head(stream)
     last = b"\n"
     try:
-        for chunk in stream.bytes():
+        while chunk := arrivals.chunk():
             _write(chunk)
             last = chunk[-1:] or last
     except CallError:
@@ -252,10 +360,9 @@ def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -
     """Write the body to a file, atomically."""
     from naftiko.cli.saving import opened
 
-    with (
-        opened(arguments.save) as file,
-        capability.stream(arguments.ref, given) as stream,
-    ):
+    with opened(arguments.save) as file:
+        arrivals = _arrivals(capability, arguments, given)
+        stream = arrivals.head()
         if arguments.include:
             _show_head(stream)
         length = stream.headers.get("Content-Length", "")
@@ -263,7 +370,7 @@ def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -
         is_known = length.isdigit() and "Content-Encoding" not in stream.headers
         progress = Progress(int(length) if is_known else 0, "bytes")
         try:
-            for chunk in stream.bytes():
+            while chunk := arrivals.chunk():
                 file.write(chunk)
                 progress.add(len(chunk))
         finally:

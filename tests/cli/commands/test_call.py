@@ -538,7 +538,7 @@ def test_error_response_is_shown_by_include_and_raw(call) -> None:  # type: igno
 def test_raw_body_is_not_decoded(tmp_path: Path) -> None:
     """`--raw` prints an undecodable body byte by byte; the error suggests `--raw`."""
     page = b"<p>\xff no JSON\r\n"
-    with Recorder(response(page, content_type="text/html")) as recorder:
+    with Recorder(response(page, content_type="application/json")) as recorder:
         file = tmp_path / "api.json"
         file.write_text(json.dumps(document(consumes={"baseUri": recorder.url})))
         command = [sys.executable, "-m", "naftiko", "call", str(file), "api.op"]
@@ -550,12 +550,12 @@ def test_raw_body_is_not_decoded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "printed"), [(b"a\n", "a\n"), (b"a", "a\n"), (b"", "\n")]
+    ("body", "printed"), [(b"a\n", "a\n"), (b"a", "a\n"), (b"", "")]
 )
 def test_text_ends_in_one_line_break(
     body: bytes, printed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A text result is printed unchanged, with one line break added if missing."""
+    """A text is printed unchanged, a missing line break added; no content is nothing."""
     with Recorder(response(body, content_type="text/plain")) as recorder:
         file = tmp_path / "api.json"
         operation = {"outputRawFormat": "text"}

@@ -1,0 +1,464 @@
+"""An answer that is printed while it arrives: NDJSON, events, logs, JSON without end.
+
+    {"n": 1}⏎…  →  a line for each value, as soon as it is there
+    a: 1, b: 2  →  a whole document, which is printed at its end
+
+A thread receives the chunks, so that the command can wait for a limited time: for
+`--max-time`, and to notice an answer that stays open.
+"""
+
+from __future__ import annotations
+
+import codecs
+import queue
+import sys
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naftiko.cli.console import note, paint
+from naftiko.consumes.status import reported_failure_of
+from naftiko.errors import OutputError, RequestTimeout
+from naftiko.formats.arriving import EventReader, JsonReader, LineReader
+from naftiko.formats.faults import message_without
+from naftiko.formats.media import (
+    EVENT_STREAM_TYPE,
+    MULTIPLEXED_TYPE,
+    OCTETS_TYPE,
+    RAW_STREAM_TYPE,
+    UNNAMED_FRAME_TYPES,
+    format_of,
+    promises_many,
+)
+from naftiko.formats.multiplexed import (
+    FAILURE_STREAM,
+    Demultiplexer,
+    begins_frame,
+    may_begin_frame,
+)
+from naftiko.formats.reported import reported_error
+from naftiko.http import charset_of, media_type_of
+from naftiko.transport.redirects import too_large
+from naftiko.transport.streams import MAX_RESPONSE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from naftiko.consumes.operation import Operation
+    from naftiko.formats.arriving import Reader
+    from naftiko.formats.multiplexed import Part
+    from naftiko.plain import JSON
+    from naftiko.transport.streams import StreamedResponse
+
+#: Seconds without a further part after which a whole JSON document counts as the first
+#: of many, and after which a terminal is told that the answer stays open.
+QUIET = 0.5
+_TOLD_AFTER = 1.0
+#: Seconds for the timeout of an answer that is expected to be silent for long.
+UNLIMITED = 1e6
+#: Chunks in which the first of several JSON documents ends, if there are several.
+_MOST_CHUNKS = 32
+#: Chunks that are received before they are printed.
+_AHEAD = 16
+
+
+class Arrivals:
+    """The head and the chunks of a response, received by a thread.
+
+    Args:
+        open: Sends the request and returns the response.
+        max_time: Seconds until the end of the response, or `None`.
+    """
+
+    def __init__(
+        self, open: Callable[[], StreamedResponse], max_time: float | None
+    ) -> None:
+        self._max_time = max_time
+        self._end = None if max_time is None else time.monotonic() + max_time
+        self._arrived: queue.Queue[Any] = queue.Queue(_AHEAD)
+        self._request: Any = None
+        self._is_ended = False
+        thread = Thread(
+            target=self._receive, args=(open,), name="naftiko-call", daemon=True
+        )
+        thread.start()
+
+    def _receive(self, open: Callable[[], StreamedResponse]) -> None:
+        put = self._arrived.put
+        try:
+            with open() as stream:
+                put(stream)
+                for chunk in stream.bytes():
+                    put(chunk)
+            put(b"")
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            put(error)
+
+    def head(self) -> StreamedResponse:
+        """Return the response, its body not read yet.
+
+        Raises:
+            CallError: No usable response came back, or not within the time.
+        """
+        stream: StreamedResponse = self._next(None)
+        self._request = stream.request
+        return stream
+
+    def chunk(self, wait: float | None = None) -> bytes | None:
+        """Return the next chunk; none at the end, `None` after `wait` seconds.
+
+        Raises:
+            TransportError: The response broke off, or took longer than `--max-time`.
+        """
+        if self._is_ended:
+            return b""
+        chunk: bytes | None = self._next(wait)
+        self._is_ended = chunk == b""
+        return chunk
+
+    def _next(self, wait: float | None) -> Any:
+        left = None if self._end is None else max(0, self._end - time.monotonic())
+        is_last = left is not None and (wait is None or left <= wait)
+        try:
+            found = self._arrived.get(timeout=left if is_last else wait)
+        except queue.Empty:
+            if not is_last:
+                return None
+            raise self._too_long() from None
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def _too_long(self) -> RequestTimeout:
+        reason = f"no end of the response within {self._max_time:g} seconds"
+        request = self._request
+        where = f"{request.method} {request.shown_url}: " if request else ""
+        return RequestTimeout(
+            f"{where}{reason}",
+            reason=reason,
+            request=request,
+            hint="--max-time SECONDS gives it longer",
+        )
+
+
+class Wanted(NamedTuple):
+    """How an answer is to be printed.
+
+    Attributes:
+        show: Prints one value.
+        is_valued: Values are wanted also of a text: `--select` or `--output` is given.
+        is_split: What a container wrote to standard error goes there.
+    """
+
+    show: Callable[[Any], None]
+    is_valued: bool = False
+    is_split: bool = False
+
+
+class Reception:
+    """One response on its way to the output.
+
+    Args:
+        arrivals: Its chunks.
+        stream: Its head.
+        operation: The operation that was called.
+        follows: The call asked for an answer that does not end.
+    """
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        stream: StreamedResponse,
+        operation: Operation,
+        *,
+        follows: bool,
+    ) -> None:
+        self._arrivals = arrivals
+        self._stream = stream
+        self._operation = operation
+        self._follows = follows
+        self._began = time.monotonic()
+        self._is_told = not sys.stderr.isatty()
+
+    def show(self, wanted: Wanted) -> bytes | None:
+        """Print an answer that arrives in parts; return the body of any other.
+
+        Raises:
+            CallError: The response broke off, is not what it should be, or reports at
+                its end that the operation failed.
+        """
+        kind = self._kind(wanted)
+        first = b""
+        if kind == "unnamed":
+            # The first eight bytes tell whether they are frames, often the first one.
+            while may_begin_frame(first) and (chunk := self._chunk()):
+                first += chunk
+            kind = self._kind_of(first, wanted)
+        if not kind:
+            return self._whole(first)
+        if kind == "frames":
+            self._show_frames(first, wanted)
+        elif kind == "text" and not wanted.is_valued:
+            self._show_text(first)
+        elif kind in _READERS:
+            texts = self._texts(first, _decoder(self._stream))
+            self._show_values(_READERS[kind](), texts, wanted)
+        else:
+            return self._show_if_many(first, wanted)
+        return None
+
+    def _whole(self, *first: bytes) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            TransportError: It is larger than a whole body may be.
+        """
+        request = self._stream.request
+        length = self._stream.headers.get("Content-Length", "")
+        declared = int(length) if length.isdigit() and request.method != "HEAD" else 0
+        chunks = list(first)
+        size = sum(map(len, chunks))
+        while max(size, declared) <= MAX_RESPONSE_BYTES:
+            if not (chunk := self._arrivals.chunk()):
+                return b"".join(chunks)
+            chunks.append(chunk)
+            size += len(chunk)
+        raise too_large(request, MAX_RESPONSE_BYTES)
+
+    def _texts(self, first: bytes, decoder: codecs.IncrementalDecoder) -> Iterator[str]:
+        """Yield the body as text; at its end, an empty text at least."""
+        yield ""
+        for chunk in self._chunks(first):
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", final=True)
+
+    def _kind(self, wanted: Wanted) -> str:
+        """Return how the body arrives; empty for one that is read to its end."""
+        stream = self._stream
+        declared = self._operation.output_raw_format.lower()
+        is_bodiless = stream.request.method == "HEAD" or stream.status in (204, 304)
+        if is_bodiless or "Content-Length" in stream.headers:
+            return ""
+        media_type = media_type_of(stream.content_type)
+        if media_type == EVENT_STREAM_TYPE and declared in ("", "json", "text"):
+            return "events"
+        if declared not in ("", "json", "text"):
+            return ""  # the other formats are decoded as a whole
+        if promises_many(stream.content_type) and declared != "text":
+            return "values"
+        named = format_of(stream.content_type)
+        is_text = not wanted.is_valued or self._follows
+        if media_type == MULTIPLEXED_TYPE:
+            return "frames" if is_text else ""
+        if media_type in UNNAMED_FRAME_TYPES:
+            return "unnamed"
+        if named == "text" or declared == "text":
+            if declared == "json" or self._operation.output_parameters:
+                return "values" if self._follows else ""
+            return "text" if is_text else ""
+        if named in ("json", ""):
+            return "values" if self._follows else "json"
+        return ""
+
+    def _kind_of(self, first: bytes, wanted: Wanted) -> str:
+        """Return how a body arrives whose type is none, or says nothing."""
+        is_text = not wanted.is_valued or self._follows
+        if begins_frame(first):
+            return "frames" if is_text else ""
+        media_type = media_type_of(self._stream.content_type)
+        if media_type == OCTETS_TYPE:
+            return ""
+        if media_type == RAW_STREAM_TYPE:
+            return "text" if is_text else ""
+        if first.lstrip()[:1] in (b"{", b"["):
+            return "values" if self._follows else "json"
+        return "text" if self._follows else ""
+
+    # --- one way of printing for each kind ------------------------------------------
+
+    def _show_text(self, first: bytes) -> None:
+        decoder = _decoder(self._stream)
+        last = "\n"
+        for chunk in self._chunks(first):
+            last = _print_text(decoder.decode(chunk), sys.stdout) or last
+        last = _print_text(decoder.decode(b"", final=True), sys.stdout) or last
+        if last != "\n":
+            print(flush=True)
+
+    def _show_frames(self, first: bytes, wanted: Wanted) -> None:
+        demultiplexer = Demultiplexer()
+        failure = ""
+        last = "\n"
+        lines: dict[str, LineReader] = {}
+        for part in self._parts(demultiplexer, first):
+            if part.stream == FAILURE_STREAM:
+                failure += part.text
+            elif wanted.is_valued:
+                reader = lines.setdefault(part.stream, LineReader())
+                for line in reader.feed(part.text):
+                    wanted.show({"stream": part.stream, "text": line})
+            else:
+                is_error = wanted.is_split and part.stream == "stderr"
+                target = sys.stderr if is_error else sys.stdout
+                written = _print_text(part.text, target)
+                last = last if is_error else written or last
+        for stream, reader in lines.items():
+            for line in reader.end():
+                wanted.show({"stream": stream, "text": line})
+        if last != "\n":
+            print(flush=True)
+        if failure:
+            self._fail({"error": failure.strip()})
+
+    def _parts(self, demultiplexer: Demultiplexer, first: bytes) -> Iterator[Part]:
+        for chunk in self._chunks(first):
+            yield from demultiplexer.feed(chunk)
+        yield from demultiplexer.end()
+
+    def _show_values(
+        self, reader: Reader, pieces: Iterable[str], wanted: Wanted
+    ) -> None:
+        """Print each value as soon as a reader has it."""
+        kept = _Kept()
+        for value in self._values(reader, pieces):
+            kept.add(value)
+            wanted.show(value)
+        found = reported_error(kept.values)
+        if found is None and isinstance(reader, EventReader):
+            found = reader.failure
+        if found is not None:
+            self._fail(found)
+
+    def _values(self, reader: Reader, pieces: Iterable[str]) -> Iterator[JSON]:
+        try:
+            for piece in pieces:
+                yield from reader.feed(piece)
+            yield from reader.end()
+        except OutputError as error:
+            request = self._stream.request
+            raise OutputError(
+                f"{self._operation.ref}: {message_without(request.mask, error)}",
+                hint=request.mask(error.hint),
+                request=request,
+            ) from None
+
+    def _show_if_many(self, first: bytes, wanted: Wanted) -> bytes | None:
+        """Print JSON documents as they arrive; return the body if it is only one.
+
+        A body is more than one document when a second one comes, or when it stays open
+        behind the first.
+        """
+        decoder = _decoder(self._stream)
+        reader = JsonReader()
+        chunks: list[bytes] = []
+        values: list[JSON] = []
+        while len(values) < 2:
+            is_whole = len(values) == 1 and reader.is_between
+            chunk = first or self._arrivals.chunk(QUIET if is_whole else None)
+            first = b""
+            if chunk is None:
+                break
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+            if not values and len(chunks) > _MOST_CHUNKS:
+                return self._whole(*chunks)
+            if chunks[0].lstrip()[:1] not in (b"{", b"[", b""):
+                return self._whole(*chunks)
+            try:
+                values += reader.feed(decoder.decode(chunk))
+            except OutputError:
+                # Whoever decodes the whole body tells the fault.
+                return self._whole(*chunks)
+        texts = self._texts(b"", decoder)
+        self._show_values(_Resumed(values, reader), texts, wanted)
+        return None
+
+    # --- what arrives ---------------------------------------------------------------
+
+    def _chunks(self, first: bytes) -> Iterator[bytes]:
+        if first:
+            yield first
+        while chunk := self._chunk():
+            yield chunk
+
+    def _chunk(self) -> bytes:
+        """Return the next chunk; tell once, on a terminal, that more may come."""
+        while True:
+            wait = None
+            if not self._is_told:
+                wait = max(0.0, self._began + _TOLD_AFTER - time.monotonic())
+            chunk = self._arrivals.chunk(wait)
+            if chunk == b"":
+                return b""
+            if not self._is_told and time.monotonic() >= self._began + _TOLD_AFTER:
+                self._is_told = True
+                text = "still receiving, Ctrl-C ends it"
+                note(paint(text, "hint", sys.stderr))
+            if chunk is not None:
+                return chunk
+
+    # --- failures -------------------------------------------------------------------
+
+    def _fail(self, found: JSON) -> None:
+        raise reported_failure_of(self._operation, self._stream.request, None, found)
+
+
+_READERS: dict[str, Callable[[], Reader]] = {
+    "text": LineReader,
+    "events": EventReader,
+    "values": JsonReader,
+}
+
+
+class _Kept:
+    """The values of a stream that tell whether it failed: an early error, the last."""
+
+    def __init__(self) -> None:
+        self._early: list[JSON] = []
+        self._last: list[JSON] = []
+
+    @property
+    def values(self) -> list[JSON]:
+        """An earlier value with a member `error`, if there is one, and the last."""
+        return self._early + self._last
+
+    def add(self, value: JSON) -> None:
+        """Take note of a value."""
+        if any(isinstance(last, dict) and "error" in last for last in self._last):
+            self._early = self._last
+        self._last = [value]
+
+
+class _Resumed:
+    """A reader with values that it has read already."""
+
+    def __init__(self, values: list[JSON], reader: Reader) -> None:
+        self._values = values
+        self._reader = reader
+
+    def feed(self, text: str) -> Iterator[JSON]:
+        """Yield the earlier values first."""
+        values, self._values = self._values, []
+        yield from values
+        yield from self._reader.feed(text)
+
+    def end(self) -> Iterator[JSON]:
+        """Yield what is left."""
+        yield from self.feed("")
+        yield from self._reader.end()
+
+
+def _decoder(stream: StreamedResponse) -> codecs.IncrementalDecoder:
+    charset = charset_of(stream.content_type)
+    charset = "utf-8-sig" if charset == "utf-8" else charset
+    return codecs.getincrementaldecoder(charset)("replace")
+
+
+def _print_text(text: str, target: Any) -> str:
+    """Print a piece of text at once; return its last character."""
+    if text:
+        target.write(text)
+        target.flush()
+    return text[-1:]
