@@ -11,15 +11,19 @@ protocols.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, RequestTimeout
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.observability.silent import SILENT
-from naftiko.functions.runs import Reply, Work, in_step
+from naftiko.formats.media import is_open_ended
+from naftiko.functions.runs import Call, Reply, Work, in_step
+from naftiko.transport.base import AsyncReceivingTransport
+from naftiko.transport.messages import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from naftiko.bindings import Variables
     from naftiko.capability import Capability
@@ -27,10 +31,13 @@ if TYPE_CHECKING:
     from naftiko.exposes.observability.telemetry import AnyTelemetry
     from naftiko.functions.compiler import Functions
     from naftiko.functions.plan import Plan
-    from naftiko.functions.runs import Call, Outcome
+    from naftiko.functions.runs import Outcome
     from naftiko.transport.base import AsyncTransport, Timeout
-    from naftiko.transport.messages import Request, Response
+    from naftiko.transport.messages import Request
+    from naftiko.transport.streams import AsyncStreamedResponse
 
+
+_log = logging.getLogger("naftiko")
 
 #: An upstream call is given up after this many timeouts. The timeout itself begins
 #: anew with every byte, so a response that trickles in would never end.
@@ -90,6 +97,72 @@ class Engine:
         with self.telemetry.function(plan):
             return await self._run(plan, values, variables, caller)
 
+    async def run_open(
+        self,
+        plan: Plan,
+        values: Mapping[str, Any],
+        caller: Caller,
+        relay: Callable[[AsyncStreamedResponse], Awaitable[None]],
+    ) -> Outcome | None:
+        """Run a function of one call whose answer may have no end; see `run`.
+
+        An answer that is recognised by its type, or by the arguments of the call, is
+        handed to `relay` before its body is read. Then there is no outcome.
+        """
+        transport = self.transport
+        if plan.problem is not None or not isinstance(
+            transport, AsyncReceivingTransport
+        ):
+            return await self.run(plan, values, caller)
+        variables = self.capability.variables
+        if caller.variables:
+            variables = variables.of_caller(caller.variables)
+        with self.telemetry.function(plan):
+            run = plan.run(values, variables.get)
+            (call,) = next(run)
+            assert isinstance(call, Call)
+            request = self.capability.request_for(call, variables)
+            with self.telemetry.call(request, caller.trace) as noted:
+                response = await self._received(transport, request, call, relay)
+                if response is None:
+                    run.close()
+                    return None
+                noted["status"] = response.status
+            try:
+                run.send([Reply(request, response)])
+            except StopIteration as stop:
+                return self._ended(stop.value)
+        raise AssertionError("a function of one call ends after it")
+
+    async def _received(
+        self,
+        transport: AsyncReceivingTransport,
+        request: Request,
+        call: Call,
+        relay: Callable[[AsyncStreamedResponse], Awaitable[None]],
+    ) -> Response | None:
+        """Return the whole response to a call, or `None` for one that was relayed."""
+        follows = call.operation.follows(call.arguments)
+
+        def stays_open(status: int, headers: Mapping[str, str]) -> bool:
+            if not 200 <= status < 300 or "Content-Length" in headers:
+                return False
+            return follows or is_open_ended(headers.get("Content-Type", ""))
+
+        try:
+            async with asyncio.timeout(self._longest()) as limit:
+                received = transport.receive(
+                    request, timeout=self.timeout, stays_open=stays_open
+                )
+                async with received as response:
+                    if isinstance(response, Response):
+                        return response
+                    limit.reschedule(None)
+                    await relay(response)
+                    return None
+        except TimeoutError:
+            raise self._too_long(request) from None
+
     async def _run(
         self,
         plan: Plan,
@@ -109,8 +182,12 @@ class Engine:
                     await caller.progress(done, plan.stages, steps)
                 stage = run.send(replies)
         except StopIteration as stop:
-            outcome: Outcome = stop.value
-            return outcome
+            return self._ended(stop.value)
+
+    def _ended(self, outcome: Outcome) -> Outcome:
+        for warning in outcome.warnings:
+            _log.warning("%s", warning)
+        return outcome
 
     async def _replies(
         self, stage: tuple[Call | Work, ...], variables: Variables, caller: Caller
@@ -156,20 +233,26 @@ class Engine:
         return Reply(request, response)
 
     async def _send(self, request: Request) -> Response:
-        timeout = self.timeout
-        longest = LONGEST * (max(timeout) if isinstance(timeout, tuple) else timeout)
         try:
-            async with asyncio.timeout(longest):
-                return await self.transport.send(request, timeout=timeout)
+            async with asyncio.timeout(self._longest()):
+                return await self.transport.send(request, timeout=self.timeout)
         except TimeoutError:
-            where = request.mask(request.socket) or request.shown_url
-            reason = f"no end of the response within {longest:g} seconds"
-            raise RequestTimeout(
-                f"{request.method} {where}: {reason}",
-                reason=reason,
-                request=request,
-                hint="--timeout SECONDS waits longer",
-            ) from None
+            raise self._too_long(request) from None
+
+    def _longest(self) -> float:
+        """Return the seconds after which a response must have ended."""
+        timeout = self.timeout
+        return LONGEST * (max(timeout) if isinstance(timeout, tuple) else timeout)
+
+    def _too_long(self, request: Request) -> RequestTimeout:
+        where = request.mask(request.socket) or request.shown_url
+        reason = f"no end of the response within {self._longest():g} seconds"
+        return RequestTimeout(
+            f"{request.method} {where}: {reason}",
+            reason=reason,
+            request=request,
+            hint="--timeout SECONDS waits longer",
+        )
 
     async def close(self) -> None:
         """Release the connections."""

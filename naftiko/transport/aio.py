@@ -11,14 +11,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.messages import Headers, Request, Response, SignIn
-from naftiko.transport.redirects import REDIRECTS, RedirectedRequest, refusal
+from naftiko.transport.redirects import (
+    REDIRECTS,
+    RedirectedRequest,
+    refusal,
+    too_large,
+)
 from naftiko.transport.streams import MAX_RESPONSE_BYTES, AsyncStreamedResponse
 from naftiko.transport.threaded import ThreadedTransport, rereadable
 
@@ -146,6 +151,62 @@ class AioTransport:
                         request,
                         exchange.status,
                         Headers.joined(pairs),
+                        chunks,
+                        reason=exchange.reason,
+                        pairs=pairs,
+                    )
+            finally:
+                exchange.end()
+
+    @asynccontextmanager
+    async def receive(
+        self,
+        request: Request,
+        *,
+        timeout: Timeout,
+        stays_open: Callable[[int, Mapping[str, str]], bool],
+    ) -> AsyncIterator[Response | AsyncStreamedResponse]:
+        """Send a request and give the whole response, or one that stays open.
+
+        See `AsyncReceivingTransport.receive`.
+        """
+        first = RedirectedRequest(request)
+        is_repeated = isinstance(request.auth, SignIn)
+        async with rereadable(first) if is_repeated else nullcontext(first) as hop:
+            exchange = await self._open(hop, timeout)
+            if isinstance(exchange, RedirectedRequest):
+                through = self._threaded.stream(exchange, timeout=timeout, decode=True)
+                async with through as stream:
+                    if stays_open(stream.status, stream.headers):
+                        yield stream
+                        return
+                    body = await stream.read(self._max_bytes + 1)
+                    if len(body) > self._max_bytes:
+                        raise too_large(request, self._max_bytes)
+                    yield Response(
+                        stream.status, stream.headers, body, reason=stream.reason
+                    )
+                return
+            pairs = exchange.pairs
+            headers = Headers.joined(pairs)
+            if not stays_open(exchange.status, headers):
+                body = await exchange.read(self._max_bytes)
+                yield Response(
+                    exchange.status,
+                    headers,
+                    body,
+                    reason=exchange.reason,
+                    url=request.mask(exchange.hop.url),
+                )
+                return
+            exchange.begin()
+            exchange.wait_for_ever()
+            try:
+                async with aclosing(exchange.chunks(decode=True)) as chunks:
+                    yield AsyncStreamedResponse(
+                        request,
+                        exchange.status,
+                        headers,
                         chunks,
                         reason=exchange.reason,
                         pairs=pairs,

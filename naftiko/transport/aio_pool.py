@@ -219,6 +219,12 @@ class AioExchange:
         """Note that the body is being read, so that `AioPool.close` ends it."""
         self._under_way.add(self.raw)
 
+    def wait_for_ever(self) -> None:
+        """Let the body be silent for any time: its timeout between two parts ends."""
+        connection = self.raw.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = None
+
     def end(self) -> None:
         """Close the connection, unless the body was read to its end."""
         self._under_way.discard(self.raw)

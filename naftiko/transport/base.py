@@ -8,7 +8,7 @@ This module must not know which library sends requests.
 from __future__ import annotations
 
 from _thread import allocate_lock  # `threading` takes a millisecond to import
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from naftiko.transport.messages import Request, Response
@@ -93,6 +93,31 @@ class AsyncStreamingTransport(AsyncTransport, Protocol):
             request: The request to send.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
             decode: Undo a `Content-Encoding`; otherwise the body stays encoded.
+
+        Raises:
+            TransportError: No usable response came back.
+        """
+        ...
+
+
+@runtime_checkable
+class AsyncReceivingTransport(AsyncTransport, Protocol):
+    """An asynchronous transport that can decide by the head how a body is read."""
+
+    def receive(
+        self,
+        request: Request,
+        *,
+        timeout: Timeout,
+        stays_open: Callable[[int, Mapping[str, str]], bool],
+    ) -> AbstractAsyncContextManager[Response | AsyncStreamedResponse]:
+        """Send a request and give the whole response, or one that stays open.
+
+        Args:
+            request: The request to send.
+            timeout: Seconds, or (seconds to connect, seconds between two parts). A
+                response that stays open may be silent for any time.
+            stays_open: Status and headers → whether the body is given as it arrives.
 
         Raises:
             TransportError: No usable response came back.

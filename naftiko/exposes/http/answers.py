@@ -38,7 +38,7 @@ MEDIA_TYPES = (JSON_TYPE, _YAML_TYPES[0])
 #: Statuses whose responses have no body (RFC 9110, 15).
 _BODILESS = frozenset((204, 205, 304))
 #: Browsers must not guess a media type: upstream text could be taken for a page.
-_FIXED = ((b"x-content-type-options", b"nosniff"),)
+FIXED_HEADERS = ((b"x-content-type-options", b"nosniff"),)
 
 
 def text_for_json(value: object) -> str:
@@ -82,7 +82,7 @@ async def send_answer(
         headers: Further headers.
     """
     status, content_type, body, more = answer
-    pairs = [*_FIXED, *headers]
+    pairs = [*FIXED_HEADERS, *headers]
     if content_type:
         pairs.append((b"content-type", content_type.encode("latin-1", "replace")))
     for name, value in more:

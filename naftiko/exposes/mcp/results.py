@@ -29,6 +29,7 @@ from naftiko.errors import (
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
 from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
+from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.functions.output_schema import RESULT
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 #: Characters of the upstream value that the text of an error repeats.
 _EXCERPT = 2000
+#: Bytes of a binary result that are written as base64; a larger one is described.
+MAX_BINARY = 256 * 1024
 
 
 _JSON: dict[str, Any] = {
@@ -167,15 +170,30 @@ def _passed_on(response: Response, plan: Plan) -> list[dict[str, JSON]]:
         return [{"type": "text", "text": f"done ({status})"}]
     kind = media_type_of(response)
     family = kind.partition("/")[0]
-    if family in ("image", "audio") and not kind.endswith("+xml"):
+    text = body_text(response)
+    is_media = family in ("image", "audio") and not kind.endswith("+xml")
+    if (is_media or text is None) and len(response.body) > MAX_BINARY:
+        return [{"type": "text", "text": _described(response, kind)}]
+    if is_media:
         data = b64encode(response.body).decode("ascii")
         return [{"type": family, "data": data, "mimeType": kind}]
-    text = body_text(response)
     if text is not None:
         return [{"type": "text", "text": text}]
     namespace = plan.exposes.namespace if plan.exposes else "naftiko"
     uri = f"{namespace or 'naftiko'}://{plan.name}/result"
     return [{"type": "resource", "resource": blob(uri, response.body, kind)}]
+
+
+def _described(response: Response, kind: str) -> str:
+    """Return a description of bytes that are too many for a model to read."""
+    from hashlib import sha256
+
+    digest = sha256(response.body).hexdigest()
+    return (
+        f"The response is {len(response.body):,} bytes of {kind} (SHA-256 {digest})."
+        " It is not repeated here: it is binary, and larger than"
+        f" {MAX_BINARY:,} bytes. The call itself succeeded."
+    )
 
 
 def media_type_of(response: Response) -> str:
@@ -184,7 +202,12 @@ def media_type_of(response: Response) -> str:
 
 
 def body_text(response: Response) -> str | None:
-    """Return the body as text, or `None` when it is binary."""
+    """Return the body as text, or `None` when it is binary.
+
+    The frames of a container's log are text.
+    """
+    if is_multiplexed(response.body, response.content_type):
+        return text_of_frames(response.body)
     if "charset" in response.content_type.lower():
         return response.text
     return as_text(response.body)
@@ -256,6 +279,7 @@ _HINTS = {
     "timeout": "call again later, or ask for less",
     "unreachable": "call again later",
     "unresolved-call": "calling again does not help; use another tool",
+    "upstream": "the call was made, and may have changed something before it failed",
     "unusable-operation": "calling again does not help; use another tool",
 }
 

@@ -11,7 +11,8 @@ module must not know how a request finds its endpoint.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, StatusError, UnboundVariable
 from naftiko.exposes.http.answers import (
@@ -33,9 +34,11 @@ from naftiko.exposes.http.problems import (
     wrong_arguments,
 )
 from naftiko.exposes.rest.arguments import ArgumentReader, Incoming, text_of
+from naftiko.exposes.rest.passing import PLAIN_TEXT, pass_on, wants_frames
+from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from naftiko.capability import Capability
     from naftiko.exposes.engine import Engine
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.options import Options
     from naftiko.functions.plan import Plan
+    from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
 
 log = logging.getLogger("naftiko.rest")
@@ -60,6 +64,7 @@ class Endpoint:
         problem: Why the function can never run, or `None`.
         reader: Reads the arguments.
         is_mock: The function calls no API (spec 3.6).
+        is_open: The response of one call is passed on, so it may have no end.
         is_negotiated: The answer is always a value, as JSON or as YAML.
     """
 
@@ -74,6 +79,7 @@ class Endpoint:
         self.reader = ArgumentReader(plan)
         self.problem = _unusable(plan, engine.capability) or self.reader.problem
         self.is_mock = _is_mock(plan)
+        self.is_open = _is_open(plan)
         self.is_negotiated = _is_negotiated(plan)
 
     async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
@@ -100,13 +106,14 @@ class Endpoint:
         except BadRequest as error:
             await exchange.refuse(error.problem)
             return
-        answer = await self._answer(exchange, values, media_type)
         if self._callers:
             # A cache must not give one caller the answer for another.
             exchange.more.append((b"cache-control", b"no-store"))
         # JSON that is passed on varies as well: it becomes YAML on demand.
         exchange.more.append((b"vary", b"Accept"))
-        await exchange.answer(answer)
+        answer = await self._answer(exchange, values, media_type)
+        if answer is not None:
+            await exchange.answer(answer)
 
     async def _values(
         self, exchange: Inbound, captures: Mapping[str, str]
@@ -145,11 +152,22 @@ class Endpoint:
 
     async def _answer(
         self, exchange: Inbound, values: dict[str, JSON], media_type: str
-    ) -> Answer:
+    ) -> Answer | None:
+        """Return the answer, or `None` when it was sent while it arrived."""
         request_id = exchange.request_id.decode()
-        run = self._engine.run(self.plan, values, exchange.caller(self._callers))
+        caller = exchange.caller(self._callers)
+        run: Coroutine[Any, Any, Outcome | None]
+        if self.is_open:
+            relay = partial(pass_on, exchange)
+            run = self._engine.run_open(self.plan, values, caller, relay)
+        else:
+            run = self._engine.run(self.plan, values, caller)
         try:
             outcome = await watched(run, exchange.receive)
+            if outcome is None:
+                return None
+            if (text := _log_text(exchange, outcome)) is not None:
+                return Answer(outcome.status, PLAIN_TEXT, text)
             if self.is_mock and outcome.value == {}:
                 return Answer(204)
             return outcome_answer(outcome, media_type)
@@ -162,6 +180,10 @@ class Endpoint:
             return problem_of(error).answer(request_id)
         except CallError as error:
             problem = problem_of(error)
+            if exchange.is_started:
+                # Only a body that breaks off can show the failure now.
+                log.error("request %s: %s", request_id, one_line(error))
+                return None
             if problem.code >= 500 and problem.code != 501:
                 log.error("request %s: %s", request_id, one_line(error))
             return problem.answer(request_id)
@@ -181,6 +203,23 @@ def _is_mock(plan: Plan) -> bool:
     """Tell whether a function calls no API (spec 3.6)."""
     function = plan.inner.function if plan.inner is not None else plan.function
     return plan.problem is None and not (function.call or function.steps)
+
+
+def _is_open(plan: Plan) -> bool:
+    """Tell whether a function passes the response of its only call on."""
+    if plan.operation is None or plan.shape is None:
+        return False
+    return not plan.shape.is_declared
+
+
+def _log_text(exchange: Inbound, outcome: Outcome) -> bytes | None:
+    """Return the text of a container's log that is passed on, or `None`."""
+    if outcome.is_shaped or outcome.reply is None:
+        return None
+    response = outcome.reply.response
+    if not is_multiplexed(response.body, response.content_type):
+        return None
+    return None if wants_frames(exchange) else text_of_frames(response.body).encode()
 
 
 def _is_negotiated(plan: Plan) -> bool:

@@ -6,6 +6,7 @@ import json
 
 import naftiko
 from naftiko.exposes.mcp.app import McpApp
+from naftiko.exposes.mcp.results import MAX_BINARY
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response
 from support.asgi_client import AsyncStub
@@ -55,3 +56,15 @@ def test_credential_echoed_by_an_upstream_is_masked() -> None:
     assert "403 Forbidden: bad key $API_KEY" in text
     assert '"bad key $API_KEY"' in text
     assert "tell the user" in text
+
+
+def test_large_binary_result_is_described() -> None:
+    """Bytes over the limit are not written as base64, images included."""
+    for kind in ("application/x-tar", "image/png"):
+        body = bytes(MAX_BINARY + 1)
+        app, _ = mcp_app(Response(200, {"Content-Type": kind}, body), tools=[CREW])
+        result = asking(app, "tools/call", {"name": "crew"})["result"]
+        (content,) = result["content"]
+        assert content["type"] == "text"
+        assert f"{len(body):,} bytes of {kind}" in content["text"]
+        assert len(json.dumps(result)) < 1000

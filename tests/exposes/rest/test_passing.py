@@ -1,0 +1,182 @@
+"""Responses without an end that a REST adapter passes on as they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from naftiko.errors import TransportError
+from naftiko.exposes.engine import Engine
+from naftiko.exposes.options import Options
+from naftiko.exposes.rest.app import RestApp
+from naftiko.transport.aio import AioTransport
+from naftiko.transport.messages import Headers, Response
+from naftiko.transport.streams import AsyncStreamedResponse
+from support.asgi_client import AsyncStub, ask
+from support.exchanges import chunked
+from support.recorder import Recorder
+from support.serving import operation, rest_app
+
+FRAMES = b"\x01\0\0\0\0\0\0\x03a1\n\x02\0\0\0\0\0\0\x03b1\n"
+NDJSON = "application/x-ndjson"
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+_ROUTE = operation("/x", call="api.list")
+
+
+class OpenStub(AsyncStub):
+    """A transport whose responses have no `Content-Length` and come in parts.
+
+    Args:
+        parts: The parts; an exception among them is raised.
+        content_type: The type of the response.
+    """
+
+    def __init__(self, *parts: Any, content_type: str = NDJSON) -> None:
+        headers = {"Content-Type": content_type} if content_type else {}
+        whole = b"".join(part for part in parts if isinstance(part, bytes))
+        super().__init__(Response(200, headers, whole))
+        self.parts = parts
+        self.is_closed = False
+
+    @asynccontextmanager
+    async def receive(
+        self, request: Any, *, timeout: Any, stays_open: Any
+    ) -> AsyncIterator[Response | AsyncStreamedResponse]:
+        """Give the whole response, or its parts."""
+        response = await self.send(request, timeout=timeout)
+        if not stays_open(response.status, response.headers):
+            yield response
+            return
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for part in self.parts:
+                if isinstance(part, Exception):
+                    raise part
+                if isinstance(part, asyncio.Event):
+                    await part.wait()
+                else:
+                    yield part
+
+        try:
+            headers = Headers(dict(response.headers))
+            yield AsyncStreamedResponse(request, 200, headers, chunks())
+        finally:
+            self.is_closed = True
+
+
+def served(stub: AsyncStub, **more: Any) -> RestApp:
+    """Return an adapter with one route over a transport."""
+    app, _ = rest_app(more.pop("resources", _ROUTE), **more)
+    old = app._served.engine
+    engine = Engine(old.capability, stub)
+    return RestApp(engine, app.exposes, Options())
+
+
+@pytest.mark.parametrize("kind", [NDJSON, "text/event-stream; charset=utf-8"])
+def test_parts_are_passed_on_with_their_type(kind: str) -> None:
+    """Body and type are those of the upstream API; a HEAD has no body."""
+    stub = OpenStub(b'{"n":1}\n', b'{"error":"no"}\n', content_type=kind)
+    got = ask(served(stub), "GET", "/x")
+    assert got.status == 200
+    assert got.body == b'{"n":1}\n{"error":"no"}\n'
+    assert got.headers["content-type"] == kind
+    assert got.headers["vary"] == "Accept"
+    assert "content-length" not in got.headers
+    assert stub.is_closed
+    assert ask(served(stub), "HEAD", "/x").body == b""
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "accept", "content_type", "sent"),
+    [
+        (MULTIPLEXED, FRAMES, "*/*", "text/plain; charset=utf-8", b"a1\nb1\n"),
+        (MULTIPLEXED, FRAMES, MULTIPLEXED, MULTIPLEXED, FRAMES),
+        (
+            "application/vnd.docker.raw-stream", FRAMES, "",
+            "text/plain; charset=utf-8", b"a1\nb1\n",
+        ),
+        (
+            "application/vnd.docker.raw-stream", b"tty\r\n", "",
+            "application/vnd.docker.raw-stream", b"tty\r\n",
+        ),
+    ],
+)  # fmt: skip
+def test_log_of_a_container_is_text(
+    kind: str, body: bytes, accept: str, content_type: str, sent: bytes
+) -> None:
+    """Frames become text, while they arrive or as a whole, unless they are asked for."""
+    headers = {"Accept": accept} if accept else {}
+    whole = AsyncStub(Response(200, {"Content-Type": kind}, body))
+    for stub in (OpenStub(body[:10], body[10:], content_type=kind), whole):
+        got = ask(served(stub), "GET", "/x", headers)
+        assert (got.headers["content-type"], got.body) == (content_type, sent)
+
+
+def test_argument_of_the_operation_asks_for_an_answer_without_end() -> None:
+    """With `follow`, JSON of unknown length is passed on as it arrives."""
+    resources = operation(
+        "/x", call="api.tail", inputParameters=[{"name": "follow", "in": "query"}]
+    )
+    tail = {
+        "name": "tail", "method": "GET",
+        "inputParameters": [{"name": "follow", "in": "query"}],
+    }  # fmt: skip
+    consumes = {"resources": [{"name": "log", "path": "/log", "operations": [tail]}]}
+    for target, passed in (("/x?follow=true", True), ("/x?follow=false", False)):
+        stub = OpenStub(b'{"n":1}', content_type="application/json")
+        app = served(stub, resources=resources, consumes=consumes)
+        got = ask(app, "GET", target)
+        assert (got.body, stub.is_closed) == (b'{"n":1}', passed)
+
+
+def test_caller_that_hangs_up_ends_the_upstream_response() -> None:
+    """The upstream connection is closed with that of the caller."""
+    stub = OpenStub(b'{"n":1}\n', asyncio.Event())
+    ask(served(stub), "GET", "/x", hangs_up=True)
+    assert stub.is_closed
+
+
+def test_response_that_breaks_off_has_no_second_head() -> None:
+    """After the head only a body that ends early shows the failure."""
+    stub = OpenStub(b'{"n":1}\n', TransportError("broke off", reason="broke off"))
+    got = ask(served(stub), "GET", "/x")
+    assert (got.status, got.body) == (200, b'{"n":1}\n')
+
+
+def test_failure_reported_at_the_end_of_a_whole_response_is_a_problem() -> None:
+    """Nothing was sent yet, so the status can tell it."""
+    body = b'{"status":"a"}\n{"error":"denied"}\n'
+    app, _ = rest_app(_ROUTE, Response(200, {"Content-Type": "application/json"}, body))
+    got = ask(app, "GET", "/x")
+    assert (got.status, got.json["type"]) == (502, "urn:naftiko:problem:upstream")
+    assert "api.list: denied" in got.json["detail"]
+
+
+def test_transport_gives_parts_or_a_whole_by_the_head() -> None:
+    """`AioTransport.receive` decides when the head is there."""
+    with Recorder(chunked(b"a", b"b")) as recorder:
+        found = []
+
+        async def scenario() -> None:
+            from naftiko.transport.messages import Request
+
+            transport = AioTransport()
+            for stays_open in (True, False):
+                received = transport.receive(
+                    Request("GET", recorder.url),
+                    timeout=10,
+                    stays_open=lambda status, headers, is_open=stays_open: is_open,
+                )
+                async with received as response:
+                    found.append(response)
+                    if isinstance(response, AsyncStreamedResponse):
+                        found.append(await response.read())
+            await transport.close()
+
+        asyncio.run(scenario())
+    stream, body, whole = found
+    assert (stream.content_type, body, whole.body) == (NDJSON, b"ab", b"ab")
