@@ -15,12 +15,16 @@ from naftiko.consumes.status import (
     error_body,
     is_success,
     reported_failure,
+    reported_failure_of,
     status_error,
 )
 from naftiko.errors import OutputError, ReportedError, shorten
 from naftiko.formats import decoding
 from naftiko.formats.faults import message_without
+from naftiko.formats.json import decode_json
+from naftiko.formats.media import format_of
 from naftiko.formats.multiplexed import is_multiplexed, split_text
+from naftiko.formats.reported import reported_by
 from naftiko.jsonpath.compiling import compile_path, extract
 from naftiko.jsonpath.reading import is_root
 
@@ -143,11 +147,16 @@ class Received(NamedTuple):
         is_other: The body is in another format than the declared one, or in none whose
             members outputs could name.
         warning: What is wrong, for people; empty when nothing is.
+        is_json: It is JSON by its type too.
     """
 
     value: JSON
     is_other: bool = False
     warning: str = ""
+    is_json: bool = False
+
+
+_NOTHING = Received(None)
 
 
 class Decoder:
@@ -159,8 +168,8 @@ class Decoder:
     """
 
     __slots__ = (
-        "_decode", "_is_structured", "_is_whole", "_outputs", "is_strict", "operation",
-        "refusal",
+        "_decode", "_is_json", "_is_structured", "_is_whole", "_outputs", "is_strict",
+        "operation", "refusal",
     )  # fmt: skip
 
     def __init__(self, operation: Operation, *, is_strict: bool = False) -> None:
@@ -169,6 +178,7 @@ class Decoder:
         outputs = operation.output_parameters
         self._outputs = [(o.name or "result", compile_path(o.value)) for o in outputs]
         self._is_structured = bool(outputs)
+        self._is_json = operation.output_raw_format in ("", "json")
         self._is_whole = not outputs or (
             len(outputs) == 1 and is_root(outputs[0].value)
         )
@@ -205,7 +215,8 @@ class Decoder:
             OutputError: The body cannot be decoded as the document declares.
         """
         received = self.receive(request, response)
-        if (failed := reported_failure(self.operation, request, response)) is not None:
+        failed = received_failure(self.operation, request, response, received)
+        if failed is not None:
             failed.value = received.value
             raise failed
         return self._exchange(request, response, received, elapsed)
@@ -233,12 +244,15 @@ class Decoder:
         # An empty body is a valid text, and a valid table without rows.
         has_content = response.status not in _NO_CONTENT and request.method != "HEAD"
         if not (response.body or has_content):
-            return Received(None)
+            return _NOTHING
         try:
+            content_type = response.content_type
+            if self._is_json and format_of(content_type) == "json":
+                return Received(decode_json(response.body, content_type), is_json=True)
             value, read_as, is_other = self._decode(
                 format or operation.output_raw_format,
                 response.body,
-                response.content_type,
+                content_type,
                 schema=operation.output_schema,
                 is_structured=is_structured or self._is_structured,
                 is_strict=self.is_strict or bool(format),
@@ -255,7 +269,7 @@ class Decoder:
         if not is_other:
             is_plain = not operation.output_raw_format and read_as not in ("json", "")
             return Received(value, is_plain and isinstance(value, (str, bytes)))
-        kind = shorten(request.mask(response.content_type))
+        kind = shorten(request.mask(content_type))
         warning = (
             f"{operation.ref}: the document declares outputRawFormat:"
             f" {operation.output_raw_format}, but the response is {kind} and not that"
@@ -303,7 +317,11 @@ class Decoder:
         self, request: Request, response: Response, received: Received, elapsed: float
     ) -> Exchange:
         outputs = extract(self._outputs, received.value)
-        result, warnings = self._result(received, outputs)
+        if self._is_whole and not received.warning:
+            result = received.value
+            warnings: tuple[str, ...] = ()
+        else:
+            result, warnings = self._result(received, outputs)
         return Exchange(
             self.operation,
             request,
@@ -319,7 +337,7 @@ class Decoder:
         self, received: Received, outputs: dict[str, JSON]
     ) -> tuple[JSON, tuple[str, ...]]:
         """Return the result, and the warnings about it."""
-        value, is_other, warning = received
+        value, is_other, warning, _ = received
         warnings = (warning,) if warning else ()
         if self._is_whole:
             return value, warnings
@@ -330,6 +348,18 @@ class Decoder:
             f"{self.operation.ref}: the document declares outputs, but the response is"
             f" {what}; the result is what came",
         )
+
+
+def received_failure(
+    operation: Operation, request: Request, response: Response, received: Received
+) -> ReportedError | None:
+    """Return the error that a decoded body reports, or `None`."""
+    if not received.is_json:
+        return reported_failure(operation, request, response)
+    found = reported_by(received.value, response.body, response.content_type)
+    if found is None:
+        return None
+    return reported_failure_of(operation, request, response, found)
 
 
 class Decoders(dict["Operation", Decoder]):

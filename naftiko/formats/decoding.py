@@ -159,8 +159,8 @@ def _undeclared(
     is_strict: bool,
 ) -> Decoded:
     """Return the value of a body whose format only its type can tell."""
-    is_looked_into = is_structured or is_script(content_type)
-    if named in ("text", "binary") and is_looked_into:
+    is_text = named in ("text", "binary")
+    if is_text and (is_structured or is_script(content_type)):
         value = _container(body, content_type)
         if value is not None:
             return Decoded(value, "json")

@@ -43,20 +43,21 @@ SEQUENCE_TYPES = frozenset(
         "application/x-json-stream",
     )
 )
-_JSON = re.compile(r"(?:application|text)/(?:x-)?json|[^/]+/.+\+json(?:-seq|l)?")
-_XML = re.compile(r"(?:application|text)/xml|[^/]+/.+\+xml")
-_YAML = re.compile(r"(?:application|text)/(?:x-|vnd\.)?yaml|[^/]+/.+\+yaml")
+# Texts, which are compiled when one is needed: most bodies are JSON by a plain test.
+_JSON = r"(?:application|text)/(?:x-)?json|[^/]+/.+\+json(?:-seq|l)"
+_XML = r"(?:application|text)/xml|[^/]+/.+\+xml"
+_YAML = r"(?:application|text)/(?:x-|vnd\.)?yaml|[^/]+/.+\+yaml"
 #: Programs as a type, which many older APIs give to JSON.
-_SCRIPT = re.compile(r"(?:application|text)/(?:x-)?(?:java|ecma)script")
+_SCRIPT = r"(?:application|text)/(?:x-)?(?:java|ecma)script"
 #: Types that `+xml` or `text` would name, but that people read as they are.
 _AS_TEXT = frozenset(("application/xhtml+xml", "image/svg+xml"))
-_TEXT = re.compile(
+_TEXT = (
     r"(?:text|message)/.+"
     r"|application/(?:x-www-form-urlencoded|toml|sql|graphql|jwt|rtf|x-sh|x-pem-file"
     r"|x-subrip|vnd\.apple\.mpegurl|x-mpegurl|openmetrics-text|x-tex"
     r"|vnd\.docker\.raw-stream|pgp-signature|pgp-keys)"
 )
-_BINARY = re.compile(
+_BINARY = (
     r"(?:image|audio|video|font|model|multipart|binary)/.+"
     r"|application/(?:octet-stream|x-binary|binary|pdf|x-pdf|wasm|msword|ogg|mp4"
     r"|(?:x-)?(?:zip|gzip|tar|gtar|bzip2?|xz|zstd|compress(?:ed)?|msgpack|protobuf"
@@ -69,6 +70,7 @@ _BINARY = re.compile(
     r"|pgp-encrypted|grpc.*|vnd\.docker\.image\..*)"
     r"|[^/]+/.+(?:\+(?:zip|gzip|cbor|msgpack|protobuf)|\.tar|\.gzip)"
 )
+_PATTERNS = (("xml", _XML), ("yaml", _YAML), ("text", _TEXT), ("binary", _BINARY))
 
 
 @lru_cache(maxsize=256)
@@ -80,23 +82,22 @@ def format_of(content_type: str) -> str:
     kind = media_type_of(content_type)
     if not kind:
         return ""
+    if kind == "application/json" or kind.endswith("+json"):
+        return "json"
     if kind == MULTIPLEXED_TYPE:
         return MULTIPLEXED
     if kind == "text/csv" or kind == "application/csv":
         return "csv"
     if kind == "text/tab-separated-values":
         return "tsv"
-    if kind in SEQUENCE_TYPES or _JSON.fullmatch(kind):
+    if kind in SEQUENCE_TYPES or re.fullmatch(_JSON, kind):
         return "json"
-    if kind in _AS_TEXT or _SCRIPT.fullmatch(kind):
+    if kind in _AS_TEXT or re.fullmatch(_SCRIPT, kind):
         return "text"
     for format, pattern in _PATTERNS:
-        if pattern.fullmatch(kind):
+        if re.fullmatch(pattern, kind):
             return format
     return ""
-
-
-_PATTERNS = (("xml", _XML), ("yaml", _YAML), ("text", _TEXT), ("binary", _BINARY))
 
 
 def is_open_ended(content_type: str) -> bool:
@@ -109,9 +110,10 @@ def is_open_ended(content_type: str) -> bool:
 
 def is_script(content_type: str) -> bool:
     """Tell whether a `Content-Type` names a program, which is often JSON after all."""
-    return _SCRIPT.fullmatch(media_type_of(content_type)) is not None
+    return re.fullmatch(_SCRIPT, media_type_of(content_type)) is not None
 
 
+@lru_cache(maxsize=256)
 def promises_many(content_type: str) -> bool:
     """Tell whether a `Content-Type` promises a sequence of JSON documents."""
     kind = media_type_of(content_type)

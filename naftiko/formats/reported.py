@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 from naftiko.errors import OutputError
 from naftiko.formats.json import decode_json
-from naftiko.formats.media import MULTIPLEXED_TYPE, format_of, promises_many
+from naftiko.formats.media import MULTIPLEXED, format_of, promises_many
 from naftiko.formats.multiplexed import FAILURE_STREAM, is_multiplexed, split_text
-from naftiko.http import media_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,23 +40,50 @@ def reported_in(body: bytes, content_type: str) -> JSON:
 
     Only JSON, sequences of JSON and multiplexed streams are looked at.
     """
-    kind = media_type_of(content_type)
-    if kind == MULTIPLEXED_TYPE:
+    named = format_of(content_type)
+    if named == MULTIPLEXED:
         return _reported_in_frames(body)
-    if b'"error' not in body and b'"ERROR"' not in body:
+    if named not in ("json", "") or not _may_report(body):
         return None
-    if format_of(content_type) not in ("json", "") or is_multiplexed(body, kind):
+    if not named and is_multiplexed(body, content_type):
         return None
-    begin = body.lstrip()[:1]
     try:
         value = decode_json(body, content_type)
     except OutputError:
         return None
-    many = promises_many(content_type)
-    if isinstance(value, list) and (many or begin != b"["):
-        return reported_error(value)
-    # One document alone can be any object, so only Docker's pair of members counts.
-    return value if is_docker_error(value) else None
+    return reported_by(value, body, content_type)
+
+
+def reported_by(value: JSON, body: bytes, content_type: str) -> JSON:
+    """Return the value that reports a failure, of a JSON body that is decoded already.
+
+    Args:
+        value: The decoded body.
+        body: The body.
+        content_type: Its type.
+    """
+    if isinstance(value, dict):
+        # One document alone can be any object, so only Docker's pair of members counts.
+        return value if "errorDetail" in value and is_docker_error(value) else None
+    if not isinstance(value, list) or not value:
+        return None
+    # Several documents are a list too; the text of a list begins with its bracket.
+    is_list = body[:1] == b"[" or body.lstrip()[:1] == b"["
+    if is_list and not promises_many(content_type):
+        return None
+    return reported_error(value)
+
+
+def _may_report(body: bytes) -> bool:
+    """Tell, at once, whether the last line of a JSON body can report a failure."""
+    end = body.rstrip()
+    if not end.endswith(b"}"):
+        return False
+    begin = end.rfind(b"\n") + 1
+    line = end[begin:].lstrip(b" \x1e") if begin else end
+    if line.startswith((b'{"error', b'{"type":"ERROR"', b'{"type": "ERROR"')):
+        return True
+    return (b'"error' if begin else b'}{"error') in line
 
 
 def reported_error(values: Sequence[JSON]) -> JSON:
