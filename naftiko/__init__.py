@@ -17,7 +17,7 @@ from naftiko.version import __version__
 if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.consumes.content import Content
-    from naftiko.consumes.exchange import Exchange, OutputWarning
+    from naftiko.consumes.exchange import Exchange
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.placing import RawPath
     from naftiko.consumes.registry import Registry
@@ -74,7 +74,7 @@ _HOMES = {
         "UnusableOperation",
         "ValidationError",
     ),
-    "consumes.exchange": ("Exchange", "OutputWarning"),
+    "consumes.exchange": ("Exchange",),
     "exposes.asgi": ("asgi",),
     "transport.http": ("HttpTransport",),
     "loader": ("load", "validate"),
@@ -103,7 +103,6 @@ __all__ = [
     "NaftikoError",
     "Operation",
     "OutputError",
-    "OutputWarning",
     "Problem",
     "RawPath",
     "Registry",

@@ -27,7 +27,7 @@ PACKAGE = ROOT / "naftiko"
 CHAPTERS = {
     "Functions": ("load", "validate", "asgi"),
     "Capabilities and operations": (
-        "Capability", "Registry", "Operation", "Exchange", "OutputWarning",
+        "Capability", "Registry", "Operation", "Exchange",
     ),
     "Requests and responses": (
         "Request", "Response", "StreamedResponse", "Headers", "Content", "RawPath",

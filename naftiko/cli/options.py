@@ -308,6 +308,7 @@ def _add_upstream(command: Any) -> None:
         metavar="SECONDS",
         help="for each upstream call (default: 30)",
     )
+    _add_flag(command, "--strict", "refuse a response that is not in its format")
 
 
 def _add_access(command: Any) -> None:

@@ -41,10 +41,6 @@ if TYPE_CHECKING:
 _NO_CONTENT = frozenset((204, 205, 304))
 
 
-class OutputWarning(UserWarning):
-    """The response is not in the format that the document declares; it is what came."""
-
-
 class Exchange:
     """One call: the request that was sent, the response, and its result.
 
@@ -379,11 +375,11 @@ class Decoders(dict["Operation", Decoder]):
 
 
 def warn_of(messages: Iterable[str]) -> None:
-    """Issue an `OutputWarning` for each message."""
+    """Issue a `UserWarning` for each message: a result is not what is declared."""
     import warnings
 
     for message in messages:
-        warnings.warn(message, OutputWarning, stacklevel=4)
+        warnings.warn(message, UserWarning, stacklevel=4)
 
 
 def send(

@@ -7,7 +7,6 @@ editor shows for an expression.
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, assert_type
@@ -30,7 +29,6 @@ from naftiko import (
     NaftikoError,
     Operation,
     OutputError,
-    OutputWarning,
     Problem,
     RawPath,
     Registry,
@@ -222,7 +220,6 @@ def failing(docker: Capability) -> None:
         print(answer.text, answer.json())
     except ReportedError as error:
         assert_type(error.detail, str)
-        warnings.simplefilter("error", OutputWarning)
     except RequestTimeout as error:
         sent: Request = error.request
         print(sent.method)

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from naftiko.capability import Capability
-    from naftiko.cli.commands.receiving import Arrivals, Wanted
+    from naftiko.cli.commands.arrivals import Arrivals
+    from naftiko.cli.commands.receiving import Wanted
     from naftiko.consumes.exchange import Exchange
     from naftiko.consumes.operation import Operation
     from naftiko.transport.messages import Request
@@ -69,9 +70,10 @@ def run_call(arguments: Namespace) -> int:
                 _show_value(capability.call(arguments.ref, given), select, arguments)
             elif arguments.save is not None:
                 # The body is not decoded: it need not be what the document says.
-                _save(capability, arguments, given)
+                _save(capability, found, arguments, given)
             elif arguments.stream or is_raw:
-                _show_stream(_arrivals(capability, arguments, given), arguments)
+                arrivals = _arrivals(capability, arguments, given)
+                _show_stream(arrivals, found, arguments)
             else:
                 _show_answer(capability, found, given, select, arguments)
         except StatusError as error:
@@ -208,7 +210,7 @@ def _arrivals(
     capability: Capability, arguments: Namespace, given: dict[str, Any]
 ) -> Arrivals:
     """Send the request of a call; its response is received by a thread."""
-    from naftiko.cli.commands.receiving import Arrivals
+    from naftiko.cli.commands.arrivals import Arrivals
 
     return Arrivals(lambda: capability.stream(arguments.ref, given), arguments.max_time)
 
@@ -338,26 +340,39 @@ def _write(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _show_stream(arrivals: Arrivals, arguments: Namespace) -> None:
+def _show_stream(
+    arrivals: Arrivals, operation: Operation, arguments: Namespace
+) -> None:
+    from naftiko.cli.commands.arrivals import RawTail
+
     stream = arrivals.head()
+    tail = RawTail(operation, stream)
     if arguments.include:
         _show_head(stream)
     last = b"\n"
     try:
         while chunk := arrivals.chunk():
             _write(chunk)
+            tail.add(chunk)
             last = chunk[-1:] or last
     except CallError:
         if last != b"\n" and sys.stdout.isatty():
             print(flush=True)  # so that the error message begins a new line
         raise
+    tail.check()
 
 
 # --- what is saved ----------------------------------------------------------------
 
 
-def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -> None:
+def _save(
+    capability: Capability,
+    operation: Operation,
+    arguments: Namespace,
+    given: dict[str, Any],
+) -> None:
     """Write the body to a file, atomically."""
+    from naftiko.cli.commands.arrivals import RawTail
     from naftiko.cli.saving import opened
 
     with opened(arguments.save) as file:
@@ -368,10 +383,13 @@ def _save(capability: Capability, arguments: Namespace, given: dict[str, Any]) -
         length = stream.headers.get("Content-Length", "")
         # The length counts compressed bytes, the progress decompressed ones.
         is_known = length.isdigit() and "Content-Encoding" not in stream.headers
+        tail = RawTail(operation, stream)
         progress = Progress(int(length) if is_known else 0, "bytes")
         try:
             while chunk := arrivals.chunk():
                 file.write(chunk)
+                tail.add(chunk)
                 progress.add(len(chunk))
         finally:
             progress.end()
+    tail.check()

@@ -1,25 +1,20 @@
 """An answer that is printed while it arrives: NDJSON, events, logs, JSON without end.
 
-    {"n": 1}⏎…  →  a line for each value, as soon as it is there
-    a: 1, b: 2  →  a whole document, which is printed at its end
-
-A thread receives the chunks, so that the command can wait for a limited time: for
-`--max-time`, and to notice an answer that stays open.
+{"n": 1}⏎…  →  a line for each value, as soon as it is there
+a: 1, b: 2  →  a whole document, which is printed at its end
 """
 
 from __future__ import annotations
 
 import codecs
-import queue
 import sys
 import time
 from collections.abc import Callable
-from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.cli.console import note, paint
 from naftiko.consumes.status import reported_failure_of
-from naftiko.errors import OutputError, RequestTimeout
+from naftiko.errors import OutputError
 from naftiko.formats.arriving import EventReader, JsonReader, LineReader
 from naftiko.formats.faults import message_without
 from naftiko.formats.media import (
@@ -45,6 +40,7 @@ from naftiko.transport.streams import MAX_RESPONSE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from naftiko.cli.commands.arrivals import Arrivals
     from naftiko.consumes.operation import Operation
     from naftiko.formats.arriving import Reader
     from naftiko.formats.multiplexed import Part
@@ -59,87 +55,6 @@ _TOLD_AFTER = 1.0
 UNLIMITED = 1e6
 #: Chunks in which the first of several JSON documents ends, if there are several.
 _MOST_CHUNKS = 32
-#: Chunks that are received before they are printed.
-_AHEAD = 16
-
-
-class Arrivals:
-    """The head and the chunks of a response, received by a thread.
-
-    Args:
-        open: Sends the request and returns the response.
-        max_time: Seconds until the end of the response, or `None`.
-    """
-
-    def __init__(
-        self, open: Callable[[], StreamedResponse], max_time: float | None
-    ) -> None:
-        self._max_time = max_time
-        self._end = None if max_time is None else time.monotonic() + max_time
-        self._arrived: queue.Queue[Any] = queue.Queue(_AHEAD)
-        self._request: Any = None
-        self._is_ended = False
-        thread = Thread(
-            target=self._receive, args=(open,), name="naftiko-call", daemon=True
-        )
-        thread.start()
-
-    def _receive(self, open: Callable[[], StreamedResponse]) -> None:
-        put = self._arrived.put
-        try:
-            with open() as stream:
-                put(stream)
-                for chunk in stream.bytes():
-                    put(chunk)
-            put(b"")
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
-            put(error)
-
-    def head(self) -> StreamedResponse:
-        """Return the response, its body not read yet.
-
-        Raises:
-            CallError: No usable response came back, or not within the time.
-        """
-        stream: StreamedResponse = self._next(None)
-        self._request = stream.request
-        return stream
-
-    def chunk(self, wait: float | None = None) -> bytes | None:
-        """Return the next chunk; none at the end, `None` after `wait` seconds.
-
-        Raises:
-            TransportError: The response broke off, or took longer than `--max-time`.
-        """
-        if self._is_ended:
-            return b""
-        chunk: bytes | None = self._next(wait)
-        self._is_ended = chunk == b""
-        return chunk
-
-    def _next(self, wait: float | None) -> Any:
-        left = None if self._end is None else max(0, self._end - time.monotonic())
-        is_last = left is not None and (wait is None or left <= wait)
-        try:
-            found = self._arrived.get(timeout=left if is_last else wait)
-        except queue.Empty:
-            if not is_last:
-                return None
-            raise self._too_long() from None
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    def _too_long(self) -> RequestTimeout:
-        reason = f"no end of the response within {self._max_time:g} seconds"
-        request = self._request
-        where = f"{request.method} {request.shown_url}: " if request else ""
-        return RequestTimeout(
-            f"{where}{reason}",
-            reason=reason,
-            request=request,
-            hint="--max-time SECONDS gives it longer",
-        )
 
 
 class Wanted(NamedTuple):

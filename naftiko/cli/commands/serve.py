@@ -110,7 +110,7 @@ def _plan(arguments: Namespace) -> ServePlan:
     uris = base_uris(arguments.base_uri)
     _check_words(arguments)
     return ServePlan(
-        [Source(file, uris, values) for file in arguments.files],
+        [Source(file, uris, values, arguments.strict) for file in arguments.files],
         options,
         host=arguments.host or "",
         ports=_ports(arguments.port),

@@ -24,18 +24,20 @@ class Source(NamedTuple):
         base_uris: Namespace → URI that replaces the one in the document; the empty
             namespace stands for all others.
         variables: Name → value, of those that the document has.
+        strict: Refuse a response that is not in its declared format.
     """
 
     file: str
     base_uris: Mapping[str, str] = {}
     variables: Mapping[str, str] = {}
+    strict: bool = False
 
     def load(self) -> Capability:
         """Return the capability; raises the errors of `naftiko.load`."""
         # As a `Path`: `load` would take some odd file names for the text of a document.
         is_file = self.file != "-"
         document = read(Path(self.file), name=self.file) if is_file else read("-")
-        capability = load(document)
+        capability = load(document, strict=self.strict)
         # Another document may use the variables that are not in this one.
         known = capability.variables.names
         values = {n: value for n, value in self.variables.items() if n in known}

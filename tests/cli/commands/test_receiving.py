@@ -190,6 +190,8 @@ def test_failure_at_the_end_of_an_answer_exits_with_1(call: Any) -> None:
         code, out, error = call(answer)
         assert (code, error) == (1, "error: api.op: x\n")
         assert "pulling" in out
+    for words in (["--raw"], ["--stream"], ["-O", "/dev/null"]):
+        assert call(chunked(*PULL), *words)[::2] == (1, "error: api.op: x\n")
     events = b'event: error\ndata: {"message": "full"}\n\n'
     code, _, error = call(chunked(events, content_type="text/event-stream"))
     assert (code, error) == (1, "error: api.op: full\n")

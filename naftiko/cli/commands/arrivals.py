@@ -1,0 +1,144 @@
+"""The chunks of a response, received by a thread, and how a response ended.
+
+    Arrivals(open, max_time=5)  →  head(), chunk(), chunk(), … b""
+
+A thread receives, so that the command can wait for a limited time: for `--max-time`,
+and to notice an answer that stays open.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from naftiko.consumes.status import reported_failure_of
+from naftiko.errors import RequestTimeout
+from naftiko.formats.reported import reported_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from naftiko.consumes.operation import Operation
+    from naftiko.transport.streams import StreamedResponse
+
+#: Bytes at the end of a body in which a failure is looked for.
+_TAIL = 128 * 1024
+#: Chunks that are received before they are printed.
+_AHEAD = 16
+
+
+class Arrivals:
+    """The head and the chunks of a response, received by a thread.
+
+    Args:
+        open: Sends the request and returns the response.
+        max_time: Seconds until the end of the response, or `None`.
+    """
+
+    def __init__(
+        self, open: Callable[[], StreamedResponse], max_time: float | None
+    ) -> None:
+        self._max_time = max_time
+        self._end = None if max_time is None else time.monotonic() + max_time
+        self._arrived: queue.Queue[Any] = queue.Queue(_AHEAD)
+        self._request: Any = None
+        self._is_ended = False
+        thread = Thread(
+            target=self._receive, args=(open,), name="naftiko-call", daemon=True
+        )
+        thread.start()
+
+    def _receive(self, open: Callable[[], StreamedResponse]) -> None:
+        put = self._arrived.put
+        try:
+            with open() as stream:
+                put(stream)
+                for chunk in stream.bytes():
+                    put(chunk)
+            put(b"")
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            put(error)
+
+    def head(self) -> StreamedResponse:
+        """Return the response, its body not read yet.
+
+        Raises:
+            CallError: No usable response came back, or not within the time.
+        """
+        stream: StreamedResponse = self._next(None)
+        self._request = stream.request
+        return stream
+
+    def chunk(self, wait: float | None = None) -> bytes | None:
+        """Return the next chunk; none at the end, `None` after `wait` seconds.
+
+        Raises:
+            TransportError: The response broke off, or took longer than `--max-time`.
+        """
+        if self._is_ended:
+            return b""
+        chunk: bytes | None = self._next(wait)
+        self._is_ended = chunk == b""
+        return chunk
+
+    def _next(self, wait: float | None) -> Any:
+        left = None if self._end is None else max(0, self._end - time.monotonic())
+        is_last = left is not None and (wait is None or left <= wait)
+        try:
+            found = self._arrived.get(timeout=left if is_last else wait)
+        except queue.Empty:
+            if not is_last:
+                return None
+            raise self._too_long() from None
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def _too_long(self) -> RequestTimeout:
+        reason = f"no end of the response within {self._max_time:g} seconds"
+        request = self._request
+        where = f"{request.method} {request.shown_url}: " if request else ""
+        return RequestTimeout(
+            f"{where}{reason}",
+            reason=reason,
+            request=request,
+            hint="--max-time SECONDS gives it longer",
+        )
+
+
+class RawTail:
+    """The end of a body that is printed or saved as it came, to see how it ended.
+
+    Args:
+        operation: The operation that was called.
+        stream: The head of its response.
+    """
+
+    def __init__(self, operation: Operation, stream: StreamedResponse) -> None:
+        self._operation = operation
+        self._stream = stream
+        self._kept = b""
+        self._is_cut = False
+
+    def add(self, chunk: bytes) -> None:
+        """Take note of a chunk."""
+        self._kept += chunk
+        if len(self._kept) > _TAIL:
+            self._kept, self._is_cut = self._kept[-_TAIL // 2 :], True
+
+    def check(self) -> None:
+        """Look for a failure in the last value.
+
+        Raises:
+            ReportedError: The body reports one.
+        """
+        body = self._kept
+        if self._is_cut:
+            # What stands before the first line break is a part of a value.
+            body = body.partition(b"\n")[2]
+        found = reported_in(body, self._stream.content_type)
+        if found is not None:
+            request = self._stream.request
+            raise reported_failure_of(self._operation, request, None, found)
