@@ -34,7 +34,7 @@ from naftiko.exposes.http.problems import (
     wrong_arguments,
 )
 from naftiko.exposes.rest.arguments import ArgumentReader, Incoming, text_of
-from naftiko.exposes.rest.passing import PLAIN_TEXT, pass_on, wants_frames
+from naftiko.exposes.rest.passing import PLAIN_TEXT, pass_on, wants_text
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 
 if TYPE_CHECKING:
@@ -213,13 +213,13 @@ def _is_open(plan: Plan) -> bool:
 
 
 def _log_text(exchange: Inbound, outcome: Outcome) -> bytes | None:
-    """Return the text of a container's log that is passed on, or `None`."""
-    if outcome.is_shaped or outcome.reply is None:
+    """Return the text of a container's log for a caller that wants text, or `None`."""
+    if outcome.is_shaped or outcome.reply is None or not wants_text(exchange):
         return None
     response = outcome.reply.response
     if not is_multiplexed(response.body, response.content_type):
         return None
-    return None if wants_frames(exchange) else text_of_frames(response.body).encode()
+    return text_of_frames(response.body).encode()
 
 
 def _is_negotiated(plan: Plan) -> bool:

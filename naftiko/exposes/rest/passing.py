@@ -1,7 +1,7 @@
 """A response without an end → the caller, while it arrives.
 
     text/event-stream, NDJSON            as they are, with their media type
-    frames of a container's log          text/plain, unless `Accept` names their type
+    frames of a container's log          the same; text/plain if `Accept` names a text
 
 The head is sent as soon as it is there. When the caller hangs up, the upstream
 connection is closed with it.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.exposes.http.answers import FIXED_HEADERS
-from naftiko.formats.media import MULTIPLEXED_TYPE, RAW_STREAM_TYPE, UNNAMED_FRAME_TYPES
+from naftiko.formats.media import MULTIPLEXED_TYPE, UNNAMED_FRAME_TYPES
 from naftiko.formats.multiplexed import Demultiplexer, begins_frame, may_begin_frame
 from naftiko.http import media_type_of
 
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 PLAIN_TEXT = "text/plain; charset=utf-8"
 
 
-def wants_frames(exchange: Inbound) -> bool:
-    """Tell whether the `Accept` header names one of Docker's own media types."""
-    accept = exchange.headers.get(b"accept", b"").lower()
-    return any(kind.encode() in accept for kind in (MULTIPLEXED_TYPE, RAW_STREAM_TYPE))
+def wants_text(exchange: Inbound) -> bool:
+    """Tell whether the `Accept` header names a text, as that of a browser does."""
+    return b"text/" in exchange.headers.get(b"accept", b"").lower()
 
 
 async def pass_on(exchange: Inbound, response: AsyncStreamedResponse) -> None:
@@ -39,7 +38,7 @@ async def pass_on(exchange: Inbound, response: AsyncStreamedResponse) -> None:
     """
     kind = media_type_of(response.content_type)
     content_type, chunks = response.content_type, aiter(response)
-    if not wants_frames(exchange):
+    if wants_text(exchange):
         if kind == MULTIPLEXED_TYPE:
             content_type, chunks = PLAIN_TEXT, _texts(chunks)
         elif kind in UNNAMED_FRAME_TYPES:

@@ -93,22 +93,22 @@ def test_parts_are_passed_on_with_their_type(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "accept", "content_type", "sent"),
     [
-        (MULTIPLEXED, FRAMES, "*/*", "text/plain; charset=utf-8", b"a1\nb1\n"),
-        (MULTIPLEXED, FRAMES, MULTIPLEXED, MULTIPLEXED, FRAMES),
+        (MULTIPLEXED, FRAMES, "text/*", "text/plain; charset=utf-8", b"a1\nb1\n"),
+        (MULTIPLEXED, FRAMES, "*/*", MULTIPLEXED, FRAMES),
         (
-            "application/vnd.docker.raw-stream", FRAMES, "",
+            "application/vnd.docker.raw-stream", FRAMES, "text/plain",
             "text/plain; charset=utf-8", b"a1\nb1\n",
         ),
         (
-            "application/vnd.docker.raw-stream", b"tty\r\n", "",
+            "application/vnd.docker.raw-stream", b"tty\r\n", "text/plain",
             "application/vnd.docker.raw-stream", b"tty\r\n",
         ),
     ],
 )  # fmt: skip
-def test_log_of_a_container_is_text(
+def test_log_of_a_container_is_text_for_who_wants_text(
     kind: str, body: bytes, accept: str, content_type: str, sent: bytes
 ) -> None:
-    """Frames become text, while they arrive or as a whole, unless they are asked for."""
+    """Frames become text where it is asked for, while they arrive or as a whole."""
     headers = {"Accept": accept} if accept else {}
     whole = AsyncStub(Response(200, {"Content-Type": kind}, body))
     for stub in (OpenStub(body[:10], body[10:], content_type=kind), whole):
