@@ -50,6 +50,8 @@ class Operation:
         parameters: Every argument that it takes, declared or inferred.
         body: One line on the request body; empty when there is none.
         auth: The type of authentication, or an empty text.
+        output_raw_format: The format of the response; empty where its `Content-Type`
+            decides.
         callers: What else the document tells about it, or `None`.
         findings: Its unit errors before their places are looked up, see `problems`.
     """

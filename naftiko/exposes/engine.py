@@ -123,7 +123,12 @@ class Engine:
             assert isinstance(call, Call)
             request = self.capability.request_for(call, variables)
             with self.telemetry.call(request, caller.trace) as noted:
-                response = await self._received(transport, request, call, relay)
+
+                async def noting(stream: AsyncStreamedResponse) -> None:
+                    noted["status"] = stream.status
+                    await relay(stream)
+
+                response = await self._received(transport, request, call, noting)
                 if response is None:
                     run.close()
                     return None

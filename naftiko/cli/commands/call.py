@@ -276,7 +276,8 @@ def _wanted(
             header[:] = [first]
         else:
             text = _WRITERS[arguments.output](result)
-        print(text, flush=True)
+        is_ended = text.endswith("\n") and isinstance(result, str)
+        print(text, end="" if is_ended else "\n", flush=True)
 
     is_valued = select is not None or arguments.output is not None
     return Wanted(show, is_valued, arguments.split_streams)

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 #: Seconds without a further part after which a whole JSON document counts as the first
 #: of many, and after which a terminal is told that the answer stays open.
-QUIET = 0.5
+QUIET = 1.0
 _TOLD_AFTER = 1.0
 #: Seconds for the timeout of an answer that is expected to be silent for long.
 UNLIMITED = 1e6

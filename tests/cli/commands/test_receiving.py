@@ -70,6 +70,7 @@ FOLLOW = {"inputParameters": [{"name": "follow", "in": "query"}]}
     [
         ([b'{"n":1}\n', b'{"n":2}'], NDJSON, {}, [], '{"n": 1}\n{"n": 2}\n'),
         ([b'{"n":1}\n', b'{"n":2}'], NDJSON, {}, ["--select", "$.n"], "1\n2\n"),
+        ([b'{"n":"a\\n"}\n{"n":"b"}'], NDJSON, {}, ["--select", "$.n"], "a\nb\n"),
         ([b'{"n":1}', b'{"n":2}'], "application/json", {}, [], '{"n": 1}\n{"n": 2}\n'),
         ([b'{"n":1}\n', b""], "application/json", {}, [], '{\n  "n": 1\n}\n'),
         (
