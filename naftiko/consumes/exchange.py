@@ -273,6 +273,25 @@ class Decoder:
         )
         return Received(value, is_other, warning)
 
+    def contradictions(self, request: Request, response: Response) -> tuple[str, ...]:
+        """Return the warnings about a response that is passed on without being read.
+
+        Raises:
+            OutputError: The decoder is strict, and the body is not in its format.
+        """
+        declared = self.operation.output_raw_format
+        if not declared or not response.body:
+            return ()
+        if format_of(response.content_type) in ("", declared):
+            return ()
+        try:
+            warning = self.receive(request, response).warning
+        except OutputError:
+            if self.is_strict:
+                raise
+            return ()
+        return (warning,) if warning else ()
+
     def projected(self, reply: tuple[Request, Response]) -> Received:
         """Return the part of a response that a step keeps (spec 2.9).
 

@@ -185,7 +185,10 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
 
     status = response.status
     if not shape.is_declared or not response.body:
-        return Outcome(reply=reply, is_shaped=False, status=status, decode=decode)
+        return Outcome(
+            reply=reply, is_shaped=False, status=status, decode=decode,
+            warnings=decoder.contradictions(request, response),
+        )  # fmt: skip
     if shape.is_identity and _is_read_as_json(decoder, response):
         try:
             data = strict_json(response.body, response.content_type)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from naftiko.consumes.exchange import Decoders
 from naftiko.errors import TransportError
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
@@ -154,6 +155,23 @@ def test_failure_reported_at_the_end_of_a_whole_response_is_a_problem() -> None:
     got = ask(app, "GET", "/x")
     assert (got.status, got.json["type"]) == (502, "urn:naftiko:problem:upstream")
     assert "api.list: denied" in got.json["detail"]
+
+
+def test_body_of_another_format_is_passed_on_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A strict server refuses it; otherwise the log says that it came."""
+    listing = {"name": "list", "method": "GET", "outputRawFormat": "json"}
+    consumes = {"resources": [{"name": "r", "path": "/x", "operations": [listing]}]}
+    answer = Response(200, {"Content-Type": "text/plain"}, b"up")
+    app, upstream = rest_app(_ROUTE, answer, consumes=consumes)
+    assert ask(app, "GET", "/x").body == b"up"
+    assert "declares outputRawFormat: json" in caplog.text
+    capability = app._served.engine.capability
+    capability._decoders = Decoders(strict=True)
+    capability._functions = None
+    strict = RestApp(Engine(capability, upstream), app.exposes, Options())
+    assert ask(strict, "GET", "/x").json["type"] == "urn:naftiko:problem:output"
 
 
 def test_transport_gives_parts_or_a_whole_by_the_head() -> None:
