@@ -31,6 +31,7 @@ _OF_ERRORS = frozenset(
         "error", "errordetail", "errors", "error_description", "errorcode",
         "error_code", "message", "code", "status", "statuscode", "status_code", "type",
         "detail", "details", "reason", "requestid", "request_id", "success", "ok",
+        "title", "hint", "done", "stream", "progress", "progressdetail",
     )
 )  # fmt: skip
 

@@ -292,7 +292,7 @@ def _show_result(
 ) -> None:
     response = exchange.response
     is_empty = not response.body
-    if is_empty and arguments.output is None and select is None:
+    if is_empty and arguments.output not in ("json", "yaml"):
         return  # a success without content
     streams = exchange.streams if arguments.split_streams else {}
     if streams and arguments.output is None and select is None:

@@ -208,6 +208,8 @@ def test_success_without_content_prints_nothing(call: Any, status: str) -> None:
     answer = response(b"", status, content_type="")
     for operation in ({}, {**outputs, "method": "POST"}):
         assert call(answer, operation=operation) == (0, "", "")
+        for words in (["--output", "table"], ["--select", "$.a"]):
+            assert call(answer, *words, operation=operation)[1] == ""
         assert call(answer, "--output", "json", operation=operation)[1] == "null\n"
 
 
