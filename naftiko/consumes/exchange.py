@@ -174,7 +174,7 @@ class Decoder:
         outputs = operation.output_parameters
         self._outputs = [(o.name or "result", compile_path(o.value)) for o in outputs]
         self._is_structured = bool(outputs)
-        self._is_json = operation.output_raw_format in ("", "json")
+        self._is_json = operation.declared_format in ("", "json")
         self._is_whole = not outputs or (
             len(outputs) == 1 and is_root(outputs[0].value)
         )
@@ -246,7 +246,7 @@ class Decoder:
             if self._is_json and format_of(content_type) == "json":
                 return Received(decode_json(response.body, content_type), is_json=True)
             value, read_as, is_other = self._decode(
-                format or operation.output_raw_format,
+                format or operation.declared_format,
                 response.body,
                 content_type,
                 schema=operation.output_schema,
@@ -263,12 +263,12 @@ class Decoder:
                 response=response,
             ) from None
         if not is_other:
-            is_plain = not operation.output_raw_format and read_as not in ("json", "")
+            is_plain = not operation.declared_format and read_as not in ("json", "")
             return Received(value, is_plain and isinstance(value, (str, bytes)))
         kind = shorten(request.mask(content_type))
         warning = (
             f"{operation.ref}: the document declares outputRawFormat:"
-            f" {operation.output_raw_format}, but the response is {kind} and not that"
+            f" {operation.declared_format}, but the response is {kind} and not that"
             f" format; the result is what came, read as {read_as}"
         )
         return Received(value, is_other, warning)
@@ -279,7 +279,7 @@ class Decoder:
         Raises:
             OutputError: The decoder is strict, and the body is not in its format.
         """
-        declared = self.operation.output_raw_format
+        declared = self.operation.declared_format
         if not declared or not response.body:
             return ()
         if format_of(response.content_type) in ("", declared):

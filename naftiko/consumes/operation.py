@@ -50,15 +50,17 @@ class Operation:
         parameters: Every argument that it takes, declared or inferred.
         body: One line on the request body; empty when there is none.
         auth: The type of authentication, or an empty text.
-        output_raw_format: The format of the response; empty where its `Content-Type`
-            decides.
+        output_raw_format: The format of the response, `json` by default.
+        declared_format: The same, but empty where the document declares none: then the
+            `Content-Type` decides.
         callers: What else the document tells about it, or `None`.
         findings: Its unit errors before their places are looked up, see `problems`.
     """
 
     __slots__ = (
         "_document", "_inputs", "_problems", "auth", "base_names", "base_uri", "body",
-        "callers", "description", "findings", "layout", "method", "name", "namespace",
+        "callers", "declared_format", "description", "findings", "layout", "method",
+        "name", "namespace",
         "output_parameters", "output_raw_format", "output_schema", "parameters",
         "path", "ref", "resource", "spec", "takes_body",
     )  # fmt: skip
@@ -91,6 +93,7 @@ class Operation:
         self.base_names = base_names
         self.output_parameters: tuple[OutputParameter, ...] = spec.outputs
         self.output_raw_format = spec.output_raw_format
+        self.declared_format = spec.output_raw_format if spec.declares_format else ""
         self.output_schema = spec.output_schema
         self.findings = findings
         self._problems: tuple[Problem, ...] | None = None

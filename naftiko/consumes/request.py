@@ -290,7 +290,7 @@ def _defaults(operation: Operation) -> dict[str, str]:
     return {
         "User-Agent": USER_AGENT,
         "Accept-Encoding": accept_encoding(),
-        "Accept": _ACCEPT.get(operation.output_raw_format.lower() or "json", "*/*"),
+        "Accept": _ACCEPT.get(operation.output_raw_format.lower(), "*/*"),
     }
 
 

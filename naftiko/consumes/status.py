@@ -191,7 +191,7 @@ def _masked(value: JSON, request: Request) -> JSON:
 def error_body(operation: Operation, response: Response) -> JSON:
     """Return the decoded body of a failed response, or its text."""
     kind = response.content_type.partition(";")[0].strip().lower()
-    names = [operation.output_raw_format or "json"]
+    names = [operation.output_raw_format]
     # Errors may come in another format: the `Content-Type` is tried first.
     if kind.endswith(("/json", "+json")):
         names.insert(0, "json")

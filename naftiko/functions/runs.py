@@ -217,7 +217,7 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
 
 def _is_read_as_json(decoder: Decoder, response: Response) -> bool:
     """Tell whether a body that is strict JSON is the value that it stands for."""
-    declared = decoder.operation.output_raw_format
+    declared = decoder.operation.declared_format
     if declared:
         return declared == "json"
     return format_of(response.content_type) in ("json", "")

@@ -170,7 +170,7 @@ class OperationLinker:
     def _decoding(self, spec: OperationSpec) -> Iterator[Finding]:
         """Yield findings about the format and the outputs of a response."""
         written = spec.output_raw_format
-        if written and written.lower() not in decoding.FORMATS:
+        if written.lower() not in decoding.FORMATS:
             yield self.names.findings.add(
                 rules.OUTPUT_FORMAT,
                 (*spec.path, "outputRawFormat"),

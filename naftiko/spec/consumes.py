@@ -280,11 +280,12 @@ class ConsumesReader:
                 tuple(_read_outputs(outputs, (*at, "outputParameters"), findings)),
                 at,
                 path_at,
+                declares_format=bool(text_of(entry.get("outputRawFormat"))),
             )
         )
 
     def _raw_format(self, entry: Mapping[str, JSON], at: DocumentPath) -> str:
-        raw_format = text_of(entry.get("outputRawFormat"))
+        raw_format = text_of(entry.get("outputRawFormat")) or "json"
         if raw_format.lower() in ("text", "binary"):
             self.findings.add(
                 rules.OUTPUT_FORMAT_UNPUBLISHED,

@@ -208,6 +208,7 @@ class OperationSpec(NamedTuple):
         url_path: The full path template, resource and operation joined.
         parameters: Adapter-, resource- and operation-level inputs, merged.
         url_path_at: The place of the path, in the resource or in the operation.
+        declares_format: The document has an `outputRawFormat`; `json` is the default.
     """
 
     consumes: Consumes
@@ -218,11 +219,12 @@ class OperationSpec(NamedTuple):
     description: str = ""
     parameters: tuple[InputParameter, ...] = ()
     body: Body | None = None
-    output_raw_format: str = ""
+    output_raw_format: str = "json"
     output_schema: str = ""
     outputs: tuple[OutputParameter, ...] = ()
     path: DocumentPath = ()
     url_path_at: DocumentPath = ()
+    declares_format: bool = False
 
 
 class Step(NamedTuple):

@@ -151,7 +151,7 @@ class Reception:
     def _kind(self, wanted: Wanted) -> str:
         """Return how the body arrives; empty for one that is read to its end."""
         stream = self._stream
-        declared = self._operation.output_raw_format.lower()
+        declared = self._operation.declared_format.lower()
         is_bodiless = stream.request.method == "HEAD" or stream.status in (204, 304)
         if is_bodiless or "Content-Length" in stream.headers:
             return ""

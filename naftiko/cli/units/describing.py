@@ -165,7 +165,7 @@ def describe_operation(capability: Capability, operation: Operation) -> list[str
         *_section("authentication", [f"  {operation.auth or 'none'}"]),
         *_variables(capability, operation),
         *_section(
-            f"result ({operation.output_raw_format or 'as it comes'})",
+            f"result ({operation.declared_format or 'as the response says'})",
             list(columns(outputs, width())) or ["  the whole body"],
         ),
     ]
