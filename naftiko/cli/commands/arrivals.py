@@ -9,10 +9,12 @@ and to notice an answer that stays open.
 from __future__ import annotations
 
 import queue
+import sys
 import time
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from naftiko.cli.console import note, paint
 from naftiko.consumes.status import reported_failure_of
 from naftiko.errors import RequestTimeout
 from naftiko.formats.reported import reported_in
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Bytes at the end of a body in which a failure is looked for.
 _TAIL = 128 * 1024
+#: Seconds after which a terminal is told that an answer stays open.
+_TOLD_AFTER = 1.0
 #: Chunks that are received before they are printed.
 _AHEAD = 16
 
@@ -45,6 +49,8 @@ class Arrivals:
         self._arrived: queue.Queue[Any] = queue.Queue(_AHEAD)
         self._request: Any = None
         self._is_ended = False
+        self._began = time.monotonic()
+        self._is_told = not sys.stderr.isatty()
         thread = Thread(
             target=self._receive, args=(open,), name="naftiko-call", daemon=True
         )
@@ -69,6 +75,7 @@ class Arrivals:
         """
         stream: StreamedResponse = self._next(None)
         self._request = stream.request
+        self._began = time.monotonic()
         return stream
 
     def chunk(self, wait: float | None = None) -> bytes | None:
@@ -82,6 +89,25 @@ class Arrivals:
         chunk: bytes | None = self._next(wait)
         self._is_ended = chunk == b""
         return chunk
+
+    def next_chunk(self) -> bytes:
+        """Return the next chunk of an answer of unknown length; none at the end.
+
+        A terminal is told, once, that more may come.
+        """
+        while True:
+            wait = None
+            if not self._is_told:
+                wait = max(0.0, self._began + _TOLD_AFTER - time.monotonic())
+            chunk = self.chunk(wait)
+            if chunk == b"":
+                return b""
+            if not self._is_told and time.monotonic() >= self._began + _TOLD_AFTER:
+                self._is_told = True
+                text = "still receiving, Ctrl-C ends it"
+                note(paint(text, "hint", sys.stderr))
+            if chunk is not None:
+                return chunk
 
     def _next(self, wait: float | None) -> Any:
         left = None if self._end is None else max(0, self._end - time.monotonic())

@@ -348,11 +348,13 @@ def _show_stream(
 
     stream = arrivals.head()
     tail = RawTail(operation, stream)
+    is_known = "Content-Length" in stream.headers
+    following = arrivals.chunk if is_known else arrivals.next_chunk
     if arguments.include:
         _show_head(stream)
     last = b"\n"
     try:
-        while chunk := arrivals.chunk():
+        while chunk := following():
             _write(chunk)
             tail.add(chunk)
             last = chunk[-1:] or last

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import codecs
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.cli.console import note, paint
 from naftiko.consumes.status import reported_failure_of
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import EventReader, JsonReader, LineReader
@@ -48,9 +46,8 @@ if TYPE_CHECKING:
     from naftiko.transport.streams import StreamedResponse
 
 #: Seconds without a further part after which a whole JSON document counts as the first
-#: of many, and after which a terminal is told that the answer stays open.
+#: of many.
 QUIET = 1.0
-_TOLD_AFTER = 1.0
 #: Seconds for the timeout of an answer that is expected to be silent for long.
 UNLIMITED = 1e6
 #: Chunks in which the first of several JSON documents ends, if there are several.
@@ -93,8 +90,6 @@ class Reception:
         self._stream = stream
         self._operation = operation
         self._follows = follows
-        self._began = time.monotonic()
-        self._is_told = not sys.stderr.isatty()
 
     def show(self, wanted: Wanted) -> bytes | None:
         """Print an answer that arrives in parts; return the body of any other.
@@ -107,7 +102,7 @@ class Reception:
         first = b""
         if kind == "unnamed":
             # The first eight bytes tell whether they are frames, often the first one.
-            while may_begin_frame(first) and (chunk := self._chunk()):
+            while may_begin_frame(first) and (chunk := self._arrivals.next_chunk()):
                 first += chunk
             kind = self._kind_of(first, wanted)
         if not kind:
@@ -295,24 +290,8 @@ class Reception:
     def _chunks(self, first: bytes) -> Iterator[bytes]:
         if first:
             yield first
-        while chunk := self._chunk():
+        while chunk := self._arrivals.next_chunk():
             yield chunk
-
-    def _chunk(self) -> bytes:
-        """Return the next chunk; tell once, on a terminal, that more may come."""
-        while True:
-            wait = None
-            if not self._is_told:
-                wait = max(0.0, self._began + _TOLD_AFTER - time.monotonic())
-            chunk = self._arrivals.chunk(wait)
-            if chunk == b"":
-                return b""
-            if not self._is_told and time.monotonic() >= self._began + _TOLD_AFTER:
-                self._is_told = True
-                text = "still receiving, Ctrl-C ends it"
-                note(paint(text, "hint", sys.stderr))
-            if chunk is not None:
-                return chunk
 
     # --- failures -------------------------------------------------------------------
 

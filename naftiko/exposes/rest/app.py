@@ -85,7 +85,7 @@ class RestApp:
         return scope["path"].endswith(DOCS_PATH) and self._served.is_page(scope)
 
     def drain(self) -> None:
-        """End no stream: no answer stays open for ever."""
+        """End no stream: an answer without an end is cut off with the last requests."""
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
