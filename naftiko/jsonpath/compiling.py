@@ -10,8 +10,9 @@ r"""A JSONPath → a function from a value to what the path finds in it.
     $.crew[?(@.age > 40)]  {crew: [{age: 30}, {age: 50}]}   [{age: 50}]
 
 Nearly every path in published documents is the root or a few plain member names, so
-those become closures here; `jsonpath-ng` is imported only for the rest. This module
-must not know where a value came from or what becomes of it.
+those become closures here. The rest of RFC 9535 is walked by `steps`, and its filters
+are read by `filters`; `jsonpath-ng` is imported only for operators of its own, as
+`` `parent` ``. This module must not know where a value came from or what becomes of it.
 
 These are the rules (spec 2.8, and the decisions where it leaves room):
 
@@ -19,6 +20,8 @@ These are the rules (spec 2.8, and the decisions where it leaves room):
 - A path without a leading `$` reads as if it had `$.` before it.
 - A definite path (names and indexes only) gives the value, or `None` where nothing is
   found. Any other path is indefinite and gives a list, possibly empty.
+- Everything else is read as RFC 9535 has it. Filters also know the operators of Jayway
+  JsonPath, as `in` and `=~`.
 - A name in dot form may hold anything but ``. [ ] ( ) * ` ``: blanks, hyphens, `$`,
   `@` and non-ASCII letters included, as in `$.Participation Status.name`.
 - `.length` at the end gives the number of items of a list.
@@ -32,17 +35,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from naftiko.jsonpath.functions import FUNCTIONS
-from naftiko.jsonpath.reading import (
+from naftiko.jsonpath.reading import is_root, segments_of
+from naftiko.jsonpath.segments import (
     EVERY,
     FUNCTION,
-    INDEX,
     LIBRARY,
     MEMBER,
     Segment,
     ends_in_length,
-    is_root,
-    segments_of,
 )
+from naftiko.jsonpath.steps import MISSING, children, finder, steps_of, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,9 +52,6 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
 
     Path = Callable[[JSON], JSON]
-
-#: A step gives this when nothing is found. `None` is a value: a null of the body.
-_MISSING = object()
 
 
 def extract(outputs: Iterable[tuple[str, Path]], value: JSON) -> dict[str, JSON]:
@@ -64,9 +63,7 @@ def extract(outputs: Iterable[tuple[str, Path]], value: JSON) -> dict[str, JSON]
 def compile_path(expression: str | None) -> Path:
     """Return a function that applies a JSONPath to a value.
 
-    `compile_path("$.ship.name")` turns `{"ship": {"name": "Ada"}}` into `"Ada"`. The
-    library reads the test of a filter when the function first runs, so a fault there
-    shows only then.
+    `compile_path("$.ship.name")` turns `{"ship": {"name": "Ada"}}` into `"Ada"`.
 
     Raises:
         OutputError: The text is not a JSONPath; its rule is `OUTPUT_PATH`.
@@ -88,7 +85,7 @@ def _path(text: str, segments: Sequence[Segment]) -> Path:
         default=0,
     )
     if cut:
-        return _library_path(text, segments[:cut], segments[cut:])
+        return _library_path(text, segments, cut)
     if all(segment.single for segment in segments):
         return _definite_path(segments)
     return _indefinite_path(segments)
@@ -108,14 +105,11 @@ def _itself(value: JSON) -> JSON:
 def _definite_path(segments: Sequence[Segment]) -> Path:
     if not ends_in_length(segments) and all(s.kind == MEMBER for s in segments):
         return _members(tuple(segment.key for segment in segments))
-    steps = _steps(segments)
+    find = finder(segments)
 
     def path(value: JSON) -> JSON:
-        for step in steps:
-            value = step(value)
-            if value is _MISSING:
-                return None
-        return value
+        found = find(value)
+        return None if found is MISSING else found
 
     return path
 
@@ -171,12 +165,12 @@ def _members(names: tuple[str, ...]) -> Path:
 
 def _indefinite_path(segments: Sequence[Segment]) -> Path:
     kinds = [segment.kind for segment in segments]
-    one = kinds[-2:] == [EVERY, MEMBER] and kinds.count(EVERY) == 1
+    one = kinds[-2:] == [EVERY, MEMBER] and all(s.single for s in segments[:-2])
     if one and not ends_in_length(segments):
         before = segments[:-2]
         return _each(_definite_path(before) if before else _itself, segments[-1].key)
-    steps = _steps(segments)
-    return lambda value: _walk(steps, [value])
+    steps = steps_of(segments)
+    return lambda value: walk(steps, [value], value)
 
 
 def _each(before: Path, name: str) -> Path:
@@ -185,66 +179,11 @@ def _each(before: Path, name: str) -> Path:
     def path(value: JSON) -> JSON:
         return [
             item[name]
-            for item in _children(before(value))
+            for item in children(before(value))
             if isinstance(item, dict) and name in item
         ]
 
     return path
-
-
-def _walk(steps: Sequence[Path], nodes: list[JSON]) -> list[JSON]:
-    """Return the values that the steps lead to from each of some values."""
-    for step in steps:
-        if step is _children:
-            nodes = [child for node in nodes for child in _children(node)]
-        else:
-            nodes = [inner for n in nodes if (inner := step(n)) is not _MISSING]
-    return nodes
-
-
-def _steps(segments: Sequence[Segment]) -> list[Path]:
-    steps = [_STEPS[segment.kind](segment.key) for segment in segments]
-    if ends_in_length(segments):
-        steps[-1] = _length_step
-    return steps
-
-
-def _member_step(name: str) -> Path:
-    def step(value: JSON) -> JSON:
-        try:
-            return value[name]
-        except (KeyError, TypeError):
-            return _MISSING
-
-    return step
-
-
-def _index_step(index: int) -> Path:
-    def step(value: JSON) -> JSON:
-        if isinstance(value, list) and -len(value) <= index < len(value):
-            return value[index]
-        return _MISSING
-
-    return step
-
-
-def _length_step(value: JSON) -> JSON:
-    if isinstance(value, list):
-        return len(value)
-    return value.get("length", _MISSING) if isinstance(value, dict) else _MISSING
-
-
-def _children(value: JSON) -> Iterable[JSON]:
-    if isinstance(value, list):
-        return value
-    return value.values() if isinstance(value, dict) else ()
-
-
-_STEPS: dict[int, Callable[[Any], Path]] = {
-    MEMBER: _member_step,
-    INDEX: _index_step,
-    EVERY: lambda _key: _children,
-}
 
 
 # --- functions at the end of a path -----------------------------------------------
@@ -260,28 +199,28 @@ def _apply_function(function: Callable[[Any], JSON], path: Path) -> Path:
     return apply
 
 
-# --- everything else: jsonpath-ng -------------------------------------------------
+# --- operators of jsonpath-ng -----------------------------------------------------
 
 
-def _library_path(
-    text: str, segments: Sequence[Segment], tail: Sequence[Segment]
-) -> Path:
-    """Return a path whose first part the library walks, and whose tail we do."""
-    definite = all(segment.single for segment in (*segments, *tail))
-    steps = _steps(tail)
-    # Filled on first use. Two threads may both fill it, with equal things.
-    compiled: list[Callable[[JSON], Iterable[Any]]] = []
+def _library_path(text: str, segments: Sequence[Segment], cut: int) -> Path:
+    """Return a path whose segments up to `cut` the library walks in part."""
+    from naftiko.jsonpath.library import compile_by_library
+
+    kinds = [segment.kind for segment in segments]
+    # It climbs to the parent of what it has walked to itself.
+    climbs = any("parent" in s.text for s in segments if s.kind == LIBRARY)
+    first = 0 if climbs else kinds.index(LIBRARY)
+    before, after = steps_of(segments[:first]), steps_of(segments[cut:])
+    find = compile_by_library(text, segments[first:cut])
+    definite = all(segment.single for segment in segments)
 
     def path(value: JSON) -> JSON:
-        if not compiled:
-            from naftiko.jsonpath.library import compile_by_library
-
-            compiled.append(compile_by_library(text, segments))
+        nodes = walk(before, [value], value)
         try:
-            nodes = [match.value for match in compiled[0](value)]
+            nodes = [match.value for node in nodes for match in find(node)]
         except Exception:  # noqa: BLE001 - the library raises whatever Python raises
             return None
-        nodes = _walk(steps, nodes)
+        nodes = walk(after, nodes, value)
         if definite:
             return nodes[0] if nodes else None
         return nodes

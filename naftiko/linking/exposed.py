@@ -232,7 +232,7 @@ class ExposedLinker:
         outputs_at = (*function.path, "outputParameters")
         if function.is_mock:
             self.names.use_all(function.outputs, outputs_at)
-        self._mappings(function.outputs, outputs_at)
+        self._mappings(function.outputs, outputs_at, is_top=not function.is_mock)
         hint = _HINTS_BY_METHOD.get(called.method if called else "")
         if hint and function.kind == "tool" and function.hints.get(hint) is not True:
             self.findings.add(
@@ -458,18 +458,25 @@ class ExposedLinker:
                 "add a placeholder to the path; it is taken from the query",
             )
 
-    def _mappings(self, data: JSON, path: DocumentPath) -> None:
+    def _mappings(
+        self, data: JSON, path: DocumentPath, *, is_top: bool = False
+    ) -> None:
         """Check every JSONPath of mapped outputs."""
         if isinstance(data, list):
             for index, entry in enumerate(data):
-                self._mappings(entry, (*path, index))
+                self._mappings(entry, (*path, index), is_top=is_top)
         elif isinstance(data, dict):
-            self._mapping(data, path)
+            # A named output may write its path as `value` (spec 2.7).
+            self._mapping(data, path, is_named=is_top and "name" in data)
 
-    def _mapping(self, data: Mapping[str, JSON], path: DocumentPath) -> None:
-        mapping = data.get("mapping")
+    def _mapping(
+        self, data: Mapping[str, JSON], path: DocumentPath, *, is_named: bool
+    ) -> None:
+        mapping, value = data.get("mapping"), data.get("value")
         if isinstance(mapping, str):
             note_path(mapping, (*path, "mapping"), self.findings)
+        elif is_named and isinstance(value, str) and value.strip().startswith("$"):
+            note_path(value, (*path, "value"), self.findings)
         properties = data.get("properties")
         if isinstance(properties, dict):
             for name, entry in properties.items():

@@ -19,7 +19,7 @@ from support.casefiles import cases
 from support.finding import check_path
 
 
-@pytest.mark.parametrize("case", cases("jsonpath/cases", "plain", "lists"))
+@pytest.mark.parametrize("case", cases("jsonpath/cases", "plain", "lists", "rfc9535"))
 def test_path_finds_a_value(case: dict[str, Any]) -> None:
     """A path gives what its case says, each time that it is applied."""
     check_path(case)
@@ -39,11 +39,13 @@ def test_values_are_not_copied() -> None:
 
 
 def test_plain_paths_import_no_library() -> None:
-    """`jsonpath-ng` takes long to import, and is imported when a path needs it."""
+    """`jsonpath-ng` takes long to import, and is imported for its own operators."""
     code = (
         "import sys; from naftiko.jsonpath.compiling import compile_path as c;"
-        "c('$.a[0].b')({}); c('$[*].x')([]); c('$.a.length')({}); c('$..a');"
-        "assert 'jsonpath_ng' not in sys.modules; c('$..a')({});"
+        "c('$.a[0].b')({}); c('$[*].x')([]); c('$.a.length')({}); c('$..a')({});"
+        "assert 'naftiko.jsonpath.filters' not in sys.modules;"
+        "c('$[?@.a in [1]]')([{'a': 1}]);"
+        "assert 'jsonpath_ng' not in sys.modules; c('$.a.`len`');"
         "assert 'jsonpath_ng' in sys.modules"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -51,7 +53,7 @@ def test_plain_paths_import_no_library() -> None:
 
 
 def test_paths_are_shared_between_threads() -> None:
-    """A path that the library compiles on first use may be used at once by many."""
+    """A path may be used at once by many."""
     path = compile_path("$..shared_between_threads")
     data = {"a": [{"shared_between_threads": n} for n in range(50)]}
     with ThreadPoolExecutor(8) as pool:

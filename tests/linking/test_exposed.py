@@ -142,6 +142,26 @@ def test_path_of_a_rest_input_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
+    ("output", "at"),
+    [
+        ({"name": "a", "value": "$.x[?(@.a = 1)]"}, "/0/value"),
+        ({"mapping": "$.x[?(@.a = 1)]"}, "/0/mapping"),
+        ({"type": "array", "items": {"mapping": "$.x[?]"}}, "/0/items/mapping"),
+        ({"properties": {"p": {"mapping": "$..["}}}, "/0/properties/p/mapping"),
+        # Without a name, and inside of an object, a value is a text.
+        ({"value": "$.x[?(@.a = 1)]"}, None),
+        ({"properties": {"p": {"name": "p", "value": "$.x["}}}, None),
+    ],
+)
+def test_path_of_an_exposed_output_is_checked(output: Any, at: str | None) -> None:
+    """A fault inside a filter is found when the document is read, at any depth."""
+    unit = {"name": "t", "description": "", "call": "api.get"}
+    noted = _noted({"type": "mcp", "tools": [{**unit, "outputParameters": [output]}]})
+    found = [place for code, place, *_ in noted if code == "U-output-path"]
+    assert found == ([f"/exposes/0/tools/0/outputParameters{at}"] if at else [])
+
+
+@pytest.mark.parametrize(
     ("call", "message", "hint"),
     [
         ("api.gte", "'api.gte' names no declared operation", "did you mean 'api.get'?"),

