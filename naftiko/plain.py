@@ -5,6 +5,8 @@ This module must not know what the data means.
 
 from __future__ import annotations
 
+from math import isfinite
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +35,22 @@ def text_of(value: JSON) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
+
+
+def finite(value: JSON) -> JSON:
+    """Return data with null in place of each number that JSON has no form for.
+
+    `[1, inf]` → `[1, None]` (RFC 8259, 6). Data without such a number is returned
+    itself, and parts without one are not copied.
+    """
+    if isinstance(value, dict):
+        members = {key: finite(inner) for key, inner in value.items()}
+        is_same = all(members[key] is inner for key, inner in value.items())
+        return value if is_same else members
+    if isinstance(value, list):
+        items = [finite(inner) for inner in value]
+        return value if all(map(is_, items, value)) else items
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def kind_of(value: JSON) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.plain import a_kind_of, join_path, kind_of, mappings_of, text_of
+from naftiko.plain import a_kind_of, finite, join_path, kind_of, mappings_of, text_of
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,14 @@ def test_mappings_of_a_list_keep_their_indexes(
 def test_paths_are_joined_by_one_slash(path: str, more: str, joined: str) -> None:
     """A custom verb, a query and a fragment belong to the path before them."""
     assert join_path(path, more) == joined
+
+
+def test_number_without_a_form_in_json_becomes_null() -> None:
+    """Only the parts that hold such a number are copied."""
+    nan, inf = float("nan"), float("inf")
+    whole = {"a": [1, 2.5], "b": None}
+    value = {"w": whole, "l": [nan, [inf, -inf], "NaN"]}
+    assert finite(value) == {"w": whole, "l": [None, [None, None], "NaN"]}
+    assert finite(value)["w"] is whole
+    assert finite(whole) is whole
+    assert finite(inf) is None

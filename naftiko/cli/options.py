@@ -210,6 +210,8 @@ def add_call(command: Any) -> None:
         ("json", "yaml", "table", "csv", "raw"),
         help="how the result is written",
     )
+    add("--columns", metavar="A,B,C", help="only these columns of a table or CSV")
+    _add_flag(command, "--full", "do not shorten identifiers, times and lines")
     add(
         "--timeout",
         type=seconds,

@@ -1,22 +1,58 @@
-r"""Values as tables, CSV and JSON for a terminal.
+r"""Values as tables, CSV, JSON and YAML for a terminal.
 
     table_text([{"a": 1}, {"a": 2}]) → "A\n1\n2"
     csv_text([{"a": 1}, {"a": 2}])   → "a\n1\n2"
 
-East Asian characters count as two places of a terminal.
+What becomes a row is decided here as well. East Asian characters count as two places
+of a terminal.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.cli.console import clean
+from naftiko.cli.console import clean, note
+from naftiko.document.writing import write_yaml
+from naftiko.errors import CallError, did_you_mean, names_of
+from naftiko.plain import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import TextIO
+
+    from naftiko.jsonpath.columns import Columns
+
+#: A cell is not made narrower than this to fit a line into a terminal.
+_LEAST = 8
+#: Digits of a long identifier that are enough to tell it from others, as Docker has it.
+_SHORT_ID = 12
+_LONG_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+#: Names of columns that hold a time, as a number of seconds or in the form of ISO 8601.
+_TIME_NAME = re.compile(
+    r".*(?:created|updated|modified|started|finished|published|timestamp|time)"
+    r"(?:_?at|_?time)?",
+    re.IGNORECASE,
+)
+_TIME_TEXT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE,
+)
+#: Seconds of each unit of an age, the longest first.
+_UNITS = {
+    "year": 31_536_000,
+    "month": 2_592_000,
+    "day": 86_400,
+    "hour": 3600,
+    "minute": 60,
+    "second": 1,
+}
+_REPLACED = (
+    "a number of the result has no form in JSON (NaN, Infinity): it is null here"
+)
 
 
 def width(stream: TextIO | None = None) -> int | None:
@@ -84,12 +120,44 @@ def _cut(text: str, limit: int) -> str:
     return text[:kept] + "…"
 
 
+# --- JSON and YAML ------------------------------------------------------------------
+
+
 def json_text(value: Any) -> str:
-    """Return indented JSON; characters as they are where the output is UTF-8."""
+    """Return indented JSON; characters as they are where the output is UTF-8.
+
+    A number that JSON has no form for, as an infinity, is null, and a note says so.
+    """
+    return _json(value, indent=2)
+
+
+def json_line(value: Any) -> str:
+    """Return JSON on one line: `{"a": [1]}` → `{"a":[1]}`."""
+    return _json(value, separators=(",", ":"))
+
+
+def _json(value: Any, **form: Any) -> str:
     import json
 
-    escaped = not is_unicode(sys.stdout)
-    return json.dumps(value, indent=2, ensure_ascii=escaped, default=_base64_or_text)
+    form["ensure_ascii"] = not is_unicode(sys.stdout)
+    form["default"] = _base64_or_text
+    try:
+        return json.dumps(value, allow_nan=False, **form)
+    except ValueError:
+        return json.dumps(_finite(value), **form)
+
+
+def yaml_text(value: Any) -> str:
+    """Return block-style YAML; numbers that JSON has no form for are null."""
+    return write_yaml(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    """Return a value without infinities, and note that there were some."""
+    written = finite(value)
+    if written is not value:
+        note(f"warning: {_REPLACED}")
+    return written
 
 
 def line_text(value: Any) -> str:
@@ -113,63 +181,208 @@ def _base64_or_text(value: Any) -> Any:
     return str(value)
 
 
-def table_rows(value: Any) -> tuple[list[str], list[list[Any]]]:
-    """Return a value as the header and the rows of a table.
+# --- rows ---------------------------------------------------------------------------
 
-    A list of objects has a row for each object, an object of equally long lists (as
-    outputs often are) a row for each index, any other object a row for each member.
+
+class Table(NamedTuple):
+    """A value as rows.
+
+    Attributes:
+        header: The names of the columns.
+        rows: The cells of each row.
+        beside: What stands beside the rows: name → value.
     """
+
+    header: list[str]
+    rows: list[list[Any]]
+    beside: dict[str, Any]
+
+
+def table_of(value: Any, columns: Columns | None = None, source: Any = None) -> Table:
+    """Return a value as a table.
+
+    - Outputs that come from the same nodes are columns; the others stand beside.
+    - A list of objects has a row for each object, with their members as columns.
+    - So has an object whose only structure is such a list, or a list of names beside
+      rows of as many cells.
+    - Any other object has a row for each member. Lists are never paired.
+
+    Args:
+        value: The result of a call.
+        columns: Those of the outputs of the operation.
+        source: The decoded body, in which `columns` finds the rows.
+    """
+    if columns is not None and isinstance(value, dict):
+        beside = {k: v for k, v in value.items() if k not in columns.names}
+        return Table(list(columns.names), columns.rows(source), beside)
     if isinstance(value, dict):
-        lists = [item for item in value.values() if isinstance(item, list)]
-        if (
-            lists
-            and len(lists) == len(value)
-            and len({len(item) for item in lists}) == 1
-        ):
-            return [str(key) for key in value], [
-                list(row) for row in zip(*lists, strict=True)
-            ]
-        return ["name", "value"], [[key, item] for key, item in value.items()]
+        return _within(value) or Table(
+            ["name", "value"], [*map(list, value.items())], {}
+        )
     items = value if isinstance(value, list) else [value]
     if items and all(isinstance(item, dict) for item in items):
         header = list(dict.fromkeys(str(key) for item in items for key in item))
-        return header, [[item.get(key) for key in header] for item in items]
-    return ["value"], [[item] for item in items]
+        rows = [[item.get(key) for key in header] for item in items]
+        return Table(header, rows, {})
+    return Table(["value"], [[item] for item in items], {})
+
+
+def _within(value: dict[str, Any]) -> Table | None:
+    """Return the table that an object holds, or `None` for an object like others."""
+    parts = {k: v for k, v in value.items() if isinstance(v, (dict, list))}
+    beside = {k: v for k, v in value.items() if k not in parts}
+    lists = [part for part in parts.values() if isinstance(part, list)]
+    if len(lists) != len(parts) or not lists or not lists[-1]:
+        return None
+    if len(lists) == 1:
+        ((name, items),) = parts.items()
+        if all(isinstance(item, dict) for item in items):
+            return table_of(items)._replace(beside=beside)
+        return None if beside else Table([name], [[item] for item in items], {})
+    names, *others = lists
+    if len(others) == 1 and all(isinstance(name, str) for name in names):
+        (rows,) = others
+        if all(isinstance(row, list) and len(row) == len(names) for row in rows):
+            return Table(names, rows, beside)
+    return None
+
+
+def picked(table: Table, names: str) -> Table:
+    """Return the columns of a table whose names are listed with commas between them.
+
+    Raises:
+        CallError: The table has no such column.
+    """
+    wanted = [name.strip() for name in names.split(",")]
+    if table.header == ["name", "value"] and wanted != table.header:
+        # The members of one object are columns too, of one row.
+        members = {str(name): value for name, value in table.rows}
+        table = Table(list(members), [list(members.values())], table.beside)
+    folded = {name.lower(): at for at, name in reversed([*enumerate(table.header)])}
+    places = []
+    for name in wanted:
+        if name.lower() not in folded:
+            guess = did_you_mean(name, table.header)
+            raise CallError(
+                f"the result has no column '{name}'",
+                hint=f"{guess} Columns: {names_of(table.header)}".strip(),
+            )
+        places.append(folded[name.lower()])
+    header = [table.header[place] for place in places]
+    return Table(header, [[row[place] for place in places] for row in table.rows], {})
 
 
 def cell(value: Any) -> str:
-    """Return a value as the text of one cell."""
-    if value is None:
+    """Return a value as the text of one cell; a list or an object as compact JSON."""
+    if value is None or (isinstance(value, float) and finite(value) is None):
         return ""
     if isinstance(value, str):
         return value
     if isinstance(value, (bytes, bytearray)):
         return str(_base64_or_text(value))
-    if isinstance(value, list) and all(isinstance(v, (str, int, float)) for v in value):
-        return ", ".join(map(cell, value))
     if isinstance(value, (dict, list, bool)):
         import json
 
-        return json.dumps(value, ensure_ascii=False, default=_base64_or_text)
+        return json.dumps(
+            finite(value),
+            ensure_ascii=False,
+            separators=(",", ":"),
+            default=_base64_or_text,
+        )
     return str(value)
 
 
-def table_text(value: Any) -> str:
-    """Return a value as an aligned table."""
-    header, rows = table_rows(value)
-    lines = [[name.upper() for name in header]]
-    lines += [[" ".join(cell(item).split()) for item in row] for row in rows]
-    return "\n".join(columns(lines, width()))
+def table_text(value: Any, *, full: bool = False) -> str:
+    """Return a value as an aligned table, and below it what stands beside its rows.
+
+    Args:
+        value: A result, or a `Table`.
+        full: Long identifiers and times are not shortened, and lines are not cut.
+    """
+    header, rows, beside = value if isinstance(value, Table) else table_of(value)
+    shown = [
+        [_shown(n, c, full=full) for n, c in zip(header, r, strict=True)] for r in rows
+    ]
+    limit = None if full else width()
+    lines = [[name.upper() for name in header], *shown]
+    text = "\n".join(columns(_fitted(lines, limit), limit))
+    if not beside:
+        return text
+    pairs = [[f"{name}:", _one_line(cell(item))] for name, item in beside.items()]
+    return "\n".join([text, "", *columns(pairs, limit)])
 
 
 def csv_text(value: Any) -> str:
-    """Return a value as CSV (RFC 4180) with a header line."""
+    """Return a value as CSV (RFC 4180) with a header line.
+
+    What stands beside the rows has no place in CSV, so a note tells it.
+    """
     import csv
     from io import StringIO
 
-    header, rows = table_rows(value)
+    header, rows, beside = value if isinstance(value, Table) else table_of(value)
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([cell(item) for item in row] for row in rows)
+    for name, item in beside.items():
+        note(clean(f"{name}: {_one_line(cell(item))}"))
     return out.getvalue().removesuffix("\n")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _shown(name: str, value: Any, *, full: bool) -> str:
+    """Return a cell for people: a long identifier is cut, a time becomes an age."""
+    if not full:
+        if isinstance(value, str) and (match := _LONG_ID.fullmatch(value)):
+            return match[1][:_SHORT_ID]
+        if _TIME_NAME.fullmatch(name) and (age := _age(value)):
+            return age
+    return _one_line(cell(value))
+
+
+def _age(value: Any) -> str:
+    """Return how long ago a time was, or an empty text for what is no time."""
+    from datetime import datetime
+    from time import time
+
+    if isinstance(value, str) and (match := _TIME_TEXT.fullmatch(value)):
+        offset = match[2].upper().replace("Z", "+00:00")
+        try:
+            value = datetime.fromisoformat(match[1] + offset).timestamp()
+        except (ValueError, OverflowError):
+            return ""
+    # Seconds since 1970, from 2001 to 2100: another number is no time.
+    if type(value) not in (int, float) or not 1e9 <= value < 4.1e9:
+        return ""
+    seconds = int(time() - value)
+    if seconds < 0:
+        return ""
+    for unit, length in _UNITS.items():
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {unit}{'s' * (count > 1)} ago"
+    return "now"
+
+
+def _fitted(lines: list[list[str]], limit: int | None) -> list[list[str]]:
+    """Return lines whose widest cells are cut so that every column can be seen.
+
+    The first column is kept whole: it holds the name that the reader wants.
+    """
+    if limit is None:
+        return lines
+    sizes = [max(map(_size, column)) for column in zip(*lines, strict=True)]
+    room = limit - 2 * (len(sizes) - 1)
+    while sum(sizes) > room:
+        widest = max(range(1, len(sizes)), key=sizes.__getitem__, default=0)
+        if not widest or sizes[widest] <= _LEAST:
+            return lines  # too many columns; the lines are cut at their ends
+        sizes[widest] -= 1
+    return [
+        [c if _size(c) <= s else _cut(c, s) for c, s in zip(line, sizes, strict=True)]
+        for line in lines
+    ]

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from naftiko.expressions import ABSENT
 from naftiko.functions.shapes import entries_of, first_item, is_bare
 from naftiko.functions.types import read_as, schema_of
+from naftiko.plain import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -261,4 +262,6 @@ def _scalar_node(type_name: JSON) -> _SchemaNode:
 
 def _json_text(value: JSON) -> str:
     """Return an object or a list where a text is declared, without losing any of it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(
+        finite(value), ensure_ascii=False, separators=(",", ":"), default=str
+    )

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 
-from naftiko.cli.tables import columns, csv_text, json_text, table_rows, table_text
+from naftiko.cli.tables import (
+    Table,
+    columns,
+    csv_text,
+    json_line,
+    json_text,
+    picked,
+    table_of,
+    table_text,
+    yaml_text,
+)
 from naftiko.document.writing import write_yaml
+from naftiko.errors import CallError
+from naftiko.jsonpath.columns import columns_of
 
 
 @pytest.mark.parametrize(
     ("value", "header", "rows"),
     [
         ([{"a": 1}, {"b": 2}], ["a", "b"], [[1, None], [None, 2]]),
-        ({"a": [1, 2], "b": [3, 4]}, ["a", "b"], [[1, 3], [2, 4]]),
+        # Lists are never paired, even those of one length.
+        ({"a": [1, 2], "b": [3, 4]}, ["name", "value"], [["a", [1, 2]], ["b", [3, 4]]]),
         ({"a": [1, 2], "b": [3]}, ["name", "value"], [["a", [1, 2]], ["b", [3]]]),
+        ({"a": [1, 2]}, ["a"], [[1], [2]]),
+        ({"a": [1], "b": 2}, ["name", "value"], [["a", [1]], ["b", 2]]),
+        ({"a": [], "b": "x"}, ["name", "value"], [["a", []], ["b", "x"]]),
+        ({"a": [{"n": 1}], "o": {}}, ["name", "value"], [["a", [{"n": 1}]], ["o", {}]]),
+        # Names beside rows of as many cells.
+        ({"t": ["PID", "CMD"], "p": [["1", "sh"]]}, ["PID", "CMD"], [["1", "sh"]]),
+        (
+            {"t": ["PID"], "p": [["1", "sh"]]},
+            ["name", "value"],
+            [["t", ["PID"]], ["p", [["1", "sh"]]]],
+        ),
         ({"a": 1}, ["name", "value"], [["a", 1]]),
         ([1, "x"], ["value"], [[1], ["x"]]),
         ([], ["value"], []),
@@ -23,8 +50,101 @@ from naftiko.document.writing import write_yaml
 def test_objects_and_columns_become_rows(
     value: object, header: list[str], rows: list[list[object]]
 ) -> None:
-    """Objects, lists of objects and columns of equal length become rows."""
-    assert table_rows(value) == (header, rows)
+    """Objects and lists of objects become rows."""
+    assert table_of(value) == (header, rows, {})
+
+
+def test_list_of_objects_in_an_object_becomes_rows() -> None:
+    """The other members stand beside the rows, and none of them is lost."""
+    table = table_of({"total": 2, "items": [{"a": 1}, {"a": 2}], "next": None})
+    assert table == (["a"], [[1], [2]], {"total": 2, "next": None})
+    assert table_text(table) == "A\n1\n2\n\ntotal:  2\nnext:"
+
+
+OUTPUTS = [("isbn", "$[*].isbn"), ("title", "$[*].title"), ("total", "$.total")]
+BOOKS: Any = [{"isbn": 1}, {"title": "B"}, {"isbn": 3, "title": "C"}]
+
+
+def test_outputs_of_one_list_are_paired_by_their_nodes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A member that is missing leaves its cell empty, and moves no other cell."""
+    result = {"isbn": [1, 3], "title": ["B", "C"], "total": 3}
+    table = table_of(result, columns_of(OUTPUTS), BOOKS)
+    assert table.rows == [[1, None], [None, "B"], [3, "C"]]
+    assert table_text(table) == "ISBN  TITLE\n1\n      B\n3     C\n\ntotal:  3"
+    assert csv_text(table) == "isbn,title\n1,\n,B\n3,C"
+    assert capsys.readouterr().err == "total: 3\n"
+
+
+def test_columns_are_picked_by_their_names() -> None:
+    """Names are found in any case; the members of one object are columns too."""
+    table = Table(["id", "name", "size"], [[1, "a", 2]], {"total": 1})
+    assert picked(table, "SIZE, id") == (["size", "id"], [[2, 1]], {})
+    assert picked(table_of({"id": 7, "name": "x"}), "name") == (["name"], [["x"]], {})
+    with pytest.raises(CallError) as caught:
+        picked(table, "nmae")
+    assert caught.value.hint == "did you mean 'name'? Columns: id, name, size"
+
+
+def test_identifiers_and_times_of_a_table_are_short() -> None:
+    """A long identifier is cut, and a time becomes an age, unless all is asked for."""
+    digits = "0123456789abcdef" * 4
+    now = int(time.time())
+    row = {"id": f"sha256:{digits}", "created": now - 7300, "size": now - 7300}
+    lines = table_text([row]).splitlines()
+    assert lines[1].split(maxsplit=1)[0] == "0123456789ab"
+    assert "2 hours ago" in lines[1]
+    assert lines[1].endswith(str(now - 7300))
+    full = table_text([row], full=True)
+    assert f"sha256:{digits}  {now - 7300}" in full
+    assert (
+        csv_text([row]).splitlines()[1] == f"sha256:{digits},{now - 7300},{now - 7300}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("2002-02-03T04:05:06.123456789Z", "years ago"),
+        ("2002-02-03T04:05:06+01:00", "years ago"),
+        ("2002-02-03", "2002-02-03"),
+        ("2002-13-03T04:05:06Z", "2002-13-03T04:05:06Z"),
+        (17, "17"),
+        (4_000_000_000, "4000000000"),
+        (True, "true"),
+        (None, ""),
+    ],
+)
+def test_only_a_time_becomes_an_age(value: object, shown: str) -> None:
+    """A date alone, a small number and a time to come stay as they are."""
+    text = table_text([{"startedAt": value, "n": 1}]).splitlines()[1]
+    assert text.removesuffix("1").rstrip().endswith(shown)
+
+
+def test_wide_cells_are_cut_so_that_all_columns_are_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The widest cells give way; the first column, which holds the name, stays."""
+    monkeypatch.setattr("naftiko.cli.tables.width", lambda: 40)
+    row = {"id": "abcdefghijkl", "image": "x" * 60, "state": "running"}
+    header, line = table_text([row]).splitlines()
+    assert header.split() == ["ID", "IMAGE", "STATE"]
+    assert line == f"abcdefghijkl  {'x' * 16}…  running"
+    assert "x" * 60 in table_text([row], full=True)
+
+
+def test_number_without_a_form_in_json_is_null(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """JSON out is JSON (RFC 8259); the note is told once for each result."""
+    value = {"v": float("inf"), "w": [float("nan"), 1]}
+    assert json_text(value) == '{\n  "v": null,\n  "w": [\n    null,\n    1\n  ]\n}'
+    assert json_line(value) == '{"v":null,"w":[null,1]}'
+    assert yaml_text(value) == "v: null\nw:\n- null\n- 1"
+    note = "warning: a number of the result has no form in JSON (NaN, Infinity): it is null here\n"
+    assert capsys.readouterr().err == note * 3
+    assert csv_text([value]) == 'v,w\n,"[null,1]"'
 
 
 def test_row_of_a_table_is_one_line() -> None:
@@ -33,8 +153,9 @@ def test_row_of_a_table_is_one_line() -> None:
 
 
 def test_csv_cells_are_quoted() -> None:
-    """Commas and quotes in cells are quoted; a list of scalars is joined."""
-    assert csv_text([{"a": 'x,"y', "b": [1, 2]}]) == 'a,b\n"x,""y","1, 2"'
+    """Commas and quotes in cells are quoted; a list or an object is compact JSON."""
+    row = {"a": 'x,"y', "b": [1, 2], "c": {"ü": [None]}}
+    assert csv_text([row]) == 'a,b,c\n"x,""y","[1,2]","{""ü"":[null]}"'
 
 
 def test_yaml_keeps_order_and_characters() -> None:

@@ -95,8 +95,67 @@ def test_value_that_is_used_twice_is_written_twice() -> None:
     assert shared == {"x": [1]}
 
 
-@pytest.mark.parametrize("value", [1e300, 1e22, 1e-7, -0.5, 2.0, float("inf"), 10**25])
+@pytest.mark.parametrize("value", [1e300, 1e22, 1e-7, -0.5, 2.0, 5e-324, 10**25])
 def test_number_reads_back_as_its_type(value: float) -> None:
     """Large and small numbers keep their value and stay whole or broken."""
     read = yaml.parse_value(writing.write_yaml([value]))[0]
     assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y",
+        "N",
+        "yes",
+        "No",
+        "ON",
+        "off",
+        "True",
+        "NULL",
+        "~",
+        "=",
+        "<<",
+        "12:30",
+        "1:2:3",
+        "190:20:30.15",
+        "0o7",
+        "017",
+        "08",
+        "0b1",
+        "0x1F",
+        "1_000",
+        "1_0.5",
+        "+1",
+        "-1",
+        "1.",
+        ".5",
+        ".inf",
+        "-.INF",
+        ".NaN",
+        "1e3",
+        "1.0e+3",
+        "2001-12-14",
+        "2001-1-1",
+        "2001-12-14t21:59:43.10-05:00",
+    ],
+)
+def test_text_that_yaml_1_1_misreads_is_quoted(text: str) -> None:
+    """YAML 1.1 takes `no` for a truth value and `12:30` for a number of minutes."""
+    assert writing.write_yaml({"k": [text]}) == f"k:\n- '{text}'"
+    assert writing.write_yaml({text: 1}) == f"'{text}': 1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["yesterday", "12:30 h", "1.2.3", "v1", "10.0.0.1", "<", "nobody", "2001-12"],
+)
+def test_ordinary_text_needs_no_quotes(text: str) -> None:
+    """Only what would be misread is quoted."""
+    assert writing.write_yaml([text]) == f"- {text}"
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_number_that_json_has_no_form_for_is_null(number: float) -> None:
+    """YAML has a form for it, but every output of the program says the same."""
+    assert writing.write_yaml({"a": [number, 1.5]}) == "a:\n- null\n- 1.5"

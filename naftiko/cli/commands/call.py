@@ -14,14 +14,21 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.cache import read_cached
 from naftiko.cli.console import clean, paint, warn
 from naftiko.cli.progress import Progress
-from naftiko.cli.tables import csv_text, json_text, line_text, table_text
+from naftiko.cli.tables import (
+    csv_text,
+    json_text,
+    line_text,
+    picked,
+    table_of,
+    table_text,
+    yaml_text,
+)
 from naftiko.cli.units.finding import check_function_options, find
 from naftiko.cli.units.typed import takes_of, text_hint, with_lists
 from naftiko.cli.units.variables import check_known, value_hint, variable_values
 from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
 from naftiko.consumes.exchange import Decoder
 from naftiko.consumes.operation import Operation
-from naftiko.document.writing import write_yaml
 from naftiko.errors import (
     CallError,
     OutputError,
@@ -41,7 +48,7 @@ if TYPE_CHECKING:
     from naftiko.cli.commands.arrivals import Arrivals
     from naftiko.cli.commands.receiving import Wanted
     from naftiko.consumes.exchange import Exchange
-    from naftiko.consumes.operation import Operation
+    from naftiko.jsonpath.columns import Columns
     from naftiko.transport.messages import Request
     from naftiko.transport.streams import StreamedResponse
 
@@ -126,6 +133,14 @@ def _check_options(arguments: Namespace) -> None:
         "--max-time": arguments.max_time is not None,
         output: arguments.output is not None,
     }
+    if arguments.columns is not None and arguments.output is None:
+        arguments.output = "table"
+    if (arguments.columns is not None or arguments.full) and arguments.output not in (
+        "table",
+        "csv",
+    ):
+        option = "--full" if arguments.columns is None else "--columns"
+        raise UsageError(f"{option} is for tables", hint="add --output table")
     if arguments.file == "-" and arguments.body == "-":
         raise UsageError("standard input cannot be the document and the body at once")
     for option, others in _EXCLUDED.items():
@@ -266,7 +281,7 @@ def _wanted(
         if arguments.output is None:
             text = result if isinstance(result, str) else line_text(result)
         elif arguments.output == "yaml":
-            text = f"---\n{write_yaml(result)}"
+            text = f"---\n{yaml_text(result)}"
         elif arguments.output in _WITH_HEADER:
             rows = result if isinstance(result, list) else [result]
             text = _WRITERS[arguments.output](rows)
@@ -302,24 +317,49 @@ def _show_result(
     result = streams or exchange.result
     if is_empty and (response.status in (204, 205, 304) or not exchange.data):
         result = None
-    _show_value(result, select, arguments)
+    rows_of = exchange if result is exchange.result else None
+    _show_value(result, select, arguments, rows_of)
 
 
 def _show_value(
-    value: Any, select: Callable[[Any], Any] | None, arguments: Namespace
+    value: Any,
+    select: Callable[[Any], Any] | None,
+    arguments: Namespace,
+    exchange: Exchange | None = None,
 ) -> None:
+    """Print a value; the exchange that it comes from tells the rows of a table."""
     result = value if select is None else select(value)
     if isinstance(result, (bytes, bytearray)) and arguments.output is None:
         _write(bytes(result))
     elif isinstance(result, str) and arguments.output is None:
         print(result, end="" if result.endswith("\n") else "\n")
+    elif arguments.output in ("table", "csv"):
+        is_whole = exchange is not None and select is None
+        columns = _columns(exchange) if exchange and is_whole else None
+        table = table_of(result, columns, exchange.data if exchange else None)
+        if arguments.columns is not None:
+            table = picked(table, arguments.columns)
+        if arguments.output == "csv":
+            print(csv_text(table))
+        else:
+            print(table_text(table, full=arguments.full))
     else:
         print(_WRITERS[arguments.output or "json"](result))
 
 
+def _columns(exchange: Exchange) -> Columns | None:
+    """Return the outputs of an operation that make the rows of a table."""
+    from naftiko.jsonpath.columns import columns_of
+
+    if exchange.result is not exchange.outputs:
+        return None
+    outputs = exchange.operation.output_parameters
+    return columns_of((output.name or "result", output.value) for output in outputs)
+
+
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "json": json_text,
-    "yaml": write_yaml,
+    "yaml": yaml_text,
     "table": table_text,
     "csv": csv_text,
 }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document.writing import write_yaml
 from naftiko.expressions import to_scalar
+from naftiko.plain import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,16 +102,14 @@ def written(name: str, value: str) -> tuple[bytes, bytes]:
 
 
 def json_bytes(value: JSON) -> bytes:
-    """Return compact JSON.
-
-    Raises:
-        ValueError: The value holds a number that JSON has no form for, such as NaN.
-    """
+    """Return compact JSON; a number that JSON has no form for, such as NaN, is null."""
     try:
         return _encode(value).encode()
     except UnicodeEncodeError:
         # A lone surrogate, which UTF-8 cannot encode but a JSON escape can.
-        return _encode_ascii(value).encode()
+        return _encode_ascii(finite(value)).encode()
+    except ValueError:
+        return json_bytes(finite(value))
 
 
 def json_answer(
@@ -181,11 +180,7 @@ def _preference(media_type: str, ranges: list[tuple[str, float]]) -> tuple[float
 
 
 def value_answer(value: JSON, media_type: str, status: int = 200) -> Answer:
-    """Return the answer for a value.
-
-    Raises:
-        ValueError: The value holds a number that JSON has no form for, such as NaN.
-    """
+    """Return the answer for a value."""
     if media_type == JSON_TYPE:
         return json_answer(value, status)
     text = write_yaml(value) + "\n"
@@ -206,7 +201,6 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
 
     Raises:
         OutputError: The upstream body is not in the format that the document declares.
-        ValueError: The value holds a number that JSON has no form for, such as NaN.
     """
     if outcome.is_shaped:
         reply = outcome.reply

@@ -187,9 +187,6 @@ class Endpoint:
             if problem.code >= 500 and problem.code != 501:
                 log.error("request %s: %s", request_id, one_line(error))
             return problem.answer(request_id)
-        except ValueError as error:
-            problem = HttpProblem("output", f"the value is not JSON: {error}")
-            return problem.answer(request_id)
 
 
 def _unusable(plan: Plan, capability: Capability) -> CallError | None:

@@ -75,15 +75,28 @@ def test_error_status_is_an_error(call) -> None:  # type: ignore[no-untyped-def]
 def test_output_option_chooses_the_format(call) -> None:  # type: ignore[no-untyped-def]
     """`--output` prints the result as YAML, table or CSV, or the raw body."""
     words = ("bookshop.list-books", "genre=novel", "per_page=2")
-    assert "isbns    9780141439471, 9780141439518\n" in call(
-        *words, "--output", "table"
-    )
-    assert call(*words, "--output", "csv").splitlines()[3] == (
-        'authors,"Mary Shelley, Jane Austen"'
+    table = call(*words, "--output", "table").splitlines()
+    assert table[0].split() == ["ISBNS", "TITLES", "AUTHORS", "PRICES"]
+    assert table[1].split()[:2] == ["9780141439471", "Frankenstein"]
+    assert table[3:5] == ["", "total:  3"]
+    assert call(*words, "--output", "csv").splitlines()[1] == (
+        "9780141439471,Frankenstein,Mary Shelley,8.9"
     )
     assert "titles:\n- Frankenstein\n" in call(*words, "--output", "yaml")
     assert json.loads(call(*words, "--output", "raw"))["page"] == 1
     assert json.loads(call(*words, "--raw"))["page"] == 1
+
+
+def test_columns_of_a_table_are_chosen(call) -> None:  # type: ignore[no-untyped-def]
+    """`--columns` names them, and means a table where no output is chosen."""
+    words = ("bookshop.list-books", "per_page=1", "genre=novel")
+    expected = "PRICES  ISBNS\n8.9     9780141439471\n"
+    assert call(*words, "--columns", "prices,isbns") == expected
+    assert call(*words, "--columns", "prices", "--output", "csv") == "prices\n8.9\n"
+    assert "did you mean 'prices'?" in call(*words, "--columns", "price", code=1)
+    for option in (["--columns", "a"], ["--full"]):
+        shown = call(*words, *option, "--output", "json", code=2)
+        assert f"{option[0]} is for tables" in shown
 
 
 def test_select_prints_a_part_of_the_result(call) -> None:  # type: ignore[no-untyped-def]

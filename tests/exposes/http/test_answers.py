@@ -61,10 +61,12 @@ def test_json_writes_bytes_dates_and_lone_surrogates(value: Any, text: bytes) ->
     assert json_bytes(value) == text
 
 
-def test_nan_in_json_is_refused() -> None:
-    """RFC 8259: JSON has no NaN."""
-    with pytest.raises(ValueError, match="JSON"):
-        json_bytes(math.nan)
+def test_nan_in_json_is_null() -> None:
+    """RFC 8259: JSON has neither NaN nor infinities; lone surrogates stay escapes."""
+    assert json_bytes([math.nan, math.inf, 1.5]) == b"[null,null,1.5]"
+    assert json_bytes({"\ud800": -math.inf}) == b'{"\\ud800":null}'
+    yaml = value_answer({"a": math.inf}, "application/yaml")
+    assert yaml.body == b"a: null\n"
 
 
 def test_value_is_written_in_the_chosen_media_type() -> None:

@@ -1,0 +1,52 @@
+"""Writing YAML: readers of YAML 1.1 and of YAML 1.2 read back the same data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from naftiko.document.writing import write_yaml
+
+#: Texts of the characters that numbers, dates, words and signs of YAML are made of.
+LIKELY = st.one_of(
+    st.text(st.sampled_from("0123456789_:.-+eExXoObBtTzZ "), max_size=12),
+    st.sampled_from(["y", "no", "On", "TRUE", "~", "=", "<<", "null", "nan", "inf"]),
+    st.text(st.sampled_from("yesnof~=<-?:,[]{}#&*!|>'\"%@` \n.\t"), max_size=8),
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=["Cs"]),
+        max_size=8,
+    ),
+)
+SCALARS = (
+    LIKELY
+    | st.integers()
+    | st.booleans()
+    | st.none()
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+DATA = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(LIKELY, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(DATA)
+@settings(max_examples=150, deadline=None)
+def test_yaml_1_2_reads_back_what_is_written(value: Any) -> None:
+    """Texts stay texts, and numbers stay numbers, in the eyes of YAML 1.2."""
+    assert YAML(typ="safe", pure=True).load(write_yaml(value)) == value
+
+
+@given(DATA)
+@settings(max_examples=150, deadline=None)
+def test_yaml_1_1_reads_back_what_is_written(value: Any) -> None:
+    """The same in the eyes of YAML 1.1, which most readers still speak."""
+    yaml = pytest.importorskip("yaml")
+    assert yaml.safe_load(write_yaml(value)) == value
