@@ -25,11 +25,12 @@ from naftiko.formats.json import decode_json
 from naftiko.formats.media import format_of
 from naftiko.formats.multiplexed import is_multiplexed, split_text
 from naftiko.formats.reported import reported_by
-from naftiko.jsonpath.compiling import compile_path, extract
+from naftiko.formats.xml import is_xml
+from naftiko.jsonpath.compiling import as_list, compile_path, extract
 from naftiko.jsonpath.reading import is_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from naftiko.consumes.operation import Operation
     from naftiko.plain import JSON
@@ -308,13 +309,13 @@ class Decoder:
         value = received.value
         if isinstance(value, list):
             kept: JSON = [
-                {**item, **extract(self._outputs, item)}
+                {**item, **self._found(reply[1], item)}
                 if isinstance(item, dict)
                 else item
                 for item in value
             ]
             return received._replace(value=kept)
-        result, warnings = self._result(received, extract(self._outputs, value))
+        result, warnings = self._result(received, self._found(reply[1], value))
         return received._replace(value=result, warning="; ".join(warnings))
 
     def result_of(self, value: JSON) -> JSON:
@@ -328,10 +329,20 @@ class Decoder:
         data = error_body(self.operation, response)
         return self._exchange(request, response, Received(data), elapsed)
 
+    def _found(self, response: Response, value: JSON) -> dict[str, JSON]:
+        """Return output name → what it finds in the decoded body of a response."""
+        outputs = self._outputs
+        if is_xml(self.operation.declared_format, response.content_type):
+            outputs = [
+                (o.name or "result", path_into_xml(o.value, o.type))
+                for o in self.operation.output_parameters
+            ]
+        return extract(outputs, value)
+
     def _exchange(
         self, request: Request, response: Response, received: Received, elapsed: float
     ) -> Exchange:
-        outputs = extract(self._outputs, received.value)
+        outputs = self._found(response, received.value)
         if self._is_whole and not received.warning:
             result = received.value
             warnings: tuple[str, ...] = ()
@@ -363,6 +374,17 @@ class Decoder:
             f"{self.operation.ref}: the document declares outputs, but the response is"
             f" {what}; the result is what came",
         )
+
+
+def path_into_xml(path: str, type_name: str) -> Callable[[JSON], JSON]:
+    """Return a path for a decoded XML body, where one element is no list.
+
+    Where the document says `array`, one element is a list of one, and none is an empty
+    list. The compiled paths are kept by `compile_path`.
+    """
+    compiled = compile_path(path, lone_is_list=True)
+    is_list = type_name == "array" and not is_root(path)
+    return as_list(compiled) if is_list else compiled
 
 
 def received_failure(

@@ -180,7 +180,7 @@ def _add_text(place: _Place, text: str) -> None:
         cell = cell.outer
 
 
-def _objects(rows: list[_Row]) -> list[dict[str, str]] | None:
+def _objects(rows: list[_Row]) -> list[dict[str, JSON]] | None:
     """Return the rows of a table as objects, or `None` where no header has a name."""
     rows = [row for row in rows if row.cells]
     heads = [row for row in rows if row.section == "thead"][:1] + rows[:1]

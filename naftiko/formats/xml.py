@@ -31,6 +31,17 @@ _DECLARED_ENCODING = re.compile(
 )
 
 
+def is_xml(format: str, content_type: str) -> bool:
+    """Tell whether a body is read as XML: by `outputRawFormat`, else by its type.
+
+    `is_xml("", "application/atom+xml; charset=utf-8")` is true.
+    """
+    if format:
+        return format.strip().lower() == "xml"
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.endswith(("/xml", "+xml"))
+
+
 def decode_xml(body: bytes, content_type: str, _schema: str = "") -> JSON:
     """Return the content of the root element; `None` for an empty body.
 

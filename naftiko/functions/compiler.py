@@ -49,6 +49,7 @@ from naftiko.functions.runs import (
     Run,
     Values,
     checked,
+    shaped,
     simple_outcome,
 )
 from naftiko.functions.scripts import scripting_of
@@ -350,7 +351,11 @@ class Functions:
             outcome = yield from inner.run(seen, look)
             if outcome.is_shaped or not own.is_declared:
                 return outcome
-            value = own.apply(outcome.value)
+            value = outcome.value
+            if inner.operation is None or outcome.reply is None:
+                value = own.apply(value)
+            else:
+                value = shaped(inner.operation, outcome.reply.response, own, value)
             if value is None:
                 return outcome
             return Outcome(value, reply=outcome.reply, status=outcome.status)

@@ -18,6 +18,7 @@ from naftiko.consumes.status import is_success, reported_failure, status_error
 from naftiko.errors import CallError, OutputError
 from naftiko.formats.json import strict_json
 from naftiko.formats.media import format_of
+from naftiko.formats.xml import is_xml
 from naftiko.plain import JSON
 
 if TYPE_CHECKING:
@@ -207,7 +208,9 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
             warnings=(received.warning,),
         )  # fmt: skip
     warnings = (received.warning,) if received.warning else ()
-    value = data if shape.is_identity else shape.apply(data)
+    value = (
+        data if shape.is_identity else shaped(decoder.operation, response, shape, data)
+    )
     if value is None and data is not None:
         return Outcome(
             data, reply=reply, is_shaped=False, status=status, warnings=warnings
@@ -231,10 +234,18 @@ def failed_value(decoder: Decoder, reply: Reply, shape: Shape) -> JSON:
     if not shape.is_declared or shape.is_identity or not reply.response.body:
         return None
     try:
-        value = shape.apply(decoder.receive(*reply, is_structured=True).value)
+        data = decoder.receive(*reply, is_structured=True).value
+        value = shaped(decoder.operation, reply.response, shape, data)
     except OutputError:
         return None
     return value if _says_something(value) else None
+
+
+def shaped(operation: Operation, response: Response, shape: Shape, data: JSON) -> JSON:
+    """Return what the outputs of a function find in a decoded body."""
+    if is_xml(operation.declared_format, response.content_type):
+        return shape.apply_to_xml(data)
+    return shape.apply(data)
 
 
 def _says_something(value: JSON) -> bool:

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.expressions import ABSENT
 from naftiko.functions.types import read_as
-from naftiko.jsonpath.compiling import compile_path
+from naftiko.jsonpath.compiling import as_list, compile_path
 from naftiko.jsonpath.reading import is_root
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Shape(NamedTuple):
             came.
         is_identity: The value is the decoded body, unchanged.
         apply: Decoded body → value; `None` when nothing was found.
+        apply_to_xml: The same for a body that was XML. How many elements of a name
+            there are is data there, so a declared array is a list of one, or empty.
         takes_text: The value may be a body that is a text: nothing is looked up in it,
             and no object or list is declared.
     """
@@ -66,7 +68,17 @@ class Shape(NamedTuple):
     is_declared: bool
     is_identity: bool
     apply: Node
+    apply_to_xml: Node
     takes_text: bool = False
+
+
+class _Mode(NamedTuple):
+    """Whether a lone value counts as a list of one, as it does in XML."""
+
+    lone_is_list: bool
+
+
+_JSON, _XML = _Mode(lone_is_list=False), _Mode(lone_is_list=True)
 
 
 def compile_shape(outputs: JSON) -> Shape:
@@ -80,21 +92,35 @@ def compile_shape(outputs: JSON) -> Shape:
     """
     entries = entries_of(outputs)
     if not entries:
-        return Shape(False, True, _itself, takes_text=True)
-    nodes = [_compile(entry, top=True) for entry in entries]
+        return Shape(False, True, _itself, _itself, takes_text=True)
+    node = _compile_entries(entries, _JSON)
+    if node is _itself:
+        takes_text = entries[0].get("type") not in ("object", "array")
+        return Shape(True, True, _itself, _itself, takes_text)
+    return Shape(True, False, node, _when_used(lambda: _compile_entries(entries, _XML)))
+
+
+def _compile_entries(entries: list[Mapping[str, JSON]], mode: _Mode) -> Node:
+    nodes = [_compile(entry, mode, top=True) for entry in entries]
     if len(entries) == 1:
-        is_whole = nodes[0] is _itself
-        takes_text = is_whole and entries[0].get("type") not in ("object", "array")
-        return Shape(True, is_whole, nodes[0], takes_text)
+        return nodes[0]
     names = [entry.get("name") for entry in entries]
     if all(isinstance(name, str) and name for name in names):
         members = dict(zip(names, nodes, strict=True))
-        return Shape(
-            True,
-            False,
-            lambda root: {name: node(root) for name, node in members.items()},
-        )
-    return Shape(True, False, lambda root: _first_value(nodes, root))
+        return lambda root: {name: node(root) for name, node in members.items()}
+    return lambda root: _first_value(nodes, root)
+
+
+def _when_used(compile_node: Callable[[], Node]) -> Node:
+    """Return a node that is compiled when it is first used: few bodies are XML."""
+    compiled: list[Node] = []
+
+    def node(root: JSON) -> JSON:
+        if not compiled:
+            compiled.append(compile_node())
+        return compiled[0](root)
+
+    return node
 
 
 def entries_of(outputs: JSON) -> list[Mapping[str, JSON]]:
@@ -131,24 +157,34 @@ def _first_value(nodes: list[Node], root: JSON) -> JSON:
 # --- one entry ----------------------------------------------------------------------
 
 
-def _compile(entry: Mapping[str, JSON], *, top: bool = False) -> Node:
+def _compile(
+    entry: Mapping[str, JSON], mode: _Mode = _JSON, *, top: bool = False
+) -> Node:
     kind = entry.get("type")
     mapping = _mapping(entry, top=top)
     if "value" in entry and mapping is not entry.get("value"):
         return compile_static(entry["value"], entry)
     if mapping is None and "const" in entry:
         return compile_static(entry["const"], entry)
-    path = _itself if is_root(mapping) else compile_path(mapping) if mapping else None
+    path = _path(mapping, mode)
     if kind == "object" or "properties" in entry:
-        node = _object(entry, path, top=top)
+        node = _object(entry, path, mode, top=top)
     elif kind == "array" or "items" in entry:
-        node = _array(entry, path, top=top)
+        node = _array(entry, path, mode, top=top)
     elif path is None:
         # Published files cut or forget the mapping of the whole output.
         node = _itself if top else _null
     else:
         node = path
     return _limited(node, entry.get("maxLength"))
+
+
+def _path(mapping: str | None, mode: _Mode) -> Node | None:
+    if is_root(mapping):
+        return _itself
+    if not mapping:
+        return None
+    return compile_path(mapping, lone_is_list=mode.lone_is_list)
 
 
 def _mapping(entry: Mapping[str, JSON], *, top: bool) -> str | None:
@@ -165,16 +201,18 @@ def _null(_root: JSON) -> JSON:
     return None
 
 
-def _object(entry: Mapping[str, JSON], path: Node | None, *, top: bool) -> Node:
+def _object(
+    entry: Mapping[str, JSON], path: Node | None, mode: _Mode, *, top: bool
+) -> Node:
     if isinstance(entry.get("values"), dict) and path is not None:
-        return _values(path, _compile(entry["values"]))
+        return _values(path, _compile(entry["values"], mode))
     properties = entry.get("properties")
     if not isinstance(properties, dict) or not properties:
         if path is None:
             return _itself if top else _null
         return path
     members = {
-        str(name): _compile(inner) if isinstance(inner, dict) else _null
+        str(name): _compile(inner, mode) if isinstance(inner, dict) else _null
         for name, inner in properties.items()
     }
     if path is None or path is _itself:
@@ -186,7 +224,8 @@ def _object(entry: Mapping[str, JSON], path: Node | None, *, top: bool) -> Node:
         built = {}
         for name, node in members.items():
             value = node(root)
-            if value is None:
+            # In XML an array that is not there is an empty list.
+            if value is None or (value == [] and mode.lone_is_list):
                 if base is ABSENT:
                     base = own(root)
                 value = node(base)
@@ -206,15 +245,19 @@ def _values(path: Node, node: Node) -> Node:
     return build
 
 
-def _array(entry: Mapping[str, JSON], path: Node | None, *, top: bool) -> Node:
+def _array(
+    entry: Mapping[str, JSON], path: Node | None, mode: _Mode, *, top: bool
+) -> Node:
     items = first_item(entry)
     if path is None:
         if not top:
             return _null
         path = _itself
+    elif mode.lone_is_list and path is not _itself:
+        path = as_list(path)
     if not isinstance(items, dict) or not items or _is_any_object(items):
         return path
-    item = _itself if is_bare(items) else _compile(items)
+    item = _itself if is_bare(items) else _compile(items, mode)
     own = path
 
     def build(root: JSON) -> JSON:

@@ -36,7 +36,9 @@ class Columns(NamedTuple):
     rows: Callable[[JSON], list[list[JSON]]]
 
 
-def columns_of(outputs: Iterable[tuple[str, str]]) -> Columns | None:
+def columns_of(
+    outputs: Iterable[tuple[str, str]], *, lone_is_list: bool = False
+) -> Columns | None:
     """Return the outputs that make the rows of a table, or `None`.
 
     `[("isbns", "$.items[*].isbn"), ("total", "$.total")]` gives the column `isbns`.
@@ -45,6 +47,7 @@ def columns_of(outputs: Iterable[tuple[str, str]]) -> Columns | None:
 
     Args:
         outputs: Names and well-formed paths.
+        lone_is_list: As `compile_path` has it, for XML.
     """
     read = [(name, segments_of(path)) for name, path in outputs]
     listed = {name: segments for name, segments in read if _is_list(segments)}
@@ -61,7 +64,7 @@ def columns_of(outputs: Iterable[tuple[str, str]]) -> Columns | None:
         shared = _common(shared, listed[name])
     while shared[-1].single:
         shared = shared[:-1]
-    to_nodes = steps_of(shared)
+    to_nodes = steps_of(shared, lone_is_list=lone_is_list)
     cells = [_cell(listed[name][len(shared) :]) for name in best]
 
     def rows(value: JSON) -> list[list[JSON]]:

@@ -60,10 +60,16 @@ def extract(outputs: Iterable[tuple[str, Path]], value: JSON) -> dict[str, JSON]
 
 
 @lru_cache(maxsize=4096)
-def compile_path(expression: str | None) -> Path:
+def compile_path(expression: str | None, *, lone_is_list: bool = False) -> Path:
     """Return a function that applies a JSONPath to a value.
 
     `compile_path("$.ship.name")` turns `{"ship": {"name": "Ada"}}` into `"Ada"`.
+
+    Args:
+        expression: The path.
+        lone_is_list: A member that is no list counts as a list of one where brackets
+            or a function of lists follow its name: how many elements of a name there
+            are in XML is data, and no structure.
 
     Raises:
         OutputError: The text is not a JSONPath; its rule is `OUTPUT_PATH`.
@@ -75,20 +81,50 @@ def compile_path(expression: str | None) -> Path:
     text = expression.strip()
     segments = segments_of(text)
     if segments[-1:] and segments[-1].kind == FUNCTION:
-        return _apply_function(FUNCTIONS[segments[-1].key], _path(text, segments[:-1]))
-    return _path(text, segments)
+        path = _path(text, segments[:-1], lone_is_list)
+        if lone_is_list and segments[-1].key != "keys":
+            path = as_list(path)
+        return _apply_function(FUNCTIONS[segments[-1].key], path)
+    return _path(text, segments, lone_is_list)
 
 
-def _path(text: str, segments: Sequence[Segment]) -> Path:
+def as_list(path: Path) -> Path:
+    """Return a path whose value is always a list: of one value, or of none."""
+
+    def listed(value: JSON) -> JSON:
+        found = path(value)
+        if isinstance(found, list):
+            return found
+        return [] if found is None else [found]
+
+    return listed
+
+
+def _path(text: str, segments: Sequence[Segment], lone_is_list: bool) -> Path:
     cut = max(
         (n for n, segment in enumerate(segments, 1) if segment.kind == LIBRARY),
         default=0,
     )
     if cut:
         return _library_path(text, segments, cut)
+    if lone_is_list and any(segment.kind != MEMBER for segment in segments):
+        return _lone_path(segments)
     if all(segment.single for segment in segments):
         return _definite_path(segments)
     return _indefinite_path(segments)
+
+
+def _lone_path(segments: Sequence[Segment]) -> Path:
+    steps = steps_of(segments, lone_is_list=True)
+    definite = all(segment.single for segment in segments)
+
+    def path(value: JSON) -> JSON:
+        nodes = walk(steps, [value], value)
+        if definite:
+            return nodes[0] if nodes else None
+        return nodes
+
+    return path
 
 
 def _nothing(_value: JSON) -> JSON:

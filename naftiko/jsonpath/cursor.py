@@ -136,7 +136,7 @@ class PathReader:
             return self._bracketed()
         if head == "*":
             self.at += 1
-            return Segment(EVERY, None, "[*]", start, single=False)
+            return Segment(EVERY, None, ".*", start, single=False)
         if head and head in "'\"":
             return member_segment(self.string(), start)
         if head == "`":
@@ -178,7 +178,8 @@ class PathReader:
             self.refuse("a function cannot follow '..'", inner.at, _NEXT)
         kind = LIBRARY if inner.kind == LIBRARY else DESCEND
         key = inner if kind == DESCEND else None
-        return Segment(kind, key, f"..{inner.text}", max(0, start - 1), single=False)
+        text = f"..{inner.text.removeprefix('.')}"
+        return Segment(kind, key, text, max(0, start - 1), single=False)
 
     def _bracketed(self) -> Segment:
         """Read the selectors in brackets."""

@@ -66,17 +66,52 @@ def walk(steps: Sequence[PathStep], nodes: list[JSON], root: JSON) -> list[JSON]
     return nodes
 
 
-def steps_of(segments: Sequence[Segment]) -> list[PathStep]:
-    """Return the steps of segments; a last one `.length` counts the items of a list."""
+def steps_of(
+    segments: Sequence[Segment], *, lone_is_list: bool = False
+) -> list[PathStep]:
+    """Return the steps of segments; a last one `.length` counts the items of a list.
+
+    Args:
+        segments: The segments.
+        lone_is_list: A member that is no list counts as a list of one where brackets
+            follow its name, as `$.ship[*]` does for the only `<ship>` in XML.
+    """
     steps = [_step(segment) for segment in segments]
+    if lone_is_list:
+        for at in range(1, len(segments)):
+            if _wants_list(segments[at - 1], segments[at]):
+                steps[at] = _of_lone(steps[at])
     if ends_in_length(segments):
         steps[-1] = PathStep(_length_of, None)
     return steps
 
 
-def finder(segments: Sequence[Segment]) -> Find:
+def _wants_list(before: Segment, segment: Segment) -> bool:
+    """Tell whether brackets select items, and stand behind the name of a member."""
+    name = before.key if before.kind == DESCEND else before
+    if name.kind != MEMBER:
+        return False
+    if segment.kind == SELECT:
+        return all(selector.kind != MEMBER for selector in segment.key)
+    return segment.kind == INDEX or segment.text == "[*]"
+
+
+def _of_lone(step: PathStep) -> PathStep:
+    find, select = step
+
+    def listed(value: JSON) -> JSON:
+        return value if isinstance(value, list) else [value]
+
+    return PathStep(
+        find and (lambda value: find(listed(value))),
+        select and (lambda value, root: select(listed(value), root)),
+    )
+
+
+def finder(segments: Sequence[Segment], *, lone_is_list: bool = False) -> Find:
     """Return a function from a value to what single segments find, or `MISSING`."""
-    finds = [step.find for step in steps_of(segments) if step.find is not None]
+    steps = steps_of(segments, lone_is_list=lone_is_list)
+    finds = [step.find for step in steps if step.find is not None]
     if len(finds) == 1:
         return finds[0]
 

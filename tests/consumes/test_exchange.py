@@ -57,6 +57,55 @@ def test_outputs(paths: list[str], result: Any) -> None:
     assert exchange.result == exchange.outputs == result
 
 
+FLEETS = [
+    (b"<f><s i='1'><c>A</c></s><s i='2'><c>B</c><c>C</c></s></f>", ["1", "2"], ["A", "B", "C"], "1", "1"),
+    (b"<f><s i='1'><c>A</c></s></f>", ["1"], ["A"], "1", None),
+    (b"<f><s i='1'/></f>", ["1"], [], "1", None),
+    (b"<f/>", [], [], None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "ids", "crew", "first", "last_but_one"), FLEETS)
+def test_array_of_xml_may_have_any_number_of_elements(
+    body: bytes, ids: Any, crew: Any, first: Any, last_but_one: Any
+) -> None:
+    """One element is a list of one, and none an empty list, where an array is declared."""
+    paths = {
+        "ids": ("array", "$.s[*].i"),
+        "crew": ("array", "$.s[*].c[*]"),
+        "ones": ("array", "$.s[?@.i == '1'].i"),
+        "first": ("string", "$.s[0].i"),
+        "last_but_one": ("string", "$.s[-2].i"),
+        "all": ("array", "$.s"),
+        "count": ("number", "$.s.length()"),
+    }
+    declared = [{"name": n, "type": t, "value": p} for n, (t, p) in paths.items()]
+    operation = {"outputRawFormat": "XML", "outputParameters": declared}
+    result = answered(body, kind="text/plain", **operation).call("api.op")
+    assert result.pop("count") == (len(ids) or 0)
+    assert len(result.pop("all")) == len(ids)
+    assert result == {
+        "ids": ids,
+        "crew": crew,
+        "ones": ids[:1],
+        "first": first,
+        "last_but_one": last_but_one,
+    }
+
+
+def test_array_of_json_is_what_the_path_finds() -> None:
+    """In JSON one object is no list, whatever the document declares."""
+    declared = [{"name": "a", "type": "array", "value": "$.o"}]
+    operation = {
+        "outputParameters": [
+            *declared,
+            {"name": "b", "type": "array", "value": "$.o[*].i"},
+        ]
+    }
+    result = answered(b'{"o": {"i": 1}}', **operation).call("api.op")
+    assert result == {"a": {"i": 1}, "b": []}
+
+
 @pytest.mark.parametrize("path", ["$", "$.", " $. ", None])
 def test_the_whole_body_is_the_result(path: str | None) -> None:
     """Without outputs, or with one that is the whole body, the body is the result."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,3 +36,20 @@ def test_rows_round_trip(
     writer.writerows([names, *rows])
     expected = [dict(zip(names, row, strict=True)) for row in rows]
     assert decoding.decode(format, target.getvalue().encode()) == expected
+
+
+def test_cell_may_have_any_size() -> None:
+    """Python's module has a limit of 131,072 characters to a cell; RFC 4180 has none."""
+    limit = csv.field_size_limit()
+    body = f'id,note\n1,"{"x" * 200_000}"\n2,y\n'.encode()
+    first, second = decoding.decode("csv", body)
+    assert (len(first["note"]), second) == (200_000, {"id": "2", "note": "y"})
+    assert csv.field_size_limit() == limit
+
+
+def test_delimiter_is_told_from_the_beginning_of_a_body() -> None:
+    """A large body is not read once for each delimiter, and its sample may end anywhere."""
+    rows = [f"{n};a{'b' * random.Random(n).randrange(40)},c" for n in range(8000)]
+    body = "\n".join(["id;name", *rows]).encode()
+    read = decoding.decode("csv", body)
+    assert (len(read), set(read[-1])) == (8000, {"id", "name"})

@@ -12,7 +12,7 @@ import pytest
 
 from naftiko.errors import OutputError
 from naftiko.formats.faults import BodyError
-from naftiko.formats.xml import MAX_DEPTH, decode_xml
+from naftiko.formats.xml import MAX_DEPTH, decode_xml, is_xml
 from support.casefiles import cases
 from support.decoding import check_decoding
 
@@ -85,3 +85,22 @@ def test_declared_encoding_counts_before_the_header() -> None:
     """The document knows its encoding better than a server that passes it on."""
     body = '<?xml version="1.0" encoding="iso-8859-1"?><a>é</a>'.encode("latin-1")
     assert decode_xml(body, "text/xml; charset=utf-8") == "é"
+
+
+@pytest.mark.parametrize(
+    ("format", "content_type", "expected"),
+    [
+        ("xml", "application/json", True),
+        (" XML ", "", True),
+        ("json", "application/xml", False),
+        ("", "text/xml; charset=utf-8", True),
+        ("", "application/atom+XML", True),
+        ("", "application/xml-dtd", False),
+        ("", "", False),
+    ],
+)
+def test_xml_is_declared_or_told_by_the_type(
+    format: str, content_type: str, expected: bool
+) -> None:
+    """The media type counts where the document declares no format."""
+    assert is_xml(format, content_type) is expected

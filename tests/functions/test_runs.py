@@ -69,6 +69,25 @@ def test_outcome_of_one_reply(
     assert made.reply is sent
 
 
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"<f/>", []),
+        (b"<f><n>1</n></f>", ["1"]),
+        (b"<f><n>1</n><n>2</n></f>", ["1", "2"]),
+    ],
+)
+def test_array_of_xml_is_shaped_for_any_number_of_elements(
+    body: bytes, found: list[str]
+) -> None:
+    """None is an empty list, and not a response that is passed on."""
+    outputs = [{"type": "array", "mapping": "$.n", "items": {"type": "string"}}]
+    made = simple_outcome(
+        decoder(outputRawFormat="xml"), reply(body), compile_shape(outputs)
+    )
+    assert (made.value, made.is_shaped) == (found, True)
+
+
 def test_body_of_another_format_is_never_verbatim() -> None:
     """Strict JSON counts only where the operation declares JSON."""
     made = simple_outcome(

@@ -39,6 +39,72 @@ def test_body_becomes_the_value(case: Any) -> None:
         assert case["value"] == case["body"]
 
 
+SHIPS = [
+    {
+        "type": "array",
+        "mapping": "$.ship",
+        "items": {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string", "mapping": "$.id"},
+                "crew": {
+                    "type": "array",
+                    "mapping": "$.crew.name",
+                    "items": {"type": "string"},
+                },
+                "tags": {"type": "array", "mapping": "$.tag[*]"},
+            },
+        },
+    }
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        ("", []),
+        ({"more": "x"}, []),
+        ({"ship": ""}, [{"id": None, "crew": [], "tags": []}]),
+        ({"ship": {"id": "1"}}, [{"id": "1", "crew": [], "tags": []}]),
+        (
+            {"ship": {"id": "1", "crew": {"name": "Ada"}, "tag": "a"}},
+            [{"id": "1", "crew": ["Ada"], "tags": ["a"]}],
+        ),
+        (
+            {
+                "ship": [
+                    {"crew": {"name": ["Ada", "Bo"]}, "tag": ["a", "b"]},
+                    {"id": "2"},
+                ]
+            },
+            [
+                {"id": None, "crew": ["Ada", "Bo"], "tags": ["a", "b"]},
+                {"id": "2", "crew": [], "tags": []},
+            ],
+        ),
+    ],
+)
+def test_array_of_xml_may_have_any_number_of_elements(body: Any, value: Any) -> None:
+    """One element is a list of one, and none an empty list, at any depth."""
+    shape = compile_shape(SHIPS)
+    assert shape.apply_to_xml(body) == value
+    assert shape.apply_to_xml(body) == value
+
+
+def test_array_of_xml_below_the_mapping_of_its_object() -> None:
+    """A member that the root does not have is looked for below the object's own path."""
+    entry = {"type": "array", "mapping": "$.n"}
+    outputs = {"type": "object", "mapping": "$.o", "properties": {"a": entry}}
+    shape = compile_shape([outputs])
+    assert shape.apply_to_xml({"o": {"n": "1"}}) == {"a": ["1"]}
+    assert shape.apply({"o": {"n": ["1"]}}) == {"a": ["1"]}
+
+
+def test_array_of_json_has_to_be_a_list() -> None:
+    """In JSON another value where an array is declared is null (spec 2.7)."""
+    assert compile_shape(SHIPS).apply({"ship": {"id": "1"}}) is None
+
+
 @given(_JSON, _JSON)
 def test_any_outputs_shape_any_body(outputs: Any, body: Any) -> None:
     """Any outputs of any document give a value, or refuse a path by name."""
@@ -47,6 +113,7 @@ def test_any_outputs_shape_any_body(outputs: Any, body: Any) -> None:
     except OutputError:
         return
     shape.apply(body)
+    shape.apply_to_xml(body)
 
 
 @pytest.mark.parametrize(

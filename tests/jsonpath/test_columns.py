@@ -68,3 +68,12 @@ def test_row_is_a_node_of_the_list(paths: list[str], value: Any, rows: Any) -> N
     columns = columns_of(zip("ab", paths, strict=False))
     assert columns is not None
     assert columns.rows(value) == rows
+
+
+def test_lone_element_of_xml_is_a_row() -> None:
+    """One element is no list in XML, and yet a row."""
+    outputs = [("i", "$.s[*].i"), ("n", "$.s[*].n")]
+    columns = columns_of(outputs, lone_is_list=True)
+    assert columns is not None
+    assert columns.rows({"s": {"i": "1"}}) == [["1", None]]
+    assert columns.rows("") == []

@@ -349,12 +349,16 @@ def _show_value(
 
 def _columns(exchange: Exchange) -> Columns | None:
     """Return the outputs of an operation that make the rows of a table."""
+    from naftiko.formats.xml import is_xml
     from naftiko.jsonpath.columns import columns_of
 
     if exchange.result is not exchange.outputs:
         return None
-    outputs = exchange.operation.output_parameters
-    return columns_of((output.name or "result", output.value) for output in outputs)
+    operation, kind = exchange.operation, exchange.response.content_type
+    return columns_of(
+        [(o.name or "result", o.value) for o in operation.output_parameters],
+        lone_is_list=is_xml(operation.output_raw_format, kind),
+    )
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
