@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.document.scalars import CORE_TAG
 from naftiko.document.yaml import UNPRINTABLE
-from naftiko.plain import finite
+from naftiko.plain import finite, text_of
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
@@ -57,7 +57,7 @@ def write_yaml(value: JSON) -> str:
 
         def represent_number(self, number: float) -> Any:
             # Without a point, YAML 1.1 takes 5e-324 for a text.
-            text, sign, exponent = repr(number).partition("e")
+            text, sign, exponent = text_of(number).partition("e")
             text += "" if "." in text else ".0"
             return self.represent_scalar(f"{CORE_TAG}float", f"{text}{sign}{exponent}")
 

@@ -83,7 +83,7 @@ def test_columns_are_picked_by_their_names() -> None:
     assert picked(table, "SIZE, id") == (["size", "id"], [[2, 1]], {})
     assert picked(table_of({"id": 7, "name": "x"}), "name") == (["name"], [["x"]], {})
     with pytest.raises(CallError) as caught:
-        picked(table, "nmae")
+        picked(table, "nam")
     assert caught.value.hint == "did you mean 'name'? Columns: id, name, size"
 
 
