@@ -246,6 +246,8 @@ class PathReader:
     def _refuse_selector(self, start: int) -> NoReturn:
         word = self.text[start : self._closing_from(start)].strip()
         hint = f"quote a name: ['{word}']" if _IDENTIFIER.fullmatch(word) else ""
+        if word.startswith("(@.length"):
+            hint = "count from the end: [-1] is the last item"
         self.refuse("this cannot stand in brackets", start, hint or _IN_BRACKETS)
 
     def _closing_from(self, at: int) -> int:

@@ -15,6 +15,7 @@ from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document.writing import write_yaml
+from naftiko.errors import OutputError
 from naftiko.expressions import to_scalar
 from naftiko.plain import finite
 
@@ -215,7 +216,20 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
     response = outcome.reply.response
     if media_type != JSON_TYPE and response.body and _is_json(response.content_type):
         return value_answer(outcome.value, media_type, outcome.status)
+    if _may_be_no_json(response):
+        try:
+            value = outcome.value
+        except OutputError:
+            value = None  # it is no JSON at all, and passed on as it came
+        if finite(value) is not value:
+            return json_answer(value, outcome.status)
     return raw_answer(response, outcome.status)
+
+
+def _may_be_no_json(response: Response) -> bool:
+    """Tell whether a body that calls itself JSON has words that JSON does not have."""
+    body = response.body
+    return (b"NaN" in body or b"Infinity" in body) and _is_json(response.content_type)
 
 
 def raw_answer(response: Response, status: int) -> Answer:
