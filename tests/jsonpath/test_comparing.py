@@ -58,8 +58,7 @@ def test_only_numbers_and_texts_have_an_order(a: Any, b: Any, order: str) -> Non
 
 
 @pytest.mark.parametrize("word", WORDS)
-@pytest.mark.parametrize("a", [MISSING, None, 1, "a", [], [1], {"a": 1}])
-@pytest.mark.parametrize("b", [MISSING, None, True, "a", [1], {"a": 1}])
-def test_operator_in_words_takes_any_value(word: str, a: Any, b: Any) -> None:
+def test_operator_in_words_takes_any_value(word: str) -> None:
     """A value that an operator does not fit gives an answer, not an error."""
-    assert WORDS[word](a, b) in (True, False)
+    some: list[Any] = [MISSING, None, True, 1, "a", [], [1], {"a": 1}]
+    assert {WORDS[word](a, b) for a in some for b in some} <= {True, False}

@@ -15,10 +15,11 @@ ANY: list[Any] = [None, True, 7, 1.5, "text", [], [1, [2]], {}, {"a": {"b": 1}}]
 @pytest.mark.parametrize(
     "path", ["$.a", "$[0]", "$[-1]", "$.*", "$[0:1]", "$[::0]", "$[0,'a']", "$..a", "$..*", "$[?@.a]"]
 )  # fmt: skip
-@pytest.mark.parametrize("value", ANY)
-def test_step_takes_any_value(path: str, value: Any) -> None:
+def test_step_takes_any_value(path: str) -> None:
     """A value that a step does not fit has nothing to give."""
-    assert isinstance(walk(steps_of(segments_of(path)), [value], value), list)
+    steps = steps_of(segments_of(path))
+    for value in ANY:
+        assert isinstance(walk(steps, [value], value), list)
 
 
 def test_finder_gives_a_value_or_missing() -> None:
