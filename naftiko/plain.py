@@ -37,22 +37,6 @@ def text_of(value: JSON) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def finite(value: JSON) -> JSON:
-    """Return data with null in place of each number that JSON has no form for.
-
-    `[1, inf]` → `[1, None]` (RFC 8259, 6). Data without such a number is returned
-    itself, and parts without one are not copied.
-    """
-    if isinstance(value, dict):
-        members = {key: finite(inner) for key, inner in value.items()}
-        is_same = all(members[key] is inner for key, inner in value.items())
-        return value if is_same else members
-    if isinstance(value, list):
-        items = [finite(inner) for inner in value]
-        return value if all(map(is_, items, value)) else items
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
 def kind_of(value: JSON) -> str:
     """Return the kind of a value in one word: `{}` → `mapping`, `1` → `number`."""
     names = {dict: "mapping", list: "list", str: "text", bool: "boolean"}
@@ -74,3 +58,19 @@ def join_path(path: str, more: str) -> str:
     if more[0] in ":?#":
         return path + more
     return f"{path.rstrip('/')}/{more.removeprefix('/')}"
+
+
+def finite(value: JSON) -> JSON:
+    """Return data with null in place of each number that JSON has no form for.
+
+    `[1, inf]` → `[1, None]` (RFC 8259, 6). Data without such a number is returned
+    itself, and parts without one are not copied.
+    """
+    if isinstance(value, dict):
+        members = {key: finite(inner) for key, inner in value.items()}
+        is_same = all(members[key] is inner for key, inner in value.items())
+        return value if is_same else members
+    if isinstance(value, list):
+        items = [finite(inner) for inner in value]
+        return value if all(map(is_, items, value)) else items
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -131,9 +131,9 @@ def json_text(value: Any) -> str:
     return _json(value, indent=2)
 
 
-def json_line(value: Any) -> str:
-    """Return JSON on one line: `{"a": [1]}` → `{"a":[1]}`."""
-    return _json(value, separators=(",", ":"))
+def line_text(value: Any) -> str:
+    """Return JSON on one line: `{"a": 1}`."""
+    return _json(value)
 
 
 def _json(value: Any, **form: Any) -> str:
@@ -292,19 +292,20 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def table_text(value: Any, *, full: bool = False) -> str:
+def table_text(value: Any, *, header: bool = True, full: bool = False) -> str:
     """Return a value as an aligned table, and below it what stands beside its rows.
 
     Args:
         value: A result, or a `Table`.
+        header: The names of the columns are the first line.
         full: Long identifiers and times are not shortened, and lines are not cut.
     """
-    header, rows, beside = value if isinstance(value, Table) else table_of(value)
-    shown = [
-        [_shown(n, c, full=full) for n, c in zip(header, r, strict=True)] for r in rows
-    ]
+    names, rows, beside = value if isinstance(value, Table) else table_of(value)
+    lines = [[name.upper() for name in names]] if header else []
+    for row in rows:
+        cells = zip(names, row, strict=True)
+        lines.append([_shown(name, item, full=full) for name, item in cells])
     limit = None if full else width()
-    lines = [[name.upper() for name in header], *shown]
     text = "\n".join(columns(_fitted(lines, limit), limit))
     if not beside:
         return text
@@ -312,18 +313,19 @@ def table_text(value: Any, *, full: bool = False) -> str:
     return "\n".join([text, "", *columns(pairs, limit)])
 
 
-def csv_text(value: Any) -> str:
-    """Return a value as CSV (RFC 4180) with a header line.
+def csv_text(value: Any, *, header: bool = True) -> str:
+    """Return a value as CSV (RFC 4180), with a header line if wanted.
 
     What stands beside the rows has no place in CSV, so a note tells it.
     """
     import csv
     from io import StringIO
 
-    header, rows, beside = value if isinstance(value, Table) else table_of(value)
+    names, rows, beside = value if isinstance(value, Table) else table_of(value)
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
+    if header:
+        writer.writerow(names)
     writer.writerows([cell(item) for item in row] for row in rows)
     for name, item in beside.items():
         note(clean(f"{name}: {_one_line(cell(item))}"))
@@ -373,7 +375,7 @@ def _fitted(lines: list[list[str]], limit: int | None) -> list[list[str]]:
 
     The first column is kept whole: it holds the name that the reader wants.
     """
-    if limit is None:
+    if limit is None or not lines:
         return lines
     sizes = [max(map(_size, column)) for column in zip(*lines, strict=True)]
     room = limit - 2 * (len(sizes) - 1)

@@ -11,8 +11,8 @@ from naftiko.cli.tables import (
     Table,
     columns,
     csv_text,
-    json_line,
     json_text,
+    line_text,
     picked,
     table_of,
     table_text,
@@ -140,7 +140,7 @@ def test_number_without_a_form_in_json_is_null(
     """JSON out is JSON (RFC 8259); the note is told once for each result."""
     value = {"v": float("inf"), "w": [float("nan"), 1]}
     assert json_text(value) == '{\n  "v": null,\n  "w": [\n    null,\n    1\n  ]\n}'
-    assert json_line(value) == '{"v":null,"w":[null,1]}'
+    assert line_text(value) == '{"v": null, "w": [null, 1]}'
     assert yaml_text(value) == "v: null\nw:\n- null\n- 1"
     note = "warning: a number of the result has no form in JSON (NaN, Infinity): it is null here\n"
     assert capsys.readouterr().err == note * 3
@@ -178,3 +178,10 @@ def test_columns_are_cut_at_the_width_of_a_terminal() -> None:
         "bbb  x",
     ]
     assert list(columns([])) == []
+
+
+def test_header_may_be_left_out() -> None:
+    """Without it only rows are written, as scripts want them."""
+    assert table_text([{"a": 1, "b": "x"}], header=False) == "1  x"
+    assert csv_text([{"a": 1, "b": "x"}], header=False) == "1,x"
+    assert table_text([], header=False) == ""
