@@ -173,7 +173,7 @@ class Decoder:
         self.operation = operation
         self.is_strict = is_strict
         outputs = operation.output_parameters
-        self._outputs = [(o.name or "result", compile_path(o.value)) for o in outputs]
+        self._outputs: list[tuple[str, Callable[[JSON], JSON]]] = []
         self._is_structured = bool(outputs)
         self._is_json = operation.declared_format in ("", "json")
         self._is_whole = not outputs or (
@@ -183,6 +183,9 @@ class Decoder:
         #: The reason that no body can be decoded, known before a request is sent.
         self.refusal: OutputError | None = None
         try:
+            for output in outputs:
+                name = output.name or "result"
+                self._outputs.append((name, compile_path(output.value)))
             decoding.check(operation.output_raw_format)
         except OutputError as error:
             self.refusal = error

@@ -57,6 +57,16 @@ def test_outputs(paths: list[str], result: Any) -> None:
     assert exchange.result == exchange.outputs == result
 
 
+@pytest.mark.parametrize("path", ["$.a[", "$.a[?(@.b = 1)]", "$.a[?nope(@)]"])
+def test_broken_path_is_refused_before_sending(path: str) -> None:
+    """The error says where the path stands, and no request is made."""
+    api = answered(outputParameters=outputs(path))
+    with pytest.raises(naftiko.UnusableOperation, match="cannot be called") as caught:
+        api.call("api.op")
+    assert caught.value.code == "U-output-path"
+    assert not api._transport.get().requests
+
+
 FLEETS = [
     (b"<f><s i='1'><c>A</c></s><s i='2'><c>B</c><c>C</c></s></f>", ["1", "2"], ["A", "B", "C"], "1", "1"),
     (b"<f><s i='1'><c>A</c></s></f>", ["1"], ["A"], "1", None),
