@@ -12,7 +12,6 @@ from naftiko.consumes.base_uri import checked_base_uri, merged_base_uri
 from naftiko.consumes.exchange import Decoders, Exchange, send, warn_of
 from naftiko.consumes.request import Prepared, prepare
 from naftiko.consumes.status import is_success, status_error
-from naftiko.document import rules
 from naftiko.errors import (
     CallError,
     UnboundVariable,

@@ -160,14 +160,6 @@ def _finite(value: Any) -> Any:
     return written
 
 
-def line_text(value: Any) -> str:
-    """Return JSON on one line: `{"a": 1}`."""
-    import json
-
-    escaped = not is_unicode(sys.stdout)
-    return json.dumps(value, ensure_ascii=escaped, default=_base64_or_text)
-
-
 def is_unicode(stream: TextIO) -> bool:
     """Tell whether a stream can carry every character."""
     return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
