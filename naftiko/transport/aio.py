@@ -21,6 +21,7 @@ from naftiko.transport.messages import Headers, Request, Response, SignIn
 from naftiko.transport.redirects import (
     REDIRECTS,
     RedirectedRequest,
+    location_of,
     refusal,
     too_large,
 )
@@ -243,7 +244,8 @@ class AioTransport:
                 return hop.with_headers(cookies.headers(hop))
             if exchange.status not in REDIRECTS or not self._follow_redirects:
                 return exchange
-            if not (location := exchange.location):
+            location = location_of(exchange.locations, hop.request)
+            if not location:
                 return exchange
             cookies.keep(exchange)
             await exchange.finish()

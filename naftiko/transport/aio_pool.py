@@ -32,9 +32,11 @@ from naftiko.transport.patched_aiohttp import (
     Upload,
     framed_headers,
     let_rest,
+    use_exact_handlers,
 )
 from naftiko.transport.redirects import RedirectedRequest, damaged, refusal, too_large
 from naftiko.transport.streams import CHUNK
+from naftiko.transport.wire.heads import MAX_FIELDS, MAX_HEAD, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 1024
 #: Seconds that an unused connection is kept.
 _IDLE = 60.0
-#: Bytes of a header line. `http.client` takes as many; aiohttp's default is an eighth.
-_LONGEST_LINE = 65536
 #: Bytes that are decompressed before other tasks of the event loop get their turn.
 _TURN = 1024 * 1024
 
@@ -55,6 +55,7 @@ _CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
     (TimeoutError, failures.NO_RESPONSE_IN_TIME),
     (ssl.SSLError, failures.TLS_REFUSED),
     (aiohttp.ClientSSLError, failures.TLS_REFUSED),
+    (Unreadable, failures.UNREADABLE),
     (aiohttp.ClientPayloadError, failures.BROKEN_OFF),
     (aiohttp.InvalidURL, failures.MALFORMED_URL),
     (aiohttp.NonHttpUrlClientError, failures.UNKNOWN_SCHEME),
@@ -65,7 +66,7 @@ _CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
     (ValueError, failures.UNWRITABLE),
 )
 #: All of them. A `ValueError` is raised for a request that cannot be written.
-_ERRORS = (aiohttp.ClientError, OSError, ValueError)
+_ERRORS = (aiohttp.ClientError, OSError, ValueError, Unreadable)
 
 
 class AioOrigin(NamedTuple):
@@ -127,11 +128,14 @@ class AioExchange:
         ]
 
     @property
-    def location(self) -> str:
-        """The `Location` header, read as Latin-1, or an empty text."""
-        text: str = self.raw.headers.get("Location", "")
-        # aiohttp reads headers as UTF-8.
-        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    def locations(self) -> list[str]:
+        """The values of `Location`, read as Latin-1."""
+        return [value for name, value in self.pairs if name.lower() == "location"]
+
+    @property
+    def encoding(self) -> str:
+        """The `Content-Encoding`, several fields joined; may be empty."""
+        return ", ".join(self.raw.headers.getall("Content-Encoding", ()))
 
     async def read(self, limit: int) -> bytes:
         """Return the body; its connection is free afterwards, or closed.
@@ -187,8 +191,7 @@ class AioExchange:
             TransportError: It breaks off, or is damaged.
         """
         hop, raw = self.hop, self.raw
-        encoding = raw.headers.get("Content-Encoding") if decode else None
-        unpacker = unpacker_of(encoding)
+        unpacker = unpacker_of(self.encoding if decode else None)
         try:
             while chunk := await raw.content.readany():
                 if unpacker is None:
@@ -375,14 +378,17 @@ class AioPool:
                 connector = aiohttp.TCPConnector(
                     limit=0, limit_per_host=self._pool_size, keepalive_timeout=_IDLE
                 )
+            use_exact_handlers(connector)
             session = self._sessions[path] = aiohttp.ClientSession(
                 connector=connector,
                 request_class=ExactRequest,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 read_bufsize=CHUNK,
-                max_line_size=_LONGEST_LINE,
-                max_field_size=_LONGEST_LINE,
+                # Our own limits are lower: `ExactHandler` refuses what is over them.
+                max_line_size=MAX_HEAD,
+                max_field_size=MAX_HEAD,
+                max_headers=2 * MAX_FIELDS,
             )
         return session
 

@@ -18,6 +18,7 @@ from ssl import SSLError
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.errors import RequestTimeout, TransportError, shorten
+from naftiko.transport.wire.heads import Unreadable
 
 if TYPE_CHECKING:
     from naftiko.transport.messages import Request
@@ -52,7 +53,10 @@ NO_PROXY = Cause(
 )
 CLOSED = Cause("the server closed the connection without a response")
 BROKEN_OFF = Cause("the response broke off")
-UNREADABLE = Cause("the response cannot be read")
+UNREADABLE = Cause(
+    "the response cannot be read",
+    "the request was sent, and may have taken effect; the server breaks HTTP/1.1",
+)
 UNWRITABLE = Cause("it cannot be written as HTTP")
 MALFORMED_URL = Cause("the URL is malformed")
 UNKNOWN_SCHEME = Cause("the URL has a scheme that cannot be sent to")
@@ -83,6 +87,10 @@ def _causes() -> tuple[tuple[type[BaseException], Cause], ...]:
         (told.InvalidSchema, UNKNOWN_SCHEME),
         (told.MissingSchema, Cause("the URL has no scheme")),
         (told.TooManyRedirects, Cause("too many redirects")),
+        # The connection was there: only what came back is at fault.
+        (pools.ProtocolError, UNREADABLE),
+        (Unreadable, UNREADABLE),
+        (pools.InvalidHeader, UNREADABLE),
         (told.RetryError, Cause("too many retries")),
         (told.ConnectionError, NO_CONNECTION),
         (told.RequestException, Cause("not sent")),
@@ -91,6 +99,16 @@ def _causes() -> tuple[tuple[type[BaseException], Cause], ...]:
         # `http.client` refuses a method, a target or a header with a line break.
         (Exception, UNWRITABLE),
     )
+
+
+@cache
+def _responses() -> tuple[type[BaseException], ...]:
+    """Return the exceptions that tell of a response; a connection was there."""
+    from http.client import HTTPException
+
+    from urllib3 import exceptions as pools
+
+    return Unreadable, pools.ProtocolError, HTTPException
 
 
 def failure(
@@ -119,6 +137,10 @@ def failure(
     cause = next(cause for kind, cause in _causes() if isinstance(error, kind))
     if timed_out and not isinstance(error, timeouts):
         cause = NO_RESPONSE_IN_TIME
+    elif cause is NO_CONNECTION:
+        # `requests` and urllib3 wrap everything that goes wrong on a connection.
+        inner = next((e for e in _chain(error) if isinstance(e, _responses())), None)
+        cause = UNREADABLE if inner is not None else cause
     return failed(cause, error, request, url=url, timed_out=timed_out, reading=reading)
 
 
@@ -141,12 +163,8 @@ def failed(
         timed_out: Whether it took too long.
         reading: Whether the head of the response was there already.
     """
-    if cause is NO_CONNECTION and reading:
-        cause = BROKEN_OFF
-    elif cause is NO_CONNECTION and is_dead(error):
-        cause = CLOSED
-    elif cause is NO_CONNECTION and _is_no_http(error):
-        cause = UNREADABLE
+    if cause in (NO_CONNECTION, UNREADABLE):
+        cause = _precise(cause, error, reading=reading)
     if isinstance(error, FileNotFoundError) and error.filename:
         cause = Cause(
             f"there is no file '{error.filename}'",
@@ -190,8 +208,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the message of the operating system, which never holds a URL."""
+    """Return the rule that was broken, or the message of the operating system.
+
+    Neither holds a URL.
+    """
     for inner in _chain(error):
+        if isinstance(inner, Unreadable):
+            return str(inner)
         if isinstance(inner, OSError) and inner.strerror and not inner.filename:
             # The messages of asyncio hold addresses.
             number = inner.errno or 0
@@ -201,14 +224,19 @@ def _reason(error: BaseException) -> str:
     return ""
 
 
+def _precise(cause: Cause, error: BaseException, *, reading: bool) -> Cause:
+    """Return what happened to a connection that was there, or else the cause."""
+    from http.client import IncompleteRead
+
+    if any(isinstance(inner, Unreadable) for inner in _chain(error)):
+        return UNREADABLE
+    # A head that is cut off was begun, as a body is.
+    if reading or any(isinstance(inner, IncompleteRead) for inner in _chain(error)):
+        return BROKEN_OFF
+    return CLOSED if is_dead(error) else cause
+
+
 def is_dead(error: BaseException) -> bool:
     """Tell whether the peer closed the connection."""
     dead = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
     return any(isinstance(inner, dead) for inner in _chain(error))
-
-
-def _is_no_http(error: BaseException) -> bool:
-    """Tell whether the response does not begin as HTTP does."""
-    from http.client import BadStatusLine
-
-    return any(isinstance(inner, BadStatusLine) for inner in _chain(error))

@@ -47,9 +47,11 @@ from naftiko.transport.redirects import (
     REDIRECTS,
     RedirectedRequest,
     damaged,
+    location_of,
     too_large,
 )
 from naftiko.transport.streams import CHUNK, MAX_RESPONSE_BYTES, StreamedResponse
+from naftiko.transport.wire.heads import Unreadable
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -204,7 +206,7 @@ class HttpTransport:
             raw = opened.raw
             if raw.status not in REDIRECTS or not self._follow_redirects:
                 return opened
-            location = raw.headers.get("Location")
+            location = location_of(raw.headers.getlist("Location"), hop.request)
             if not location:
                 return opened
             _finish(raw)
@@ -223,7 +225,7 @@ class HttpTransport:
                 if not can_repeat or not hop.rewind():
                     raise
                 return self._send(hop, route, timeout)
-        except (HTTPError, HTTPException, OSError, ValueError) as error:
+        except (HTTPError, HTTPException, OSError, ValueError, Unreadable) as error:
             if isinstance(error, CallError):
                 raise
             raise failure(error, hop.request, url=hop.url) from None
@@ -406,7 +408,7 @@ class HttpTransport:
             return b"".join(chunks)
         except Damaged as error:
             raise damaged(error, request) from None
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, Unreadable) as error:
             raise failure(error, request, reading=True) from None
         finally:
             _end(raw)
@@ -438,7 +440,7 @@ def _timeouts(timeout: Timeout) -> Timeouts:
 
 def _headers_of(raw: BaseHTTPResponse) -> Headers:
     """Return the headers of a response; the values of a repeated name are joined."""
-    return Headers({name: raw.headers[name] for name in raw.headers})
+    return Headers.joined(raw.headers.iteritems())
 
 
 def _chunks(
@@ -458,14 +460,15 @@ def _chunks(
                 yield chunk[begin : begin + size]
     except Damaged as error:
         raise damaged(error, request) from None
-    except (HTTPError, OSError) as error:
+    except (HTTPError, OSError, Unreadable) as error:
         raise failure(error, request, reading=True) from None
 
 
-def _finish(raw: BaseHTTPResponse) -> None:
+def _finish(raw: Any) -> None:
     """End a response that is not needed; a small body frees its connection."""
-    with suppress(HTTPError, OSError):
-        _ = raw.read() if _is_small(raw) else None
+    length = raw.length_remaining
+    with suppress(HTTPError, OSError, Unreadable):
+        _ = raw.read() if length is not None and length <= CHUNK else None
     _end(raw)
 
 
@@ -475,17 +478,12 @@ def _end(raw: BaseHTTPResponse) -> None:
     raw.release_conn()
 
 
-def _is_small(raw: Any) -> bool:
-    length = raw.length_remaining
-    return length is not None and length <= CHUNK
-
-
 @contextmanager
 def _signing(hop: RedirectedRequest, auth: Any) -> Iterator[None]:
     """Name the signer when it fails: it may come from any package."""
     try:
         yield
-    except (CallError, HTTPError, OSError):
+    except (CallError, HTTPError, OSError, Unreadable):
         raise
     except Exception as error:
         request = hop.request

@@ -34,35 +34,62 @@ if TYPE_CHECKING:
 
 
 class Headers(MutableMapping[str, str]):
-    """Header names and values: names compare without case and keep their spelling."""
+    """Header names and values: names compare without case and keep their spelling.
 
-    __slots__ = ("_items", "_secrets")
+    The values of a name that came several times are joined by commas. `pairs` and
+    `get_all` keep them apart: those of `Set-Cookie` hold commas.
+    """
+
+    __slots__ = ("_items", "_pairs", "_secrets")
 
     def __init__(
         self, items: Mapping[str, str] = {}, secrets: tuple[Secret, ...] = ()
     ) -> None:
         self._items = {name.lower(): (name, value) for name, value in items.items()}
         self._secrets = secrets
+        #: Names and values as they came, where a name came several times.
+        self._pairs: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def joined(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
         """Return headers of names and values, those that come several times joined."""
         headers = cls()
         items = headers._items
+        pairs = tuple(pairs)
         for name, value in pairs:
             folded = name.lower()
             known = items.get(folded)
             items[folded] = (name, f"{known[1]}, {value}" if known else value)
+        if len(items) < len(pairs):
+            headers._pairs = pairs
         return headers
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Names and values as they came, repeated names apart."""
+        return self._pairs or tuple(self._items.values())
+
+    def get_all(self, name: str) -> list[str]:
+        """Return every value of a name, in the order in which they came."""
+        folded = name.lower()
+        return [value for known, value in self.pairs if known.lower() == folded]
 
     def __getitem__(self, name: str) -> str:
         return self._items[name.lower()][1]
 
     def __setitem__(self, name: str, value: str) -> None:
         self._items[name.lower()] = (name, value)
+        if self._pairs:
+            self._drop(name)
+            self._pairs += ((name, value),)
 
     def __delitem__(self, name: str) -> None:
         del self._items[name.lower()]
+        self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        folded = name.lower()
+        self._pairs = tuple(p for p in self._pairs if p[0].lower() != folded)
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self._items.values())

@@ -8,7 +8,10 @@ each; `pyproject.toml` caps the version below the next minor release):
   `update_expect_continue(expect)`, and has the attributes `POST_METHODS` and `_body`.
 - `Payload` has the attribute `_consumed`, and works without its `__init__`.
 - `ClientResponse.connection.protocol` is a `ResponseHandler` whose property
-  `read_timeout` may be set to `None`.
+  `read_timeout` may be set to `None`. A connector makes it by its `_factory`. It has
+  the methods `set_response_params(skip_payload=…)`, `data_received(data)`,
+  `connection_lost(error)`, `set_exception(error)`, `force_close()` and
+  `_reschedule_timeout()`, and the attributes `_parser`, `_payload` and `transport`.
 
 This module must not know redirects or sessions.
 """
@@ -16,23 +19,42 @@ This module must not know redirects or sessions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from naftiko.errors import TransportError
 from naftiko.transport.redirects import RedirectedRequest, refusal
 from naftiko.transport.streams import CHUNK
+from naftiko.transport.wire.chunks import ChunkReader
+from naftiko.transport.wire.heads import (
+    BEGINNING,
+    HEAD_TOO_LONG,
+    LINE_TOO_LONG,
+    MAX_HEAD,
+    MAX_INTERIM,
+    MAX_LINE,
+    NO_HTTP,
+    TOO_MANY_INTERIM,
+    Unreadable,
+    parse_head,
+    write_head,
+)
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.client_proto import ResponseHandler
+
+    from naftiko.transport.wire.heads import ResponseHead
 
 #: Bytes of a body that are written at once: no transport holds them up.
 _AT_ONCE = CHUNK // 2
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+_LAST_CHUNK = b"0\r\n\r\n"
 
 
 class ExactRequest(aiohttp.ClientRequest):
@@ -50,6 +72,148 @@ class ExactRequest(aiohttp.ClientRequest):
 
     def update_expect_continue(self, expect: bool = False) -> None:
         """Do not wait for `100 Continue`: some servers never send it."""
+
+
+class ExactHandler(ResponseHandler):
+    """A connection whose responses are read by the rules of `wire`.
+
+    The parser of aiohttp gets a corrected head, chunks without extensions, and nothing
+    behind the end of a response.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        #: The beginning of a head, until it is complete.
+        self._came = b""
+        self._interim = 0
+        self._is_head = False
+        #: Gives the bytes of the body to the parser; `None` while a head is read.
+        self._feed: Callable[[bytes], None] | None = self._feed_nothing
+        self._left = 0
+        self._chunks = ChunkReader()
+
+    def set_response_params(
+        self, *, skip_payload: bool = False, **settings: Any
+    ) -> None:
+        """Prepare for the response to a request."""
+        self._came, self._interim, self._is_head = b"", 0, skip_payload
+        self._feed = None
+        super().set_response_params(skip_payload=skip_payload, **settings)
+
+    def data_received(self, data: bytes) -> None:
+        """Read a piece of a response."""
+        if not data or self._parser is None:
+            super().data_received(data)
+            return
+        try:
+            if self._feed is None:
+                self._read_head(bytes(data))
+            else:
+                self._feed(bytes(data))
+        except Unreadable as error:
+            self._refuse(error)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End the response that is being read."""
+        if self._feed is None and self._came:
+            self.set_exception(aiohttp.ClientPayloadError("the head is cut off"))
+        elif self._feed == self._feed_chunks and self._chunks.is_whole:
+            super().data_received(_LAST_CHUNK)
+        super().connection_lost(exc)
+
+    def _refuse(self, error: Unreadable) -> None:
+        if self.transport is not None:
+            self.transport.close()
+        if self._payload is not None:
+            self._payload.set_exception(error)
+        self.set_exception(error)
+
+    def _read_head(self, data: bytes) -> None:
+        begin = max(len(self._came) - 3, 0)
+        came = self._came + data
+        while True:
+            if came[:1] in (b"\r", b"\n"):
+                came, begin = came.lstrip(b"\r\n"), 0
+            if came[: len(BEGINNING)] != BEGINNING[: len(came)]:
+                raise Unreadable(NO_HTTP)
+            end = _END_OF_HEAD.search(came, begin)
+            if end is None:
+                if len(came) > MAX_HEAD:
+                    raise Unreadable(HEAD_TOO_LONG)
+                if len(came) - came.rfind(b"\n") > MAX_LINE + 1:
+                    raise Unreadable(LINE_TOO_LONG)
+                self._came = came
+                self._reschedule_timeout()
+                return
+            head = parse_head(came[: end.end()], is_head=self._is_head)
+            came, begin = came[end.end() :], 0
+            if not head.is_interim:
+                self._begin(head, came)
+                return
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise Unreadable(TOO_MANY_INTERIM)
+
+    def _begin(self, head: ResponseHead, body: bytes) -> None:
+        """Give a head, and the part of the body that came with it, to the parser."""
+        self._came = b""
+        if not head.stays_open:
+            self.force_close()
+        written = write_head(head)
+        if head.is_chunked:
+            self._chunks = ChunkReader()
+            self._feed = self._feed_chunks
+        elif head.length is None or head.status == 101:
+            self._feed = super().data_received
+        else:
+            self._left = head.length
+            self._feed = self._feed_counted if head.length else self._feed_nothing
+        if self._feed == self._feed_counted and len(body) <= self._left:
+            # The usual response: head and body in one piece.
+            self._left -= len(body)
+            super().data_received(written + body)
+            if not self._left:
+                self._feed = self._feed_nothing
+            return
+        super().data_received(written)
+        if body:
+            self._feed(body)
+
+    def _feed_counted(self, data: bytes) -> None:
+        rest = data[self._left :]
+        self._left -= len(data) - len(rest)
+        if not self._left:
+            self._feed = self._feed_nothing
+        super().data_received(data[: len(data) - len(rest)])
+        if rest:
+            self._feed_nothing(rest)
+
+    def _feed_chunks(self, data: bytes) -> None:
+        chunks = self._chunks
+        part = chunks.feed(data)
+        written = b"%x\r\n%b\r\n" % (len(part), part) if part else b""
+        if chunks.is_over:
+            self._feed = self._feed_nothing
+            written += _LAST_CHUNK
+        if written:
+            super().data_received(written)
+        else:
+            self._reschedule_timeout()
+        if chunks.rest:
+            self._feed_nothing(chunks.rest)
+
+    def _feed_nothing(self, data: bytes) -> None:
+        """Leave out bytes behind the end of a response, and close the connection."""
+        if data.strip(b"\r\n"):
+            self.force_close()
+            if self.transport is not None:
+                self.transport.close()
+
+
+def use_exact_handlers(connector: aiohttp.BaseConnector) -> None:
+    """Let a connector make connections of `ExactHandler`; called in its event loop."""
+    handler: Any = partial(ExactHandler, loop=asyncio.get_running_loop())
+    connector._factory = handler
 
 
 class Upload(aiohttp.Payload):

@@ -4,7 +4,9 @@ There are connections over TCP, TLS and Unix sockets. Private or undocumented na
 this module and `http` rely on (a test checks each; `pyproject.toml` caps the versions
 below the next minor release):
 
-- `http.client.HTTPResponse`: `_read_status()` returns (version, status, reason); `fp`.
+- `http.client.HTTPResponse`: `begin` sets `code`, `status`, `reason`, `version`,
+  `headers`, `msg`, `chunked`, `chunk_left`, `length` and `will_close`; bodies are read
+  by `_get_chunk_left`, `_read_and_discard_trailer` and `_close_conn`; `fp`, `_method`.
 - `urllib3` connections: `response_class`, `sock`, `timeout`, and
   `request(method, url, body, headers, ...)`.
 - `urllib3` pools: `ConnectionCls`; pool managers: `pool_classes_by_scheme`.
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import socket as sockets
 from collections.abc import Callable, Mapping
-from http.client import HTTPResponse, parse_headers
+from http.client import HTTPMessage, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -28,6 +30,26 @@ from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from naftiko.transport.wire.chunks import (
+    NO_END,
+    SIZE_TOO_LONG,
+    TRAILER_TOO_LONG,
+    chunk_size,
+)
+from naftiko.transport.wire.heads import (
+    BEGINNING,
+    HEAD_TOO_LONG,
+    LINE_TOO_LONG,
+    MAX_FIELDS,
+    MAX_HEAD,
+    MAX_INTERIM,
+    MAX_LINE,
+    NO_HTTP,
+    TOO_MANY_INTERIM,
+    Unreadable,
+    parse_head,
+)
 
 
 class WireHeaders(CaseInsensitiveDict[str]):
@@ -53,14 +75,97 @@ def _exactly(url: str, headers: Any) -> str:
 
 
 class _Response(HTTPResponse):
-    """A response that skips interim responses such as early hints (RFC 8297)."""
+    """A response whose head and chunks are read by the rules of `wire`.
 
-    def _read_status(self) -> tuple[str, int, str]:
-        line: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
-        while 100 < line[1] < 200 and line[1] != 101:
-            parse_headers(self.fp)
-            line = super()._read_status()  # type: ignore[misc]
-        return line
+    Interim responses such as early hints (RFC 8297) are skipped.
+    """
+
+    fp: Any
+    _close_conn: Callable[[], None]
+
+    def begin(self, **_more: Any) -> None:
+        """Read the head.
+
+        Raises:
+            RemoteDisconnected: The server closed the connection instead.
+            IncompleteRead: It closed the connection within the head.
+            Unreadable: The response is malformed.
+        """
+        if self.headers is not None:
+            return
+        for _ in range(MAX_INTERIM + 1):
+            head = parse_head(self._read_head(), is_head=self._method == "HEAD")
+            if not head.is_interim:
+                break
+        else:
+            raise Unreadable(TOO_MANY_INTERIM)
+        self.code = self.status = head.status
+        self.reason = head.reason
+        self.version = head.version
+        self.headers = self.msg = message = HTTPMessage()
+        for name, value in head.pairs:
+            message[name] = value
+        self.chunked = head.is_chunked
+        self.chunk_left = None
+        self.length = head.length
+        self.will_close = not head.stays_open
+
+    def _read_head(self) -> bytes:
+        """Return the lines of a head, the empty one at the end included."""
+        file = self.fp
+        line = b"\n"
+        while line in (b"\r\n", b"\n"):
+            # A line without end must not be waited for: the bytes may be no HTTP.
+            begun = file.peek(1)[: len(BEGINNING)]
+            if not begun:
+                raise RemoteDisconnected("nothing came")
+            if begun[:1] not in b"\r\n" and not BEGINNING.startswith(begun):
+                raise Unreadable(NO_HTTP)
+            line = file.readline(MAX_LINE + 1)
+        lines, size = [line], len(line)
+        while line not in (b"\r\n", b"\n"):
+            if not line.endswith(b"\n"):
+                if len(line) > MAX_LINE:
+                    raise Unreadable(LINE_TOO_LONG)
+                raise IncompleteRead(b"")
+            line = file.readline(MAX_LINE + 1)
+            lines.append(line)
+            size += len(line)
+            if size > MAX_HEAD:
+                raise Unreadable(HEAD_TOO_LONG)
+        return b"".join(lines)
+
+    def _get_chunk_left(self) -> int | None:
+        """Return what is left of a chunk, the next one included; `None` at the end."""
+        left: int | None = self.chunk_left
+        if left:
+            return left
+        if left is not None and self._read_line() not in (b"\r\n", b"\n"):
+            raise Unreadable(NO_END)
+        left = chunk_size(self._read_line())
+        if not left:
+            self._read_and_discard_trailer()
+            self._close_conn()
+            left = None
+        self.chunk_left = left
+        return left
+
+    def _read_line(self) -> bytes:
+        line: bytes = self.fp.readline(MAX_LINE + 1)
+        if line.endswith(b"\n"):
+            return line
+        if len(line) > MAX_LINE:
+            raise Unreadable(SIZE_TOO_LONG)
+        raise IncompleteRead(b"")
+
+    def _read_and_discard_trailer(self) -> None:
+        for _ in range(MAX_FIELDS + 1):
+            line = self.fp.readline(MAX_LINE + 1)
+            if line in (b"\r\n", b"\n", b""):
+                return
+            if len(line) > MAX_LINE:
+                break
+        raise Unreadable(TRAILER_TOO_LONG)
 
 
 class _Connection(HTTPConnection):

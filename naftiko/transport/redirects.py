@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import lru_cache
@@ -231,6 +231,21 @@ class RedirectedRequest:
         body: Any = self.body
         if hasattr(body, "release"):
             body.release()
+
+
+def location_of(values: Sequence[str], request: Request) -> str:
+    """Return the `Location` that a response names, or an empty text.
+
+    Raises:
+        TransportError: It names two different ones.
+    """
+    if len(set(values)) > 1:
+        raise refusal(
+            "the response names two different values of `Location`",
+            request,
+            "the request was sent; follow_redirects=False gives the response",
+        )
+    return values[0] if values else ""
 
 
 def too_large(request: Request, limit: int) -> TransportError:

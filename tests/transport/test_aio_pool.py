@@ -179,7 +179,7 @@ def test_head_of_a_response_is_latin_1() -> None:
 
         async def act(pool: AioPool) -> None:
             got = await exchanged(pool, hop(server.url))
-            assert (got.status, got.reason, got.location) == (302, "Moved", "/\xe9")
+            assert (got.status, got.reason, got.locations) == (302, "Moved", ["/\xe9"])
             assert ("X-A", "\xc3\xa9") in got.pairs
             await got.finish()
 
@@ -255,7 +255,7 @@ def test_unusable_response_is_an_error(raw: bytes | None, reason: str) -> None:
             sent = hop(f"{server.url}/s3cret", "POST", body=b"1", secrets=secrets)
             with pytest.raises(TransportError) as caught:
                 await read(pool, sent)
-            assert caught.value.message == f"POST {server.url}/$KEY: {reason}"
+            assert caught.value.message.startswith(f"POST {server.url}/$KEY: {reason}")
             assert not isinstance(caught.value, RequestTimeout)
 
         running(act)

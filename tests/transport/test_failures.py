@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from http.client import RemoteDisconnected
+from http.client import IncompleteRead, LineTooLong, RemoteDisconnected
 from typing import Any
 
 import pytest
@@ -17,11 +17,13 @@ from naftiko.masking import Secret
 from naftiko.transport import failures
 from naftiko.transport.failures import failed, failure, is_dead
 from naftiko.transport.messages import Request
+from naftiko.transport.wire.heads import Unreadable
 
 REQUEST = Request("GET", "http://h.test/x?k=s3cret", secrets=(Secret("KEY", "s3cret"),))
 POOL: Any = None
 LONGER = "timeout= or --timeout SECONDS waits longer"
 ELSEWHERE = "is the server running there? base_uri= or --base-uri leads elsewhere"
+SENT = "the request was sent, and may have taken effect; the server breaks HTTP/1.1"
 PROXY = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without"
 CERTIFICATE = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
 
@@ -75,7 +77,22 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('::1'
         (told.TooManyRedirects("s3cret"), "too many redirects", ""),
         (told.ConnectionError("s3cret"), "no connection", ELSEWHERE),
         (told.RequestException("s3cret"), "not sent", ""),
-        (pools.ProtocolError("s3cret"), "no connection", ELSEWHERE),
+        (pools.ProtocolError("s3cret"), "the response cannot be read", SENT),
+        (
+            told.ConnectionError(pools.ProtocolError("s3cret", LineTooLong("s3cret"))),
+            "the response cannot be read",
+            SENT,
+        ),
+        (
+            Unreadable("its head has a fault"),
+            "the response cannot be read (its head has a fault)",
+            SENT,
+        ),
+        (
+            pools.ProtocolError("s3cret", IncompleteRead(b"s3cret")),
+            "the response broke off",
+            "",
+        ),
         (REFUSED, "no connection (Connection refused)", ELSEWHERE),
         (
             raised(pools.NewConnectionError(POOL, "s3cret"), REFUSED),
@@ -152,7 +169,7 @@ def test_errors_that_point_at_each_other_end() -> None:
     """A circle of causes is walked once."""
     one, two = pools.ProtocolError("one"), OSError()
     one.__cause__, two.__context__ = two, one
-    assert failure(one, REQUEST).reason == "no connection"
+    assert failure(one, REQUEST).reason == "the response cannot be read"
 
 
 def test_missing_file_is_named() -> None:

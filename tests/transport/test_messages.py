@@ -130,3 +130,19 @@ def test_responses() -> None:
     assert repr(plain) == "<Response 304 no content type, 0 bytes>"
     with pytest.raises(ValueError, match="Expecting value"):
         plain.json()
+
+
+def test_repeated_fields_stay_apart() -> None:
+    """The values of a name are joined; `pairs` and `get_all` keep them apart."""
+    pairs = (("Set-Cookie", "a=1, b"), ("X", "y"), ("set-cookie", "c=2"))
+    headers = Headers.joined(pairs)
+    assert headers["Set-Cookie"] == "a=1, b, c=2"
+    assert headers.pairs == pairs
+    assert headers.get_all("SET-COOKIE") == ["a=1, b", "c=2"]
+    headers["X"] = "z"
+    assert headers.get_all("x") == ["z"]
+    del headers["set-cookie"]
+    assert headers.pairs == (("X", "z"),)
+    headers["Set-Cookie"] = "d=3"
+    assert headers.get_all("set-cookie") == ["d=3"]
+    assert Headers({"A": "b"}).pairs == (("A", "b"),)

@@ -12,7 +12,13 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from naftiko.transport.messages import Request
-from naftiko.transport.patched_aiohttp import ExactRequest, Upload, let_rest
+from naftiko.transport.patched_aiohttp import (
+    ExactHandler,
+    ExactRequest,
+    Upload,
+    let_rest,
+    use_exact_handlers,
+)
 from naftiko.transport.redirects import RedirectedRequest
 
 
@@ -62,6 +68,27 @@ def test_a_payload_notes_that_it_is_consumed() -> None:
     assert upload.consumed is False
     upload._consumed = True
     assert upload.consumed is True
+
+
+def test_a_connector_makes_handlers_that_are_replaced() -> None:
+    """A connector has a `_factory`; a handler has what `ExactHandler` uses."""
+
+    async def act() -> None:
+        loop = asyncio.get_running_loop()
+        connector = aiohttp.TCPConnector()
+        assert type(connector._factory()) is ResponseHandler
+        use_exact_handlers(connector)
+        assert type(connector._factory()) is ExactHandler
+        await connector.close()
+        known = ResponseHandler(loop)
+        for name in ("_parser", "_payload", "transport"):
+            assert getattr(known, name) is None
+        known.set_response_params(skip_payload=True)
+        assert known._parser is not None
+        for name in ("_reschedule_timeout", "force_close", "set_exception"):
+            assert callable(getattr(known, name))
+
+    asyncio.run(act())
 
 
 def test_a_read_timeout_can_be_switched_off() -> None:

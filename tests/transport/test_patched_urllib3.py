@@ -28,15 +28,17 @@ class _Socket:
         return io.BytesIO(self._data)
 
 
-def test_http_client_reads_a_status_line_from_a_file() -> None:
-    """`_read_status` returns version, status and reason, and reads from `fp`."""
-    data: Any = _Socket(
-        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK"
-    )
-    response: Any = http.client.HTTPResponse(data)
-    assert response._read_status()[:2] == ("HTTP/1.1", 103)
-    http.client.parse_headers(response.fp)
-    assert response._read_status()[:2] == ("HTTP/1.1", 200)
+def test_http_client_reads_bodies_by_what_begin_sets() -> None:
+    """`begin` sets the framing; bodies are read by methods that are replaced here."""
+    data: Any = _Socket(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    response: Any = http.client.HTTPResponse(data, method="GET")
+    response.begin()
+    assert (response.code, response.status, response.reason) == (200, 200, "OK")
+    assert (response.version, response.chunked, response.length) == (11, True, None)
+    assert (response.chunk_left, response.will_close) == (None, False)
+    assert response.headers is response.msg
+    for name in ("_get_chunk_left", "_read_and_discard_trailer", "_close_conn"):
+        assert callable(getattr(response, name))
 
 
 @pytest.mark.parametrize("kind", [HTTPConnection, HTTPSConnection])
