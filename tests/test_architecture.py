@@ -58,6 +58,7 @@ HOMES = {
     "anyio": {"exposes.mcp.sdk"},
     "brotli": {"transport.encodings"},
     "brotlicffi": {"transport.encodings"},
+    "idna": {"transport.wire.hosts"},
     "jsonpath_ng": {"jsonpath.library"},
     "jsonschema": {"document.schema"},
     "jsonschema_rs": {"document.schema"},

@@ -15,6 +15,7 @@ from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.adapters import ALONE, adapter_of, guarded, installed
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.http.callers import check_variables
+from naftiko.exposes.http.scope import trim_headers
 from naftiko.exposes.options import Options
 from naftiko.exposes.state import Host
 
@@ -116,6 +117,7 @@ class AdapterApp:
         # A server that mounts this application does not pass its lifespan on.
         if not self._is_ready.is_set():
             await self.start()
+        trim_headers(scope)
         await self._app(scope, receive, send)
 
     async def start(self) -> None:

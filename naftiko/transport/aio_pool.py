@@ -360,7 +360,6 @@ class AioPool:
         tls: ssl.SSLContext | bool = True
         if parts.scheme == "https":
             tls = await self._context(settings.verify, settings.cert)
-        # yarl encodes a host name outside ASCII (IDNA).
         url = URL.build(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
         login = _basic(*settings.login) if settings.login else ""
         session = self._session("")
@@ -456,7 +455,12 @@ def _failure(
     cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
     timed_out = isinstance(error, TimeoutError)
     return failures.failed(
-        cause, error, hop.request, url=hop.url, timed_out=timed_out, reading=reading
+        cause,
+        error,
+        hop.request,
+        url=hop.redirected_to,
+        timed_out=timed_out,
+        reading=reading,
     )
 
 

@@ -228,7 +228,7 @@ class HttpTransport:
         except (HTTPError, HTTPException, OSError, ValueError, Unreadable) as error:
             if isinstance(error, CallError):
                 raise
-            raise failure(error, hop.request, url=hop.url) from None
+            raise failure(error, hop.request, url=hop.redirected_to) from None
         finally:
             hop.close()
 

@@ -23,6 +23,7 @@ from naftiko.http import BODY_METHODS
 from naftiko.masking import mask
 from naftiko.transport.encodings import CutOff, Unknown
 from naftiko.transport.messages import Headers
+from naftiko.transport.wire.hosts import ascii_url
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -51,6 +52,7 @@ class RedirectedRequest:
     """One request of an exchange.
 
     Attributes:
+        url: Where it goes; its host is ASCII.
         origin: Scheme, host and port, the default port written out.
         is_first_origin: Whether its origin, and each before it, is the one that the
             user chose.
@@ -67,9 +69,9 @@ class RedirectedRequest:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.method = request.method
-        self.url = request.url
         try:
-            self.origin = origin_of(request.url)
+            self.url = ascii_url(request.url)
+            self.origin = origin_of(self.url)
         except ValueError:
             raise refusal("the URL is malformed", request) from None
         self.headers: Mapping[str, str] = request.headers
@@ -101,7 +103,8 @@ class RedirectedRequest:
         if hop._number > MAX_REDIRECTS:
             raise refusal(f"over {MAX_REDIRECTS} redirects", request)
         try:
-            hop.url = _without_user(urljoin(self.url, _quoted_location(location)))
+            url = _without_user(urljoin(self.url, _quoted_location(location)))
+            hop.url = ascii_url(url)
             hop.origin = origin_of(hop.url)
         except ValueError:  # a malformed host or port
             hop.origin = ""
@@ -165,6 +168,11 @@ class RedirectedRequest:
                     request,
                     "if it can be trusted, give it as the base URI",
                 )
+
+    @property
+    def redirected_to(self) -> str:
+        """The URL that redirects have led to, or an empty text."""
+        return self.url if self._number else ""
 
     @property
     def target(self) -> str:

@@ -10,7 +10,12 @@ import pytest
 
 import naftiko
 from naftiko.transport.messages import Request
-from naftiko.transport.redirects import MAX_REDIRECTS, RedirectedRequest, origin_of
+from naftiko.transport.redirects import (
+    MAX_REDIRECTS,
+    RedirectedRequest,
+    location_of,
+    origin_of,
+)
 
 
 def hop(method: str = "GET", url: str = "http://h/x", **more: Any) -> RedirectedRequest:
@@ -142,3 +147,26 @@ def test_opening_a_body(tmp_path: Path) -> None:
         assert (sent.content, sent.length) == (None, length)
     with pytest.raises(naftiko.TransportError, match=r"cannot be read: No such file"):
         hop("PUT", body=tmp_path / "none").open()
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_international_host_is_ascii(coding: str) -> None:
+    """A base URI and a redirect lead to the same host, as it is looked up."""
+    location = "http://b\xfccher.test/\xfc".encode(coding).decode("latin-1")
+    first = hop(url="http://b\xfccher.test/x")
+    assert (first.url, first.redirected_to) == ("http://xn--bcher-kva.test/x", "")
+    following = hop().next(302, location)
+    assert following.url.startswith("http://xn--bcher-kva.test/%")
+    assert following.redirected_to == following.url
+    assert following.origin == first.origin == "http://xn--bcher-kva.test:80"
+    with pytest.raises(naftiko.TransportError, match="malformed"):
+        hop(url="http://\xfc..test/")
+
+
+def test_two_different_locations_are_refused() -> None:
+    """One value that is repeated is no fault."""
+    request = Request("GET", "http://h/x")
+    assert location_of(["/a", "/a"], request) == "/a"
+    assert location_of([], request) == ""
+    with pytest.raises(naftiko.TransportError, match="two different values"):
+        location_of(["/a", "/b"], request)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.scope import header
+from naftiko.transport.wire.hosts import ascii_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,9 @@ class HostNames:
     """
 
     def __init__(self, options: Options) -> None:
-        self._added = frozenset(map(_name_in, options.allowed_hosts))
+        # Browsers send an international name in ASCII.
+        names = [_ascii_name(name) for name in options.allowed_hosts]
+        self._added = frozenset(map(_name_in, names))
 
     def know(self, host: str, exposes: Exposes) -> bool:
         """Tell whether a `Host` is one of them; no browser sends an empty one."""
@@ -126,6 +129,13 @@ def _name_in(host: str) -> str:
         return host[1:].partition("]")[0]
     name = host.partition(":")[0] if host.count(":") == 1 else host
     return name.removesuffix(".")
+
+
+def _ascii_name(name: str) -> str:
+    try:
+        return name if name.isascii() else ascii_host(name)
+    except ValueError:
+        return name  # it is the name of no host
 
 
 def _is_local(scope: ASGIScope) -> bool:

@@ -42,3 +42,11 @@ def path_of(scope: ASGIScope) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return (path.removeprefix(root) or "/") if root else path
+
+
+def trim_headers(scope: ASGIScope) -> None:
+    """Take away the blanks around the values of headers (RFC 9110, 5.5).
+
+    Some servers leave them in the scope.
+    """
+    scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]

@@ -2,16 +2,18 @@
 
 With the parser in C (`httptools`), the head of a request may be endless and may take
 for ever (slowloris), and so may a body. Besides, uvicorn keeps the object of a
-connection that was reset until its keep-alive would have ended.
+connection that was reset until its keep-alive would have ended. It answers a malformed
+request with a line of text, and keeps the blanks behind the value of a header.
 
 `watchful` subclasses a protocol of uvicorn. These names are private or undocumented;
 `tests/exposes/serve/test_patched_uvicorn.py` checks each of them:
 
 - `uvicorn.protocols.http.httptools_impl.HttpToolsProtocol`: `loop`, `transport`,
   `flow.read_paused`, `cycle.response_complete`, `timeout_keep_alive_task`, and the
-  callbacks of the parser `on_message_begin`, `on_headers_complete`, `on_body`,
-  `on_message_complete`
+  callbacks of the parser `on_message_begin`, `on_url`, `on_header`,
+  `on_headers_complete`, `on_body`, `on_message_complete`
 - `uvicorn.protocols.http.h11_impl.H11Protocol`: `timeout_keep_alive_task`
+- both protocols: `send_400_response`, called where the error of the parser is handled
 - `uvicorn.Config`: `load`, `http_protocol_class`
 - `uvicorn.Server`: `capture_signals`, `server_state.tasks`, `started`, `should_exit`,
   `force_exit` (used by `serve/server.py`)
@@ -21,22 +23,32 @@ This module must not know what is served.
 
 from __future__ import annotations
 
+import sys
+from http import HTTPStatus
+from random import getrandbits
 from typing import Any
+
+from naftiko.exposes.http.problems import HttpProblem
 
 #: Bytes of a head, or of the framing of a body, that may come in.
 MAX_HEAD_BYTES = 64 * 1024
 #: Seconds that a whole head may take, and seconds between two parts of a body.
 PATIENCE = 60.0
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
-)
+#: Seconds, and bytes, for which a client that was refused may go on sending.
+_LINGER = 1.0
+_MOST_DISCARDED = 1024 * 1024
+#: Colon, blank and line end of a header.
+_PUNCTUATION = 4
+_MALFORMED = HttpProblem("malformed-request", "it is not well-formed HTTP/1.1")
+_LIMIT = f"at most {MAX_HEAD_BYTES:,} bytes of URL and headers are read"
+_HEAD_TOO_LARGE = HttpProblem("head-too-large", _LIMIT)
+_URI_TOO_LONG = HttpProblem("uri-too-long", _LIMIT)
 
 
 def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
     """Return a subclass of a uvicorn protocol that limits requests.
 
-        HttpToolsProtocol  →  a protocol that answers 431, and closes slow connections
+        HttpToolsProtocol  →  a protocol that limits heads, and closes slow connections
         H11Protocol        →  a protocol that only forgets lost connections
 
     Args:
@@ -56,10 +68,43 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
         """Cancels the keep-alive timer when a connection is lost.
 
         The timer holds the connection in memory; uvicorn cancels it only when the
-        connection was closed in an orderly way.
+        connection was closed in an orderly way. Malformed requests are answered with a
+        problem document.
         """
 
         timeout_keep_alive_task: Any
+        _is_refused = False
+        #: Bytes that came after the refusal.
+        _discarded = 0
+
+        def send_400_response(self, msg: str) -> None:
+            # h11 says with its error which status it means.
+            error = sys.exc_info()[1]
+            is_large = getattr(error, "error_status_hint", 400) == 431
+            self.refuse(_HEAD_TOO_LARGE if is_large else _MALFORMED)
+
+        def refuse(self, problem: HttpProblem) -> None:
+            """Answer with a problem, unless another answer is under way, and close."""
+            if self._is_refused or self.transport.is_closing():
+                return
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.transport.close()
+                return
+            self._is_refused = True
+            self.transport.write(_answer(problem))
+            # Closing at once would reset the connection while the client still sends,
+            # and the answer would be lost.
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.loop.call_later(_LINGER, self.transport.close)
+
+        def data_received(self, data: bytes) -> None:
+            if not self._is_refused:
+                super().data_received(data)
+                return
+            self._discarded += len(data)
+            if self._discarded > _MOST_DISCARDED:
+                self.transport.close()
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
@@ -71,12 +116,25 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
     return Forgetting
 
 
+def _answer(problem: HttpProblem) -> bytes:
+    """Return the response for a request that no application has seen."""
+    answer = problem.answer(f"{getrandbits(128):032x}")
+    status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: {answer.content_type}\r\n"
+        f"Content-Length: {len(answer.body)}\r\nConnection: close\r\n\r\n"
+    ).encode() + answer.body
+
+
 def _limiting(protocol: type[Any], patience: float) -> type[Any]:
     class Limiting(protocol):  # type: ignore[misc]
         """Refuses a head that is too large, and closes a connection that stalls."""
 
         #: Bytes since the parser last completed a head or a part of a body.
         _unparsed = 0
+        #: Bytes of the head that is read.
+        _head_size = 0
+        url = b""
         _in_head = True
         _in_body = False
         #: When the head began, or when the latest part of the body came.
@@ -102,20 +160,44 @@ def _limiting(protocol: type[Any], patience: float) -> type[Any]:
                 self._timer = self.loop.call_later(patience, self._check)
 
         def data_received(self, data: bytes) -> None:
+            if self._is_refused:
+                super().data_received(data)
+                return
             self._unparsed += len(data)
             if self._in_body:
                 self._since = self.loop.time()
             super().data_received(data)
-            if self._unparsed > MAX_HEAD_BYTES and not self.transport.is_closing():
-                if self.cycle is None or self.cycle.response_complete:
-                    self.transport.write(_TOO_LARGE)
-                self.transport.close()
+            if self._unparsed > MAX_HEAD_BYTES:
+                self._refuse_head()
+
+        def send_400_response(self, msg: str) -> None:
+            if self._head_size > MAX_HEAD_BYTES:
+                self._refuse_head()
+            else:
+                super().send_400_response(msg)
+
+        def _refuse_head(self) -> None:
+            is_url = self._in_head and 2 * len(self.url) > MAX_HEAD_BYTES
+            self.refuse(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
 
         def on_message_begin(self) -> None:
             self._in_head, self._since = True, self.loop.time()
+            self._head_size = 0
             super().on_message_begin()
 
+        def on_url(self, url: bytes) -> None:
+            self._head_size += len(url)
+            super().on_url(url)
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            self._head_size += len(name) + len(value) + _PUNCTUATION
+            # RFC 9110, 5.5: blanks around a value are no part of it.
+            super().on_header(name, value.strip(b" \t"))
+
         def on_headers_complete(self) -> None:
+            if self._head_size > MAX_HEAD_BYTES:
+                # A head that came at once; the parser then calls `send_400_response`.
+                raise ValueError("the head is too large")
             self._in_head, self._in_body, self._unparsed = False, True, 0
             super().on_headers_complete()
 

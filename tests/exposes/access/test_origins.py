@@ -169,6 +169,8 @@ def test_allowed_host_and_address_are_accepted_as_host() -> None:
         assert status("GET", {"Host": "0.0.0.0:8081"}, address=address) == 421
     assert status("GET", {"Host": "other.test"}, known, address="desk.test") == 421
     assert status("GET", {"Host": "x.test"}, Options(allowed_hosts=("*",))) == 200
+    german = Options(allowed_hosts=("B\xfccher.test", "\xfc..test"))
+    assert status("GET", {"Host": "xn--bcher-kva.test"}, german) == 200
 
 
 @pytest.mark.parametrize(

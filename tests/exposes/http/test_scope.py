@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.exposes.http.scope import header, is_preflight, path_of
+from naftiko.exposes.http.scope import header, is_preflight, path_of, trim_headers
 
 
 def test_first_header_of_a_name_counts() -> None:
@@ -41,3 +41,10 @@ def test_cors_preflight_is_known_by_method_and_headers(
     """Fetch standard, 3.3.2: CORS preflight is OPTIONS with two request headers."""
     scope: Any = {"method": method, "headers": [(name, b"x") for name in names]}
     assert is_preflight(scope) is expected
+
+
+def test_blanks_around_values_are_taken_away() -> None:
+    """RFC 9110, 5.5: they are no part of a value; those inside it are."""
+    scope: Any = {"headers": [(b"a", b" \tb c \t"), (b"d", b"")]}
+    trim_headers(scope)
+    assert scope["headers"] == [(b"a", b"b c"), (b"d", b"")]

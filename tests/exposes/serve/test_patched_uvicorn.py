@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import socket
 import threading
 import time
@@ -141,11 +142,57 @@ def test_endless_head_is_cut_off(connect: Any, begin: bytes) -> None:
         assert sent < 100 * MAX_HEAD_BYTES
 
 
-def test_too_large_head_is_answered_with_431(connect: Any) -> None:
-    """Status 431 is sent if no other answer is under way on the connection."""
+#: Requests that no application sees, and the problem that answers each.
+REFUSED = {
+    "header": (b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEAD_BYTES, "head-too-large"),
+    "whole head": (
+        b"GET / HTTP/1.1\r\nHost: x\r\n"
+        + b"X: y\r\n" * (MAX_HEAD_BYTES // 6)
+        + b"Y: " + b"z" * 200 + b"\r\n\r\n",
+        "head-too-large",
+    ),
+    "URL": (b"GET /?" + b"y" * MAX_HEAD_BYTES + b" HTTP/1.1\r\n\r\n", "uri-too-long"),
+    "URL without end": (b"GET /" + b"y" * MAX_HEAD_BYTES, "uri-too-long"),
+    "no HTTP": (b"\x16\x03\x01\r\n\r\n", "malformed-request"),
+    "no name": (b"GET / HTTP/1.1\r\n: a\r\n\r\n", "malformed-request"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_request_that_cannot_be_read_is_answered_with_a_problem(
+    connect: Any, name: str
+) -> None:
+    """A head over the limit, or that is no HTTP, gives a problem document."""
+    sent, kind = REFUSED[name]
     with connect() as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEAD_BYTES)
-        assert answers(connection).startswith(b"HTTP/1.1 431 ")
+        connection.sendall(sent)
+        head, _, body = answers(connection).partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    assert problem["type"] == f"urn:naftiko:problem:{kind}"
+    assert head.startswith(b"HTTP/1.1 %d " % problem["status"])
+    assert b"Content-Type: application/problem+json" in head
+
+
+def test_protocol_in_python_answers_with_a_problem() -> None:
+    """h11 says with its error that a head is too large."""
+    with serving(watchful(H11Protocol)) as connect:
+        for sent, status in (
+            (b"GET / HTTP/1.1\r\nX: " + b"y" * 200_000 + b"\r\n\r\n", 431),
+            (b"GET / HTTP/1.1\r\n: a\r\n\r\n", 400),
+        ):
+            with connect() as connection:
+                connection.sendall(sent)
+                found = answers(connection)
+            assert found.startswith(b"HTTP/1.1 %d " % status)
+            assert b"application/problem+json" in found
+
+
+def test_blanks_around_a_header_are_no_part_of_it(connect: Any) -> None:
+    """RFC 9110, 5.5; an expectation with a blank behind it is met, too."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue \t\r\nContent-Length: 1\r\n\r\n"
+    with connect() as connection:
+        connection.sendall(head)
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
 
 
 def test_head_within_the_limit_is_read_in_parts(connect: Any) -> None:
@@ -223,6 +270,7 @@ def test_uvicorn_protocol_has_a_keep_alive_timer(protocol: type[Any]) -> None:
     assert _parameters(protocol.connection_made) == ["self", "transport"]
     assert _parameters(protocol.connection_lost) == ["self", "exc"]
     assert _parameters(protocol.data_received) == ["self", "data"]
+    assert _parameters(protocol.send_400_response) == ["self", "msg"]
 
 
 def test_uvicorn_protocol_in_c_has_the_callbacks_of_its_parser() -> None:
@@ -231,6 +279,8 @@ def test_uvicorn_protocol_in_c_has_the_callbacks_of_its_parser() -> None:
     for name in ("on_message_begin", "on_headers_complete", "on_message_complete"):
         assert _parameters(getattr(protocol, name)) == ["self"]
     assert _parameters(protocol.on_body) == ["self", "body"]
+    assert _parameters(protocol.on_url) == ["self", "url"]
+    assert _parameters(protocol.on_header) == ["self", "name", "value"]
     assert not hasattr(H11Protocol, "on_headers_complete")
 
 
