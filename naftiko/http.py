@@ -9,6 +9,17 @@ SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 BODY_METHODS = frozenset(("POST", "PUT", "PATCH"))
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"',]+)", re.IGNORECASE)
+#: Beginning of the name of a charset whose bytes may be valid UTF-8 → a mark of it.
+_DISGUISED = (
+    ("utf-16", b"\0"),
+    ("utf16", b"\0"),
+    ("utf-32", b"\0"),
+    ("utf32", b"\0"),
+    ("ucs-", b"\0"),
+    ("iso-2022", b"\x1b"),
+    ("iso2022", b"\x1b"),
+    ("hz", b"~{"),
+)
 #: Codecs of Python for names and literals, which are no encoding of a body.
 _NO_CHARSETS = frozenset(
     ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
@@ -24,6 +35,37 @@ def charset_of(content_type: str) -> str:
     except (LookupError, ValueError):
         return "utf-8"
     return "utf-8" if name in _NO_CHARSETS else name
+
+
+def is_utf8(body: bytes, charset: str = "") -> bool:
+    """Tell whether a body is UTF-8, whatever charset its label claims.
+
+    Other encodings hardly ever give valid UTF-8. Those that do are believed if the body
+    has their marks: UTF-16 and UTF-32 their zeros, ISO 2022 its escapes.
+
+    Args:
+        body: The bytes.
+        charset: The claimed charset, in lower case; may be empty or unknown.
+    """
+    for name, mark in _DISGUISED:
+        if charset.startswith(name) and mark in body:
+            return False
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def text_of(body: bytes, content_type: str) -> str:
+    """Return a body as text: UTF-8 if it is valid, or else in its charset.
+
+    Bytes that are no characters become U+FFFD.
+    """
+    charset = charset_of(content_type)
+    if charset != "utf-8" and is_utf8(body, charset):
+        charset = "utf-8"
+    return body.decode(charset, "replace")
 
 
 def media_type_of(content_type: str) -> str:

@@ -13,6 +13,7 @@ from naftiko.http import (
     SAFE_METHODS,
     charset_of,
     media_type_of,
+    text_of,
 )
 
 
@@ -87,3 +88,19 @@ def test_methods_are_those_of_the_standard() -> None:
     assert {"PUT", "DELETE"} == IDEMPOTENT_METHODS - SAFE_METHODS
     assert set() == BODY_METHODS & SAFE_METHODS
     assert {"POST", "PATCH"} == BODY_METHODS - IDEMPOTENT_METHODS
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "text"),
+    [
+        ("\xe9".encode(), "iso-8859-1", "\xe9"),
+        (b"\xe9", "iso-8859-1", "\xe9"),
+        (b"\xe9", "utf-8", "\N{REPLACEMENT CHARACTER}"),
+        ("a".encode("utf-16-le"), "utf-16-le", "a"),
+        (b"a", "utf-16", "a"),
+        ("\u65e5".encode("iso-2022-jp"), "iso-2022-jp", "\u65e5"),
+    ],
+)
+def test_text_is_utf8_wherever_it_can_be(body: bytes, charset: str, text: str) -> None:
+    """A charset counts for bytes that are not UTF-8, or that have its marks."""
+    assert text_of(body, f"text/plain; charset={charset}") == text

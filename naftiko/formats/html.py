@@ -20,6 +20,7 @@ from naftiko.errors import OutputError, shorten
 from naftiko.formats.faults import import_library, refuse_body, refuse_depth
 from naftiko.formats.rows import by_column
 from naftiko.formats.text import declared_charset, text_in
+from naftiko.http import is_utf8
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
@@ -67,7 +68,9 @@ def _charset(body: bytes, content_type: str) -> str:
     if charset:
         return charset
     meta = _META_CHARSET.search(body, 0, 2048)
-    return meta.group(1).decode("ascii", "replace") if meta else ""
+    if meta is None or is_utf8(body):
+        return ""
+    return meta.group(1).decode("ascii", "replace")
 
 
 def _selected(

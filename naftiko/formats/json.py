@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 from naftiko.errors import shorten
 from naftiko.formats.faults import refuse_body, refuse_depth
 from naftiko.formats.media import promises_many
-from naftiko.formats.text import UTF8_NAMES, declared_charset, text_in
+from naftiko.formats.text import declared_charset, text_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,19 +45,20 @@ def decode_json(body: bytes, content_type: str, _schema: str = "") -> JSON:
         OutputError: It is nested too deeply.
     """
     many = bool(content_type) and promises_many(content_type)
-    charset = (
-        declared_charset(body, content_type)
-        if "charset" in content_type.lower()
-        else ""
-    )
     # json.loads tells UTF-8, 16 and 32 apart by itself; a text would be a copy more.
-    if not many and (not charset or charset in UTF8_NAMES):
+    # A declared charset counts only for bytes that are none of them (RFC 8259, 11).
+    if not many:
         try:
             return json.loads(body)
         except RecursionError:
             refuse_depth("json")
         except ValueError:
             pass
+    charset = (
+        declared_charset(body, content_type)
+        if "charset" in content_type.lower()
+        else ""
+    )
     text = _json_text(body, charset)
     try:
         documents = list(_documents(text, promised=many))

@@ -4,7 +4,7 @@
     -------------  --------------------------  -----------------------
     ef bb bf 61    any                         a  (byte order mark)
     e9             text/plain; charset=latin1  é
-    c3 a9          none, or an unknown one     é  (UTF-8)
+    c3 a9          any                         é  (UTF-8)
     e9             none                        U+FFFD
 
 Bytes that are no characters are no fault: the rest of the text may be what counts.
@@ -16,12 +16,12 @@ import codecs
 from typing import TYPE_CHECKING
 
 from naftiko.formats.faults import offset_at, refuse_body
-from naftiko.http import CHARSET
+from naftiko.http import CHARSET, is_utf8
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
 
-UTF8_NAMES = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
+_UTF8_NAMES = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     # UTF-32 first: its little-endian mark begins with that of UTF-16.
@@ -74,13 +74,17 @@ def parse_yaml(text: str, format: str) -> JSON:
 def declared_charset(body: bytes, content_type: str) -> str:
     """Return the charset that the byte order mark declares, or else the header.
 
-    The name is in lower case, and empty when neither declares one.
+    A body that is valid UTF-8 is UTF-8, whatever the header claims. The name is in
+    lower case, and empty when neither declares one.
     """
     for mark, name in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return name
-    charset = CHARSET.search(content_type)
-    return charset.group(1).lower() if charset else ""
+    found = CHARSET.search(content_type)
+    charset = found.group(1).lower() if found else ""
+    if charset in _UTF8_NAMES or (charset and is_utf8(body, charset)):
+        return "utf-8"
+    return charset
 
 
 def text_in(body: bytes, charset: str) -> str:

@@ -78,21 +78,37 @@ def decode_xml(body: bytes, content_type: str, _schema: str = "") -> JSON:
 
 
 def _source(body: bytes, content_type: str) -> bytes | str:
-    """Return the body as text if its encoding is declared, else as bytes for expat."""
-    charset = declared_charset(body, content_type)
+    """Return the body as text if its encoding is declared, else as bytes for expat.
+
+    A byte order mark counts first, then the header, then the declaration (RFC 7303, 3).
+    """
+    labels = [declared_charset(body, content_type)]
     declaration = _DECLARED_ENCODING.match(body.removeprefix(codecs.BOM_UTF8))
     if declaration:
         declared = declaration.group(1).decode("ascii").lower()
         # A declaration that reads as ASCII cannot be of UTF-16, whatever it says:
         # some programs write it from a string and send UTF-8.
-        charset = "utf-8" if declared.startswith(("utf-16", "utf-32")) else declared
-    elif charset.startswith(("utf-16", "utf-32")) or not charset:
+        is_wide = declared.startswith(("utf-16", "utf-32"))
+        labels.append("utf-8" if is_wide else declared)
+    elif labels[0].startswith(("utf-16", "utf-32")):
+        return body  # expat recognizes it by itself
+    labels = [label for label in labels if label]
+    for label in labels:
+        try:
+            return body.decode(label).removeprefix("\ufeff")
+        except (LookupError, ValueError):
+            continue
+    if not labels or not (declaration or _is_charset(labels[0])):
         return body
+    refuse_body("xml", f"its bytes are not {shorten(labels[-1])}", text_in(body, ""))
+
+
+def _is_charset(label: str) -> bool:
     try:
-        return body.decode(charset).removeprefix("\ufeff")
-    except (LookupError, ValueError):
-        fault = f"its bytes are not {shorten(charset)}"
-        refuse_body("xml", fault, text_in(body, ""))
+        codecs.lookup(label)
+    except LookupError:
+        return False
+    return True
 
 
 class _XmlBuilder:

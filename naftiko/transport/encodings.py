@@ -209,3 +209,20 @@ def _unpackers() -> dict[str, type[_Unpacker]]:
 
 
 _UNPACKERS = _unpackers()
+#: The encodings that can be undone here, as `Accept-Encoding` names them.
+UNDONE = tuple(
+    name
+    for name, kind in _UNPACKERS.items()
+    if kind is not _Unknown and not name.startswith("x-")
+)
+
+
+def names_in(encoding: str) -> list[str]:
+    """Return the names in a `Content-Encoding`: "GZIP, identity" gives ["gzip"]."""
+    names = [name.strip(" \t").lower() for name in encoding.split(",")]
+    return [name for name in names if name not in ("", "identity")]
+
+
+def is_undone(name: str) -> bool:
+    """Tell whether an encoding can be undone here."""
+    return _UNPACKERS.get(name, _Unknown) is not _Unknown

@@ -20,7 +20,7 @@ from copy import copy
 from typing import IO, TYPE_CHECKING, Any
 
 from naftiko.errors import shorten
-from naftiko.http import charset_of
+from naftiko.http import text_of
 from naftiko.masking import LOGIN, Secret, mark, mask, plain
 from naftiko.transport.curl import curl_command
 
@@ -322,8 +322,8 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body decoded by its charset, UTF-8 by default."""
-        return self.body.decode(charset_of(self.content_type), "replace")
+        """The body as text: UTF-8 if it is valid, or else decoded by its charset."""
+        return text_of(self.body, self.content_type)
 
     def json(self) -> JSON:
         """Return the body read as JSON; raises `ValueError` when it is not."""

@@ -57,7 +57,6 @@ DEEP = 200_000
         ("json", b"9" * 10_000, ""),
         ("json", b"1\n" + b"9" * 10_000, ""),
         ("json", b"\x00\x00\x00", ""),
-        ("json", b"[1]", "application/json; charset=utf-16"),
         ("xml", b"<a>" * DEEP, ""),
         ("xml", b"\xff\xfe<", ""),
         ("xml", b"<a>&#0;</a>", ""),
@@ -253,3 +252,54 @@ def test_declared_format_wins_where_the_body_is_in_it(
     """A wrong type alone contradicts nothing."""
     found = decoding.decode_received(declared, body, content_type)
     assert (found.value, found.is_other) == (value, False)
+
+
+@pytest.mark.parametrize(
+    "charset", ["iso-8859-1", "windows-1252", "us-ascii", "utf-16"]
+)
+@pytest.mark.parametrize(
+    ("format", "body", "value"),
+    [
+        ("json", '{"v":"\xe9"}', {"v": "\xe9"}),
+        ("json", '{"v":"\xe9"}\n{"v":1}', [{"v": "\xe9"}, {"v": 1}]),
+        ("text", "\xe9", "\xe9"),
+        ("csv", "v\n\xe9", [{"v": "\xe9"}]),
+        ("yaml", "v: \xe9", {"v": "\xe9"}),
+        ("markdown", "---\nv: \xe9\n---\n", {"v": "\xe9"}),
+        ("xml", "<a><v>\xe9</v></a>", {"v": "\xe9"}),
+        ("html", "<table><tr><th>v<tr><td>\xe9</table>", [{"v": "\xe9"}]),
+    ],
+)
+def test_valid_utf8_is_utf8_whatever_the_label_says(
+    format: str, body: str, value: Any, charset: str
+) -> None:
+    """Bytes come before labels (RFC 8259, 11); nobody writes UTF-8 by chance."""
+    found: Any = decoding.decode(
+        format, body.encode(), content_type=f"x/y; charset={charset}"
+    )
+    if format == "html":
+        found = found["tables"][0]
+    elif format == "markdown":
+        found = found["frontMatter"]
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("iso-8859-1", b'{"v":"\xe9"}'),
+        ("utf-16-le", '{"v":"\xe9"}'.encode("utf-16-le")),
+        ("utf-32", '{"v":"\xe9"}'.encode("utf-32")),
+        ("iso-2022-jp", '{"v":"\u65e5"}'.encode("iso-2022-jp")),
+    ],
+)
+def test_other_bytes_are_read_by_their_label(charset: str, body: bytes) -> None:
+    """A charset counts for bytes that are not UTF-8, or that have its marks."""
+    for format in ("json", "yaml", "text"):
+        found: Any = decoding.decode(
+            format, body, content_type=f"application/x; charset={charset}"
+        )
+        value = found if format == "text" else found["v"]
+        if format == "json" and charset == "iso-2022-jp":
+            continue  # JSON is UTF-8, and these bytes are valid JSON
+        assert ("\xe9" in value) or ("\u65e5" in value)

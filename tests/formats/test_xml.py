@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from naftiko.errors import OutputError
+from naftiko.formats import decoding
 from naftiko.formats.faults import BodyError
 from naftiko.formats.xml import MAX_DEPTH, decode_xml, is_xml
 from support.casefiles import cases
@@ -104,3 +105,24 @@ def test_xml_is_declared_or_told_by_the_type(
 ) -> None:
     """The media type counts where the document declares no format."""
     assert is_xml(format, content_type) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "charset"),
+    [
+        (b"<a>\xe9</a>", "iso-8859-1"),
+        (b"<?xml version='1.0' encoding='utf-8'?><a>\xe9</a>", "iso-8859-1"),
+        (b"<?xml version='1.0' encoding='koi8-r'?><a>\xe9</a>", "iso-8859-1"),
+        (b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xc3\xa9</a>", "utf-8"),
+        (b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xe9</a>", "utf-8"),
+        (b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xe9</a>", "no-such"),
+        (b"\xef\xbb\xbf<a>\xc3\xa9</a>", "iso-8859-1"),
+        ("<a>\xe9</a>".encode("utf-16"), "iso-8859-1"),
+    ],
+)
+def test_charset_of_the_header_comes_before_the_declaration(
+    body: bytes, charset: str
+) -> None:
+    """RFC 7303, 3: byte order mark, then header, then declaration."""
+    found = decoding.decode("xml", body, content_type=f"text/xml; charset={charset}")
+    assert found == "\xe9"

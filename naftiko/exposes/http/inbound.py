@@ -11,23 +11,26 @@ from __future__ import annotations
 import asyncio
 import re
 from random import getrandbits
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from naftiko.errors import shorten
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
-    from typing import Any
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.scope import ASGIScope, Receive, Send
+    from naftiko.transport.encodings import Unpacker
 
 T = TypeVar("T")
 
 #: A request id of a caller that is safe in a header and in a log line.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+#: Encodings of one body: each can blow it up a thousandfold.
+_MOST_CODINGS = 2
 #: Key of the scope under which the id of its request is kept.
 _ID = "naftiko.request_id"
 #: Seconds of work after which the connection is watched for a hang-up. Most requests
@@ -114,17 +117,20 @@ class Inbound:
 async def read_body(
     receive: Receive, headers: Mapping[bytes, bytes], limit: int
 ) -> bytes:
-    """Return the body of a request.
+    """Return the body of a request, its `Content-Encoding` undone.
 
     Args:
         receive: The `receive` of the request.
         headers: Name in lower case → value.
-        limit: Bytes that are read at most.
+        limit: Bytes that are read at most, and that come out at most.
 
     Raises:
-        BadRequest: The body is larger than the limit.
+        BadRequest: The body is larger than the limit, damaged, or in an encoding that
+            is not undone here.
         Gone: The caller hung up.
     """
+    coding = headers.get(b"content-encoding")
+    unpacker = _unpacker_of(coding) if coding else None
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit:
         raise BadRequest(too_large(limit))
@@ -140,7 +146,82 @@ async def read_body(
             raise BadRequest(too_large(limit))
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            break
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return body if unpacker is None or not body else _unpacked(unpacker, body, limit)
+
+
+def _unpacker_of(coding: bytes) -> Unpacker | None:
+    """Return what undoes the `Content-Encoding` of a request; `None` for none.
+
+    Raises:
+        BadRequest: It is not undone here.
+    """
+    from naftiko.transport.encodings import UNDONE, Unpacker, is_undone, names_in
+
+    names = names_in(coding.decode("latin-1"))
+    if not names:
+        return None
+    known = ", ".join(UNDONE)
+    unknown = [name for name in names if not is_undone(name)]
+    if not unknown and len(names) <= _MOST_CODINGS:
+        return Unpacker(names)
+    what = f"'{shorten(unknown[0])}'" if unknown else f"over {_MOST_CODINGS} encodings"
+    raise BadRequest(
+        HttpProblem(
+            "unsupported-media-type",
+            f"the `Content-Encoding` of the body is not undone here: {what}",
+            f"send it without, or in one of {known}",
+            headers=(("Accept-Encoding", known),),
+        )
+    )
+
+
+def _unpacked(unpacker: Unpacker, body: bytes, limit: int) -> bytes:
+    from naftiko.transport.encodings import Damaged
+
+    pieces, size = [], 0
+    try:
+        for piece in unpacker.feed(body):
+            size += len(piece)
+            if size > limit:
+                raise BadRequest(too_large(limit))
+            pieces.append(piece)
+        unpacker.end()
+    except Damaged:
+        detail = "the request body is not what its `Content-Encoding` says, or cut off"
+        raise BadRequest(HttpProblem("malformed-request", detail)) from None
+    return b"".join(pieces)
+
+
+async def with_plain_body(
+    scope: ASGIScope, receive: Receive, limit: int
+) -> tuple[ASGIScope, Receive]:
+    """Return a request whose body has no `Content-Encoding`; the same if it has none.
+
+    It is for applications of others, which read the body as it is.
+
+    Raises:
+        BadRequest: The body cannot be read.
+        Gone: The caller hung up.
+    """
+    headers = headers_of(scope)
+    if b"content-encoding" not in headers:
+        return scope, receive
+    body: bytes | None = await read_body(receive, headers, limit)
+    told = (b"content-encoding", b"content-length", b"transfer-encoding")
+    pairs = [pair for pair in scope["headers"] if pair[0] not in told]
+    pairs.append((b"content-length", b"%d" % len(body or b"")))
+
+    async def receive_plain() -> Any:
+        nonlocal body
+        if body is None:
+            return await receive()
+        message = {"type": "http.request", "body": body, "more_body": False}
+        body = None
+        return message
+
+    return {**scope, "headers": pairs}, receive_plain
 
 
 def too_large(limit: int) -> HttpProblem:

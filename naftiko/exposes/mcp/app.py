@@ -18,8 +18,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, HostNames
-from naftiko.exposes.http.inbound import Inbound
-from naftiko.exposes.http.problems import HttpProblem
+from naftiko.exposes.http.inbound import Gone, Inbound, with_plain_body
+from naftiko.exposes.http.problems import BadRequest, HttpProblem
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.exposes.http.scope import OPERATION, header
 from naftiko.exposes.mcp.accepting import accept_stream, negotiated
@@ -174,6 +174,14 @@ class McpApp:
         """Answer a message: a request, a notification or a response."""
         if self.server.served.engine.telemetry.is_on:
             send = _noting_notifications(scope, send)
+        try:
+            limit = self.options.max_body_bytes
+            scope, receive = await with_plain_body(scope, receive, limit)
+        except BadRequest as error:
+            await Inbound(scope, receive, send).refuse(error.problem)
+            return
+        except Gone:
+            return
         await manager.handle_request(scope, receive, negotiated(scope, send))
 
     async def _delete(

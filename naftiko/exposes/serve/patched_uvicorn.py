@@ -60,7 +60,7 @@ def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
     # The parser in Python (h11) has no such callbacks, and limits heads by itself.
     if not hasattr(forgetting, "on_headers_complete"):
         return forgetting
-    return _limiting(forgetting, patience)
+    return _measured(_timed(forgetting, patience))
 
 
 def _forgetting(protocol: type[Any]) -> type[Any]:
@@ -126,17 +126,12 @@ def _answer(problem: HttpProblem) -> bytes:
     ).encode() + answer.body
 
 
-def _limiting(protocol: type[Any], patience: float) -> type[Any]:
-    class Limiting(protocol):  # type: ignore[misc]
-        """Refuses a head that is too large, and closes a connection that stalls."""
+def _timed(protocol: type[Any], patience: float) -> type[Any]:
+    class Timed(protocol):  # type: ignore[misc]
+        """Closes a connection that stalls (slowloris)."""
 
-        #: Bytes since the parser last completed a head or a part of a body.
-        _unparsed = 0
-        #: Bytes of the head that is read.
-        _head_size = 0
-        url = b""
-        _in_head = True
-        _in_body = False
+        in_head = True
+        in_body = False
         #: When the head began, or when the latest part of the body came.
         _since = 0.0
         _timer: Any = None
@@ -153,19 +148,44 @@ def _limiting(protocol: type[Any], patience: float) -> type[Any]:
         def _check(self) -> None:
             """Close a connection that stalls; one timer serves all its requests."""
             # A client is not late while reading from it is paused (back pressure).
-            is_waiting = self._in_head or (self._in_body and not self.flow.read_paused)
+            is_waiting = self.in_head or (self.in_body and not self.flow.read_paused)
             if is_waiting and self.loop.time() - self._since >= patience:
                 self.transport.close()
             else:
                 self._timer = self.loop.call_later(patience, self._check)
 
         def data_received(self, data: bytes) -> None:
-            if self._is_refused:
-                super().data_received(data)
-                return
-            self._unparsed += len(data)
-            if self._in_body:
+            if self.in_body:
                 self._since = self.loop.time()
+            super().data_received(data)
+
+        def on_message_begin(self) -> None:
+            self.in_head, self._since = True, self.loop.time()
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self.in_head, self.in_body = False, True
+            super().on_headers_complete()
+
+        def on_message_complete(self) -> None:
+            self.in_body = False
+            super().on_message_complete()
+
+    return Timed
+
+
+def _measured(protocol: type[Any]) -> type[Any]:
+    class Measured(protocol):  # type: ignore[misc]
+        """Refuses a head that is too large, and trims the values of headers."""
+
+        #: Bytes since the parser last completed a head or a part of a body.
+        _unparsed = 0
+        #: Bytes of the head that is read.
+        _head_size = 0
+        url = b""
+
+        def data_received(self, data: bytes) -> None:
+            self._unparsed += len(data)
             super().data_received(data)
             if self._unparsed > MAX_HEAD_BYTES:
                 self._refuse_head()
@@ -177,11 +197,10 @@ def _limiting(protocol: type[Any], patience: float) -> type[Any]:
                 super().send_400_response(msg)
 
         def _refuse_head(self) -> None:
-            is_url = self._in_head and 2 * len(self.url) > MAX_HEAD_BYTES
+            is_url = self.in_head and 2 * len(self.url) > MAX_HEAD_BYTES
             self.refuse(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
 
         def on_message_begin(self) -> None:
-            self._in_head, self._since = True, self.loop.time()
             self._head_size = 0
             super().on_message_begin()
 
@@ -198,7 +217,7 @@ def _limiting(protocol: type[Any], patience: float) -> type[Any]:
             if self._head_size > MAX_HEAD_BYTES:
                 # A head that came at once; the parser then calls `send_400_response`.
                 raise ValueError("the head is too large")
-            self._in_head, self._in_body, self._unparsed = False, True, 0
+            self._unparsed = 0
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
@@ -206,7 +225,7 @@ def _limiting(protocol: type[Any], patience: float) -> type[Any]:
             super().on_body(body)
 
         def on_message_complete(self) -> None:
-            self._in_body, self._unparsed = False, 0
+            self._unparsed = 0
             super().on_message_complete()
 
-    return Limiting
+    return Measured

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import zlib
 from typing import Any
 
 import pytest
 
 from naftiko.exposes.http.answers import Answer
-from naftiko.exposes.http.inbound import Gone, Inbound, read_body, watched
+from naftiko.exposes.http.inbound import (
+    Gone,
+    Inbound,
+    read_body,
+    watched,
+    with_plain_body,
+)
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
 from support.asgi_client import asked
 
@@ -98,6 +106,67 @@ def test_body_over_the_limit_is_refused(headers: Any, messages: Any) -> None:
     with pytest.raises(BadRequest) as caught:
         asyncio.run(read_body(body_of(*messages), headers, 3))
     assert caught.value.problem == HttpProblem("too-large", "at most 3 bytes are read")
+
+
+PLAIN = b"hello " * 100
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(PLAIN)),
+        ("X-GZip", gzip.compress(PLAIN)),
+        ("deflate", zlib.compress(PLAIN)),
+        ("identity", PLAIN),
+        ("gzip, identity, gzip", gzip.compress(gzip.compress(PLAIN))),
+    ],
+)
+def test_content_encoding_of_a_request_is_undone(coding: str, body: bytes) -> None:
+    """A packed body is given as it was before (RFC 9110, 8.4)."""
+    headers = {b"content-encoding": coding.encode()}
+    receive = body_of(part(body[:9], more=True), part(body[9:]))
+    assert asyncio.run(read_body(receive, headers, len(PLAIN))) == PLAIN
+    assert asyncio.run(read_body(body_of(part(b"")), headers, 1)) == b""
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "kind"),
+    [
+        ("compress", b"x", "unsupported-media-type"),
+        ("gzip, foo", b"x", "unsupported-media-type"),
+        ("gzip, gzip, gzip", b"x", "unsupported-media-type"),
+        ("gzip", b"plain", "malformed-request"),
+        ("gzip", gzip.compress(PLAIN)[:-9], "malformed-request"),
+        ("gzip", gzip.compress(PLAIN + b"!"), "too-large"),
+    ],
+)
+def test_content_encoding_that_cannot_be_undone_is_refused(
+    coding: str, body: bytes, kind: str
+) -> None:
+    """415 says which encodings are undone (RFC 9110, 15.5.16); bombs are too large."""
+    headers = {b"content-encoding": coding.encode()}
+    with pytest.raises(BadRequest) as caught:
+        asyncio.run(read_body(body_of(part(body)), headers, len(PLAIN)))
+    problem = caught.value.problem
+    assert problem.kind == kind
+    accepted = dict(problem.headers).get("Accept-Encoding", "")
+    assert ("gzip" in accepted) == (kind == "unsupported-media-type")
+
+
+def test_request_for_another_application_gets_a_plain_body() -> None:
+    """The headers say what the body is then; a plain request is handed on as it is."""
+
+    async def main() -> None:
+        given = scope(content_encoding="gzip", content_length="9", x="y")
+        receive = body_of(part(gzip.compress(PLAIN)), {"type": "http.disconnect"})
+        plain, again = await with_plain_body(given, receive, 1000)
+        assert plain["headers"] == [(b"x", b"y"), (b"content-length", b"600")]
+        assert (await again())["body"] == PLAIN
+        assert (await again())["type"] == "http.disconnect"
+        plain, again = await with_plain_body(scope(x="y"), receive, 1)
+        assert again is receive
+
+    asyncio.run(main())
 
 
 def test_client_disconnect_ends_reading_of_the_body() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -421,3 +422,15 @@ def test_end_of_lifespan_cancels_calls_under_way() -> None:
 
     asyncio.run(run())
     assert upstream.is_cancelled
+
+
+def test_packed_message_is_unpacked_or_refused() -> None:
+    """A `Content-Encoding` is undone before the SDK reads the body, or refused."""
+    app, _ = mcp_app(answering({"GET /crew": {"a": None}}), tools=[CREW])
+    headers, body = modern("tools/call", {"name": "crew"})
+    packed = {**headers, "content-encoding": "gzip"}
+    got = one(app, "POST", "/mcp", packed, gzip.compress(body))
+    assert got.json["result"]["structuredContent"] == {"a": None}
+    got = one(app, "POST", "/mcp", {**headers, "content-encoding": "foo"}, body)
+    assert got.status == 415
+    assert "gzip" in got.headers["accept-encoding"]
