@@ -424,6 +424,8 @@ def shorten(value: object, limit: int = _SHORT) -> str:
         text = "".join(
             c if c.isprintable() or ord(c) > 0x9F else f"\\x{ord(c):02x}" for c in text
         )
+        # Half a surrogate pair cannot be written as UTF-8.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -20,17 +20,26 @@ _DISGUISED = (
     ("iso2022", b"\x1b"),
     ("hz", b"~{"),
 )
-#: Codecs of Python for names and literals, which are no encoding of a body.
+#: Codecs of Python for names and literals, which are no encoding of a body; and one
+#: that standards forbid, because it hides markup and half characters.
 _NO_CHARSETS = frozenset(
-    ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
+    ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7")
 )
 
 
 def charset_of(content_type: str) -> str:
     """Return the character encoding that a `Content-Type` names, UTF-8 by default."""
     charset = CHARSET.search(content_type)
+    return known_charset(charset.group(1)) if charset else "utf-8"
+
+
+def known_charset(name: str) -> str:
+    """Return the codec of a charset; that of an unknown one is UTF-8.
+
+    "latin1"  →  "iso8859-1"
+    """
     try:
-        name = codecs.lookup(charset.group(1)).name if charset else "utf-8"
+        name = codecs.lookup(name).name
         b"\xff".decode(name, "replace")  # not every codec is one of text
     except (LookupError, ValueError):
         return "utf-8"
@@ -66,6 +75,22 @@ def text_of(body: bytes, content_type: str) -> str:
     if charset != "utf-8" and is_utf8(body, charset):
         charset = "utf-8"
     return body.decode(charset, "replace")
+
+
+def header_text(value: str) -> str:
+    r"""Return the value of a header as text: its bytes are UTF-8, or else Latin-1.
+
+    "\xc3\xa9" and "\xe9"  →  "é"
+
+    Args:
+        value: The bytes, read as Latin-1.
+    """
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
 
 
 def media_type_of(content_type: str) -> str:

@@ -37,6 +37,20 @@ def text_of(value: JSON) -> str:
     return value if isinstance(value, str) else str(value)
 
 
+def valid_text(text: str) -> str:
+    """Return a text that UTF-8 can encode: half a surrogate pair becomes U+FFFD.
+
+    JSON of others may hold halves, and Python reads them without complaint.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def kind_of(value: JSON) -> str:
     """Return the kind of a value in one word: `{}` → `mapping`, `1` → `number`."""
     names = {dict: "mapping", list: "list", str: "text", bool: "boolean"}

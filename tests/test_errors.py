@@ -116,6 +116,7 @@ def test_problem_is_printed_as_file_line_column() -> None:
         ({"a": 1}, "{'a': 1}"),
         ("\x1b[31mred", "\\x1b[31mred"),
         ("größe 😀", "größe 😀"),
+        ("a \ud800", "a \N{REPLACEMENT CHARACTER}"),
         ("", ""),
     ],
 )

@@ -12,6 +12,7 @@ from naftiko.http import (
     IDEMPOTENT_METHODS,
     SAFE_METHODS,
     charset_of,
+    header_text,
     media_type_of,
     text_of,
 )
@@ -104,3 +105,12 @@ def test_methods_are_those_of_the_standard() -> None:
 def test_text_is_utf8_wherever_it_can_be(body: bytes, charset: str, text: str) -> None:
     """A charset counts for bytes that are not UTF-8, or that have its marks."""
     assert text_of(body, f"text/plain; charset={charset}") == text
+
+
+def test_header_is_utf8_or_latin_1() -> None:
+    """Any bytes give a text without surrogates."""
+    for value in ("Non trouv\xe9", "Non trouv\xc3\xa9", "Non trouv\u00e9"):
+        assert header_text(value) == "Non trouv\xe9"
+    assert header_text("plain") == "plain"
+    header_text(bytes(range(256)).decode("latin-1")).encode()
+    assert header_text("\u65e5") == "\u65e5"

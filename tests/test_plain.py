@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from naftiko.plain import a_kind_of, finite, join_path, kind_of, mappings_of, text_of
+from naftiko.plain import (
+    a_kind_of,
+    finite,
+    join_path,
+    kind_of,
+    mappings_of,
+    text_of,
+    valid_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +106,18 @@ def test_number_without_a_form_in_json_becomes_null() -> None:
     assert finite(value)["w"] is whole
     assert finite(whole) is whole
     assert finite(inf) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("a\xe9\U0001f600", "a\xe9\U0001f600"),
+        ("a\ud800b", "a\N{REPLACEMENT CHARACTER}b"),
+        ("\ud83d\ude00 \udfff", "\U0001f600 \N{REPLACEMENT CHARACTER}"),
+        ("", ""),
+    ],
+)
+def test_valid_text_can_be_utf8(text: str, valid: str) -> None:
+    """Two halves that belong together become one character."""
+    assert valid_text(text) == valid
+    valid_text(text).encode()

@@ -17,8 +17,9 @@ import os
 import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+from naftiko.http import header_text
 from naftiko.transport.messages import SignIn
 
 if TYPE_CHECKING:
@@ -84,6 +85,28 @@ def parse_parameters(text: str) -> dict[str, str]:
         name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else token
         for name, quoted, token in _PARAMETER.findall(text)
     }
+
+
+def user_in(parameters: Mapping[str, str]) -> str:
+    """Return the user name of credentials, which may be percent-encoded (RFC 8187).
+
+    {"username*": "UTF-8''J%C3%A4s"}  ->  "Jäs"
+
+    It is empty when there is none, when there are two, or when it is malformed.
+    """
+    plain, extended = parameters.get("username"), parameters.get("username*")
+    if plain is not None and extended is not None:
+        return ""
+    if extended is None:
+        return plain or ""
+    charset, _, rest = extended.partition("'")
+    _, quote_mark, name = rest.partition("'")
+    if charset.lower() != "utf-8" or not quote_mark:
+        return ""
+    try:
+        return unquote_to_bytes(name).decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def parse_challenges(header: str) -> Iterator[dict[str, str]]:
@@ -202,7 +225,8 @@ class DigestLogin(SignIn):
             parameters |= {"qop": qop, "nc": "00000001"}
         url = urlsplit(request.url)
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        login = (self._username, realm, self._password)
+        # The realm goes back as it came; its characters are UTF-8 (RFC 7616, 4).
+        login = (self._username, header_text(realm), self._password)
         response = compute_response(
             algorithm, login, (request.method, target), parameters, body
         )
@@ -226,7 +250,7 @@ class DigestLogin(SignIn):
     def _user(self, algorithm: DigestAlgorithm, given: Mapping[str, str]) -> list[str]:
         """Return the user name: hashed, plain, or percent-encoded (RFC 7616, 3.4)."""
         if given.get("userhash", "").lower() == "true":
-            hashed = algorithm.digest(self._username, given["realm"])
+            hashed = algorithm.digest(self._username, header_text(given["realm"]))
             return [f'username="{hashed}"', "userhash=true"]
         if self._username.isascii():
             return [f"username={quoted_string(self._username)}"]

@@ -16,7 +16,7 @@ import codecs
 from typing import TYPE_CHECKING
 
 from naftiko.formats.faults import offset_at, refuse_body
-from naftiko.http import CHARSET, is_utf8
+from naftiko.http import CHARSET, is_utf8, known_charset
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
@@ -89,9 +89,6 @@ def declared_charset(body: bytes, content_type: str) -> str:
 
 def text_in(body: bytes, charset: str) -> str:
     """Return a body as text in a charset; empty or unknown means UTF-8."""
-    try:
-        text = body.decode(charset or "utf-8", "replace")
-    except (LookupError, ValueError):
-        # The header names no encoding of text; nearly all bodies are UTF-8.
-        text = body.decode("utf-8", "replace")
+    # Nearly all bodies with an unknown label are UTF-8.
+    text = body.decode(known_charset(charset or "utf-8"), "replace")
     return text.removeprefix("\ufeff")

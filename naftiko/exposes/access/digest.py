@@ -8,11 +8,17 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from naftiko.consumes.digest import compute_response, find_algorithm, parse_parameters
+from naftiko.consumes.digest import (
+    compute_response,
+    find_algorithm,
+    parse_parameters,
+    user_in,
+)
 from naftiko.exposes.access.schemes import REALM
 from naftiko.exposes.access.secrets import equal
 from naftiko.exposes.http.problems import HttpProblem, unauthorized
 from naftiko.exposes.http.scope import header
+from naftiko.http import header_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +33,9 @@ _ALGORITHMS = ("SHA-256", "MD5")
 
 class Digest:
     """Digest authentication of one user (RFC 7616): SHA-256, and MD5 for old clients.
+
+    User name and password are UTF-8. A client may send the name as it is,
+    percent-encoded (`username*`), or hashed (`userhash`).
 
     Nonces are signed with a key made of the password. Several servers of one document
     so accept each other's nonces without a shared store. A nonce is valid for
@@ -43,7 +52,7 @@ class Digest:
         scheme, _, text = header(scope, b"authorization").partition(" ")
         if scheme.lower() != "digest":
             return self._challenge("a user name and a password are needed")
-        given = parse_parameters(text)
+        given = parse_parameters(header_text(text))
         if not self._is_answer(scope, given):
             return self._challenge("the user name or the password is wrong")
         if not self._is_fresh(given["nonce"]):
@@ -53,7 +62,7 @@ class Digest:
     def _is_answer(self, scope: ASGIScope, given: Mapping[str, str]) -> bool:
         name = given.get("algorithm", "MD5").upper()
         algorithm = find_algorithm(name) if name in _ALGORITHMS else None
-        needed = ("username", "realm", "nonce", "uri", "response", "nc", "cnonce")
+        needed = ("realm", "nonce", "uri", "response", "nc", "cnonce")
         if algorithm is None or any(key not in given for key in needed):
             return False
         if given.get("qop") != "auth" or given["realm"] != REALM:
@@ -62,18 +71,19 @@ class Digest:
         query = scope.get("query_string", b"")
         raw = scope.get("raw_path") or scope["path"].encode()
         target = raw.partition(b"?")[0] + (b"?" + query if query else b"")
-        if given["uri"] != target.decode("latin-1") or not self._is_ours(
-            given["nonce"]
-        ):
+        uri = header_text(target.decode("latin-1"))
+        if given["uri"] != uri or not self._is_ours(given["nonce"]):
             return False
-
         expected = compute_response(
             algorithm,
             (self._username, REALM, self._password),
             (scope["method"], given["uri"]),
             given,
         )
-        is_user = equal(given["username"], self._username)
+        username = self._username
+        if given.get("userhash", "").lower() == "true":
+            username = algorithm.digest(username, REALM)
+        is_user = equal(user_in(given), username)
         return is_user & equal(given["response"].lower(), expected)
 
     def _nonce(self, moment: str, salt: str) -> str:
@@ -93,7 +103,7 @@ class Digest:
         more = ", stale=true" if stale else ""
         challenges = [
             f'Digest realm="{REALM}", qop="auth", algorithm={name},'
-            f' nonce="{nonce}"{more}'
+            f' nonce="{nonce}", charset=UTF-8{more}'
             for name in _ALGORITHMS
         ]
         return unauthorized(detail, *challenges)

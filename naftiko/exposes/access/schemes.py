@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from naftiko.exposes.access.secrets import bearer_token, equal
 from naftiko.exposes.http.problems import HttpProblem, unauthorized
 from naftiko.exposes.http.scope import header
+from naftiko.http import header_text
 
 if TYPE_CHECKING:
     from naftiko.exposes.http.scope import ASGIScope
@@ -53,12 +54,13 @@ def api_key_check(place: str, name: str, expected: str) -> Check:
 
 def _key_in(scope: ASGIScope, place: str, name: str) -> str | None:
     if place == "header":
-        return header(scope, name.lower().encode("latin-1", "replace")) or None
+        key = header(scope, name.lower().encode("latin-1", "replace"))
+        return header_text(key) or None
     if place == "query":
         query = scope.get("query_string", b"").decode("latin-1")
         pairs = parse_qsl(query, keep_blank_values=True)
         return next((value for known, value in pairs if known == name), None)
-    for pair in header(scope, b"cookie").split(";"):
+    for pair in header_text(header(scope, b"cookie")).split(";"):
         known, _, value = pair.strip().partition("=")
         if known == name:
             return value
@@ -81,9 +83,11 @@ def basic_check(username: str, password: str) -> Check:
         if scheme.lower() != "basic":
             return unauthorized("a user name and a password are needed", challenge)
         try:
-            login = base64.b64decode(text.strip(), validate=True).decode("utf-8")
-        except (binascii.Error, UnicodeDecodeError, ValueError):
-            login = ""
+            raw = base64.b64decode(text.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            raw = b""
+        # UTF-8, as the challenge asks for; some clients send Latin-1 nevertheless.
+        login = header_text(raw.decode("latin-1"))
         name, _, secret = login.partition(":")
         # `&` compares both, so the time does not tell which of them is wrong.
         if equal(name, username) & equal(secret, password):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from naftiko.errors import ServeError
 from naftiko.exposes.http.scope import header
 from naftiko.expressions import Scope, TemplateError, parse_credential, refs, render
+from naftiko.http import header_text
 from naftiko.spec.access import flaw_of
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Secrets:
 def bearer_token(scope: ASGIScope) -> str:
     """Return the token of a request (RFC 6750, 2.1), or an empty text."""
     scheme, _, token = header(scope, b"authorization").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    return header_text(token.strip()) if scheme.lower() == "bearer" else ""
 
 
 def equal(given: str, expected: str) -> bool:

@@ -31,6 +31,7 @@ from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.functions.output_schema import RESULT
+from naftiko.plain import valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +92,7 @@ def _cleaned(value: JSON) -> JSON:
     if isinstance(value, list):
         return [_cleaned(inner) for inner in value]
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return valid_text(value)
     return None if isinstance(value, float) and value - value != 0 else value
 
 
@@ -225,7 +226,7 @@ def blob(uri: str, data: bytes, media_type: str) -> dict[str, JSON]:
 def failure(text: str) -> dict[str, JSON]:
     """Return the result of a tool that failed."""
     return {
-        "content": [{"type": "text", "text": text}],
+        "content": [{"type": "text", "text": valid_text(text)}],
         "isError": True,
         "resultType": "complete",
     }

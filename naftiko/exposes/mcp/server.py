@@ -29,6 +29,7 @@ from naftiko.exposes.mcp.sdk import (
     ServerCapabilities,
     ValidationError,
 )
+from naftiko.plain import valid_text
 
 if TYPE_CHECKING:
     from naftiko.exposes.mcp.catalogue import McpVersion
@@ -154,7 +155,12 @@ class McpServer(Server[dict[str, Any]]):
                 if ctx.method == "tools/call":
                     return await self._call_tool(ctx, call_next)
                 return await self._list(ctx, call_next)
-        except (MCPError, ValidationError):
+        except MCPError as error:
+            # The message may quote an API; the SDK cannot write half a character.
+            if (text := valid_text(error.message)) != error.message:
+                raise MCPError(error.code, text, error.data) from None
+            raise
+        except ValidationError:
             raise
         except Exception:
             logger.exception("%s failed", ctx.method)

@@ -12,8 +12,9 @@ arrive.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
+
+from naftiko.http import header_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +127,7 @@ def parse_head(data: bytes, *, is_head: bool = False) -> ResponseHead:
         pairs = _last_content_type(pairs)
     status = int(begun[2])
     version = 10 if begun[1] == "0" else 11
-    reason = reason_of(begun[3] or "")
+    reason = header_text(begun[3] or "").strip()
     stays_open = _stays_open(noted.get("connection", ()), version)
     head = ResponseHead(status, reason, pairs, version, None, False, stays_open)
     return _framed(head, noted, is_head=is_head)
@@ -159,21 +160,6 @@ def _last_content_type(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
         for i, pair in enumerate(pairs)
         if i == last or pair[0].lower() != _CONTENT_TYPE
     ]
-
-
-def reason_of(text: str) -> str:
-    r"""Return a reason phrase; its bytes are UTF-8, or else Latin-1.
-
-    "Non trouv\xc3\xa9" and "Non trouv\xe9"  →  "Non trouvé"
-
-    Args:
-        text: The bytes, read as Latin-1.
-    """
-    if text.isascii():
-        return text.strip()
-    with suppress(UnicodeDecodeError):
-        text = text.encode("latin-1").decode()
-    return text.strip()
 
 
 def _stays_open(fields: Sequence[str], version: int) -> bool:

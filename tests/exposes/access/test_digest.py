@@ -7,9 +7,12 @@ import re
 import time
 from typing import Any
 
+import pytest
 from requests.auth import HTTPDigestAuth
 
+from naftiko.consumes.digest import DigestLogin, user_in
 from naftiko.exposes.access.digest import Digest
+from naftiko.transport.messages import Request
 from support.guarding import SECRET, ask, guard
 
 DIGEST = {"type": "digest", "username": "ann", "password": "{{TOKEN}}"}
@@ -87,3 +90,43 @@ def test_old_digest_nonce_is_stale_and_forged_nonce_is_wrong() -> None:
     code, found, _ = ask(app, query="a=b", headers=header)
     assert code == 401
     assert "stale" not in found["www-authenticate"][0]
+
+
+NAME, PASSWORD = "J\xe4s\xf8n D\u014de", "p\xe4ssw\xf6rd \u65e5"
+
+
+@pytest.mark.parametrize("form", ["extended", "quoted", "hashed"])
+def test_user_names_and_passwords_are_utf8(form: str) -> None:
+    """RFC 7616, 3.4 and 4: `username*`, UTF-8 in quotes, and `userhash`."""
+    declared = {"type": "digest", "username": NAME, "password": "{{TOKEN}}"}
+    app = guard(declared, given={"TOKEN": PASSWORD})
+    challenge = ask(app)[1]["www-authenticate"][0]
+    assert "charset=UTF-8" in challenge
+    if form == "hashed":
+        challenge += ", userhash=true"
+    for password, status in ((PASSWORD, 200), (PASSWORD + "x", 401)):
+        login = DigestLogin(NAME, password)
+        text = login.answer(Request("GET", "http://h/x"), challenge)
+        assert text.isascii()
+        if form == "quoted":
+            quoted = NAME.encode().decode("latin-1")
+            text = re.sub(r"username\*=[^,]+", f'username="{quoted}"', text)
+        assert ask(app, headers={"Authorization": text})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({"username*": "UTF-8''J%C3%A4s"}, "J\xe4s"),
+        ({"username*": "utf-8'de'a"}, "a"),
+        ({"username": "a"}, "a"),
+        ({"username": "a", "username*": "UTF-8''a"}, ""),
+        ({"username*": "iso-8859-1''a"}, ""),
+        ({"username*": "UTF-8'a"}, ""),
+        ({"username*": "UTF-8''%FF"}, ""),
+        ({}, ""),
+    ],
+)
+def test_user_name_is_read_in_each_form(parameters: Any, name: str) -> None:
+    """Credentials with two names, or a malformed one, have none (RFC 8187)."""
+    assert user_in(parameters) == name

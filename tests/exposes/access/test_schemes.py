@@ -101,3 +101,21 @@ def test_basic_password_may_have_colons_and_non_ascii_letters() -> None:
     assert ask(odd, headers={"Authorization": f"Basic {text}"})[0] == 200
     for nonsense in ("Basic", "Basic ###", "Basic /w==", "Basic YW5u"):
         assert ask(odd, headers={"Authorization": nonsense})[0] == 401
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_credentials_outside_ascii_match_in_each_encoding(coding: str) -> None:
+    """Header bytes are UTF-8, or else Latin-1; `requests` and curl send either."""
+    secret = "schl\xfcssel"
+    sent = secret.encode(coding).decode("latin-1")
+    given = {"TOKEN": secret}
+    login = base64.b64encode(f"ann:{secret}".encode(coding)).decode()
+    for declared, headers in (
+        (API_KEY, {"X-Key": sent}),
+        (BEARER, {"Authorization": f"Bearer {sent}"}),
+        (
+            {"type": "basic", "username": "ann", "password": "{{TOKEN}}"},
+            {"Authorization": f"Basic {login}"},
+        ),
+    ):
+        assert ask(guard(declared, given=given), headers=headers)[0] == 200

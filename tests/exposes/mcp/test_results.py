@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
+
+import pytest
 
 import naftiko
 from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.mcp.results import MAX_BINARY
 from naftiko.exposes.options import Options
 from naftiko.transport.messages import Response
-from support.asgi_client import AsyncStub
+from support.asgi_client import AsyncStub, asked
+from support.mcp_http import modern, served
 from support.mcping import (
     CREW,
     asking,
@@ -68,3 +73,40 @@ def test_large_binary_result_is_described() -> None:
         assert content["type"] == "text"
         assert f"{len(body):,} bytes of {kind}" in content["text"]
         assert len(json.dumps(result)) < 1000
+
+
+HALF = b'{"message":"a \\ud800 b","\\udc00":["\\ud83d\\ude00"]}'
+
+
+@pytest.mark.parametrize("method", ["tools/call", "resources/read"])
+@pytest.mark.parametrize(
+    "response",
+    [
+        Response(404, JSON, HALF, reason="Non trouv\udce9"),
+        Response(500, JSON, HALF, reason="\ud800"),
+        Response(404, {"Content-Type": "text/plain"}, b"a \xed\xa0\x80 \xff"),
+        Response(200, JSON, HALF),
+        Response(200, JSON, b'{"v": "\xed\xa0\x80"}'),
+        Response(200, {"Content-Type": "text/plain; charset=utf-7"}, b"+2AA- \xff"),
+    ],
+    ids=["404", "500", "no characters", "escape", "bytes", "charset"],
+)
+def test_half_characters_never_end_a_server(response: Response, method: str) -> None:
+    """Whatever an API sends, the answer is valid UTF-8, and the next one comes."""
+    resource = {"name": "r", "uri": "x://crew", "call": "api.crew", "description": "d"}
+    app, _ = mcp_app(response, tools=[CREW], resources=[resource])
+    params = {"name": "crew"} if method == "tools/call" else {"uri": "x://crew"}
+    headers = {"mcp-name": next(iter(params.values()))}
+
+    async def talk() -> Any:
+        asked_for = modern(method, params, headers)
+        first = await asked(app, "POST", "/mcp", *asked_for)
+        return first, await asked(app, "POST", "/mcp", *modern("tools/list"))
+
+    first, after = served(app, talk)
+    assert after.status == 200
+    told = json.loads(first.body.decode())
+    assert "result" in told or told["error"]["code"] == -32602 or response.status >= 500
+    assert not re.search(
+        r"(?<!\\)[\ud800-\udfff]", json.dumps(told, ensure_ascii=False)
+    )

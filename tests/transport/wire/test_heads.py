@@ -10,7 +10,6 @@ from naftiko.transport.wire.heads import (
     ResponseHead,
     Unreadable,
     parse_head,
-    reason_of,
     write_head,
 )
 
@@ -199,8 +198,3 @@ def test_lines_may_end_in_lf_alone() -> None:
     found = parse_head(b"HTTP/1.1 200 OK\nA: b\nContent-Length: 1\n\n")
     assert found.pairs == [("A", "b"), ("Content-Length", "1")]
     assert (found.reason, found.length) == ("OK", 1)
-
-
-def test_reason_is_text_that_utf8_can_encode() -> None:
-    """Any bytes give a text without surrogates."""
-    reason_of(bytes(range(256)).decode("latin-1")).encode()
