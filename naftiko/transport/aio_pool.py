@@ -62,7 +62,8 @@ _CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
     (aiohttp.ServerDisconnectedError, failures.CLOSED),
     (aiohttp.ClientResponseError, failures.UNREADABLE),
     (OSError, failures.NO_CONNECTION),
-    (aiohttp.ClientError, failures.NO_CONNECTION),
+    # Errors of connecting are `OSError`s: others come from a connection that was there.
+    (aiohttp.ClientError, failures.CLOSED),
     (ValueError, failures.UNWRITABLE),
 )
 #: All of them. A `ValueError` is raised for a request that cannot be written.
