@@ -184,6 +184,49 @@ class _Brotli:
             raise CutOff("it ends too early")
 
 
+class _Zstd:
+    """`zstd`: one frame or several."""
+
+    def __init__(self) -> None:
+        self._new: Any = zstd_library().ZstdDecompressor
+        self._decoder: Any = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        is_full = False
+        while data or is_full:
+            if self._decoder is None:
+                self._decoder = self._new()
+            try:
+                piece = self._decoder.decompress(data, PIECE)
+            except zstd_library().ZstdError as error:
+                raise Damaged(str(error)) from None
+            if piece:
+                yield piece
+            data, is_full = b"", not self._decoder.needs_input
+            if self._decoder.eof:
+                data, is_full = self._decoder.unused_data, False
+                self._decoder = None
+
+    def end(self) -> None:
+        if self._decoder is not None:
+            raise CutOff("it ends too early")
+
+
+def zstd_library() -> Any:
+    """Return the module that packs and unpacks `zstd`.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    from importlib import import_module
+
+    # Part of Python from 3.14 on.
+    try:
+        return import_module("compression.zstd")
+    except ImportError:
+        return import_module("backports.zstd")
+
+
 class _Unknown:
     """An encoding that cannot be decoded; an empty body is accepted."""
 
@@ -196,15 +239,24 @@ class _Unknown:
         """Accept the end of an empty body."""
 
 
-def _unpackers() -> dict[str, type[_Unpacker]]:
+def _is_there(module: str) -> bool:
     from importlib.util import find_spec
 
+    try:
+        return find_spec(module) is not None
+    except ImportError:  # the package around it is missing
+        return False
+
+
+def _unpackers() -> dict[str, type[_Unpacker]]:
     classes: dict[str, type[_Unpacker]] = {
         "gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Zlib, "br": _Unknown,
         "zstd": _Unknown, "compress": _Unknown, "x-compress": _Unknown,
     }  # fmt: skip
-    if find_spec("brotli") or find_spec("brotlicffi"):
+    if _is_there("brotli") or _is_there("brotlicffi"):
         classes["br"] = _Brotli
+    if _is_there("compression.zstd") or _is_there("backports.zstd"):
+        classes["zstd"] = _Zstd
     return classes
 
 

@@ -86,7 +86,7 @@ def test_truncated_compressed_response_is_refused(
 
 def test_unknown_encoding_is_refused() -> None:
     """An unknown `Content-Encoding` is an error; `identity` is accepted."""
-    with Recorder(response(b"[1]", Content_Encoding="zstd")) as server:
+    with Recorder(response(b"[1]", Content_Encoding="compress")) as server:
         with capability(base_uri=server.url) as api:
             with pytest.raises(naftiko.TransportError, match="damaged"):
                 api.call("api.op")

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import gzip
 import random
+import sys
 import zlib
 from collections.abc import Callable
 
 import brotli
 import pytest
 
-from naftiko.transport.encodings import PIECE, CutOff, Damaged, Unknown, unpacker_of
+from naftiko.transport.encodings import (
+    PIECE,
+    UNDONE,
+    CutOff,
+    Damaged,
+    Unknown,
+    is_undone,
+    names_in,
+    unpacker_of,
+)
 
 
 def _raw_deflate(body: bytes) -> bytes:
@@ -22,7 +32,17 @@ def _brotli(body: bytes) -> bytes:
     return brotli.compress(body, quality=4)  # the best one takes a second
 
 
+def _zstd(body: bytes) -> bytes:
+    from naftiko.transport.encodings import zstd_library
+
+    packed: bytes = zstd_library().compress(body)
+    return packed
+
+
+#: Python 3.14 has zstd; older ones need a library that no extra of ours installs.
+NEEDS_ZSTD = pytest.mark.skipif(not is_undone("zstd"), reason="no library for zstd")
 PACKERS = [
+    pytest.param("zstd", _zstd, id="zstd", marks=NEEDS_ZSTD),
     pytest.param("gzip", gzip.compress, id="gzip"),
     pytest.param("x-gzip", gzip.compress, id="x-gzip"),
     pytest.param("deflate", zlib.compress, id="deflate"),
@@ -108,9 +128,25 @@ def test_unknown_encoding_names_leave_the_body_as_it_is(encoding: str | None) ->
     assert unpack(gzip.compress(b"x"), f"gzip, {encoding}") == b"x"
 
 
-@pytest.mark.parametrize("encoding", ["zstd", "gzip, zstd", "compress"])
+@pytest.mark.parametrize("encoding", ["compress", "gzip, x-compress"])
 def test_an_encoding_without_a_decoder_is_refused(encoding: str) -> None:
     """A body in an encoding without a decoder is refused; an empty one passes."""
     assert unpack(b"", encoding) == b""
     with pytest.raises(Unknown):
         unpack(b"x", encoding)
+
+
+def test_names_of_encodings_are_read() -> None:
+    """Blanks, upper case and `identity` make no difference."""
+    assert names_in(" GZIP,identity,\tbr ,") == ["gzip", "br"]
+    assert UNDONE[:2] == ("gzip", "deflate")
+    assert is_undone("x-gzip")
+    assert not is_undone("compress")
+    assert not is_undone("utf-8")
+
+
+def test_zstd_is_known_where_a_library_is() -> None:
+    """Python 3.14 brings one."""
+    if sys.version_info >= (3, 14):
+        assert is_undone("zstd")
+    assert is_undone("zstd") == ("zstd" in UNDONE)
