@@ -165,6 +165,8 @@ def failed(
     """
     if cause in (NO_CONNECTION, UNREADABLE):
         cause = _precise(cause, error, reading=reading)
+    elif cause is TLS_REFUSED and reading:
+        cause = BROKEN_OFF  # the handshake is long over
     if isinstance(error, FileNotFoundError) and error.filename:
         cause = Cause(
             f"there is no file '{error.filename}'",

@@ -159,6 +159,14 @@ def test_closed_connection_is_told_by_the_way_it_ended(error: BaseException) -> 
     assert broken.reason.startswith("the response broke off")
 
 
+def test_tls_that_ends_within_a_response_is_no_refused_certificate() -> None:
+    """The handshake is long over when a body breaks off."""
+    error = pools.SSLError(ssl.SSLEOFError(8, "EOF occurred"))
+    made = failure(error, REQUEST, reading=True)
+    assert made.reason.startswith("the response broke off")
+    assert made.hint == ""
+
+
 @pytest.mark.parametrize("error", [REFUSED, TimeoutError(), ValueError(), OSError()])
 def test_other_errors_leave_the_peer_alive(error: BaseException) -> None:
     """A refused or late connection was not closed by the peer."""
