@@ -30,8 +30,6 @@ ONLY_REQUESTS = (
     "test_cookies_stay_with_their_origin",
     "test_views_share_connections_but_not_credentials_or_cookies",
     # `aiohttp` gives no part of a malformed response.
-    "test_response_over_a_small_limit_is_refused[aiohttp-no length]",
-    "test_response_over_a_small_limit_is_refused[aiohttp-two lengths]",
     "test_stream_that_breaks_off_is_a_transport_error",
 )
 

@@ -26,7 +26,7 @@ MAX_HEAD = 512 * 1024
 #: Fields of one head, or of one trailer.
 MAX_FIELDS = 1000
 #: Interim responses (1xx) before a response.
-MAX_INTERIM = 100
+MAX_INTERIM = 1000
 #: How every response begins that can be read.
 BEGINNING = b"HTTP/1."
 
@@ -34,7 +34,7 @@ NO_HTTP = "it does not begin with a status line of HTTP/1"
 LINE_TOO_LONG = f"a line of its head has over {MAX_LINE:,} bytes"
 HEAD_TOO_LONG = f"its head has over {MAX_HEAD:,} bytes"
 TOO_MANY_FIELDS = f"its head has over {MAX_FIELDS:,} fields"
-TOO_MANY_INTERIM = f"over {MAX_INTERIM} interim responses came before it"
+TOO_MANY_INTERIM = f"over {MAX_INTERIM:,} interim responses came before it"
 
 _STATUS_LINE = re.compile(r"HTTP/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?[ \t]*", re.S)
 _is_length = re.compile(r"[0-9]{1,18}").fullmatch
