@@ -106,7 +106,7 @@ def _source(body: bytes, content_type: str) -> bytes | str:
 def _is_charset(label: str) -> bool:
     try:
         codecs.lookup(label)
-    except LookupError:
+    except (LookupError, ValueError):
         return False
     return True
 

@@ -42,7 +42,9 @@ def test_response_over_the_limit_is_refused(declared: bool) -> None:
         lambda body: chunked(body, content_type="application/json"),
         lambda body: response(gzip.compress(body), Content_Encoding="gzip"),
         lambda body: chunked(body, content_type="x/y\r\nContent-Length: 5"),
-        lambda body: response(body).replace(b"Content-Length: 5002", b"Connection: close"),
+        lambda body: response(body).replace(
+            b"Content-Length: 5002", b"Connection: close"
+        ),
     ],
     ids=["chunked", "gzip", "two lengths", "no length"],
 )

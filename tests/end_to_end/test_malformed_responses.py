@@ -65,6 +65,7 @@ CASES = {
     "bare CR": Case(made(b"X: a\rb", TE, body=chunks())),
     "continuation line": Case(made(b"X: a", b"  b", TE, body=chunks())),
     "NUL": Case(sized(b"X: a\0b")),
+    "other controls": Case(sized(b"X: a\x1b\x01\x0b\x7fb")),
     "200 fields": Case(sized(*[b"X: a"] * 200)),
     "2000 fields": Case(sized(*[b"X: a"] * 2000), UNREADABLE),
     "line of 60,000 bytes": Case(sized(b"X: " + b"a" * 60_000)),

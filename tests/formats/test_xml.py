@@ -116,6 +116,8 @@ def test_xml_is_declared_or_told_by_the_type(
         (b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xc3\xa9</a>", "utf-8"),
         (b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xe9</a>", "utf-8"),
         (b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xe9</a>", "no-such"),
+        (b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xe9</a>", "a\0b"),
+        (b"<a>\xc3\xa9</a>", "a\0b"),
         (b"\xef\xbb\xbf<a>\xc3\xa9</a>", "iso-8859-1"),
         ("<a>\xe9</a>".encode("utf-16"), "iso-8859-1"),
     ],

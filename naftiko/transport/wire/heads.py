@@ -40,8 +40,8 @@ _STATUS_LINE = re.compile(r"HTTP/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?[ \t]*",
 _is_length = re.compile(r"[0-9]{1,18}").fullmatch
 #: A field line; blanks are allowed around its parts, and are none of them.
 _FIELD = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:([^\n]*)\n", re.MULTILINE)
-#: Controls, a CR without LF included; RFC 9110, 5.5 replaces them by a blank.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+#: NUL, and CR without LF: RFC 9110, 5.5 replaces them by a blank.
+_BREAKS = re.compile(r"\x00|\r(?!\n)")
 _BLANKS = " \t"
 #: Blanks, and the CR of a line end.
 _ENDS = " \t\r"
@@ -105,8 +105,8 @@ def parse_head(data: bytes, *, is_head: bool = False) -> ResponseHead:
             not say where the body ends.
     """
     text = data.decode("latin-1")
-    if _CONTROLS.search(text):
-        text = _CONTROLS.sub(" ", text)
+    if _BREAKS.search(text):
+        text = _BREAKS.sub(" ", text)
     line, _, fields = text.partition("\n")
     begun = _STATUS_LINE.fullmatch(line.removesuffix("\r"))
     if begun is None:

@@ -34,7 +34,7 @@ def head(*lines: bytes, start: bytes = OK, is_head: bool = False) -> ResponseHea
         ([b"  first", b"C: d"], "C=d"),
         ([b"garbage", b"  more", b"C: d"], "C=d"),
         ([b"A: b\rc", b"C: d"], "A=b_c C=d"),
-        ([b"A: b\0c\x1b[0m"], "A=b_c_[0m"),
+        ([b"A: b\0c\x1b[0m"], "A=b_c\x1b[0m"),
         ([b"A: \xe9"], "A=\xe9"),
         ([b"Set-Cookie: a=1", b"Set-Cookie: b=2"], "Set-Cookie=a=1 Set-Cookie=b=2"),
         ([b"Content-Type: a/b", b"A: b", b"content-type: c/d"], "A=b content-type=c/d"),
