@@ -14,7 +14,7 @@ import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 
-from naftiko.errors import did_you_mean, shorten
+from naftiko.errors import EXIT_USAGE, ArgumentError, did_you_mean, shorten
 
 #: The name of a header, a colon, and the rest (RFC 9110, 5.1 and 5.6.2).
 _HEADER = re.compile(r"\s*([\w!#$%&'*+.^`|~-]+)\s*:(.*)", re.ASCII | re.DOTALL)
@@ -27,6 +27,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _COUNT = re.compile(r"[0-9]{1,3}")
 _HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*")
 _MOST_SECONDS = 1e6
+
+
+class UsageError(ArgumentError):
+    """Words of the command line that are wrong, whatever is called or asked."""
+
+    exit_code = EXIT_USAGE
 
 
 class RefusedWord(ArgumentTypeError):

@@ -15,11 +15,15 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from naftiko.cli.arguments.filling import fill, place_in, template_of
+from naftiko.cli.arguments.nested import Gathered, split_nested
+from naftiko.cli.console import clean, note
 from naftiko.cli.units.typed import typed
+from naftiko.cli.values import UsageError as UsageError
 from naftiko.consumes.base_uri import checked_uri
 from naftiko.consumes.body import OPEN_ARGUMENT
-from naftiko.consumes.content import Content
-from naftiko.errors import EXIT_USAGE, ArgumentError, did_you_mean, names_of
+from naftiko.consumes.content import FORM_KINDS, Content
+from naftiko.errors import ArgumentError, did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,12 +39,6 @@ _MOST_DIGITS = 3000
 _NO_NAMESPACE = re.compile(r"[/:@?#]")
 #: Body kinds that can carry a file as it is.
 _FILE_KINDS = frozenset(("multipartForm", "binary"))
-
-
-class UsageError(ArgumentError):
-    """Words of the command line that are wrong, whatever is called or asked."""
-
-    exit_code = EXIT_USAGE
 
 
 def base_uris(
@@ -107,50 +105,219 @@ def call_arguments(
 ) -> dict[str, Any]:
     """Return argument → value; a name given several times has a list.
 
-    `["id=1", "id=2", "n:=3"]` → `{"id": ["1", "2"], "n": 3}`.
+    `["id=1", "id=2", "n:=3"]` → `{"id": ["1", "2"], "n": 3}`, and with a name that
+    reaches into a value, `["customer.name=Ann"]` → `{"customer": {"name": "Ann"}}`.
 
     Args:
-        items: Words such as `name=value`, `name:=JSON` and `name=@file`.
+        items: Words such as `name=value`, `name:=JSON`, `name=@file`, and `@file` for
+            the whole body.
         body: The value of `--body`, or `None`.
         operation: The operation to call; the names of its arguments may hold `=`.
 
     Raises:
         UsageError: A word is no argument, or a file cannot be read.
     """
-    several: dict[str, list[Any]] = {}
     names = [parameter.name for parameter in operation.parameters]
+    gathered = Gathered()
     for number, item in enumerate(items, 1):
-        parts = split_item(item, names)
-        if parts is None:
-            # A word that is no name may be a value, and a secret: it is not shown.
-            shown = f", '{item}'" if item in names else ""
-            raise UsageError(
-                f"argument {number}{shown}: expected name=value",
-                hint="write name=value, name:=JSON or name=@file;"
-                f" {operation.ref} takes: {names_of(names)}",
-            )
-        name, sign, text = parts
-        text_of(name if sign == "=@" else item, "an argument", _IN_A_FILE)
-        several.setdefault(name, []).append(
-            _argument_value(name, sign, text, operation)
+        if item.startswith("@") and split_item(item, names) is None:
+            if body is not None:
+                raise UsageError(
+                    f"argument {number}: the body is given twice",
+                    hint="leave out '@…' or --body",
+                )
+            body = item
+            continue
+        _add_item(gathered, number, item, names, operation)
+    given = gathered.values()
+    return given if body is None else _with_body(body, given, operation)
+
+
+def _add_item(
+    gathered: Gathered, number: int, item: str, names: list[str], operation: Operation
+) -> None:
+    """Add the value of one word to the values of the others."""
+    parts = split_item(item, names)
+    steps: tuple[str | int | None, ...] = ()
+    written = ""
+    if parts is None or parts[0] not in names:
+        template = template_of(operation)
+        roots = [*names, *template, *([OPEN_ARGUMENT] * operation.takes_body)]
+        nested = split_nested(item, roots)
+        if nested is not None:
+            name, steps, written = nested.root, nested.steps, nested.written
+            if name not in names and name in template:
+                place = place_in(template, name, steps, names)
+                if place is None:
+                    raise UsageError(
+                        f"argument {number}: the body of {operation.ref} takes nothing"
+                        f" at '{written}'",
+                        hint=f"it takes: {names_of(names)}",
+                    )
+                name, steps = place
+            parts = name, nested.sign, nested.text
+    if parts is None:
+        # A word that is no name may be a value, and a secret: it is not shown.
+        shown = f", '{item}'" if item in names else ""
+        raise UsageError(
+            f"argument {number}{shown}: expected name=value",
+            hint="write name=value, name:=JSON or name=@file;"
+            f" {operation.ref} takes: {names_of(names)}",
         )
-    given = {
-        name: values if len(values) > 1 else values[0]
-        for name, values in several.items()
-    }
-    if body is not None:
-        if not operation.takes_body or OPEN_ARGUMENT in names:
-            has = "describes its body" if operation.body else "takes no body"
-            raise UsageError(
-                f"--body: {operation.ref} {has}",
-                hint=f"it takes: {names_of(names)}",
-            )
+    name, sign, text = parts
+    text_of(name if sign == "=@" else item, "an argument", _IN_A_FILE)
+    if sign == "=" and text.startswith("="):
+        text = _query_text(name, text, operation)
+    value = _argument_value(name, sign, text, operation)
+    if name not in names and not steps and isinstance(value, dict):
+        # An object of the body whose members are arguments: `customer:={"name": …}`.
+        filling = fill(template_of(operation), {name: value}, names)
+        if filling.is_whole:
+            for argument, member in filling.arguments.items():
+                gathered.add(argument, member)
+            return
+    gathered.add(name, value, steps, written)
+
+
+def _query_text(name: str, text: str, operation: Operation) -> str:
+    """Return the value of `name==value`, which other programs put into the query.
+
+    Raises:
+        UsageError: The argument goes elsewhere.
+    """
+    places = {p.name: p.in_ for p in operation.parameters}
+    place = places.get(name)
+    if place in ("query", None):
+        return text[1:]
+    raise UsageError(
+        f"'{name}==…' is a value of the query, and '{name}' goes into the {place}",
+        hint=f"write {name}=VALUE, or {name}:='\"=…\"' for a text that begins with '='",
+    )
+
+
+# --- the body ---------------------------------------------------------------------
+
+
+def _with_body(
+    word: str, given: dict[str, Any], operation: Operation
+) -> dict[str, Any]:
+    """Return the arguments with the body: a text, `@file`, or `-` for standard input.
+
+    The members of a body that the document describes become arguments, so they are
+    checked as arguments are; an argument beside it replaces a member.
+    """
+    names = [p.name for p in operation.parameters if p.in_ == "body"]
+    if operation.takes_body and OPEN_ARGUMENT not in names:
         if OPEN_ARGUMENT in given:
             raise UsageError(
                 "the body is given twice", hint="leave out body= or --body"
             )
-        given[OPEN_ARGUMENT] = _body(body)
-    return given
+        return {**given, OPEN_ARGUMENT: _body(word)}
+    if not operation.body:
+        raise UsageError(
+            f"--body: {operation.ref} takes no body",
+            hint="it takes: "
+            + names_of([parameter.name for parameter in operation.parameters]),
+        )
+    body = operation.spec.body
+    kind = body.kind if body else ""
+    if kind in ("text", "binary"):
+        return _beside(given, names, Content(_value_of(_body(word))))
+    text = _text_of(_value_of(_body(word)), "the body")
+    try:
+        value = _read_json(text)
+    except RecursionError:
+        raise UsageError("the body is nested too deeply") from None
+    except ValueError as error:
+        if kind == "formUrlEncoded":
+            return _beside(given, names, Content(text))
+        raise UsageError(
+            f"the body of {operation.ref} is not JSON: {error}",
+            hint="see what it takes: naftiko describe",
+        ) from None
+    if not isinstance(value, dict):
+        return _beside(given, names, Content(text.encode()))
+    return _filled(value, given, names, operation, text)
+
+
+def _filled(
+    value: dict[str, Any],
+    given: dict[str, Any],
+    names: list[str],
+    operation: Operation,
+    text: str,
+) -> dict[str, Any]:
+    """Return the arguments that the members of a body give, below those given."""
+    body = operation.spec.body
+    is_form = body is not None and body.kind in FORM_KINDS
+    template = template_of(operation)
+    filling = fill(template, value, names)
+    known = list(dict.fromkeys([*template, *names]))
+    for name in filling.unknown:
+        near = did_you_mean(name, [k for k in known if k not in value])
+        if near or is_form:
+            raise UsageError(
+                f"the body of {operation.ref} has no member '{shorten(name)}'",
+                hint=near or f"it takes: {names_of(known)}",
+            )
+        if template:
+            note(
+                f"note: '{clean(shorten(name))}' is no member that the document"
+                " describes; it is sent as it is"
+            )
+    if filling.is_whole:
+        return _merged(filling.arguments, given)
+    return _beside(given, names, Content(text.encode()))
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return two objects as one; a member of the second replaces one of the first."""
+    merged = {**below, **above}
+    for name, value in above.items():
+        other = below.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            merged[name] = _merged(other, value)
+    return merged
+
+
+def _beside(
+    given: dict[str, Any], names: list[str], content: Content
+) -> dict[str, Any]:
+    """Return the arguments with a whole body, which takes the place of its arguments.
+
+    Raises:
+        UsageError: An argument of the body is given too.
+    """
+    twice = [name for name in names if name in given]
+    if twice:
+        raise UsageError(
+            f"the body is given as a whole, and in parts by '{twice[0]}'",
+            hint=f"put the value of '{twice[0]}' into the body, or leave the body out",
+        )
+    return {**given, OPEN_ARGUMENT: content}
+
+
+def _value_of(body: Any) -> Any:
+    return body.value if isinstance(body, Content) else body
+
+
+def _text_of(content: Any, what: str) -> str:
+    """Return the text of a body or a file that holds JSON or a form."""
+    if isinstance(content, Path):
+        content = content.read_bytes()
+    elif hasattr(content, "read"):
+        content = content.read()
+    if isinstance(content, str):
+        return content
+    try:
+        return bytes(content).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{what} is not UTF-8 text", hint="save the file as UTF-8"
+        ) from None
+
+
+# --- words ------------------------------------------------------------------------
 
 
 def text_of(text: str, what: str, hint: str = "write it in UTF-8") -> str:
@@ -202,22 +369,32 @@ def _argument_value(name: str, sign: str, text: str, operation: Operation) -> An
 
 
 def _json_value(name: str, text: str) -> Any:
+    if text.startswith("@"):
+        text = _text_of(_file_argument(text[1:], f"{name}:={text}"), f"'{name}'")
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_members,
-            parse_constant=_no_number,
-            parse_int=_integer,
-        )
+        return _read_json(text)
     except RecursionError:
         raise UsageError(f"the value of '{name}' is nested too deeply") from None
     except ValueError as error:
-        hint = f"write {name}='…' to give a text"
-        if text.startswith("@"):
-            hint = f"write {name}={text} for the content of a file"
         raise UsageError(
-            f"the value of '{name}' is not JSON: {error}", hint=hint
+            f"the value of '{name}' is not JSON: {error}",
+            hint=f"write {name}='…' to give a text",
         ) from None
+
+
+def _read_json(text: str) -> Any:
+    """Return strict JSON as a value.
+
+    Raises:
+        ValueError: The text is no JSON, or an object has a member twice.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(
+        text,
+        object_pairs_hook=_members,
+        parse_constant=_no_number,
+        parse_int=_integer,
+    )
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -261,6 +438,8 @@ def _body(text: str) -> Any:
     if text == "-":
         return sys.stdin.buffer
     if text.startswith("@"):
+        if text == "@-":
+            return sys.stdin.buffer
         return _file_argument(text[1:], f"--body {text}")
     text_of(text, "--body", _IN_A_FILE)
     try:

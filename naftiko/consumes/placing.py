@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 from naftiko.consumes.base_uri import quote_path
 from naftiko.consumes.body import OPEN_ARGUMENT, encode
-from naftiko.consumes.content import texts_of
+from naftiko.consumes.content import Content, texts_of
 from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
 from naftiko.expressions import ABSENT, Ref, render, to_text
 from naftiko.masking import has_marker, marker
@@ -358,7 +358,11 @@ def place_body(call: CallValues, layout: Layout, items: dict[str, str]) -> Any:
     plan = layout.body
     if plan is None:
         return None
-    whole = _argument_for(call, OPEN_ARGUMENT, "body") if layout.takes_body else ABSENT
+    whole = ABSENT
+    if layout.takes_body:
+        whole = _argument_for(call, OPEN_ARGUMENT, "body")
+    elif isinstance(given := call.arguments.get(OPEN_ARGUMENT), Content):
+        whole = given
 
     def value_of(ref: Ref) -> Any:
         if ref.is_variable:

@@ -23,6 +23,8 @@ from naftiko.consumes.base_uri import (
     quote_path,
     split_origin,
 )
+from naftiko.consumes.body import OPEN_ARGUMENT
+from naftiko.consumes.content import Content
 from naftiko.consumes.placing import (
     CallValues,
     PreviewValues,
@@ -422,9 +424,25 @@ def _checked_arguments(
         and not any(known.startswith(name + "\0") for known in given)
         and not (name in layout.environment and name in os.environ)
     ]
+    if (unknown or missing) and isinstance(given.get(OPEN_ARGUMENT), Content):
+        unknown, missing = _beside_whole_body(layout, set(unknown), missing)
     if unknown or missing:
         _refuse(operation, sorted(unknown), missing)
     return given
+
+
+def _beside_whole_body(
+    layout: Layout, unknown: set[str], missing: list[str]
+) -> tuple[set[str], list[str]]:
+    """Return the unknown and the missing arguments beside a `Content` as the body.
+
+    It takes the place of a body that the document describes, so that no argument of
+    the body is missing.
+    """
+    if layout.body is None:
+        return unknown, missing
+    elsewhere = {name for name, place in layout.places if place != "body"}
+    return unknown - {OPEN_ARGUMENT}, [n for n in missing if n in elsewhere]
 
 
 def _add_environment(call: CallValues, layout: Layout) -> None:

@@ -141,7 +141,8 @@ def _check_options(arguments: Namespace) -> None:
     ):
         option = "--full" if arguments.columns is None else "--columns"
         raise UsageError(f"{option} is for tables", hint="add --output table")
-    if arguments.file == "-" and arguments.body == "-":
+    reads = {"-", "@-"} & {arguments.body, *arguments.items}
+    if arguments.file == "-" and reads:
         raise UsageError("standard input cannot be the document and the body at once")
     for option, others in _EXCLUDED.items():
         for other in others:

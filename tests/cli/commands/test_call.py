@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -450,7 +451,7 @@ def test_own_authorization_replaces_that_of_the_document(
         (["plain:=" + "9" * 5000], "a number of 5,000 digits is too large"),
         (["plain:=" + "[" * 90_000], "the value of 'plain' is nested too deeply"),
         (['plain:={"a":1,"a":2}'], "duplicate key 'a'"),
-        (["plain:=@file"], "write plain=@file for the content of a file"),
+        (["plain:=@file"], "plain:=@file: cannot be read"),
         (["plain=@"], "plain=@: expected a file name"),
         (["plain=@/"], "cannot be read: Is a directory"),
         (["plain=@/no/such"], "cannot be read: No such file"),
@@ -521,18 +522,27 @@ def test_standard_input_cannot_be_document_and_body(
     assert "cannot be the document and the body" in capsys.readouterr().err
 
 
-def test_body_option_is_refused_for_a_described_body(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`--body` is refused for an operation that describes its body itself.
-
-    The error lists the arguments that the operation takes.
-    """
-    words = ["call", BOOKSHOP, "bookshop.create-order", "--body", "{}"]
-    assert main(words) == 2
-    shown = capsys.readouterr().err
-    assert "--body: bookshop.create-order describes its body" in shown
-    assert "it takes: isbn, quantity" in shown
+@pytest.mark.parametrize("way", ["--body TEXT", "--body @file", "@file", "--body -"])
+def test_described_body_is_given_as_a_whole(
+    way: str, call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    """A whole body fills the body that the document describes; arguments go before."""
+    whole = '{"isbn": "9780141439587", "quantity": 1, "customer": {"name": "Ann"}}'
+    file = tmp_path / "order.json"
+    file.write_text(whole)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(whole.encode())))
+    words = {
+        "--body TEXT": ["--body", whole],
+        "--body @file": ["--body", f"@{file}"],
+        "@file": [f"@{file}"],
+        "--body -": ["--body", "-"],
+    }[way]
+    shown = call("bookshop.create-order", *words, "quantity:=3", "--dry-run")
+    assert json.loads(shown.splitlines()[-1]) == {
+        "isbn": "9780141439587",
+        "quantity": 3,
+        "customer": {"name": "Ann"},
+    }
 
 
 def test_error_response_is_shown_by_include_and_raw(call) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,1 @@
+"""Words of a command line → the arguments and the body of a call."""
