@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import (
@@ -123,10 +124,12 @@ def status_error(
     """
     body = _masked(error_body(operation, response), request)
     detail = request.mask(message_of(body))
-    excerpt = detail or request.mask(response.text[:ERROR_BODY_BYTES])
+    reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
+    excerpt = detail or _readable(request.mask(response.text[:ERROR_BODY_BYTES]))
+    # The page of a proxy begins with the status line once more.
+    excerpt = excerpt.removeprefix(f"{response.status}{reason}").strip()
     excerpt = shorten(excerpt, _EXCERPT)
     said = f": {excerpt}" if excerpt else ""
-    reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
     hint = _HINTS.get(response.status, "")
     error = StatusError(
         f"{operation.ref}: {response.status}{reason}{said}",
@@ -173,6 +176,36 @@ def reported_failure_of(
         request=request,
         response=response,
     )
+
+
+#: Parts of an HTML page that nobody reads.
+_UNREAD = re.compile(
+    r"<!--.*?(?:-->|$)|<(script|style|head|svg)\b.*?(?:</\1\s*>|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[!/?a-zA-Z][^>]*>?")
+_PAGE = re.compile(
+    r"\s*<(?:!doctype\s+html|html|head|body|title|center|h1)\b", re.IGNORECASE
+)
+
+
+def _readable(text: str) -> str:
+    """Return the text of an HTML page, such as one of a proxy; other text unchanged.
+
+    `<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>` → `502 Bad Gateway
+    nginx`. A page without text in its body gives its title.
+    """
+    if not _PAGE.match(text):
+        return text
+    from html import unescape
+
+    title = _TITLE.search(text)
+    for part in (_UNREAD.sub(" ", text), title[1] if title else ""):
+        words = unescape(_TAG.sub(" ", part)).split()
+        if words:
+            return " ".join(words)
+    return ""
 
 
 def _masked(value: JSON, request: Request) -> JSON:

@@ -1,7 +1,8 @@
 """A request becomes a `curl` command for a POSIX shell, which fills in the variables.
 
     POST http://h/x, Authorization: Bearer $TOKEN, {"a": 1}
-    ->  curl http://h/x --header "Authorization: Bearer ${TOKEN}" --data-raw '{"a": 1}'
+    ->  curl --silent --show-error http://h/x
+        --header "Authorization: Bearer ${TOKEN}" --data-raw '{"a": 1}'
 
 This module must not know how a request is built or sent.
 """
@@ -40,13 +41,15 @@ _BODILESS = ("GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT")
 def curl_command(request: Sendable, login: Sequence[str] = ()) -> str:
     """Return the command; a request with markers gives one with `$NAME`s.
 
-        GET http://h/x, Accept: a/b  ->  curl http://h/x --header 'Accept: a/b'
+        GET http://h/x, Accept: a/b
+        ->  curl --silent --show-error http://h/x --header 'Accept: a/b'
 
     Args:
         request: What the command sends.
         login: Options that sign in, not quoted yet.
     """
-    words: list[str] = ["curl"]
+    # A progress meter would stand between the lines of a script; errors are still told.
+    words: list[str] = ["curl", "--silent", "--show-error"]
     if request.method == "HEAD":
         words.append("--head")
     elif request.method != ("GET" if request.body is None else "POST"):

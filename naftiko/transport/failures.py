@@ -47,6 +47,14 @@ TLS_REFUSED = Cause(
     "the TLS certificate or handshake was refused",
     "name the CA in REQUESTS_CA_BUNDLE, or check the host name",
 )
+PLAIN_HTTP = Cause(
+    "the server speaks plain HTTP, not TLS",
+    "write http:// instead of https:// in the base URI, or give the port of TLS",
+)
+PLAIN_PROXY = Cause(
+    "the proxy speaks plain HTTP, not TLS",
+    "write http:// in HTTPS_PROXY: the proxy is then asked for a tunnel",
+)
 NO_PROXY = Cause(
     "the proxy refused or is not there",
     "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without",
@@ -167,6 +175,9 @@ def failed(
         cause = _precise(cause, error, reading=reading)
     elif cause is TLS_REFUSED and reading:
         cause = BROKEN_OFF  # the handshake is long over
+    is_plain = cause in (TLS_REFUSED, NO_PROXY, NO_CONNECTION) and _is_plain_http(error)
+    if is_plain:
+        cause = PLAIN_PROXY if cause is NO_PROXY else PLAIN_HTTP
     if isinstance(error, FileNotFoundError) and error.filename:
         cause = Cause(
             f"there is no file '{error.filename}'",
@@ -179,7 +190,9 @@ def failed(
     is_redirected = bool(url) and url != request.url
     if is_redirected:
         where += f", redirected to {shorten(request.mask(url))}"
-    reason = _reason(error)
+    reason = "" if is_plain else _reason(error)
+    if cause is NO_PROXY:
+        reason = reason or _tunnel_reply(error)
     kind = RequestTimeout if timed_out else TransportError
     said = f"{cause.text} ({reason})" if reason else cause.text
     return kind(
@@ -236,6 +249,36 @@ def _precise(cause: Cause, error: BaseException, *, reading: bool) -> Cause:
     if reading or any(isinstance(inner, IncompleteRead) for inner in _chain(error)):
         return BROKEN_OFF
     return CLOSED if is_dead(error) else cause
+
+
+def _tunnel_reply(error: BaseException) -> str:
+    """Return the text for a proxy that opens no tunnel, with its status line.
+
+    `http.client` raises a plain `OSError` for it, which has neither a number nor a URL.
+    """
+    for inner in _chain(error):
+        if type(inner) is OSError and len(inner.args) == 1:
+            return shorten(str(inner), 200)
+    return ""
+
+
+#: Reasons of OpenSSL for bytes that are no TLS at all.
+_NO_TLS = frozenset(
+    (
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "UNKNOWN_PROTOCOL",
+        "PACKET_LENGTH_TOO_LONG",
+    )
+)
+
+
+def _is_plain_http(error: BaseException) -> bool:
+    """Tell whether the peer answered the handshake of TLS with something else."""
+    return any(
+        isinstance(inner, SSLError) and getattr(inner, "reason", None) in _NO_TLS
+        for inner in _chain(error)
+    )
 
 
 def is_dead(error: BaseException) -> bool:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naftiko import Response, StatusError, StubTransport
-from naftiko.consumes.status import message_of
+from naftiko import StatusError, StubTransport
+from naftiko.consumes.status import message_of, status_error
+from naftiko.transport.messages import Request, Response
 from support.building import capability
 from support.casefiles import cases
 
@@ -52,3 +53,31 @@ def test_refused_credential_names_its_variable_to_the_user_alone() -> None:
     told = "the credentials do not allow this; the document declares: basic"
     assert caught.value.public_hint == told
     assert caught.value.hint == (f"{told}, with the variables 'USER_NAME', 'PASSWORD'")
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        (
+            "<html><head><title>502 Bad Gateway</title></head>\n<body><center><h1>502"
+            " Bad Gateway</h1></center><hr><center>nginx/1.2</center></body></html>",
+            "502 Bad Gateway: nginx/1.2",
+        ),
+        ("<!DOCTYPE html><html><title>Try later</title></html>", "Try later"),
+        (
+            "<html><head><style>p{a:b}</style></head><body><p>ERROR&nbsp;&amp; more"
+            "<script>x()</script></body></html>",
+            "502 Bad Gateway: ERROR & more",
+        ),
+        ("<error>not a page</error>", "<error>not a page</error>"),
+    ],
+)
+def test_page_of_a_proxy_is_told_as_its_text(page: str, told: str) -> None:
+    """Of an HTML page with an error the message has the text, once, without markup."""
+    with capability() as loaded:
+        error = status_error(
+            loaded.operations.find("api.op"),
+            Request("GET", "http://h.test/x"),
+            Response(502, {}, page.encode(), reason="Bad Gateway"),
+        )
+    assert error.message.endswith(told)

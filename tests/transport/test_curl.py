@@ -71,17 +71,37 @@ EMPTY = "--header 'Content-Length: 0'"
 @pytest.mark.parametrize(
     ("method", "body", "words"),
     [
-        ("GET", None, "curl http://h/x"),
-        ("HEAD", None, "curl --head http://h/x"),
-        ("DELETE", None, "curl --request DELETE http://h/x"),
-        ("POST", None, f"curl --request POST http://h/x {EMPTY}"),
-        ("PATCH", None, f"curl --request PATCH http://h/x {EMPTY}"),
-        ("POST", b"a=1", "curl http://h/x --data-raw a=1"),
-        ("POST", b"", "curl http://h/x --data-raw ''"),
-        ("PUT", b"1", "curl --request PUT http://h/x --data-raw 1"),
-        ("GET", b"1", "curl --request GET http://h/x --data-raw 1"),
-        ("M-SEARCH", None, f"curl --request M-SEARCH http://h/x {EMPTY}"),
-        ("X`id`", b"1", "curl --request 'X`id`' http://h/x --data-raw 1"),
+        ("GET", None, "curl --silent --show-error http://h/x"),
+        ("HEAD", None, "curl --silent --show-error --head http://h/x"),
+        ("DELETE", None, "curl --silent --show-error --request DELETE http://h/x"),
+        ("POST", None, f"curl --silent --show-error --request POST http://h/x {EMPTY}"),
+        (
+            "PATCH",
+            None,
+            f"curl --silent --show-error --request PATCH http://h/x {EMPTY}",
+        ),
+        ("POST", b"a=1", "curl --silent --show-error http://h/x --data-raw a=1"),
+        ("POST", b"", "curl --silent --show-error http://h/x --data-raw ''"),
+        (
+            "PUT",
+            b"1",
+            "curl --silent --show-error --request PUT http://h/x --data-raw 1",
+        ),
+        (
+            "GET",
+            b"1",
+            "curl --silent --show-error --request GET http://h/x --data-raw 1",
+        ),
+        (
+            "M-SEARCH",
+            None,
+            f"curl --silent --show-error --request M-SEARCH http://h/x {EMPTY}",
+        ),
+        (
+            "X`id`",
+            b"1",
+            "curl --silent --show-error --request 'X`id`' http://h/x --data-raw 1",
+        ),
     ],
 )
 def test_method_follows_the_body(method: str, body: bytes | None, words: str) -> None:
@@ -110,7 +130,7 @@ def test_method_follows_the_body(method: str, body: bytes | None, words: str) ->
 )
 def test_url_is_left_alone_by_curl(url: str, words: str) -> None:
     """Ranges and dots are not interpreted; a variable of the query is encoded by curl."""
-    assert command(url=url) == f"curl {words}"
+    assert command(url=url) == f"curl --silent --show-error {words}"
 
 
 def test_secret_of_a_sent_request_is_a_variable() -> None:
@@ -123,7 +143,7 @@ def test_secret_of_a_sent_request_is_a_variable() -> None:
         secrets=(Secret("KEY", "s&t"),),
     )
     assert made == (
-        'curl \'http://h/x?n=1\' --url-query "k=${KEY}" --header "X-Key: key ${KEY}"'
+        'curl --silent --show-error \'http://h/x?n=1\' --url-query "k=${KEY}" --header "X-Key: key ${KEY}"'
         ' --data-raw \'{"k": "\'"${KEY}"\'"}\''
     )
 
@@ -137,7 +157,7 @@ def test_headers_are_those_of_the_document() -> None:
         "Accept": "a/b",
     }
     assert command(headers=headers) == (
-        "curl http://h/x --header 'X-Empty;' --header 'Accept: a/b'"
+        "curl --silent --show-error http://h/x --header 'X-Empty;' --header 'Accept: a/b'"
     )
 
 
@@ -151,43 +171,49 @@ def test_headers_are_those_of_the_document() -> None:
 )
 def test_login_of_a_preview_is_an_option(value: str, words: str) -> None:
     """Basic credentials with variables are encoded by curl, not by the command."""
-    assert command(headers={"Authorization": value}) == f"curl http://h/x {words}"
+    assert (
+        command(headers={"Authorization": value})
+        == f"curl --silent --show-error http://h/x {words}"
+    )
 
 
 def test_options_of_a_login_are_quoted() -> None:
     """The words of a `SignIn` come before the body."""
     request = Request("POST", "http://h/x", body=b"1")
     made = curl_command(request, ("--digest", "--user", f"a b:{TOKEN}"))
-    assert made == 'curl http://h/x --digest --user "a b:${TOKEN}" --data-raw 1'
+    assert (
+        made
+        == 'curl --silent --show-error http://h/x --digest --user "a b:${TOKEN}" --data-raw 1'
+    )
 
 
 def test_socket_is_an_option() -> None:
     """A request to a socket file names it."""
     assert command(url="http://localhost/x", socket="/run/a b.sock") == (
-        "curl --unix-socket '/run/a b.sock' http://localhost/x"
+        "curl --silent --show-error --unix-socket '/run/a b.sock' http://localhost/x"
     )
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"@/etc/passwd", "curl http://h/x --data-raw @/etc/passwd"),
-        ("é'".encode(), "curl http://h/x --data-raw 'é'\\'''"),
+        (b"@/etc/passwd", "curl --silent --show-error http://h/x --data-raw @/etc/passwd"),
+        ("é'".encode(), "curl --silent --show-error http://h/x --data-raw 'é'\\'''"),
         (
             b"\xff%a\0",
-            "printf '\\377\\045\\141\\000' | curl http://h/x --data-binary @-",
+            "printf '\\377\\045\\141\\000' | curl --silent --show-error http://h/x --data-binary @-",
         ),
-        (b"a\0", "printf '\\141\\000' | curl http://h/x --data-binary @-"),
-        (Path("/a b/c.bin"), "curl http://h/x --data-binary '@/a b/c.bin'"),
-        (Path("-o"), "curl http://h/x --data-binary @./-o"),
-        (Named("data.bin"), "curl http://h/x --data-binary @data.bin"),
-        (Named("<stdin>"), "curl http://h/x --data-binary @-"),
-        (Named(0), "curl http://h/x --data-binary @-"),
-        (io.BytesIO(b"x"), "curl http://h/x --data-binary @-"),
+        (b"a\0", "printf '\\141\\000' | curl --silent --show-error http://h/x --data-binary @-"),
+        (Path("/a b/c.bin"), "curl --silent --show-error http://h/x --data-binary '@/a b/c.bin'"),
+        (Path("-o"), "curl --silent --show-error http://h/x --data-binary @./-o"),
+        (Named("data.bin"), "curl --silent --show-error http://h/x --data-binary @data.bin"),
+        (Named("<stdin>"), "curl --silent --show-error http://h/x --data-binary @-"),
+        (Named(0), "curl --silent --show-error http://h/x --data-binary @-"),
+        (io.BytesIO(b"x"), "curl --silent --show-error http://h/x --data-binary @-"),
         (
             Form(b"--b\r\n", Path("f 1"), b"\xff"),
             "{ printf %s '--b\r\n'; cat 'f 1'; printf '\\377'; }"
-            " | curl http://h/x --data-binary @-",
+            " | curl --silent --show-error http://h/x --data-binary @-",
         ),
     ],
     ids=[

@@ -227,3 +227,35 @@ def test_timeout_hint_gives_way_to_a_better_one(
     made = failed(cause, TimeoutError(), REQUEST, timed_out=True)
     assert isinstance(made, RequestTimeout)
     assert made.hint == hint
+
+
+def _no_tls() -> ssl.SSLError:
+    """Return the error of a handshake that was answered with plain HTTP."""
+    client = ssl.create_default_context()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    incoming.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with pytest.raises(ssl.SSLError) as caught:
+        client.wrap_bio(incoming, outgoing, server_hostname="h.test").do_handshake()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (told.SSLError(pools.SSLError(_no_tls())), "the server speaks plain HTTP"),
+        (told.ProxyError(pools.SSLError(_no_tls())), "the proxy speaks plain HTTP"),
+        (_no_tls(), "the server speaks plain HTTP"),
+    ],
+)
+def test_plain_http_behind_https_is_named(error: Exception, reason: str) -> None:
+    """A server that answers a TLS handshake in plain HTTP is told as that."""
+    made = failure(error, REQUEST)
+    assert made.reason == f"{reason}, not TLS"
+    assert "http://" in made.hint
+
+
+def test_refusal_of_a_proxy_is_told_with_its_status() -> None:
+    """A proxy that opens no tunnel is told with the status line that it sent."""
+    refused = OSError("Tunnel connection failed: 407 Proxy Authentication Required")
+    made = failure(told.ProxyError(pools.ProxyError("s3cret", refused)), REQUEST)
+    assert made.reason == f"{failures.NO_PROXY.text} ({refused})"
