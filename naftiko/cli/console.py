@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(
     r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
-_COLOURS = {"error": "31", "warning": "33", "info": "36", "hint": "2", "strong": "1"}
+_COLOURS = {
+    "error": "31", "warning": "33", "info": "36", "hint": "2", "strong": "1",
+    "key": "34", "text": "32", "number": "36", "word": "35",
+}  # fmt: skip
+#: A token of JSON that has a colour; a text before a colon is a key.
+_JSON_TOKEN = re.compile(
+    r'(?P<key>"(?:[^"\\]|\\.)*"(?=\s*:))|(?P<text>"(?:[^"\\]|\\.)*")'
+    r"|(?P<number>-?\d[\d.eE+-]*)|(?P<word>true|false|null)"
+)
 
 
 def has_colour(stream: TextIO) -> bool:
@@ -46,6 +54,18 @@ def paint(text: str, style: str, stream: TextIO) -> str:
     if not text or not has_colour(stream):
         return text
     return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m"
+
+
+def paint_json(text: str, stream: TextIO) -> str:
+    """Return JSON with keys, texts, numbers and words in colours, where it may be."""
+    if not has_colour(stream):
+        return text
+    return _JSON_TOKEN.sub(_painted, text)
+
+
+def _painted(match: re.Match[str]) -> str:
+    style = match.lastgroup or ""
+    return f"\x1b[{_COLOURS[style]}m{match[0]}\x1b[0m"
 
 
 def clean(text: str) -> str:

@@ -26,8 +26,12 @@ from naftiko.cli.values import (
 _ITEMS = """\
 arguments of the operation:
   name=value    a text
-  name:=JSON    a number, true, false, null, a list or an object
+  name==value   the same, for a parameter of the query
+  name:=JSON    a number, true, false, null, a list or an object; :=@file for a file
   name=@file    the content of a file
+  a.b=value     a member of an object; also a[b]=value
+  a[]=value     an item of a list; a[0].b=value for a member of its first item
+  @file         the whole body, as --body @file
 A name given several times becomes a list. Variables of the document are taken from
 the environment.
 """
@@ -35,9 +39,27 @@ the environment.
 # --- options that several commands take -------------------------------------------
 
 
-def add_choice(command: Any, option: str, known: tuple[str, ...], **more: Any) -> None:
-    """Add an option that takes one of a few words; a refusal suggests the nearest."""
-    command.add_argument(option, choices=known, type=one_of(*known), **more)
+def add_choice(
+    command: Any,
+    option: str,
+    known: tuple[str, ...],
+    *,
+    short: tuple[str, ...] = (),
+    hint: str = "",
+    **more: Any,
+) -> None:
+    """Add an option that takes one of a few words; a refusal suggests the nearest.
+
+    Args:
+        command: The parser of the command.
+        option: The option, or the name of the argument.
+        known: The words.
+        short: Other ways to write the option.
+        hint: The hint of a refusal when no word is near.
+        **more: What `argparse` takes.
+    """
+    kind = one_of(*known, hint=hint)
+    command.add_argument(*short, option, choices=known, type=kind, **more)
 
 
 def _add_repeated(command: Any, option: str, metavar: str, text: str) -> None:
@@ -119,6 +141,7 @@ def add_validate(command: Any) -> None:
         command,
         "--format",
         ("text", "json", "github", "sarif"),
+        short=("-o",),
         default="text",
         help="how problems are written (default: text)",
     )
@@ -163,6 +186,7 @@ def add_list(command: Any) -> None:
         command,
         "--format",
         ("table", "json"),
+        short=("-o",),
         default="table",
         help="how operations are written (default: table)",
     )
@@ -182,6 +206,7 @@ def add_describe(command: Any) -> None:
         command,
         "--format",
         ("text", "json"),
+        short=("-o",),
         default="text",
         help="how the description is written (default: text)",
     )
@@ -201,17 +226,40 @@ def add_call(command: Any) -> None:
     _add_variables(command, *_VALUE)
     _add_flag(command, "--dry-run", "print the request, send nothing")
     _add_flag(command, "--curl", "print a curl command, send nothing")
+    add(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="show request and response on standard error, secrets masked",
+    )
     _add_flag(command, "--raw", "print the response body without decoding it")
     _add_flag(command, "--include", "print status and headers first")
     add("--select", metavar="JSONPATH", help="print only this part of the result")
     add_choice(
         command,
         "--output",
-        ("json", "yaml", "table", "csv", "raw"),
-        help="how the result is written",
+        ("json", "ndjson", "yaml", "table", "csv", "tsv", "lines", "raw"),
+        short=("-o",),
+        hint="a file is written with -O FILE",
+        metavar="FORMAT",
+        help="json, ndjson, yaml, table, csv, tsv, lines or raw",
     )
     add("--columns", metavar="A,B,C", help="only these columns of a table or CSV")
     _add_flag(command, "--full", "do not shorten identifiers, times and lines")
+    add(
+        "-r",
+        "--lines",
+        action="store_true",
+        help="plain lines: texts without quotation marks, a list as one line for each"
+        " item; the same as -o lines",
+    )
+    _add_flag(command, "--no-header", "no header line in a table, csv or tsv")
+    _add_flag(
+        command,
+        "--confirm",
+        "ask in the terminal before a DELETE is sent (or set NAFTIKO_CONFIRM=1)",
+    )
+    _add_flag(command, "--yes", "answer yes to what --confirm asks")
     add(
         "--timeout",
         type=seconds,

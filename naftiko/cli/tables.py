@@ -319,9 +319,14 @@ def csv_text(value: Any, *, header: bool = True) -> str:
     if header:
         writer.writerow(names)
     writer.writerows([cell(item) for item in row] for row in rows)
+    _note_beside(beside)
+    return out.getvalue().removesuffix("\n")
+
+
+def _note_beside(beside: dict[str, Any]) -> None:
+    """Tell on standard error what stands beside the rows: they have no place for it."""
     for name, item in beside.items():
         note(clean(f"{name}: {_one_line(cell(item))}"))
-    return out.getvalue().removesuffix("\n")
 
 
 def _one_line(text: str) -> str:
@@ -380,3 +385,44 @@ def _fitted(lines: list[list[str]], limit: int | None) -> list[list[str]]:
         [c if _size(c) <= s else _cut(c, s) for c, s in zip(line, sizes, strict=True)]
         for line in lines
     ]
+
+
+def tsv_text(value: Any, *, header: bool = True) -> str:
+    """Return a value as tab-separated values, with a header line if wanted.
+
+    A tab, a line break or a backslash in a cell is written with a backslash.
+    """
+    names, rows, beside = value if isinstance(value, Table) else table_of(value)
+    lines: list[list[Any]] = [list(names)] if header else []
+    lines += rows
+    _note_beside(beside)
+    return "\n".join("\t".join(map(_tsv_cell, line)) for line in lines)
+
+
+def _tsv_cell(value: Any) -> str:
+    text = cell(value).replace("\\", "\\\\").replace("\t", "\\t")
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def ndjson_text(value: Any) -> str:
+    """Return JSON on one line; a list as one line for each item."""
+    items = value if isinstance(value, list) else [value]
+    return "\n".join(map(_compact, items))
+
+
+def lines_text(value: Any) -> str:
+    """Return a value as plain lines: texts as they are, a list as a line for each item.
+
+    `["a", {"b": 1}, null]` becomes the lines `a`, `{"b":1}` and `null`.
+    """
+    items = value if isinstance(value, list) else [value]
+    return "\n".join(
+        item if isinstance(item, str) else _compact(item) for item in items
+    )
+
+
+def _compact(value: Any) -> str:
+    """Return JSON on one line; bytes are written in base64, without quotation marks."""
+    if isinstance(value, (bytes, bytearray)):
+        return str(_base64_or_text(value))
+    return _json(value, separators=(",", ":"))

@@ -24,6 +24,8 @@ _PORT = re.compile(r"0*([0-9]{1,5})")
 #: Headers that describe the framing of the body: another value breaks the exchange.
 _FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: A word that is rather the name of a file.
+_FILE_NAME = re.compile(r"[/\\.]")
 _COUNT = re.compile(r"[0-9]{1,3}")
 _HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*")
 _MOST_SECONDS = 1e6
@@ -49,17 +51,19 @@ class RefusedWord(ArgumentTypeError):
         self.hint = hint
 
 
-def one_of(*known: str) -> Callable[[str], str]:
+def one_of(*known: str, hint: str = "") -> Callable[[str], str]:
     """Return a type for one of a few words: `one_of("text", "json")("json")` → `json`.
 
-    The refusal of another word suggests the nearest.
+    The refusal of another word suggests the nearest, or else gives the hint.
     """
 
     def word(text: str) -> str:
         if text not in known:
             raise RefusedWord(
                 f"expected one of {', '.join(known)}, got '{shorten(text)}'",
-                did_you_mean(text, known),
+                (hint if _FILE_NAME.search(text) else "")
+                or did_you_mean(text, known)
+                or hint,
             )
         return text
 

@@ -6,7 +6,14 @@ import io
 
 import pytest
 
-from naftiko.cli.console import clean, fail, has_colour, paint, show_error
+from naftiko.cli.console import (
+    clean,
+    fail,
+    has_colour,
+    paint,
+    paint_json,
+    show_error,
+)
 from naftiko.errors import DocumentError, Location
 
 
@@ -55,3 +62,15 @@ def test_error_shows_place_message_code_and_hint(
     )
     fail("\x07")
     assert capsys.readouterr().err == "error: \\x07\n"
+
+
+def test_json_is_coloured_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys, texts, numbers and words of JSON have colours of their own."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    text = '{"a\\"b": ["x: 1", -2.5e3, null]}'
+    assert paint_json(text, io.StringIO()) == text
+    assert paint_json(text, _Terminal()) == (
+        '{\x1b[34m"a\\"b"\x1b[0m: [\x1b[32m"x: 1"\x1b[0m, \x1b[36m-2.5e3\x1b[0m,'
+        " \x1b[35mnull\x1b[0m]}"
+    )

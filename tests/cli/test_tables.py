@@ -13,9 +13,12 @@ from naftiko.cli.tables import (
     csv_text,
     json_text,
     line_text,
+    lines_text,
+    ndjson_text,
     picked,
     table_of,
     table_text,
+    tsv_text,
     yaml_text,
 )
 from naftiko.document.writing import write_yaml
@@ -180,8 +183,34 @@ def test_columns_are_cut_at_the_width_of_a_terminal() -> None:
     assert list(columns([])) == []
 
 
-def test_header_may_be_left_out() -> None:
-    """Without it only rows are written, as scripts want them."""
-    assert table_text([{"a": 1, "b": "x"}], header=False) == "1  x"
-    assert csv_text([{"a": 1, "b": "x"}], header=False) == "1,x"
-    assert table_text([], header=False) == ""
+def test_header_can_be_left_out() -> None:
+    """A table, CSV and TSV are written without the line of names where asked to."""
+    rows = [{"a": 1, "b": "x"}]
+    assert table_text(rows, header=False) == "1  x"
+    assert csv_text(rows, header=False) == "1,x"
+    assert tsv_text(rows, header=False) == "1\tx"
+    assert table_text([], header=False) == tsv_text([], header=False) == ""
+
+
+def test_tsv_cell_is_one_field() -> None:
+    """Tabs, line breaks and backslashes of a cell are escaped, so that rows stay rows."""
+    text = tsv_text([{"a": "x\ty\n\\", "b": None}, {"a": [1], "b": True}])
+    assert text == "a\tb\nx\\ty\\n\\\\\t\n1\ttrue"
+
+
+@pytest.mark.parametrize(
+    ("value", "ndjson", "lines"),
+    [
+        (["a", 1, None], '"a"\n1\nnull', "a\n1\nnull"),
+        ([{"a": [1]}, {}], '{"a":[1]}\n{}', '{"a":[1]}\n{}'),
+        ({"a": 1}, '{"a":1}', '{"a":1}'),
+        ("x", '"x"', "x"),
+        ([], "", ""),
+    ],
+)
+def test_list_is_written_as_a_line_for_each_item(
+    value: object, ndjson: str, lines: str
+) -> None:
+    """NDJSON has JSON on each line; plain lines have texts as they are."""
+    assert ndjson_text(value) == ndjson
+    assert lines_text(value) == lines

@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("pty", reason="needs a POSIX terminal")
 
+from naftiko.demo import TOKEN, serve
 from support.recorder import Recorder, response
 from support.terminals import Terminal
 
@@ -171,3 +172,25 @@ def test_interrupt_ends_a_stream_without_a_message() -> None:
         terminal.type("\x03")
         assert terminal.end().strip() in ("", "^C")
         assert terminal.code == -2
+
+
+@pytest.mark.slow
+def test_result_is_coloured_and_delete_asks_in_a_terminal() -> None:
+    """JSON has colours in a terminal; with `--confirm` a DELETE waits for an answer."""
+    with serve() as url:
+        shop = {
+            **os.environ, "TERM": "xterm", "BOOKSHOP_TOKEN": TOKEN,
+            "NAFTIKO_BASE_URI_BOOKSHOP": url,
+        }  # fmt: skip
+        shop.pop("NO_COLOR", None)
+        call = [sys.executable, "-m", "naftiko", "call", BOOKSHOP]
+        words = [*call, "bookshop.create-order", "isbn=9780141439587"]
+        with Terminal(words, environment=shop, folder=str(ROOT)) as terminal:
+            assert '\x1b[34m"id"\x1b[0m: \x1b[32m"order-1"\x1b[0m' in terminal.end()
+        words = [*call, "bookshop.cancel-order", "id=order-1", "--confirm"]
+        for answer, code in (("n", 1), ("y", 0)):
+            with Terminal(words, environment=shop, folder=str(ROOT)) as terminal:
+                terminal.wait_for("/orders/order-1: send it? [y/N] ")
+                terminal.type(f"{answer}\n")
+                terminal.end()
+                assert terminal.code == code

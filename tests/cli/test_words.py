@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from naftiko.cli.words import (
@@ -87,70 +85,3 @@ def test_bytes_that_are_not_utf_8_are_refused() -> None:
     assert text_of("é", "--body") == "é"
     with pytest.raises(UsageError, match="--body holds bytes that are not UTF-8"):
         text_of("s3cr3t\udcff", "--body")
-
-
-_ORDER = {
-    "name": "op",
-    "method": "POST",
-    "inputParameters": [{"name": "page", "in": "query"}],
-    "body": {
-        "type": "json",
-        "data": {
-            "isbn": "{{isbn}}",
-            "kind": "order",
-            "customer": {"name": "{{customer_name}}"},
-        },
-    },
-}
-
-
-@pytest.mark.parametrize(
-    ("items", "body", "sent"),
-    [
-        (["customer.name=Ann"], None, {"kind": "order", "customer": {"name": "Ann"}}),
-        (["customer[name]=Ann"], None, {"kind": "order", "customer": {"name": "Ann"}}),
-        (['customer:={"name": 1}'], None, {"kind": "order", "customer": {"name": 1}}),
-        (["isbn[]=A=1"], None, {"isbn": ["A=1"], "kind": "order", "customer": {}}),
-        ([], '{"isbn": 1}', {"isbn": 1, "kind": "order", "customer": {}}),
-        (["isbn=2"], '{"isbn": 1}', {"isbn": "2", "kind": "order", "customer": {}}),
-        ([], '{"isbn": null}', {"isbn": None}),
-        ([], '{"colour": 1, "size": 2}', {"colour": 1, "size": 2}),
-        ([], "[1, 2]", [1, 2]),
-    ],
-)
-def test_described_body_is_sent_as_given(
-    items: list[str], body: str | None, sent: object
-) -> None:
-    """Members of a body become arguments; a body that none can give is sent whole."""
-    with capability(_ORDER) as loaded:
-        operation = loaded.operations.find("api.op")
-        given = call_arguments(items, body, operation)
-        assert json.loads(loaded.request("api.op", given).body or b"") == sent
-
-
-@pytest.mark.parametrize(
-    ("items", "body", "message"),
-    [
-        (["customer.nam=Ann"], None, "takes nothing at 'customer.nam'"),
-        ([], '{"isbm": 1}', "has no member 'isbm'"),
-        (["isbn=1"], '{"colour": 1}', "as a whole, and in parts by 'isbn'"),
-        ([], "{", "the body of api.op is not JSON"),
-        (["@/no/such/file"], None, "cannot be read"),
-        (["@a"], "{}", "the body is given twice"),
-        (["isbn==1"], None, "'isbn' goes into the body"),
-    ],
-)
-def test_wrong_described_body_is_refused(
-    items: list[str], body: str | None, message: str
-) -> None:
-    """A body that contradicts the document or the arguments is refused."""
-    with capability(_ORDER) as loaded, pytest.raises(UsageError) as caught:
-        call_arguments(items, body, loaded.operations.find("api.op"))
-    assert message in caught.value.message
-
-
-def test_two_equal_signs_give_a_value_of_the_query() -> None:
-    """`page==2` is the query parameter `page`, as in other programs."""
-    with capability(_ORDER) as loaded:
-        operation = loaded.operations.find("api.op")
-        assert call_arguments(["page==2"], None, operation) == {"page": "2"}

@@ -12,15 +12,19 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.cache import read_cached
-from naftiko.cli.console import clean, paint, warn
+from naftiko.cli.console import clean, paint, paint_json, warn
+from naftiko.cli.conversation import conversation
 from naftiko.cli.progress import Progress
 from naftiko.cli.tables import (
     csv_text,
     json_text,
     line_text,
+    lines_text,
+    ndjson_text,
     picked,
     table_of,
     table_text,
+    tsv_text,
     yaml_text,
 )
 from naftiko.cli.units.finding import check_function_options, find
@@ -59,10 +63,17 @@ _RESULT_OPTIONS = ("--select", "--output", "--output raw")
 def run_call(arguments: Namespace) -> int:
     """Call an operation or an exposed function, and print its result."""
     _check_options(arguments)
+    if arguments.lines:
+        arguments.output = "lines"
     select = _selector(arguments.select)
     is_raw = arguments.raw or arguments.output == "raw"
     values = variable_values(arguments.variable)
-    with load(read_cached(arguments.file), schema=None, variables=values) as loaded:
+    with load(
+        read_cached(arguments.file),
+        schema=None,
+        variables=values,
+        transport=conversation(arguments),
+    ) as loaded:
         check_known([*values], loaded)
         found = find(loaded, text_of(arguments.ref, "the operation"), arguments.file)
         operation = takes_of(found, arguments.ref)
@@ -109,12 +120,13 @@ _EXCLUDED = {
     ),
     "--curl": (
         "--stream", "-O", "--raw", "--include", "--split-streams", "--max-time",
-        *_RESULT_OPTIONS,
+        *_RESULT_OPTIONS, "-r",
     ),
-    "--stream": ("-O", "--select", "--output", "--split-streams", "--strict"),
-    "-O": ("--select", "--output", "--split-streams", "--strict"),
-    "--raw": ("--select", "--output", "--split-streams", "--strict"),
-    "--output raw": ("--select",),
+    "--stream": ("-O", "--select", "--output", "--split-streams", "--strict", "-r"),
+    "-O": ("--select", "--output", "--split-streams", "--strict", "-r"),
+    "--raw": ("--select", "--output", "--split-streams", "--strict", "-r"),
+    "--output": ("-r",),
+    "--output raw": ("--select", "-r"),
 }  # fmt: skip
 
 
@@ -132,15 +144,20 @@ def _check_options(arguments: Namespace) -> None:
         "--strict": arguments.strict,
         "--max-time": arguments.max_time is not None,
         output: arguments.output is not None,
+        "-r": arguments.lines,
     }
     if arguments.columns is not None and arguments.output is None:
         arguments.output = "table"
-    if (arguments.columns is not None or arguments.full) and arguments.output not in (
-        "table",
-        "csv",
-    ):
+    if (
+        arguments.columns is not None or arguments.full
+    ) and arguments.output not in _TABLES:
         option = "--full" if arguments.columns is None else "--columns"
         raise UsageError(f"{option} is for tables", hint="add --output table")
+    if arguments.no_header and arguments.output not in _TABLES:
+        raise UsageError(
+            "--no-header: there is a header only in a table",
+            hint=f"give --output {', '.join(_TABLES)} too, or leave it out",
+        )
     reads = {"-", "@-"} & {arguments.body, *arguments.items}
     if arguments.file == "-" and reads:
         raise UsageError("standard input cannot be the document and the body at once")
@@ -184,7 +201,7 @@ def _show_request(request: Request, arguments: Namespace) -> None:
         return
     shown = request.as_dict()
     if arguments.output is not None:
-        print(_WRITERS[arguments.output](shown))
+        print(_written(shown, arguments))
         return
     print(f"{shown['method']} {shown['url']}")
     if request.socket:
@@ -283,24 +300,22 @@ def _wanted(
             text = result if isinstance(result, str) else line_text(result)
         elif arguments.output == "yaml":
             text = f"---\n{yaml_text(result)}"
-        elif arguments.output in _WITH_HEADER:
-            rows = result if isinstance(result, list) else [result]
-            text = _WRITERS[arguments.output](rows)
+        elif arguments.output in _TABLES:
+            table = table_of(result if isinstance(result, list) else [result])
+            if arguments.columns is not None:
+                table = picked(table, arguments.columns)
+            text = _written(table, arguments)
             first, _, rest = text.partition("\n")
-            if header == [first]:
+            if header == [first] and not arguments.no_header:
                 text = rest
             header[:] = [first]
         else:
-            text = _WRITERS[arguments.output](result)
+            text = _written(result, arguments)
         is_ended = text.endswith("\n") and isinstance(result, str)
         print(text, end="" if is_ended else "\n", flush=True)
 
     is_valued = select is not None or arguments.output is not None
     return Wanted(show, is_valued, arguments.split_streams)
-
-
-#: Formats that begin with a line of names, which is printed once.
-_WITH_HEADER = ("table", "csv", "tsv")
 
 
 def _show_result(
@@ -330,22 +345,31 @@ def _show_value(
 ) -> None:
     """Print a value; the exchange that it comes from tells the rows of a table."""
     result = value if select is None else select(value)
-    if isinstance(result, (bytes, bytearray)) and arguments.output is None:
+    is_plain = arguments.output in (None, "lines")
+    if isinstance(result, (bytes, bytearray)) and is_plain:
         _write(bytes(result))
-    elif isinstance(result, str) and arguments.output is None:
+    elif isinstance(result, str) and is_plain:
         print(result, end="" if result.endswith("\n") else "\n")
-    elif arguments.output in ("table", "csv"):
+    elif arguments.output in _TABLES:
         is_whole = exchange is not None and select is None
         columns = _columns(exchange) if exchange and is_whole else None
         table = table_of(result, columns, exchange.data if exchange else None)
         if arguments.columns is not None:
             table = picked(table, arguments.columns)
-        if arguments.output == "csv":
-            print(csv_text(table))
-        else:
-            print(table_text(table, full=arguments.full))
+        print(_written(table, arguments))
     else:
-        print(_WRITERS[arguments.output or "json"](result))
+        print(_written(result, arguments))
+
+
+def _written(value: Any, arguments: Namespace) -> str:
+    """Return a value in the format that the options ask for."""
+    kind = arguments.output or "json"
+    if kind == "table":
+        return table_text(value, header=not arguments.no_header, full=arguments.full)
+    if kind in _TABLES:
+        return _TABLES[kind](value, header=not arguments.no_header)
+    text = _WRITERS[kind](value)
+    return paint_json(text, sys.stdout) if kind in ("json", "ndjson") else text
 
 
 def _columns(exchange: Exchange) -> Columns | None:
@@ -364,9 +388,15 @@ def _columns(exchange: Exchange) -> Columns | None:
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "json": json_text,
+    "ndjson": ndjson_text,
     "yaml": yaml_text,
+    "lines": lines_text,
+}
+#: Formats with a header.
+_TABLES: dict[str, Callable[..., str]] = {
     "table": table_text,
     "csv": csv_text,
+    "tsv": tsv_text,
 }
 
 

@@ -1,7 +1,7 @@
 """`naftiko demo`: validate, list and call a capability, with an API in this process.
 
     naftiko demo         → each step as a heading, and its output
-    naftiko demo --serve → a command that calls the API, which runs until Ctrl-C
+    naftiko demo --serve → commands that call the API, which runs until Ctrl-C
 
 The API listens on a free port of this computer.
 """
@@ -37,11 +37,10 @@ def run_demo(arguments: Namespace) -> int:
     file = str(capability_file())
     with serve() as url:
         if arguments.serve:
-            print(
-                f"{_program()} call {_near(file)} bookshop.list-books --base-uri {url}",
-                flush=True,
-            )
-            note(f"export BOOKSHOP_TOKEN={TOKEN}   (Ctrl-C ends the demo API)")
+            call = f"call {_near(file)} bookshop.list-books --base-uri {url}"
+            print(f"export BOOKSHOP_TOKEN={TOKEN}")
+            print(f"{_program()} {call}", flush=True)
+            note("type these lines in another shell; Ctrl-C here ends the demo API")
             while True:
                 time.sleep(3600)
         _show(file, url)
@@ -82,8 +81,11 @@ def _show(file: str, url: str) -> None:
         except StatusError as error:
             print(f"{type(error).__name__}: {error}")
     took = time.perf_counter() - started
+    _step(f"done in {took:.2f} s; next")
     docker = _near(str(capability_file("docker")))
-    _step(f"done in {took:.2f} s; next: {_program()} list {docker}")
+    print(f"{_program()} describe {_near(file)} bookshop.create-order")
+    print(f"{_program()} list {docker}")
+    print(f"{_program()} demo --serve")
 
 
 def _program() -> str:

@@ -620,3 +620,54 @@ def test_control_characters_of_a_server_are_escaped(
     shown = capsys.readouterr()
     assert "X-Bad: a\\x1b[31m\n" in shown.out
     assert "500 Oops: \\x1b[2J\n" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("options", "printed"),
+    [
+        (["-r", "--select", "$.titles"], "Frankenstein\nPride and Prejudice\n"),
+        (["-o", "ndjson", "--select", "$.titles"], '"Frankenstein"\n"Pride and Prej'),
+        (["-o", "tsv", "--select", "$.titles"], "value\nFrankenstein\n"),
+        (["-o", "tsv", "--no-header", "--select", "$.titles"], "Frankenstein\n"),
+        (["-r", "--select", "$.titles[0]"], "Frankenstein\n"),
+    ],
+)
+def test_short_options_choose_the_format(
+    options: list[str], printed: str, call
+) -> None:  # type: ignore[no-untyped-def]
+    """`-o FORMAT` and `-r` print a result as other programs do."""
+    words = ("bookshop.list-books", "genre=novel", "per_page=2")
+    assert call(*words, *options).startswith(printed)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["-o", "books.json"], "a file is written with -O FILE"),
+        (["-o", "jsom"], "did you mean 'json'?"),
+        (["-r", "-o", "json"], "--output and -r are mutually exclusive"),
+        (["--no-header"], "--no-header: there is a header only in a table"),
+    ],
+)
+def test_wrong_format_is_refused(
+    options: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A format that is none, or two of them, are refused with exit code 2."""
+    try:
+        code = main(["call", BOOKSHOP, "bookshop.list-authors", *options])
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    assert code == 2
+    assert text in capsys.readouterr().err
+
+
+def test_verbose_call_shows_request_and_response(
+    shop: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`-v` shows both on standard error, beside the result, and masks the token."""
+    assert main(["call", BOOKSHOP, "bookshop.get-book", "isbn=0", "-v"]) == 1
+    shown = capsys.readouterr()
+    assert f"> GET {shop}/books/0\n" in shown.err
+    assert "> Authorization: Bearer $BOOKSHOP_TOKEN\n" in shown.err
+    assert "< 404 Not Found\n" in shown.err
+    assert TOKEN not in shown.err

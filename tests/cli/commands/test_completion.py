@@ -47,7 +47,7 @@ _TOOLS = (
         (["call", BOOKSHOP, "bookshop.list-books", "p"], ["page=", "per_page="]),
         (["call", BOOKSHOP, "bookshop.list-books", "page=1", "pa"], []),
         (["call", "--timeout", "3", BOOKSHOP, "bookshop.get-book", ""], ["isbn="]),
-        (["call", BOOKSHOP, "bookshop.get-book", "--output", "t"], ["table"]),
+        (["call", BOOKSHOP, "bookshop.get-book", "--output", "t"], ["table", "tsv"]),
         (["call", BOOKSHOP, "bookshop.get-book", "-O", ""], [":files"]),
         (["call", BOOKSHOP, "bookshop.get-book", "--timeout", ""], []),
         (["call", BOOKSHOP, "bookshop.get-book", "--nonsense=x"], []),

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from naftiko.cli import main
-from naftiko.demo import TOKEN
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "naftiko"]
@@ -38,19 +37,23 @@ def test_demo_validates_lists_and_calls(
     assert "StatusError: bookshop.get-book: 404" in shown
     assert "${BOOKSHOP_TOKEN}" in shown
     assert "demo-token" not in shown
+    first, second, third = shown.splitlines()[-3:]
+    assert main(shlex.split(first)[1:]) == main(shlex.split(second)[1:]) == 0
+    assert third.endswith("demo --serve")
 
 
 def test_demo_api_serves_until_it_is_ended() -> None:
-    """`demo --serve` first prints a command that calls the running demo API."""
+    """`demo --serve` prints a variable to set, then a command that calls its API."""
     with subprocess.Popen(
         [*COMMAND, "demo", "--serve"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
     ) as process:  # fmt: skip
         assert process.stdout is not None
+        name, _, value = process.stdout.readline().strip().partition("=")
         words = shlex.split(process.stdout.readline())
         done = subprocess.run(
             [*COMMAND, *words[1:], "--select", "$.total"],
-            env={**os.environ, "BOOKSHOP_TOKEN": TOKEN},
+            env={**os.environ, name.removeprefix("export "): value},
             capture_output=True, text=True, check=True, cwd=ROOT,
         )  # fmt: skip
         process.terminate()

@@ -1,0 +1,144 @@
+"""The option `--body`: a text, a file or standard input → arguments of a call.
+
+    '{"isbn": 1}', the body of the operation is {"isbn": "{{number}}"} → {"number": 1}
+
+The members of a body that the document describes become arguments, so they are checked
+as arguments are. A body that no arguments can give is sent as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from naftiko.cli.arguments.filling import fill, template_of
+from naftiko.cli.arguments.reading import decoded, file_argument, read_json, text_of
+from naftiko.cli.console import clean, note
+from naftiko.cli.values import UsageError
+from naftiko.consumes.body import OPEN_ARGUMENT
+from naftiko.consumes.content import FORM_KINDS, Content
+from naftiko.errors import did_you_mean, names_of, shorten
+
+if TYPE_CHECKING:
+    from naftiko.consumes.operation import Operation
+
+IN_A_FILE = "give bytes in a file: name=@file, --body @file"
+
+
+def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[str, Any]:
+    """Return the arguments with the body: a text, `@file`, or `-` for standard input.
+
+    The members of a body that the document describes become arguments, so they are
+    checked as arguments are; an argument beside it replaces a member.
+    """
+    names = [p.name for p in operation.parameters if p.in_ == "body"]
+    if operation.takes_body and OPEN_ARGUMENT not in names:
+        if OPEN_ARGUMENT in given:
+            raise UsageError(
+                "the body is given twice", hint="leave out body= or --body"
+            )
+        return {**given, OPEN_ARGUMENT: _body(word)}
+    if not operation.body:
+        raise UsageError(
+            f"--body: {operation.ref} takes no body",
+            hint="it takes: "
+            + names_of([parameter.name for parameter in operation.parameters]),
+        )
+    body = operation.spec.body
+    kind = body.kind if body else ""
+    if kind in ("text", "binary"):
+        return _beside(given, names, Content(_value_of(_body(word))))
+    text = decoded(_value_of(_body(word)), "the body")
+    try:
+        value = read_json(text)
+    except RecursionError:
+        raise UsageError("the body is nested too deeply") from None
+    except ValueError as error:
+        if kind == "formUrlEncoded":
+            return _beside(given, names, Content(text))
+        raise UsageError(
+            f"the body of {operation.ref} is not JSON: {error}",
+            hint="see what it takes: naftiko describe",
+        ) from None
+    if not isinstance(value, dict):
+        return _beside(given, names, Content(text.encode()))
+    return _filled(value, given, names, operation, text)
+
+
+def _filled(
+    value: dict[str, Any],
+    given: dict[str, Any],
+    names: list[str],
+    operation: Operation,
+    text: str,
+) -> dict[str, Any]:
+    """Return the arguments that the members of a body give, below those given."""
+    body = operation.spec.body
+    is_form = body is not None and body.kind in FORM_KINDS
+    template = template_of(operation)
+    filling = fill(template, value, names)
+    known = list(dict.fromkeys([*template, *names]))
+    for name in filling.unknown:
+        near = did_you_mean(name, [k for k in known if k not in value])
+        if near or is_form:
+            raise UsageError(
+                f"the body of {operation.ref} has no member '{shorten(name)}'",
+                hint=near or f"it takes: {names_of(known)}",
+            )
+        if template:
+            note(
+                f"note: '{clean(shorten(name))}' is no member that the document"
+                " describes; it is sent as it is"
+            )
+    if filling.is_whole:
+        return _merged(filling.arguments, given)
+    return _beside(given, names, Content(text.encode()))
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return two objects as one; a member of the second replaces one of the first."""
+    merged = {**below, **above}
+    for name, value in above.items():
+        other = below.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            merged[name] = _merged(other, value)
+    return merged
+
+
+def _beside(
+    given: dict[str, Any], names: list[str], content: Content
+) -> dict[str, Any]:
+    """Return the arguments with a whole body, which takes the place of its arguments.
+
+    Raises:
+        UsageError: An argument of the body is given too.
+    """
+    twice = [name for name in names if name in given]
+    if twice:
+        raise UsageError(
+            f"the body is given as a whole, and in parts by '{twice[0]}'",
+            hint=f"put the value of '{twice[0]}' into the body, or leave the body out",
+        )
+    return {**given, OPEN_ARGUMENT: content}
+
+
+def _value_of(body: Any) -> Any:
+    return body.value if isinstance(body, Content) else body
+
+
+def _body(text: str) -> Any:
+    """Return the value of `--body`: JSON with its media type, a text, or a file."""
+    if text == "-":
+        return sys.stdin.buffer
+    if text.startswith("@"):
+        if text == "@-":
+            return sys.stdin.buffer
+        return file_argument(text[1:], f"--body {text}")
+    text_of(text, "--body", IN_A_FILE)
+    try:
+        # This only tests whether the text is JSON: a number may have any length.
+        json.loads(text, parse_int=str)
+    except (ValueError, RecursionError):
+        return text
+    return Content(text.encode(), "application/json")

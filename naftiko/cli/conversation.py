@@ -1,0 +1,144 @@
+"""A transport that shows what it sends and gets (`-v`), and asks before a DELETE.
+
+    conversation(arguments)  →  Conversation(HttpTransport())
+        > GET http://h.test/books            on standard error
+        < 200 OK
+
+Secrets are shown as `$NAME`, and long bodies are cut. This module must not know how a
+request is built.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from naftiko.cli.console import clean, note, paint
+from naftiko.cli.values import UsageError
+from naftiko.errors import CallError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Mapping
+
+    from naftiko.transport.base import Timeout, Transport
+    from naftiko.transport.http import HttpTransport
+    from naftiko.transport.messages import Request, Response
+    from naftiko.transport.streams import StreamedResponse
+
+#: Characters of a body that are shown.
+_MOST = 2000
+_OFF = ("", "0", "no", "off", "false")
+
+
+def conversation(arguments: Namespace) -> Transport | None:
+    """Return the transport that the options ask for; `None` for the usual one."""
+    asked = os.environ.get("NAFTIKO_CONFIRM", "").strip().lower() not in _OFF
+    asks = (arguments.confirm or asked) and not arguments.yes
+    if not asks and not arguments.verbose:
+        return None
+    from naftiko.transport.http import HttpTransport
+
+    return Conversation(HttpTransport(), shows=arguments.verbose, asks=asks)
+
+
+class Conversation:
+    """A transport around another one.
+
+    Args:
+        inner: Sends the requests.
+        shows: Print requests and responses to standard error.
+        asks: Ask in the terminal before a DELETE is sent.
+    """
+
+    def __init__(self, inner: HttpTransport, *, shows: bool, asks: bool) -> None:
+        self._inner = inner
+        self._shows = shows
+        self._asks = asks
+
+    def send(self, request: Request, *, timeout: Timeout) -> Response:
+        """Send a request and return the whole response."""
+        self._before(request)
+        response = self._inner.send(request, timeout=timeout)
+        if self._shows:
+            _show_head(request, response)
+            _show_body("<", _shown(request, response.body))
+        return response
+
+    def stream(self, request: Request, *, timeout: Timeout) -> StreamedResponse:
+        """Send a request and return the response before its body is read."""
+        self._before(request)
+        response = self._inner.stream(request, timeout=timeout)
+        if self._shows:
+            _show_head(request, response)
+        return response
+
+    def close(self) -> None:
+        """Release connections."""
+        self._inner.close()
+
+    def _before(self, request: Request) -> None:
+        if self._shows:
+            shown = request.as_dict()
+            _show(">", f"{shown['method']} {shown['url']}", "strong")
+            if request.socket:
+                _show(">", f"(over {shown['unix_socket']})")
+            for line in _fields(shown["headers"]):
+                _show(">", line)
+            _show_body(">", shown["body"] or "")
+        if self._asks and request.method == "DELETE":
+            _ask(request)
+
+
+def _ask(request: Request) -> None:
+    """Ask in the terminal whether to send a request.
+
+    Raises:
+        UsageError: There is no terminal to ask in.
+        CallError: The answer is not yes.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "--confirm: a DELETE is not sent without asking, and there is no terminal"
+            " to ask in",
+            hint="--yes answers",
+        )
+    question = clean(f"{request.method} {request.as_dict()['url']}")
+    print(f"{question}: send it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CallError("not sent: the answer was not 'y'")
+
+
+def _show_head(request: Request, response: Response | StreamedResponse) -> None:
+    line = f"{response.status} {response.reason}".rstrip()
+    _show("<", request.mask(line), "strong")
+    for line in _fields(response.headers):
+        _show("<", request.mask(line))
+
+
+def _fields(headers: Mapping[str, str]) -> Iterator[str]:
+    for name, value in headers.items():
+        yield f"{name}: {value}"
+
+
+def _show_body(sign: str, text: str) -> None:
+    _show(sign, "")
+    if text:
+        for line in text.splitlines():
+            _show(sign, line)
+
+
+def _shown(request: Request, body: bytes) -> str:
+    """Return the beginning of a body as text, or its size when it is binary."""
+    if b"\0" in body[:1024]:
+        return f"<{len(body):,} bytes>"
+    # Secrets are masked before the text is cut, so that no part of one stays.
+    text = request.mask(body[: 16 * _MOST].decode("utf-8", "replace"))
+    if len(text) <= _MOST and len(body) <= 16 * _MOST:
+        return text
+    return f"{text[:_MOST]}… ({len(body):,} bytes)"
+
+
+def _show(sign: str, text: str, style: str = "hint") -> None:
+    note(paint(f"{sign} {clean(text)}".rstrip(), style, sys.stderr))

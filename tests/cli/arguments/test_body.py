@@ -1,0 +1,121 @@
+"""`--body` and `@file` for a body that the document describes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from naftiko.cli.values import UsageError
+from naftiko.cli.words import call_arguments
+from support.building import capability
+
+_ORDER = {
+    "name": "op",
+    "method": "POST",
+    "inputParameters": [{"name": "page", "in": "query"}],
+    "body": {
+        "type": "json",
+        "data": {
+            "isbn": "{{isbn}}",
+            "kind": "order",
+            "customer": {"name": "{{customer_name}}"},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("items", "body", "sent"),
+    [
+        (["customer.name=Ann"], None, {"kind": "order", "customer": {"name": "Ann"}}),
+        (["customer[name]=Ann"], None, {"kind": "order", "customer": {"name": "Ann"}}),
+        (['customer:={"name": 1}'], None, {"kind": "order", "customer": {"name": 1}}),
+        (["isbn[]=A=1"], None, {"isbn": ["A=1"], "kind": "order", "customer": {}}),
+        ([], '{"isbn": 1}', {"isbn": 1, "kind": "order", "customer": {}}),
+        (["isbn=2"], '{"isbn": 1}', {"isbn": "2", "kind": "order", "customer": {}}),
+        ([], '{"isbn": null}', {"isbn": None}),
+        ([], '{"colour": 1, "size": 2}', {"colour": 1, "size": 2}),
+        ([], "[1, 2]", [1, 2]),
+    ],
+)
+def test_described_body_is_sent_as_given(
+    items: list[str], body: str | None, sent: object
+) -> None:
+    """Members of a body become arguments; a body that none can give is sent whole."""
+    with capability(_ORDER) as loaded:
+        operation = loaded.operations.find("api.op")
+        given = call_arguments(items, body, operation)
+        assert json.loads(loaded.request("api.op", given).body or b"") == sent
+
+
+@pytest.mark.parametrize(
+    ("items", "body", "message"),
+    [
+        (["customer.nam=Ann"], None, "takes nothing at 'customer.nam'"),
+        ([], '{"isbm": 1}', "has no member 'isbm'"),
+        (["isbn=1"], '{"colour": 1}', "as a whole, and in parts by 'isbn'"),
+        ([], "{", "the body of api.op is not JSON"),
+        (["@/no/such/file"], None, "cannot be read"),
+        (["@a"], "{}", "the body is given twice"),
+        (["isbn==1"], None, "'isbn' goes into the body"),
+    ],
+)
+def test_wrong_described_body_is_refused(
+    items: list[str], body: str | None, message: str
+) -> None:
+    """A body that contradicts the document or the arguments is refused."""
+    with capability(_ORDER) as loaded, pytest.raises(UsageError) as caught:
+        call_arguments(items, body, loaded.operations.find("api.op"))
+    assert message in caught.value.message
+
+
+def test_two_equal_signs_give_a_value_of_the_query() -> None:
+    """`page==2` is the query parameter `page`, as in other programs."""
+    with capability(_ORDER) as loaded:
+        operation = loaded.operations.find("api.op")
+        assert call_arguments(["page==2"], None, operation) == {"page": "2"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "sent"),
+    [
+        ("text", "not {JSON", b"not {JSON"),
+        ("formUrlEncoded", "a=1&b=2", b"a=1&b=2"),
+        ("formUrlEncoded", '{"a": "1 2"}', b"a=1+2"),
+    ],
+)
+def test_body_of_another_kind_is_sent_as_it_is(
+    kind: str, word: str, sent: bytes
+) -> None:
+    """A text goes as it is written; a form may be written as an object too."""
+    data = "{{a}}" if kind == "text" else {"a": "{{a}}"}
+    body = {"type": kind, "data": data}
+    with capability({"method": "POST", "body": body}) as loaded:
+        given = call_arguments([], word, loaded.operations.find("api.op"))
+        assert loaded.request("api.op", given).body == sent
+
+
+def test_form_has_no_other_field() -> None:
+    """A member that is no field of a described form is refused."""
+    body = {"type": "formUrlEncoded", "data": {"a": "{{a}}"}}
+    with (
+        capability({"method": "POST", "body": body}) as loaded,
+        pytest.raises(UsageError, match="has no member 'colour'"),
+    ):
+        call_arguments([], '{"colour": 1}', loaded.operations.find("api.op"))
+
+
+def test_whole_body_needs_no_argument_of_the_body() -> None:
+    """Required members are no longer missing, and other arguments still are."""
+    operation = {
+        "method": "POST",
+        "inputParameters": [
+            {"name": "id", "in": "query", "required": True},
+            {"name": "a", "in": "body", "required": True},
+        ],
+    }
+    with capability(operation) as loaded:
+        found = loaded.operations.find("api.op")
+        given = call_arguments(["id=1"], "[1]", found)
+        assert loaded.request("api.op", given).body == b"[1]"
