@@ -13,7 +13,7 @@ import http.client
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.cli.values import RefusedWord, is_host, port_there
 from naftiko.cli.words import UsageError, headers
@@ -23,6 +23,7 @@ from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
     from naftiko.plain import JSON
 
@@ -40,10 +41,14 @@ class ControlReply:
         path: The path that was asked for, without its query.
         status: The HTTP status.
         text: The body.
+        port: The port that was asked.
     """
 
-    def __init__(self, url: str, path: str, status: int, body: bytes) -> None:
+    def __init__(
+        self, url: str, path: str, status: int, body: bytes, port: int = 0
+    ) -> None:
         self.url = url
+        self.port = port
         self.path = path.partition("?")[0]
         self.status = status
         self.text = body.decode("utf-8", "replace")
@@ -73,7 +78,8 @@ class ControlReply:
         return CallError(
             f"{self.url} is not a naftiko control port: unexpected reply to"
             f" {self.path} (HTTP {self.status})",
-            hint="give the port of the control adapter: --port, --address",
+            hint=_ports_here(self.port)
+            or "give the port of the control adapter: --port, --address",
         )
 
     def refused(self, setting: str) -> CallError:
@@ -84,11 +90,21 @@ class ControlReply:
         """
         detail = (self._object() or {}).get("error", "")
         hint = "" if detail else "if this is a control port, see the log of the server"
+        if self.status in (404, 405, 406) and self._is_elsewhere():
+            return self.foreign()
         if self.status == 404:
             hint = f"{setting} of the control adapter turns it on"
             hint = hint if detail else f"if this is a control port, {hint}"
         shown = f": {detail}" if detail else ""
         return CallError(f"{self.path} returned HTTP {self.status}{shown}", hint=hint)
+
+    def _is_elsewhere(self) -> bool:
+        """Tell whether a document here declares this port for another adapter."""
+        return any(
+            adapter.port == self.port and not adapter.is_control
+            for _, adapters in _documents_here()
+            for adapter in adapters
+        )
 
 
 class ControlPort:
@@ -113,7 +129,7 @@ class ControlPort:
             CallError: There is no reply, or the server wants credentials.
         """
         status, content = self._exchange(path, method, data)
-        reply = ControlReply(self.url, path, status, content)
+        reply = ControlReply(self.url, path, status, content, self.port)
         if status in (401, 403):
             raise CallError(
                 f"{self.url} wants credentials: {reply.path} returned HTTP {status}",
@@ -139,8 +155,9 @@ class ControlPort:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise CallError(
                 f"Cannot connect to control port at {self.url} ({reason})",
-                hint="start a server with a control adapter, or give another --port"
-                " and --address" + (", or --tls" if not self.is_tls else ""),
+                hint=_ports_here(self.port)
+                or "start a server with a control adapter, or give another --port and"
+                " --address" + (", or --tls" if not self.is_tls else ""),
             ) from None
         finally:
             connection.close()
@@ -192,24 +209,72 @@ def _port(given: int | None) -> int:
                 f"NAFTIKO_CONTROL_PORT: {refused.message}",
                 hint="set another port, unset the variable, or give --port",
             ) from None
-    for file in sorted([*Path().glob("*.yml"), *Path().glob("*.yaml")]):
-        port = _control_port(file)
-        if port is not None:
-            return port
+    for _, adapters in _documents_here():
+        for adapter in adapters:
+            if adapter.type == "control":
+                # Neither port 0, which is any free one, nor a template.
+                if adapter.port:
+                    return adapter.port
+                break
     return DEFAULT_PORT
 
 
-def _control_port(file: Path) -> int | None:
-    """Return the port of the control adapter of a document, if it has one."""
+class _Adapter(NamedTuple):
+    """One adapter that a document exposes; `port` is 0 when no number is declared."""
+
+    type: str
+    namespace: str
+    port: int
+
+    def __str__(self) -> str:
+        name = f"{self.type} '{self.namespace}'" if self.namespace else self.type
+        return f"the control port '{self.namespace}'" if self.is_control else name
+
+    @property
+    def is_control(self) -> bool:
+        return self.type == "control"
+
+
+def _documents_here() -> Iterator[tuple[Path, list[_Adapter]]]:
+    """Yield each document of the current folder with the adapters that it exposes."""
+    for file in sorted([*Path().glob("*.yml"), *Path().glob("*.yaml")]):
+        adapters = list(_adapters(file))
+        if adapters:
+            yield file, adapters
+
+
+def _adapters(file: Path) -> Iterator[_Adapter]:
     try:
         data: Any = read(file).data
     except DocumentError:
-        return None
+        return
     capability = data.get("capability") if isinstance(data, dict) else None
     exposes = capability.get("exposes") if isinstance(capability, dict) else None
     for entry in exposes if isinstance(exposes, list) else ():
-        if isinstance(entry, dict) and entry.get("type") == "control":
+        if isinstance(entry, dict) and isinstance(entry.get("type"), str):
             port = entry.get("port")
-            # Neither port 0, which is any free one, nor a template.
-            return port if type(port) is int and 0 < port < 65536 else None
-    return None
+            number = port if type(port) is int and 0 < port < 65536 else 0
+            namespace = entry.get("namespace")
+            yield _Adapter(
+                entry["type"], namespace if isinstance(namespace, str) else "", number
+            )
+
+
+def _ports_here(asked: int) -> str:
+    """Return what the ports of a document in the current folder are, or nothing.
+
+    `shop.yaml: 8080 is rest 'shop', 9090 is mcp 'shop-mcp'; it has no control adapter`.
+    Among several documents it is the one that declares the port that was asked, or else
+    the first with a control adapter.
+    """
+    documents = list(_documents_here())
+    fitting = [d for d in documents if any(a.port == asked for a in d[1])]
+    fitting += [d for d in documents if any(a.is_control for a in d[1])]
+    for file, adapters in fitting:
+        told = [f"{a.port} is {a}" for a in adapters if a.port]
+        lacks = (
+            "" if any(a.is_control for a in adapters) else "; it has no control adapter"
+        )
+        if told:
+            return f"{file}: {', '.join(told)}{lacks}"
+    return ""

@@ -456,6 +456,12 @@ def add_scripting(command: Any) -> None:
     add_client(command)
 
 
+def add_reload(command: Any) -> None:
+    """Add what `naftiko reload` takes."""
+    _add_flag(command, "--force", "serve the new version even if tools or routes break")
+    add_client(command)
+
+
 # --- all commands -----------------------------------------------------------------
 
 
@@ -498,5 +504,5 @@ COMMANDS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "traces": ("show the latest traces of a server", add_traces),
     "metrics": ("print the metrics of a server", add_metrics),
     "scripting": ("show or change how a server runs scripts", add_scripting),
-    "reload": ("make a server read its documents again", add_client),
+    "reload": ("make a server read its documents again", add_reload),
 }

@@ -1,4 +1,6 @@
-"""`Host`: the adapters that a process serves, and the state of each.
+"""`Host`: the documents and adapters that a process serves, and the state of each.
+
+    unusable_units(capability) → [UnusableUnit("mcp", "shop", "get-book", "…")]
 
 The control port reads it. This module must not know how anything is served.
 """
@@ -9,13 +11,26 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.consumes.base_uri import override_of
+from naftiko.errors import CallError
 from naftiko.exposes.observability.silent import SILENT
+from naftiko.expressions import refs
+from naftiko.functions.plan import name_of
+from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from naftiko.capability import Capability
+    from naftiko.consumes.operation import Operation
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.observability.telemetry import AnyTelemetry
+    from naftiko.functions.plan import Plan
+    from naftiko.plain import JSON
 
 STARTED, STOPPED = "started", "stopped"
+#: Units that cannot be called, of one document, that the control port names.
+_MOST_UNITS = 50
 
 
 class Reloaded(NamedTuple):
@@ -24,10 +39,14 @@ class Reloaded(NamedTuple):
     Attributes:
         is_done: The new versions of all documents are served now.
         problems: The reasons why not, and the changes that need a restart.
+        files: The documents whose new version is served.
+        is_forcible: Force would serve the other new versions too.
     """
 
     is_done: bool
     problems: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    is_forcible: bool = False
 
 
 class AdapterState:
@@ -60,6 +79,117 @@ class AdapterState:
         return {**shown, "state": self.state}
 
 
+class UnusableUnit(NamedTuple):
+    """A tool or route that is exposed and cannot be called.
+
+    Attributes:
+        type: The type of its adapter; `namespace` is that of its adapter.
+        unit: Its name.
+        reason: Why it cannot be called.
+    """
+
+    type: str
+    namespace: str
+    unit: str
+    reason: str
+
+    def __str__(self) -> str:
+        adapter = f"{self.type} '{self.namespace}'" if self.namespace else self.type
+        return f"{adapter}: '{self.unit}' cannot be called: {self.reason}"
+
+
+def unusable_units(
+    capability: Capability, filled: Collection[str] = ()
+) -> tuple[UnusableUnit, ...]:
+    """Return the exposed units that cannot be called, in document order.
+
+    Args:
+        capability: The document.
+        filled: Variables that each caller fills; they need no value here.
+    """
+    found = []
+    for exposes in capability.exposes:
+        for plan in capability.functions.of(exposes):
+            error = _refusal(capability, plan, filled)
+            if error is not None:
+                unit = unit_name(plan)
+                found.append(
+                    UnusableUnit(exposes.type, exposes.namespace, unit, error.message)
+                )
+    return tuple(found)
+
+
+def unit_name(plan: Plan) -> str:
+    """Return the name of a unit, with its route: `get-book (GET /books/{isbn})`."""
+    function = plan.function
+    name = name_of(function)
+    if not function.url_path:
+        return name
+    route = f"{function.method} {function.url_path}"
+    return f"{name} ({route})" if name else route
+
+
+def _refusal(
+    capability: Capability, plan: Plan, filled: Collection[str]
+) -> CallError | None:
+    """Return why a unit cannot be called, or `None`."""
+    if plan.problem is not None:
+        return plan.problem
+    for operation in capability.functions.operations_of(plan):
+        try:
+            error = capability.refusal(operation)
+        except CallError as raised:
+            return raised
+        if error is not None:
+            return error
+        for name in _credentials(operation):
+            if name not in filled and capability.variables.lookup(name) is None:
+                return capability.variables.unbound(name)
+    return None
+
+
+def _credentials(operation: Operation) -> Iterator[str]:
+    """Yield the variables that sign the requests of an operation."""
+    layout = operation.layout
+    templates = [template for _, _, template in layout.credentials]
+    for template in (*templates, *(layout.login or ())):
+        for ref in refs(template):
+            yield ref.name
+
+
+def document_state(
+    capability: Capability,
+    file: str,
+    unusable: tuple[UnusableUnit, ...],
+    base_uris: Mapping[str, str] = {},
+) -> dict[str, JSON]:
+    """Return what the control port tells about one document.
+
+    {"file": "shop.yaml", "label": "Shop", "baseUris": {"api": "https://h.test"},
+     "unusable": [{"type": "mcp", "namespace": "shop", "unit": "…", "reason": "…"}],
+     "unusableCount": 1}
+
+    Args:
+        capability: The document.
+        file: Its file.
+        unusable: Its units that cannot be called.
+        base_uris: Namespace → URI that replaces the one in the document; the empty
+            namespace stands for all others. No user and no query of one is shown.
+    """
+    called = {}
+    for operation in capability:
+        name = operation.namespace
+        given = override_of(name, base_uris.get(name, base_uris.get("")))
+        called[name] = without_secrets(given or operation.base_uri)
+    return {
+        "file": file,
+        "label": capability.info.label,
+        "baseUris": called,
+        "unusable": [unit._asdict() for unit in unusable[:_MOST_UNITS]],
+        "unusableCount": len(unusable),
+    }
+
+
 class Host:
     """The adapters, the logs and the telemetry of one process.
 
@@ -69,7 +199,10 @@ class Host:
         is_stopping: The process takes no new requests.
         logs: The latest log lines, or `None` where none are kept.
         telemetry: Metrics and traces.
-        reload: Reads the documents again.
+        documents: Returns the state of each document, see `document_state`.
+        reload: Reads the documents again; with `True` a unit that worked may become
+            unusable.
+        parent: The process that started this one as one of several workers, or 0.
     """
 
     def __init__(self) -> None:
@@ -78,7 +211,9 @@ class Host:
         self.is_stopping = False
         self.logs: LatestLines | None = None
         self.telemetry: AnyTelemetry = SILENT
-        self.reload: Callable[[], Awaitable[Reloaded]] = _cannot_reload
+        self.documents: Callable[[], list[dict[str, JSON]]] = list
+        self.reload: Callable[[bool], Awaitable[Reloaded]] = _cannot_reload
+        self.parent = 0
 
     @property
     def is_ready(self) -> bool:
@@ -90,5 +225,5 @@ class Host:
         )
 
 
-async def _cannot_reload() -> Reloaded:
+async def _cannot_reload(is_forced: bool) -> Reloaded:
     return Reloaded(False, ("nothing here can be reloaded",))

@@ -67,7 +67,8 @@ def test_broken_edit_keeps_the_old_version(tmp_path: Path, upstream: Recorder) -
         server.wait_for("^reloaded")
         assert requests.get(url, timeout=5).status_code == 404
         answer = requests.post(f"{control}/config/reload", timeout=5)
-        assert answer.json() == {"status": "reloaded", "problems": []}
+        assert answer.json()["status"] == "reloaded"
+        assert answer.json()["problems"] == []
 
 
 def _served_now(server: Server) -> tuple[int, str, str, int]:
@@ -145,7 +146,8 @@ def test_broken_edit_of_one_adapter_keeps_all_of_them(
         answer = edit(version(True, **good))
         server.wait_for("^reloaded")
         if answer is not None:
-            assert answer.json() == {"status": "reloaded", "problems": []}
+            assert answer.json()["status"] == "reloaded"
+            assert answer.json()["problems"] == []
         assert _served_now(server) == (404, "New.", "new", 404)
         assert server.stop() == 0
         assert "Traceback" not in server.text
@@ -191,9 +193,8 @@ def test_import_that_is_deleted_and_rewritten_is_served(
         assert requests.get(url, timeout=5).status_code == 200
         imported.unlink()
         line = server.wait_for("U-import-unresolved")
-        assert line["level"] == "warning"
-        server.wait_for("^reloaded")
-        assert requests.get(url, timeout=5).status_code == 501
+        assert line["level"] == "error"
+        assert requests.get(url, timeout=5).status_code == 200
         write(imported, library)
         server.wait_for("^reloaded")
         assert requests.get(url, timeout=5).status_code == 200

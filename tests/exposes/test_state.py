@@ -6,8 +6,18 @@ import asyncio
 
 import pytest
 
+import naftiko
 from naftiko.exposes.observability.silent import SILENT
-from naftiko.exposes.state import STARTED, STOPPED, AdapterState, Host, Reloaded
+from naftiko.exposes.state import (
+    STARTED,
+    STOPPED,
+    AdapterState,
+    Host,
+    Reloaded,
+    document_state,
+    unusable_units,
+)
+from support.shop import document, mcp, rest
 
 
 def test_adapter_is_shown_with_type_namespace_port_and_state() -> None:
@@ -54,4 +64,27 @@ def test_new_host_has_silent_telemetry_and_cannot_reload() -> None:
     assert host.telemetry is SILENT
     assert host.logs is None
     problems = ("nothing here can be reloaded",)
-    assert asyncio.run(host.reload()) == Reloaded(False, problems)
+    assert asyncio.run(host.reload(False)) == Reloaded(False, problems)
+
+
+def test_unit_that_cannot_be_called_is_named() -> None:
+    """A unit is named with its reason: no operation, no base URI, no credential."""
+    data = document(rest(), mcp())
+    consumes = data["capability"]["consumes"]
+    with naftiko.load(data, schema=None) as loaded:
+        assert unusable_units(loaded) == ()
+        told = document_state(loaded, "a.yaml", ())
+        assert told["baseUris"] == {"api": "http://127.0.0.1:9"}
+    consumes[0]["authentication"] = {"type": "bearer", "token": "{{NO_SUCH_TOKEN}}"}
+    with naftiko.load(data, schema=None) as loaded:
+        units = unusable_units(loaded)
+        assert [unit.unit for unit in units] == ["things (GET /things)", "things"]
+        assert "'NO_SUCH_TOKEN' has no value" in units[0].reason
+        assert unusable_units(loaded, ("NO_SUCH_TOKEN",)) == ()
+    del consumes[0]["authentication"], consumes[0]["baseUri"]
+    with naftiko.load(data, schema=None) as loaded:
+        unit = unusable_units(loaded)[1]
+        assert str(unit).startswith("mcp 'shop-mcp': 'things' cannot be called: ")
+        assert "base URI" in unit.reason
+        told = document_state(loaded, "a.yaml", (unit,) * 60)
+        assert (len(told["unusable"]), told["unusableCount"]) == (50, 60)

@@ -39,10 +39,18 @@ def get(control: ControlApp, path: str, **more: Any) -> tuple[int, Any]:
     return status, json.loads(body)
 
 
-def send(control: ControlApp, method: str, path: str, data: Any) -> tuple[int, Any]:
+def send(
+    control: ControlApp, method: str, path: str, data: Any, query: bytes = b""
+) -> tuple[int, Any]:
     """Send JSON to a path; return status and JSON body of the answer."""
     sent: list[Any] = []
-    scope = {"type": "http", "method": method, "path": path, "headers": []}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query,
+        "headers": [],
+    }
     body = data if isinstance(data, bytes) else json.dumps(data).encode()
 
     async def receive() -> Any:

@@ -48,6 +48,7 @@ def run_health(arguments: Namespace) -> int:
     for adapter in adapters:
         if adapter not in started:
             _print(f"  {_named(adapter)}: {adapter.get('state')}")
+    _print_documents(ready)
     return EXIT_OK if ready["status"] == "UP" else EXIT_CALL
 
 
@@ -66,7 +67,26 @@ def run_status(arguments: Namespace) -> int:
     members = ("type", "namespace", "port", "state")
     rows = [[str(adapter.get(name, "")) for name in members] for adapter in adapters]
     _print_rows([f"  {kind}", *others] for kind, *others in rows)
+    _print_documents(status)
     return EXIT_OK
+
+
+def _print_documents(data: dict[str, JSON]) -> None:
+    """Print each document: its base URIs, and the units that cannot be called."""
+    documents = data.get("documents")
+    for document in _objects(documents if isinstance(documents, list) else []):
+        label = document.get("label")
+        _print(f"Document:  {document.get('file')}" + (f" ({label})" if label else ""))
+        for namespace, uri in _member(document, "baseUris").items():
+            _print(f"  calls '{namespace}' at {uri or 'no base URI'}")
+        units = document.get("unusable")
+        units = _objects(units if isinstance(units, list) else [])
+        for unit in units:
+            reason = " ".join(str(unit.get("reason")).split())
+            _print(f"  {_named(unit)}: '{unit.get('unit')}' cannot be called: {reason}")
+        count = document.get("unusableCount")
+        if isinstance(count, int) and count > len(units):
+            _print(f"  {count - len(units)} more units cannot be called")
 
 
 # --- traces and metrics -----------------------------------------------------------
@@ -82,6 +102,10 @@ def run_traces(arguments: Namespace) -> int:
     if arguments.trace_id is not None:
         return _one_trace(arguments, text_of(arguments.trace_id, "TRACE"), query)
     reply = ControlPort(arguments).ask(f"/traces?{query}" if query else "/traces")
+    if reply.status == 503:
+        note("No traces found.")
+        _note_silence(reply)
+        return EXIT_OK
     traces = _observed(reply, 503, traces=list).get("traces", ())
     if not traces:
         note("No traces found.")
@@ -110,6 +134,8 @@ def _one_trace(arguments: Namespace, trace_id: str, query: str) -> int:
             hint="leave out one of them",
         )
     reply = ControlPort(arguments).ask(f"/traces/{quote(trace_id, safe='')}")
+    if reply.status == 503:
+        _note_silence(reply)
     trace = _observed(reply, 404, 503, traceId=str, spans=list)
     if reply.status != 200:
         raise CallError(
@@ -117,6 +143,12 @@ def _one_trace(arguments: Namespace, trace_id: str, query: str) -> int:
         )
     _print_trace(trace)
     return EXIT_OK
+
+
+def _note_silence(reply: ControlReply) -> None:
+    """Tell that the server keeps no traces, and why as it says itself."""
+    why = reply.data().get("error")
+    note(clean(f"Telemetry is off. {why if isinstance(why, str) else ''}".rstrip()))
 
 
 def _observed(reply: ControlReply, *empty: int, **wanted: type) -> dict[str, JSON]:
@@ -262,14 +294,23 @@ def _print_scripting(state: dict[str, JSON]) -> None:
 
 def run_reload(arguments: Namespace) -> int:
     """Make the server read its documents again."""
-    reply = ControlPort(arguments).ask("/config/reload", "POST")
+    force = "?force=true" if arguments.force else ""
+    reply = ControlPort(arguments).ask(f"/config/reload{force}", "POST")
     if reply.status not in (200, 422):
         raise reply.refused("`management: {reload: true}`")
-    problems = reply.data(problems=list)["problems"]
+    data = reply.data(problems=list)
     done = reply.status == 200
-    print("Reloaded." if done else "Not reloaded: the old version is served.")
-    for problem in problems:
+    files = data.get("files")
+    if done:
+        print("Reloaded.")
+    elif isinstance(files, list) and files:
+        _print(f"Reloaded {', '.join(map(str, files))}; the others stay as before.")
+    else:
+        print("Not reloaded: the old version is served.")
+    for problem in data["problems"]:
         print(f"  {clean(str(problem))}", file=sys.stdout if done else sys.stderr)
+    if not done and data.get("forcible"):
+        note(paint("  hint: --force serves the new version anyway", "hint", sys.stderr))
     return EXIT_OK if done else EXIT_CALL
 
 

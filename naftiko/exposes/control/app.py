@@ -40,6 +40,7 @@ from naftiko.exposes.http.answers import (
     send_answer,
 )
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
+from naftiko.exposes.state import document_state, unusable_units
 from naftiko.loader import validate
 from naftiko.spec.adapters import Management, ObservabilitySettings
 from naftiko.version import __version__
@@ -232,10 +233,21 @@ class ControlApp:
     async def _ready(self, request: ControlRequest) -> Answer:
         is_ready = self.host.is_ready
         adapters = [adapter.as_dict() for adapter in self.host.adapters]
-        status = "UP" if is_ready else "DEGRADED"
-        return json_answer(
-            {"status": status, "adapters": adapters}, 200 if is_ready else 503
-        )
+        told = {
+            "status": "UP" if is_ready else "DEGRADED",
+            "adapters": adapters,
+            "documents": self._documents(),
+        }
+        return json_answer(told, 200 if is_ready else 503)
+
+    def _documents(self) -> list[dict[str, JSON]]:
+        """Return the state of every document; outside a server, of that of this one."""
+        documents = self.host.documents()
+        if documents:
+            return documents
+        capability = self._served.engine.capability
+        file = str(capability.files[0]) if capability.files else ""
+        return [document_state(capability, file, unusable_units(capability))]
 
     async def _status(self, request: ControlRequest) -> Answer:
         capability = self._served.engine.capability
@@ -254,6 +266,7 @@ class ControlApp:
                 "uptime": _duration(time.time() - self.host.started_at),
                 "otel": {"status": "active" if active else "inactive"},
                 "adapters": [adapter.as_dict() for adapter in self.host.adapters],
+                "documents": self._documents(),
             }
         )
 
@@ -296,12 +309,19 @@ class ControlApp:
     # --- the document -----------------------------------------------------------------
 
     async def _reload(self, request: ControlRequest) -> Answer:
-        reloaded = await self.host.reload()
+        """Read the documents again; `?force=true` lets units become unusable."""
+        query = parse_qs(request.scope.get("query_string", b"").decode("latin-1"))
+        reloaded = await self.host.reload(query.get("force", [""])[-1] == "true")
         status = "reloaded" if reloaded.is_done else "unchanged"
-        return json_answer(
-            {"status": status, "problems": list(reloaded.problems)},
-            200 if reloaded.is_done else 422,
-        )
+        if reloaded.files and not reloaded.is_done:
+            status = "partly reloaded"
+        told = {
+            "status": status,
+            "problems": list(reloaded.problems),
+            "files": list(reloaded.files),
+            "forcible": reloaded.is_forcible,
+        }
+        return json_answer(told, 200 if reloaded.is_done else 422)
 
     async def _validate(self, request: ControlRequest) -> Answer:
         """Validate the document in the body, or without a body the served one."""

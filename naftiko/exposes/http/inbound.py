@@ -38,6 +38,22 @@ _ID = "naftiko.request_id"
 _WATCH_AFTER = 0.05
 
 
+def request_id_of(scope: ASGIScope) -> bytes:
+    """Return the id of a request: that of the caller, or a new one that is kept.
+
+    A request has one id, in its answer, in problems and in every line of the log.
+    """
+    known: bytes | None = scope.get(_ID)
+    if known is None:
+        ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
+        known = ids[0] if len(ids) == 1 else b""
+        if not _REQUEST_ID.fullmatch(known):
+            # It has to be unique, not secret: guessing an id gains nothing.
+            known = b"%032x" % getrandbits(128)
+        scope[_ID] = known
+    return known
+
+
 class Gone(Exception):
     """The caller has hung up; no answer can reach it."""
 
@@ -65,20 +81,9 @@ class Inbound:
         self.headers = headers_of(scope)
         self.method: str = scope["method"]
         self.is_head = self.method == "HEAD"
-        self.request_id = self._id()
+        self.request_id = request_id_of(scope)
         self.more: list[tuple[bytes, bytes]] = [(b"x-request-id", self.request_id)]
         self.is_started = False
-
-    def _id(self) -> bytes:
-        known: bytes | None = self.scope.get(_ID)
-        if known is None:
-            known = self.headers.get(b"x-request-id", b"")
-            if not _REQUEST_ID.fullmatch(known):
-                # It has to be unique, not secret: guessing an id gains nothing.
-                known = b"%032x" % getrandbits(128)
-            # A second `Inbound` of the same request has to use the same id.
-            self.scope[_ID] = known
-        return known
 
     async def answer(self, answer: Answer) -> None:
         """Send the answer."""

@@ -1,6 +1,6 @@
-"""`AccessLog`: one log line for each request.
+"""`AccessLog`: one log line for each request, with the id that its answer has.
 
-shop GET /things 200 1.3 ms
+shop GET /things 200 1.3 ms 7f0c9a…
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any
+
+from naftiko.exposes.http.inbound import request_id_of
 
 if TYPE_CHECKING:
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
@@ -43,6 +45,8 @@ class AccessLog:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        # Here, so that every application inside has the same id in the scope.
+        request_id = request_id_of(scope)
         status = 0
         counted = 1
         self.open_requests += 1
@@ -51,6 +55,9 @@ class AccessLog:
             nonlocal status, counted
             if message["type"] == "http.response.start":
                 status = message["status"]
+                headers = message.setdefault("headers", [])
+                if not any(name == b"x-request-id" for name, _ in headers):
+                    message["headers"] = [*headers, (b"x-request-id", request_id)]
                 if counted and scope["method"] == "GET" and _is_stream(message):
                     self.open_requests -= counted
                     counted = 0
@@ -67,23 +74,28 @@ class AccessLog:
         finally:
             self.open_requests -= counted
             if _log.isEnabledFor(logging.INFO):
-                self._write(scope, status, (time.perf_counter() - started) * 1000)
+                took = (time.perf_counter() - started) * 1000
+                self._write(scope, status, took, request_id.decode())
 
-    def _write(self, scope: ASGIScope, status: int, milliseconds: float) -> None:
+    def _write(
+        self, scope: ASGIScope, status: int, milliseconds: float, request_id: str
+    ) -> None:
         method, path = scope["method"], scope["path"]
         _log.info(
-            "%s %s %s %s %.1f ms",
+            "%s %s %s %s %.1f ms %s",
             self._name,
             method,
             path,
             status or "-",
             milliseconds,
+            request_id,
             extra={
                 "adapter": self._name,
                 "method": method,
                 "path": path,
                 "status": status,
                 "duration_ms": round(milliseconds, 1),
+                "request_id": request_id,
             },
         )
 

@@ -99,6 +99,7 @@ class Server:
         for site in self.sites:
             self._check_secrets(site, site.capability)
         self.host.adapters = [s.state for site in self.sites for s in site.served]
+        self.host.documents = lambda: [site.state() for site in self.sites]
         self.host.reload = self.reload
         self._reloading = asyncio.Lock()
         self._stop = asyncio.Event()
@@ -142,13 +143,16 @@ class Server:
         try:
             for site in self.sites:
                 await site.start(stack)
+            # The sockets listen: a request is taken from here on. Said before the first
+            # answer, so that the control port calls no adapter stopped while it is up.
+            for served in self.served:
+                served.state.state = STARTED
             for server, listener in zip(servers, listeners, strict=True):
                 serving = server.serve(sockets=[listener.socket])
                 tasks.append(asyncio.create_task(serving))
             await _until_started(servers, tasks)
             collect_often()
             for served in self.served:
-                served.state.state = STARTED
                 _log.info(
                     "%s '%s' at %s",
                     served.state.type,
@@ -247,17 +251,25 @@ class Server:
 
     # --- reloading --------------------------------------------------------------------
 
-    async def reload(self) -> Reloaded:
+    async def reload(self, is_forced: bool = False) -> Reloaded:
         """Read every document again, and serve the new versions.
 
-        A document that cannot be served keeps its old version. The others are reloaded
-        all the same.
+        A document that cannot be served keeps its old version, and so does one whose
+        new version makes a unit unusable that worked. The others are reloaded all the
+        same.
+
+        Args:
+            is_forced: Units that worked may become unusable.
         """
         async with self._reloading:
-            versions, problems = await self._prepared()
+            versions, problems, lost = await self._prepared(is_forced)
             problems += self._renewed()
-            for problem in problems:
+            for problem in (*problems, *lost):
                 _log.error("not reloaded, the old version is served: %s", problem)
+            if lost:
+                _log.error(
+                    "`naftiko reload --force` serves the new version all the same"
+                )
             notes = [
                 note
                 for site, version in versions.items()
@@ -265,11 +277,18 @@ class Server:
             ]
             for site in versions:
                 tell_unusable(site.capability, site.source.file)
+            files = tuple(site.source.file for site in versions)
+            if files and self.host.parent:
+                notes.append(
+                    f"this is one of several processes: SIGHUP to process"
+                    f" {self.host.parent} reloads all"
+                )
             for note in notes:
                 _log.warning("reloaded, but: %s", note)
-            if versions:
-                _log.info("reloaded %s", ", ".join(s.source.file for s in versions))
-            return Reloaded(not problems, (*problems, *notes))
+            if files:
+                _log.info("reloaded %s", ", ".join(files))
+            refused = (*problems, *lost)
+            return Reloaded(not refused, (*refused, *notes), files, bool(lost))
 
     def _renewed(self) -> list[str]:
         """Read the certificate again; return why it could not be used."""
@@ -280,22 +299,36 @@ class Server:
                 return [str(error)]
         return []
 
-    async def _prepared(self) -> tuple[dict[Site, Version], list[str]]:
-        """Return the new versions that can be served, and why others cannot."""
+    async def _prepared(
+        self, is_forced: bool
+    ) -> tuple[dict[Site, Version], list[str], list[str]]:
+        """Return the new versions to serve, and why others cannot or should not be.
+
+        The reasons of the last list are units that worked and would no longer.
+        """
         versions: dict[Site, Version] = {}
         problems: list[str] = []
+        lost: list[str] = []
         for site in self.sites:
+            file = site.source.file
             try:
                 loaded = await asyncio.to_thread(site.source.load)
                 self._check_secrets(site, loaded)
-                versions[site] = site.prepare(loaded)
+                version = site.prepare(loaded)
+                units = [] if is_forced else site.lost(loaded)
             except NaftikoError as error:
                 problems.append(str(error))
             except Exception:  # noqa: BLE001 - this server goes on
-                _log.exception("%s cannot be reloaded", site.source.file)
+                _log.exception("%s cannot be reloaded", file)
                 problems.append(
-                    f"{site.source.file}: an error in the server itself; the log has it"
+                    f"{file}: an error in the server itself; the log has it"
                 )
+            else:
+                lost += [f"{file}: {unit}; it worked before" for unit in units]
+                if units:
+                    lost += site.causes(loaded)
+                else:
+                    versions[site] = version
         capabilities = [
             versions[site].engine.capability if site in versions else site.capability
             for site in self.sites
@@ -305,7 +338,7 @@ class Server:
         except NaftikoError as error:
             problems.append(str(error))
             versions.clear()
-        return versions, problems
+        return versions, problems, lost
 
     def _check_secrets(self, site: Site, capability: Capability) -> None:
         served = {served.name for served in site.served}
@@ -411,6 +444,8 @@ async def serve(
         DocumentError: A document cannot be loaded.
         ServeError: An adapter cannot be served.
     """
+    if sockets:
+        host.parent = os.getppid()
     server = Server(plan, host)
     try:
         listeners = server.listen(sockets)

@@ -23,7 +23,13 @@ from naftiko.exposes.observability.access_log import AccessLog
 from naftiko.exposes.observability.settings import declared, is_observed
 from naftiko.exposes.observability.silent import SILENT
 from naftiko.exposes.observability.traced import Traced
-from naftiko.exposes.state import AdapterState
+from naftiko.exposes.state import (
+    AdapterState,
+    UnusableUnit,
+    document_state,
+    unit_name,
+    unusable_units,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.options import Options
     from naftiko.exposes.serve.plan import Source
     from naftiko.exposes.state import Host
+    from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
     from naftiko.transport.base import AsyncTransport
 
@@ -112,6 +119,7 @@ class Site:
         self._transport = transport
         self._only = tuple(only)
         self.capability = source.load()
+        self._unusable: tuple[UnusableUnit, ...] | None = None
         self._telemetry: AnyTelemetry = SILENT
         self.engine = self._engine(self.capability)
         self.served = [
@@ -159,6 +167,48 @@ class Site:
                     self.source.file,
                     entry.namespace,
                 )
+
+    @property
+    def unusable(self) -> tuple[UnusableUnit, ...]:
+        """The exposed units of the served version that cannot be called."""
+        if self._unusable is None:
+            self._unusable = self._unusable_of(self.capability)
+        return self._unusable
+
+    def _unusable_of(self, capability: Capability) -> tuple[UnusableUnit, ...]:
+        return unusable_units(capability, self.options.variable_headers)
+
+    def lost(self, capability: Capability) -> list[UnusableUnit]:
+        """Return the units that can be called, and could not in another version."""
+        broken = {unit[:3] for unit in self.unusable}
+        served = {
+            (exposes.type, exposes.namespace, unit_name(plan))
+            for exposes in self.capability.exposes
+            for plan in self.capability.functions.of(exposes)
+        }
+        return [
+            unit
+            for unit in self._unusable_of(capability)
+            if unit[:3] in served and unit[:3] not in broken
+        ]
+
+    def causes(self, capability: Capability) -> list[str]:
+        """Return what is newly wrong with units in another version, with its place."""
+        known = {(p.code, p.message) for p in self.capability.problems}
+        return [
+            f"{problem.location}: {problem.message} [{problem.code}]"
+            for problem in capability.problems
+            if is_of_unit(problem) and (problem.code, problem.message) not in known
+        ][:_MOST_UNUSABLE]
+
+    def state(self) -> dict[str, JSON]:
+        """Return what the control port tells about the document."""
+        return document_state(
+            self.capability,
+            self.source.file,
+            self.unusable,
+            self.source.base_uris,
+        )
 
     def names(self) -> list[str]:
         """Return the names of all adapters of the document."""
@@ -225,6 +275,7 @@ class Site:
         Nothing in here may raise: some adapters would be new, and others old.
         """
         before_reload = self.capability
+        self._unusable = None
         self.engine, self.capability = version.engine, version.engine.capability
         new = dict(version.exposes)
         notes = self._relabelled(before_reload)

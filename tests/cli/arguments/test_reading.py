@@ -15,7 +15,7 @@ def test_json_is_strict() -> None:
     """A member that is given twice, `NaN` and a huge number are no JSON here."""
     assert read_json('{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}
     for text in ('{"a": 1, "a": 2}', "NaN", "9" * 4000, "{"):
-        with pytest.raises(ValueError, match="duplicate|number|digits|Expecting"):
+        with pytest.raises(ValueError, match=r"duplicate|number|digits|Expecting"):
             read_json(text)
 
 

@@ -6,10 +6,12 @@ real server. Codes such as Z07 name the facts of section 11.11 of the specificat
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from naftiko.cli import main
 from naftiko.cli.commands.control import duration, milliseconds
 from support.control_port import Control
 
@@ -125,9 +127,11 @@ def test_traces_are_printed_as_a_table(control: Control, run: Run) -> None:
     assert [row[3] for row in rows[1:]] == ["342ms", "1.2s"]
     run("traces", "--operation", "a b", "--status", "error")
     assert control.asked[-1][0] == "GET /traces?operation=a+b&status=ERROR"
-    for answer in ((200, {"traces": []}), (503, {"error": "inactive"})):
-        control.answers["GET /traces"] = answer
-        assert run("traces") == (0, "", "No traces found.\n")
+    control.answers["GET /traces"] = (200, {"traces": []})
+    assert run("traces") == (0, "", "No traces found.\n")
+    control.answers["GET /traces"] = (503, {"error": "It is not installed."})
+    told = "No traces found.\nTelemetry is off. It is not installed.\n"
+    assert run("traces") == (0, "", told)
     for status in (404, 500):
         control.answers["GET /traces"] = (status, {})
         code, _, errors = run("traces")
@@ -279,3 +283,69 @@ def test_reload_reports_problems(control: Control, run: Run) -> None:
     code, _, errors = run("reload")
     assert (code, "/config/reload returned HTTP 500" in errors) == (1, True)
     assert "hint: if this is a control port, see the log of the server" in errors
+
+
+def test_document_and_broken_units_are_named(control: Control, run: Run) -> None:
+    """`health` and `status` show documents, base URIs and units that cannot be called."""
+    unit = {"type": "mcp", "namespace": "shop", "unit": "get", "reason": "no\nURI"}
+    told: Any = {
+        "status": "UP",
+        "adapters": [adapter("mcp")],
+        "documents": [
+            {
+                "file": "shop.yaml",
+                "label": "Shop",
+                "baseUris": {"api": "https://h.test", "old": ""},
+                "unusable": [unit, 1],
+                "unusableCount": 3,
+            },
+            7,
+        ],
+    }
+    control.answers["GET /health/live"] = (200, {"status": "UP"})
+    control.answers["GET /health/ready"] = (200, told)
+    control.answers["GET /status"] = (200, told)
+    for command in ("health", "status"):
+        code, text, _ = run(command)
+        assert code == 0
+        assert text.splitlines()[-5:] == [
+            "Document:  shop.yaml (Shop)",
+            "  calls 'api' at https://h.test",
+            "  calls 'old' at no base URI",
+            "  mcp 'shop': 'get' cannot be called: no URI",
+            "  2 more units cannot be called",
+        ]
+
+
+def test_reload_can_be_forced(control: Control, run: Run) -> None:
+    """`--force` asks the server to serve a version that breaks units."""
+    broken = {"problems": ["x.yaml: no"], "forcible": True, "files": ["y.yaml"]}
+    control.answers["POST /config/reload"] = (422, broken)
+    code, text, errors = run("reload")
+    assert (code, text) == (1, "Reloaded y.yaml; the others stay as before.\n")
+    assert errors == "  x.yaml: no\n  hint: --force serves the new version anyway\n"
+    control.answers["POST /config/reload?force=true"] = (200, {"problems": []})
+    assert run("reload", "--force")[0] == 0
+
+
+def test_port_of_another_adapter_is_explained(
+    control: Control, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A port that is no control port is named as what a document here says it is."""
+    Path("shop.yaml").write_text(
+        "capability:\n  exposes:\n"
+        f"  - {{type: rest, namespace: shop, port: {control.port}}}\n"
+        "  - {type: control, namespace: ops, port: 9099}\n  - 7\n",
+        "utf-8",
+    )
+    code, _, errors = run("health")
+    assert code == 1
+    assert "is not a naftiko control port" in errors
+    ports = f"{control.port} is rest 'shop', 9099 is the control port 'ops'"
+    assert f"hint: shop.yaml: {ports}\n" in errors
+    Path("shop.yaml").write_text(
+        "capability: {exposes: [{type: mcp, namespace: m, port: 1}]}", "utf-8"
+    )
+    assert main(["health", "--port", "1"]) == 1
+    told = "hint: shop.yaml: 1 is mcp 'm'; it has no control adapter"
+    assert told in capsys.readouterr().err

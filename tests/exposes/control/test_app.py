@@ -132,18 +132,35 @@ def test_reload_answers_with_its_outcome() -> None:
     """A reload answers 200 or 422, in both cases with its problems."""
     host = Host()
 
-    async def done() -> Reloaded:
-        return Reloaded(True, ("'x' is new",))
+    async def done(is_forced: bool) -> Reloaded:
+        return Reloaded(True, ("'x' is new",), ("a.yaml",))
 
-    async def failed() -> Reloaded:
-        return Reloaded(False, ("a.yaml:3:1: broken",))
+    async def failed(is_forced: bool) -> Reloaded:
+        files = ("b.yaml",) if is_forced else ()
+        return Reloaded(False, ("a.yaml:3:1: broken",), files, not is_forced)
 
     host.reload = done
-    answer = {"status": "reloaded", "problems": ["'x' is new"]}
+    answer: Any = {"status": "reloaded", "problems": ["'x' is new"]}
+    answer |= {"files": ["a.yaml"], "forcible": False}
     assert send(app(ALL, host=host), "POST", "/config/reload", {}) == (200, answer)
     host.reload = failed
     answer = {"status": "unchanged", "problems": ["a.yaml:3:1: broken"]}
+    answer |= {"files": [], "forcible": True}
     assert send(app(ALL, host=host), "POST", "/config/reload", {}) == (422, answer)
+    asked = send(app(ALL, host=host), "POST", "/config/reload", {}, b"force=true")
+    assert (asked[0], asked[1]["status"]) == (422, "partly reloaded")
+
+
+def test_document_is_told_with_health_and_status() -> None:
+    """Both name the documents with base URIs and the units that cannot be called."""
+    for path in ("/health/ready", "/status"):
+        (told,) = get(app(ALL), path)[1]["documents"]
+        assert told["label"] == "Test"
+        assert told["baseUris"] == {"api": "http://127.0.0.1:9"}
+        assert (told["unusable"], told["unusableCount"]) == ([], 0)
+    host = Host()
+    host.documents = lambda: [{"file": "a.yaml"}]
+    assert get(app(ALL, host=host), "/status")[1]["documents"] == [{"file": "a.yaml"}]
 
 
 def test_document_in_the_body_is_validated() -> None:

@@ -94,3 +94,27 @@ def test_access_log_ignores_other_scopes_than_http() -> None:
     log = AccessLog(app, "shop")
     asyncio.run(log({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert seen == [("lifespan", 0)]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(["me-7"], True), (["bad id"], False), (["a", "b"], False)]
+)
+def test_line_and_answer_have_the_same_request_id(
+    given: list[str], kept: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The id of the caller is kept when it is one; else there is a new one."""
+    caplog.set_level(logging.INFO, "naftiko.access")
+    sent: list[Any] = []
+    headers = [(b"x-request-id", text.encode()) for text in given]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(AccessLog(answering(200), "shop")(scope, None, keep))  # type: ignore[arg-type]
+    (record,) = caplog.records
+    extra: Any = record
+    told = [v for n, v in sent[0]["headers"] if n == b"x-request-id"]
+    assert told == [extra.request_id.encode()]
+    assert record.getMessage().endswith(f" ms {extra.request_id}")
+    assert (extra.request_id == given[0]) == kept

@@ -10,8 +10,9 @@ from typing import Any
 from naftiko.exposes.options import Options
 from naftiko.exposes.serve.plan import ServePlan, Source
 from naftiko.exposes.serve.server import Server as ServerInProcess
+from naftiko.exposes.state import Reloaded
 from support.serving_process import write
-from support.shop import document, rest
+from support.shop import document, mcp, rest
 
 
 def test_unexpected_error_of_a_reload_is_reported_as_a_problem(tmp_path: Path) -> None:
@@ -64,3 +65,23 @@ def test_accepted_connections_have_no_nagle_algorithm(tmp_path: Path) -> None:
 
     # The loop of asyncio is used, because uvloop always sets TCP_NODELAY.
     assert asyncio.run(accepted()) != 0
+
+
+def test_reload_that_breaks_a_unit_needs_force(tmp_path: Path) -> None:
+    """The old version stays with the reasons; a forced reload serves the new one."""
+    file = write(tmp_path / "shop.yaml", document(mcp()))
+    broken = mcp()
+    broken["tools"][0]["call"] = "api.no-such"
+
+    async def reloads() -> list[Reloaded]:
+        server = ServerInProcess(ServePlan([Source(str(file))], Options()))
+        try:
+            write(file, document(broken))
+            return [await server.reload(force) for force in (False, True)]
+        finally:
+            await server.transport.close()
+
+    kept, forced = asyncio.run(reloads())
+    assert (kept.is_done, kept.is_forcible, kept.files) == (False, True, ())
+    assert "'things' cannot be called" in kept.problems[0]
+    assert (forced.is_done, forced.files) == (True, (str(file),))

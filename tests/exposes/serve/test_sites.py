@@ -99,3 +99,23 @@ def test_unknown_adapter_or_namespace_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="no namespace is called 'apy'") as caught:
         check_base_uris([Source("a.yaml", {"apy": "http://x"})], [served.capability])
     assert caught.value.hint == "did you mean 'api'?"
+
+
+def test_version_that_breaks_a_unit_is_noticed(tmp_path: Path) -> None:
+    """A unit that worked and no longer does is lost; a removed one is not."""
+    served = site(tmp_path, rest(), mcp())
+    assert served.state()["unusable"] == []
+    broken = mcp()
+    broken["tools"][0]["call"] = "api.no-such"
+    version = naftiko.load(document(broken), schema=None)
+    (unit,) = served.lost(version)
+    assert (unit.type, unit.unit) == ("mcp", "things")
+    assert "api.no-such" in unit.reason
+    (cause,) = served.causes(version)
+    assert cause.endswith(
+        "'api.no-such' names no declared operation [U-call-unresolved]"
+    )
+    assert served.lost(served.capability) == []
+    served.serve(served.prepare(version))
+    assert len(served.state()["unusable"]) == 1
+    assert served.lost(version) == []
