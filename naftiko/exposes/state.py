@@ -112,9 +112,11 @@ def unusable_units(
         for plan in capability.functions.of(exposes):
             error = _refusal(capability, plan, filled)
             if error is not None:
+                problems = getattr(error, "problems", ())
+                reason = problems[0].message if problems else error.message
                 unit = unit_name(plan)
                 found.append(
-                    UnusableUnit(exposes.type, exposes.namespace, unit, error.message)
+                    UnusableUnit(exposes.type, exposes.namespace, unit, reason)
                 )
     return tuple(found)
 
