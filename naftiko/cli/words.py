@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
+#: The part of a name that reaches into a value.
+_REACHES = re.compile(r"\w(?:\.|\[)")
 #: Characters that a URI has before its first `=`, and a namespace never.
 _NO_NAMESPACE = re.compile(r"[/:@?#]")
 #: Body kinds that can carry a file as it is.
@@ -161,6 +163,11 @@ def _add_item(
             f" {operation.ref} takes: {names_of(names)}",
         )
     name, sign, text = parts
+    if operation.takes_body and name not in names and _REACHES.search(name):
+        raise UsageError(
+            f"argument {number}: {operation.ref} takes no '{name}'",
+            hint=f"a member of the body is written '{OPEN_ARGUMENT}.{name}=…'",
+        )
     text_of(name if sign == "=@" else item, "an argument", IN_A_FILE)
     if sign == "=" and text.startswith("="):
         text = _query_text(name, text, operation)

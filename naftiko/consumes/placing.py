@@ -14,13 +14,14 @@ from urllib.parse import quote, quote_plus
 
 from naftiko.consumes.base_uri import quote_path
 from naftiko.consumes.body import OPEN_ARGUMENT, encode
-from naftiko.consumes.content import Content, texts_of
+from naftiko.consumes.content import texts_of
 from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
 from naftiko.expressions import ABSENT, Ref, render, to_text
 from naftiko.masking import has_marker, marker
 
 if TYPE_CHECKING:
     from naftiko.bindings import Variables
+    from naftiko.consumes.body import BodyPlan
     from naftiko.consumes.content import Encoded
     from naftiko.consumes.layout import Layout, Slot
     from naftiko.consumes.operation import Operation
@@ -361,8 +362,8 @@ def place_body(call: CallValues, layout: Layout, items: dict[str, str]) -> Any:
     whole = ABSENT
     if layout.takes_body:
         whole = _argument_for(call, OPEN_ARGUMENT, "body")
-    elif isinstance(given := call.arguments.get(OPEN_ARGUMENT), Content):
-        whole = given
+    elif OPEN_ARGUMENT in call.arguments and OPEN_ARGUMENT not in layout.takes:
+        whole = _instead(call, plan)
 
     def value_of(ref: Ref) -> Any:
         if ref.is_variable:
@@ -394,6 +395,23 @@ def place_body(call: CallValues, layout: Layout, items: dict[str, str]) -> Any:
         _, boundary, text = kind.partition("; boundary=")
         set_header(items, "Content-Type", said + boundary + text)
     return encoded.data
+
+
+def _instead(call: CallValues, plan: BodyPlan) -> Any:
+    """Return the `Content` that takes the place of a body that the document describes.
+
+    Raises:
+        ArgumentError: An argument of the described body is given too.
+    """
+    for name in plan.arguments:
+        if name in call.arguments:
+            raise unplaceable(
+                call,
+                name,
+                f"is a part of the body, and `{OPEN_ARGUMENT}` gives the whole",
+                "leave out one of them",
+            )
+    return call.arguments[OPEN_ARGUMENT]
 
 
 def has_header(items: Mapping[str, str], folded: str) -> bool:

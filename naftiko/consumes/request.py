@@ -439,7 +439,7 @@ def _beside_whole_body(
     It takes the place of a body that the document describes, so that no argument of
     the body is missing.
     """
-    if layout.body is None:
+    if layout.body is None or OPEN_ARGUMENT not in unknown:
         return unknown, missing
     elsewhere = {name for name, place in layout.places if place != "body"}
     return unknown - {OPEN_ARGUMENT}, [n for n in missing if n in elsewhere]

@@ -136,3 +136,30 @@ def test_headers_of_the_caller_are_written_like_others() -> None:
     headers = view.request("api.op").headers
     assert "A" not in headers
     assert (headers["B"], headers["C"]) == ("1, 2", "true")
+
+
+def test_content_takes_the_place_of_a_described_body() -> None:
+    """`body=Content(…)` is the whole body; arguments of the described one are refused."""
+    operation = {
+        "method": "POST",
+        "inputParameters": [
+            {"name": "id", "in": "query", "required": True},
+            {"name": "a", "in": "body", "required": True},
+        ],
+    }
+    whole = naftiko.Content(b"[1]")
+    with capability(operation) as loaded:
+        request = loaded.request("api.op", id=1, body=whole)
+        assert (request.url, request.body) == ("http://127.0.0.1:9/x?id=1", b"[1]")
+        assert request.headers["Content-Type"] == "application/json"
+        with pytest.raises(naftiko.ArgumentError, match="missing argument 'id'"):
+            loaded.request("api.op", body=whole)
+        with pytest.raises(naftiko.ArgumentError, match="'a' is a part of the body"):
+            loaded.request("api.op", id=1, a=2, body=whole)
+        with pytest.raises(naftiko.ArgumentError, match="unknown argument 'body'"):
+            loaded.request("api.op", id=1, a=2, body="[1]")
+    with (
+        capability({}) as loaded,
+        pytest.raises(naftiko.ArgumentError, match="unknown argument 'body'"),
+    ):
+        loaded.request("api.op", body=whole)

@@ -61,9 +61,28 @@ def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[st
             f"the body of {operation.ref} is not JSON: {error}",
             hint="see what it takes: naftiko describe",
         ) from None
+    whole = _whole_argument(operation)
+    if whole:
+        if whole in given:
+            raise UsageError(
+                "the body is given twice", hint=f"leave out '{whole}' or --body"
+            )
+        return {**given, whole: Content(text.encode())}
     if not isinstance(value, dict):
         return _beside(given, names, Content(text.encode()))
     return _filled(value, given, names, operation, text)
+
+
+def _whole_argument(operation: Operation) -> str:
+    """Return the argument that is all of the body, whatever its name, if there is one.
+
+    The parameter `body` of generated files is one, and so is `id` in `data: "{{id}}"`.
+    """
+    plan = operation.layout.body
+    if plan is None or len(plan.arguments) != 1 or plan.variables:
+        return ""
+    value = object()
+    return next(iter(plan.arguments)) if plan.build(lambda ref: value) is value else ""
 
 
 def _filled(
@@ -114,6 +133,12 @@ def _beside(
     Raises:
         UsageError: An argument of the body is given too.
     """
+    if OPEN_ARGUMENT in names:
+        raise UsageError(
+            f"the body has a member '{OPEN_ARGUMENT}' of its own, and cannot be given"
+            " as a whole",
+            hint=f"give its members as arguments: {names_of(names)}",
+        )
     twice = [name for name in names if name in given]
     if twice:
         raise UsageError(

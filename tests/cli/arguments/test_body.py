@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -119,3 +120,33 @@ def test_whole_body_needs_no_argument_of_the_body() -> None:
         found = loaded.operations.find("api.op")
         given = call_arguments(["id=1"], "[1]", found)
         assert loaded.request("api.op", given).body == b"[1]"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"inputParameters": [{"name": "body", "in": "body", "type": "object"}]},
+        {"inputParameters": [{"name": "data", "in": "body", "type": "object"}]},
+        {"body": {"type": "json", "data": "{{payload}}"}},
+        {"body": {"type": "json"}},
+    ],
+)
+def test_argument_that_is_the_whole_body_takes_it(operation: dict[str, Any]) -> None:
+    """Members of the body are no arguments then, and are sent as they are written."""
+    with capability({"method": "POST", **operation}) as loaded:
+        found = loaded.operations.find("api.op")
+        given = call_arguments([], '{"a":  1, "bodi": 2}', found)
+        assert loaded.request("api.op", given).body == b'{"a":  1, "bodi": 2}'
+        with pytest.raises(UsageError, match="the body is given twice"):
+            call_arguments([f"{next(iter(given))}=1"], "{}", found)
+
+
+def test_member_of_an_open_body_begins_with_body() -> None:
+    """Where nothing is described, `body.a` is a member, and the hint says so."""
+    with capability({"method": "POST", "body": {"type": "json"}}) as loaded:
+        found = loaded.operations.find("api.op")
+        given = call_arguments(["body.a[]=1"], None, found)
+        assert loaded.request("api.op", given).body == b'{"a":["1"]}'
+        with pytest.raises(UsageError) as caught:
+            call_arguments(["a.b=1"], None, found)
+    assert "'body.a.b=…'" in caught.value.hint
