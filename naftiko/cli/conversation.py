@@ -11,6 +11,7 @@ request is built.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 #: Characters of a body that are shown.
 _MOST = 2000
+#: Fields that hold a credential, and what may be shown of one.
+_CREDENTIALS = frozenset(
+    ("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key")
+)
+_BEFORE_CREDENTIAL = re.compile(r"[A-Za-z0-9_-]+(?: (?=\S)|=)")
 _OFF = ("", "0", "no", "off", "false")
 
 
@@ -118,7 +124,12 @@ def _show_head(request: Request, response: Response | StreamedResponse) -> None:
 
 
 def _fields(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of a head; a credential that no variable gave is cut off."""
     for name, value in headers.items():
+        if name.lower() in _CREDENTIALS and "$" not in value:
+            # The scheme and the name of a cookie tell enough.
+            known = _BEFORE_CREDENTIAL.match(value)
+            value = f"{known[0] if known else ''}…"
         yield f"{name}: {value}"
 
 

@@ -397,6 +397,19 @@ _STATUSES = ("OK", "ERROR")
 _known_status = one_of(*_STATUSES)
 
 
+def add_report(command: Any) -> None:
+    """Add what a command takes that tells what a control port replies."""
+    add_choice(
+        command,
+        "--format",
+        ("text", "json"),
+        short=("-o",),
+        default="text",
+        help="how the reply is written (default: text)",
+    )
+    add_client(command)
+
+
 def add_client(command: Any) -> None:
     """Add what every command takes that asks the control port of a server."""
     command.add_argument(
@@ -435,7 +448,7 @@ def add_traces(command: Any) -> None:
         metavar="OK|ERROR",
         help="only traces with this status",
     )
-    add_client(command)
+    add_report(command)
 
 
 def _status(text: str) -> str:
@@ -499,8 +512,8 @@ COMMANDS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "schema": ("print the JSON Schema, for editors", add_schema),
     "demo": ("show what naftiko does, with an API of its own", add_demo),
     "completion": ("print the completion script of a shell", add_completion),
-    "health": ("ask a server whether it is up, by its control port", add_client),
-    "status": ("show what a server serves", add_client),
+    "health": ("ask a server whether it is up, by its control port", add_report),
+    "status": ("show what a server serves", add_report),
     "traces": ("show the latest traces of a server", add_traces),
     "metrics": ("print the metrics of a server", add_metrics),
     "scripting": ("show or change how a server runs scripts", add_scripting),

@@ -148,3 +148,23 @@ def test_conversation_is_used_where_it_is_asked_for(
     monkeypatch.setenv("NAFTIKO_CONFIRM", variable)
     given = {"verbose": False, "confirm": False, "yes": False, **options}
     assert (conversation(Namespace(**given)) is not None) == is_used
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("Authorization", "Bearer abc", "Bearer …"),
+        ("Authorization", "abc", "…"),
+        ("Cookie", "sid=abc; b=c", "sid=…"),
+        ("X-API-Key", "abc", "…"),
+        ("Accept", "a/b", "a/b"),
+    ],
+)
+def test_credential_without_a_variable_is_not_shown(
+    name: str, value: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A credential given by hand, or written in the document, is cut off too."""
+    inner: Any = _Inner()
+    request = Request("GET", "http://h.test/x", {name: value})
+    Conversation(inner, shows=True, asks=False).send(request, timeout=1)
+    assert f"> {name}: {shown}\n" in capsys.readouterr().err

@@ -12,9 +12,9 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from naftiko.cli.console import clean, note, paint
+from naftiko.cli.console import clean, note, paint, paint_json
 from naftiko.cli.control_port import ControlPort, ControlReply
-from naftiko.cli.tables import columns, width
+from naftiko.cli.tables import columns, json_text, width
 from naftiko.cli.words import UsageError, text_of
 from naftiko.errors import EXIT_CALL, EXIT_OK, CallError, did_you_mean, shorten
 
@@ -40,6 +40,10 @@ def run_health(arguments: Namespace) -> int:
     if reply.status not in (200, 503):
         raise reply.refused("`management`")
     ready = reply.data(status=str, adapters=list)
+    code = EXIT_OK if ready["status"] == "UP" else EXIT_CALL
+    if arguments.format == "json":
+        _print_json({"live": live, "ready": ready})
+        return code
     adapters = _objects(ready["adapters"])
     started = [a for a in adapters if a.get("state") == "started"]
     _print(f"Liveness:  {live}")
@@ -49,12 +53,15 @@ def run_health(arguments: Namespace) -> int:
         if adapter not in started:
             _print(f"  {_named(adapter)}: {adapter.get('state')}")
     _print_documents(ready)
-    return EXIT_OK if ready["status"] == "UP" else EXIT_CALL
+    return code
 
 
 def run_status(arguments: Namespace) -> int:
     """Print what the server serves."""
     status = ControlPort(arguments).expect("/status", adapters=list)
+    if arguments.format == "json":
+        _print_json(status)
+        return EXIT_OK
     adapters = _objects(status["adapters"])
     degraded = any(
         a.get("state") != "started" and a.get("type") != "control" for a in adapters
@@ -107,6 +114,9 @@ def run_traces(arguments: Namespace) -> int:
         _note_silence(reply)
         return EXIT_OK
     traces = _observed(reply, 503, traces=list).get("traces", ())
+    if arguments.format == "json":
+        _print_json(traces)
+        return EXIT_OK
     if not traces:
         note("No traces found.")
         return EXIT_OK
@@ -141,7 +151,10 @@ def _one_trace(arguments: Namespace, trace_id: str, query: str) -> int:
         raise CallError(
             f"Trace not found: {trace_id}", hint="`naftiko traces` lists the latest"
         )
-    _print_trace(trace)
+    if arguments.format == "json":
+        _print_json(trace)
+    else:
+        _print_trace(trace)
     return EXIT_OK
 
 
@@ -320,6 +333,10 @@ def run_reload(arguments: Namespace) -> int:
 def _print(text: str) -> None:
     """Print a line with texts of the server, their control characters escaped."""
     print(clean(text))
+
+
+def _print_json(value: JSON) -> None:
+    print(paint_json(json_text(value), sys.stdout))
 
 
 def _print_rows(rows: Iterable[list[str]]) -> None:

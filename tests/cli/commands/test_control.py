@@ -6,6 +6,7 @@ real server. Codes such as Z07 name the facts of section 11.11 of the specificat
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -349,3 +350,19 @@ def test_port_of_another_adapter_is_explained(
     assert main(["health", "--port", "1"]) == 1
     told = "hint: shop.yaml: 1 is mcp 'm'; it has no control adapter"
     assert told in capsys.readouterr().err
+
+
+def test_reply_is_printed_as_json(control: Control, run: Run) -> None:
+    """`-o json` prints what the server replied, and keeps the exit code."""
+    control.answers["GET /health/live"] = (200, {"status": "UP"})
+    down = {"status": "DEGRADED", "adapters": []}
+    control.answers["GET /health/ready"] = (503, down)
+    code, text, _ = run("health", "-o", "json")
+    assert (code, json.loads(text)) == (1, {"live": "UP", "ready": down})
+    control.answers["GET /status"] = (200, {"adapters": [1]})
+    assert json.loads(run("status", "-o", "json")[1]) == {"adapters": [1]}
+    control.answers["GET /traces"] = (200, {"traces": []})
+    assert json.loads(run("traces", "-o", "json")[1]) == []
+    trace = {"traceId": "x", "spans": []}
+    control.answers["GET /traces/x"] = (200, trace)
+    assert json.loads(run("traces", "x", "-o", "json")[1]) == trace

@@ -7,12 +7,14 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from naftiko.exposes.options import Options
 from naftiko.exposes.serve.plan import ServePlan, Source
 from naftiko.exposes.serve.server import Server as ServerInProcess
-from naftiko.exposes.state import Reloaded
+from naftiko.exposes.state import STARTED, Reloaded
 from support.serving_process import write
-from support.shop import document, mcp, rest
+from support.shop import CONTROL, document, mcp, rest
 
 
 def test_unexpected_error_of_a_reload_is_reported_as_a_problem(tmp_path: Path) -> None:
@@ -85,3 +87,30 @@ def test_reload_that_breaks_a_unit_needs_force(tmp_path: Path) -> None:
     assert (kept.is_done, kept.is_forcible, kept.files) == (False, True, ())
     assert "'things' cannot be called" in kept.problems[0]
     assert (forced.is_done, forced.files) == (True, (str(file),))
+
+
+def test_adapters_are_started_before_the_first_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer of the control port can call an adapter stopped while it starts."""
+    file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
+    seen: list[str] = []
+
+    async def run() -> None:
+        server = ServerInProcess(ServePlan([Source(str(file))], Options()))
+
+        async def serve(self: Any, sockets: Any) -> None:
+            seen.extend(served.state.state for served in server.served)
+            self.started = True
+            server.stop()
+
+        monkeypatch.setattr("uvicorn.Server.serve", serve)
+        listeners = server.listen()
+        try:
+            await server.run(listeners)
+        finally:
+            for listener in listeners:
+                listener.socket.close()
+
+    asyncio.run(run())
+    assert seen == [STARTED] * 4
