@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Characters of a body that are shown.
 _MOST = 2000
+#: Bytes of a body in which secrets are looked for.
+_MASKED = 1 << 20
 #: Fields that hold a credential, and what may be shown of one.
 _CREDENTIALS = frozenset(
     ("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key")
@@ -144,9 +146,10 @@ def _shown(request: Request, body: bytes) -> str:
     """Return the beginning of a body as text, or its size when it is binary."""
     if b"\0" in body[:1024]:
         return f"<{len(body):,} bytes>"
-    # Secrets are masked before the text is cut, so that no part of one stays.
-    text = request.mask(body[: 16 * _MOST].decode("utf-8", "replace"))
-    if len(text) <= _MOST and len(body) <= 16 * _MOST:
+    # Masked before it is cut, so that no part of a secret stays: a mask may be much
+    # shorter than the secret.
+    text = request.mask(body[:_MASKED].decode("utf-8", "replace"))
+    if len(text) <= _MOST and len(body) <= _MASKED:
         return text
     return f"{text[:_MOST]}… ({len(body):,} bytes)"
 
