@@ -10,10 +10,11 @@ A word that may hold a secret is not repeated in a message.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from naftiko.cli.arguments.body import IN_A_FILE, with_body
+from naftiko.cli.arguments.body import IN_A_FILE, whole_argument, with_body
 from naftiko.cli.arguments.filling import fill, place_in, template_of
 from naftiko.cli.arguments.nested import Gathered, split_nested
 from naftiko.cli.arguments.reading import decoded, file_argument, read_json
@@ -225,9 +226,23 @@ def _argument_value(name: str, sign: str, text: str, operation: Operation) -> An
     with file.open("rb") if isinstance(file, Path) else file as opened:
         content = opened.read()
     try:
-        return content.decode("utf-8")
+        read = content.decode("utf-8")
     except UnicodeDecodeError:
         return content
+    if name in _structured(operation):
+        with suppress(ValueError, RecursionError):
+            return read_json(read)
+    return read
+
+
+def _structured(operation: Operation) -> set[str]:
+    """Return the arguments that are objects or lists: a file of one holds JSON.
+
+    A file that is the whole body is sent as it is written.
+    """
+    parameters = operation.parameters
+    named = {p.name for p in parameters if p.type in ("object", "array")}
+    return named - {whole_argument(operation)}
 
 
 def _json_value(name: str, text: str) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.consumes.base_uri import override_of
-from naftiko.errors import CallError
+from naftiko.errors import NaftikoError
 from naftiko.exposes.observability.silent import SILENT
 from naftiko.expressions import refs
 from naftiko.functions.plan import name_of
@@ -133,20 +133,20 @@ def unit_name(plan: Plan) -> str:
 
 def _refusal(
     capability: Capability, plan: Plan, filled: Collection[str]
-) -> CallError | None:
+) -> NaftikoError | None:
     """Return why a unit cannot be called, or `None`."""
     if plan.problem is not None:
         return plan.problem
-    for operation in capability.functions.operations_of(plan):
-        try:
+    try:
+        for operation in capability.functions.operations_of(plan):
             error = capability.refusal(operation)
-        except CallError as raised:
-            return raised
-        if error is not None:
-            return error
-        for name in _credentials(operation):
-            if name not in filled and capability.variables.lookup(name) is None:
-                return capability.variables.unbound(name)
+            if error is not None:
+                return error
+            for name in _credentials(operation):
+                if name not in filled:
+                    capability.variables.get(name)
+    except NaftikoError as raised:  # such as a file of variables that cannot be read
+        return raised
     return None
 
 

@@ -61,7 +61,7 @@ def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[st
             f"the body of {operation.ref} is not JSON: {error}",
             hint="see what it takes: naftiko describe",
         ) from None
-    whole = _whole_argument(operation)
+    whole = whole_argument(operation)
     if whole:
         if whole in given:
             raise UsageError(
@@ -73,7 +73,7 @@ def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[st
     return _filled(value, given, names, operation, text)
 
 
-def _whole_argument(operation: Operation) -> str:
+def whole_argument(operation: Operation) -> str:
     """Return the argument that is all of the body, whatever its name, if there is one.
 
     The parameter `body` of generated files is one, and so is `id` in `data: "{{id}}"`.

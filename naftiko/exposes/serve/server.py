@@ -267,9 +267,7 @@ class Server:
             for problem in (*problems, *lost):
                 _log.error("not reloaded, the old version is served: %s", problem)
             if lost:
-                _log.error(
-                    "`naftiko reload --force` serves the new version all the same"
-                )
+                _log.error("a forced reload serves the new version all the same")
             notes = [
                 note
                 for site, version in versions.items()

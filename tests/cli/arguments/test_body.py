@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,6 +140,20 @@ def test_argument_that_is_the_whole_body_takes_it(operation: dict[str, Any]) -> 
         assert loaded.request("api.op", given).body == b'{"a":  1, "bodi": 2}'
         with pytest.raises(UsageError, match="the body is given twice"):
             call_arguments([f"{next(iter(given))}=1"], "{}", found)
+
+
+def test_file_of_an_object_is_read_as_json(tmp_path: Path) -> None:
+    """A file gives a value where the document declares an object, else a text."""
+    file = tmp_path / "a.json"
+    file.write_text('{"x": 1}')
+    fields = [
+        {"name": "a", "in": "body", "type": "object"},
+        {"name": "b", "in": "body", "type": "string"},
+    ]
+    with capability({"method": "POST", "inputParameters": fields}) as loaded:
+        words = [f"a=@{file}", f"b=@{file}"]
+        given = call_arguments(words, None, loaded.operations.find("api.op"))
+    assert given == {"a": {"x": 1}, "b": '{"x": 1}'}
 
 
 def test_member_of_an_open_body_begins_with_body() -> None:
