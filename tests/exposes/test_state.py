@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import deepcopy
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_new_host_has_silent_telemetry_and_cannot_reload() -> None:
 
 def test_unit_that_cannot_be_called_is_named() -> None:
     """A unit is named with its reason: no operation, no base URI, no credential."""
-    data = document(rest(), mcp())
+    data = deepcopy(document(rest(), mcp()))  # it is changed below
     consumes = data["capability"]["consumes"]
     with naftiko.load(data, schema=None) as loaded:
         assert unusable_units(loaded) == ()
