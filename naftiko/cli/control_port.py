@@ -157,7 +157,8 @@ class ControlPort:
                 f"Cannot connect to control port at {self.url} ({reason})",
                 hint=_ports_here(self.port)
                 or "start a server with a control adapter, or give another --port and"
-                " --address" + (", or --tls" if not self.is_tls else ""),
+                " --address"
+                + (", or --tls" if not self.is_tls else ""),
             ) from None
         finally:
             connection.close()

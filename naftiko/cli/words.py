@@ -172,7 +172,9 @@ def _add_item(
     text_of(name if sign == "=@" else item, "an argument", IN_A_FILE)
     if sign == "=" and text.startswith("="):
         text = _query_text(name, text, operation)
-    value = _argument_value(name, sign, text, operation)
+    # A type is that of the whole value, not of a part that the name reaches into.
+    is_part = bool(steps) and sign == "="
+    value = text if is_part else _argument_value(name, sign, text, operation)
     if name not in names and not steps and isinstance(value, dict):
         # An object of the body whose members are arguments: `customer:={"name": …}`.
         filling = fill(template_of(operation), {name: value}, names)
