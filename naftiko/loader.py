@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from naftiko.expressions import Scope
     from naftiko.functions.callers import Callers
     from naftiko.linking.linker import Linked
-    from naftiko.plain import DocumentPath
+    from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.imports import Resolved
     from naftiko.spec.model import CapabilitySpec, InputParameter
     from naftiko.transport.base import Timeout, Transport
 
@@ -219,6 +220,7 @@ class _Stages:
     Attributes:
         spec: The document as records, once it is read.
         scope: The variables that it binds, once it is read.
+        resolved: Its data with its imports in place, once it is checked.
         imported: The files that it imports from.
         document: The document; one that was cut off is a copy, which may be changed.
         findings: The findings of all stages but the schema.
@@ -227,6 +229,7 @@ class _Stages:
 
     spec: CapabilitySpec
     scope: Scope
+    resolved: Resolved
     imported: tuple[Path, ...] = ()
 
     def __init__(
@@ -259,7 +262,31 @@ class _Stages:
                 places = {finding.path for finding in self.broken}
                 more = check(document, "published")
                 self.broken += [f for f in more if f.path not in places]
+        self._import()
         return True
+
+    def _import(self) -> None:
+        """Put imported adapters in place, and check them too."""
+        self.resolved = resolved = resolve_imports(self.document)
+        if not resolved.parts:
+            return
+        self.document = self.document.with_parts(resolved.parts)
+        self.findings.document = self.document
+        self.findings.noted += resolved.findings
+        if self.schema == "observed":
+            # The published rules are about one file, and the imported one has its own.
+            from naftiko.document.schema import check_adapter
+
+            for place in resolved.parts:
+                if "consumes" in place and place not in resolved.lacks:
+                    adapter = self._adapter_at(place)
+                    self.broken += check_adapter(adapter, self.schema, place)
+
+    def _adapter_at(self, place: DocumentPath) -> JSON:
+        node = self.resolved.data
+        for key in place:
+            node = node[key]
+        return node
 
     def read_and_link(
         self,
@@ -269,13 +296,13 @@ class _Stages:
         append_unplaced: bool,
     ) -> Linked:
         """Read the document into records, and link its names."""
-        resolved = resolve_imports(self.document)
+        resolved = self.resolved
         self.imported = resolved.files
         self.spec = read_capability(
             resolved.data,
             self.findings,
             imported_binds=resolved.binds,
-            unavailable=resolved.reasons,
+            unavailable=resolved.lacks,
         )
         self.scope = scope_of(self.spec.binds, variables)
         return link(

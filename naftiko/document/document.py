@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from array import array
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.errors import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from naftiko.plain import JSON, Key
+    from naftiko.plain import JSON, DocumentPath, Key
 
 
 class Truncation:
@@ -37,6 +37,20 @@ class Truncation:
         self.source = source
 
 
+class Part(NamedTuple):
+    """A part of one document that another document imports.
+
+    Attributes:
+        document: The document that holds the part.
+        path: The place of the part in that document.
+        keys: Keys of the part that the importing document gives, such as `namespace`.
+    """
+
+    document: Document
+    path: DocumentPath
+    keys: frozenset[str] = frozenset()
+
+
 class Document:
     """One read document.
 
@@ -46,6 +60,8 @@ class Document:
         directory: The folder that relative locations start from, or `None`.
         file: The file that it was read from, or `None`.
         truncation: The publisher's notice, or `None` for a whole document.
+        parts: Place in this document → the part of another document that is imported
+            there.
     """
 
     __slots__ = (
@@ -57,6 +73,7 @@ class Document:
         "directory",
         "file",
         "name",
+        "parts",
         "truncation",
     )
 
@@ -75,6 +92,7 @@ class Document:
         self.directory = directory
         self.file: Path | None = None
         self.truncation = truncation
+        self.parts: Mapping[DocumentPath, Part] = {}
         self._marks = marks
         #: The data whose nodes the marks belong to; a copy may have changed its own.
         self._marked = data
@@ -89,6 +107,40 @@ class Document:
         other.data = deepcopy(self.data)
         return other
 
+    def with_parts(self, parts: Mapping[DocumentPath, Part]) -> Document:
+        """Return this document with parts of other documents imported into it."""
+        from copy import copy
+
+        other = copy(self)
+        other.parts = parts
+        return other
+
+    def origin_of(self, path: DocumentPath) -> tuple[Document, DocumentPath]:
+        """Return the document that holds a place, and the place in that document.
+
+        A place in an imported part is in another document; any other is in this one.
+        """
+        if self.parts:
+            for length in range(1, len(path) + 1):
+                part = self.parts.get(path[:length])
+                if part is None:
+                    continue
+                if path[length : length + 1] and path[length] in part.keys:
+                    return self, path[:length]
+                return part.document, (*part.path, *path[length:])
+        return self, path
+
+    def node_at(self, path: DocumentPath) -> JSON:
+        """Return the node at a place, imported parts included; `None` for no node."""
+        document, at = self.origin_of(path)
+        node = document.data
+        for key in at:
+            try:
+                node = node[key]
+            except (LookupError, TypeError):
+                return None
+        return node
+
     def locate(self, path: Sequence[Key], *, key: bool = False) -> Location:
         """Return the place of a path, or of its nearest ancestor that is there.
 
@@ -96,6 +148,11 @@ class Document:
             path: Keys and list indexes from the root.
             key: Point at the key of the last member, not at its value.
         """
+        if self.parts:
+            document, at = self.origin_of(tuple(path))
+            if document is not self:
+                return document.locate(at, key=key)
+            path = at
         if not self._marks:  # plain data, or nothing
             return Location(self.name, 1, 1)
         if self._index is None:

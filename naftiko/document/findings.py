@@ -213,41 +213,47 @@ def pointer(path: DocumentPath) -> str:
 
 
 def located(finding: Finding, document: Document) -> Problem:
-    """Return a finding as a problem, with its place in the text of the document."""
+    """Return a finding as a problem, with its place in the text of the document.
+
+    The place of a finding about an imported part is in the document of that part.
+    """
     where = document.locate(finding.path, key=finding.at_key)
+    origin, at = document.origin_of(finding.path)
     return Problem(
         finding.rule.code,
         finding.weight,
         finding.message,
         finding.hint,
-        pointer(finding.path),
+        pointer(at),
         where.line,
         where.column,
         where.file,
         tuple(_located_mention(mention, document) for mention in finding.related),
-        finding.fix,
+        # An edit names its place in this document, not in an imported one.
+        finding.fix if origin is document else None,
     )
 
 
 def _located_mention(mention: Mention, document: Document) -> Related:
     where = document.locate(mention.path, key=mention.at_key)
-    return Related(
-        mention.message, pointer(mention.path), where.line, where.column, where.file
-    )
+    _, at = document.origin_of(mention.path)
+    return Related(mention.message, pointer(at), where.line, where.column, where.file)
 
 
 def best_first(findings: Iterable[Finding], document: Document) -> tuple[Problem, ...]:
     """Return findings as problems: errors before warnings before notes, each once.
 
     Findings of one severity stand in the order of the text, but those that concern the
-    whole document come first, and those of the schema next.
+    whole document come first, and those of the schema next. Those about imported files
+    follow, file by file.
     """
     ranked = {
         located(finding, document): (_WEIGHT[finding.weight], finding.rule.rank)
         for finding in dict.fromkeys(findings)
     }
 
-    def order(problem: Problem) -> tuple[int, int, int, int, str]:
-        return *ranked[problem], problem.line, problem.column, problem.code
+    def order(problem: Problem) -> tuple[int, int, str, int, int, str]:
+        file = "" if problem.file == document.name else problem.file
+        return *ranked[problem], file, problem.line, problem.column, problem.code
 
     return tuple(sorted(ranked, key=order))

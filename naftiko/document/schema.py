@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
+from naftiko.document.document import Document
 from naftiko.document.wording import PathOrder, explain
 from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from naftiko.document.document import Document
     from naftiko.document.findings import Finding
 
     #: A `jsonschema.ValidationError` and a validator; their types are too wide.
     from naftiko.document.wording import Broken, Validator
-    from naftiko.plain import JSON
+    from naftiko.plain import JSON, DocumentPath
 
 OBSERVED = "observed"
 PUBLISHED = "1.0.0-alpha2"
@@ -107,6 +107,23 @@ def check(document: Document, rules: str) -> list[Finding]:
     if _surely_valid(document.data, version):
         return []
     return check_slowly(document.data, version)
+
+
+def check_adapter(adapter: JSON, rules: str, place: DocumentPath) -> list[Finding]:
+    """Return the broken rules of an imported adapter.
+
+    Args:
+        adapter: The adapter, an entry of `consumes`.
+        rules: See `check`.
+        place: Where the importing document has it, which the findings name.
+    """
+    at = ("capability", "consumes", 0)
+    data = {"naftiko": PUBLISHED, "capability": {"consumes": [adapter]}}
+    return [
+        finding._replace(path=(*place, *finding.path[len(at) :]))
+        for finding in check(Document(data), rules)
+        if finding.path[: len(at)] == at
+    ]
 
 
 def check_slowly(data: JSON, version: str) -> list[Finding]:

@@ -29,6 +29,7 @@ from naftiko.linking.inputs import note_inputs, note_steps
 from naftiko.linking.names import is_bare_variable
 from naftiko.linking.operations import note_path
 from naftiko.linking.unsupported import note_script, script_settings
+from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -297,7 +298,7 @@ class ExposedLinker:
             )
         for entry in self.names.spec.imports:
             if entry.namespace == namespace:
-                source = shorten(entry.location)
+                source = shorten(without_secrets(entry.location))
                 return (
                     f"'{namespace}' is imported from {source}, which is not available"
                 )

@@ -17,6 +17,7 @@ from naftiko.linking.exposed import ExposedLinker
 from naftiko.linking.names import DocumentNames
 from naftiko.linking.operations import OperationLinker
 from naftiko.linking.unsupported import note_inert_keys
+from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,14 +73,15 @@ def link(
 
 
 def _note_import(entry: Import, findings: Findings) -> None:
-    where = f" ({shorten(entry.location)})" if entry.location else ""
+    location = shorten(without_secrets(entry.location))
+    where = f" ({location})" if location else ""
     name = f" '{shorten(entry.namespace)}'" if entry.namespace else ""
     why = f": {entry.reason}" if entry.reason else ""
     findings.add(
         rules.IMPORT_UNRESOLVED,
         entry.path,
         f"the import{name}{where} is not available{why}",
-        "put the file there, or copy the adapter into this document",
+        entry.hint or "put the file there, or copy the adapter into this document",
     )
 
 
@@ -100,7 +102,10 @@ def _note_undeclared(names: DocumentNames) -> None:
 
 def _note_unused(names: DocumentNames) -> None:
     """Note binds that no template uses."""
+    parts = names.findings.document.parts
     for bind in names.spec.binds:
+        if bind.path in parts:
+            continue  # the imported file may use it for other adapters
         for name in bind.keys:
             if name not in names.used:
                 names.findings.add(

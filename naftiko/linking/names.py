@@ -59,17 +59,8 @@ class DocumentNames:
                 self.use(name, place)
 
     def node(self, path: DocumentPath) -> JSON:
-        """Return the node at a place of the document.
-
-        It is `None` for a place in an imported adapter, which is in another file.
-        """
-        node = self.findings.document.data
-        for key in path:
-            try:
-                node = node[key]
-            except (LookupError, TypeError):
-                return None
-        return node
+        """Return the node at a place of the document, or of a file it imports."""
+        return self.findings.document.node_at(path)
 
     def first_text(
         self, path: DocumentPath, is_wanted: Callable[[str], bool]

@@ -23,10 +23,11 @@ from naftiko.spec.functions import read_aggregates
 from naftiko.spec.model import Binding, CapabilitySpec, Info
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from naftiko.document.findings import Findings
     from naftiko.plain import JSON, DocumentPath
+    from naftiko.spec.imports import Lack
     from naftiko.spec.model import Exposes
 
 VERSION = "1.0.0-alpha2"
@@ -166,15 +167,16 @@ def read_capability(
     data: JSON,
     findings: Findings,
     *,
-    imported_binds: Sequence[JSON] = (),
-    unavailable: Mapping[DocumentPath, str] | None = None,
+    imported_binds: Sequence[tuple[DocumentPath, Mapping[str, JSON]]] = (),
+    unavailable: Mapping[DocumentPath, Lack] | None = None,
 ) -> CapabilitySpec:
     """Read a document that `refusal` let pass.
 
     Args:
         data: The data, imports in place.
         findings: Where findings go.
-        imported_binds: Entries of `binds` of the files that adapters came from.
+        imported_binds: Entries of `binds` of the files that adapters came from, with
+            their places.
         unavailable: Place of an import that is not in place → why; by default every
             import is one.
     """
@@ -203,19 +205,22 @@ def read_capability(
     )
     if strays:
         _note_strays(exposes, (*at, "tools"), findings)
+    own_binds = holder.get("binds") if at else None
     return CapabilitySpec(
         version=version,
         info=_read_info(data.get("info"), findings),
         # Among binds of one variable the last wins: those of the document itself.
         binds=(
-            *_read_binds(list(imported_binds), at, findings),
-            *_read_binds(data.get("binds"), ("binds",), findings),
-            *_read_binds(holder.get("binds") if at else None, (*at, "binds"), findings),
+            *_read_binds(imported_binds, findings),
+            *_read_binds(findings.mappings(data.get("binds"), ("binds",)), findings),
+            *_read_binds(findings.mappings(own_binds, (*at, "binds")), findings),
         ),
         operations=tuple(reader.operations),
         consumes=tuple(reader.consumes),
         imports=tuple(
-            entry._replace(reason=unavailable[entry.path]) if unavailable else entry
+            entry._replace(**unavailable[entry.path]._asdict())
+            if unavailable
+            else entry
             for entry in reader.imports
             if unavailable is None or entry.path in unavailable
         ),
@@ -278,9 +283,9 @@ def _read_info(data: JSON, findings: Findings) -> Info:
 
 
 def _read_binds(
-    data: JSON, path: DocumentPath, findings: Findings
+    entries: Iterable[tuple[DocumentPath, Mapping[str, JSON]]], findings: Findings
 ) -> Iterator[Binding]:
-    for at, entry in findings.mappings(data, path):
+    for at, entry in entries:
         keys = findings.mapping(entry, "keys", at, "write `keys: {NAME: key}`")
         if keys is not None:
             yield Binding(

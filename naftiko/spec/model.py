@@ -191,6 +191,7 @@ class Import(NamedTuple):
         import_: Its name in the other file; empty for every adapter of the file.
         kind: `openapi` when the file is an OpenAPI description.
         reason: Why it is not available.
+        hint: What would make it available.
     """
 
     namespace: str
@@ -199,6 +200,7 @@ class Import(NamedTuple):
     path: DocumentPath = ()
     kind: str = ""
     reason: str = ""
+    hint: str = ""
 
 
 class OperationSpec(NamedTuple):

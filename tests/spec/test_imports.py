@@ -115,7 +115,9 @@ def test_missing_import_is_a_unit_error(tmp_path: Path) -> None:
     assert [code for code, _, _ in found] == ["U-import-unresolved"] * 4
     texts = [message for _, _, message in found]
     assert "there is no file gone.yml" in texts[0]
-    assert "'nothing' is not found in shared.yml; did you mean 'notion'?" in texts[1]
+    assert texts[1].endswith("the namespace 'nothing' is not found in shared.yml")
+    hints = [problem.hint for problem in naftiko.validate(file)]
+    assert hints[1] == "did you mean 'notion'?"
     assert "is not fetched" in texts[2]
     assert "OpenAPI" in texts[3]
     assert len({line for _, line, _ in found}) == 4
@@ -174,7 +176,7 @@ def test_unreadable_import_says_why(tmp_path: Path) -> None:
         {"location": "list.yml", "import": "x"},
     )
     first, second = problems(file)
-    assert "bad.yml" in first[2]
+    assert "bad.yml, line 1, column 5: not well-formed YAML" in first[2]
     assert "holds no consumed adapter" in second[2]
 
 
@@ -246,3 +248,158 @@ def test_shared_document_can_be_called(tmp_path: Path) -> None:
     """A document with `consumes` at its root has operations of its own."""
     file = write(tmp_path / "shared.yml", SHARED)
     assert list(naftiko.load(file).operations) == ["notion.get", "other.op"]
+
+
+# --- findings about imported adapters ---------------------------------------------
+
+BROKEN = """\
+consumes:
+- type: http
+  namespace: broken
+  baseUri: https://h.test
+  resources:
+  - name: x
+    path: /x/{id
+    operations:
+    - name: one
+      method: GET
+      outputRawFormat: jsonn
+      outputParameters:
+      - {name: a, type: string, value: "$.a[?"}
+    - {name: two, method: GET}
+"""
+
+
+def placed(path: Path) -> list[tuple[str, str, int]]:
+    """Return code, name of the file and line of what is found."""
+    return [(p.code, Path(p.file).name, p.line) for p in naftiko.validate(path)]
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_finding_of_an_imported_adapter_names_its_file(
+    tmp_path: Path, depth: int
+) -> None:
+    """File, line and JSON Pointer are those of the imported file, at any depth."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "broken.yml").write_text(BROKEN, "utf-8")
+    entry = {"location": "sub/broken.yml", "import": "broken"}
+    if depth == 2:
+        write(tmp_path / "middle.yml", {"consumes": [entry]})
+        entry = {"location": "middle.yml", "import": "broken"}
+    file = importing(tmp_path, LOCAL, {**entry, "as": "mine"})
+    assert placed(file) == [
+        ("U-template", "broken.yml", 9),
+        ("U-output-format", "broken.yml", 11),
+        ("U-output-path", "broken.yml", 13),
+        ("U-template", "broken.yml", 14),
+    ]
+    assert naftiko.validate(file)[1].path == (
+        "/consumes/0/resources/0/operations/0/outputRawFormat"
+    )
+    loaded = naftiko.load(file)
+    with pytest.raises(naftiko.UnusableOperation) as caught:
+        loaded.call("mine.two")
+    where = caught.value.location
+    assert where is not None
+    assert (Path(where.file).name, where.line) == ("broken.yml", 14)
+    where = loaded.operations["mine.two"].location
+    assert where is not None
+    assert where.file.endswith("sub/broken.yml")
+
+
+def test_missing_argument_of_an_imported_operation_names_its_file(
+    tmp_path: Path,
+) -> None:
+    """An error of a call leads to the file in which the operation is declared."""
+    write(tmp_path / "shared.yml", SHARED)
+    loaded = naftiko.load(
+        importing(tmp_path, {"location": "shared.yml", "import": "notion"})
+    )
+    with pytest.raises(naftiko.ArgumentError) as caught:
+        loaded.call("notion.get")
+    assert caught.value.location
+    assert caught.value.location.file.endswith("shared.yml")
+
+
+def test_imported_adapter_that_breaks_the_schema_is_reported(tmp_path: Path) -> None:
+    """It is checked as if it stood in the document, and named in its own file."""
+    (tmp_path / "broken.yml").write_text(
+        BROKEN.replace("method: GET}", "method: 5}"), "utf-8"
+    )
+    file = importing(tmp_path, {"location": "broken.yml", "import": "broken"})
+    assert placed(file)[0] == ("E-schema-type", "broken.yml", 14)
+    with pytest.raises(naftiko.ValidationError) as caught:
+        naftiko.load(file)
+    assert caught.value.location
+    assert caught.value.location.file.endswith("broken.yml")
+
+
+def test_nested_import_that_is_missing_spoils_only_itself(tmp_path: Path) -> None:
+    """Other adapters of the file are there; the finding names the file between."""
+    middle = {"consumes": [{"location": "gone.yml", "import": "gone"}, LOCAL]}
+    write(tmp_path / "middle.yml", middle)
+    file = importing(tmp_path, {"location": "middle.yml"})
+    assert placed(file) == [("U-import-unresolved", "middle.yml", 2)]
+    assert list(naftiko.load(file).operations) == ["local-api.op"]
+
+
+def test_cycle_beside_an_adapter_spoils_only_itself(tmp_path: Path) -> None:
+    """Two files may import from each other what is no cycle of adapters."""
+    write(
+        tmp_path / "a.yml",
+        {"consumes": [{"location": "main.yaml", "import": "local-api"}, *_others()]},
+    )
+    file = importing(tmp_path, LOCAL, {"location": "a.yml", "import": "other"})
+    assert problems(file) == []
+    assert list(naftiko.load(file).operations) == ["local-api.op", "other.op"]
+
+
+def _others() -> Any:
+    return SHARED["consumes"]
+
+
+def test_url_of_an_import_is_told_without_its_password(tmp_path: Path) -> None:
+    """A secret in a location is in no message."""
+    file = importing(tmp_path, LOCAL, {"location": "https://u:p4ss@h/x", "import": "x"})
+    (found,) = naftiko.validate(file)
+    assert found.message.endswith("is not available: a URL is not fetched")
+    assert "p4ss" not in repr(found)
+
+
+def test_misspelled_file_of_an_import_is_guessed(tmp_path: Path) -> None:
+    """The nearest file of that folder is named."""
+    write(tmp_path / "shared" / "billing.yaml", SHARED)
+    file = importing(tmp_path, {"location": "shared/biling.yml", "import": "other"})
+    (found,) = naftiko.validate(file)
+    assert found.hint == "did you mean 'billing.yaml'?"
+
+
+def test_location_from_the_top_of_a_repository_is_found(tmp_path: Path) -> None:
+    """`capabilities/shared/x.yaml` in a file of the folder `capabilities`."""
+    write(tmp_path / "capabilities" / "shared" / "x.yaml", SHARED)
+    entry = {"namespace": "other", "ref": "capabilities/shared/x.yaml"}
+    file = importing(tmp_path / "capabilities", entry)
+    assert list(naftiko.load(file).operations) == ["other.op"]
+
+
+def test_truncated_imported_file_is_reported(tmp_path: Path) -> None:
+    """Its adapters that are whole can be used, and a warning names the file."""
+    notice = "# --- truncated at 32 KB (50 KB total) ---\n"
+    text = f"{write_yaml(SHARED)}\n- type: htt\n\n{notice}"
+    (tmp_path / "shared.yml").write_text(text, "utf-8")
+    file = importing(tmp_path, {"location": "shared.yml", "import": "other"})
+    loaded = naftiko.load(file)
+    assert list(loaded.operations) == ["other.op"]
+    (found,) = loaded.problems
+    assert (found.code, Path(found.file).name) == ("W-source-truncated", "shared.yml")
+
+
+def test_binds_of_an_imported_capability_are_read(tmp_path: Path) -> None:
+    """Those below `capability` as well as those of the root."""
+    data = {
+        "naftiko": "1.0.0-alpha2",
+        "capability": {"binds": SHARED["binds"], "consumes": SHARED["consumes"]},
+    }
+    write(tmp_path / "cap.yml", data)
+    file = importing(tmp_path, {"location": "cap.yml", "import": "notion"})
+    assert problems(file) == []

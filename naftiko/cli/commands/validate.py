@@ -255,4 +255,7 @@ def _check(task: tuple[str, _Options]) -> CheckedFile:
         )
     except DocumentError as error:
         return _unreadable(shown, error.message, error.hint)
-    return CheckedFile(shown, tuple(p._replace(file=shown) for p in problems))
+    # A problem of an imported file keeps the name of that file.
+    own = shown if file == "-" else str(Path(file)).replace("\n", "\\n")
+    problems = tuple(p._replace(file=shown) if p.file == own else p for p in problems)
+    return CheckedFile(shown, problems)
