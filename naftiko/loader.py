@@ -114,7 +114,7 @@ def load(
     stages.check()
     if stages.is_refused():
         raise _refused(stages.problems())
-    registry, used = stages.read_and_link(
+    spec, registry, used = stages.read_and_link(
         variables, paths, append_unplaced=unplaced_path_parameters == "append"
     )
     if unknown := next((ref for ref in paths if ref not in registry), None):
@@ -122,7 +122,7 @@ def load(
             f"paths: no operation is called '{unknown}'",
             hint=did_you_mean(unknown, registry),
         )
-    spec, scope = stages.spec, stages.scope
+    scope = stages.scope
     callers = _Callers(spec, registry, scope)
     for operation in registry.values():
         operation.callers = callers

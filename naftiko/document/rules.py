@@ -422,6 +422,11 @@ REST_ARGUMENTS = _warning(
 INPUT_UNUSED = _warning(
     "W-input-unused", "A declared input goes to nothing that its unit calls."
 )
+REST_PLACEHOLDER_SPELLING = _warning(
+    "W-rest-placeholder-spelling",
+    "A placeholder of an exposed path fills a parameter whose name is spelled in"
+    " another way: with other case, `-` or `_`.",
+)
 WITH_SOURCE = _warning(
     "W-with-source",
     "A value of `with` names an input that the unit does not declare.",

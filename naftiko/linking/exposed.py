@@ -21,13 +21,17 @@ from naftiko.expressions import (
     TemplateError,
     is_step_path,
     parse_credential,
-    parse_path,
     refs,
     source_of,
 )
 from naftiko.linking.inputs import note_inputs, note_steps
 from naftiko.linking.names import is_bare_variable
 from naftiko.linking.operations import note_path
+from naftiko.linking.placeholders import (
+    aligned_function,
+    note_lacking,
+    note_spelling,
+)
 from naftiko.linking.unsupported import note_script, script_settings
 from naftiko.masking import without_secrets
 
@@ -69,9 +73,9 @@ class ExposedLinker:
         self._by_name: dict[str, list[Operation]] = defaultdict(list)
         for operation in registry.values():
             self._by_name[f"{operation.namespace}.{operation.name}"].append(operation)
-        #: In order, like a set: `namespace.function` of every aggregate function.
+        #: `namespace.function` of every aggregate function → the names of its inputs.
         self._aggregates = {
-            f"{namespace}.{function.name}": None
+            f"{namespace}.{function.name}": [p.name for p in function.inputs]
             for namespace, functions in names.spec.aggregates
             for function in functions
         }
@@ -221,9 +225,12 @@ class ExposedLinker:
             )
         if called is not None:
             self._with(function, called, namespace)
+        spelled = function
+        if function.kind in ("rest", "resource"):
+            spelled = self._placeholders(function, called, namespace)
         self._steps(function)
-        label, calls = _label_of(function), self._calls(function)
-        note_inputs(function, label, calls, self.names, namespace)
+        label = _label_of(function)
+        note_inputs(spelled, label, self._calls(spelled), self.names, namespace)
         note_steps(function, label, self.names)
         if function.kind == "rest":
             for parameter in function.inputs:
@@ -383,8 +390,6 @@ class ExposedLinker:
     def _with(self, function: Function, called: Operation, namespace: str) -> None:
         """Check the `with` of a function against the operation that it calls."""
         if not function.with_:
-            if function.kind == "rest" and not function.inputs:
-                self._rest_arguments(function, called)
             return
         for name, value in function.with_.items():
             path = (*function.path, "with", name)
@@ -439,25 +444,27 @@ class ExposedLinker:
         hint = self.names.suggest(name, takes) or f"it takes: {names_of(takes, 12)}"
         self.findings.add(rules.WITH_TARGET, path, message, hint, at_key=True)
 
-    def _rest_arguments(self, function: Function, called: Operation) -> None:
-        """Note path arguments of the called operation that the route does not offer."""
-        offered = {parameter.name for parameter in function.inputs}
-        try:
-            offered |= {ref.name for ref in refs(parse_path(function.url_path))}
-        except TemplateError as error:
-            self.findings.add(
-                rules.TEMPLATE, function.path, str(error), "write `{name}`"
-            )
-            return
-        needed = {ref.name for ref in refs(called.layout.path) if not ref.is_variable}
-        if lacking := sorted(needed - offered):
-            self.findings.add(
-                rules.REST_ARGUMENTS,
-                function.path,
-                f"{function.method} {shorten(function.url_path)} does not offer"
-                f" {names_of(lacking)}, which '{called.ref}' needs in its path",
-                "add a placeholder to the path; it is taken from the query",
-            )
+    def _placeholders(
+        self, function: Function, called: Operation | None, namespace: str
+    ) -> Function:
+        """Compare the placeholders of a route with the parameters that they fill.
+
+        Returns:
+            The function with its inputs and `with` as its path spells them.
+        """
+        if called is not None:
+            takes, target = called.layout.takes, called.ref
+        else:
+            takes = frozenset(self._aggregates.get(function.ref, ()))
+            target = function.ref
+        spelled = aligned_function(function, takes, namespace)
+        if spelled is not function:
+            note_spelling(function, spelled, namespace, target, self.findings)
+        # Declared inputs are compared as a whole, by `note_inputs`.
+        is_inferred = not function.with_ and not function.inputs
+        if called is not None and function.kind == "rest" and is_inferred:
+            note_lacking(spelled, called, self.findings)
+        return spelled
 
     def _mappings(
         self, data: JSON, path: DocumentPath, *, is_top: bool = False

@@ -16,6 +16,7 @@ from naftiko.errors import shorten
 from naftiko.linking.exposed import ExposedLinker
 from naftiko.linking.names import DocumentNames
 from naftiko.linking.operations import OperationLinker
+from naftiko.linking.placeholders import aligned
 from naftiko.linking.unsupported import note_inert_keys
 from naftiko.masking import without_secrets
 
@@ -32,10 +33,13 @@ class Linked(NamedTuple):
     """A linked document.
 
     Attributes:
+        spec: The document; the placeholders of its routes are spelled as the
+            parameters that they fill.
         registry: Its consumed operations, by ref.
         variables: Names of the variables that its templates refer to, bound or not.
     """
 
+    spec: CapabilitySpec
     registry: Registry
     variables: frozenset[str]
 
@@ -69,7 +73,7 @@ def link(
     note_inert_keys(spec, registry, names)
     _note_undeclared(names)
     _note_unused(names)
-    return Linked(registry, frozenset(names.used))
+    return Linked(aligned(spec, registry), registry, frozenset(names.used))
 
 
 def _note_import(entry: Import, findings: Findings) -> None:

@@ -1,0 +1,232 @@
+"""Placeholders of exposed paths that differ from a parameter in spelling alone.
+
+    /apps/{applicationuuid}, the operation takes applicationUuid
+        →  with: {applicationUuid: rest.applicationuuid}
+
+Published files write the same name in two spellings: generators fold the case of a
+route, and turn `_` into `-`. Such a placeholder fills the one parameter that has its
+name without case, `-` and `_`. A name that is the same in both wins, and a placeholder
+that could stand for several parameters fills none. This module must not know values.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from naftiko.document import rules
+from naftiko.errors import names_of, shorten
+from naftiko.expressions import (
+    ARGUMENT_WORDS,
+    TemplateError,
+    parse_path,
+    refs,
+    source_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from naftiko.consumes.operation import Operation
+    from naftiko.consumes.registry import Registry
+    from naftiko.document.findings import Findings
+    from naftiko.spec.model import CapabilitySpec, Exposes, Function
+
+    #: A function → the arguments of what it calls.
+    _TakesOf = Callable[[Function], Iterable[str]]
+
+_FOLDED = str.maketrans("", "", "-_")
+
+
+class Spelling(NamedTuple):
+    """How the placeholders of one route are spelled elsewhere.
+
+    Attributes:
+        meant: Other spelling → the placeholder that fills it.
+        unclear: Placeholder → the names that it could stand for.
+    """
+
+    meant: Mapping[str, str] = {}
+    unclear: Mapping[str, tuple[str, ...]] = {}
+
+
+def spelling_of(placeholders: Iterable[str], names: Iterable[str]) -> Spelling:
+    """Compare placeholders with the names that they could stand for.
+
+    `["appid"], ["appId", "q"]` → `meant={"appId": "appid"}`
+    """
+    placeholders, names = list(placeholders), list(names)
+    exact = set(placeholders) & set(names)
+    by_fold: dict[str, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(names):
+        if name not in exact:
+            by_fold[folded(name)].append(name)
+    if not by_fold:
+        return Spelling()
+    asking: dict[str, list[str]] = defaultdict(list)
+    for placeholder in dict.fromkeys(placeholders):
+        if placeholder not in exact and folded(placeholder) in by_fold:
+            asking[folded(placeholder)].append(placeholder)
+    meant: dict[str, str] = {}
+    unclear: dict[str, tuple[str, ...]] = {}
+    for fold, asked in asking.items():
+        if len(asked) == len(by_fold[fold]) == 1:
+            meant[by_fold[fold][0]] = asked[0]
+        else:
+            unclear |= dict.fromkeys(asked, tuple(by_fold[fold]))
+    return Spelling(meant, unclear)
+
+
+def folded(name: str) -> str:
+    """Return a name without case, `-` and `_`: `App_Uuid` → `appuuid`."""
+    return name.lower().translate(_FOLDED)
+
+
+def placeholders_of(function: Function) -> list[str]:
+    """Return the placeholders of the path, or of the URI, of a function."""
+    try:
+        return [ref.name for ref in refs(parse_path(function.url_path or function.uri))]
+    except TemplateError:
+        return []
+
+
+def aligned(spec: CapabilitySpec, registry: Registry) -> CapabilitySpec:
+    """Return a document in which each placeholder fills the parameter that it means.
+
+    Args:
+        spec: The document, read.
+        registry: Its operations.
+    """
+    if not any(exposes.functions for exposes in spec.exposes):
+        return spec
+    aggregates = {
+        f"{namespace}.{function.name}": [
+            parameter.name for parameter in function.inputs
+        ]
+        for namespace, functions in spec.aggregates
+        for function in functions
+    }
+
+    def takes_of(function: Function) -> Iterable[str]:
+        if function.ref:
+            return aggregates.get(function.ref, ())
+        called = registry.resolve(function.call) if function.call else None
+        return called.layout.takes if called else ()
+
+    return spec._replace(
+        exposes=tuple(_aligned_adapter(exposes, takes_of) for exposes in spec.exposes)
+    )
+
+
+def _aligned_adapter(exposes: Exposes, takes_of: _TakesOf) -> Exposes:
+    functions = tuple(
+        aligned_function(function, takes_of(function), exposes.namespace)
+        if function.kind in ("rest", "resource")
+        else function
+        for function in exposes.functions
+    )
+    return exposes._replace(functions=functions)
+
+
+def aligned_function(
+    function: Function, takes: Iterable[str], namespace: str
+) -> Function:
+    """Return a function whose inputs and `with` name its placeholders as its path does.
+
+    Args:
+        function: A route or an MCP resource.
+        takes: The arguments of what it calls.
+        namespace: That of its adapter.
+    """
+    placeholders = placeholders_of(function)
+    if not placeholders:
+        return function
+    with_ = dict(function.with_ or {})
+    # A declared input in the path is its placeholder, however it is spelled.
+    in_path = [p.name for p in function.inputs if p.in_ == "path"]
+    declared = spelling_of(placeholders, in_path).meant
+    inputs = tuple(
+        p._replace(name=declared[p.name]) if p.name in declared else p
+        for p in function.inputs
+    )
+    offered = {p.name for p in inputs} | set(placeholders)
+    sources = {name: source_of(value, namespace) for name, value in with_.items()}
+    referred = [name for name in sources.values() if name and name not in offered]
+    meant = spelling_of(placeholders, referred).meant
+    for name, source in sources.items():
+        if source in meant:
+            with_[name] = ARGUMENT_WORDS[0] + meant[source]
+    used = {meant.get(source, source) for source in sources.values()}
+    used |= {p.name for p in inputs if p.mapping}
+    filled = offered | {p.mapping.rpartition(".")[2] for p in inputs if p.mapping}
+    free = [name for name in takes if name not in with_ and name not in filled]
+    asking = [name for name in placeholders if name not in used and name not in takes]
+    for name, placeholder in spelling_of(asking, free).meant.items():
+        with_[name] = ARGUMENT_WORDS[0] + placeholder
+    if inputs == function.inputs and with_ == (function.with_ or {}):
+        return function
+    return function._replace(inputs=inputs, with_=with_ or function.with_)
+
+
+def note_spelling(
+    function: Function,
+    spelled: Function,
+    namespace: str,
+    target: str,
+    findings: Findings,
+) -> None:
+    """Note the placeholders of a function that are spelled in another way.
+
+    Args:
+        function: The function as the document has it.
+        spelled: The same function, see `aligned_function`.
+        namespace: That of its adapter.
+        target: What it calls.
+        findings: Where findings go.
+    """
+    was = function.with_ or {}
+    names = [
+        f"'{{{source_of(value, namespace)}}}' fills '{shorten(name)}'"
+        for name, value in (spelled.with_ or {}).items()
+        if was.get(name) != value
+    ]
+    names += [
+        f"'{{{new.name}}}' is the input '{shorten(old.name)}'"
+        for new, old in zip(spelled.inputs, function.inputs, strict=True)
+        if new is not old
+    ]
+    shown = shorten(f"{function.method} {function.url_path or function.uri}".strip())
+    findings.add(
+        rules.REST_PLACEHOLDER_SPELLING,
+        function.path,
+        f"{shown}: {names_of(names)}, though the spelling differs",
+        f"spell names in the path as '{shorten(target)}' does",
+    )
+
+
+def note_lacking(function: Function, called: Operation, findings: Findings) -> None:
+    """Note path arguments of the called operation that a route does not offer."""
+    offered = {parameter.name for parameter in function.inputs}
+    offered |= (function.with_ or {}).keys()
+    try:
+        placeholders = [ref.name for ref in refs(parse_path(function.url_path))]
+    except TemplateError as error:
+        findings.add(rules.TEMPLATE, function.path, str(error), "write `{name}`")
+        return
+    needed = {ref.name for ref in refs(called.layout.path) if not ref.is_variable}
+    lacking = sorted(needed - offered - set(placeholders))
+    if not lacking:
+        return
+    asking = [name for name in placeholders if name not in needed]
+    unclear = spelling_of(asking, lacking).unclear
+    hint = next(
+        (f"'{{{name}}}' could be {names_of(of)}" for name, of in unclear.items()),
+        "add a placeholder to the path",
+    )
+    findings.add(
+        rules.REST_ARGUMENTS,
+        function.path,
+        f"{function.method} {shorten(function.url_path)} does not offer"
+        f" {names_of(lacking)}, which '{called.ref}' needs in its path",
+        f"{hint}; it is taken from the query",
+    )
