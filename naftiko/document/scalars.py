@@ -26,6 +26,16 @@ NUMERIC_START = frozenset("+-.0123456789")
 #: Digits of a number; Python refuses to convert longer ones, and nothing needs them.
 MAX_DIGITS = 3000
 _SCALAR_TAGS = {"null": type(None), "bool": bool, "int": int, "float": float}
+#: Tags of texts, and the texts that they fit (https://yaml.org/type/).
+_TEXT_TAGS = {
+    "timestamp": re.compile(
+        r"\d{4}-\d\d?-\d\d?(?:(?:[Tt]| )\d\d?:\d\d:\d\d(?:\.\d*)?"
+        r"(?: ?(?:Z|[-+]\d\d?(?::?\d\d)?))?)?"
+    ),
+    "binary": re.compile(
+        "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?"
+    ),
+}
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
@@ -59,18 +69,27 @@ def resolve_number(text: str) -> JSON:
 
 
 def is_scalar_tag(tag: str) -> bool:
-    """Tell whether the core schema has a scalar tag other than `!!str` of that name."""
-    return tag.startswith(CORE_TAG) and tag.removeprefix(CORE_TAG) in _SCALAR_TAGS
+    """Tell whether YAML has a standard scalar tag other than `!!str` of that name."""
+    name = tag.removeprefix(CORE_TAG)
+    return tag.startswith(CORE_TAG) and (name in _SCALAR_TAGS or name in _TEXT_TAGS)
 
 
 def resolve_tagged(text: str, tag: str) -> tuple[bool, JSON]:
-    """Return whether a text fits a tag of the core schema, and its value.
+    """Return whether a text fits a standard tag of scalars, and its value.
 
-    `("12", "tag:yaml.org,2002:float")` → `(True, 12.0)`
+    `("12", "tag:yaml.org,2002:float")` → `(True, 12.0)`. A time and Base64 stay the
+    texts that JSON has for them.
     """
     if not tag.startswith(CORE_TAG):
         return False, None
     name = tag.removeprefix(CORE_TAG)
+    if name == "str":
+        return True, text
+    if name in _TEXT_TAGS:
+        plain = " ".join(text.split())
+        if name == "binary":
+            plain = plain.replace(" ", "")
+        return _TEXT_TAGS[name].fullmatch(plain) is not None, plain
     value = resolve_plain(text)
     if name == "float" and type(value) is int:
         value = float(value)

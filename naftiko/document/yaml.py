@@ -32,12 +32,13 @@ from naftiko.document.scalars import (
     resolve_number,
     resolve_tagged,
 )
+from naftiko.document.tags import has_ordered, kind_tags, with_plain_mappings
 from naftiko.errors import DocumentSyntaxError, Location, Related, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from naftiko.document.events import Kinds
+    from naftiko.document.events import Events, Kinds
     from naftiko.document.rules import Rule
     from naftiko.plain import JSON
 
@@ -121,20 +122,28 @@ class Builder:
         from ruamel.yaml.error import YAMLError
 
         kinds = yaml_kinds()
-        if _c_parser():
-            # A text that the C parser refuses may still be YAML 1.2, such as a plain
-            # URL in a flow mapping. If it is not, the pure parser explains it better.
-            with suppress(YAMLError):
-                stream = with_old_breaks(_c_events, text)
-                return self._walk(stream, kinds, first_only=first_only)
-            self._reset()
         try:
-            stream = with_old_breaks(pure_events, text)
+            if _c_parser():
+                # A text that the C parser refuses may still be YAML 1.2, such as a
+                # plain URL in a flow mapping. If it is not, the pure parser explains
+                # it better.
+                with suppress(YAMLError):
+                    stream = self._events(_c_events, text)
+                    return self._walk(stream, kinds, first_only=first_only)
+                self._reset()
+            stream = self._events(pure_events, text)
             return self._walk(stream, kinds, first_only=first_only)
         except YAMLError as error:
             self._syntax_error(error, text)
         except RecursionError:
             self._too_deep(1, 1)
+
+    def _events(self, source: Events, text: str) -> Iterator[Any]:
+        """Return the events of a text, its ordered mappings as plain mappings."""
+        stream = with_old_breaks(source, text)
+        if has_ordered(text):
+            return with_plain_mappings(stream, self._refuse_tag)
+        return stream
 
     def build_json(self, text: str) -> JSON:
         """Return the data of a JSON text, or `NO_VALUE` when it is not JSON.
@@ -250,23 +259,29 @@ class Builder:
         return None if root is NO_VALUE else root
 
     def _tagged(self, event: Any, value: JSON) -> JSON:
-        """Return a scalar read by its explicit core tag, or refuse the tag."""
-        tag, where = str(event.tag), event.start_mark
-        short = tag.removeprefix(CORE_TAG)
-        if tag == "!" or (value is None and short in ("map", "seq")) or short == "str":
+        """Return a scalar read by its explicit tag, or refuse the tag."""
+        tag = str(event.tag)
+        if tag == "!":
             return value
-        if value is not None:
+        if value is None:
+            if tag in kind_tags(event):
+                return value
+        else:
             fits, resolved = resolve_tagged(value, tag)
             if fits:
                 return resolved
-        shown = shorten(tag.replace(CORE_TAG, "!!"))
+        if value is not None and is_scalar_tag(tag):
+            self._refuse_tag(event, f"does not fit '{shorten(value)}'")
+        self._refuse_tag(event, "")
+
+    def _refuse_tag(self, event: Any, why: str) -> NoReturn:
+        where = event.start_mark
+        shown = shorten(str(event.tag).replace(CORE_TAG, "!!"))
         self._refuse(
             where.line + 1,
             where.column + 1,
             rules.YAML_TAG,
-            f"the tag '{shown}' does not fit '{shorten(value)}'"
-            if value is not None and is_scalar_tag(tag)
-            else f"the tag '{shown}' has no meaning here",
+            f"the tag '{shown}' {why or 'has no meaning here'}",
             "write the value plainly, or quote it to make it a text",
         )
 

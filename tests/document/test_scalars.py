@@ -91,6 +91,16 @@ def test_digits_are_counted_up_to_the_limit(text: str) -> None:
         ("~", "null", (True, None)),
         ("x", "null", (False, "x")),
         ("", "int", (False, None)),
+        ("5", "str", (True, "5")),
+        ("2001-12-14", "timestamp", (True, "2001-12-14")),
+        (
+            "2001-12-14t21:59:43.10 -05:00",
+            "timestamp",
+            (True, "2001-12-14t21:59:43.10 -05:00"),
+        ),
+        ("noon", "timestamp", (False, "noon")),
+        ("aGVs bG8=", "binary", (True, "aGVsbG8=")),
+        ("aGVsbG8", "binary", (False, "aGVsbG8")),
     ],
 )
 def test_tagged_text_fits_its_tag_or_not(text: str, name: str, expected: Any) -> None:
@@ -111,8 +121,16 @@ def test_tag_of_others_fits_nothing(tag: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "known"),
-    [("int", True), ("null", True), ("str", False), ("map", False), ("binary", False)],
+    [
+        ("int", True),
+        ("null", True),
+        ("binary", True),
+        ("timestamp", True),
+        ("str", False),
+        ("map", False),
+        ("value", False),
+    ],
 )
-def test_core_schema_has_four_scalar_tags_beside_text(name: str, known: bool) -> None:
+def test_yaml_has_six_scalar_tags_beside_text(name: str, known: bool) -> None:
     """Texts, mappings and lists need no resolving, and other tags are not known."""
     assert is_scalar_tag(CORE_TAG + name) is known

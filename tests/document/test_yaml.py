@@ -271,7 +271,7 @@ def test_hint_is_for_the_line_that_is_wrong(line: str, hint: str) -> None:
     [
         ("a: !!int x\n", "the tag '!!int' does not fit 'x'"),
         ("a: !!bool yes\n", "the tag '!!bool' does not fit 'yes'"),
-        ("a: !!set {x}\n", "the tag '!!set' has no meaning here"),
+        ("a: !!seq {x}\n", "the tag '!!seq' has no meaning here"),
         ("!Key a: 1\n", "the tag '!Key' has no meaning here"),
     ],
 )
