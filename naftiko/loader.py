@@ -31,6 +31,7 @@ from naftiko.errors import (
 from naftiko.linking.linker import link
 from naftiko.settings import DEFAULT_TIMEOUT, checked_names
 from naftiko.spec.capability import read_capability, refusal
+from naftiko.spec.consumes import is_foreign
 from naftiko.spec.imports import resolve_imports
 
 if TYPE_CHECKING:
@@ -262,8 +263,19 @@ class _Stages:
                 places = {finding.path for finding in self.broken}
                 more = check(document, "published")
                 self.broken += [f for f in more if f.path not in places]
+            self.broken = [f for f in self.broken if not self._is_foreign(f.path)]
         self._import()
         return True
+
+    def _is_foreign(self, path: DocumentPath) -> bool:
+        """Tell whether a place is in a consumed adapter whose type is not known here.
+
+        The rules say nothing about such an adapter but that it cannot be used.
+        """
+        if "consumes" not in path[:2] or self.schema == "published":
+            return False
+        at = path[: path.index("consumes") + 2]
+        return len(path) > len(at) and is_foreign(self.document.node_at(at))
 
     def _import(self) -> None:
         """Put imported adapters in place, and check them too."""
@@ -316,7 +328,7 @@ class _Stages:
     def look_for_files(self) -> None:
         """Note files that the document names beside it, and that are not there."""
         if self.document.directory is not None:
-            from naftiko.spec.files import note_missing_files
+            from naftiko.linking.files import note_missing_files
 
             note_missing_files(self.spec, self.document.directory, self.findings)
 

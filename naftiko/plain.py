@@ -51,6 +51,15 @@ def valid_text(text: str) -> str:
     return text
 
 
+def types_of(value: JSON) -> list[str]:
+    """Return the types that a `type` names but null: `[array, null]` → `["array"]`.
+
+    A list of types is how OpenAPI 3.1 writes a value that may be null.
+    """
+    listed = value if isinstance(value, list) else [value]
+    return [text_of(name) for name in listed if name not in (None, "null", "")]
+
+
 def kind_of(value: JSON) -> str:
     """Return the kind of a value in one word: `{}` → `mapping`, `1` → `number`."""
     names = {dict: "mapping", list: "list", str: "text", bool: "boolean"}

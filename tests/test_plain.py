@@ -13,6 +13,7 @@ from naftiko.plain import (
     kind_of,
     mappings_of,
     text_of,
+    types_of,
     valid_text,
 )
 
@@ -121,3 +122,18 @@ def test_valid_text_can_be_utf8(text: str, valid: str) -> None:
     """Two halves that belong together become one character."""
     assert valid_text(text) == valid
     valid_text(text).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "types"),
+    [
+        ("array", ["array"]),
+        (["array", "null"], ["array"]),
+        ([None, "string", "integer"], ["string", "integer"]),
+        (["null"], []),
+        (None, []),
+    ],
+)
+def test_types_are_those_beside_null(value: Any, types: list[str]) -> None:
+    """A list of types is how OpenAPI 3.1 writes a value that may be null."""
+    assert types_of(value) == types

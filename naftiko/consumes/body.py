@@ -98,7 +98,7 @@ def compile_body(
     quotes = True if body.kind == "json" or body.content_type in _QUOTING else None
     compiler = _BodyCompiler(body.kind, scope, declared, settings, quotes)
     if body.fields:
-        node = compiler.fields(body.fields)
+        node = compiler.fields(body)
     elif body.kind == "multipartForm":
         node = compiler.parts(body.data)
     elif body.kind == "json" and isinstance(body.data, str):
@@ -265,11 +265,11 @@ class _BodyCompiler:
             ABSENT if _lacks(template, value_of) else render(template, value_of)
         )
 
-    def fields(self, fields: tuple[InputParameter, ...]) -> Node:
-        if len(fields) == 1 and _is_whole(fields[0]):
-            node = self.field(fields[0])
+    def fields(self, body: Body) -> Node:
+        if whole := whole_of(body):
+            node = self.field(whole)
             return lambda value_of: _written(node(value_of))
-        members = [(field.name, self.field(field)) for field in fields]
+        members = [(field.name, self.field(field)) for field in body.fields]
         return lambda value_of: {
             name: value
             for name, node in members
@@ -355,8 +355,16 @@ def _marked(ref: Ref, number: int) -> str:
     return mark if ref.quoted else f'"{mark}"'
 
 
-def _is_whole(field: InputParameter) -> bool:
-    return field.name in ("body", "data") and field.type in ("object", "array")
+def whole_of(body: Body) -> InputParameter | None:
+    """Return the parameter that is the whole body, if one is (dialect 6.2 and 14).
+
+    The only `in: body` parameter is, if it is called `body`, whatever its type says.
+    """
+    if len(body.fields) != 1:
+        return None
+    (field,) = body.fields
+    is_data = field.name == "data" and field.type in ("object", "array")
+    return field if body.is_whole or field.name == "body" or is_data else None
 
 
 def _written(value: Any) -> Any:
@@ -414,6 +422,8 @@ def describe(body: Body | None) -> str:
             f"{kind}not described: give a JSON value, text, bytes, a file or a path"
             f" as `{OPEN_ARGUMENT}`"
         )
+    if whole := whole_of(body):
+        return f"{body.content_type}: `{whole.name}` is the whole body"
     if body.fields:
         return f"{body.content_type}: fields {', '.join(f.name for f in body.fields)}"
     if isinstance(body.data, dict):

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, quote_plus
 
-from naftiko.consumes.body import OPEN_ARGUMENT, BodyPlan, compile_body
+from naftiko.consumes.body import OPEN_ARGUMENT, BodyPlan, compile_body, whole_of
 from naftiko.document import rules
 from naftiko.document.findings import SET, Finding, pointer
 from naftiko.errors import Edit, names_of, shorten
@@ -354,6 +354,7 @@ class _LayoutCompiler:
         self.at = body.path
         plan = compile_body(body, self.scope, self.declared, self.settings)
         by_name = {field.name: field for field in body.fields}
+        whole = whole_of(body)
         declared_body = {p.name: p for p in self.spec.parameters if p.in_ == "body"}
         for name, needed in plan.arguments.items():
             parameter = by_name.get(name) or declared_body.get(name)
@@ -362,6 +363,8 @@ class _LayoutCompiler:
                     name, "body", inferred=True, path=self.spec.path
                 )
             required = needed or (parameter.required and name in by_name)
+            if parameter is whole and parameter.type not in ("object", "array"):
+                parameter = parameter._replace(type="")  # any body has been called so
             self._take_argument(
                 parameter._replace(in_="body", required=required, value=None)
             )

@@ -21,7 +21,7 @@ from naftiko.errors import (
     nearest,
     shorten,
 )
-from naftiko.plain import a_kind_of
+from naftiko.plain import a_kind_of, text_of, types_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -172,6 +172,26 @@ class Findings:
         if key in holder:
             self.misplaced(value, (*at, key), "mapping", hint=hint)
         return None
+
+    def type_of(self, holder: Mapping[str, JSON], at: DocumentPath) -> str:
+        """Return the `type` of a parameter or an output; note a list of types.
+
+        `{type: [array, "null"]}` is an `array`; several types are `any`.
+        """
+        value = holder.get("type")
+        if not isinstance(value, list):
+            return text_of(value)
+        if not all(name is None or isinstance(name, str) for name in value):
+            return ""  # the schema says so
+        types = types_of(value)
+        if len(types) == 1:
+            message = f"a list of types is read as its one type, '{shorten(types[0])}'"
+            hint = f"write `type: {shorten(types[0])}`"
+        else:
+            message = f"{names_of(types)} as types stand for any value"
+            hint = "write one type"
+        self.add(rules.PARAMETER_TYPE, (*at, "type"), message, hint)
+        return types[0] if len(types) == 1 else "any"
 
     def misplaced(
         self,

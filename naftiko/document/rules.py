@@ -238,6 +238,9 @@ INPUT_MISSING = _unit(
     "A unit declares inputs, and none of them gives what the called operation"
     " requires.",
 )
+CONSUMES_TYPE = _unit(
+    "U-consumes-type", ADAPTER, "A consumed adapter is of a type other than `http`."
+)
 EXPOSE_TYPE = _unit(
     "U-expose-type", ADAPTER, "An exposing adapter has an unknown type."
 )
@@ -372,6 +375,11 @@ PARAMETER_PLACE_MISSING = _warning(
 )
 PARAMETER_VALUE = _warning(
     "W-parameter-value", "The value of a parameter is a mapping or a list."
+)
+PARAMETER_TYPE = _warning(
+    "W-parameter-type",
+    'A `type` is a list, such as `[array, "null"]`, and is read as its one type that is'
+    " not null.",
 )
 BODY_TYPE_SPELLING = _warning(
     "W-body-type", "The type of a request body is written in another spelling."

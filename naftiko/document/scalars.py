@@ -28,13 +28,9 @@ MAX_DIGITS = 3000
 _SCALAR_TAGS = {"null": type(None), "bool": bool, "int": int, "float": float}
 #: Tags of texts, and the texts that they fit (https://yaml.org/type/).
 _TEXT_TAGS = {
-    "timestamp": re.compile(
-        r"\d{4}-\d\d?-\d\d?(?:(?:[Tt]| )\d\d?:\d\d:\d\d(?:\.\d*)?"
-        r"(?: ?(?:Z|[-+]\d\d?(?::?\d\d)?))?)?"
-    ),
-    "binary": re.compile(
-        "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?"
-    ),
+    "timestamp": r"\d{4}-\d\d?-\d\d?(?:[Tt ]\d\d?:\d\d:\d\d(?:\.\d*)?"
+    r"(?: ?(?:Z|[-+]\d\d?(?::?\d\d)?))?)?",
+    "binary": "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
 }
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -89,7 +85,7 @@ def resolve_tagged(text: str, tag: str) -> tuple[bool, JSON]:
         plain = " ".join(text.split())
         if name == "binary":
             plain = plain.replace(" ", "")
-        return _TEXT_TAGS[name].fullmatch(plain) is not None, plain
+        return re.fullmatch(_TEXT_TAGS[name], plain) is not None, plain
     value = resolve_plain(text)
     if name == "float" and type(value) is int:
         value = float(value)

@@ -40,6 +40,14 @@ def read_authentication(
     """
     if data is None:
         return None
+    if is_none(data):
+        findings.add(
+            rules.AUTH_SHAPE,
+            path,
+            "authentication of type 'none' is no authentication",
+            "remove it",
+        )
+        return None
     if not isinstance(data, dict):
         # A spelling mistake must not send requests without credentials.
         findings.add(
@@ -75,6 +83,12 @@ def read_authentication(
         near + reading.signer,
     )
     return Authentication(written or "(none)", fields=fields, path=path)
+
+
+def is_none(data: Any) -> bool:
+    """Tell whether an `authentication` says that there is none: `{type: none}`."""
+    kind = data.get("type") if isinstance(data, dict) else data
+    return isinstance(kind, str) and kind.strip().lower() == "none"
 
 
 class _Reading:

@@ -15,16 +15,15 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document import rules
-from naftiko.document.findings import Mention
+from naftiko.document.findings import Findings, Mention
 from naftiko.errors import did_you_mean, names_of, shorten
-from naftiko.http import BODY_METHODS
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
-from naftiko.spec.authentication import read_authentication
+from naftiko.spec.authentication import is_none, read_authentication
 from naftiko.spec.base_uri import read_base_uri
+from naftiko.spec.bodies import read_body
 from naftiko.spec.imports import is_import, read_import
 from naftiko.spec.model import (
     PUBLISHED_METHODS,
-    Body,
     Consumes,
     Import,
     InputParameter,
@@ -36,7 +35,6 @@ from naftiko.spec.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from naftiko.document.findings import Findings
     from naftiko.document.rules import Rule
     from naftiko.plain import JSON, DocumentPath
 
@@ -47,28 +45,6 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 #: The beginning of a base URI: an origin, or a template that stands for one.
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[{$\[][^/]*")
 _PLACES = ("query", "header", "path", "cookie", "body", "environment")
-_PUBLISHED_BODIES = (
-    "json",
-    "text",
-    "xml",
-    "sparql",
-    "formUrlEncoded",
-    "multipartForm",
-)
-#: Type in any spelling → kind of body, and its media type.
-_BODY_KINDS = {
-    "json": ("json", "application/json"),
-    "text": ("text", "text/plain; charset=utf-8"),
-    "xml": ("text", "application/xml"),
-    "sparql": ("text", "application/sparql-query"),
-    "yaml": ("text", "application/yaml"),
-    "formurlencoded": ("formUrlEncoded", "application/x-www-form-urlencoded"),
-    "form": ("formUrlEncoded", "application/x-www-form-urlencoded"),
-    "multipartform": ("multipartForm", "multipart/form-data"),
-    "multipart": ("multipartForm", "multipart/form-data"),
-    "binary": ("binary", "application/octet-stream"),
-    "octet-stream": ("binary", "application/octet-stream"),
-}
 
 
 class _Resource(NamedTuple):
@@ -138,6 +114,27 @@ class ConsumesReader:
             self.imports.append(read_import(given, at))
 
     def _adapter(self, entry: Mapping[str, JSON], at: DocumentPath) -> None:
+        if is_foreign(entry):
+            self._foreign(entry, at)
+        else:
+            self._http(entry, at)
+
+    def _foreign(self, entry: Mapping[str, JSON], at: DocumentPath) -> None:
+        """Read an adapter of another type: its operations are known, and unusable."""
+        kind = text_of(entry.get("type"))
+        self.findings.add(
+            rules.CONSUMES_TYPE,
+            (*at, "type"),
+            f"a consumed adapter of type '{shorten(kind)}' cannot be called",
+            did_you_mean(kind, ("http",)) or "only `type: http` can be called",
+        )
+        # What else it says follows rules of its own, so nothing of it is noted.
+        reader = ConsumesReader(Findings(self.findings.document))
+        reader._http(entry, at)
+        self.consumes += reader.consumes
+        self.operations += reader.operations
+
+    def _http(self, entry: Mapping[str, JSON], at: DocumentPath) -> None:
         namespace = text_of(entry.get("namespace")) or f"consumes-{at[-1]}"
         if not _KEBAB.fullmatch(namespace):
             self.findings.add(
@@ -258,6 +255,9 @@ class ConsumesReader:
                 did_you_mean(method, PUBLISHED_METHODS)
                 or f"use one of {names_of(PUBLISHED_METHODS)}",
             )
+        if is_none(entry.get("authentication")) and consumes.authentication:
+            # The operation alone is open: nothing identifies the caller.
+            consumes = consumes._replace(authentication=None)
         own = tuple(_read_inputs(entry, at, findings))
         parameters = _merge((consumes.parameters, resource.inputs, own))
         url_path, _, fragment = url_path.partition("#")
@@ -274,7 +274,9 @@ class ConsumesReader:
                 url_path,
                 text_of(entry.get("description")),
                 parameters,
-                self._body(entry, at, method.upper(), parameters),
+                read_body(
+                    entry, at, method.upper(), parameters, consumes, self.findings
+                ),
                 self._raw_format(entry, at),
                 text_of(entry.get("outputSchema")),
                 tuple(_read_outputs(outputs, (*at, "outputParameters"), findings)),
@@ -333,69 +335,11 @@ class ConsumesReader:
             InputParameter(name, "header", "string", default=value, path=at),
         )
 
-    def _body(
-        self,
-        entry: Mapping[str, JSON],
-        at: DocumentPath,
-        method: str,
-        parameters: tuple[InputParameter, ...],
-    ) -> Body | None:
-        where = (*at, "body")
-        data = entry.get("body")
-        if data is None:
-            fields = tuple(p for p in parameters if p.in_ == "body")
-            if fields:
-                return Body("json", "application/json", fields=fields, path=where)
-            if method in BODY_METHODS:
-                # Not even its type is known: the argument that is given decides.
-                return Body("json", "", is_open=True, path=where)
-            return None
-        if not isinstance(data, dict):
-            # The fifth published shape: the text itself, sent as JSON.
-            return Body("json", "application/json", data, path=where)
-        written = text_of(data.get("type")) or "json"
-        kind, content_type = _BODY_KINDS.get(
-            written.lower(), ("binary", written) if "/" in written else ("", "")
-        )
-        published = written in _PUBLISHED_BODIES
-        if not kind:
-            self.findings.unknown(
-                rules.BODY_TYPE,
-                (*where, "type"),
-                f"the body type '{shorten(written)}' is not known",
-                written,
-                _PUBLISHED_BODIES,
-            )
-            return Body("unknown", "", None, path=where)
-        if not published:
-            self.findings.add(
-                rules.BODY_TYPE_SPELLING,
-                (*where, "type"),
-                f"the body type '{shorten(written)}' is read as {content_type}",
-                f"use one of {names_of(_PUBLISHED_BODIES)}",
-            )
-        template = data.get("data")
-        if kind in ("text", "binary") and isinstance(template, dict):
-            if len(template) > 1:
-                self.findings.add(
-                    rules.BODY_TYPE,
-                    (*where, "data"),
-                    f"a {shorten(written)} body is one text, not {len(template)}",
-                    "write `data` as a text",
-                )
-            elif published:
-                self.findings.add(
-                    rules.BODY_DATA,
-                    (*where, "data"),
-                    f"a {written} body is a text; its one value is taken",
-                    "write `data` as a text",
-                )
-            template = next(iter(template.values()), None)
-        undescribed = template is None or (kind == "json" and template == {})
-        fields = tuple(p for p in parameters if p.in_ == "body")
-        if undescribed and fields and kind != "binary":
-            return Body(kind, content_type, fields=fields, path=where)
-        return Body(kind, content_type, template, is_open=undescribed, path=where)
+
+def is_foreign(entry: JSON) -> bool:
+    """Tell whether an entry of `consumes` is an adapter of a type other than `http`."""
+    kind = entry.get("type") if isinstance(entry, dict) else None
+    return isinstance(kind, str) and kind.lower() not in ("", "http")
 
 
 def _is_absolute(resources: list[tuple[DocumentPath, Mapping[str, JSON]]]) -> bool:
@@ -474,7 +418,7 @@ def _read_inputs(
         yield InputParameter(
             name,
             in_,
-            text_of(entry.get("type")),
+            findings.type_of(entry, at),
             required,
             text_of(entry.get("description")),
             value,
@@ -488,7 +432,7 @@ def _read_outputs(
     data: JSON, path: DocumentPath, findings: Findings
 ) -> Iterator[OutputParameter]:
     for at, entry in findings.mappings(data, path):
-        name, type_ = text_of(entry.get("name")), text_of(entry.get("type"))
+        name, type_ = text_of(entry.get("name")), findings.type_of(entry, at)
         value = entry.get("value", entry.get("mapping"))
         if value is None or not type_:
             lacking = "type" if value is not None else "value"

@@ -18,6 +18,7 @@ from naftiko.document.findings import Mention
 from naftiko.errors import shorten
 from naftiko.locations import path_of
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
+from naftiko.spec.authentication import is_none
 from naftiko.spec.functions import overridden, read_function, read_inputs
 from naftiko.spec.model import Exposes, Function, Link
 
@@ -146,6 +147,14 @@ def _authentication(
 ) -> ServerAuthentication | None:
     data = entry.get("authentication")
     if data is None:
+        return None
+    if is_none(data):
+        findings.add(
+            rules.AUTH_SHAPE,
+            (*at, "authentication"),
+            "authentication of type 'none' is no authentication: everybody may call",
+            "remove it, or add one",
+        )
         return None
     # Imported here, as below: few documents need it, and all pay for imports above.
     from naftiko.spec.access import read_server_authentication

@@ -42,7 +42,7 @@ def read_function(
     outputs = unit.get("outputParameters")
     if outputs is not None:
         places = findings.mappings(outputs, (*at, "outputParameters"))
-        outputs = [entry for _, entry in places]
+        outputs = [_with_plain_types(entry, where, findings) for where, entry in places]
     return Function(
         kind,
         text_of(unit.get("name")),
@@ -64,6 +64,30 @@ def read_function(
         ),
         semantics=findings.mapping(unit, "semantics", at) or {},
     )
+
+
+def _with_plain_types(data: JSON, at: DocumentPath, findings: Findings) -> JSON:
+    """Return an output in which every `type` is one type; see `Findings.type_of`."""
+    if isinstance(data, list):
+        return [
+            _with_plain_types(entry, (*at, index), findings)
+            for index, entry in enumerate(data)
+        ]
+    if not isinstance(data, dict):
+        return data
+    changed: dict[str, JSON] = {}
+    if isinstance(data.get("type"), list):
+        changed["type"] = findings.type_of(data, at)
+    properties = data.get("properties")
+    if isinstance(properties, dict):
+        changed["properties"] = {
+            name: _with_plain_types(entry, (*at, "properties", name), findings)
+            for name, entry in properties.items()
+        }
+    for key in ("items", "values"):
+        if isinstance(data.get(key), (dict, list)):
+            changed[key] = _with_plain_types(data[key], (*at, key), findings)
+    return {**data, **changed} if changed else data
 
 
 def overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]:
@@ -125,7 +149,7 @@ def read_inputs(
         yield InputParameter(
             name,
             text_of(entry.get("in")),
-            text_of(entry.get("type")),
+            findings.type_of(entry, where),
             entry.get("required") is True,
             text_of(entry.get("description")),
             entry.get("value"),

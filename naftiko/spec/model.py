@@ -134,6 +134,7 @@ class Body(NamedTuple):
         data: The template: a text, a mapping or a list; `None` when undescribed.
         fields: The `in: body` parameters that describe it instead of `data`.
         is_open: The caller may give the whole body as the argument `body`.
+        is_whole: The only one of `fields` is the whole body, whatever it is called.
     """
 
     kind: str
@@ -142,6 +143,7 @@ class Body(NamedTuple):
     fields: tuple[InputParameter, ...] = ()
     is_open: bool = False
     path: DocumentPath = ()
+    is_whole: bool = False
 
 
 class Credential(NamedTuple):

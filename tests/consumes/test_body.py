@@ -147,6 +147,7 @@ def test_fields_make_an_object() -> None:
     ("name", "type_name", "expected"),
     [
         ("body", "object", [1]),
+        ("body", "string", [1]),
         ("data", "array", [1]),
         ("data", "string", {"data": [1]}),
         ("items", "array", {"items": [1]}),
@@ -155,7 +156,7 @@ def test_fields_make_an_object() -> None:
 def test_only_field_may_be_the_whole_body(
     name: str, type_name: str, expected: Any
 ) -> None:
-    """A lone object or list that is called `body` or `data` is the whole body."""
+    """A lone `body` is the whole body, and so is an object or list called `data`."""
     plan = plan_of(fields=(InputParameter(name, "body", type_name),))
     assert built(plan, **{name: [1]}) == expected
     two = plan_of(

@@ -164,3 +164,24 @@ def test_other_place_and_edit_are_shown_only_when_there() -> None:
     assert (first["message"], first["line"]) == ("first defined here", 1)
     assert "fix" not in problem.as_dict()
     assert "related" not in Problem("code", "error", "message").as_dict()
+
+
+@pytest.mark.parametrize(
+    ("written", "type_name", "codes"),
+    [
+        ("array", "array", []),
+        (None, "", []),
+        (["array", "null"], "array", ["W-parameter-type"]),
+        (["string", "integer"], "any", ["W-parameter-type"]),
+        (["null"], "any", ["W-parameter-type"]),
+        ([5], "", []),
+    ],
+)
+def test_type_of_a_parameter_is_one_text(
+    written: Any, type_name: str, codes: list[str]
+) -> None:
+    """Of a list of types it is the one that is not null; several are any."""
+    findings = Findings(read({}))
+    assert findings.type_of({"type": written}, ("x",)) == type_name
+    assert [finding.rule.code for finding in findings.noted] == codes
+    assert all(finding.path == ("x", "type") for finding in findings.noted)

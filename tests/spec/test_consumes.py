@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+import naftiko
 from naftiko.document.findings import Findings
 from naftiko.spec.consumes import ConsumesReader
 from naftiko.spec.model import Body, InputParameter, OperationSpec, OutputParameter
+from support.building import capability
 from support.casefiles import cases
 from support.reading import check
 from support.records import findings, said
@@ -291,3 +293,47 @@ def test_root_import_is_a_text_a_mapping_or_a_list(data: Any, places: Any) -> No
     reader.read_root_imports(data, ("imports",))
     assert [entry.path for entry in reader.imports] == places
     assert {entry.location for entry in reader.imports} <= {"./a.yaml"}
+
+
+# --- adapters of other types, and authentication of one operation -------------------
+
+
+def test_operation_of_another_type_is_known_and_refused() -> None:
+    """A call names the type; the rest of the document works."""
+    text = """\
+naftiko: 1.0.0-alpha2
+capability:
+  consumes:
+  - type: workers-kv
+    namespace: kv
+    resources: [{name: r, path: /k, operations: [{name: get, method: GET}]}]
+  - namespace: a
+    baseUri: https://a.test
+    resources: [{name: r, path: /x, operations: [{name: list, method: GET}]}]
+  exposes:
+  - {type: grpc, namespace: g, port: 1, services: {x: 1}}
+  - {type: mcp, namespace: m, port: 2, tools: [{name: get, call: kv.get}]}
+"""
+    loaded = naftiko.load(text, transport=naftiko.StubTransport())
+    assert [p.code for p in loaded.problems] == ["U-consumes-type", "U-expose-type"]
+    assert list(loaded.operations) == ["kv.get", "a.list"]
+    loaded.call("a.list")
+    for call in (lambda: loaded.call("kv.get"), lambda: loaded.invoke("m.get")):
+        with pytest.raises(naftiko.UnusableOperation) as caught:
+            call()
+        assert caught.value.code == "U-consumes-type"
+
+
+def test_operation_with_authentication_none_sends_no_credential() -> None:
+    """It alone is open; its neighbours identify the caller."""
+    operations = [
+        {"name": "open", "method": "GET", "authentication": {"type": "none"}},
+        {"name": "closed", "method": "GET"},
+    ]
+    loaded = capability(
+        consumes={"authentication": {"type": "bearer", "token": "{{T}}"}},
+        resource={"operations": operations},
+        variables={"T": "t"},
+    )
+    assert "Authorization" not in loaded.request("api.open").headers
+    assert loaded.request("api.closed").headers["Authorization"] == "Bearer t"
