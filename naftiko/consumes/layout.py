@@ -33,6 +33,8 @@ from naftiko.expressions import (
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from naftiko.document.rules import Rule
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import OperationSpec
@@ -78,6 +80,8 @@ class Layout(NamedTuple):
             its media type.
         variables: Names of the variables that it uses.
         findings: The problems of the operation, to be noted by linking.
+        filled: Names of the arguments that the authentication fills when a caller gives
+            none.
     """
 
     path: Template
@@ -96,6 +100,7 @@ class Layout(NamedTuple):
     takes_body: bool
     variables: tuple[str, ...]
     findings: tuple[Finding, ...]
+    filled: frozenset[str] = frozenset()
 
 
 def compile_layout(
@@ -168,6 +173,9 @@ class _LayoutCompiler:
             self._note_unplaced(self.unplaced, text)
         body = self._body()
         credentials, login = self._authentication()
+        by_credentials = frozenset(self._filled(credentials))
+        for name in by_credentials:
+            self.arguments[name] = self.arguments[name]._replace(required=False)
         takes = set(self.arguments)
         # A declared parameter of that name keeps its own meaning.
         takes_body = bool(body and body.is_open and OPEN_ARGUMENT not in takes)
@@ -198,6 +206,7 @@ class _LayoutCompiler:
             takes_body=takes_body,
             variables=tuple(self.variables),
             findings=tuple(self.findings),
+            filled=by_credentials,
         )
 
     def _check_method(self) -> None:
@@ -394,6 +403,24 @@ class _LayoutCompiler:
                 self.variables[ref.name] = None
         return credentials, login
 
+    def _filled(
+        self, credentials: tuple[tuple[str, str, Template], ...]
+    ) -> Iterator[str]:
+        """Yield the arguments that stand where a credential goes (dialect 14)."""
+        authentication = self.spec.consumes.authentication
+        if authentication is None:
+            return
+        taken = {(in_, _field_name(in_, name)) for in_, name, _ in credentials}
+        if not credentials:
+            # A login goes there, and so does what a signer adds.
+            taken.add(("header", "authorization"))
+        for in_, slots in self.places.items():
+            for slot in slots:
+                known = self.arguments.get(slot.argument)
+                place = in_, _field_name(in_, slot.name)
+                if known and known.in_ == in_ and place in taken:
+                    yield slot.argument
+
     def _find(
         self,
         rule: Rule,
@@ -404,6 +431,11 @@ class _LayoutCompiler:
         fix: Edit | None = None,
     ) -> None:
         self.findings.append(Finding(rule, path, message, hint, fix=fix))
+
+
+def _field_name(in_: str, name: str) -> str:
+    """Return a name as it is compared: the case of a header does not count."""
+    return name.lower() if in_ == "header" else name
 
 
 def _segment(text: str) -> str:

@@ -185,7 +185,9 @@ class Prepared:
         cookies = [text for slot in layout.cookies for text in cookie_pairs(call, slot)]
         body = place_body(call, layout, headers)
         auth = self._signer
-        if auth is None:
+        if auth is not None and layout.filled and has_header(headers, "authorization"):
+            auth = None  # the argument of the caller wins
+        elif auth is None:
             auth = sign_in(call, layout, headers, query, cookies)
         elif isinstance(auth, RegisteredSigner):
             is_preview = isinstance(call, PreviewValues)

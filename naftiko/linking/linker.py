@@ -16,7 +16,7 @@ from naftiko.errors import shorten
 from naftiko.linking.exposed import ExposedLinker
 from naftiko.linking.names import DocumentNames
 from naftiko.linking.operations import OperationLinker
-from naftiko.linking.placeholders import aligned
+from naftiko.linking.placeholders import aligned, relaxed
 from naftiko.linking.unsupported import note_inert_keys
 from naftiko.masking import without_secrets
 
@@ -33,8 +33,8 @@ class Linked(NamedTuple):
     """A linked document.
 
     Attributes:
-        spec: The document; the placeholders of its routes are spelled as the
-            parameters that they fill.
+        spec: The document; its exposed functions fit what they call, see
+            `placeholders`.
         registry: Its consumed operations, by ref.
         variables: Names of the variables that its templates refer to, bound or not.
     """
@@ -73,7 +73,8 @@ def link(
     note_inert_keys(spec, registry, names)
     _note_undeclared(names)
     _note_unused(names)
-    return Linked(aligned(spec, registry), registry, frozenset(names.used))
+    spec = relaxed(aligned(spec, registry), registry)
+    return Linked(spec, registry, frozenset(names.used))
 
 
 def _note_import(entry: Import, findings: Findings) -> None:

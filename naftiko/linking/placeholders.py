@@ -6,7 +6,8 @@
 Published files write the same name in two spellings: generators fold the case of a
 route, and turn `_` into `-`. Such a placeholder fills the one parameter that has its
 name without case, `-` and `_`. A name that is the same in both wins, and a placeholder
-that could stand for several parameters fills none. This module must not know values.
+that could stand for several parameters fills none. An input that feeds a credential is
+optional, because the authentication fills it. This module must not know values.
 """
 
 from __future__ import annotations
@@ -115,6 +116,48 @@ def aligned(spec: CapabilitySpec, registry: Registry) -> CapabilitySpec:
 
     return spec._replace(
         exposes=tuple(_aligned_adapter(exposes, takes_of) for exposes in spec.exposes)
+    )
+
+
+def relaxed(spec: CapabilitySpec, registry: Registry) -> CapabilitySpec:
+    """Return a document in which no caller must give what the authentication fills.
+
+    {call: a.get, inputParameters: [{name: appid, required: true}]}, whose `appid` is
+    the API key of `a`   →  the input is optional
+
+    Args:
+        spec: The document, read.
+        registry: Its operations.
+    """
+    if not any(operation.layout.filled for operation in registry.values()):
+        return spec
+
+    def without(function: Function, namespace: str) -> Function:
+        called = registry.resolve(function.call) if function.call else None
+        if called is None or not called.layout.filled:
+            return function
+        sources = {
+            source_of(value, namespace): name
+            for name, value in (function.with_ or {}).items()
+        }
+        return function._replace(
+            inputs=tuple(
+                p._replace(required=False, is_optional=True)
+                if sources.get(p.name, p.name) in called.layout.filled
+                else p
+                for p in function.inputs
+            )
+        )
+
+    return spec._replace(
+        exposes=tuple(
+            exposes._replace(
+                functions=tuple(
+                    without(f, exposes.namespace) for f in exposes.functions
+                )
+            )
+            for exposes in spec.exposes
+        )
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import naftiko
 from naftiko.consumes.layout import Layout, Slot, compile_layout
 from naftiko.document import rules
 from naftiko.document.findings import Finding
@@ -360,3 +361,86 @@ def test_paths_replace_those_of_the_document() -> None:
         paths={"api.op": "/b/{id}/c"},
     )
     assert api.request("api.op", id=1).url.endswith("/b/1/c")
+
+
+@pytest.mark.parametrize(
+    ("authentication", "in_", "name"),
+    [
+        ({"type": "apikey", "key": "appid", "value": "{{K}}", "placement": "query"},
+         "query", "appid"),
+        ({"type": "apikey", "key": "X-Api-Key", "value": "{{K}}"},
+         "header", "x-api-key"),
+        ({"type": "apikey", "key": "sid", "value": "{{K}}", "placement": "cookie"},
+         "cookie", "sid"),
+        ({"type": "bearer", "token": "{{K}}"}, "header", "authorization"),
+        ({"type": "basic", "username": "{{K}}", "password": "{{K}}"},
+         "header", "Authorization"),
+        ({"type": "digest", "username": "{{K}}", "password": "{{K}}"},
+         "header", "AUTHORIZATION"),
+    ],
+)  # fmt: skip
+def test_parameter_of_a_credential_is_optional_and_sent_once(
+    authentication: dict[str, Any], in_: str, name: str
+) -> None:
+    """The authentication fills it; an argument given for it wins."""
+    api = capability(
+        {"inputParameters": [{"name": name, "in": in_, "required": True}]},
+        consumes={"authentication": authentication},
+        variables={"K": "secret"},
+    )
+    operation = api.operations["api.op"]
+    assert [p.required for p in operation.parameters] == [False]
+    filled, given = api.request("api.op"), api.request("api.op", {name: "mine"})
+
+    def texts(request: Any) -> list[str]:
+        if in_ == "query":
+            return [request.url.partition("?")[2]]
+        field = "cookie" if in_ == "cookie" else name.lower()
+        return [v for k, v in request.headers.items() if k.lower() == field]
+
+    (mine,) = texts(given)
+    assert mine.removeprefix(f"{name}=") == "mine"
+    assert "secret" not in str(given.headers)
+    if authentication["type"] != "digest":  # it answers a challenge
+        (theirs,) = texts(filled)
+        assert theirs.removeprefix(f"{name}=") not in ("", "mine")
+
+
+def test_parameter_beside_another_credential_stays_required() -> None:
+    """Another place, or another name, is another value."""
+    api = capability(
+        {
+            "inputParameters": [
+                {"name": "key", "in": "header", "required": True},
+                {"name": "Key", "in": "query", "required": True},
+                {"name": "Authorization", "in": "header", "required": True},
+            ]
+        },
+        consumes={
+            "authentication": {
+                "type": "apikey", "key": "key", "value": "v", "placement": "query",
+            }
+        },
+    )  # fmt: skip
+    assert all(p.required for p in api.operations["api.op"].parameters)
+
+
+def test_argument_wins_over_a_signer() -> None:
+    """A header `Authorization` that the caller gives is not signed over."""
+    from requests.auth import HTTPBasicAuth
+
+    stub = naftiko.StubTransport()
+    api = capability(
+        {
+            "inputParameters": [
+                {"name": "authorization", "in": "header", "required": True}
+            ]
+        },
+        consumes={"authentication": {"type": "oauth2", "scopes": []}},
+        auth={"api": HTTPBasicAuth("u", "p")},
+        transport=stub,
+    )
+    api.call("api.op", authorization="mine")
+    assert stub.requests[0].auth is None
+    api.call("api.op")
+    assert stub.requests[1].auth is not None

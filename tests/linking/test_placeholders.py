@@ -179,3 +179,28 @@ def test_placeholder_of_a_resource_uri_fills_its_parameter() -> None:
         {"type": "mcp", "namespace": "web", "port": 1, "resources": [resource]}
     ]
     assert sent(data, **{"app-uuid": "7"}) == "/apps/7"
+
+
+@pytest.mark.parametrize("with_", [None, {"appid": "tools.key"}])
+def test_input_that_feeds_a_credential_is_optional(with_: Any) -> None:
+    """A caller of the tool need not know the API key."""
+    name = "key" if with_ else "appid"
+    data = document("/v1", upstream="/apps")
+    (adapter,) = data["capability"]["consumes"]
+    adapter["authentication"] = {
+        "type": "apikey", "key": "appid", "value": "s", "placement": "query",
+    }  # fmt: skip
+    operation = adapter["resources"][0]["operations"][0]
+    operation["inputParameters"] = [{"name": "appid", "in": "query", "required": True}]
+    tool = {
+        "name": "get",
+        "description": "d",
+        "call": "a.get",
+        "inputParameters": [{"name": name, "type": "string", "required": True}],
+        **({"with": with_} if with_ else {}),
+    }
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "web", "port": 1, "tools": [tool]}
+    ]
+    assert sent(data) == "/apps?appid=s"
+    assert sent(data, **{name: "mine"}) == "/apps?appid=mine"
