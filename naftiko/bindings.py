@@ -21,7 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document import rules
-from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean, shorten
+from naftiko.errors import (
+    DocumentSyntaxError,
+    Hint,
+    UnboundVariable,
+    did_you_mean,
+    shorten,
+)
 from naftiko.expressions import Scope, is_upper, to_text
 from naftiko.locations import is_file_uri, path_of
 
@@ -222,7 +228,7 @@ class Variables:
             f"the variable '{name}' has no value: {where}",
             name=name,
             code=rules.VARIABLE_UNBOUND.code,
-            hint=near or f"set it, or give variables={{'{name}': …}}",
+            hint=near or Hint(f"set it, or give variables={{'{name}': …}}", "set it"),
         )
 
     def _values_of_file(self, bind: Binding, name: str) -> Mapping[str, Any]:
@@ -237,7 +243,10 @@ class Variables:
                 f"the variable '{name}' has no value: {location}: {reason}",
                 name=name,
                 code=rules.VARIABLE_UNBOUND.code,
-                hint=hint or f"give variables={{'{name}': …}}",
+                hint=hint
+                or Hint(
+                    f"give variables={{'{name}': …}}", "correct the bind or its file"
+                ),
             )
 
         if not is_file_uri(location):

@@ -69,6 +69,40 @@ class Related(NamedTuple):
     file: str = ""
 
 
+class Hint(str):
+    """A hint that names options: in the words of Python, of a shell and of a server.
+
+    It is the text for Python, `variables={'TOKEN': …}`; whoever writes it for another
+    reader asks `worded` for the words of that reader.
+
+    Attributes:
+        shell: The hint in words of the command line.
+        server: The hint for the log of a server and for its clients.
+    """
+
+    shell: str
+    server: str
+
+    def __new__(cls, python: str, shell: str = "", server: str = "") -> Hint:
+        """Return the hint; without words for a server it has those of a shell."""
+        hint = super().__new__(cls, python)
+        hint.shell = shell or python
+        hint.server = server or hint.shell
+        return hint
+
+    def after(self, text: str) -> Hint:
+        """Return the hint behind a text that is the same for all readers."""
+        return Hint(f"{text}{self}", f"{text}{self.shell}", f"{text}{self.server}")
+
+
+SHELL, SERVER = "shell", "server"
+
+
+def worded(hint: str, reader: str) -> str:
+    """Return a hint as a reader understands it: `SHELL` or `SERVER`."""
+    return str(getattr(hint, reader)) if isinstance(hint, Hint) else hint
+
+
 class Edit(NamedTuple):
     """A change of the document that mends a problem for certain.
 
@@ -115,6 +149,10 @@ class Problem(NamedTuple):
     def location(self) -> Location:
         """The place of the finding, for editors to jump to."""
         return Location(self.file, self.line, self.column)
+
+    def for_reader(self, reader: str) -> Problem:
+        """Return the finding with its hint in the words of `SHELL` or `SERVER`."""
+        return self._replace(hint=worded(self.hint, reader))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as plain data, the shape `--format json` prints.
@@ -171,6 +209,11 @@ class NaftikoError(Exception):
 
     def __str__(self) -> str:
         return f"{self.headline}\n  hint: {self.hint}" if self.hint else self.headline
+
+    def text_for(self, reader: str) -> str:
+        """Return the error as a text, its hint in the words of `SHELL` or `SERVER`."""
+        hint = worded(self.hint, reader)
+        return f"{self.headline}\n  hint: {hint}" if hint else self.headline
 
 
 class DocumentError(NaftikoError):
@@ -429,13 +472,22 @@ def shorten(value: object, limit: int = _SHORT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Return the known names most like `name`, best first."""
+def nearest(
+    name: str, known: Iterable[str], count: int = 3, *, cutoff: float = 0.6
+) -> list[str]:
+    """Return the known names most like `name`, best first.
+
+    Args:
+        name: The name.
+        known: The names that it is compared with; case does not count.
+        count: How many names are returned at most.
+        cutoff: How much of two names must be alike, from 0 to 1.
+    """
     # Imported here: only a mistake needs it, and it costs 3 ms.
     from difflib import get_close_matches
 
     folded = {text.lower(): text for text in known}
-    near = get_close_matches(name.lower(), folded, n=count, cutoff=0.6)
+    near = get_close_matches(name.lower(), folded, n=count, cutoff=cutoff)
     return [folded[text] for text in near]
 
 

@@ -29,7 +29,7 @@ from naftiko.errors import (
     did_you_mean,
 )
 from naftiko.linking.linker import link
-from naftiko.settings import DEFAULT_TIMEOUT, checked_names
+from naftiko.settings import DEFAULT_TIMEOUT, appends_path_parameters, checked_names
 from naftiko.spec.capability import read_capability, refusal
 from naftiko.spec.consumes import is_foreign
 from naftiko.spec.imports import resolve_imports
@@ -70,7 +70,7 @@ def load(
     transport: Transport | None = None,
     timeout: Timeout = DEFAULT_TIMEOUT,
     truncated: str = "accept",
-    unplaced_path_parameters: str = "refuse",
+    unplaced_path_parameters: str | None = None,
     paths: Mapping[str, str] | None = None,
     strict: bool = False,
 ) -> Capability:
@@ -90,7 +90,8 @@ def load(
         timeout: Seconds, or (seconds to connect, seconds between two parts).
         truncated: `"accept"` or `"reject"` a file that its publisher truncated.
         unplaced_path_parameters: `"refuse"` operations whose path has no placeholder
-            for a path parameter, or `"append"` the argument as a path segment.
+            for a path parameter, or `"append"` the argument as a path segment. By
+            default the environment variable `NAFTIKO_APPEND_PATH_PARAMETERS` decides.
         paths: Ref → path template that replaces the document's.
         strict: Refuse a response that is not in its declared `outputRawFormat`, also
             where its `Content-Type` says which format it is in.
@@ -103,7 +104,7 @@ def load(
     """
     _check_choice("schema", schema, (*SCHEMAS, None))
     _check_choice("truncated", truncated, _TRUNCATED)
-    _check_choice("unplaced_path_parameters", unplaced_path_parameters, _UNPLACED)
+    append_unplaced = _appends(unplaced_path_parameters)
     variables = checked_names("variables", variables)
     paths = _checked_paths(paths)
     document = documents.read(source)
@@ -116,7 +117,7 @@ def load(
     if stages.is_refused():
         raise _refused(stages.problems())
     spec, registry, used = stages.read_and_link(
-        variables, paths, append_unplaced=unplaced_path_parameters == "append"
+        variables, paths, append_unplaced=append_unplaced
     )
     if unknown := next((ref for ref in paths if ref not in registry), None):
         raise ArgumentError(
@@ -170,6 +171,7 @@ def validate(
     strict: bool = False,
     truncated: str = "report",
     variables: Mapping[str, Any] | None = None,
+    unplaced_path_parameters: str | None = None,
 ) -> tuple[Problem, ...]:
     """Return all problems of a document; never raise for its content.
 
@@ -178,7 +180,9 @@ def validate(
         schema: As for `load()`. With `"published"` only the rules of that schema are
             errors; findings of linking are warnings.
         strict: Make every warning an error, and show the notes of a strict check too.
-        truncated: `"report"` a cut-off file as an error, or `"accept"` it.
+        truncated: `"report"` a file that its publisher cut off as a warning, or
+            `"reject"` it with an error; `"accept"` means `"report"`.
+        unplaced_path_parameters: As for `load()`.
         variables: As for `load()`; a name in it counts as bound.
 
     Returns:
@@ -187,10 +191,12 @@ def validate(
 
     Raises:
         DocumentError: The file cannot be read.
+        ArgumentError: An option has a value that it does not take.
     """
     _check_choice("schema", schema, (*SCHEMAS, None))
     _check_choice("truncated", truncated, ("report", *_TRUNCATED))
     variables = checked_names("variables", variables)
+    append_unplaced = _appends(unplaced_path_parameters)
     try:
         document = documents.read(source)
     except DocumentSyntaxError as error:
@@ -202,14 +208,12 @@ def validate(
             ),
         )  # fmt: skip
     stages = _Stages(document, schema, strict=strict)
-    if truncated == "reject":
-        note_truncation(stages.findings, rules.SOURCE_REJECTED)
-    elif truncated == "report" and schema != "published":
-        note_truncation(stages.findings, severity=rules.ERROR)
-    else:
-        note_truncation(stages.findings)
+    is_refused = truncated == "reject"
+    note_truncation(
+        stages.findings, rules.SOURCE_REJECTED if is_refused else rules.SOURCE_TRUNCATED
+    )
     if stages.check():
-        stages.read_and_link(variables, None, append_unplaced=False)
+        stages.read_and_link(variables, None, append_unplaced=append_unplaced)
         stages.look_for_files()
     stages.look_for_mistakes()
     return stages.problems()
@@ -433,6 +437,14 @@ def _checked_paths(paths: Mapping[str, str] | None) -> dict[str, str]:
         if not isinstance(path, str):
             raise ArgumentError(f"paths: the path of '{ref}' is no text")
     return checked
+
+
+def _appends(choice: str | None) -> bool:
+    """Tell whether path parameters without a placeholder become path segments."""
+    if choice is None:
+        return appends_path_parameters()
+    _check_choice("unplaced_path_parameters", choice, _UNPLACED)
+    return choice == "append"
 
 
 def _check_choice(name: str, value: str | None, known: tuple[str | None, ...]) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from naftiko.errors import ArgumentError, did_you_mean, names_of
+from naftiko.errors import ArgumentError, did_you_mean, names_of, shorten
 
 DEFAULT_TIMEOUT = 30.0
+#: Environment variable that decides where `load()` is not told.
+APPEND_PATH_PARAMETERS = "NAFTIKO_APPEND_PATH_PARAMETERS"
+_SWITCHES = {
+    **dict.fromkeys(("", "0", "no", "false", "off"), False),
+    **dict.fromkeys(("1", "yes", "true", "on"), True),
+}
 #: Seconds, some 31 years: the longest wait that every operating system takes.
 _LONGEST = 1e9
 
@@ -130,3 +137,19 @@ def joined_arguments(
             hint="give a mapping name → value, or keywords",
         )
     return {**arguments, **more}
+
+
+def appends_path_parameters() -> bool:
+    """Tell whether the environment asks for path parameters without a placeholder.
+
+    Raises:
+        ArgumentError: The variable has a value that is no switch.
+    """
+    value = os.environ.get(APPEND_PATH_PARAMETERS, "")
+    switch = _SWITCHES.get(value.strip().lower())
+    if switch is None:
+        raise ArgumentError(
+            f"{APPEND_PATH_PARAMETERS}: '{shorten(value)}' is not known",
+            hint="set it to 1 or 0",
+        )
+    return switch

@@ -20,7 +20,7 @@ settings.load_profile("quick")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_STEERING = ("NAFTIKO_BASE_URI_", "NAFTIKO_TEST_")
+_STEERING = ("NAFTIKO_BASE_URI_", "NAFTIKO_TEST_", "NAFTIKO_APPEND_")
 _NO_NETRC = Path(__file__).with_name("no-netrc")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

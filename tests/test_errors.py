@@ -10,6 +10,9 @@ import pytest
 import naftiko
 from naftiko import errors
 from naftiko.errors import (
+    SERVER,
+    SHELL,
+    Hint,
     Location,
     Problem,
     did_you_mean,
@@ -17,6 +20,7 @@ from naftiko.errors import (
     nearest,
     shorten,
     with_stop,
+    worded,
 )
 
 
@@ -142,3 +146,57 @@ def test_long_list_of_names_is_shortened() -> None:
     assert names_of(map(str, range(32))).endswith("28, 29 and 2 more")
     assert with_stop("a") == "a."
     assert with_stop("a?") == "a?"
+
+
+# --- hints in the words of their readers ---------------------------------------------
+
+
+def test_hint_has_words_for_each_reader() -> None:
+    """It is the text for Python; a shell has options, and a server may have others."""
+    hint = Hint("give base_uri=", "give --base-uri")
+    assert hint == "give base_uri="
+    assert [worded(hint, reader) for reader in (SHELL, SERVER)] == [
+        "give --base-uri"
+    ] * 2
+    assert worded(hint.after("mend it, or "), SHELL) == "mend it, or give --base-uri"
+    assert worded(Hint("a", "b", "c"), SERVER) == "c"
+    assert worded("plain", SHELL) == "plain"
+
+
+def test_hint_keeps_its_words_between_processes() -> None:
+    """Files are checked in several processes, which send their findings."""
+    copied = pickle.loads(pickle.dumps(Hint("a", "b", "c")))
+    assert (copied, worded(copied, SHELL), worded(copied, SERVER)) == ("a", "b", "c")
+
+
+def test_error_and_problem_are_told_in_the_words_of_a_reader() -> None:
+    """The message is the same, and the hint is not."""
+    hint = Hint("give x=", "give --x")
+    error = naftiko.CallError("it failed", hint=hint)
+    assert str(error) == "it failed\n  hint: give x="
+    assert error.text_for(SHELL) == "it failed\n  hint: give --x"
+    assert naftiko.CallError("it failed").text_for(SHELL) == "it failed"
+    assert Problem("C", "error", "m", hint).for_reader(SHELL).hint == "give --x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "baseUri: ''",
+        "baseUri: ftp://h.test",
+        "baseUri: https://api.example.com",
+        "baseUri: https://{region}.h.test",
+        "baseUri: https://h.test\n    authentication: {type: hmac}",
+    ],
+)
+def test_shell_is_told_no_keyword_and_python_no_option(text: str) -> None:
+    """Each finding that an option settles names it as its reader writes it."""
+    head = "naftiko: 1.0.0-alpha2\ncapability:\n  consumes:\n  - namespace: a\n    "
+    (problem,) = naftiko.validate(f"{head}{text}\n")
+    python = re.compile(r"\w+=['{h]|load\(")
+    assert python.search(problem.hint)
+    assert "--" not in problem.hint
+    for reader in (SHELL, SERVER):
+        hint = worded(problem.hint, reader)
+        assert not python.search(hint)
+    assert "--" in worded(problem.hint, SHELL)

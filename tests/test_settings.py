@@ -9,15 +9,19 @@ from typing import Any
 import pytest
 from requests.auth import HTTPBasicAuth
 
+import naftiko
 from naftiko import ArgumentError, StubTransport
 from naftiko.settings import (
+    APPEND_PATH_PARAMETERS,
     DEFAULT_TIMEOUT,
+    appends_path_parameters,
     checked_auth,
     checked_names,
     checked_namespaces,
     checked_timeout,
     checked_transport,
 )
+from support.building import document
 
 
 @pytest.mark.parametrize("given", [None, {}, {"A": 1}, MappingProxyType({"A": None})])
@@ -177,3 +181,35 @@ def test_what_cannot_send_is_no_transport(given: Any, kind: str) -> None:
     assert caught.value.hint == (
         "pass an HttpTransport, a StubTransport, or an object with `send`"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", False), ("0", False), ("off", False), ("1", True), (" TRUE ", True)],
+)
+def test_environment_asks_for_path_parameters(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: bool
+) -> None:
+    """The variable is a switch; `load` and `validate` ask it where they are not told."""
+    monkeypatch.setenv(APPEND_PATH_PARAMETERS, value)
+    assert appends_path_parameters() is expected
+    data = document(
+        {"resourcePath": "/a", "inputParameters": [{"name": "id", "in": "path"}]}
+    )
+    codes = [] if expected else ["U-path-parameter-unplaced"]
+    assert [p.code for p in naftiko.load(data).problems] == codes
+    assert [p.code for p in naftiko.validate(data)] == codes
+    # What the caller says stands before it.
+    for choice in ("append", "refuse"):
+        found = naftiko.validate(data, unplaced_path_parameters=choice)
+        assert bool(found) is (choice == "refuse")
+
+
+def test_environment_with_another_word_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The message names the variable."""
+    monkeypatch.setenv(APPEND_PATH_PARAMETERS, "maybe")
+    with pytest.raises(ArgumentError) as caught:
+        appends_path_parameters()
+    assert caught.value.message == f"{APPEND_PATH_PARAMETERS}: 'maybe' is not known"

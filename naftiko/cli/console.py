@@ -13,6 +13,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from naftiko.errors import SHELL, worded
+
 if TYPE_CHECKING:
     from typing import TextIO
 
@@ -103,7 +105,8 @@ def fail(text: str, hint: str = "") -> None:
 
 def note_hint(hint: str) -> None:
     """Print a hint below a message, to standard error."""
-    note(paint(f"  hint: {clean(hint)}", "hint", sys.stderr))
+    words = clean(worded(hint, SHELL))
+    note(paint(f"  hint: {words}", "hint", sys.stderr))
 
 
 def warn(text: str) -> None:

@@ -19,11 +19,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
     from types import FrameType
 
 EXIT_UNWRITTEN = 1
@@ -80,11 +83,35 @@ def _run(words: list[str], is_process: bool) -> int:
 
     arguments = parse(words)
     try:
-        code: int = arguments.run(arguments)
+        with _reading(arguments):
+            code: int = arguments.run(arguments)
     except NaftikoError as error:
         show_error(error)
         return error.exit_code
     return code
+
+
+@contextmanager
+def _reading(arguments: Namespace) -> Iterator[None]:
+    """Let an option about reading documents hold for a command and its processes.
+
+    It is set as the environment variable that means the same: processes that check
+    files or serve them read documents too, and inherit it.
+    """
+    if not getattr(arguments, "append_path_parameters", False):
+        yield
+        return
+    from naftiko.settings import APPEND_PATH_PARAMETERS
+
+    before = os.environ.get(APPEND_PATH_PARAMETERS)
+    os.environ[APPEND_PATH_PARAMETERS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[APPEND_PATH_PARAMETERS]
+        else:
+            os.environ[APPEND_PATH_PARAMETERS] = before
 
 
 def _prepare_process() -> None:

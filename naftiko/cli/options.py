@@ -116,6 +116,16 @@ def _add_file(command: Any) -> None:
     command.add_argument(
         "file", type=some_name, metavar="FILE", help="capability file, or - for stdin"
     )
+    _add_reading(command)
+
+
+def _add_reading(command: Any) -> None:
+    """Add the options that say how documents are read."""
+    _add_flag(
+        command,
+        "--append-path-parameters",
+        "append path parameters that the path has no placeholder for",
+    )
 
 
 # --- documents --------------------------------------------------------------------
@@ -150,9 +160,9 @@ def add_validate(command: Any) -> None:
     add_choice(
         command,
         "--truncated",
-        ("report", "accept"),
+        ("report", "reject", "accept"),
         default="report",
-        help="whether a file that its publisher cut off is an error (default: report)",
+        help="a file that its publisher cut off is a warning (default), or an error",
     )
     command.add_argument(
         "--jobs",
@@ -165,6 +175,7 @@ def add_validate(command: Any) -> None:
         "-q", "--quiet", action="store_true", help="no summary, no progress bar"
     )
     _add_variables(command, *_VALUE)
+    _add_reading(command)
 
 
 def add_list(command: Any) -> None:
@@ -290,6 +301,7 @@ def add_serve(command: Any) -> None:
     command.add_argument(
         "files", nargs="+", type=some_name, metavar="FILE", help="capability files"
     )
+    _add_reading(command)
     _add_where(command)
     _add_upstream(command)
     _add_access(command)

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from naftiko.document import rules
-from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
+from naftiko.errors import (
+    ArgumentError,
+    CallError,
+    Hint,
+    UnboundVariable,
+    names_of,
+    shorten,
+)
 from naftiko.expressions import (
     Ref,
     Scope,
@@ -213,9 +220,9 @@ def _argument_text(ref: Ref, value: Any) -> str:
 def _without(base: BaseUri, ref: Ref) -> CallError:
     text = f"the base URI '{base.text}' needs a value for '{ref.name}'"
     code = rules.BASE_URI_UNRESOLVED.code
-    hint = f"give variables={{'{ref.name}': …}}, base_uri= or --base-uri"
+    hint = Hint(f"give variables={{'{ref.name}': …}} or base_uri=", "give --base-uri")
     if ref.is_variable:
-        hint = f"set {ref.name} in the environment, or {hint}"
+        hint = hint.after(f"set {ref.name} in the environment, or ")
     if ref.is_variable:
         return UnboundVariable(text, name=ref.name, code=code, hint=hint)
     return CallError(text, code=code, hint=hint)

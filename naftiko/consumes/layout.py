@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 from naftiko.consumes.body import OPEN_ARGUMENT, BodyPlan, compile_body, whole_of
 from naftiko.document import rules
 from naftiko.document.findings import SET, Finding, pointer
-from naftiko.errors import Edit, names_of, shorten
+from naftiko.errors import Edit, Hint, names_of, nearest, shorten
 from naftiko.expressions import (
     Ref,
     Scope,
@@ -30,10 +30,11 @@ from naftiko.expressions import (
     splice,
     to_text,
 )
+from naftiko.settings import APPEND_PATH_PARAMETERS
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from naftiko.document.rules import Rule
     from naftiko.plain import DocumentPath
@@ -82,6 +83,7 @@ class Layout(NamedTuple):
         findings: The problems of the operation, to be noted by linking.
         filled: Names of the arguments that the authentication fills when a caller gives
             none.
+        appended: The path segments of parameters without a placeholder: `/{id}`.
     """
 
     path: Template
@@ -101,6 +103,7 @@ class Layout(NamedTuple):
     variables: tuple[str, ...]
     findings: tuple[Finding, ...]
     filled: frozenset[str] = frozenset()
+    appended: str = ""
 
 
 def compile_layout(
@@ -153,6 +156,7 @@ class _LayoutCompiler:
         self.variables: dict[str, None] = {}
         self.places: dict[str, list[Slot]] = {"query": [], "header": [], "cookie": []}
         self.environment: list[str] = []
+        self.appended = ""
         #: Path parameters that the path has no placeholder for.
         self.unplaced: list[InputParameter] = []
         #: Parameters with a `value`: later parameters may refer to them (spec 2.3).
@@ -167,10 +171,14 @@ class _LayoutCompiler:
         query_head = splice(query_head, self.settings, literal=quote_plus)
         for ref in refs((*path, *query_head)):
             self._placeholder(ref)
+        misspelled = self._misspelled((*path, *query_head))
         if append_unplaced:
-            path = self._with_unplaced(path)
-        elif self.unplaced:
-            self._note_unplaced(self.unplaced, text)
+            path = self._with_unplaced(path, misspelled)
+        refused = [
+            p for p in self.unplaced if not append_unplaced or p.name in misspelled
+        ]
+        if refused:
+            self._note_unplaced(refused, text, misspelled)
         body = self._body()
         credentials, login = self._authentication()
         by_credentials = frozenset(self._filled(credentials))
@@ -207,6 +215,7 @@ class _LayoutCompiler:
             variables=tuple(self.variables),
             findings=tuple(self.findings),
             filled=by_credentials,
+            appended=self.appended,
         )
 
     def _check_method(self) -> None:
@@ -256,9 +265,27 @@ class _LayoutCompiler:
             if in_ in self.places:
                 self.places[in_].append(slot)
 
-    def _with_unplaced(self, path: Template) -> Template:
+    def _misspelled(self, template: Template) -> dict[str, str]:
+        """Return path parameter → the undeclared placeholder that surely means it."""
+        if not self.unplaced:
+            return {}
+        undeclared = [
+            ref.name for ref in refs(template) if ref.name not in self.declared
+        ]
+        meant = {}
+        for parameter in self.unplaced:
+            name = parameter.name
+            near = nearest(name, undeclared, 1, cutoff=0.8)
+            if near and abs(len(near[0]) - len(name)) < 2:
+                meant[name] = near[0]
+        return meant
+
+    def _with_unplaced(self, path: Template, misspelled: Mapping[str, str]) -> Template:
         """Return the path with a segment for each parameter without a placeholder."""
         for parameter in self.unplaced:
+            if parameter.name in misspelled:
+                continue
+            self.appended += f"/{{{parameter.name}}}"
             ref = Ref(parameter.name, False, f"{{{parameter.name}}}")
             last = splice((ref,), self.settings, literal=_segment)
             path = (*path, "/", *last) if _open_end(path) else (*path, *last)
@@ -344,16 +371,31 @@ class _LayoutCompiler:
                 )
             )  # fmt: skip
 
-    def _note_unplaced(self, unplaced: list[InputParameter], text: str) -> None:
+    def _note_unplaced(
+        self, unplaced: list[InputParameter], text: str, misspelled: Mapping[str, str]
+    ) -> None:
         names = names_of(f"'{p.name}'" for p in unplaced)
         path, mark, query = text.partition("?")
         ending = "/".join(f"{{{p.name}}}" for p in unplaced)
+        begin = (
+            f"write the path with it, such as {path.rstrip('/')}/{ending}{mark}{query},"
+            " or "
+        )
+        hint: str = Hint(
+            "load with unplaced_path_parameters='append'",
+            "give --append-path-parameters",
+            f"serve with --append-path-parameters, or set {APPEND_PATH_PARAMETERS}=1",
+        ).after(begin)
+        if meant := [p.name for p in unplaced if p.name in misspelled]:
+            hint = "; ".join(
+                f"did you mean '{{{name}}}' by '{{{misspelled[name]}}}'?"
+                for name in meant
+            )
         self._find(
             rules.PATH_PARAMETER_UNPLACED,
             (*unplaced[0].path, "in"),
             f"the path '{text}' of '{self.spec.name}' has no placeholder for {names}",
-            f"write the path with it, such as {path.rstrip('/')}/{ending}{mark}{query},"
-            " or load with unplaced_path_parameters='append'",
+            hint,
         )
 
     def _body(self) -> BodyPlan | None:

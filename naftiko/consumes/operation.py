@@ -83,6 +83,9 @@ class Operation:
         self.resource = spec.resource
         self.method = spec.method
         self.path = spec.url_path
+        if layout.appended:
+            head, mark, query = spec.url_path.partition("?")
+            self.path = head.rstrip("/") + layout.appended + mark + query
         self.description = spec.description
         self.parameters: tuple[InputParameter, ...] = layout.arguments
         self.body = describe(spec.body)

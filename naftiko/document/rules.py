@@ -308,7 +308,7 @@ OUTPUT_PATH = _unit(
 
 SOURCE_TRUNCATED = _warning(
     "W-source-truncated",
-    "The publisher cut the file off; `validate` takes that for an error by default.",
+    "The publisher cut the file off, and what followed is missing.",
 )
 YAML_MERGE = _warning(
     "W-yaml-merge",

@@ -51,15 +51,12 @@ _WORDS = {
 }
 
 
-def note_truncation(
-    findings: Findings, rule: Rule = rules.SOURCE_TRUNCATED, *, severity: str = ""
-) -> None:
+def note_truncation(findings: Findings, rule: Rule = rules.SOURCE_TRUNCATED) -> None:
     """Note that the publisher of a document cut it off.
 
     Args:
         findings: Where it is noted; nothing is for a whole document.
         rule: `SOURCE_TRUNCATED` or `SOURCE_REJECTED`.
-        severity: Stands before that of the rule.
     """
     cut = findings.document.truncation
     if cut is None:
@@ -71,7 +68,6 @@ def note_truncation(
         f"the publisher cut this file off at {cut.kept_kb} of {cut.total_kb} KB:"
         " what follows is missing",
         f"get the whole file: {source}" if source else "get the whole file",
-        severity=severity,
     )
 
 

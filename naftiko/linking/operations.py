@@ -17,7 +17,7 @@ from naftiko.consumes.operation import Operation
 from naftiko.consumes.registry import Registry
 from naftiko.document import rules
 from naftiko.document.findings import Mention
-from naftiko.errors import OutputError, names_of
+from naftiko.errors import Hint, OutputError, names_of
 from naftiko.expressions import Ref, Scope, TemplateError, is_upper, parse_base_uri
 from naftiko.formats import decoding
 from naftiko.jsonpath.compiling import compile_path
@@ -256,8 +256,10 @@ def note_templates(
             " for every call",
             f"write {names_of(dict.fromkeys(bound))}"
             if len(bound) == len(odd)
-            else f"bind variables and write `{{{{NAME}}}}`, or give"
-            f" variables={{'{odd[0].name}': …}}",
+            else Hint(
+                f"give variables={{'{odd[0].name}': …}}",
+                f"give --base-uri, or set {odd[0].name.upper()} in the environment",
+            ).after("bind variables and write `{{NAME}}`, or "),
         )
     return used
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
-from naftiko.errors import did_you_mean, nearest, shorten
+from naftiko.errors import Hint, did_you_mean, nearest, shorten
 from naftiko.plain import a_kind_of
 from naftiko.plain import text_of as _text
 from naftiko.spec.model import Authentication, Credential
@@ -80,7 +80,7 @@ def read_authentication(
         f"authentication of type '{shorten(written)}' is not built in"
         if written
         else "the authentication has no `type`",
-        near + reading.signer,
+        reading.signer.after(near),
     )
     return Authentication(written or "(none)", fields=fields, path=path)
 
@@ -104,9 +104,10 @@ class _Reading:
     ) -> None:
         self.data = data
         shown = shorten(namespace)
-        self.signer = (
-            f"pass a signer: load(..., auth={{'{shown}': signer}}), or in a shell"
-            " --header 'Authorization: …'"
+        self.signer = Hint(
+            f"pass a signer: load(..., auth={{'{shown}': signer}})",
+            "give --header 'Authorization: …', or install a signer",
+            "install a signer",
         )
         self.path = path
         self.findings = findings

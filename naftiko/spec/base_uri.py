@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
 from naftiko.document.findings import SET, pointer
-from naftiko.errors import Edit, names_of, shorten
+from naftiko.errors import Edit, Hint, names_of, shorten
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read_base_uri(
             rules.BASE_URI_MISSING,
             path if written else at,
             f"the base URI '{shown}' names no host" if text else "there is no base URI",
-            "give one: base_uri='https://…' or --base-uri https://…",
+            give_base_uri("give one: "),
         )
         return ""
     if text.startswith("//"):
@@ -80,7 +80,7 @@ def read_base_uri(
             rules.BASE_URI_NOT_HTTP,
             path,
             f"the base URI '{shown}' has {what}: not an HTTP API",
-            "write `https://…`, or give one: base_uri='https://…'",
+            give_base_uri("write `https://…`, or give one: "),
         )
         return ""
     if not re.search(r"[{}\[\]]", text) and "unix:" not in text and not is_web(text):
@@ -98,9 +98,14 @@ def read_base_uri(
             rules.BASE_URI_PLACEHOLDER,
             path,
             f"the base URI '{shown}' is a placeholder",
-            "give the real one: base_uri='https://…' or --base-uri https://…",
+            give_base_uri("give the real one: "),
         )
     return text.removesuffix("/")
+
+
+def give_base_uri(text: str) -> Hint:
+    """Return a hint that ends in the option which gives a base URI."""
+    return Hint("base_uri='https://…'", "--base-uri https://…").after(text)
 
 
 def is_web(text: str) -> bool:

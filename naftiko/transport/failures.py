@@ -17,7 +17,7 @@ from functools import cache
 from ssl import SSLError
 from typing import TYPE_CHECKING, NamedTuple
 
-from naftiko.errors import RequestTimeout, TransportError, shorten
+from naftiko.errors import Hint, RequestTimeout, TransportError, shorten
 from naftiko.transport.wire.heads import Unreadable
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class Cause(NamedTuple):
 
 NO_CONNECTION = Cause(
     "no connection",
-    "is the server running there? base_uri= or --base-uri leads elsewhere",
+    Hint("base_uri= leads elsewhere", "--base-uri leads elsewhere").after(
+        "is the server running there? "
+    ),
 )
 NOT_CONNECTED_IN_TIME = Cause("no connection within the timeout")
 NO_RESPONSE_IN_TIME = Cause("no response within the timeout")

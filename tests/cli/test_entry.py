@@ -157,3 +157,49 @@ def test_output_is_escaped_for_its_encoding(encoding: str, tmp_path: Path) -> No
     expected = "日" if encoding == "utf-8" else "\\u65e5"
     assert f"Zeig {expected}" in shown[0]
     assert json.loads(shown[1])[1]["description"] == "Zeig 日 book."
+
+
+_UNPLACED = """\
+naftiko: 1.0.0-alpha2
+capability:
+  consumes:
+  - namespace: shop
+    baseUri: https://shop.test
+    resources:
+    - name: books
+      path: /books
+      operations:
+      - {name: get, method: GET, inputParameters: [{name: isbn, in: path}]}
+"""
+
+
+def test_option_appends_path_parameters_in_every_command(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the option, hints name it; the environment is as before afterwards."""
+    file = tmp_path / "shop.yaml"
+    file.write_text(_UNPLACED, "utf-8")
+    commands: list[tuple[list[str], str]] = [
+        (["validate", str(file), "-q"], ""),
+        (["list", str(file)], "/books/{isbn}"),
+        (["describe", str(file), "shop.get"], "https://shop.test/books/{isbn}"),
+        (["call", str(file), "shop.get", "isbn=7", "--dry-run"], "shop.test/books/7"),
+    ]
+    option = "--append-path-parameters"
+    for words, shown in commands:
+        assert main([*words, option]) == 0
+        captured = capsys.readouterr()
+        assert shown in captured.out
+        assert "placeholder" not in captured.out + captured.err
+        assert "NAFTIKO_APPEND_PATH_PARAMETERS" not in os.environ
+        main(words)
+        captured = capsys.readouterr()
+        if words[0] != "list":
+            assert f"or give {option}" in captured.out + captured.err
+            assert "unplaced_path_parameters" not in captured.out + captured.err
+    monkeypatch.setenv("NAFTIKO_APPEND_PATH_PARAMETERS", "1")
+    assert main(commands[0][0]) == 0
+    assert main([*commands[0][0], option]) == 0
+    assert os.environ["NAFTIKO_APPEND_PATH_PARAMETERS"] == "1"

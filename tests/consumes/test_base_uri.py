@@ -20,6 +20,7 @@ from naftiko.consumes.base_uri import (
     quote_path,
     split_origin,
 )
+from naftiko.errors import SHELL, worded
 from naftiko.expressions import Ref, Scope
 from naftiko.masking import marker
 from support.building import capability
@@ -215,7 +216,8 @@ def test_base_uri_without_a_value_says_how_to_give_it() -> None:
     error = caught.value
     assert not isinstance(error, naftiko.UnboundVariable)
     assert error.message == "the base URI 'https://h/{a}' needs a value for 'a'"
-    assert error.hint == "give variables={'a': …}, base_uri= or --base-uri"
+    assert error.hint == "give variables={'a': …} or base_uri="
+    assert worded(error.hint, SHELL) == "give --base-uri"
     assert error.code == "U-base-uri-unresolved"
     with pytest.raises(naftiko.UnboundVariable) as unbound:
         filled("https://h/{{TOKEN}}", variables={"TOKEN": ""})

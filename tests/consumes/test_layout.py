@@ -240,6 +240,32 @@ def test_unplaced_path_parameters_are_appended(
     assert layout.findings == ()
 
 
+@pytest.mark.parametrize(
+    ("url_path", "name"),
+    [("/a/{itemid}", "itemId"), ("/a/{itmeId}", "itemId"), ("/a/{item_id}", "item-id")],
+)
+def test_misspelled_placeholder_is_guessed(url_path: str, name: str) -> None:
+    """It is never taken for another segment, not even where parameters are appended."""
+    for append in (False, True):
+        layout = compile_layout(
+            spec_of(url_path, declared(name, "path")), SCOPE, append_unplaced=append
+        )
+        (hint,) = [
+            f.hint for f in layout.findings if f.rule is rules.PATH_PARAMETER_UNPLACED
+        ]
+        written = url_path.removeprefix("/a/")
+        assert hint == f"did you mean '{{{name}}}' by '{written}'?"
+
+
+def test_appended_path_is_shown() -> None:
+    """The operation has the path that is sent."""
+    api = capability(
+        {"resourcePath": "/a/?x=1", "inputParameters": [{"name": "id", "in": "path"}]},
+        unplaced_path_parameters="append",
+    )
+    assert api.operations["api.op"].path == "/a/{id}?x=1"
+
+
 @pytest.mark.parametrize("url_path", ["/a/{b", "/a}", "/a/{}", "/a?x={", "/{a/b}"])
 def test_brace_without_a_placeholder_is_an_error(url_path: str) -> None:
     """A brace that is meant as a character is written encoded."""

@@ -185,7 +185,7 @@ def test_notice_of_the_publisher_is_noted(source: str, hint: str) -> None:
     """The finding says how much is missing, and where the whole file is."""
     findings = Findings(Document({}, truncation=Truncation(32, 109, source)))
     note_truncation(findings)
-    note_truncation(findings, rules.SOURCE_REJECTED, severity="warning")
+    note_truncation(findings, rules.SOURCE_REJECTED)
     first, second = findings.noted
     assert (
         first.message
@@ -194,7 +194,7 @@ def test_notice_of_the_publisher_is_noted(source: str, hint: str) -> None:
     )
     assert first.hint == hint
     assert (first.rule, first.path) == (rules.SOURCE_TRUNCATED, ())
-    assert (second.rule, second.weight) == (rules.SOURCE_REJECTED, "warning")
+    assert (first.weight, second.weight) == ("warning", "error")
 
 
 def test_whole_document_has_no_notice() -> None:

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.units.variables import variable_values
 from naftiko.cli.values import RefusedWord, is_host, port_of
 from naftiko.cli.words import UsageError, base_uris
-from naftiko.errors import EXIT_USAGE, ArgumentError, NaftikoError, ServeError, shorten
+from naftiko.errors import (
+    EXIT_USAGE,
+    SERVER,
+    ArgumentError,
+    NaftikoError,
+    ServeError,
+    shorten,
+    worded,
+)
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
@@ -54,7 +62,7 @@ def run_serve(arguments: Namespace) -> int:
         if arguments.log_format != "json":
             raise
         logger = logging.getLogger("naftiko.serve")
-        logger.error("%s", error.headline, extra={"hint": error.hint})
+        logger.error("%s", error.headline, extra={"hint": worded(error.hint, SERVER)})
         return error.exit_code
 
 

@@ -28,6 +28,7 @@ from naftiko.errors import (
     EXIT_CALL,
     EXIT_OK,
     EXIT_USAGE,
+    SHELL,
     DocumentError,
     NaftikoError,
     Problem,
@@ -257,5 +258,7 @@ def _check(task: tuple[str, _Options]) -> CheckedFile:
         return _unreadable(shown, error.message, error.hint)
     # A problem of an imported file keeps the name of that file.
     own = shown if file == "-" else str(Path(file)).replace("\n", "\\n")
-    problems = tuple(p._replace(file=shown) if p.file == own else p for p in problems)
-    return CheckedFile(shown, problems)
+    told = (p.for_reader(SHELL) for p in problems)
+    return CheckedFile(
+        shown, tuple(p._replace(file=shown) if p.file == own else p for p in told)
+    )

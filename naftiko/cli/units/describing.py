@@ -127,7 +127,7 @@ def operation_data(capability: Capability, operation: Operation) -> Data:
         ],
         "safe": operation.is_safe,
         "idempotent": operation.is_idempotent,
-        "problems": [problem.as_dict() for problem in operation.problems],
+        "problems": [p.for_reader(SHELL).as_dict() for p in operation.problems],
     }
 
 
@@ -170,7 +170,7 @@ def describe_operation(capability: Capability, operation: Operation) -> list[str
         ),
     ]
     if operation.problems:
-        reasons = [clean(str(problem)) for problem in operation.problems]
+        reasons = [clean(str(p.for_reader(SHELL))) for p in operation.problems]
         indented = [f"  {reason}".replace("\n", "\n  ") for reason in reasons]
         lines += _section("cannot be called", indented)
     return lines

@@ -26,7 +26,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
-from naftiko.errors import DocumentError
+from naftiko.errors import SERVER, DocumentError
 from naftiko.exposes.control.scripting import (
     WrongSetting,
     changed_settings,
@@ -336,7 +336,7 @@ class ControlApp:
         except DocumentError as error:
             raise _Refused(422, error.message) from None
         is_valid = not any(problem.severity == "error" for problem in problems)
-        listed = [problem.as_dict() for problem in problems]
+        listed = [problem.for_reader(SERVER).as_dict() for problem in problems]
         return json_answer({"valid": is_valid, "problems": listed})
 
     # --- logs -------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from naftiko.consumes.placing import all_text
 from naftiko.document import rules
 from naftiko.errors import (
+    SERVER,
     ArgumentError,
     CallError,
     OutputError,
@@ -30,6 +31,7 @@ from naftiko.errors import (
     UnresolvedCall,
     UnusableOperation,
     shorten,
+    worded,
 )
 from naftiko.exposes.http.answers import Answer, json_answer, json_bytes, raw_answer
 from naftiko.functions.arguments import WrongArgument
@@ -141,7 +143,7 @@ class HttpProblem(NamedTuple):
         if self.detail:
             document["detail"] = self.detail
         if self.hint:
-            document["hint"] = self.hint
+            document["hint"] = worded(self.hint, SERVER)
         if self.errors:
             document["errors"] = [
                 {

@@ -19,12 +19,14 @@ from http.client import responses as phrases
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import (
+    SERVER,
     CallError,
     OutputError,
     StatusError,
     UnboundVariable,
     shorten,
     with_stop,
+    worded,
 )
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
 from naftiko.exposes.http.answers import text_for_json
@@ -267,7 +269,7 @@ def explain(error: CallError, plan: Plan, callers: CallerVariables) -> str:
     else:
         problem = problem_of(error)
         message = problem.detail or problem.document()["title"]
-        hint = problem.hint or _HINTS.get(problem.kind, "")
+        hint = worded(problem.hint, SERVER) or _HINTS.get(problem.kind, "")
         if problem.kind in ("arguments", "malformed-request"):
             hint = " ".join(filter(None, (hint, takes(plan.arguments))))
     message = f"{plan.name}: {with_stop(message)}"
@@ -320,4 +322,4 @@ def _status_hint(error: StatusError, plan: Plan) -> str:
         )
     if status >= 500:
         return "the API failed; the same call may work later"
-    return error.hint
+    return worded(error.hint, SERVER)

@@ -17,7 +17,7 @@ import socket
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from naftiko.errors import NaftikoError, ServeError
+from naftiko.errors import SERVER, NaftikoError, ServeError
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.observability.telemetry import PATIENCE, telemetry_of
 from naftiko.exposes.observability.traced import InTrace
@@ -315,7 +315,7 @@ class Server:
                 version = site.prepare(loaded)
                 units = [] if is_forced else site.lost(loaded)
             except NaftikoError as error:
-                problems.append(str(error))
+                problems.append(error.text_for(SERVER))
             except Exception:  # noqa: BLE001 - this server goes on
                 _log.exception("%s cannot be reloaded", file)
                 problems.append(
@@ -334,7 +334,7 @@ class Server:
         try:
             check_variables(self.plan.options.variable_headers, capabilities)
         except NaftikoError as error:
-            problems.append(str(error))
+            problems.append(error.text_for(SERVER))
             versions.clear()
         return versions, problems, lost
 

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document import rules
 from naftiko.document.rules import is_of_unit
-from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
+from naftiko.errors import (
+    SERVER,
+    ArgumentError,
+    ServeError,
+    did_you_mean,
+    names_of,
+    worded,
+)
 from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.access.origins import Origins
 from naftiko.exposes.adapters import TYPES, adapter_of, guarded
@@ -382,7 +389,7 @@ def tell_unusable(capability: Capability, file: str) -> None:
             problem.location,
             problem.message,
             problem.code,
-            extra={"hint": problem.hint},
+            extra={"hint": worded(problem.hint, SERVER)},
         )
     more = len(unusable) - _MOST_UNUSABLE
     if more > 0:

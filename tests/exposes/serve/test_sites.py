@@ -14,8 +14,14 @@ from naftiko.errors import ArgumentError, ServeError
 from naftiko.exposes.observability.silent import SILENT
 from naftiko.exposes.options import Options
 from naftiko.exposes.serve.plan import Source
-from naftiko.exposes.serve.sites import Site, check_base_uris, check_names
+from naftiko.exposes.serve.sites import (
+    Site,
+    check_base_uris,
+    check_names,
+    tell_unusable,
+)
 from naftiko.exposes.state import Host
+from support import building
 from support.asgi_client import AsyncStub, asked
 from support.serving_process import write
 from support.shop import CONTROL, document, mcp, rest
@@ -119,3 +125,19 @@ def test_version_that_breaks_a_unit_is_noticed(tmp_path: Path) -> None:
     served.serve(served.prepare(version))
     assert len(served.state()["unusable"]) == 1
     assert served.lost(version) == []
+
+
+def test_server_is_told_options_and_variables_of_a_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No keyword of Python is in the log of a server."""
+    data = building.document(
+        {"resourcePath": "/a", "inputParameters": [{"name": "id", "in": "path"}]},
+        consumes={"baseUri": ""},
+    )
+    tell_unusable(naftiko.load(data), "a.yaml")
+    hints = [record.hint for record in caplog.records]  # type: ignore[attr-defined]
+    assert hints[0] == "give one: --base-uri https://…"
+    assert hints[1].endswith(
+        "or serve with --append-path-parameters, or set NAFTIKO_APPEND_PATH_PARAMETERS=1"
+    )
