@@ -30,7 +30,14 @@ from naftiko.transport.messages import Request, Response
 from support.asgi_client import AsyncStub, asked
 from support.expecting import BOUND, PLACEHOLDER, ExpectedRequest, UniqueValues, text_of
 from support.mcping import wire
-from support.shared import CORPUS, corpus_files, needs_corpus, of_corpus
+from support.shared import (
+    CORPUS,
+    corpus_files,
+    needs_corpus,
+    of_corpus,
+    reachable,
+    surface_files,
+)
 
 _JSON = {"Content-Type": "application/json"}
 #: Responses of an API to a tool; the upstream request does not depend on them.
@@ -48,7 +55,7 @@ _BODIES = {"xml": b"<r/>", "csv": b"a\n1\n"}
 def _loaded(file: Path) -> naftiko.Capability | None:
     """Load a file with a value for each variable; return `None` if it is refused."""
     try:
-        plain = naftiko.load(file, schema=None)
+        plain = naftiko.load(reachable(file), schema=None)
     except naftiko.DocumentError:
         return None
     names = set(
@@ -272,8 +279,8 @@ def _checked(text: str) -> Draft202012Validator:
 @pytest.mark.parametrize(
     "file",
     [
-        of_corpus(file, str(file.relative_to(CORPUS)), number)
-        for number, file in enumerate(corpus_files())
+        of_corpus(file, str(file.relative_to(CORPUS.parent)), number)
+        for number, file in enumerate((*corpus_files(), *surface_files()))
     ],
 )
 def test_every_route_and_tool_of_a_published_file_sends_its_declared_request(

@@ -166,7 +166,8 @@ class ExpectedRequest:
             for field in fields
         }
         first = fields[0]
-        is_whole = first.name in ("body", "data") and first.type in ("object", "array")
+        is_data = first.name == "data" and first.type in ("object", "array")
+        is_whole = first.name == "body" or is_data
         if len(fields) == 1 and is_whole:
             return wanted[first.name]
         return {n: value for n, value in wanted.items() if value is not _MISSING}

@@ -1,7 +1,7 @@
 """Paths of the published files that tests check against.
 
-`NAFTIKO_CORPUS` names a folder with `corpus/open` (capability files and a manifest) and
-`spec` (the specification and its published schemas). Tests that need these files are
+`NAFTIKO_CORPUS` names a folder with `corpus/open` (capability files and a manifest),
+`corpus/surfaces` (files of a second generation of generators) and `spec` (the specification and its published schemas). Tests that need these files are
 skipped where the folder is missing.
 """
 
@@ -15,10 +15,14 @@ from typing import Any
 
 import pytest
 
+from naftiko.document.document import Document
+from naftiko.document.source import read
+
 ROOT = Path(__file__).parents[2]
 CAPABILITIES = ROOT / "capabilities"
 SHARED = Path(os.environ.get("NAFTIKO_CORPUS") or ROOT.parent / "shared")
 CORPUS = SHARED / "corpus" / "open"
+SURFACES = SHARED / "corpus" / "surfaces"
 PUBLISHED = SHARED / "spec" / "schemas"
 
 #: Each 32nd file in a quick run, all files in a thorough run.
@@ -46,6 +50,23 @@ def corpus_files() -> tuple[Path, ...]:
     if not CORPUS.is_dir():
         return ()
     return tuple(sorted((*CORPUS.rglob("*.yaml"), *CORPUS.rglob("*.yml"))))
+
+
+@cache
+def surface_files() -> tuple[Path, ...]:
+    """Return the files of the second generation, sorted; none if they are missing."""
+    return tuple(sorted(SURFACES.rglob("*.yaml"))) if SURFACES.is_dir() else ()
+
+
+def reachable(file: Path) -> Document:
+    """Return a file; an adapter whose generator left its base URI empty has one."""
+    document = read(file)
+    data = document.data if isinstance(document.data, dict) else {}
+    capability = data.get("capability")
+    for adapter in capability.get("consumes") or () if capability else ():
+        if isinstance(adapter, dict) and adapter.get("baseUri") == "":
+            adapter["baseUri"] = "https://origin.test"
+    return document
 
 
 @cache
