@@ -279,8 +279,12 @@ def _checked(text: str) -> Draft202012Validator:
 @pytest.mark.parametrize(
     "file",
     [
-        of_corpus(file, str(file.relative_to(CORPUS.parent)), number)
-        for number, file in enumerate((*corpus_files(), *surface_files()))
+        of_corpus(file, str(file.relative_to(CORPUS)), number)
+        for number, file in enumerate(corpus_files())
+    ]
+    + [
+        of_corpus(file, str(file.relative_to(CORPUS.parent)), number, each=64)
+        for number, file in enumerate(surface_files())
     ],
 )
 def test_every_route_and_tool_of_a_published_file_sends_its_declared_request(

@@ -37,7 +37,7 @@ needs_surfaces = pytest.mark.skipif(
 each_surface = pytest.mark.parametrize(
     "file",
     [
-        of_corpus(file, str(file.relative_to(SURFACES)), number)
+        of_corpus(file, str(file.relative_to(SURFACES)), number, each=32)
         for number, file in enumerate(surface_files())
     ],
 )

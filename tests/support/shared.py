@@ -31,9 +31,10 @@ each_or_all = pytest.mark.parametrize(
 )
 
 
-def of_corpus(value: Any, name: str, number: int) -> Any:
-    """Return a published file as a test parameter; seven of eight are marked slow."""
-    return pytest.param(value, id=name, marks=[pytest.mark.slow] if number % 8 else [])
+def of_corpus(value: Any, name: str, number: int, *, each: int = 8) -> Any:
+    """Return a published file as a test parameter; all but each eighth are slow."""
+    slow = [pytest.mark.slow] if number % each else []
+    return pytest.param(value, id=name, marks=slow)
 
 
 needs_corpus = pytest.mark.skipif(
