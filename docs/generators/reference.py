@@ -497,6 +497,7 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "HttpAdapter": {
+        "type": ("U-consumes-type",),
         "namespace": ("W-namespace-name", "W-namespace-duplicate", "S-name"),
         "baseUri": (
             "U-base-uri-missing", "U-base-uri-not-http", "U-base-uri-unresolved",
@@ -527,6 +528,7 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     "ConsumedInputParameter": {
         "name": ("U-parameter-nameless", "S-parameter-name", "U-argument-missing"),
         "in": ("U-parameter-place", "W-parameter-place"),
+        "type": ("W-parameter-type",),
         "value": ("U-template", "W-parameter-value", "W-template"),
         "": ("W-parameter-duplicate",),
     },
@@ -553,7 +555,13 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "port": ("W-port-missing", "W-port-duplicate"),
         "authentication": ("U-auth-value", "U-auth-variable"),
     },
-    "ExposedResource": {"path": ("W-route-duplicate", "W-rest-arguments")},
+    "ExposedResource": {
+        "path": (
+            "W-route-duplicate",
+            "W-rest-arguments",
+            "W-rest-placeholder-spelling",
+        )
+    },
     "ExposedInputParameter": {"name": ("W-path-parameter",), "type": ("W-type",)},
     "ExposedOperation": {
         "": ("U-unit-without-call", "U-input-missing"),

@@ -14,6 +14,7 @@ from naftiko.cli.console import clean, paint
 from naftiko.cli.tables import columns, width
 from naftiko.cli.units.finding import KINDS
 from naftiko.consumes.operation import Operation
+from naftiko.errors import SHELL
 from naftiko.expressions import Scope, TemplateError, parse_base_uri, refs
 
 if TYPE_CHECKING:
