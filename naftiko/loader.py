@@ -293,10 +293,10 @@ class _Stages:
             # The published rules are about one file, and the imported one has its own.
             from naftiko.document.schema import check_adapter
 
-            for place in resolved.parts:
+            for place, part in resolved.parts.items():
                 if "consumes" in place and place not in resolved.lacks:
                     adapter = self._adapter_at(place)
-                    self.broken += check_adapter(adapter, self.schema, place)
+                    self.broken += check_adapter(adapter, self.schema, part.path, place)
 
     def _adapter_at(self, place: DocumentPath) -> JSON:
         node = self.resolved.data

@@ -109,16 +109,23 @@ def check(document: Document, rules: str) -> list[Finding]:
     return check_slowly(document.data, version)
 
 
-def check_adapter(adapter: JSON, rules: str, place: DocumentPath) -> list[Finding]:
+def check_adapter(
+    adapter: JSON, rules: str, at: DocumentPath, place: DocumentPath
+) -> list[Finding]:
     """Return the broken rules of an imported adapter.
 
     Args:
         adapter: The adapter, an entry of `consumes`.
         rules: See `check`.
+        at: Where it stands in its own document, which the messages name.
         place: Where the importing document has it, which the findings name.
     """
-    at = ("capability", "consumes", 0)
-    data = {"naftiko": PUBLISHED, "capability": {"consumes": [adapter]}}
+    *above, index = at
+    # The adapters before it are not imported, so they are left empty.
+    data: JSON = [{} for _ in range(int(index))] + [adapter]
+    for key in reversed(above):
+        data = {key: data}
+    data["naftiko"] = PUBLISHED
     return [
         finding._replace(path=(*place, *finding.path[len(at) :]))
         for finding in check(Document(data), rules)

@@ -328,6 +328,8 @@ def test_imported_adapter_that_breaks_the_schema_is_reported(tmp_path: Path) -> 
     )
     file = importing(tmp_path, {"location": "broken.yml", "import": "broken"})
     assert placed(file)[0] == ("E-schema-type", "broken.yml", 14)
+    (message,) = [p.message for p in naftiko.validate(file) if p.code[0] == "E"]
+    assert message.startswith("consumes[0].resources[0].operations[1] 'two': method: ")
     with pytest.raises(naftiko.ValidationError) as caught:
         naftiko.load(file)
     assert caught.value.location
