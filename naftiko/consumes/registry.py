@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from naftiko.consumes.operation import Operation
 from naftiko.document import rules
 from naftiko.errors import (
+    Hint,
     UnknownOperation,
     UnresolvedCall,
     did_you_mean,
@@ -130,7 +131,9 @@ class Registry(Mapping[str, Operation]):
                 hint=f"use one of: {names_of(op.ref for op in named)}",
             )
         near = self.nearest(ref)
-        hint = "`capability.operations` and `naftiko list FILE` show all"
+        hint: str = Hint(
+            "`capability.operations` shows all", "`naftiko list FILE` shows all"
+        )
         if near:
             hint = f"nearest: {', '.join(near)}"
         return UnknownOperation(f"no operation is called '{ref}'", hint=hint, near=near)

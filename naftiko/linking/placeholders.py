@@ -16,7 +16,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document import rules
-from naftiko.errors import names_of, shorten
+from naftiko.errors import names_of, nearest, shorten
 from naftiko.expressions import (
     ARGUMENT_WORDS,
     TemplateError,
@@ -262,14 +262,17 @@ def note_lacking(function: Function, called: Operation, findings: Findings) -> N
         return
     asking = [name for name in placeholders if name not in needed]
     unclear = spelling_of(asking, lacking).unclear
-    hint = next(
-        (f"'{{{name}}}' could be {names_of(of)}" for name, of in unclear.items()),
-        "add a placeholder to the path",
-    )
+    hints = [f"'{{{name}}}' could be {names_of(of)}" for name, of in unclear.items()]
+    for name in lacking[:4] if asking and not hints else ():
+        hints += [
+            f"did you mean '{{{name}}}' by '{{{near}}}'?"
+            for near in nearest(name, asking, 1)
+        ]
+    hint = next(iter(hints), "add a placeholder to the path")
     findings.add(
         rules.REST_ARGUMENTS,
         function.path,
         f"{function.method} {shorten(function.url_path)} does not offer"
         f" {names_of(lacking)}, which '{called.ref}' needs in its path",
-        f"{hint}; it is taken from the query",
+        hint if hint.endswith("?") else f"{hint}; it is taken from the query",
     )

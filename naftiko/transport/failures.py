@@ -187,7 +187,7 @@ def failed(
         )
     hint = cause.hint
     if timed_out and not (hint and cause is not NO_CONNECTION):
-        hint = "timeout= or --timeout SECONDS waits longer"
+        hint = Hint("timeout= waits longer", "--timeout SECONDS waits longer")
     where = request.mask(request.socket) or request.shown_url
     is_redirected = bool(url) and url != request.url
     if is_redirected:

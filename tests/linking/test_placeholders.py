@@ -139,6 +139,13 @@ def test_placeholder_that_fits_two_parameters_fills_none() -> None:
     assert "'{appuuid}' could be appUuid, app_uuid" in problem.hint
 
 
+def test_misspelled_placeholder_of_a_route_is_guessed() -> None:
+    """It fills nothing: a letter may be the difference between two things."""
+    (problem,) = naftiko.load(document("/v1/apps/{appUid}")).problems
+    assert problem.code == "W-rest-arguments"
+    assert problem.hint == "did you mean '{appUuid}' by '{appUid}'?"
+
+
 def test_exact_name_wins() -> None:
     """No warning, and nothing changes, where the names are the same."""
     data = document("/v1/{appUuid}/{appuuid}")
