@@ -261,10 +261,11 @@ class _Resolver:
         listed = (holder if isinstance(holder, dict) else data).get("consumes")
         known: dict[str, _Adapter] = {}
         lost: list[_Adapter] = []
-        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
-            if not isinstance(entry, dict):
-                continue
-            place = (*at, "consumes", index)
+        entries = [
+            *mappings_of(listed, (*at, "consumes")),
+            *_beside(data, holder if at else data, at),
+        ]
+        for place, entry in entries:
             for adapter in self._inner(entry, place, document, origin, only):
                 if adapter.lack:
                     lost.append(adapter)

@@ -345,6 +345,17 @@ def test_nested_import_that_is_missing_spoils_only_itself(tmp_path: Path) -> Non
     assert list(naftiko.load(file).operations) == ["local-api.op"]
 
 
+def test_import_beside_consumes_of_an_imported_file_is_read(tmp_path: Path) -> None:
+    """The spellings of published files work at every depth."""
+    write(tmp_path / "shared.yml", SHARED)
+    write(
+        tmp_path / "middle.yml",
+        {"imports": [{"url": "shared.yml", "namespace": "other"}]},
+    )
+    file = importing(tmp_path, {"location": "middle.yml", "import": "other"})
+    assert list(naftiko.load(file).operations) == ["other.op"]
+
+
 def test_cycle_beside_an_adapter_spoils_only_itself(tmp_path: Path) -> None:
     """Two files may import from each other what is no cycle of adapters."""
     write(
