@@ -83,6 +83,9 @@ class OperationLinker:
     def _adapter(self, consumes: Consumes) -> None:
         """Check the base URI of an adapter, and note the variables that it uses."""
         names, at = self.names, consumes.path
+        if consumes.is_foreign:
+            self._base_names[at] = frozenset()
+            return
         for name in note_templates(consumes.base_uri, names.scope, at, names.findings):
             names.use(name, (*at, "baseUri"))
         if consumes.authentication:
@@ -103,14 +106,14 @@ class OperationLinker:
         # The resource of an operation stands two steps above it.
         owners = (spec.consumes.path, spec.path[:-2], spec.path)
         findings = [f for owner in owners for f in self._spoiled.get(owner, ())]
-        for finding in layout.findings:
+        for finding in () if spec.consumes.is_foreign else layout.findings:
             if finding.rule is rules.TEMPLATE:
                 at = names.first_text(finding.path, is_no_template)
                 finding = finding._replace(path=at or finding.path)
             names.findings.note(finding)
             if finding.spoils_unit:
                 findings.append(finding)
-        findings += self._decoding(spec)
+        findings += () if spec.consumes.is_foreign else self._decoding(spec)
         for name in layout.variables:
             if name not in names.used:
                 names.use(name, self._place_of(name, spec))

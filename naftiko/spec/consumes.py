@@ -60,6 +60,8 @@ class ConsumesReader:
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
+        #: Whether adapters are read that are not of the type `http`.
+        self.is_foreign = False
         self.consumes: list[Consumes] = []
         self.operations: list[OperationSpec] = []
         self.imports: list[Import] = []
@@ -130,6 +132,7 @@ class ConsumesReader:
         )
         # What else it says follows rules of its own, so nothing of it is noted.
         reader = ConsumesReader(Findings(self.findings.document))
+        reader.is_foreign = True
         reader._http(entry, at)
         self.consumes += reader.consumes
         self.operations += reader.operations
@@ -152,6 +155,7 @@ class ConsumesReader:
             read_authentication(entry.get(key), namespace, (*at, key), self.findings),
             tuple(_read_inputs(entry, at, self.findings)),
             at,
+            self.is_foreign,
         )
         self.consumes.append(consumes)
         self._resources(entry.get("resources"), (*at, "resources"), consumes)
@@ -240,6 +244,8 @@ class ConsumesReader:
                 "rename it, here and in every `call`",
             )
         method = text_of(entry.get("method"))
+        if self.is_foreign:
+            method = method or "-"
         if not method:
             findings.dropped(
                 at,

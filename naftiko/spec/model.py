@@ -175,7 +175,11 @@ class Authentication(NamedTuple):
 
 
 class Consumes(NamedTuple):
-    """One consumed adapter (spec 2.1)."""
+    """One consumed adapter (spec 2.1).
+
+    Attributes:
+        is_foreign: It is of a type other than `http`, so no rule for HTTP holds.
+    """
 
     namespace: str
     base_uri: str
@@ -183,6 +187,7 @@ class Consumes(NamedTuple):
     authentication: Authentication | None = None
     parameters: tuple[InputParameter, ...] = ()
     path: DocumentPath = ()
+    is_foreign: bool = False
 
 
 class Import(NamedTuple):

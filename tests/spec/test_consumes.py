@@ -306,7 +306,9 @@ capability:
   consumes:
   - type: workers-kv
     namespace: kv
-    resources: [{name: r, path: /k, operations: [{name: get, method: GET}]}]
+    baseUri: kv:{id
+    resources:
+    - {name: r, path: "/k/{", operations: [{name: get, outputRawFormat: binding}]}
   - namespace: a
     baseUri: https://a.test
     resources: [{name: r, path: /x, operations: [{name: list, method: GET}]}]
