@@ -135,7 +135,11 @@ class ConsumesReader:
         reader.is_foreign = True
         reader._http(entry, at)
         self.consumes += reader.consumes
-        self.operations += reader.operations
+        # Nothing is decoded, so that a call is refused for the type of the adapter.
+        self.operations += [
+            operation._replace(output_raw_format="json", outputs=())
+            for operation in reader.operations
+        ]
 
     def _http(self, entry: Mapping[str, JSON], at: DocumentPath) -> None:
         namespace = text_of(entry.get("namespace")) or f"consumes-{at[-1]}"
