@@ -247,24 +247,9 @@ class ConsumesReader:
                 f"the operation name '{shorten(name)}' is not letters, digits and '-'",
                 "rename it, here and in every `call`",
             )
-        method = text_of(entry.get("method"))
-        if self.is_foreign:
-            method = method or "-"
+        method = self._method(entry, at, name)
         if not method:
-            findings.dropped(
-                at,
-                f"the operation '{shorten(name)}' has no method and is left out",
-                "add `method: GET` or another",
-            )
             return
-        if method not in PUBLISHED_METHODS:
-            findings.add(
-                rules.METHOD_UNPUBLISHED,
-                (*at, "method"),
-                f"the method '{shorten(method)}' is not in the published rules",
-                did_you_mean(method, PUBLISHED_METHODS)
-                or f"use one of {names_of(PUBLISHED_METHODS)}",
-            )
         if is_none(entry.get("authentication")) and consumes.authentication:
             # The operation alone is open: nothing identifies the caller.
             consumes = consumes._replace(authentication=None)
@@ -295,6 +280,29 @@ class ConsumesReader:
                 declares_format=bool(text_of(entry.get("outputRawFormat"))),
             )
         )
+
+    def _method(self, entry: Mapping[str, JSON], at: DocumentPath, name: str) -> str:
+        """Return the method of an operation; empty for one that is left out."""
+        findings = self.findings
+        method = text_of(entry.get("method"))
+        if self.is_foreign:
+            method = method or "-"
+        if not method:
+            findings.dropped(
+                at,
+                f"the operation '{shorten(name)}' has no method and is left out",
+                "add `method: GET` or another",
+            )
+            return ""
+        if method not in PUBLISHED_METHODS:
+            findings.add(
+                rules.METHOD_UNPUBLISHED,
+                (*at, "method"),
+                f"the method '{shorten(method)}' is not in the published rules",
+                did_you_mean(method, PUBLISHED_METHODS)
+                or f"use one of {names_of(PUBLISHED_METHODS)}",
+            )
+        return method
 
     def _raw_format(self, entry: Mapping[str, JSON], at: DocumentPath) -> str:
         raw_format = text_of(entry.get("outputRawFormat")) or "json"
