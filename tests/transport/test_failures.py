@@ -21,8 +21,8 @@ from naftiko.transport.wire.heads import Unreadable
 
 REQUEST = Request("GET", "http://h.test/x?k=s3cret", secrets=(Secret("KEY", "s3cret"),))
 POOL: Any = None
-LONGER = "timeout= or --timeout SECONDS waits longer"
-ELSEWHERE = "is the server running there? base_uri= or --base-uri leads elsewhere"
+LONGER = "timeout= waits longer"
+ELSEWHERE = "is the server running there? base_uri= leads elsewhere"
 SENT = "the request was sent, and may have taken effect; the server breaks HTTP/1.1"
 PROXY = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without"
 CERTIFICATE = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
