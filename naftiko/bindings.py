@@ -21,14 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document import rules
-from naftiko.errors import (
-    DocumentSyntaxError,
-    Hint,
-    UnboundVariable,
-    did_you_mean,
-    shorten,
-)
+from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean, shorten
 from naftiko.expressions import Scope, is_upper, to_text
+from naftiko.hints import Hint
 from naftiko.locations import is_file_uri, path_of
 
 if TYPE_CHECKING:

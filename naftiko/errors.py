@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.hints import worded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -67,40 +69,6 @@ class Related(NamedTuple):
     line: int = 1
     column: int = 1
     file: str = ""
-
-
-class Hint(str):
-    """A hint that names options: in the words of Python, of a shell and of a server.
-
-    It is the text for Python, `variables={'TOKEN': …}`; whoever writes it for another
-    reader asks `worded` for the words of that reader.
-
-    Attributes:
-        shell: The hint in words of the command line.
-        server: The hint for the log of a server and for its clients.
-    """
-
-    shell: str
-    server: str
-
-    def __new__(cls, python: str, shell: str = "", server: str = "") -> Hint:
-        """Return the hint; without words for a server it has those of a shell."""
-        hint = super().__new__(cls, python)
-        hint.shell = shell or python
-        hint.server = server or hint.shell
-        return hint
-
-    def after(self, text: str) -> Hint:
-        """Return the hint behind a text that is the same for all readers."""
-        return Hint(f"{text}{self}", f"{text}{self.shell}", f"{text}{self.server}")
-
-
-SHELL, SERVER = "shell", "server"
-
-
-def worded(hint: str, reader: str) -> str:
-    """Return a hint as a reader understands it: `SHELL` or `SERVER`."""
-    return str(getattr(hint, reader)) if isinstance(hint, Hint) else hint
 
 
 class Edit(NamedTuple):

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "naftiko"
 #: The fourteen levels, lowest first. A room is a folder, or a module beside folders. A
 #: room imports from lower levels; `ALSO` lists imports inside one level.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "plain", "expressions", "masking", "locations", "http", "settings", "version", "ranking"),
+    ("errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version"),
     ("jsonpath", "document"),
     ("spec", "formats", "lint"),
     ("bindings", "transport"),
@@ -34,6 +34,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 #: Allowed imports inside one level: importer → imported.
 ALSO = {
     ("settings", "errors"),
+    ("errors", "hints"),
     # The error of a malformed JSONPath has the code of a document rule.
     ("jsonpath", "document"),
     ("exposes.asgi", "exposes.adapters"),

@@ -10,9 +10,6 @@ import pytest
 import naftiko
 from naftiko import errors
 from naftiko.errors import (
-    SERVER,
-    SHELL,
-    Hint,
     Location,
     Problem,
     did_you_mean,
@@ -20,8 +17,8 @@ from naftiko.errors import (
     nearest,
     shorten,
     with_stop,
-    worded,
 )
+from naftiko.hints import SERVER, SHELL, Hint, worded
 
 
 def _tree() -> dict[str, str]:

@@ -13,7 +13,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from naftiko.errors import SHELL, worded
+from naftiko.hints import SHELL, worded
 
 if TYPE_CHECKING:
     from typing import TextIO

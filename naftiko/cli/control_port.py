@@ -220,7 +220,7 @@ def _port(given: int | None) -> int:
     return DEFAULT_PORT
 
 
-class _Adapter(NamedTuple):
+class _DeclaredAdapter(NamedTuple):
     """One adapter that a document exposes; `port` is 0 when no number is declared."""
 
     type: str
@@ -236,7 +236,7 @@ class _Adapter(NamedTuple):
         return self.type == "control"
 
 
-def _documents_here() -> Iterator[tuple[Path, list[_Adapter]]]:
+def _documents_here() -> Iterator[tuple[Path, list[_DeclaredAdapter]]]:
     """Yield each document of the current folder with the adapters that it exposes."""
     for file in sorted([*Path().glob("*.yml"), *Path().glob("*.yaml")]):
         adapters = list(_adapters(file))
@@ -244,7 +244,7 @@ def _documents_here() -> Iterator[tuple[Path, list[_Adapter]]]:
             yield file, adapters
 
 
-def _adapters(file: Path) -> Iterator[_Adapter]:
+def _adapters(file: Path) -> Iterator[_DeclaredAdapter]:
     try:
         data: Any = read(file).data
     except DocumentError:
@@ -256,7 +256,7 @@ def _adapters(file: Path) -> Iterator[_Adapter]:
             port = entry.get("port")
             number = port if type(port) is int and 0 < port < 65536 else 0
             namespace = entry.get("namespace")
-            yield _Adapter(
+            yield _DeclaredAdapter(
                 entry["type"], namespace if isinstance(namespace, str) else "", number
             )
 

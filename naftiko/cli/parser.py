@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.cli.console import fail
-from naftiko.cli.options import COMMANDS
+from naftiko.cli.options.commands import COMMANDS
 from naftiko.cli.values import RefusedWord
 from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean
 from naftiko.version import __version__

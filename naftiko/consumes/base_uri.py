@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from naftiko.document import rules
-from naftiko.errors import (
-    ArgumentError,
-    CallError,
-    Hint,
-    UnboundVariable,
-    names_of,
-    shorten,
-)
+from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
 from naftiko.expressions import (
     Ref,
     Scope,
@@ -29,6 +22,7 @@ from naftiko.expressions import (
     parse_base_uri,
     to_text,
 )
+from naftiko.hints import Hint
 from naftiko.masking import is_marker, without_secrets
 from naftiko.settings import checked_namespaces
 from naftiko.spec.base_uri import is_web

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 from naftiko.consumes.body import OPEN_ARGUMENT, BodyPlan, compile_body, whole_of
 from naftiko.document import rules
 from naftiko.document.findings import SET, Finding, pointer
-from naftiko.errors import Edit, Hint, names_of, nearest, shorten
+from naftiko.errors import Edit, names_of, nearest, shorten
 from naftiko.expressions import (
     Ref,
     Scope,
@@ -30,6 +30,7 @@ from naftiko.expressions import (
     splice,
     to_text,
 )
+from naftiko.hints import Hint
 from naftiko.settings import APPEND_PATH_PARAMETERS
 from naftiko.spec.model import InputParameter
 

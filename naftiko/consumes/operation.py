@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from naftiko.consumes.body import describe
+from naftiko.document import rules
 from naftiko.document.document import Document
 from naftiko.document.findings import located
+from naftiko.errors import ArgumentError, did_you_mean, names_of, shorten
 from naftiko.expressions import refs
 from naftiko.http import IDEMPOTENT_METHODS, SAFE_METHODS
 
@@ -176,6 +178,36 @@ class Operation:
             return any(said)
         last = self.path.lower().rstrip("/").rpartition("/")[2]
         return self.method == "GET" and last in _ENDLESS
+
+    def refusal(self, unknown: list[str], missing: list[str]) -> ArgumentError:
+        """Return the error for arguments that are unknown or missing.
+
+        Args:
+            unknown: Names that were given and are not taken.
+            missing: Names that are required and were not given.
+        """
+        layout = self.layout
+        order = [parameter.name for parameter in self.parameters]
+        takes = [*order, *sorted((layout.takes | self.base_names) - set(order))]
+        missing = [name for name in takes if name in missing]
+        texts = []
+        if missing:
+            many = "arguments" if len(missing) > 1 else "argument"
+            texts.append(f"missing {many} " + ", ".join(f"'{n}'" for n in missing))
+        if unknown:
+            many = "arguments" if len(unknown) > 1 else "argument"
+            named = ", ".join(f"'{shorten(n)}'" for n in unknown)
+            texts.append(f"unknown {many} {named}")
+        near = did_you_mean(unknown[0], takes) if unknown else ""
+        return ArgumentError(
+            f"{self.ref}: {'; '.join(texts)}",
+            missing=missing,
+            unknown=unknown,
+            takes=takes,
+            code=rules.ARGUMENT_MISSING.code if missing else "",
+            location=self.location,
+            hint=f"{near} It takes: {names_of(takes)}.".strip(),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the operation as plain data, the shape `list --format json` prints."""

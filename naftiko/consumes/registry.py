@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from naftiko.consumes.operation import Operation
 from naftiko.document import rules
 from naftiko.errors import (
-    Hint,
     UnknownOperation,
     UnresolvedCall,
     did_you_mean,
@@ -20,6 +19,7 @@ from naftiko.errors import (
     nearest,
     shorten,
 )
+from naftiko.hints import Hint
 
 if TYPE_CHECKING:
     from naftiko.consumes.ranking import Entry

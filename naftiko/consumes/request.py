@@ -46,13 +46,10 @@ from naftiko.consumes.placing import (
 from naftiko.consumes.signers import RegisteredSigner, find_signer
 from naftiko.consumes.signing import sign_in
 from naftiko.document import rules
+from naftiko.document.findings import settled_by
 from naftiko.errors import (
-    ArgumentError,
     CallError,
     UnusableOperation,
-    did_you_mean,
-    names_of,
-    shorten,
 )
 from naftiko.expressions import Ref
 from naftiko.masking import Secret, marker
@@ -256,15 +253,15 @@ def prepare(
     problems = [
         problem
         for problem in operation.problems
-        if not (override and rules.settled_by(problem) == rules.BASE_URI)
-        and not (signer and rules.settled_by(problem) == rules.AUTH)
+        if not (override and settled_by(problem) == rules.BASE_URI)
+        and not (signer and settled_by(problem) == rules.AUTH)
     ]
     unsigned = [p for p in problems if p.code == rules.AUTH_UNSUPPORTED.code]
     if unsigned and not dry and authentication is not None:
         signer = find_signer(authentication, scope)
     if signer or dry:
         # A dry run shows the request as it is before it is signed.
-        problems = [p for p in problems if rules.settled_by(p) != rules.AUTH]
+        problems = [p for p in problems if settled_by(p) != rules.AUTH]
     if problems:
         raise _unusable(operation, problems)
     text = override if override is not None else operation.base_uri
@@ -429,7 +426,7 @@ def _checked_arguments(
     if (unknown or missing) and isinstance(given.get(OPEN_ARGUMENT), Content):
         unknown, missing = _beside_whole_body(layout, set(unknown), missing)
     if unknown or missing:
-        _refuse(operation, sorted(unknown), missing)
+        raise operation.refusal(sorted(unknown), missing)
     return given
 
 
@@ -486,27 +483,3 @@ def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
         else:
             unfolded[name] = value
     return unfolded
-
-
-def _refuse(operation: Operation, unknown: list[str], missing: list[str]) -> None:
-    layout = operation.layout
-    order = [parameter.name for parameter in operation.parameters]
-    takes = [*order, *sorted((layout.takes | operation.base_names) - set(order))]
-    missing = [name for name in takes if name in missing]
-    texts = []
-    if missing:
-        many = "arguments" if len(missing) > 1 else "argument"
-        texts.append(f"missing {many} " + ", ".join(f"'{n}'" for n in missing))
-    if unknown:
-        many = "arguments" if len(unknown) > 1 else "argument"
-        texts.append(f"unknown {many} " + ", ".join(f"'{shorten(n)}'" for n in unknown))
-    near = did_you_mean(unknown[0], takes) if unknown else ""
-    raise ArgumentError(
-        f"{operation.ref}: {'; '.join(texts)}",
-        missing=missing,
-        unknown=unknown,
-        takes=takes,
-        code=rules.ARGUMENT_MISSING.code if missing else "",
-        location=operation.location,
-        hint=f"{near} It takes: {names_of(takes)}.".strip(),
-    )

@@ -37,7 +37,7 @@ class Truncation:
         self.source = source
 
 
-class Part(NamedTuple):
+class ForeignPart(NamedTuple):
     """A part of one document that another document imports.
 
     Attributes:
@@ -92,7 +92,7 @@ class Document:
         self.directory = directory
         self.file: Path | None = None
         self.truncation = truncation
-        self.parts: Mapping[DocumentPath, Part] = {}
+        self.parts: Mapping[DocumentPath, ForeignPart] = {}
         self._marks = marks
         #: The data whose nodes the marks belong to; a copy may have changed its own.
         self._marked = data
@@ -107,7 +107,7 @@ class Document:
         other.data = deepcopy(self.data)
         return other
 
-    def with_parts(self, parts: Mapping[DocumentPath, Part]) -> Document:
+    def with_parts(self, parts: Mapping[DocumentPath, ForeignPart]) -> Document:
         """Return this document with parts of other documents imported into it."""
         from copy import copy
 

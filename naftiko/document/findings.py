@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from naftiko.document.document import Document
     from naftiko.document.rules import Rule
+    from naftiko.errors import NaftikoError
     from naftiko.plain import JSON, DocumentPath
 
 # The kinds of an `Edit`.
@@ -277,3 +278,15 @@ def best_first(findings: Iterable[Finding], document: Document) -> tuple[Problem
         return *ranked[problem], file, problem.line, problem.column, problem.code
 
     return tuple(sorted(ranked, key=order))
+
+
+def settled_by(problem: Problem | NaftikoError) -> str:
+    """Return the option of `load()` that makes up for a problem; may be empty."""
+    rule = rules.RULES.get(problem.code)
+    return rule.settled_by if rule else ""
+
+
+def is_of_unit(problem: Problem) -> bool:
+    """Tell whether a problem makes a part of the document unusable, and not all."""
+    rule = rules.RULES.get(problem.code)
+    return rule is not None and rule.is_of_unit

@@ -7,10 +7,7 @@ each rule are in `rule_examples.py`. This module must not know how a rule is che
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from naftiko.errors import NaftikoError, Problem
+from typing import NamedTuple
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 
@@ -485,8 +482,7 @@ MAPPING_TARGET = _warning(
 )
 SECRET_LITERAL = _warning("W-secret-literal", "A credential is written in clear.")
 VARIABLE_SPELLING = _warning(
-    "W-variable-spelling",
-    "A credential is a variable in the spelling of another tool, such as `${TOKEN}`.",
+    "W-variable-spelling", "A credential is written as `${TOKEN}` or in a like way."
 )
 TEMPLATE_HALF = _warning("W-template", "A reference lacks a brace, such as `{{plate}`.")
 
@@ -502,15 +498,3 @@ HINT = _strict("S-hint", "A tool deletes, and its hints do not say so.")
 RULES: dict[str, Rule] = {
     rule.code: rule for rule in tuple(globals().values()) if rule.__class__ is Rule
 }
-
-
-def settled_by(problem: Problem | NaftikoError) -> str:
-    """Return the option of `load()` that makes up for a problem; may be empty."""
-    rule = RULES.get(problem.code)
-    return rule.settled_by if rule else ""
-
-
-def is_of_unit(problem: Problem) -> bool:
-    """Tell whether a problem makes a part of the document unusable, and not all."""
-    rule = RULES.get(problem.code)
-    return rule is not None and rule.is_of_unit

@@ -1,7 +1,7 @@
 r"""Docker's multiplexed stream → text, with the standard stream of each part.
 
-    01 00 00 00 00 00 00 03 "hi\n"     Part("stdout", "hi\n")
-    02 00 00 00 00 00 00 04 "oh!\n"    Part("stderr", "oh!\n")
+    01 00 00 00 00 00 00 03 "hi\n"     StreamPart("stdout", "hi\n")
+    02 00 00 00 00 00 00 04 "oh!\n"    StreamPart("stderr", "oh!\n")
 
 A frame has a header of eight bytes: the number of its stream, three zeros, and its
 length (Docker Engine API, "Stream format"). Logs, `attach` and `exec` of a container
@@ -31,7 +31,7 @@ _OUTPUTS = (1, 2)
 _LONGEST = 16 * 1024 * 1024
 
 
-class Part(NamedTuple):
+class StreamPart(NamedTuple):
     """Text of one standard stream.
 
     Attributes:
@@ -57,7 +57,7 @@ class Demultiplexer:
         # One for each stream: a character may be split between two frames.
         self._decoders = [decoder("replace") for _ in STREAMS]
 
-    def feed(self, chunk: bytes) -> Iterator[Part]:
+    def feed(self, chunk: bytes) -> Iterator[StreamPart]:
         """Yield the parts that a chunk completes."""
         data = self._pending + chunk if self._pending else chunk
         at = 0
@@ -76,7 +76,7 @@ class Demultiplexer:
             yield from self._text(1, self._pending)
             self._pending = b""
 
-    def end(self) -> Iterator[Part]:
+    def end(self) -> Iterator[StreamPart]:
         """Yield what is left of a stream that ended inside a frame."""
         rest, self._pending = self._pending, b""
         if len(rest) >= _HEADER and not self._is_broken:
@@ -85,14 +85,14 @@ class Demultiplexer:
             yield from self._text(1, rest)
         for number, stream in enumerate(STREAMS):
             if last := self._decoders[number].decode(b"", final=True):
-                yield Part(stream, last)
+                yield StreamPart(stream, last)
 
-    def _text(self, number: int, content: bytes) -> Iterator[Part]:
+    def _text(self, number: int, content: bytes) -> Iterator[StreamPart]:
         if text := self._decoders[number].decode(content):
-            yield Part(STREAMS[number], text)
+            yield StreamPart(STREAMS[number], text)
 
 
-def parts_of(chunks: Iterable[bytes]) -> Iterator[Part]:
+def parts_of(chunks: Iterable[bytes]) -> Iterator[StreamPart]:
     """Yield the parts of a multiplexed stream, each as soon as it is complete."""
     demultiplexer = Demultiplexer()
     for chunk in chunks:

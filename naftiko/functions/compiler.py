@@ -381,7 +381,7 @@ class Functions:
             compiled = self._compile_step(step, name, function, namespace, earlier)
             needed = compiled.refers
             if isinstance(compiled, CallStep):
-                feed = _feed_of(compiled, earlier)
+                feed = compiled.target.feed(earlier)
                 feeds.append(feed)
                 needed = (*compiled.target.named, *_open_parameters(feed, function))
             # Outputs of earlier steps are no arguments of the unit.
@@ -491,13 +491,3 @@ def _open_parameters(feed: Feed, function: Function) -> Iterator[str]:
     for parameter in feed.operation.parameters:
         if parameter.name not in feed.sources:
             yield parameter.name
-
-
-def _feed_of(step: CallStep, earlier: set[str]) -> Feed:
-    """Return the feed of a step's call, without what earlier steps give to it."""
-    sources = {
-        name: "" if is_step(source, earlier) else source
-        for name, source in step.target.sources.items()
-    }
-    passed = {name: "" for name in step.target.passed if is_step(name, earlier)}
-    return Feed(step.target.operation, {**sources, **passed}, is_open=False)

@@ -33,6 +33,7 @@ from naftiko.expressions import (
     render,
     source_of,
 )
+from naftiko.functions.arguments import Feed
 from naftiko.functions.runs import Call, Lookup
 
 if TYPE_CHECKING:
@@ -352,6 +353,15 @@ class Target:
         self.fixed = frozenset(
             body.data if body is not None and isinstance(body.data, dict) else ()
         )
+
+    def feed(self, earlier: set[str]) -> Feed:
+        """Return what the arguments of a unit give to it, without earlier steps."""
+        sources = {
+            name: "" if is_step(source, earlier) else source
+            for name, source in self.sources.items()
+        }
+        passed = {name: "" for name in self.passed if is_step(name, earlier)}
+        return Feed(self.operation, {**sources, **passed}, is_open=False)
 
     def call(
         self, values: Values, look: Lookup, *, step: str = "", progressive: bool = True

@@ -25,7 +25,7 @@ from naftiko.expressions import (
     source_of,
 )
 from naftiko.linking.inputs import note_inputs, note_steps
-from naftiko.linking.names import is_bare_variable
+from naftiko.linking.names import is_bare_variable, label_of
 from naftiko.linking.operations import note_path
 from naftiko.linking.placeholders import (
     aligned_function,
@@ -49,13 +49,6 @@ if TYPE_CHECKING:
 
 #: Method → the hint that a tool should give when its operation has that method.
 _HINTS_BY_METHOD = {"DELETE": "destructive"}
-_KINDS = {
-    "rest": "the REST operation",
-    "tool": "the tool",
-    "resource": "the MCP resource",
-    "skill": "the skill tool",
-    "aggregate": "the function",
-}
 _PLACEHOLDER = re.compile(r"\{\{?[^{}]*\}\}?")
 #: Other spellings of `call` in published files.
 _OTHER_CALLS = ("calls", "operation")
@@ -218,7 +211,7 @@ class ExposedLinker:
             self.findings.add(
                 rules.UNIT_WITHOUT_CALL,
                 function.path,
-                f"{_label_of(function)} calls nothing",
+                f"{label_of(function)} calls nothing",
                 f"write `call` instead of `{other}`: `call: namespace.operation`"
                 if other
                 else "add `call: namespace.operation`",
@@ -229,7 +222,7 @@ class ExposedLinker:
         if function.kind in ("rest", "resource"):
             spelled = self._placeholders(function, called, namespace)
         self._steps(function)
-        label = _label_of(function)
+        label = label_of(function)
         note_inputs(spelled, label, self._calls(spelled), self.names, namespace)
         note_steps(function, label, self.names)
         if function.kind == "rest":
@@ -421,7 +414,7 @@ class ExposedLinker:
             self.findings.add(
                 rules.WITH_SOURCE,
                 path,
-                f"{_label_of(function)} declares no argument '{shorten(source)}'",
+                f"{label_of(function)} declares no argument '{shorten(source)}'",
                 self.names.suggest(source, declared)
                 or "add it to `inputParameters`; it is inferred",
             )
@@ -497,9 +490,3 @@ def _first_mention(function: Function, key: str = "") -> Mention:
     """Return the place where a function is declared for the first time."""
     at = (*function.path, key) if key else function.path
     return Mention(at, "first declared here")
-
-
-def _label_of(function: Function) -> str:
-    """Return how messages call a function: `the tool 'list'`."""
-    name = function.name or f"{function.method} {function.url_path}".strip()
-    return f"{_KINDS[function.kind]} '{shorten(name)}'"

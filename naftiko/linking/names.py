@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from naftiko.errors import nearest
+from naftiko.errors import nearest, shorten
 from naftiko.expressions import TemplateError, is_upper, parse, refs
 
 if TYPE_CHECKING:
@@ -20,13 +20,22 @@ if TYPE_CHECKING:
     from naftiko.document.findings import Findings
     from naftiko.expressions import Scope
     from naftiko.plain import JSON, DocumentPath
-    from naftiko.spec.model import CapabilitySpec
+    from naftiko.spec.model import CapabilitySpec, Function
 
 #: A variable as some published files write it, without braces: `env.TOKEN`.
 _BARE_VARIABLE = re.compile(r"env\.[A-Z][A-Z0-9_]*")
 #: How many names are compared to find out what a wrong one was meant to be. A document
 #: of a thousand wrong calls would be checked for minutes otherwise.
 _MOST_COMPARISONS = 50_000
+
+#: Kind of a function → how messages call it.
+_KINDS = {
+    "rest": "the REST operation",
+    "tool": "the tool",
+    "resource": "the MCP resource",
+    "skill": "the skill tool",
+    "aggregate": "the function",
+}
 
 
 class DocumentNames:
@@ -121,3 +130,9 @@ def is_no_template(text: str) -> bool:
     except TemplateError:
         return True
     return False
+
+
+def label_of(function: Function) -> str:
+    """Return how messages call a function: `the tool 'list'`."""
+    name = function.name or f"{function.method} {function.url_path}".strip()
+    return f"{_KINDS[function.kind]} '{shorten(name)}'"

@@ -17,9 +17,10 @@ from naftiko.consumes.operation import Operation
 from naftiko.consumes.registry import Registry
 from naftiko.document import rules
 from naftiko.document.findings import Mention
-from naftiko.errors import Hint, OutputError, names_of
+from naftiko.errors import OutputError, names_of
 from naftiko.expressions import Ref, Scope, TemplateError, is_upper, parse_base_uri
 from naftiko.formats import decoding
+from naftiko.hints import Hint
 from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import is_plain, is_root, needs_length
 from naftiko.linking.names import is_no_template, variables_of

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
-from naftiko.errors import Hint, did_you_mean, nearest, shorten
+from naftiko.errors import did_you_mean, nearest, shorten
+from naftiko.hints import Hint
 from naftiko.plain import a_kind_of
 from naftiko.plain import text_of as _text
 from naftiko.spec.model import Authentication, Credential

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
 from naftiko.document.findings import SET, pointer
-from naftiko.errors import Edit, Hint, names_of, shorten
+from naftiko.errors import Edit, names_of, shorten
+from naftiko.hints import Hint
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document import source as documents
-from naftiko.document.document import Part
+from naftiko.document.document import ForeignPart
 from naftiko.document.findings import Findings
 from naftiko.document.truncation import drop_incomplete, note_truncation
 from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
@@ -55,7 +55,7 @@ class Resolved(NamedTuple):
     binds: tuple[tuple[DocumentPath, Mapping[str, JSON]], ...] = ()
     lacks: Mapping[DocumentPath, Lack] = {}
     files: tuple[Path, ...] = ()
-    parts: Mapping[DocumentPath, Part] = {}
+    parts: Mapping[DocumentPath, ForeignPart] = {}
     findings: tuple[Finding, ...] = ()
 
 
@@ -84,7 +84,7 @@ class _Adapter(NamedTuple):
     """
 
     entry: JSON
-    part: Part | None = None
+    part: ForeignPart | None = None
     lack: Lack | None = None
 
 
@@ -117,7 +117,7 @@ def resolve_imports(document: Document) -> Resolved:
         else:
             more += adapters
     placed += more
-    parts: dict[DocumentPath, Part] = {}
+    parts: dict[DocumentPath, ForeignPart] = {}
     for index, adapter in enumerate(placed):
         place: DocumentPath = (*at, "consumes", index)
         if adapter.part is not None:
@@ -141,7 +141,7 @@ def resolve_imports(document: Document) -> Resolved:
     )
 
 
-def _losses(parts: Mapping[DocumentPath, Part]) -> Iterator[Finding]:
+def _losses(parts: Mapping[DocumentPath, ForeignPart]) -> Iterator[Finding]:
     """Yield a finding for each imported file that its publisher cut off."""
     told: set[str] = set()
     for place, part in parts.items():
@@ -183,7 +183,7 @@ class _Resolver:
     """Read files once, and pick adapters out of them."""
 
     def __init__(self) -> None:
-        self.binds: list[tuple[Part, Mapping[str, JSON]]] = []
+        self.binds: list[tuple[ForeignPart, Mapping[str, JSON]]] = []
         self.files: dict[Path, Document] = {}
         # In order, like a set: a file that is missing now is watched too.
         self.wanted: dict[Path, None] = {}
@@ -282,7 +282,7 @@ class _Resolver:
         origin: _Origin,
         only: str,
     ) -> list[_Adapter]:
-        part = Part(document, place)
+        part = ForeignPart(document, place)
         if not is_import(entry):
             return [_Adapter(entry, part)]
         wanted = read_import(entry, place)
@@ -326,7 +326,7 @@ class _Resolver:
         for at, binds in places:
             for where, entry in mappings_of(binds, at):
                 located = {**entry, **_located(entry, path.parent)}
-                self.binds.append((Part(document, where), located))
+                self.binds.append((ForeignPart(document, where), located))
 
 
 def _located(entry: Mapping[str, JSON], folder: Path) -> dict[str, JSON]:

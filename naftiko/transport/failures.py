@@ -17,7 +17,8 @@ from functools import cache
 from ssl import SSLError
 from typing import TYPE_CHECKING, NamedTuple
 
-from naftiko.errors import Hint, RequestTimeout, TransportError, shorten
+from naftiko.errors import RequestTimeout, TransportError, shorten
+from naftiko.hints import Hint
 from naftiko.transport.wire.heads import Unreadable
 
 if TYPE_CHECKING:

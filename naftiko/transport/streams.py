@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from naftiko.errors import OutputError
 from naftiko.formats.faults import message_without
 from naftiko.formats.json import documents
-from naftiko.formats.multiplexed import Part, parts_of
+from naftiko.formats.multiplexed import StreamPart, parts_of
 from naftiko.http import charset_of
 from naftiko.transport.messages import Request
 
@@ -158,7 +158,7 @@ class StreamedResponse:
                 request=request,
             ) from None
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[StreamPart]:
         r"""Yield the texts of a container's log, each with the name of its stream.
 
         `("stdout", "ready\n")` is such a part. The body is a multiplexed stream of a

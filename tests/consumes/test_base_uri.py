@@ -20,8 +20,8 @@ from naftiko.consumes.base_uri import (
     quote_path,
     split_origin,
 )
-from naftiko.errors import SHELL, worded
 from naftiko.expressions import Ref, Scope
+from naftiko.hints import SHELL, worded
 from naftiko.masking import marker
 from support.building import capability
 

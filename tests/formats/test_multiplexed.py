@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from naftiko.formats.multiplexed import (
     Demultiplexer,
-    Part,
+    StreamPart,
     begins_frame,
     is_multiplexed,
     parts_of,
@@ -50,7 +50,7 @@ def test_part_is_given_with_its_last_byte() -> None:
     """A frame waits for its end only, not for the next one."""
     demultiplexer = Demultiplexer()
     assert list(demultiplexer.feed(BODY[:11])) == []
-    assert list(demultiplexer.feed(BODY[11:14])) == [Part("stdout", "one\n")]
+    assert list(demultiplexer.feed(BODY[11:14])) == [StreamPart("stdout", "one\n")]
 
 
 @settings(max_examples=40)

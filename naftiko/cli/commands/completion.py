@@ -118,7 +118,7 @@ def complete(words: list[str]) -> list[str]:
 
 
 def _candidates(before: list[str], last: str) -> list[str]:
-    from naftiko.cli.options import COMMANDS
+    from naftiko.cli.options.commands import COMMANDS
     from naftiko.cli.parser import build_parser, command_parsers, options_of
 
     if not before:

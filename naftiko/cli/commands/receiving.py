@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from naftiko.cli.commands.arrivals import Arrivals
     from naftiko.consumes.operation import Operation
     from naftiko.formats.arriving import Reader
-    from naftiko.formats.multiplexed import Part
+    from naftiko.formats.multiplexed import StreamPart
     from naftiko.plain import JSON
     from naftiko.transport.streams import StreamedResponse
 
@@ -221,7 +221,9 @@ class Reception:
         if failure:
             self._fail({"error": failure.strip()})
 
-    def _parts(self, demultiplexer: Demultiplexer, first: bytes) -> Iterator[Part]:
+    def _parts(
+        self, demultiplexer: Demultiplexer, first: bytes
+    ) -> Iterator[StreamPart]:
         for chunk in self._chunks(first):
             yield from demultiplexer.feed(chunk)
         yield from demultiplexer.end()

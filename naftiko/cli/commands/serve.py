@@ -19,15 +19,8 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.units.variables import variable_values
 from naftiko.cli.values import RefusedWord, is_host, port_of
 from naftiko.cli.words import UsageError, base_uris
-from naftiko.errors import (
-    EXIT_USAGE,
-    SERVER,
-    ArgumentError,
-    NaftikoError,
-    ServeError,
-    shorten,
-    worded,
-)
+from naftiko.errors import EXIT_USAGE, ArgumentError, NaftikoError, ServeError, shorten
+from naftiko.hints import SERVER, worded
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:

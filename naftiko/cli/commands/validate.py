@@ -28,11 +28,11 @@ from naftiko.errors import (
     EXIT_CALL,
     EXIT_OK,
     EXIT_USAGE,
-    SHELL,
     DocumentError,
     NaftikoError,
     Problem,
 )
+from naftiko.hints import SHELL
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from naftiko.cli.console import clean, paint
 from naftiko.cli.tables import columns, width
 from naftiko.cli.units.finding import KINDS
 from naftiko.consumes.operation import Operation
-from naftiko.errors import SHELL
 from naftiko.expressions import Scope, TemplateError, parse_base_uri, refs
+from naftiko.hints import SHELL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

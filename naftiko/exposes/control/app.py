@@ -26,7 +26,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
-from naftiko.errors import SERVER, DocumentError
+from naftiko.errors import DocumentError
 from naftiko.exposes.control.scripting import (
     WrongSetting,
     changed_settings,
@@ -41,6 +41,7 @@ from naftiko.exposes.http.answers import (
 )
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.exposes.state import document_state, unusable_units
+from naftiko.hints import SERVER
 from naftiko.loader import validate
 from naftiko.spec.adapters import Management, ObservabilitySettings
 from naftiko.version import __version__

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.consumes.placing import all_text
 from naftiko.document import rules
+from naftiko.document.findings import settled_by
 from naftiko.errors import (
-    SERVER,
     ArgumentError,
     CallError,
     OutputError,
@@ -31,10 +31,10 @@ from naftiko.errors import (
     UnresolvedCall,
     UnusableOperation,
     shorten,
-    worded,
 )
 from naftiko.exposes.http.answers import Answer, json_answer, json_bytes, raw_answer
 from naftiko.functions.arguments import WrongArgument
+from naftiko.hints import SERVER, worded
 from naftiko.masking import mask
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
             for every request.
     """
     kind = next(KIND_OF[c] for c in type(error).__mro__ if c in KIND_OF)
-    if rules.settled_by(error) in _OF_OPERATOR and kind in (
+    if settled_by(error) in _OF_OPERATOR and kind in (
         "arguments",
         "failed",
         "configuration",

@@ -19,20 +19,19 @@ from http.client import responses as phrases
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import (
-    SERVER,
     CallError,
     OutputError,
     StatusError,
     UnboundVariable,
     shorten,
     with_stop,
-    worded,
 )
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
 from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.functions.output_schema import RESULT
+from naftiko.hints import SERVER, worded
 from naftiko.plain import valid_text
 
 if TYPE_CHECKING:

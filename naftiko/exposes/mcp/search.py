@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.errors import names_of, with_stop
+from naftiko.exposes.mcp.ranking import Ranking
 from naftiko.exposes.mcp.results import failure, sendable
 from naftiko.functions.arguments import fit, json_schema
-from naftiko.ranking import Ranking
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:

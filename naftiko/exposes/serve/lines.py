@@ -57,7 +57,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++|(")', re
 _WHOLE_NUMBER = re.compile(rb"-?[0-9]{1,400}")
 
 
-class Unreadable(NamedTuple):
+class UnreadableLine(NamedTuple):
     """Why a line is no message.
 
     Attributes:
@@ -79,12 +79,12 @@ class TooLong(NamedTuple):
     start: bytes
 
 
-def message_of(line: bytes) -> SessionMessage | Unreadable:
+def message_of(line: bytes) -> SessionMessage | UnreadableLine:
     """Return the message in a line, or why there is none."""
     try:
         line.decode()
     except UnicodeDecodeError as error:
-        return Unreadable(
+        return UnreadableLine(
             PARSE_ERROR, f"Parse error: byte {error.start} of the line is not UTF-8"
         )
     try:
@@ -93,18 +93,18 @@ def message_of(line: bytes) -> SessionMessage | Unreadable:
         (first, *_) = error.errors(include_url=False, include_context=True)
         if first["type"] == "json_invalid":
             reason = first.get("ctx", {}).get("error", "the line is not JSON")
-            return Unreadable(PARSE_ERROR, f"Parse error: {reason}")
+            return UnreadableLine(PARSE_ERROR, f"Parse error: {reason}")
         if line.lstrip().startswith(b"["):
-            return Unreadable(
+            return UnreadableLine(
                 INVALID_REQUEST, "Invalid Request: send each message of a batch alone"
             )
-        return Unreadable(
+        return UnreadableLine(
             INVALID_REQUEST, "Invalid Request: the line is no JSON-RPC 2.0 message"
         )
     is_request = isinstance(message, JSONRPCNotification) and b'"id"' in line
     if is_request and any(_id_tokens(line)):
         # The SDK takes a request whose id it cannot use for a notification.
-        return Unreadable(
+        return UnreadableLine(
             INVALID_REQUEST, "Invalid Request: an id is a text or a whole number"
         )
     return SessionMessage(message)
@@ -239,7 +239,7 @@ def _read(source: int) -> bytes:
 # --- the conversation ---------------------------------------------------------------
 
 
-class Conversation:
+class StdioSession:
     """Carries messages between a server and the lines of its client.
 
     Args:
@@ -293,7 +293,7 @@ class Conversation:
         async with to_server, to_client:
             async for line in lines:
                 if isinstance(line, TooLong):
-                    found: SessionMessage | Unreadable = self._too_long()
+                    found: SessionMessage | UnreadableLine = self._too_long()
                     line = line.start
                 else:
                     found = message_of(line)
@@ -316,8 +316,8 @@ class Conversation:
                     # The server ends them, and answers each with an error.
                     self._is_late = True
 
-    def _too_long(self) -> Unreadable:
-        return Unreadable(
+    def _too_long(self) -> UnreadableLine:
+        return UnreadableLine(
             INVALID_REQUEST,
             f"Invalid Request: the line is longer than {self._limit} bytes",
         )

@@ -17,7 +17,7 @@ import socket
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from naftiko.errors import SERVER, NaftikoError, ServeError
+from naftiko.errors import NaftikoError, ServeError
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.observability.telemetry import PATIENCE, telemetry_of
 from naftiko.exposes.observability.traced import InTrace
@@ -42,6 +42,7 @@ from naftiko.exposes.serve.sites import (
 )
 from naftiko.exposes.serve.workers import HURRY
 from naftiko.exposes.state import STARTED, STOPPED, Host, Reloaded
+from naftiko.hints import SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,15 +13,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document import rules
-from naftiko.document.rules import is_of_unit
-from naftiko.errors import (
-    SERVER,
-    ArgumentError,
-    ServeError,
-    did_you_mean,
-    names_of,
-    worded,
-)
+from naftiko.document.findings import is_of_unit
+from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
 from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.access.origins import Origins
 from naftiko.exposes.adapters import TYPES, adapter_of, guarded
@@ -37,6 +30,7 @@ from naftiko.exposes.state import (
     unit_name,
     unusable_units,
 )
+from naftiko.hints import SERVER, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

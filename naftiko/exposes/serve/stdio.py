@@ -20,7 +20,7 @@ from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.observability.telemetry import telemetry_of
 from naftiko.exposes.observability.traced import InTrace
 from naftiko.exposes.options import GRACE
-from naftiko.exposes.serve.lines import Conversation, lines_of
+from naftiko.exposes.serve.lines import StdioSession, lines_of
 from naftiko.exposes.serve.secrets import check_given, check_secrets
 from naftiko.exposes.serve.sites import check_base_uris, tell_unusable
 
@@ -81,7 +81,7 @@ async def speak(app: McpApp) -> None:
     null device: a library that prints cannot break the protocol.
     """
     options = app.options
-    conversation = Conversation(app.server, options, app.drain, GRACE)
+    conversation = StdioSession(app.server, options, app.drain, GRACE)
     with _own_streams() as (source, sink):
         async with app.attached():
             lines = lines_of(source, options.max_body_bytes)

@@ -15,7 +15,7 @@ import pytest
 
 from naftiko.cli import main
 from naftiko.cli.commands.completion import answer, complete
-from naftiko.cli.options import COMMANDS
+from naftiko.cli.options.commands import COMMANDS
 from support.building import document
 
 ROOT = Path(__file__).parents[3]

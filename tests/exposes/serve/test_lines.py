@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from naftiko.exposes.options import Options
-from naftiko.exposes.serve.lines import Conversation, TooLong, ids_in, lines_of
+from naftiko.exposes.serve.lines import StdioSession, TooLong, ids_in, lines_of
 from naftiko.transport.messages import Response
 from support.mcping import CREW, MODERN, mcp_app
 
@@ -34,7 +34,7 @@ def said(*lines: bytes | TooLong, app: Any = None, grace: float = 5) -> list[Any
     async def run() -> None:
         served = app or mcp_app(tools=[CREW])[0]
         async with asyncio.timeout(10), served.attached():
-            talk = Conversation(served.server, Options(), served.drain, grace)
+            talk = StdioSession(served.server, Options(), served.drain, grace)
             await talk.run(given(), written.append)
 
     asyncio.run(run())
@@ -208,7 +208,7 @@ def test_output_that_cannot_be_written_is_the_only_error() -> None:
                 yield line
 
         async with asyncio.timeout(10), app.attached():
-            talk = Conversation(app.server, Options(), app.drain, 5)
+            talk = StdioSession(app.server, Options(), app.drain, 5)
             await talk.run(given(), full)
 
     with pytest.raises(ExceptionGroup) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from naftiko.ranking import Ranking, root, words_of
+from naftiko.exposes.mcp.ranking import Ranking, root, words_of
 
 TEXTS = [
     ("prune-widgets", "Remove all unused widgets.", ""),

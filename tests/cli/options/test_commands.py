@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from naftiko.cli.options import COMMANDS
+from naftiko.cli.options.commands import COMMANDS
 from naftiko.cli.parser import build_parser, command_parsers, options_of
 
 

@@ -1,0 +1,1 @@
+"""The arguments and options of each command, as `argparse` gets them."""
