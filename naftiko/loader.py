@@ -212,10 +212,10 @@ def validate(
     note_truncation(
         stages.findings, rules.SOURCE_REJECTED if is_refused else rules.SOURCE_TRUNCATED
     )
-    if stages.check():
+    if is_capability := stages.check():
         stages.read_and_link(variables, None, append_unplaced=append_unplaced)
         stages.look_for_files()
-    stages.look_for_mistakes()
+    stages.look_for_mistakes(is_capability=is_capability)
     return stages.problems()
 
 
@@ -336,12 +336,19 @@ class _Stages:
 
             note_missing_files(self.spec, self.document.directory, self.findings)
 
-    def look_for_mistakes(self) -> None:
-        """Note what the rules allow, and an author has hardly meant."""
+    def look_for_mistakes(self, *, is_capability: bool) -> None:
+        """Note what the rules allow, and an author has hardly meant.
+
+        Args:
+            is_capability: The document is one; otherwise only misspelt keys are noted,
+                which may be why it is none.
+        """
         from naftiko.lint.checking import lint
 
         likely = Findings(self.document)
         lint(self.document.data, likely)
+        if not is_capability:
+            likely.noted = [f for f in likely.noted if f.rule is rules.KEY_UNKNOWN]
         places = {finding.path for finding in self.findings.noted}
         self.findings.noted += [f for f in likely.noted if f.path not in places]
         # The rules say that a key is unknown; a likely mistake says what it is instead.

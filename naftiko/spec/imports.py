@@ -354,10 +354,10 @@ def _path(location: str, origin: _Origin) -> tuple[Path, Path]:
             f"{shorten(location)} cannot be the name of a file", "name a file"
         )
     begin = location.partition("/")[0]
-    if not path.exists() and begin == origin.folder.resolve().name:
+    if not os.path.exists(path) and begin == origin.folder.resolve().name:
         # Written from the top of a repository: `capabilities/shared/x.yaml`.
         from_top = origin.folder.resolve().parent / location
-        if from_top.exists():
+        if os.path.exists(from_top):
             path, named = from_top, origin.shown / ".." / location
     return Path(os.path.realpath(path)), Path(os.path.normpath(named))
 

@@ -195,7 +195,7 @@ def test_header_can_be_left_out() -> None:
 def test_tsv_cell_is_one_field() -> None:
     """Tabs, line breaks and backslashes of a cell are escaped, so that rows stay rows."""
     text = tsv_text([{"a": "x\ty\n\\", "b": None}, {"a": [1], "b": True}])
-    assert text == "a\tb\nx\\ty\\n\\\\\t\n1\ttrue"
+    assert text == "a\tb\nx\\ty\\n\\\\\t\n[1]\ttrue"
 
 
 @pytest.mark.parametrize(

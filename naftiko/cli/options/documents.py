@@ -106,6 +106,7 @@ def add_list(command: Any) -> None:
         default="table",
         help="how operations are written (default: table)",
     )
+    add_reading(command)
     add_variables(command, *VALUE)
 
 
@@ -126,6 +127,7 @@ def add_describe(command: Any) -> None:
         default="text",
         help="how the description is written (default: text)",
     )
+    add_reading(command)
     add_variables(command, *VALUE)
 
 

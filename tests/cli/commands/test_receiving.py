@@ -102,7 +102,7 @@ def test_answer_of_unknown_length_is_printed_by_its_kind(
 @pytest.mark.parametrize(
     ("output", "printed"),
     [
-        ("yaml", "---\nn: 1\n---\nn: 2\n"),
+        ("yaml", "---\n'n': 1\n---\n'n': 2\n"),
         ("csv", "n\n1\n2\n"),
         ("json", '{\n  "n": 1\n}\n{\n  "n": 2\n}\n'),
     ],

@@ -63,11 +63,12 @@ def test_failed_step_is_named_and_ends_the_run(house: House) -> None:
 
 
 def test_aggregate_with_an_empty_response_gives_204(house: House) -> None:
-    """An empty upstream response gives 204 by REST and an empty result by MCP."""
+    """An empty upstream response gives 204 by REST, and `done` by MCP."""
     answer = requests.delete(f"{house['huts-rest']}/huts/7", timeout=10)
     assert (answer.status_code, answer.content) == (204, b"")
     result = call(house["huts-mcp"], "close-hut", {"hut-id": "7"})
-    assert (result.is_error, result.content) == (False, [])
+    (content,) = result.content
+    assert (result.is_error, content.text) == (False, "done (204 No Content)")
 
 
 def test_outputs_nest_to_any_depth(house: House) -> None:
