@@ -62,7 +62,7 @@ class Adapter(Protocol):
 def _rest(engine: Engine, exposes: Exposes, options: Options, host: Host) -> Adapter:
     from naftiko.exposes.rest.app import RestApp
 
-    return RestApp(engine, exposes, options)
+    return RestApp(engine, exposes, options, host)
 
 
 def _mcp(engine: Engine, exposes: Exposes, options: Options, host: Host) -> Adapter:
@@ -119,7 +119,7 @@ def adapter_of(
         engine: Runs the functions of the adapter.
         exposes: The adapter in the document; its type is one of `TYPES`.
         options: How the operator wants it to be served.
-        host: The adapters and logs of this process; only a control adapter reads it.
+        host: The adapters and logs of this process.
 
     Raises:
         ServeError: The adapter cannot be served, or a library is missing.

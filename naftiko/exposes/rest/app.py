@@ -33,6 +33,7 @@ from naftiko.exposes.http.scope import OPERATION, is_preflight
 from naftiko.exposes.rest.endpoint import Endpoint
 from naftiko.exposes.rest.explorer import page
 from naftiko.exposes.rest.forward import Forward, forwards_of
+from naftiko.exposes.rest.mcp_addresses import mcp_addresses
 from naftiko.exposes.rest.openapi import Api
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
+    from naftiko.exposes.state import Host
     from naftiko.spec.model import Exposes
 
 log = logging.getLogger("naftiko.rest")
@@ -56,10 +58,18 @@ class RestApp:
         engine: Runs its functions.
         exposes: The adapter.
         options: The settings of the server.
+        host: What this process serves; the description names the MCP adapters in it.
     """
 
-    def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        exposes: Exposes,
+        options: Options,
+        host: Host | None = None,
+    ) -> None:
         self.options = options
+        self._host = host
         self._callers = CallerVariables(options.variable_headers)
         self._active = 0
         self.replace(self.prepare(engine, exposes))
@@ -71,7 +81,7 @@ class RestApp:
 
     def prepare(self, engine: Engine, exposes: Exposes) -> RestVersion:
         """Compile a new version of the document; the old one is served on."""
-        return RestVersion(engine, exposes, self.options, self._callers)
+        return RestVersion(engine, exposes, self.options, self._callers, self._host)
 
     def replace(self, version: RestVersion) -> None:
         """Serve a new version; requests under way finish with the old one."""
@@ -126,6 +136,7 @@ class RestVersion:
         exposes: Exposes,
         options: Options,
         callers: CallerVariables,
+        host: Host | None,
     ) -> None:
         self.engine = engine
         self.exposes = exposes
@@ -146,7 +157,7 @@ class RestVersion:
                 self.router.add(ANY_METHOD, forward.stem, forward)
         api = Api(engine.capability, exposes, endpoints, forwards, options)
         # These come last: a route of the document at the same path wins.
-        self.router.add("GET", OPENAPI_PATH, _Description(api))
+        self.router.add("GET", OPENAPI_PATH, _Description(api, engine, host))
         self.router.add("GET", DOCS_PATH, _Page())
 
     def is_page(self, scope: ASGIScope) -> bool:
@@ -249,9 +260,21 @@ class _Description:
 
     label = f"{OPENAPI_PATH} GET"
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, engine: Engine, host: Host | None) -> None:
         self.api = api
+        self._host = host
+        adapters = engine.capability.exposes
+        self._namespaces = {a.namespace for a in adapters if a.type == "mcp"}
 
     async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
-        body = self.api.document(exchange.scope.get("root_path", ""))
+        scope = exchange.scope
+        root_path = scope.get("root_path", "")
+        # Asked at each request: an address is known when its port is bound.
+        beside = [
+            adapter
+            for adapter in (self._host.adapters if self._host else ())
+            if adapter.namespace in self._namespaces
+        ]
+        port = (scope.get("server") or (None, None))[1]
+        body = self.api.document(root_path, mcp_addresses(beside, port, root_path))
         await exchange.answer(Answer(200, JSON_TYPE, body))

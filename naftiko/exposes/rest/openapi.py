@@ -31,7 +31,7 @@ from naftiko.exposes.rest.openapi_security import Security
 from naftiko.expressions import TemplateError, parse_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from naftiko.capability import Capability
     from naftiko.exposes.options import Options
@@ -76,17 +76,25 @@ class Api:
         self._forwards = forwards
         self._options = options
         self._parts: tuple[str, str] | None = None
+        self._mcp: Sequence[Mapping[str, str]] = ()
 
-    def document(self, root_path: str = "") -> bytes:
+    def document(
+        self, root_path: str = "", mcp: Sequence[Mapping[str, str]] = ()
+    ) -> bytes:
         """Return the description as JSON.
 
         Args:
             root_path: Where the adapter is mounted.
+            mcp: Name and URL of each MCP adapter beside this one; `info` has them.
         """
-        if self._parts is None:
-            text = json.dumps(self.data("\0"), ensure_ascii=False)
+        # Made again when the addresses have changed.
+        if self._parts is None or self._mcp != mcp:
+            data = self.data("\0")
+            if mcp:
+                data["info"]["x-mcp"] = mcp
+            text = json.dumps(data, ensure_ascii=False)
             before, _, after = text.partition(json.dumps("\0"))
-            self._parts = before, after
+            self._parts, self._mcp = (before, after), mcp
         server = json.dumps(quote(root_path) or "/")
         return server.join(self._parts).encode()
 

@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
+import naftiko
+from naftiko.exposes.engine import Engine
 from naftiko.exposes.http.scope import OPERATION
 from naftiko.exposes.options import Options
+from naftiko.exposes.rest.app import RestApp
+from naftiko.exposes.state import AdapterState, Host
 from naftiko.transport.messages import Response
-from support.asgi_client import ask, asked
+from support.asgi_client import AsyncStub, ask, asked
 from support.serving import operation, rest_app
+from support.shop import document, mcp, rest
 
 JSON = {"Content-Type": "application/json"}
 
@@ -230,3 +235,20 @@ def test_telemetry_label_is_the_path_template_of_the_document() -> None:
         )
     ]
     assert names == ["/ships/{id} GET", "/proxy/{path} *", "/docs GET", None]
+
+
+def test_description_names_the_mcp_adapters_of_its_document() -> None:
+    """`info` has the addresses as they are now, and none of another document."""
+    capability = naftiko.load(document(rest(), mcp()), schema=None)
+    host = Host()
+    engine = Engine(capability, AsyncStub())
+    app = RestApp(engine, capability.exposes[0], Options(), host)
+    assert "x-mcp" not in ask(app, "GET", "/openapi.json").json["info"]
+    for port in (9090, 9091):
+        host.adapters = [
+            AdapterState("mcp", "shop-mcp", port, f"http://localhost:{port}"),
+            AdapterState("mcp", "other-mcp", 9092, "http://localhost:9092"),
+        ]
+        info = ask(app, "GET", "/openapi.json").json["info"]
+        address = f"http://localhost:{port}/mcp"
+        assert info["x-mcp"] == [{"name": "shop-mcp", "url": address}]
