@@ -350,7 +350,7 @@ def fit(
 
     `{"limit": "5"}` gives `{"limit": 5}` where `limit` is declared as an integer. A
     value of another type is wrong where the document declares the type, and is kept as
-    it is where the type was inferred.
+    it is where the type was inferred; only a text is never taken for an object.
 
     Args:
         parameters: The arguments that the unit takes.
@@ -369,7 +369,9 @@ def fit(
                 wrong.append(fault)
             continue
         converted, mismatch = _converted(parameter, value)
-        if mismatch and not parameter.inferred:
+        if mismatch and (
+            not parameter.inferred or _is_text_of_no_object(parameter, value)
+        ):
             wrong.append(WrongArgument(parameter.name, parameter.in_, mismatch))
         values[parameter.name] = value if mismatch else converted
     for name in given:
@@ -403,6 +405,15 @@ def _json_text(value: JSON) -> JSON:
         return to_text(value)
     except (TypeError, ValueError):
         return value
+
+
+def _is_text_of_no_object(parameter: InputParameter, value: JSON) -> bool:
+    """Tell whether a text is given for an inferred object.
+
+    Other inferred types are only advice: published files declare numbers as texts, and
+    texts as numbers. No API reads a text where it describes an object.
+    """
+    return parameter.type == "object" and isinstance(value, str)
 
 
 def _stays(parameter: InputParameter, value: JSON) -> bool:

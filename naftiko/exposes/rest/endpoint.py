@@ -11,7 +11,8 @@ module must not know how a request finds its endpoint.
 from __future__ import annotations
 
 import logging
-from functools import partial
+from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, StatusError, UnboundVariable
@@ -34,6 +35,7 @@ from naftiko.exposes.http.problems import (
     wrong_arguments,
 )
 from naftiko.exposes.rest.arguments import ArgumentReader, Incoming, text_of
+from naftiko.exposes.rest.body_checks import body_checks, misplaced
 from naftiko.exposes.rest.passing import PLAIN_TEXT, pass_on, wants_text
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 
@@ -44,7 +46,10 @@ if TYPE_CHECKING:
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.inbound import Inbound
+    from naftiko.exposes.http.payload import Payload
     from naftiko.exposes.options import Options
+    from naftiko.exposes.rest.body_checks import Node
+    from naftiko.functions.arguments import WrongArgument
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
@@ -53,6 +58,8 @@ log = logging.getLogger("naftiko.rest")
 
 #: Bytes of an `Accept` header that are read; parsed headers are cached.
 _LONGEST_ACCEPT = 1000
+#: Wrong members of one body that are named.
+_MOST_FAULTS = 20
 
 
 class Endpoint:
@@ -128,6 +135,7 @@ class Endpoint:
             captures, exchange.scope.get("query_string", b""), exchange.headers
         )
         unreadable: HttpProblem | None = None
+        faults: tuple[WrongArgument, ...] = ()
         if reader.reads_body:
             body = await read_body(exchange.receive, exchange.headers, self._limit)
             content_type = text_of(exchange.headers.get(b"content-type", b""))
@@ -140,7 +148,12 @@ class Endpoint:
                 )
             except BadRequest as error:
                 unreadable = error.problem
+            faults = self._faults(incoming.payload)
+            if faults and not faults[0].name:
+                detail = f"the request body {faults[0].fault}"
+                unreadable = HttpProblem("arguments", detail, errors=faults)
         values, wrong = self.plan.fit(reader.given(incoming))
+        wrong = [*faults, *wrong]
         if unreadable is not None:
             # The problem names the wrong arguments of the other places as well.
             others = [w for w in wrong if w.in_ not in ("", "body")]
@@ -149,6 +162,20 @@ class Endpoint:
         if wrong:
             raise BadRequest(wrong_arguments(wrong))
         return values
+
+    def _faults(self, payload: Payload) -> tuple[WrongArgument, ...]:
+        """Return the members of a JSON body that must be objects or lists, and are not.
+
+        An empty name means the body as a whole.
+        """
+        if payload.kind != "json" or self._checks is None:
+            return ()
+        return tuple(islice(misplaced(self._checks, payload.value), _MOST_FAULTS))
+
+    @cached_property
+    def _checks(self) -> Node | None:
+        """What is checked of a JSON body, as its description says."""
+        return body_checks(self.plan, self.reader)
 
     async def _answer(
         self, exchange: Inbound, values: dict[str, JSON], media_type: str

@@ -118,7 +118,7 @@ def _fields_schema(fields: Iterable[InputParameter]) -> dict[str, JSON]:
     for field in fields:
         names = [field.name]
         if field.value is not None:
-            names = _members_of(str(field.value))
+            names = members_of(str(field.value))
             if not names:
                 continue
         schema = root
@@ -132,7 +132,7 @@ def _fields_schema(fields: Iterable[InputParameter]) -> dict[str, JSON]:
     return root
 
 
-def _members_of(path: str) -> list[str]:
+def members_of(path: str) -> list[str]:
     """Return the member names of a path: `$.a.b` -> `["a", "b"]`; else nothing."""
     try:
         segments = segments_of(path)
