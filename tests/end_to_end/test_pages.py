@@ -6,16 +6,19 @@ The pages load no foreign resource, work without a mouse and log no error.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from support.browsing import Browser, browser
+from support.browsing import Browser, axe_script, browser
 from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
 from support.shop import document, mcp, rest
@@ -38,10 +41,18 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def page(window: Browser) -> Iterator[Browser]:
     """Yield the browser; afterwards check for console errors and foreign origins."""
     window.dark(False)
+    window.size(1200)
     window.forget()
     yield window
     assert window.complaints() == []
     assert len(window.origins()) == 1
+
+
+@pytest.fixture(scope="module")
+def axe(pytestconfig: pytest.Config) -> str:
+    """Return the script of axe-core, which is fetched once."""
+    assert pytestconfig.cache is not None
+    return axe_script(pytestconfig.cache.mkdir("axe"))
 
 
 @pytest.fixture
@@ -112,6 +123,92 @@ def test_control_page_shows_live_numbers_and_traces(
             page.shot(f"control-{'dark' if is_dark else 'light'}")
             for part in ("h1", "h2", ".soft", ".good", ".bad", "td", "th"):
                 assert page.contrast(part) >= 4.5, (part, is_dark)
+        assert server.stop() == 0
+
+
+def test_control_page_draws_charts(
+    tmp_path: Path, upstream: Recorder, page: Browser, axe: str
+) -> None:
+    """Rate, errors and latency are drawn over time; axe-core finds no serious fault."""
+    control = {"type": "control", "port": 0, "management": {"info": True}}
+    file = write(tmp_path / "s.yaml", document(rest(), control))
+    with Server(file, "--base-uri", upstream.url, ready=2) as server:
+        page.open(server.urls["control"] + "/")
+        page.wait("document.querySelectorAll('#charts polyline').length === 3")
+        upstream.answer = response("no", status="500 No")
+        for _ in range(8):
+            requests.get(f"{server.urls['shop']}/things", timeout=5)
+        page.wait(
+            "[...document.querySelectorAll('#charts svg')].every(n =>"
+            " / at most (?!0\\.0)/.test(n.getAttribute('aria-label')))"
+        )
+        titles = [node.text.split("\n")[0] for node in page.all("#charts figcaption")]
+        assert titles == ["Requests per second", "Errors per second", "95 % below, ms"]
+        points = page.run(
+            "return [...document.querySelectorAll('#charts polyline')].map(n =>"
+            " n.getAttribute('points').split(' ').length)"
+        )
+        assert all(count >= 2 for count in points)
+        for is_dark in (False, True):
+            page.dark(is_dark)
+            page.shot(f"control-charts-{'dark' if is_dark else 'light'}")
+            assert page.faults(axe) == []
+        page.one("#traces button").click()
+        page.wait("document.querySelector('#trace').open")
+        assert page.faults(axe) == []
+        page.one("#trace button").click()
+        page.size(390)
+        assert page.run("return document.body.scrollWidth <= innerWidth")
+        page.one("#theme").click()
+        assert page.text("#theme") == "Theme: light"
+        page.run("localStorage.clear()")
+        assert server.stop() == 0
+
+
+def test_control_page_reloads_the_document(
+    tmp_path: Path, upstream: Recorder, page: Browser
+) -> None:
+    """The reload button serves the new version, or tells why it cannot."""
+    page.expected = ("status of 422",)
+    management = {"reload": True, "info": True, "logs": {"level": True, "stream": True}}
+    control = {"type": "control", "port": 0, "management": management}
+    given = document(rest(), control)
+    file = write(tmp_path / "s.yaml", given)
+    with Server(file, "--base-uri", upstream.url, ready=2) as server:
+        page.open(server.urls["control"] + "/")
+        page.wait("document.title === 'Shop'")
+        links = {
+            node.text: node.get_attribute("href") for node in page.all("#actions a")
+        }
+        paths = {urlsplit(href).path for href in links.values()}
+        assert paths == {"/logs", "/logs/stream", "/traces", "/metrics", "/status"}
+        for name in ("Log", "Traces", "Metrics", "Status"):
+            assert requests.get(links[name], timeout=5).ok
+        given["info"]["label"] = "Market"
+        write(file, given)
+        page.one("#actions button").click()
+        page.wait("document.querySelector('#actions .good')")
+        page.wait("document.title === 'Market'")
+        assert page.text("#actions [role=status]") == "Reloaded."
+        file.write_text("naftiko: [", "utf-8")
+        page.one("#actions button").click()
+        page.wait("document.querySelector('#actions .bad')")
+        assert page.text("#actions [role=status]").startswith("Not reloaded: ")
+        assert requests.get(f"{server.urls['shop']}/things", timeout=5).ok
+        assert server.stop() == 0
+
+
+def test_control_page_offers_only_what_the_document_turns_on(
+    tmp_path: Path, upstream: Recorder, page: Browser
+) -> None:
+    """Without `reload` and `logs` there is no button and no link to the log."""
+    control = {"type": "control", "port": 0}
+    file = write(tmp_path / "s.yaml", document(rest(), control))
+    with Server(file, "--base-uri", upstream.url, ready=2) as server:
+        page.open(server.urls["control"] + "/")
+        page.wait("document.querySelector('#state').innerText === 'Up'")
+        assert page.all("#actions button") == []
+        assert [node.text for node in page.all("#actions a")] == ["Traces", "Metrics"]
         assert server.stop() == 0
 
 
@@ -260,6 +357,7 @@ def _input(name: str, in_: str, **more: Any) -> Any:
     return {"name": name, "in": in_, **more}
 
 
+# fmt: off
 RESOURCES = [
     {
         "path": "/ships",
@@ -280,6 +378,33 @@ RESOURCES = [
         ],
     },
     {
+        "path": "/orders",
+        "operations": [
+            {
+                "method": "POST",
+                "name": "order",
+                "description": "Order a ship.",
+                "call": "api.make",
+                "inputParameters": [
+                    _input("name", "body", type="string", value="$.buyer.name", required=True, description="Who pays."),
+                    _input("kind", "body", type="string", value="$.buyer.address.city"),
+                    _input("tons", "body", type="integer", value="$.tons"),
+                    _input("tags", "body", type="array", value="$.tags"),
+                ],
+                "with": {"name": "rest.name", "kind": "rest.kind", "tons": "rest.tons", "tags": "rest.tags"},
+                "outputParameters": [
+                    {
+                        "type": "object",
+                        "properties": {
+                            "number": {"type": "integer", "mapping": "$.id", "description": "Of the order."},
+                            "lines": {"type": "array", "mapping": "$.lines", "items": {"type": "object", "properties": {"ship": {"type": "string", "mapping": "$.ship"}}}},
+                        },
+                    }
+                ],
+            }
+        ],
+    },
+    {
         "path": "/files/{path}",
         "operations": [
             {
@@ -296,6 +421,7 @@ RESOURCES = [
         ],
     },
 ]
+# fmt: on
 
 
 @pytest.fixture
@@ -493,6 +619,253 @@ def test_empty_answer_and_empty_search_are_marked(
     assert page.text("#count") == "0 operations"
 
 
+# --- objects as fields and as JSON ----------------------------------------------------
+
+ORDER = "POST /orders Order a ship."
+
+
+def toggle(page: Browser, name: str) -> None:
+    """Change an object of the open form from fields to JSON, or back."""
+    page.one(f"{OPEN} button[aria-label='{name} as JSON']").click()
+
+
+def whole(page: Browser, name: str) -> Any:
+    """Return the text field that holds an object as JSON."""
+    return page.one(f"{OPEN} textarea[aria-label='{name} as JSON']")
+
+
+def test_object_is_filled_in_as_nested_fields(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """Each member of an object has a field; the required ones are marked."""
+    opened(page, ships, ORDER)
+    legends = [node.text for node in page.all(f"{OPEN} legend")]
+    assert legends == ["body", "buyer", "address"]
+    required = page.run(
+        f"return [...document.querySelectorAll('{OPEN} .field')].filter(n =>"
+        " n.querySelector(':scope > * > .must')).map(n => n.firstChild.innerText)"
+    )
+    assert [text.split("\n")[0] for text in required] == ["buyer *", "name *"]
+    send(page)
+    assert page.run("return document.activeElement.id").endswith("-name")
+    assert upstream.received == []
+    fill(page, name="Ann", city="Oslo", tons="7")
+    send(page)
+    assert answered(page).startswith("200 OK")
+    assert of(upstream.last) == {"name": "Ann", "kind": "Oslo", "tons": 7}
+
+
+def test_body_is_written_as_json(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """The fields become JSON and fields again; no member is lost on the way."""
+    opened(page, ships, ORDER)
+    fill(page, name="Ann", tons="7")
+    toggle(page, "body")
+    text = whole(page, "body")
+    assert json.loads(text.get_property("value")) == {
+        "buyer": {"name": "Ann"},
+        "tons": 7,
+    }
+    text.clear()
+    text.send_keys('{"buyer": {"name": "Bo", "address": {"city": "Oslo"}}, "x": 1}')
+    toggle(page, "body")
+    assert page.one(f"{OPEN} [id$=-name]").get_property("value") == "Bo"
+    toggle(page, "buyer")
+    text = whole(page, "buyer")
+    assert json.loads(text.get_property("value"))["address"] == {"city": "Oslo"}
+    send(page)
+    assert answered(page).startswith("200 OK")
+    assert of(upstream.last) == {"name": "Bo", "kind": "Oslo"}
+    assert '\'{"x":1,' in page.text(f"{OPEN} .curl")
+
+
+@pytest.mark.parametrize(
+    ("typed", "fault"),
+    [
+        ('{"buyer": ', "not well-formed JSON"),
+        ("[1]", "expected an object, got array"),
+        ('"Ann"', "expected an object, got string"),
+    ],
+)
+def test_malformed_json_is_marked_and_not_sent(
+    ships: Server, upstream: Recorder, page: Browser, typed: str, fault: str
+) -> None:
+    """A fault of JSON is told while it is typed; the form is not sent with it."""
+    opened(page, ships, ORDER)
+    toggle(page, "body")
+    text = whole(page, "body")
+    text.send_keys(typed)
+    assert text.get_attribute("aria-invalid") == "true"
+    assert fault in page.text(f"{OPEN} .fault:not([hidden])")
+    assert page.contrast(f"{OPEN} .fault:not([hidden])") >= 4.5
+    send(page)
+    toggle(page, "body")
+    page.one(f"{OPEN} .actions button:not(.send)").click()
+    assert upstream.received == []
+    assert page.all(f"{OPEN} .curl") == []
+    text.clear()
+    text.send_keys('{"buyer": {"name": "Ann"}}')
+    assert text.get_attribute("aria-invalid") == "false"
+    send(page)
+    assert answered(page).startswith("200 OK")
+
+
+def test_malformed_list_is_not_sent(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """Each input that takes JSON is checked, also where any text may stand."""
+    opened(page, ships, "POST /ships")
+    fill(page, name="Tug", tags='["a", ')
+    send(page)
+    assert "not well-formed JSON" in page.text(f"{OPEN} .fault:not([hidden])")
+    opened(page, ships, "PATCH /ships")
+    page.one(f"{OPEN} textarea").send_keys('{"a": ')
+    send(page)
+    assert "not well-formed JSON" in page.text(f"{OPEN} .fault:not([hidden])")
+    assert upstream.received == []
+
+
+# --- answers, samples, looks ----------------------------------------------------------
+
+
+def test_described_answers_are_shown(ships: Server, page: Browser) -> None:
+    """The page shows each status, the members of its value and an example."""
+    opened(page, ships, ORDER)
+    page.one(f"{OPEN} .answers > summary").click()
+    page.wait(f"document.querySelector('{OPEN} .answers pre')")
+    text = page.text(f"{OPEN} .answers")
+    statuses = [node.text for node in page.all(f"{OPEN} .answers h3")]
+    assert {"200", "400"} <= set(statuses)
+    assert page.text(f"{OPEN} .answers > summary") == f"Answers: {', '.join(statuses)}"
+    assert "Of the order." in text
+    assert "array of object" in text
+    example = json.loads(page.text(f"{OPEN} .answers pre"))
+    assert example == {"number": 1, "lines": [{"ship": "text"}]}
+    assert page.all(f"{OPEN} .answers pre .value-key")
+
+
+def sample(page: Browser, language: str) -> str:
+    """Show the request of the open operation in a language and return the text."""
+    for button in page.all(f"{OPEN} .samples button"):
+        if button.text == language:
+            button.click()
+    return page.text(f"{OPEN} pre.{language.lower()}")
+
+
+def test_samples_send_the_same_request(
+    ships: Server, upstream: Recorder, page: Browser
+) -> None:
+    """The samples in Python and JavaScript send what the page sends."""
+    opened(page, ships, ORDER)
+    fill(page, name='Zoë "Z"', city="Oslo")
+    send(page)
+    answered(page)
+    expected = of(upstream.last)
+    assert expected == {"name": 'Zoë "Z"', "kind": "Oslo"}
+    count = len(upstream.received)
+    code = sample(page, "Python")
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith("200 ")
+    assert of(upstream.last) == expected
+    code = sample(page, "JavaScript")
+    page.expected = ("console-api",)
+    page.driver.execute_async_script(
+        f"const done = arguments[0]; (async () => {{ {code} }})().then(done, done)"
+    )
+    assert of(upstream.last) == expected
+    assert len(upstream.received) == count + 2
+    assert sample(page, "curl").startswith("curl ")
+
+
+def test_theme_switch_is_kept(ships: Server, page: Browser) -> None:
+    """The switch goes from the system's theme to light and dark, and is kept."""
+    page.open(f"{ships.urls['fleet']}/docs")
+    page.wait("document.querySelectorAll('details.op').length")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.run(f"return {ground}")
+    switch = page.one("#theme")
+    assert switch.text == "Theme: system"
+    switch.click()
+    switch.click()
+    assert switch.text == "Theme: dark"
+    dark = page.run(f"return {ground}")
+    assert dark != light
+    page.open(page.driver.current_url)
+    assert page.text("#theme") == "Theme: dark"
+    assert page.run(f"return {ground}") == dark
+    page.dark(True)
+    page.one("#theme").click()
+    assert page.run(f"return {ground}") == dark
+    page.one("#theme").click()
+    assert page.run(f"return {ground}") == light
+    page.run("localStorage.clear()")
+
+
+@pytest.mark.parametrize("words", [(), ("--single-port", "0")])
+def test_copy_button_copies_the_mcp_address(
+    tmp_path: Path, upstream: Recorder, page: Browser, words: tuple[str, ...]
+) -> None:
+    """The head of the page has the MCP address, with a button that copies it."""
+    file = write(tmp_path / "s.yaml", document(rest(), mcp()))
+    allowed = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    page.driver.execute_cdp_cmd("Browser.grantPermissions", allowed)
+    with Server(file, "--base-uri", upstream.url, *words, ready=2) as server:
+        page.open(f"{server.urls['shop']}/docs")
+        page.wait("document.querySelector('#mcp code')")
+        address = page.text("#mcp code")
+        url = f"{server.urls['shop-mcp']}/mcp"
+        assert address.replace("localhost", "127.0.0.1") == url
+        page.one("#mcp button").click()
+        page.wait("document.querySelector('#mcp button').innerText === 'Copied'")
+        copied = page.driver.execute_async_script(
+            "navigator.clipboard.readText().then(arguments[0], arguments[0])"
+        )
+        assert copied == address
+        # Something answers there: a message without a session gets no 404.
+        assert requests.post(address, json={}, timeout=5).status_code in (400, 406)
+
+
+def test_wide_window_has_a_sidebar_and_a_phone_descriptions(
+    ships: Server, page: Browser
+) -> None:
+    """A wide window lists the operations beside them; a narrow one shows all texts."""
+    page.size(1400)
+    page.open(f"{ships.urls['fleet']}/docs")
+    page.wait("document.querySelectorAll('details.op').length")
+    links = page.all("#side a")
+    assert len(links) == len(page.all("details.op"))
+    page.one("#side a[title='/orders']").click()
+    page.wait(f"document.querySelector('{OPEN} .path').innerText === '/orders'")
+    page.one("#search").send_keys("orders")
+    assert [link.is_displayed() for link in links].count(True) == 1
+    page.size(390)
+    assert not page.one("#side").is_displayed()
+    assert page.one("details.op[open] .what").is_displayed()
+    assert page.run("return document.body.scrollWidth <= innerWidth")
+
+
+def test_page_of_an_adapter_is_accessible(
+    ships: Server, page: Browser, axe: str
+) -> None:
+    """axe-core finds no serious fault: light and dark, wide and narrow, filled in."""
+    opened(page, ships, ORDER)
+    page.run("document.querySelectorAll('details').forEach(n => { n.open = true })")
+    page.wait("document.querySelectorAll('details.op form').length === 5")
+    page.run("document.querySelectorAll('details').forEach(n => { n.open = true })")
+    page.wait("document.querySelectorAll('.answers pre').length > 5")
+    fill(page, name="Ann", tags="[1")
+    page.run("document.querySelectorAll('.actions button:not(.send)')[4].click()")
+    page.wait("document.querySelector('pre.curl')")
+    for width, is_dark in ((390, False), (1200, True), (1500, False)):
+        page.size(width)
+        page.dark(is_dark)
+        page.shot(f"explorer-{width}-{'dark' if is_dark else 'light'}")
+        assert page.faults(axe) == []
+
+
 @pytest.mark.parametrize(
     ("authentication", "typed", "shown"),
     [
@@ -550,4 +923,14 @@ def test_page_sends_credentials_and_hides_them_in_commands(
             check=True,
         )
         assert json.loads(found.stdout) == [{"id": 1}]
+        # In Python, too, the secret is a variable.
+        code = sample(page, "Python")
+        assert "s3cr3t" not in code
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            check=True,
+            env={**os.environ, name: secret},
+        )
+        assert ran.stdout.startswith(b"200 ")
         assert server.stop() == 0

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import tarfile
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,6 +143,21 @@ class Browser:
         ratio: float = self.run(_CONTRAST, self.one(selector))
         return ratio
 
+    def size(self, width: int, height: int = 900) -> None:
+        """Set the width and height of the window in pixels."""
+        self.driver.set_window_size(width, height)
+
+    def faults(self, axe: str) -> list[str]:
+        """Return the serious and critical accessibility faults of the page.
+
+        Args:
+            axe: The script of axe-core.
+        """
+        self.run(axe)
+        self.driver.set_script_timeout(60)
+        found: list[str] = self.driver.execute_async_script(_FAULTS)
+        return found
+
     def shot(self, name: str) -> None:
         """Save a screenshot in the folder that `NAFTIKO_SHOTS` names, if any."""
         if folder := os.environ.get("NAFTIKO_SHOTS"):
@@ -162,6 +180,46 @@ while (ground && /, 0\\)$|transparent/.test(color)) {
 const [a, b] = [getComputedStyle(arguments[0]).color, color].map(luminance).sort((x, y) => y - x)
 return (a + 0.05) / (b + 0.05)
 """
+
+
+_FAULTS = """
+const done = arguments[arguments.length - 1]
+axe.run(document, {resultTypes: ['violations']}).then(
+  result => done(result.violations.filter(v => /serious|critical/.test(v.impact)).map(
+    v => `${v.id}: ${v.help}: ${v.nodes.map(n => n.target.join(' ')).join(', ')}`)),
+  error => done([String(error)]))
+"""
+#: The version of axe-core that is fetched. A newer one may find more.
+AXE = "axe-core@4.14.1"
+
+
+def axe_script(folder: Path) -> str:
+    """Return the script of axe-core; skip the test where npm cannot fetch it.
+
+    Args:
+        folder: Where the package is kept.
+    """
+    kept = folder / f"{AXE}.tgz"
+    if not kept.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("needs npm, which fetches axe-core: apt install npm")
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            packed = subprocess.run(
+                [npm, "pack", AXE, "--silent"],
+                cwd=place,
+                capture_output=True,
+                timeout=120,
+                check=False,
+            )
+            fetched = list(Path(place).glob("*.tgz"))
+            if packed.returncode or not fetched:
+                pytest.skip(f"npm cannot fetch {AXE}")
+            fetched[0].replace(kept)
+    with tarfile.open(kept) as package:
+        member = package.extractfile("package/axe.min.js")
+        assert member is not None
+        return member.read().decode()
 
 
 @contextmanager

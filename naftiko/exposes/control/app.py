@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     #: Method, path template and handler.
     Route = tuple[str, str, Handler]
 
+RELOAD_PATH = "/config/reload"
+STREAM_PATH = "/logs/stream"
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _INACTIVE = (
     "OpenTelemetry is not active. Install the extra 'telemetry' and leave"
@@ -94,7 +96,7 @@ class ControlVersion(NamedTuple):
     """The routes of one version of a document.
 
     Attributes:
-        paths: The paths that the page may ask for.
+        paths: The paths that the page may ask for, or link to.
     """
 
     engine: Engine
@@ -136,9 +138,12 @@ class ControlApp:
         for method, template, handler in routes:
             router.add(method, template, handler)
         if management.logs.stream:
-            router.add("GET", "/logs/stream", self._follow)
-        paths = tuple(t for method, t, _ in routes if method == "GET" and "{" not in t)
-        return ControlVersion(engine, exposes, management, router, paths)
+            router.add("GET", STREAM_PATH, self._follow)
+        paths = [t for method, t, _ in routes if method == "GET" and "{" not in t]
+        paths += [t for _, t, _ in routes if t == RELOAD_PATH]
+        if management.logs.stream:
+            paths.append(STREAM_PATH)
+        return ControlVersion(engine, exposes, management, router, tuple(paths))
 
     def replace(self, version: ControlVersion) -> None:
         """Serve a new version of the document."""
@@ -168,7 +173,7 @@ class ControlApp:
         if management.info:
             routes.append(("GET", "/status", self._status))
         if management.reload:
-            routes.append(("POST", "/config/reload", self._reload))
+            routes.append(("POST", RELOAD_PATH, self._reload))
         if management.validate:
             routes.append(("POST", "/config/validate", self._validate))
         if management.logs.levels or management.logs.stream:

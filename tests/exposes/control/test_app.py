@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,21 @@ def test_control_page_loads_nothing_from_other_servers() -> None:
     assert headers["content-type"] == ["text/html; charset=utf-8"]
     assert b"http://" not in body
     assert b"https://" not in body
+
+
+def test_control_page_knows_what_is_turned_on() -> None:
+    """The page offers a reload and the log only where the document has them."""
+    for management, expected in (
+        ({}, set()),
+        ({"reload": True}, {"/config/reload"}),
+        ({"logs": {"stream": True}}, {"/logs", "/logs/stream"}),
+    ):
+        _, _, body = ask(app(management), "/")
+        found = re.search(r"ATTACHED = new Set\((.*?)\)", body.decode())
+        assert found is not None
+        offered = set(json.loads(found[1])) & {
+            "/config/reload",
+            "/logs",
+            "/logs/stream",
+        }
+        assert offered == expected
