@@ -768,6 +768,9 @@ def test_samples_send_the_same_request(
     """The samples in Python and JavaScript send what the page sends."""
     opened(page, ships, ORDER)
     fill(page, name='Zoë "Z"', city="Oslo")
+    page.all(f"{OPEN} .actions button")[2].click()
+    assert "requests.request(" in sample(page, "Python")
+    assert upstream.received == []
     send(page)
     answered(page)
     expected = of(upstream.last)
@@ -866,7 +869,7 @@ def test_page_of_an_adapter_is_accessible(
     page.run("document.querySelectorAll('details').forEach(n => { n.open = true })")
     page.wait("document.querySelectorAll('.answers pre').length > 5")
     fill(page, name="Ann", tags="[1")
-    page.run("document.querySelectorAll('.actions button:not(.send)')[4].click()")
+    page.run("document.querySelectorAll('.actions button:not(.send)')[9].click()")
     page.wait("document.querySelector('pre.curl')")
     for width, is_dark in ((390, False), (1200, True), (1500, False)):
         page.size(width)
