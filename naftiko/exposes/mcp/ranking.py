@@ -79,6 +79,7 @@ _PHRASES = {
 #: stand on several lines.
 _ACTIONS = """
     remove delete erase drop destroy discard rid scrap trash uninstall unlink rm
+    remove undeploy dismantle evict expel kick
     cancel abort undo revoke revert withdraw annul return refund remove delete
     prune clean cleanup clear wipe purge free flush empty tidy unused remove delete
     create make new add generate insert register start build deploy provision
@@ -130,7 +131,7 @@ _THINGS = """
     stats statistic usage consumption metric measure traffic load use
     process top task job
     file folder directory document
-    author writer novelist
+    author writer novelist write
     book novel title
     customer client buyer
     user member person people account
@@ -149,7 +150,25 @@ _THINGS = """
     forecast weather prediction
     package library module
     change diff difference
+    size resize width height dimension
+    terminal tty
+    network subnet
 """
+
+#: Forms of verbs that no rule leads back to the verb.
+_IRREGULAR = {
+    form: verb
+    for line in (
+        "began begin; begun begin; bought buy; broken break; broke break; built build",
+        "chose choose; chosen choose; done do; drawn draw; drew draw; found find",
+        "froze freeze; frozen freeze; gave give; given give; got get; held hold",
+        "hidden hide; kept keep; lost lose; made make; paid pay; ran run",
+        "sent send; shown show; shut stop; sold sell; spent spend; spoke speak",
+        "taken take; thrown throw; told tell; took take; went go; written write",
+        "wrote write",
+    )
+    for form, verb in (pair.split() for pair in line.split("; "))
+}
 
 
 def root(word: str) -> str:
@@ -157,7 +176,7 @@ def root(word: str) -> str:
 
     Both sides of a comparison lose their endings, so what is left need not be a word.
     """
-    word = _singular(word)
+    word = _singular(_IRREGULAR.get(word, word))
     if word.endswith("ied") and len(word) > 4:
         return word[:-3] + "y"
     for ending in ("ing", "ed"):

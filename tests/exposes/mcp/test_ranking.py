@@ -58,6 +58,7 @@ def test_word_loses_its_endings() -> None:
     assert {root(word) for word in forms} == {"stop"}
     assert root("images") == root("image")
     assert root("queries") == root("query")
+    assert root("wrote") == root("written") == root("write")
     assert root("using") == root("used") == root("use")
     assert [root(word) for word in ("ping", "ps", "status", "string")] == [
         "ping",
