@@ -267,8 +267,11 @@ class Capability:
         # Imported here: calls of operations need nothing that runs functions.
         from naftiko.functions.plan import checked_arguments
 
+        if plan.problem is not None:
+            # Its arguments are not known, so nothing can be said about those given.
+            raise plan.problem
         values = checked_arguments(plan, given)
-        if plan.operation is not None and plan.problem is None:
+        if plan.operation is not None:
             # A served function may pass on an undecoded body; here it would be lost.
             self._decoders[plan.operation].check()
         outcome = self.run(plan, values)

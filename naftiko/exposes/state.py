@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.observability.telemetry import AnyTelemetry
     from naftiko.functions.plan import Plan
+    from naftiko.functions.scripts import Script
     from naftiko.plain import JSON
 
 STARTED, STOPPED = "started", "stopped"
@@ -138,6 +139,8 @@ def _refusal(
     if plan.problem is not None:
         return plan.problem
     try:
+        for script in _scripts(capability, plan):
+            script.check()
         for operation in capability.functions.operations_of(plan):
             error = capability.refusal(operation)
             if error is not None:
@@ -148,6 +151,15 @@ def _refusal(
     except NaftikoError as raised:  # such as a file of variables that cannot be read
         return raised
     return None
+
+
+def _scripts(capability: Capability, plan: Plan) -> Iterator[Script]:
+    """Yield the scripts that a unit runs, directly or by a reference."""
+    for step in plan.function.steps:
+        if step.type == "script":
+            yield capability.scripting.prepare(step.script, step=step.name)
+    if plan.inner is not None:
+        yield from _scripts(capability, plan.inner)
 
 
 def _credentials(operation: Operation) -> Iterator[str]:

@@ -114,9 +114,9 @@ class Plan:
             ArgumentError: Arguments are missing, unknown or wrong.
             CallError: The function cannot run, or makes no call or several.
         """
-        values = checked_arguments(self, given)
         if self.problem is not None:
             raise self.problem
+        values = checked_arguments(self, given)
         if self.operation is None:
             steps = [step.call for step in self._called.steps if step.call]
             told = f"calls {names_of(steps)}" if steps else "sends no request"

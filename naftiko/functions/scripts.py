@@ -140,6 +140,16 @@ class Script:
             "naftiko.step.script.language": str(language),
         }
 
+    def check(self) -> None:
+        """Check what can be known before it runs; its files are not read.
+
+        Raises:
+            ScriptError: It is disabled, incomplete, or in a language without a sandbox.
+        """
+        settings = self._scripting.settings
+        self._check_enabled(settings)
+        self._files(settings)
+
     def run(self, context: Mapping[str, JSON]) -> JSON:
         """Return the `result` of the script, or `ABSENT` when it set none.
 

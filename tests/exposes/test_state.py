@@ -89,3 +89,24 @@ def test_unit_that_cannot_be_called_is_named() -> None:
         assert "base URI" in unit.reason
         told = document_state(loaded, "a.yaml", (unit,) * 60)
         assert (len(told["unusable"]), told["unusableCount"]) == (50, 60)
+
+
+@pytest.mark.parametrize("kind", ["call", "ref"])
+def test_unit_with_a_script_that_cannot_run_is_named(kind: str) -> None:
+    """A script in a language without a sandbox makes its unit unusable."""
+    data = deepcopy(document(mcp()))
+    capability = data["capability"]
+    tool = capability["exposes"][0]["tools"][0]
+    script = {"name": "sum", "type": "script", "language": "python", "file": "s.py"}
+    del tool["call"]
+    if kind == "call":
+        tool["steps"] = [{**script, "location": "file:///scripts"}]
+    else:
+        tool["ref"] = "shared.sum"
+        function = {"name": "sum", "description": "Add.", "steps": [script]}
+        capability["aggregates"] = [
+            {"label": "Shared", "namespace": "shared", "functions": [function]}
+        ]
+    with naftiko.load(data, schema=None) as loaded:
+        (unit,) = unusable_units(loaded)
+        assert "Script step 'sum'" in unit.reason

@@ -47,7 +47,7 @@ def test_unit_that_calls_nothing_is_refused(tool: Any, words: str, code: str) ->
     loaded = exposing({"name": "dummy", "description": "D.", **tool})
     assert code in [p.code for p in loaded.problems]
     with pytest.raises(naftiko.UnresolvedCall, match=words) as caught:
-        loaded.invoke("m.dummy")
+        loaded.invoke("m.dummy", {"size": 3})
     assert caught.value.code == code
 
 
