@@ -101,7 +101,13 @@ def _nested(entry: JSON) -> dict[str, JSON]:
 
 
 def _first(items: JSON) -> JSON:
-    """Return the schema of the items; a list of schemas has that of the first."""
+    """Return the schema of the items; a list of schemas has that of the first.
+
+    Several named entries are the members of each item, as in the outputs of steps.
+    """
+    is_list = isinstance(items, list) and len(items) > 1
+    if is_list and all(isinstance(item, dict) and item.get("name") for item in items):
+        return {"type": "object", "properties": items}
     return (items[0] if items else None) if isinstance(items, list) else items
 
 

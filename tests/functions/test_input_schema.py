@@ -38,6 +38,7 @@ from naftiko.spec.model import InputParameter
         ("array", {"items": {"type": "integer"}}, {"type": "array", "items": {"type": "integer"}}),
         ("array", {"items": "integer"}, {"type": "array", "items": {"type": "integer"}}),
         ("array", {"items": [{"type": "string"}]}, {"type": "array", "items": {"type": "string"}}),
+        ("array", {"items": [{"name": "a"}, {"name": "b", "type": "integer"}]}, {"type": "array", "items": {"type": "object", "properties": {"a": {}, "b": {"type": "integer"}}}}),
         ("array", {"items": [], "uniqueItems": True}, {"type": "array", "uniqueItems": True, "items": {}}),
         ("array", {"items": {"type": "array"}}, {"type": "array", "items": {"type": "array", "items": {}}}),
         ("", {"items": {"enum": ["a"]}}, {"type": "array", "items": {"enum": ["a"]}}),
