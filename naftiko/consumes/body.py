@@ -238,9 +238,10 @@ class _BodyCompiler:
                 for key, value in data.items()
             ]
             return lambda value_of: {
-                key(value_of): value
+                name: value
                 for key, node in members
                 if (value := node(value_of)) is not ABSENT
+                and (name := key(value_of)) is not ABSENT
             }
         if isinstance(data, list):
             return _list_of([self._marked_tree(i, found) for i in data], self.gap)

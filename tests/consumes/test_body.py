@@ -45,6 +45,7 @@ def built(plan: BodyPlan, **values: Any) -> Any:
         ([1, True, ["{{a}}"]], [1, True, [5]]),
         ({"{{a}}": 1}, {"{{a}}": 1}),
         ({"k": "{{env.KEY}}", "t": "{{KEY}}!", "d": "{{DECLARED}}"}, {"k": "<KEY>", "t": "<KEY>!"}),
+        ('{"a": {{a}}, "{{none}}": 1, "x-{{none}}": 2}', {"a": 5}),
         ("{{none}}", ABSENT),
         (None, ABSENT),
     ],
