@@ -51,9 +51,7 @@ def note_steps(placed: Placed, findings: Findings) -> None:
                         f"add `{key}:`",
                     )
         for key in ("with", "lookupValue"):
-            # Without declared inputs they are inferred from these very references.
-            if data.get("inputParameters"):
-                _note_references(step.get(key), (*at, key), inputs, earlier, findings)
+            _note_references(step.get(key), (*at, key), inputs, earlier, findings)
         if name := text_of(step.get("name")):
             earlier.append(name)
     _note_mappings(placed, earlier, findings)
@@ -75,11 +73,16 @@ def _note_references(
             known = {*inputs, *earlier}
             if name in inputs or first in known or is_upper(first) or first == "env":
                 continue
+            near = did_you_mean(first, known)
+            # Without declared inputs they are inferred from these very references: only
+            # a member of what is nearly the name of a step means that step.
+            if not inputs and not (near and first != name):
+                continue
             findings.add(
                 rules.STEP_REFERENCE,
                 path,
                 f"'{{{{{shorten(written)}}}}}' names no input and no earlier step",
-                did_you_mean(first, known) or f"known: {names_of(sorted(known))}",
+                near or f"known: {names_of(sorted(known))}",
             )
 
 

@@ -61,3 +61,17 @@ def test_reference_that_fits_nothing_is_told(
 def test_variable_and_qualified_input_are_known(name: str) -> None:
     """A variable, and an input with the fixed word before it, are no mistakes."""
     assert _findings(UNIT.replace("{{imo}}", f"{{{{{name}}}}}", 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "hints"), [("shps.imo", 1), ("user.imo", 0), ("shps", 0)]
+)
+def test_misspelt_step_is_told_where_inputs_are_inferred(
+    reference: str, hints: int
+) -> None:
+    """Without declared inputs, a member of what is nearly a step means the step."""
+    text = UNIT.replace(
+        "      inputParameters: [{name: imo, type: string, description: x}]\n", ""
+    )
+    findings = _findings(text.replace("{{ships.imo}}", f"{{{{{reference}}}}}"))
+    assert [f.hint for f in findings] == ["did you mean 'ships'?"] * hints
