@@ -26,6 +26,7 @@ from naftiko.formats.media import format_of
 from naftiko.formats.multiplexed import is_multiplexed, split_text
 from naftiko.formats.reported import reported_by
 from naftiko.formats.xml import is_xml
+from naftiko.hints import Hint
 from naftiko.jsonpath.compiling import as_list, compile_path, extract
 from naftiko.jsonpath.reading import is_root
 
@@ -201,7 +202,11 @@ class Decoder:
         if refusal := self.refusal:
             raise OutputError(
                 f"{self.operation.ref}: {refusal.message}",
-                hint=f"{refusal.hint}; `stream` gives the bytes",
+                hint=Hint(
+                    f"`stream` gives the bytes; {refusal.hint}",
+                    refusal.hint,
+                    refusal.hint,
+                ),
                 code=refusal.code,
                 location=self.operation.location,
                 request=request,

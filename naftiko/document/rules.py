@@ -368,7 +368,7 @@ OUTPUT_FORMAT_UNPUBLISHED = _warning(
     "The `outputRawFormat` is `text` or `binary`, which the published rules lack.",
 )
 PARAMETER_PLACE_MISSING = _warning(
-    "W-parameter-place", "A parameter has no `in`, and is sent in the query."
+    "W-parameter-place", "A parameter has no `in`, or an exposed one an unknown `in`."
 )
 PARAMETER_VALUE = _warning(
     "W-parameter-value", "The value of a parameter is a mapping or a list."
@@ -459,7 +459,7 @@ PATH_LENGTH = _warning(
 KEY_UNKNOWN = _warning(
     "W-key-unknown", "A key is unknown, and much like one that is known there."
 )
-KEY_MISPLACED = _warning("W-key-misplaced", "A key belongs on another level.")
+KEY_MISPLACED = _warning("W-key-misplaced", "A key does nothing where it stands.")
 METHOD_UNKNOWN = _warning("W-method", "No standard registers the `method` for HTTP.")
 TYPE_UNKNOWN = _warning("W-type", "A type is unknown, and is taken for any.")
 BODY_OF_METHOD = _warning("W-body-method", "A GET or HEAD request has a body.")
@@ -484,7 +484,7 @@ SECRET_LITERAL = _warning("W-secret-literal", "A credential is written in clear.
 VARIABLE_SPELLING = _warning(
     "W-variable-spelling", "A credential is written as `${TOKEN}` or in a like way."
 )
-TEMPLATE_HALF = _warning("W-template", "A reference lacks a brace, such as `{{plate}`.")
+TEMPLATE_HALF = _warning("W-template", "A reference is misspelt, such as `{{plate}`.")
 
 # --- noted by a strict check --------------------------------------------------------
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _CHECK = "check the indentation and the quotes here and in the line above"
 #: `key: text: more` in one line: the value, quoted or not.
 _VALUE = re.compile(r"(?:-\s+)*[^\s:#'\"][^:#]*:\s+(?P<value>[^\s'\"{\[|>&*!].*)")
+#: `key:value`, without the blank between them.
+_GLUED = re.compile(r"\s*(?:-\s+)*(?P<key>[A-Za-z][\w-]*):[^\s:/]\S*\s*$")
 #: Characters that cannot begin a plain text (YAML 1.2, 5.3).
 _RESERVED = "@`%"
 
@@ -91,21 +93,56 @@ def explain(error: Any, text: str, name: str) -> Fault:
                 "write an apostrophe inside single quotes twice (''), or use double"
                 " quotes",
             )
+    # The parser notices a line without a key only in the line below.
+    if begin and "could not find expected ':'" in problem:
+        return _keyless(begin.line + 1, begin.column + 1, source)
+    if "mapping values" in problem and line > 1:
+        above = _GLUED.match(source[line - 2])
+        if above:
+            return _keyless(line - 1, above.start("key") + 1, source)
     message = f"not well-formed YAML: {problem}"
     if context:
         message += f" {context}"
     shown = source[line - 1] if line <= len(source) else ""
-    return Fault(line, column, message, _hint(problem, shown, column))
+    hint = _hint(problem, shown, column)
+    related: tuple[Related, ...] = ()
+    if begin and mark and begin.line < mark.line and context:
+        is_flow = "flow" in str(context)
+        what = "the bracket opens here" if is_flow else "the mapping begins here"
+        if is_flow or "block mapping" in str(context):
+            related = (Related(what, "", begin.line + 1, begin.column + 1, name),)
+        if is_flow and hint == _CHECK:
+            bracket = source[begin.line][begin.column : begin.column + 1]
+            hint = f"close the {bracket} of line {begin.line + 1}, or add a comma"
+    return Fault(line, column, message, hint, related)
+
+
+def _keyless(line: int, column: int, source: list[str]) -> Fault:
+    """Return the fault of a line that is no key with a value."""
+    return Fault(
+        line,
+        column,
+        "not well-formed YAML: this line is no `key: value`",
+        "write a blank behind the colon"
+        if _GLUED.match(source[line - 1])
+        else "write a colon and a blank between key and value, or indent the line",
+    )
 
 
 def _hint(problem: str, shown: str, column: int) -> str:
     if "\t" in shown[: len(shown) - len(shown.lstrip())]:
         return "indent with blanks, not with tabs"
+    if re.search("[:,{\\[]\\s*[\u201c\u201d]", shown):
+        return "use straight quotation marks"
     if "{{" in shown:
         return 'quote a template: "{{NAME}}"'
-    value = _VALUE.match(shown.lstrip())
-    if "mapping values" in problem and value:
-        return "quote a text that holds a colon and a blank"
+    if re.match(r"\s*-[^\s-]", shown):
+        return "write a blank behind the dash"
+    if "mapping values" in problem:
+        value = _VALUE.match(shown.lstrip())
+        if value and value.start("value") + len(shown) - len(shown.lstrip()) < column:
+            return "quote a text that holds a colon and a blank"
+        return "indent this line as the one above it"
     if "cannot start any token" in problem and shown[column - 1 : column] in _RESERVED:
         return f"quote a text that begins with `{shown[column - 1]}`"
     return _CHECK

@@ -110,7 +110,8 @@ def note_steps(function: Function, label: str, names: DocumentNames) -> None:
                         path,
                         f"'{{{{{shorten(name)}}}}}' in {label}: no step and no input is"
                         f" called '{shorten(head)}'",
-                        names.suggest(head, known) or f"known: {names_of(known)}",
+                        names.suggest(head, known)
+                        or f"known: {names_of([*filter(None, known)])}",
                     )
         known.append(step.name)
 

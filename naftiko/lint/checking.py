@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from naftiko.lint.keys import note_keys
+from naftiko.lint.keys import note_adapter_keys, note_call_beside_steps, note_keys
 from naftiko.lint.references import note_namespaces, note_path_inputs, note_sources
 from naftiko.lint.secrets import (
     may_hold_tokens,
@@ -19,7 +19,14 @@ from naftiko.lint.secrets import (
 )
 from naftiko.lint.steps import note_steps
 from naftiko.lint.templates import NO_TEMPLATES, note_template
-from naftiko.lint.values import note_duplicates, note_mapping, note_method, note_type
+from naftiko.lint.values import (
+    note_duplicates,
+    note_mapping,
+    note_method,
+    note_place,
+    note_type,
+    note_value,
+)
 from naftiko.lint.vocabulary import walk
 
 if TYPE_CHECKING:
@@ -40,13 +47,20 @@ _CHECKS: dict[str, tuple[_Check, ...]] = {
     "consumed-input": (note_type, note_secret_input),
     "consumed-output": (note_type, note_mapping),
     "authentication": (note_credentials,),
+    "exposed-adapter": (note_adapter_keys,),
     "exposed-resource": (note_path_inputs, note_duplicates, note_steps),
-    "exposed-operation": (note_method, note_sources, note_duplicates, note_steps),
-    "exposed-input": (note_type, note_secret_input),
-    "exposed-output": (note_type,),
-    "tool": (note_sources, note_duplicates, note_steps),
+    "exposed-operation": (
+        note_method,
+        note_sources,
+        note_duplicates,
+        note_steps,
+        note_call_beside_steps,
+    ),
+    "exposed-input": (note_type, note_place, note_secret_input),
+    "exposed-output": (note_type, note_value),
+    "tool": (note_sources, note_duplicates, note_steps, note_call_beside_steps),
     "tool-input": (note_type, note_secret_input),
-    "function": (note_sources, note_duplicates, note_steps),
+    "function": (note_sources, note_duplicates, note_steps, note_call_beside_steps),
 }
 #: No token of a known shape is shorter.
 _SHORTEST_TOKEN = 14

@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 _ANYWHERE = frozenset(
     ("name", "label", "description", "tags", "type", "value", "version", "info", "id")
 )
+#: Parts that messages call by the key that holds them.
+_BY_THEIR_KEY = frozenset(
+    ("hints", "semantics", "management", "observability", "traces", "info")
+)
+#: Type of an exposed adapter → the keys that only it has, or that it shares.
+_OF_TYPE = {
+    "rest": ("resources",),
+    "mcp": ("tools", "resources", "prompts"),
+    "skill": ("skills",),
+    "control": ("management", "observability"),
+}
 #: (part, key) → the key that an author of other formats means by it.
 _FOREIGN = {
     ("consumed-adapter", "url"): "baseUri",
@@ -48,6 +59,8 @@ _FOREIGN = {
     ("consumed-operation", "requestBody"): "body",
     ("consumed-operation", "operationId"): "name",
     ("consumed-operation", "format"): "outputRawFormat",
+    ("consumed-operation", "outputFormat"): "outputRawFormat",
+    ("consumed-operation", "responseFormat"): "outputRawFormat",
     ("consumed-resource", "url"): "path",
     ("consumed-resource", "uri"): "path",
     ("consumed-resource", "endpoint"): "path",
@@ -91,7 +104,17 @@ def note_keys(placed: Placed, findings: Findings) -> None:
         if not isinstance(key, str) or key.startswith(("x-", "X-", "$", "_")):
             continue
         meant = _meant(key, part, placed)
-        if meant:
+        word, colon, _ = key.partition(":")
+        if colon and word in part.known:
+            findings.add(
+                rules.KEY_UNKNOWN,
+                (*placed.path, key),
+                # Never the whole key: what stands behind the colon may be a secret.
+                f"'{word}:' has no blank behind its colon, so it is no key",
+                "write a blank behind the colon",
+                at_key=True,
+            )
+        elif meant:
             _note_misspelt(key, meant, placed, findings)
         elif key not in _ANYWHERE and (way := _way_home(key, placed)):
             at = (*placed.path, key)
@@ -102,6 +125,39 @@ def note_keys(placed: Placed, findings: Findings) -> None:
                 way,
                 at_key=True,
                 fix=_move(key, placed),
+            )
+
+
+def note_adapter_keys(placed: Placed, findings: Findings) -> None:
+    """Note what an exposed adapter of another type has: `tools` of a REST adapter."""
+    type_ = placed.data.get("type")
+    if not isinstance(type_, str) or type_ not in _OF_TYPE:
+        return
+    for key in placed.data:
+        owners = [name for name, keys in _OF_TYPE.items() if key in keys]
+        if owners and type_ not in owners and placed.data[key]:
+            findings.add(
+                rules.KEY_MISPLACED,
+                (*placed.path, key),
+                f"the key '{key}' does nothing in an adapter of type '{type_}'",
+                f"it belongs in an adapter of type '{owners[0]}'",
+                at_key=True,
+            )
+
+
+def note_call_beside_steps(placed: Placed, findings: Findings) -> None:
+    """Note `call` or `ref` beside `steps`: only one of them runs."""
+    data = placed.data
+    if not data.get("steps"):
+        return
+    for key in ("call", "ref"):
+        if data.get(key):
+            findings.add(
+                rules.KEY_MISPLACED,
+                (*placed.path, key),
+                f"`{key}` and `steps` stand beside each other; only one of them runs",
+                f"remove `{key}`, or write it as a step",
+                at_key=True,
             )
 
 
@@ -195,7 +251,7 @@ def _a(name: str) -> str:
     shown = _shown(name)
     if name == "document":
         return "the document itself"
-    if name in ("hints", "management", "observability", "traces", "info"):
+    if name in _BY_THEIR_KEY:
         return f"`{name}`"
     return f"an {shown}" if shown[0] in "aeio" else f"a {shown}"
 

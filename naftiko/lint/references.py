@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from naftiko.document import rules
 from naftiko.document.findings import Mention
 from naftiko.errors import did_you_mean, names_of, shorten
-from naftiko.expressions import source_of
+from naftiko.expressions import is_upper, source_of
 from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: The placeholders of a route: `{id}`, and `{{id}}` as the reference writes it.
 _PLACEHOLDER = re.compile(r"\{\s*([^{}]+?)\s*\}")
+
+#: A reference to a plain name: `{{id}}`.
+_TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}")
 
 
 def note_namespaces(placed: Placed, findings: Findings) -> None:
@@ -104,6 +107,8 @@ def note_sources(placed: Placed, findings: Findings) -> None:
     for key, value in with_.items():
         if not isinstance(value, str):
             continue
+        if is_route and declared and not placed.data.get("steps"):
+            _note_templates(placed, key, value, offered, findings)
         source = source_of(value, namespace)
         if source:
             if is_route and declared and source not in offered:
@@ -134,6 +139,27 @@ def note_sources(placed: Placed, findings: Findings) -> None:
                 f"'{shorten(value)}' is sent as a text: no adapter around it has the"
                 f" namespace '{shorten(word)}'",
                 f"did you mean '{namespace}.{name}'?",
+                findings,
+            )
+
+
+def _note_templates(
+    placed: Placed, key: str, value: str, offered: set[str], findings: Findings
+) -> None:
+    """Note each `{{name}}` that is no input of the route and no variable."""
+    bound = {
+        name
+        for holder in placed.around
+        for _, bind in mappings_of(holder.data.get("binds"), ())
+        for name in (bind["keys"] if isinstance(bind.get("keys"), dict) else ())
+    }
+    for name in _TEMPLATE.findall(value):
+        if name not in offered and name not in bound and not is_upper(name):
+            _note(
+                placed,
+                key,
+                f"'{{{{{shorten(name)}}}}}' names no input of the route",
+                did_you_mean(name, offered) or f"it has: {names_of(sorted(offered))}",
                 findings,
             )
 

@@ -53,6 +53,13 @@ def note_steps(placed: Placed, findings: Findings) -> None:
         for key in ("with", "lookupValue"):
             _note_references(step.get(key), (*at, key), inputs, earlier, findings)
         if name := text_of(step.get("name")):
+            if name in earlier:
+                findings.add(
+                    rules.STEP_REFERENCE,
+                    (*at, "name"),
+                    f"an earlier step is called '{shorten(name)}', too",
+                    "give each step a name of its own",
+                )
             earlier.append(name)
     _note_mappings(placed, earlier, findings)
 

@@ -1,4 +1,4 @@
-"""Templates that are none: a brace too few, as in `{{plate}`.
+"""Templates that are none: a brace too few, as in `{{plate}`, or typographic quotes.
 
 path: "/cars/{{plate}"   →  W-template: did you mean '{{plate}}'?
 """
@@ -20,13 +20,42 @@ if TYPE_CHECKING:
 _HALF = re.compile(
     r"(?<!\{)(?:\{\{\s*([A-Za-z_][\w.-]*)\s*\}(?!\})|\{\s*([A-Za-z_][\w.-]*)\s*\}\}(?!\}))"
 )
+#: A whole text in typographic quotation marks, which YAML takes for letters of it.
+_TYPOGRAPHIC = re.compile(
+    r"[\u201c\u201d\u201e\u2018\u2019].*[\u201c\u201d\u2018\u2019]"
+)
+#: A whole text that is a reference of a shell, or of a path.
+_SINGLE = re.compile(r"\$?\{\s*([A-Za-z_][\w-]*)\s*\}")
+#: The keys whose values are filled from arguments, and know `{{name}}` alone.
+_FILLED = frozenset(("data", "with", "lookupValue"))
 #: The keys whose texts are for people, or have braces of their own.
 NO_TEMPLATES = frozenset(("description", "label", "title", "name", "pattern"))
 
 
 def note_template(placed: Placed, key: str, findings: Findings) -> None:
     """Note half a reference in the value of a key."""
-    _note((*placed.path, key), placed.data[key], findings)
+    value = placed.data[key]
+    _note((*placed.path, key), value, findings)
+    if key in _FILLED:
+        _note_singles((*placed.path, key), value, findings)
+
+
+def _note_singles(path: DocumentPath, value: JSON, findings: Findings) -> None:
+    """Note each text of a value that is `{name}` or `${name}`, and nothing else."""
+    if value.__class__ is str:
+        if single := _SINGLE.fullmatch(value.strip()):
+            findings.add(
+                rules.TEMPLATE_HALF,
+                path,
+                f"'{shorten(value)}' is sent as it is; it is no reference",
+                f"did you mean '{{{{{single[1]}}}}}'?",
+            )
+    elif value.__class__ is dict:
+        for key, entry in value.items():
+            _note_singles((*path, key), entry, findings)
+    elif value.__class__ is list:
+        for index, entry in enumerate(value):
+            _note_singles((*path, index), entry, findings)
 
 
 def _note(path: DocumentPath, value: JSON, findings: Findings) -> None:
@@ -39,6 +68,13 @@ def _note(path: DocumentPath, value: JSON, findings: Findings) -> None:
                 path,
                 f"'{shorten(half[0])}' lacks one {missing} brace",
                 f"did you mean '{{{{{name}}}}}'?",
+            )
+        elif "{{" in value and _TYPOGRAPHIC.fullmatch(value):
+            findings.add(
+                rules.TEMPLATE_HALF,
+                path,
+                "the typographic quotation marks are part of the text",
+                "use straight quotation marks",
             )
     elif value.__class__ is dict:
         for key, entry in value.items():

@@ -43,6 +43,7 @@ _TYPE_SPELLINGS = {
 }  # fmt: skip
 #: Types that published files have, and that mean something else than a JSON type.
 _OTHER_TYPES = frozenset(("null", "any", "file", "binary"))
+_PLACES = ("query", "header", "path", "cookie", "body", "environment")
 _USUAL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _WITHOUT_BODY = frozenset(("GET", "HEAD", "TRACE"))
 
@@ -112,6 +113,38 @@ def note_mapping(placed: Placed, findings: Findings) -> None:
         Edit("rename", pointer(at), "value") if is_free else None,
         findings,
     )
+
+
+def note_value(placed: Placed, findings: Findings) -> None:
+    """Note a JSONPath as the `value` of an exposed output, which is sent as it is."""
+    data = placed.data
+    value = data.get("value")
+    if not isinstance(value, str) or not value.startswith(("$.", "$[")):
+        return
+    at = (*placed.path, "value")
+    is_free = data.get("mapping") is None
+    _misnamed(
+        rules.KEY_MISPLACED,
+        at,
+        "the `value` of an exposed output is sent as it is; `mapping` takes a JSONPath",
+        "rename it to `mapping`"
+        if is_free
+        else "remove it; `mapping` stands beside it",
+        Edit("rename", pointer(at), "mapping") if is_free else None,
+        findings,
+    )
+
+
+def note_place(placed: Placed, findings: Findings) -> None:
+    """Note a place of an exposed input that no request has."""
+    place = placed.data.get("in")
+    if isinstance(place, str) and place and place.lower() not in _PLACES:
+        findings.add(
+            rules.PARAMETER_PLACE_MISSING,
+            (*placed.path, "in"),
+            f"an exposed input has an unknown place, '{shorten(place)}'",
+            did_you_mean(place, _PLACES) or f"use one of {names_of(_PLACES)}",
+        )
 
 
 def _misnamed(

@@ -66,6 +66,7 @@ tool: name label description inputParameters=tool-input ref call with steps=step
   mappings=mapping hints=hints outputParameters=exposed-output
   | title operation calls from instruction outputRawFormat semantics annotations tags
   method path id
+semantics: safe idempotent cacheable
 hints: readOnly destructive idempotent openWorld
 tool-input: name type description required
   | mapping in default enum format pattern properties items example examples minimum
@@ -89,8 +90,8 @@ scripting: enabled defaultLocation defaultLanguage timeout statementLimit
 observability: enabled metrics traces=traces exporters
 traces: sampling propagation local
 aggregate: label namespace functions=function | description
-function: name description semantics inputParameters=tool-input call with steps=step
-  mappings=mapping outputParameters=exposed-output | label hints tags ref
+function: name description semantics=semantics inputParameters=tool-input call with
+  steps=step mappings=mapping outputParameters=exposed-output | label hints tags ref
 step: type name call with index match lookupValue outputParameters language location
   file dependencies | description label condition
 mapping: targetName value | description type

@@ -50,12 +50,32 @@ def test_unclosed_quotation_mark_shows_no_text() -> None:
         ("a: @x\n", "quote a text that begins with `@`"),
         ("a:\n\tb: 1\n", "indent with blanks, not with tabs"),
         ("a: {{X}} b\n", 'quote a template: "{{NAME}}"'),
-        ("a: [1\nb: 2\n", "check the indentation and the quotes"),
+        ("a: [1\nb: 2\n", "close the [ of line 1, or add a comma"),
+        ("a:\n- {b: 1\n- {b: 2}\n", "close the { of line 2, or add a comma"),
+        ("a: 1\n b: 2\n", "indent this line as the one above it"),
+        ("a:\n  - {b: 1}\n  -{c: d}\n", "write a blank behind the dash"),
+        ("a: {b: \u201c{{X}}\u201d}\n", "use straight quotation marks"),
+        ("a:1\nb: 2\n", "write a blank behind the colon"),
+        ("a:\n- type:http\n  b: 2\n", "write a blank behind the colon"),
+        ("c: 1\na 1\nb: 2\n", "write a colon and a blank between key and value"),
     ],
 )
 def test_fault_has_the_hint_of_its_kind(text: str, hint: str) -> None:
     """The hint names the mend where the kind of the fault is known."""
     assert hint in _error(text).hint
+
+
+def test_line_without_a_colon_is_told_where_it_stands() -> None:
+    """The parser notices it in the line below; the error names the line itself."""
+    error = _error("a: 1\nmethod:GET\nb: 2\n")
+    assert error.location is not None
+    assert error.location[1:] == (2, 1)
+
+
+def test_fault_inside_brackets_names_where_they_open() -> None:
+    """A bracket that is not closed is found lines below; a note tells its place."""
+    error = _error("a: 1\nb: {c: 1\nd: 2\n")
+    assert [(place.line, place.column) for place in error.related] == [(2, 4)]
 
 
 def test_quoted_text_of_several_lines_is_no_fault() -> None:

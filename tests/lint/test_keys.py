@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from naftiko.document.findings import Finding, Findings
 from naftiko.document.source import read_text
-from naftiko.lint.keys import distance, note_keys
+from naftiko.lint.keys import (
+    distance,
+    note_adapter_keys,
+    note_call_beside_steps,
+    note_keys,
+)
 from naftiko.lint.vocabulary import walk
 
 ADAPTER = "naftiko: 1\ncapability: {consumes: [{namespace: a, %s}]}\n"
@@ -76,3 +81,47 @@ def test_key_of_the_capability_has_an_edit_that_moves_it() -> None:
     (finding,) = _findings("naftiko: 1\ncapability: {consumes: []}\nexposes: []\n")
     assert finding.fix is not None
     assert (finding.fix.kind, finding.fix.value) == ("move", "/capability/exposes")
+
+
+def test_key_without_a_blank_behind_its_colon_is_told() -> None:
+    """`{name:o}` is one key, which is shown without what may be a secret."""
+    (finding,) = _findings(
+        "naftiko: 1\ncapability: {consumes: [{namespace: a, authentication:"
+        " {type: bearer, token:s3cr3t}}]}\n"
+    )
+    assert finding.hint == "write a blank behind the colon"
+    assert "s3cr3t" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("type_", "key", "owner"),
+    [("rest", "prompts", "mcp"), ("skill", "resources", "rest"),
+     ("mcp", "skills", "skill"), ("mcp", "management", "control")],
+)  # fmt: skip
+def test_key_of_another_type_of_adapter_is_told(
+    type_: str, key: str, owner: str
+) -> None:
+    """A REST adapter has no prompts; the adapter that has them is named."""
+    document = read_text(
+        f"naftiko: 1\ncapability: {{exposes: [{{type: {type_}, {key}: [{{name: x}}]}}]}}"
+    )
+    findings = Findings(document)
+    for placed in walk(document.data):
+        if placed.part.name == "exposed-adapter":
+            note_adapter_keys(placed, findings)
+    (finding,) = findings.noted
+    assert finding.hint == f"it belongs in an adapter of type '{owner}'"
+
+
+def test_call_beside_steps_is_told() -> None:
+    """Only one of them runs, so the other is told."""
+    document = read_text(
+        "naftiko: 1\ncapability: {exposes: [{type: mcp, tools: [{name: t, call: a.b,"
+        " steps: [{type: call, name: s, call: a.b}]}]}]}"
+    )
+    findings = Findings(document)
+    for placed in walk(document.data):
+        if placed.part.name == "tool":
+            note_call_beside_steps(placed, findings)
+    (finding,) = findings.noted
+    assert finding.path[-1] == "call"

@@ -75,3 +75,10 @@ def test_misspelt_step_is_told_where_inputs_are_inferred(
     )
     findings = _findings(text.replace("{{ships.imo}}", f"{{{{{reference}}}}}"))
     assert [f.hint for f in findings] == ["did you mean 'ships'?"] * hints
+
+
+def test_two_steps_of_one_name_are_told() -> None:
+    """A reference could mean either; the second one is told."""
+    finding, _ = _findings(UNIT.replace("name: one", "name: ships"))
+    assert finding.path[-2:] == (1, "name")
+    assert finding.hint == "give each step a name of its own"

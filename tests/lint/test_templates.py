@@ -43,3 +43,9 @@ def test_reference_without_a_brace_is_told(value: str) -> None:
 def test_other_braces_are_left_alone(value: str) -> None:
     """References, placeholders and JSON with right braces have no finding."""
     assert _findings(value) == []
+
+
+def test_reference_in_typographic_quotation_marks_is_told() -> None:
+    """YAML takes such marks for letters of the text, which would be sent."""
+    (finding,) = _findings("\u201c{{plate}}\u201d")
+    assert finding.hint == "use straight quotation marks"

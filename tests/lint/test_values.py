@@ -60,3 +60,15 @@ def test_body_of_a_get_is_told(body: str) -> None:
         (finding,) = _findings(f"method: {method}, {body}")
         assert finding.rule.code == "W-body-method"
     assert _findings(f"method: DELETE, {body}") == []
+
+
+def test_jsonpath_as_value_of_an_exposed_output_is_told() -> None:
+    """`value` is sent as it is; the key for a JSONPath is `mapping`."""
+    document = read_text(
+        "naftiko: 1\ncapability: {exposes: [{type: mcp, tools: [{name: t, call: a.b,"
+        " outputParameters: [{name: o, type: string, value: $.o}]}]}]}"
+    )
+    findings = Findings(document)
+    lint(document.data, findings)
+    (finding,) = findings.noted
+    assert finding.hint == "rename it to `mapping`"

@@ -40,6 +40,7 @@ from naftiko.errors import (
     StatusError,
     UnboundVariable,
 )
+from naftiko.hints import SHELL, worded
 from naftiko.loader import load
 from naftiko.settings import DEFAULT_TIMEOUT
 from naftiko.transport.messages import Response
@@ -107,7 +108,9 @@ def run_call(arguments: Namespace) -> int:
             error.hint = value_hint(error.name)
             raise
         except OutputError as error:
-            error.hint = "; ".join(filter(None, [error.hint, _RAW_HINT]))
+            # The other one may end with a drawing of the JSONPath.
+            hint = worded(error.hint, SHELL)
+            error.hint = "; ".join(filter(None, [_RAW_HINT, hint]))
             raise
     return 0
 
