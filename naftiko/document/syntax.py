@@ -82,16 +82,18 @@ def explain(error: Any, text: str, name: str) -> Fault:
     if quoted := _quoted_before(text, line, column):
         if quoted.line != quoted.end_line:
             return _unclosed(quoted, source, name)
-        if quoted.quote == "'" and (quoted.end_line, quoted.end_column) == (
-            line,
-            column,
-        ):
+        mend = (
+            "write an apostrophe inside single quotes twice (''), or use double quotes"
+            if quoted.quote == "'"
+            else 'write \\" inside double quotes, or use single quotes around the text'
+        )
+        is_glued = (quoted.end_line, quoted.end_column) == (line, column)
+        if is_glued and (quoted.quote == "'" or "<scalar>" in problem):
             return Fault(
                 line,
                 column,
                 "not well-formed YAML: text stands behind the closing quotation mark",
-                "write an apostrophe inside single quotes twice (''), or use double"
-                " quotes",
+                mend,
             )
     # The parser notices a line without a key only in the line below.
     if begin and "could not find expected ':'" in problem:
@@ -138,6 +140,8 @@ def _hint(problem: str, shown: str, column: int) -> str:
         return 'quote a template: "{{NAME}}"'
     if re.match(r"\s*-[^\s-]", shown):
         return "write a blank behind the dash"
+    if "unknown escape" in problem:
+        return "write a backslash inside double quotes twice, or use single quotes"
     if "mapping values" in problem:
         value = _VALUE.match(shown.lstrip())
         if value and value.start("value") + len(shown) - len(shown.lstrip()) < column:

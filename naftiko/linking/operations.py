@@ -17,7 +17,7 @@ from naftiko.consumes.operation import Operation
 from naftiko.consumes.registry import Registry
 from naftiko.document import rules
 from naftiko.document.findings import Mention
-from naftiko.errors import OutputError, names_of
+from naftiko.errors import OutputError, did_you_mean, names_of
 from naftiko.expressions import Ref, Scope, TemplateError, is_upper, parse_base_uri
 from naftiko.formats import decoding
 from naftiko.hints import Hint
@@ -179,7 +179,8 @@ class OperationLinker:
                 rules.OUTPUT_FORMAT,
                 (*spec.path, "outputRawFormat"),
                 f'Unsupported "{written}" format specified',
-                f"use one of {names_of(decoding.FORMATS)}",
+                did_you_mean(written.rpartition("/")[2].lower(), decoding.FORMATS)
+                or f"use one of {names_of(decoding.FORMATS)}",
             )
         else:
             # The operation stays usable: its bytes can be streamed.

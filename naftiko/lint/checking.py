@@ -13,7 +13,9 @@ from naftiko.lint.keys import note_adapter_keys, note_call_beside_steps, note_ke
 from naftiko.lint.references import note_namespaces, note_path_inputs, note_sources
 from naftiko.lint.secrets import (
     may_hold_tokens,
+    note_body_secrets,
     note_credentials,
+    note_path_secrets,
     note_secret_input,
     note_tokens,
 )
@@ -42,8 +44,9 @@ if TYPE_CHECKING:
 _CHECKS: dict[str, tuple[_Check, ...]] = {
     "capability": (note_namespaces,),
     "consumed-adapter": (note_duplicates,),
-    "consumed-resource": (note_duplicates,),
-    "consumed-operation": (note_method, note_duplicates),
+    "consumed-resource": (note_duplicates, note_path_secrets),
+    "consumed-operation": (note_method, note_duplicates, note_path_secrets),
+    "body": (note_body_secrets,),
     "consumed-input": (note_type, note_secret_input),
     "consumed-output": (note_type, note_mapping),
     "authentication": (note_credentials,),

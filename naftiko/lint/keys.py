@@ -147,18 +147,17 @@ def note_adapter_keys(placed: Placed, findings: Findings) -> None:
 
 def note_call_beside_steps(placed: Placed, findings: Findings) -> None:
     """Note `call` or `ref` beside `steps`: only one of them runs."""
-    data = placed.data
-    if not data.get("steps"):
-        return
-    for key in ("call", "ref"):
-        if data.get(key):
-            findings.add(
-                rules.KEY_MISPLACED,
-                (*placed.path, key),
-                f"`{key}` and `steps` stand beside each other; only one of them runs",
-                f"remove `{key}`, or write it as a step",
-                at_key=True,
-            )
+    given = [key for key in ("steps", "ref", "call") if placed.data.get(key)]
+    for key in given[1:]:
+        findings.add(
+            rules.KEY_MISPLACED,
+            (*placed.path, key),
+            f"`{key}` and `{given[0]}` stand beside each other; only one of them runs",
+            f"remove `{key}`, or write it as a step"
+            if given[0] == "steps"
+            else "keep one of them",
+            at_key=True,
+        )
 
 
 def _note_misspelt(key: str, meant: str, placed: Placed, findings: Findings) -> None:

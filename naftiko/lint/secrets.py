@@ -83,6 +83,25 @@ def note_secret_input(placed: Placed, findings: Findings) -> None:
             _note((*placed.path, key), shown, str(given), findings)
 
 
+def note_body_secrets(placed: Placed, findings: Findings) -> None:
+    """Note the literals of a request body whose keys name credentials."""
+    data = placed.data.get("data")
+    for path, key, value in _named_secrets(data, (*placed.path, "data")):
+        _note(path, f"the credential of '{shorten(key)}' is in clear", value, findings)
+
+
+def note_path_secrets(placed: Placed, findings: Findings) -> None:
+    """Note the literal credentials in the constant query of a path."""
+    path = placed.data.get("path")
+    query = path.partition("?")[2] if isinstance(path, str) else ""
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if _SECRET_NAME.fullmatch(name) and value and "{" not in value:
+            at = (*placed.path, "path")
+            shown = f"the credential of '{shorten(name)}' is in clear"
+            _note(at, shown, value, findings)
+
+
 def may_hold_tokens(texts: Iterable[str]) -> bool:
     """Tell whether a beginning of a token stands in any of many texts."""
     # In one long text, each beginning takes one search of the C library.
@@ -112,6 +131,22 @@ def _tokens(value: JSON, path: DocumentPath) -> Iterator[DocumentPath]:
     elif kind is list:
         for index, entry in enumerate(value):
             yield from _tokens(entry, (*path, index))
+
+
+def _named_secrets(
+    value: JSON, path: DocumentPath
+) -> Iterator[tuple[DocumentPath, str, str]]:
+    """Yield the place, the key and the value of each literal named as a credential."""
+    if value.__class__ is dict:
+        for key, entry in value.items():
+            is_named = isinstance(key, str) and _SECRET_NAME.fullmatch(key)
+            if is_named and isinstance(entry, str) and _is_literal(entry):
+                yield (*path, key), key, entry
+            else:
+                yield from _named_secrets(entry, (*path, key))
+    elif value.__class__ is list:
+        for index, entry in enumerate(value):
+            yield from _named_secrets(entry, (*path, index))
 
 
 def _literals(placed: Placed) -> Iterator[tuple[DocumentPath, str, str]]:

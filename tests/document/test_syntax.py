@@ -46,6 +46,8 @@ def test_unclosed_quotation_mark_shows_no_text() -> None:
     ("text", "hint"),
     [
         ("a: 'it's'\n", "write an apostrophe inside single quotes twice ('')"),
+        ('a: "the "best" one"\n', 'write \\" inside double quotes'),
+        ('a: "C:\\path"\n', "write a backslash inside double quotes twice"),
         ("a: one: two\n", "quote a text that holds a colon and a blank"),
         ("a: @x\n", "quote a text that begins with `@`"),
         ("a:\n\tb: 1\n", "indent with blanks, not with tabs"),
