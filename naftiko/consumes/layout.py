@@ -392,6 +392,8 @@ class _LayoutCompiler:
                 f"did you mean '{{{name}}}' by '{{{misspelled[name]}}}'?"
                 for name in meant
             )
+        elif meant := [p.name for p in unplaced if f":{p.name}" in path.split("/")]:
+            hint = "; ".join(f"write '{{{name}}}' for ':{name}'" for name in meant)
         self._find(
             rules.PATH_PARAMETER_UNPLACED,
             (*unplaced[0].path, "in"),

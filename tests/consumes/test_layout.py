@@ -257,6 +257,12 @@ def test_misspelled_placeholder_is_guessed(url_path: str, name: str) -> None:
         assert hint == f"did you mean '{{{name}}}' by '{written}'?"
 
 
+def test_parameter_behind_a_colon_is_shown_in_braces() -> None:
+    """Other frameworks write `/a/:id`."""
+    (finding,) = layout_of("/a/:id", declared("id", "path")).findings
+    assert finding.hint == "write '{id}' for ':id'"
+
+
 def test_appended_path_is_shown() -> None:
     """The operation has the path that is sent."""
     api = capability(
