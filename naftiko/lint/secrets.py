@@ -93,8 +93,9 @@ def note_body_secrets(placed: Placed, findings: Findings) -> None:
 def note_path_secrets(placed: Placed, findings: Findings) -> None:
     """Note the literal credentials in the constant query of a path."""
     path = placed.data.get("path")
-    query = path.partition("?")[2] if isinstance(path, str) else ""
-    for pair in query.split("&"):
+    if not isinstance(path, str) or "?" not in path:
+        return
+    for pair in path.partition("?")[2].split("&"):
         name, _, value = pair.partition("=")
         if _SECRET_NAME.fullmatch(name) and value and "{" not in value:
             at = (*placed.path, "path")
