@@ -77,6 +77,42 @@ def text_of(body: bytes, content_type: str) -> str:
     return body.decode(charset, "replace")
 
 
+class ArrivingText:
+    """Bytes of a body, in pieces → its text, by the rule of `text_of`.
+
+    The text is UTF-8 up to the first piece that is not; from there on it is in the
+    claimed charset. A byte order mark at the beginning is dropped.
+
+    Args:
+        content_type: The type of the body, which may claim a charset.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        self._charset = charset_of(content_type)
+        self._is_decided = self._charset == "utf-8"
+        errors = "replace" if self._is_decided else "strict"
+        self._decoder: codecs.IncrementalDecoder
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors)
+
+    def decode(self, piece: bytes, *, final: bool = False) -> str:
+        """Return the text that a piece completes; `final` marks the last piece."""
+        if self._is_decided:
+            return self._decoder.decode(piece, final)
+        is_disguised = any(
+            self._charset.startswith(name) and mark in piece
+            for name, mark in _DISGUISED
+        )
+        if not is_disguised:
+            try:
+                return self._decoder.decode(piece, final)
+            except UnicodeDecodeError:
+                pass
+        pending, _ = self._decoder.getstate()
+        self._is_decided = True
+        self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
+        return self._decoder.decode(pending + piece, final)
+
+
 def header_text(value: str) -> str:
     r"""Return the value of a header as text: its bytes are UTF-8, or else Latin-1.
 

@@ -11,6 +11,7 @@ from naftiko.http import (
     BODY_METHODS,
     IDEMPOTENT_METHODS,
     SAFE_METHODS,
+    ArrivingText,
     charset_of,
     header_text,
     media_type_of,
@@ -105,6 +106,29 @@ def test_methods_are_those_of_the_standard() -> None:
 def test_text_is_utf8_wherever_it_can_be(body: bytes, charset: str, text: str) -> None:
     """A charset counts for bytes that are not UTF-8, or that have its marks."""
     assert text_of(body, f"text/plain; charset={charset}") == text
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize(
+    ("body", "charset", "text"),
+    [
+        ("gr\xfc\xdf\n".encode(), "iso-8859-1", "gr\xfc\xdf\n"),
+        (b"gr\xfc\xdf\n", "iso-8859-1", "gr\xfc\xdf\n"),
+        (b"gr\xfc\xdf", "utf-8", "gr\ufffd\ufffd"),
+        (b"plain", "utf-16", "plain"),
+        ("\xe9a".encode("utf-16"), "utf-16", "\xe9a"),
+        ("a\u65e5".encode("iso-2022-jp"), "iso-2022-jp", "a\u65e5"),
+        (b"\xef\xbb\xbfa", "iso-8859-1", "a"),
+    ],
+)
+def test_arriving_text_is_utf8_wherever_it_can_be(
+    body: bytes, charset: str, text: str, size: int
+) -> None:
+    """Pieces give the text of the whole, wherever they are cut."""
+    arriving = ArrivingText(f"text/plain; charset={charset}")
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    found = "".join(map(arriving.decode, pieces)) + arriving.decode(b"", final=True)
+    assert found == text
 
 
 def test_header_is_utf8_or_latin_1() -> None:

@@ -7,7 +7,6 @@ This module must not know which library receives them.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -15,7 +14,7 @@ from naftiko.errors import OutputError
 from naftiko.formats.faults import message_without
 from naftiko.formats.json import documents
 from naftiko.formats.multiplexed import StreamPart, parts_of
-from naftiko.http import charset_of
+from naftiko.http import ArrivingText
 from naftiko.transport.messages import Request
 
 #: Bytes: how large a response may be, unless a transport is told otherwise.
@@ -123,10 +122,7 @@ class StreamedResponse:
 
     def lines(self) -> Iterator[str]:
         """Yield lines of text, without their ends."""
-        charset = charset_of(self.content_type)
-        # A byte order mark is not a character of the text.
-        charset = "utf-8-sig" if charset == "utf-8" else charset
-        decoder = codecs.getincrementaldecoder(charset)("replace")
+        decoder = ArrivingText(self.content_type)
         # Texts since the last line break: a line may come in very many chunks.
         pending: list[str] = []
         for chunk in self.bytes():

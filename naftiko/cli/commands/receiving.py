@@ -6,7 +6,6 @@ a: 1, b: 2  →  a whole document, which is printed at its end
 
 from __future__ import annotations
 
-import codecs
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +30,7 @@ from naftiko.formats.multiplexed import (
     may_begin_frame,
 )
 from naftiko.formats.reported import reported_error
-from naftiko.http import charset_of, media_type_of
+from naftiko.http import ArrivingText, media_type_of
 from naftiko.transport.redirects import too_large
 from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
@@ -112,7 +111,7 @@ class Reception:
         elif kind == "text" and not wanted.is_valued:
             self._show_text(first)
         elif kind in _READERS:
-            texts = self._texts(first, _decoder(self._stream))
+            texts = self._texts(first, ArrivingText(self._stream.content_type))
             self._show_values(_READERS[kind](), texts, wanted)
         else:
             return self._show_if_many(first, wanted)
@@ -136,7 +135,7 @@ class Reception:
             size += len(chunk)
         raise too_large(request, MAX_RESPONSE_BYTES)
 
-    def _texts(self, first: bytes, decoder: codecs.IncrementalDecoder) -> Iterator[str]:
+    def _texts(self, first: bytes, decoder: ArrivingText) -> Iterator[str]:
         """Yield the body as text; at its end, an empty text at least."""
         yield ""
         for chunk in self._chunks(first):
@@ -188,7 +187,7 @@ class Reception:
     # --- one way of printing for each kind ------------------------------------------
 
     def _show_text(self, first: bytes) -> None:
-        decoder = _decoder(self._stream)
+        decoder = ArrivingText(self._stream.content_type)
         last = "\n"
         for chunk in self._chunks(first):
             last = _print_text(decoder.decode(chunk), sys.stdout) or last
@@ -261,7 +260,7 @@ class Reception:
         A body is more than one document when a second one comes, or when it stays open
         behind the first.
         """
-        decoder = _decoder(self._stream)
+        decoder = ArrivingText(self._stream.content_type)
         reader = JsonReader()
         chunks: list[bytes] = []
         values: list[JSON] = []
@@ -344,12 +343,6 @@ class _Resumed:
         """Yield what is left."""
         yield from self.feed("")
         yield from self._reader.end()
-
-
-def _decoder(stream: StreamedResponse) -> codecs.IncrementalDecoder:
-    charset = charset_of(stream.content_type)
-    charset = "utf-8-sig" if charset == "utf-8" else charset
-    return codecs.getincrementaldecoder(charset)("replace")
 
 
 def _print_text(text: str, target: Any) -> str:
