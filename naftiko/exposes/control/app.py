@@ -36,9 +36,12 @@ from naftiko.exposes.control.stream import EVENT_STREAM, LogStream
 from naftiko.exposes.http.answers import (
     SECURITY_POLICY,
     Answer,
+    headers_of,
     json_answer,
     send_answer,
 )
+from naftiko.exposes.http.inbound import Gone, read_body
+from naftiko.exposes.http.problems import BadRequest
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.exposes.state import document_state, unusable_units
 from naftiko.hints import SERVER
@@ -331,7 +334,7 @@ class ControlApp:
 
     async def _validate(self, request: ControlRequest) -> Answer:
         """Validate the document in the body, or without a body the served one."""
-        body = await self._body(request.receive)
+        body = await self._body(request)
         sources: list[Any] = [body] if body.strip() else []
         if not sources:
             sources = list(self._served.engine.capability.files[:1])
@@ -359,7 +362,7 @@ class ControlApp:
 
     async def _set_level(self, request: ControlRequest) -> Answer:
         name = _logger_name(request)
-        level = (await self._object(request.receive)).get("level")
+        level = (await self._object(request)).get("level")
         if not isinstance(level, str) or level.lower() not in LEVELS:
             raise _Refused(400, f"`level` is one of {', '.join(LEVELS)}")
         logging.getLogger(name).setLevel(level.upper())
@@ -383,7 +386,7 @@ class ControlApp:
     async def _set_scripting(self, request: ControlRequest) -> Answer:
         """Change settings: all that the request names, or none when one is wrong."""
         scripting = self._served.engine.capability.scripting
-        given = await self._object(request.receive)
+        given = await self._object(request)
         try:
             scripting.settings = changed_settings(given, scripting.settings)
         except WrongSetting as error:
@@ -392,23 +395,20 @@ class ControlApp:
 
     # --- bodies -----------------------------------------------------------------------
 
-    async def _body(self, receive: Receive) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise _Refused(400, "the request broke off")
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > self._limit:
-                raise _Refused(413, f"the body is larger than {self._limit:,} bytes")
-            if not message.get("more_body"):
-                return b"".join(chunks)
-
-    async def _object(self, receive: Receive) -> dict[str, JSON]:
+    async def _body(self, request: ControlRequest) -> bytes:
+        """Return the body of a request, its `Content-Encoding` undone."""
+        headers = headers_of(request.scope)
         try:
-            data = json.loads(await self._body(receive))
+            return await read_body(request.receive, headers, self._limit)
+        except BadRequest as error:
+            problem = error.problem
+            raise _Refused(problem.code, problem.detail, *problem.headers) from None
+        except Gone:
+            raise _Refused(400, "the request broke off") from None
+
+    async def _object(self, request: ControlRequest) -> dict[str, JSON]:
+        try:
+            data = json.loads(await self._body(request))
         except ValueError:
             data = None
         if not isinstance(data, dict):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import re
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import naftiko
 from naftiko.exposes.control.app import ControlApp
@@ -193,12 +196,43 @@ def test_served_file_is_validated_if_the_body_is_empty(tmp_path: Path) -> None:
     assert [problem["code"] for problem in found["problems"]] == ["E-yaml-syntax"]
 
 
+@pytest.mark.parametrize(
+    ("coding", "body", "status"),
+    [
+        (b"gzip", gzip.compress(b"a: ["), 200),
+        (b"gzip", b"a: [", 400),
+        (b"snappy", b"a: [", 415),
+    ],
+)
+def test_encoding_of_a_body_is_undone_or_refused(
+    coding: bytes, body: bytes, status: int
+) -> None:
+    """A packed document is read; one in an unknown encoding is not."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body}
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/config/validate",
+        "headers": [(b"content-encoding", coding)],
+    }
+    asyncio.run(app(ALL)(scope, receive, keep))
+    assert sent[0]["status"] == status
+    assert (b"E-yaml-syntax" in sent[1]["body"]) == (status == 200)
+
+
 def test_body_over_the_limit_or_cut_off_is_refused() -> None:
     """A body over the limit gets 413; a body cut off by a disconnect gets 400."""
     control = app(ALL)
     control._limit = 10
     status, found = send(control, "POST", "/config/validate", b"x" * 11)
-    assert (status, found) == (413, {"error": "the body is larger than 10 bytes"})
+    assert (status, found) == (413, {"error": "at most 10 bytes are read"})
     sent: list[Any] = []
 
     async def gone() -> Any:
