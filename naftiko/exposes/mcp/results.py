@@ -29,6 +29,7 @@ from naftiko.errors import (
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
 from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
+from naftiko.formats.json import strict_json
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.functions.output_schema import RESULT
 from naftiko.hints import SERVER, worded
@@ -153,12 +154,27 @@ def _decoded(outcome: Outcome, content: list[dict[str, JSON]]) -> JSON:
     """Return the value of a text content that is JSON; `None` for other content."""
     if not content or content[0]["type"] != "text":
         return None
-    if not content[0]["text"].lstrip().startswith(("{", "[")):
+    text = content[0]["text"]
+    if not text.lstrip().startswith(("{", "[")):
         return None
     try:
-        return sendable(outcome.value)[1]
+        cleaned, value = sendable(outcome.value)
     except OutputError:
         return None
+    if isinstance(value, (dict, list)) and _has_no_json_number(text):
+        content[0]["text"] = cleaned
+    return value
+
+
+def _has_no_json_number(text: str) -> bool:
+    """Tell whether a text has `NaN` or `Infinity` where JSON has a number."""
+    if "NaN" not in text and "Infinity" not in text:
+        return False
+    try:
+        strict_json(text.encode())
+    except ValueError:
+        return True
+    return False
 
 
 def _passed_on(response: Response, plan: Plan) -> list[dict[str, JSON]]:

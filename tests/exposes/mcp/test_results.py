@@ -75,6 +75,18 @@ def test_large_binary_result_is_described() -> None:
         assert len(json.dumps(result)) < 1000
 
 
+def test_text_of_a_json_result_is_json() -> None:
+    """Numbers that JSON does not have are `null`; a word in a text stays."""
+    for body, text in (
+        (b'{"a": NaN, "b": [-Infinity]}', '{"a":null,"b":[null]}'),
+        (b'{"a": "x: NaN"}', '{"a": "x: NaN"}'),
+    ):
+        app, _ = mcp_app(Response(200, JSON, body), tools=[CREW])
+        result = asking(app, "tools/call", {"name": "crew"})["result"]
+        assert result["content"] == [{"type": "text", "text": text}]
+        assert result["structuredContent"] == json.loads(text)
+
+
 HALF = b'{"message":"a \\ud800 b","\\udc00":["\\ud83d\\ude00"]}'
 
 
