@@ -210,16 +210,22 @@ class Capability:
     def stream(
         self, ref: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
     ) -> StreamedResponse:
-        """Call an operation and read its response as it arrives.
+        """Call an operation, or a function with one call; read what arrives.
 
-        Use it as a context manager; leaving it closes the connection. Iterating gives
+        A context manager; leaving it closes the connection. Iterating gives
         values of newline-delimited JSON, lines of text or chunks of bytes, whichever
         suits the content type; `values()`, `lines()` and `bytes()` say which.
 
         The timeout counts between two parts of the response: give
         `using(timeout=…)` for a stream that may be silent for longer.
         """
-        decoder, request = self._requested(ref, arguments, more)
+        try:
+            decoder, request = self._requested(ref, arguments, more)
+            operation = decoder.operation
+        except UnknownOperation:
+            given = joined_arguments(arguments, more)
+            call = self._exposed(ref).only_call(given, self._variables.get)
+            operation, request = call.operation, self.request_for(call)
         transport = self._transport.get()
         if not isinstance(transport, StreamingTransport):
             raise CallError(f"a {type(transport).__name__} cannot stream")
@@ -230,7 +236,7 @@ class Capability:
             response = Response(
                 stream.status, stream.headers, body, reason=stream.reason
             )
-            raise status_error(decoder.operation, request, response)
+            raise status_error(operation, request, response)
         return stream
 
     def invoke(

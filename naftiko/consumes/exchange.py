@@ -163,6 +163,7 @@ class Decoder:
     Args:
         operation: The operation.
         is_strict: A response in another format than the declared one is an error.
+        has_outputs: Otherwise the result is the decoded body, without its outputs.
     """
 
     __slots__ = (
@@ -170,10 +171,16 @@ class Decoder:
         "operation", "refusal",
     )  # fmt: skip
 
-    def __init__(self, operation: Operation, *, is_strict: bool = False) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        *,
+        is_strict: bool = False,
+        has_outputs: bool = True,
+    ) -> None:
         self.operation = operation
         self.is_strict = is_strict
-        outputs = operation.output_parameters
+        outputs = operation.output_parameters if has_outputs else ()
         self._outputs: list[tuple[str, Callable[[JSON], JSON]]] = []
         self._is_structured = bool(outputs)
         self._is_json = operation.declared_format in ("", "json")

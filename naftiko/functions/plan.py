@@ -105,10 +105,22 @@ class Plan:
             raise self.problem or CallError(f"{self.name} cannot run")
         return self._runner({**values, **self._constants}, Lookup(variable_of))
 
-    def only_call(self, given: Mapping[str, JSON]) -> Call:
+    @property
+    def passes_on(self) -> bool:
+        """Whether the response of its only call is its result, unchanged."""
+        if self.operation is None or self.shape is None:
+            return False
+        return not self.shape.is_declared
+
+    def only_call(
+        self, given: Mapping[str, JSON], variable_of: VariableOf = marker
+    ) -> Call:
         """Return the upstream call of a function that makes exactly one.
 
-        A variable in the values of its `with` is a marker, as in a preview.
+        Args:
+            given: Argument → value.
+            variable_of: Name of a variable in its `with` → its value; a marker in a
+                preview.
 
         Raises:
             ArgumentError: Arguments are missing, unknown or wrong.
@@ -121,10 +133,10 @@ class Plan:
             steps = [step.call for step in self._called.steps if step.call]
             told = f"calls {names_of(steps)}" if steps else "sends no request"
             raise CallError(
-                f"'{self.name}' {told}: there is no single request to show",
-                hint="show the request of an operation" if steps else "",
+                f"'{self.name}' {told}: there is no single request",
+                hint="name an operation" if steps else "",
             )
-        (call,) = next(self.run(values, marker))
+        (call,) = next(self.run(values, variable_of))
         assert isinstance(call, Call)  # in simple mode
         return call
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from naftiko.cli.commands.arrivals import Arrivals
     from naftiko.cli.commands.receiving import Wanted
     from naftiko.consumes.exchange import Exchange
+    from naftiko.functions.plan import Plan
     from naftiko.jsonpath.columns import Columns
     from naftiko.transport.messages import Request
     from naftiko.transport.streams import StreamedResponse
@@ -84,17 +85,19 @@ def run_call(arguments: Namespace) -> int:
             _show_request(capability.request(arguments.ref, given), arguments)
             return 0
         try:
-            if not isinstance(found, Operation):
+            called = _operation_behind(found)
+            if called is None:
+                assert not isinstance(found, Operation)
                 check_function_options(arguments, loaded, found)
                 _show_value(capability.call(arguments.ref, given), select, arguments)
             elif arguments.save is not None:
                 # The body is not decoded: it need not be what the document says.
-                _save(capability, found, arguments, given)
+                _save(capability, called, arguments, given)
             elif arguments.stream or is_raw:
                 arrivals = _arrivals(capability, arguments, given)
-                _show_stream(arrivals, found, arguments)
+                _show_stream(arrivals, called, arguments)
             else:
-                _show_answer(capability, found, given, select, arguments)
+                _show_answer(capability, found, called, given, select, arguments)
         except StatusError as error:
             # Headers and body of an error help whoever asked to see them.
             if arguments.include:
@@ -251,8 +254,16 @@ def _arrivals(
     return Arrivals(lambda: capability.stream(arguments.ref, given), arguments.max_time)
 
 
+def _operation_behind(found: Operation | Plan) -> Operation | None:
+    """Return the operation whose response is the result, or `None`."""
+    if isinstance(found, Operation):
+        return found
+    return found.operation if found.passes_on and found.problem is None else None
+
+
 def _show_answer(
     capability: Capability,
+    found: Operation | Plan,
     operation: Operation,
     given: dict[str, Any],
     select: Callable[[Any], Any] | None,
@@ -261,9 +272,13 @@ def _show_answer(
     """Call an operation and print its answer: in parts, or decoded as a whole."""
     from naftiko.cli.commands.receiving import UNLIMITED, Reception
 
-    decoder = Decoder(operation, is_strict=arguments.strict)
+    is_operation = isinstance(found, Operation)
+    decoder = Decoder(operation, is_strict=arguments.strict, has_outputs=is_operation)
     decoder.check()
-    follows = operation.follows(given)
+    sent: Mapping[str, Any] = given
+    if not isinstance(found, Operation):
+        sent = found.only_call(given).arguments
+    follows = operation.follows(sent)
     if follows and arguments.timeout is None:
         capability = capability.using(timeout=(DEFAULT_TIMEOUT, UNLIMITED))
     started = time.perf_counter()

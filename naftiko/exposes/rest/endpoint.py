@@ -86,7 +86,7 @@ class Endpoint:
         self.reader = ArgumentReader(plan)
         self.problem = _unusable(plan, engine.capability) or self.reader.problem
         self.is_mock = _is_mock(plan)
-        self.is_open = _is_open(plan)
+        self.is_open = plan.passes_on
         self.is_negotiated = _is_negotiated(plan)
 
     async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
@@ -227,13 +227,6 @@ def _is_mock(plan: Plan) -> bool:
     """Tell whether a function calls no API (spec 3.6)."""
     function = plan.inner.function if plan.inner is not None else plan.function
     return plan.problem is None and not (function.call or function.steps)
-
-
-def _is_open(plan: Plan) -> bool:
-    """Tell whether a function passes the response of its only call on."""
-    if plan.operation is None or plan.shape is None:
-        return False
-    return not plan.shape.is_declared
 
 
 def _log_text(exchange: Inbound, outcome: Outcome) -> bytes | None:

@@ -99,6 +99,30 @@ def test_answer_of_unknown_length_is_printed_by_its_kind(
     assert call(answer, *words, operation=operation) == (0, printed, "")
 
 
+def test_exposed_function_without_outputs_is_printed_as_it_arrives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tool that passes its answer on prints value by value, options included."""
+    with Recorder(chunked(b'{"n":1}\n', b'{"n":2}', content_type=NDJSON)) as recorder:
+        made = document(
+            {"outputParameters": [{"name": "x", "type": "string", "value": "$.x"}]},
+            consumes={"baseUri": recorder.url},
+        )
+        tool = {"name": "t", "call": "api.op"}
+        made["capability"]["exposes"] = [
+            {"type": "mcp", "namespace": "m", "tools": [tool]}
+        ]
+        file = tmp_path / "api.json"
+        file.write_text(json.dumps(made))
+        for words, printed in (
+            ([], '{"n": 1}\n{"n": 2}\n'),
+            (["--select", "$.n"], "1\n2\n"),
+            (["--raw"], '{"n":1}\n{"n":2}'),
+        ):
+            assert main(["call", str(file), "t", *words]) == 0
+            assert capsys.readouterr().out == printed
+
+
 @pytest.mark.parametrize(
     ("output", "printed"),
     [
