@@ -20,10 +20,12 @@ from naftiko.errors import CallError, did_you_mean, names_of
 from naftiko.plain import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TextIO
 
+    from naftiko.consumes.operation import Operation
     from naftiko.jsonpath.columns import Columns
+    from naftiko.transport.messages import Response
 
 #: A cell is not made narrower than this to fit a line into a terminal.
 _LEAST = 8
@@ -217,6 +219,24 @@ def table_of(value: Any, columns: Columns | None = None, source: Any = None) -> 
         rows = [[item.get(key) for key in header] for item in items]
         return Table(header, rows, {})
     return Table(["value"], [[item] for item in items], {})
+
+
+def output_columns(
+    paths: Iterable[tuple[str, str]], operation: Operation, response: Response
+) -> Columns | None:
+    """Return the outputs of one response that make the rows of a table, or `None`.
+
+    Args:
+        paths: Name of an output and its JSONPath.
+        operation: The operation that was called.
+        response: Its response.
+    """
+    from naftiko.formats.xml import is_xml
+    from naftiko.jsonpath.columns import columns_of
+
+    kind = response.content_type
+    is_of_xml = is_xml(operation.output_raw_format, kind)
+    return columns_of(paths, lone_is_list=is_of_xml)
 
 
 def _within(value: dict[str, Any]) -> Table | None:

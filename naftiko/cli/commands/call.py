@@ -21,13 +21,14 @@ from naftiko.cli.tables import (
     line_text,
     lines_text,
     ndjson_text,
+    output_columns,
     picked,
     table_of,
     table_text,
     tsv_text,
     yaml_text,
 )
-from naftiko.cli.units.finding import check_function_options, find
+from naftiko.cli.units.finding import check_function_options, find, output_paths
 from naftiko.cli.units.typed import takes_of, text_hint, with_lists
 from naftiko.cli.units.variables import check_known, value_hint, variable_values
 from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
@@ -40,6 +41,7 @@ from naftiko.errors import (
     StatusError,
     UnboundVariable,
 )
+from naftiko.functions.plan import checked_arguments
 from naftiko.hints import SHELL, worded
 from naftiko.loader import load
 from naftiko.settings import DEFAULT_TIMEOUT
@@ -89,7 +91,7 @@ def run_call(arguments: Namespace) -> int:
             if called is None:
                 assert not isinstance(found, Operation)
                 check_function_options(arguments, loaded, found)
-                _show_value(capability.call(arguments.ref, given), select, arguments)
+                _show_function(capability, found, given, select, arguments)
             elif arguments.save is not None:
                 # The body is not decoded: it need not be what the document says.
                 _save(capability, called, arguments, given)
@@ -174,9 +176,6 @@ def _check_options(arguments: Namespace) -> None:
                     f"{option} and {other} are mutually exclusive",
                     hint="leave one of them out",
                 )
-
-
-# --- what is sent -----------------------------------------------------------------
 
 
 def _view(loaded: Capability, arguments: Namespace) -> Capability:
@@ -351,17 +350,46 @@ def _show_result(
     result = streams or exchange.result
     if is_empty and (response.status in (204, 205, 304) or not exchange.data):
         result = None
-    rows_of = exchange if result is exchange.result else None
-    _show_value(result, select, arguments, rows_of)
+    columns = None
+    if arguments.output in _TABLES and result is exchange.outputs is exchange.result:
+        operation = exchange.operation
+        paths = [(o.name or "result", o.value) for o in operation.output_parameters]
+        columns = output_columns(paths, operation, response)
+    _show_value(result, select, arguments, columns, exchange.data)
+
+
+def _show_function(
+    capability: Capability,
+    plan: Plan,
+    given: dict[str, Any],
+    select: Callable[[Any], Any] | None,
+    arguments: Namespace,
+) -> None:
+    """Run an exposed function and print its value; one call gives rows of a table."""
+    if plan.operation is None or select is not None or arguments.output not in _TABLES:
+        _show_value(capability.call(arguments.ref, given), select, arguments)
+        return
+    decoder = Decoder(plan.operation, has_outputs=False)
+    decoder.check()
+    outcome = capability.run(plan, checked_arguments(plan, given))
+    for warning in outcome.warnings:
+        warn(warning)
+    columns = source = None
+    if outcome.reply is not None and isinstance(outcome.value, dict):
+        source = decoder.receive(*outcome.reply).value
+        response = outcome.reply.response
+        columns = output_columns(output_paths(plan), plan.operation, response)
+    _show_value(outcome.value, None, arguments, columns, source)
 
 
 def _show_value(
     value: Any,
     select: Callable[[Any], Any] | None,
     arguments: Namespace,
-    exchange: Exchange | None = None,
+    columns: Columns | None = None,
+    source: Any = None,
 ) -> None:
-    """Print a value; the exchange that it comes from tells the rows of a table."""
+    """Print a value; `columns` finds the rows of a table in `source`."""
     result = value if select is None else select(value)
     is_plain = arguments.output in (None, "lines")
     if isinstance(result, (bytes, bytearray)) and is_plain:
@@ -369,9 +397,7 @@ def _show_value(
     elif isinstance(result, str) and is_plain:
         print(result, end="" if result.endswith("\n") else "\n")
     elif arguments.output in _TABLES:
-        is_whole = exchange is not None and select is None
-        columns = _columns(exchange) if exchange and is_whole else None
-        table = table_of(result, columns, exchange.data if exchange else None)
+        table = table_of(result, columns if select is None else None, source)
         if arguments.columns is not None:
             table = picked(table, arguments.columns)
         print(_written(table, arguments))
@@ -388,20 +414,6 @@ def _written(value: Any, arguments: Namespace) -> str:
         return _TABLES[kind](value, header=not arguments.no_header)
     text = _WRITERS[kind](value)
     return paint_json(text, sys.stdout) if kind in ("json", "ndjson") else text
-
-
-def _columns(exchange: Exchange) -> Columns | None:
-    """Return the outputs of an operation that make the rows of a table."""
-    from naftiko.formats.xml import is_xml
-    from naftiko.jsonpath.columns import columns_of
-
-    if exchange.result is not exchange.outputs:
-        return None
-    operation, kind = exchange.operation, exchange.response.content_type
-    return columns_of(
-        [(o.name or "result", o.value) for o in operation.output_parameters],
-        lone_is_list=is_xml(operation.output_raw_format, kind),
-    )
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
@@ -456,9 +468,6 @@ def _show_stream(
             print(flush=True)  # so that the error message begins a new line
         raise
     tail.check()
-
-
-# --- what is saved ----------------------------------------------------------------
 
 
 def _save(

@@ -73,3 +73,16 @@ def check_function_options(
             )
             error.exit_code = EXIT_USAGE
             raise error
+
+
+def output_paths(plan: Plan) -> list[tuple[str, str]]:
+    """Return name and JSONPath of the outputs that look up a member of a response."""
+    outputs = plan.function.outputs
+    if not outputs and plan.inner is not None:
+        return output_paths(plan.inner)
+    paths = []
+    for output in outputs if isinstance(outputs, list) else ():
+        path = output.get("mapping") or output.get("value")
+        if output.get("name") and isinstance(path, str) and path.startswith("$"):
+            paths.append((str(output["name"]), path))
+    return paths

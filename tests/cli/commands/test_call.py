@@ -231,6 +231,30 @@ def test_request_of_a_tool_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "call the operation: bookshop.create-order" in capsys.readouterr().err
 
 
+def test_table_of_a_tool_has_rows_of_one_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Outputs that select members of one list are columns; the others stand below."""
+    outputs = [
+        {"name": "isbns", "type": "array", "mapping": "$[*].isbn"},
+        {"name": "titles", "type": "array", "mapping": "$[*].title"},
+        {"name": "first", "type": "string", "mapping": "$[0].isbn"},
+    ]
+    tool = {"name": "t", "call": "api.op", "outputParameters": outputs}
+    body = [{"isbn": "1"}, {"isbn": "2", "title": "B"}]
+    with Recorder(response(json.dumps(body))) as recorder:
+        data = document(consumes={"baseUri": recorder.url})
+        data["capability"]["exposes"] = [
+            {"type": "mcp", "namespace": "m", "tools": [tool]}
+        ]
+        file = tmp_path / "a.json"
+        file.write_text(json.dumps(data))
+        assert main(["call", str(file), "t", "--output", "table"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("ISBNS  TITLES\n1\n2      B\n")
+    assert "first:  1" in shown.out + shown.err
+
+
 def test_request_of_steps_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
