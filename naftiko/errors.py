@@ -340,6 +340,7 @@ class TransportError(_Exchanged):
         request: The request that was sent, or was to be sent.
         reason: What happened, without the method and the URL; may be empty.
         is_redirected: It happened after a redirect.
+        was_sent: The request was sent, so it may have taken effect.
     """
 
     def __init__(
@@ -348,11 +349,13 @@ class TransportError(_Exchanged):
         *,
         reason: str = "",
         is_redirected: bool = False,
+        was_sent: bool = False,
         **more: Any,
     ) -> None:
         super().__init__(message, **more)
         self.reason = reason
         self.is_redirected = is_redirected
+        self.was_sent = was_sent
 
 
 class RequestTimeout(TransportError):

@@ -257,6 +257,7 @@ class Engine:
         return RequestTimeout(
             f"{request.method} {where}: {reason}",
             reason=reason,
+            was_sent=True,
             request=request,
             hint="--timeout SECONDS waits longer",
         )

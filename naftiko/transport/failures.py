@@ -31,10 +31,12 @@ class Cause(NamedTuple):
     Attributes:
         text: What the message says.
         hint: What the user can do; may be empty.
+        is_sent: The request was sent, so it may have taken effect.
     """
 
     text: str
     hint: str = ""
+    is_sent: bool = False
 
 
 NO_CONNECTION = Cause(
@@ -44,7 +46,7 @@ NO_CONNECTION = Cause(
     ),
 )
 NOT_CONNECTED_IN_TIME = Cause("no connection within the timeout")
-NO_RESPONSE_IN_TIME = Cause("no response within the timeout")
+NO_RESPONSE_IN_TIME = Cause("no response within the timeout", is_sent=True)
 TIMED_OUT = Cause("timed out")
 TLS_REFUSED = Cause(
     "the TLS certificate or handshake was refused",
@@ -62,11 +64,12 @@ NO_PROXY = Cause(
     "the proxy refused or is not there",
     "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without",
 )
-CLOSED = Cause("the server closed the connection without a response")
-BROKEN_OFF = Cause("the response broke off")
+CLOSED = Cause("the server closed the connection without a response", is_sent=True)
+BROKEN_OFF = Cause("the response broke off", is_sent=True)
 UNREADABLE = Cause(
     "the response cannot be read",
     "the request was sent, and may have taken effect; the server breaks HTTP/1.1",
+    is_sent=True,
 )
 UNWRITABLE = Cause("it cannot be written as HTTP")
 MALFORMED_URL = Cause("the URL is malformed")
@@ -202,6 +205,7 @@ def failed(
         f"{request.method} {where}: {said}",
         reason=said,
         is_redirected=is_redirected,
+        was_sent=cause.is_sent,
         request=request,
         hint=hint,
     )

@@ -259,3 +259,22 @@ def test_refusal_of_a_proxy_is_told_with_its_status() -> None:
     refused = OSError("Tunnel connection failed: 407 Proxy Authentication Required")
     made = failure(told.ProxyError(pools.ProxyError("s3cret", refused)), REQUEST)
     assert made.reason == f"{failures.NO_PROXY.text} ({refused})"
+
+
+@pytest.mark.parametrize(
+    ("cause", "was_sent"),
+    [
+        (failures.NO_CONNECTION, False),
+        (failures.NOT_CONNECTED_IN_TIME, False),
+        (failures.TLS_REFUSED, False),
+        (failures.NO_RESPONSE_IN_TIME, True),
+        (failures.BROKEN_OFF, True),
+        (failures.UNREADABLE, True),
+    ],
+)
+def test_error_tells_whether_the_request_was_sent(
+    cause: failures.Cause, was_sent: bool
+) -> None:
+    """What was sent may have taken effect, whatever came back."""
+    request = Request("POST", "http://h.test/")
+    assert failed(cause, OSError(), request).was_sent is was_sent

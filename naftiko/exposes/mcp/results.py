@@ -22,6 +22,7 @@ from naftiko.errors import (
     CallError,
     OutputError,
     StatusError,
+    TransportError,
     UnboundVariable,
     shorten,
     with_stop,
@@ -33,6 +34,7 @@ from naftiko.formats.json import strict_json
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.functions.output_schema import RESULT
 from naftiko.hints import SERVER, worded
+from naftiko.http import IDEMPOTENT_METHODS
 from naftiko.plain import valid_text
 
 if TYPE_CHECKING:
@@ -285,12 +287,18 @@ def explain(error: CallError, plan: Plan, callers: CallerVariables) -> str:
         problem = problem_of(error)
         message = problem.detail or problem.document()["title"]
         hint = worded(problem.hint, SERVER) or _HINTS.get(problem.kind, "")
+        if isinstance(error, TransportError) and _may_have_effect(error):
+            hint = _MAY_HAVE_EFFECT
         if problem.kind in ("arguments", "malformed-request"):
             hint = " ".join(filter(None, (hint, takes(plan.arguments))))
     message = f"{plan.name}: {with_stop(message)}"
     return f"{message}\nhint: {hint}" if hint else message
 
 
+_MAY_HAVE_EFFECT = (
+    "the request was sent, and may have taken effect: read the state before calling"
+    " again"
+)
 #: Kind of a problem → what a model can do, for problems without a hint of their own.
 _HINTS = {
     "configuration": "calling again does not help; tell the user",
@@ -300,6 +308,16 @@ _HINTS = {
     "upstream": "the call was made, and may have changed something before it failed",
     "unusable-operation": "calling again does not help; use another tool",
 }
+
+
+def _may_have_effect(error: TransportError) -> bool:
+    """Tell whether calling again could do a second time what was done already."""
+    request = error.request
+    return (
+        error.was_sent
+        and request is not None
+        and request.method.upper() not in IDEMPOTENT_METHODS
+    )
 
 
 def _status_message(error: StatusError) -> str:

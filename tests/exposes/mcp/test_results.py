@@ -40,6 +40,29 @@ def test_unreachable_upstream_is_an_error_without_the_url() -> None:
     assert text == "crew: connection refused.\nhint: call again later"
 
 
+@pytest.mark.parametrize(
+    ("method", "was_sent", "hint"),
+    [
+        ("POST", True, "may have taken effect"),
+        ("POST", False, "call again later"),
+        ("PUT", True, "call again later"),
+    ],
+)
+def test_request_that_may_have_had_its_effect_is_not_repeated(
+    method: str, was_sent: bool, hint: str
+) -> None:
+    """A model calls again only what was not sent, or does the same again."""
+    error = naftiko.TransportError(
+        "it broke off",
+        reason="it broke off",
+        was_sent=was_sent,
+        request=naftiko.Request(method, "http://upstream.test/crew"),
+    )
+    app, _ = mcp_app(error, tools=[CREW])
+    result = asking(app, "tools/call", {"name": "crew"})["result"]
+    assert hint in result["content"][0]["text"]
+
+
 def test_credential_echoed_by_an_upstream_is_masked() -> None:
     """An error text shows `$NAME` in place of the value of a variable."""
     body = json.dumps({"message": "bad key s3cr3t-k3y"}).encode()
