@@ -228,8 +228,8 @@ class _DeclaredAdapter(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        name = f"{self.type} '{self.namespace}'" if self.namespace else self.type
-        return f"the control port '{self.namespace}'" if self.is_control else name
+        kind = "the control port" if self.is_control else self.type
+        return f"{kind} '{self.namespace}'" if self.namespace else kind
 
     @property
     def is_control(self) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from naftiko.cli.console import clean, note, paint
 from naftiko.cli.values import UsageError
 from naftiko.errors import CallError
+from naftiko.transport.streams import StreamedResponse
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from naftiko.transport.base import Timeout, Transport
     from naftiko.transport.http import HttpTransport
     from naftiko.transport.messages import Request, Response
-    from naftiko.transport.streams import StreamedResponse
 
 #: Characters of a body that are shown.
 _MOST = 2000
@@ -71,16 +71,28 @@ class Conversation:
         response = self._inner.send(request, timeout=timeout)
         if self._shows:
             _show_head(request, response)
-            _show_body("<", _shown(request, response.body))
+            _show_body("<", _shown(request, response.body, len(response.body)))
         return response
 
     def stream(self, request: Request, *, timeout: Timeout) -> StreamedResponse:
-        """Send a request and return the response before its body is read."""
+        """Send a request and return the response before its body is read.
+
+        The body is shown when it has been read.
+        """
         self._before(request)
         response = self._inner.stream(request, timeout=timeout)
-        if self._shows:
-            _show_head(request, response)
-        return response
+        if not self._shows:
+            return response
+        _show_head(request, response)
+        return StreamedResponse(
+            response.request,
+            response.status,
+            response.headers,
+            lambda size: _told(request, response.bytes(size)),
+            reason=response.reason,
+            pairs=response.pairs,
+            close=response.close,
+        )
 
     def close(self) -> None:
         """Release connections."""
@@ -142,16 +154,28 @@ def _show_body(sign: str, text: str) -> None:
             _show(sign, line)
 
 
-def _shown(request: Request, body: bytes) -> str:
+def _told(request: Request, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the chunks of a body, and show its beginning when they are read."""
+    beginning, size = bytearray(), 0
+    try:
+        for chunk in chunks:
+            beginning += chunk[: _MASKED - len(beginning)]
+            size += len(chunk)
+            yield chunk
+    finally:
+        _show_body("<", _shown(request, bytes(beginning), size))
+
+
+def _shown(request: Request, body: bytes, size: int) -> str:
     """Return the beginning of a body as text, or its size when it is binary."""
     if b"\0" in body[:1024]:
-        return f"<{len(body):,} bytes>"
+        return f"<{size:,} bytes>"
     # Masked before it is cut, so that no part of a secret stays: a mask may be much
     # shorter than the secret.
     text = request.mask(body[:_MASKED].decode("utf-8", "replace"))
-    if len(text) <= _MOST and len(body) <= _MASKED:
+    if len(text) <= _MOST and size <= _MASKED:
         return text
-    return f"{text[:_MOST]}… ({len(body):,} bytes)"
+    return f"{text[:_MOST]}… ({size:,} bytes)"
 
 
 def _show(sign: str, text: str, style: str = "hint") -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.consumes.base_uri import override_of
-from naftiko.errors import NaftikoError
+from naftiko.errors import NaftikoError, UnboundVariable
 from naftiko.exposes.observability.silent import SILENT
 from naftiko.expressions import refs
 from naftiko.functions.plan import name_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from naftiko.functions.plan import Plan
     from naftiko.functions.scripts import Script
     from naftiko.plain import JSON
+    from naftiko.spec.adapters import ForwardSpec
 
 STARTED, STOPPED = "started", "stopped"
 #: Units that cannot be called, of one document, that the control port names.
@@ -119,6 +120,13 @@ def unusable_units(
                 found.append(
                     UnusableUnit(exposes.type, exposes.namespace, unit, reason)
                 )
+        for forward in exposes.forwards:
+            reason = _forward_refusal(capability, forward, filled)
+            if reason:
+                unit = f"forward {forward.url_path}"
+                found.append(
+                    UnusableUnit(exposes.type, exposes.namespace, unit, reason)
+                )
     return tuple(found)
 
 
@@ -160,6 +168,19 @@ def _scripts(capability: Capability, plan: Plan) -> Iterator[Script]:
             yield capability.scripting.prepare(step.script, step=step.name)
     if plan.inner is not None:
         yield from _scripts(capability, plan.inner)
+
+
+def _forward_refusal(
+    capability: Capability, forward: ForwardSpec, filled: Collection[str]
+) -> str:
+    """Return why a resource cannot pass requests on, or an empty text."""
+    try:
+        capability.adapter_request(forward.namespace)
+    except UnboundVariable as error:
+        return "" if error.name in filled else error.message
+    except NaftikoError as error:
+        return error.message
+    return ""
 
 
 def _credentials(operation: Operation) -> Iterator[str]:

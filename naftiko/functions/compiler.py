@@ -38,6 +38,7 @@ from naftiko.functions.injection import Injector, Target, inject, is_step, value
 from naftiko.functions.mocks import compile_mock
 from naftiko.functions.plan import (
     Plan,
+    does_the_same,
     full_name,
     name_of,
     route_of,
@@ -174,8 +175,8 @@ class Functions:
                 if name in (known_as, route_of(function)):
                     namesakes.append((function, exposes))
         # Units that do the same are one function, whatever adapter exposes them.
-        targets = {function.call or function.ref for function, _ in namesakes}
-        if len(namesakes) == 1 or (len(targets) == 1 and "" not in targets):
+        first = namesakes[0][0] if namesakes else None
+        if first and all(does_the_same(first, other) for other, _ in namesakes[1:]):
             return self.plan(*namesakes[0])
         refs = [ref for ref in self._aggregates if ref.endswith(f".{name}")]
         if name in self._aggregates or (len(refs) == 1 and not namesakes):

@@ -149,6 +149,21 @@ class Plan:
         return f"<Plan {self.function.kind} {self.name}>"
 
 
+def does_the_same(one: Function, other: Function) -> bool:
+    """Tell whether two units give one result for the same arguments.
+
+    A tool and a route are often two doors to one operation.
+    """
+    does = _behaviour(one)
+    return does[0] != "" and does == _behaviour(other)
+
+
+def _behaviour(function: Function) -> tuple[object, ...]:
+    inputs = {parameter.name for parameter in function.inputs}
+    called = function.call or function.ref
+    return called, function.with_ or {}, function.outputs or [], inputs
+
+
 def name_of(function: Function) -> str:
     """Return the name of a unit; a reference without one inherits it (fact A03)."""
     return function.name or function.ref.rpartition(".")[2]

@@ -73,8 +73,11 @@ def test_request_and_response_are_shown_without_secrets(
         "<",
         "< ok $KEY",
     ]
-    told.stream(_request(), timeout=1)
-    assert "< X-Key: $KEY" in capsys.readouterr().err
+    response = told.stream(_request(), timeout=1)
+    assert capsys.readouterr().err.endswith("< X-Key: $KEY\n")
+    assert b"".join(response.bytes()) == b"ok s3cret"
+    # The body of an answer that arrives is shown when it has been read.
+    assert capsys.readouterr().err == "<\n< ok $KEY\n"
     told.close()
     assert inner.sent == -1
 

@@ -110,3 +110,16 @@ def test_unit_with_a_script_that_cannot_run_is_named(kind: str) -> None:
     with naftiko.load(data, schema=None) as loaded:
         (unit,) = unusable_units(loaded)
         assert "Script step 'sum'" in unit.reason
+
+
+def test_forward_that_reaches_nothing_is_a_unit_that_cannot_be_called() -> None:
+    """A resource that passes requests on needs its adapter, and its credentials."""
+    entry = rest()
+    entry["resources"] = [
+        {"path": "/all/{path}", "forward": {"targetNamespace": "api"}},
+        {"path": "/none/{path}", "forward": {"targetNamespace": "gone"}},
+    ]
+    with naftiko.load(document(entry), schema=None) as loaded:
+        units = [str(unit) for unit in unusable_units(loaded)]
+    assert len(units) == 1
+    assert "'forward /none/{path}' cannot be called" in units[0]

@@ -11,6 +11,7 @@ from naftiko.errors import ArgumentError, CallError
 from naftiko.functions.plan import (
     Plan,
     checked_arguments,
+    does_the_same,
     full_name,
     name_of,
     route_of,
@@ -240,3 +241,22 @@ def test_function_without_a_name_is_called_by_its_route() -> None:
     tool = Function("tool", "t")
     assert (route_of(tool), full_name(tool, Exposes("mcp", "shop"))) == ("", "shop.t")
     assert full_name(tool, Exposes("mcp", "")) == "t"
+
+
+@pytest.mark.parametrize(
+    ("change", "is_same"),
+    [
+        ({"kind": "rest", "url_path": "/x"}, True),
+        ({"call": "api.other"}, False),
+        ({"call": ""}, False),
+        ({"with_": {"a": 1}}, False),
+        ({"outputs": [{"type": "string"}]}, False),
+        ({"inputs": (InputParameter("a", ""),)}, False),
+    ],
+)
+def test_units_do_the_same_when_arguments_give_one_result(
+    change: dict[str, Any], is_same: bool
+) -> None:
+    """Call, fixed arguments, inputs and outputs count, not the kind of the unit."""
+    one = Function("tool", "unit", call="api.op")
+    assert does_the_same(one, one._replace(**change)) is is_same

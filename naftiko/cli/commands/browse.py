@@ -61,7 +61,7 @@ def run_list(arguments: Namespace) -> int:
 
 def _loaded(file: str, values: dict[str, str]) -> Capability:
     capability = load(read_cached(file), schema=None, variables=values)
-    check_known([*values], capability)
+    check_known(values, capability.variables.names)
     return capability
 
 

@@ -78,7 +78,7 @@ def run_call(arguments: Namespace) -> int:
         variables=values,
         transport=conversation(arguments),
     ) as loaded:
-        check_known([*values], loaded)
+        check_known(values, loaded.variables.names)
         found = find(loaded, text_of(arguments.ref, "the operation"), arguments.file)
         operation = takes_of(found, arguments.ref)
         capability = _view(loaded, arguments)

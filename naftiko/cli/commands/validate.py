@@ -21,7 +21,7 @@ from naftiko.cli.console import fail, note, paint
 from naftiko.cli.excerpts import remember
 from naftiko.cli.progress import Progress
 from naftiko.cli.reports import REPORTS, CheckedFile, TextReport
-from naftiko.cli.units.variables import variable_values
+from naftiko.cli.units.variables import check_known, variable_values
 from naftiko.document import rules
 from naftiko.document.source import FETCH_IT, NO_FILE, is_url
 from naftiko.errors import (
@@ -60,6 +60,8 @@ def run_validate(arguments: Namespace) -> int:
     """Check files and print their problems."""
     files, missing = expand(arguments.paths)
     values = variable_values(arguments.variable)
+    if values:
+        _check_names(values, files, missing)
     options = _Options(arguments.schema, arguments.strict, arguments.truncated, values)
     progress = Progress(len(files) + len(missing), "files", shown=not arguments.quiet)
     report = REPORTS[arguments.format]()
@@ -88,6 +90,27 @@ def run_validate(arguments: Namespace) -> int:
     if unreadable:
         return EXIT_USAGE
     return EXIT_OK if totals["valid"] == totals["files"] else EXIT_CALL
+
+
+def _check_names(
+    values: dict[str, str], files: list[str], missing: list[CheckedFile]
+) -> None:
+    """Refuse values for variables that no file uses, where every file can be used.
+
+    Raises:
+        UsageError: No file uses one of the variables.
+    """
+    from naftiko.loader import load
+
+    if missing or "-" in files:
+        return
+    used = []
+    for file in files:
+        try:
+            used.append(load(Path(file), schema=None).variables.names)
+        except NaftikoError:
+            return
+    check_known(values, *used)
 
 
 def _remember_input() -> None:

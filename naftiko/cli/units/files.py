@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.cache import read_cached
 from naftiko.cli.console import fail, show_error
+from naftiko.cli.units.variables import check_known
 from naftiko.errors import EXIT_DOCUMENT, EXIT_OK, DocumentError
 from naftiko.loader import load
 
@@ -46,11 +47,15 @@ def each(
 
     Returns:
         The exit code: that for an unusable document if there is one.
+
+    Raises:
+        UsageError: No document uses one of the variables, and all could be read.
     """
     from naftiko.cli.commands.validate import expand
 
     files, missing = expand(list(words))
     code = EXIT_OK
+    used: list[list[str]] = []
     for unreadable in missing:
         (problem,) = unreadable.problems
         fail(f"{unreadable.file}: {problem.message}", problem.hint)
@@ -65,4 +70,8 @@ def each(
             code = EXIT_DOCUMENT
         else:
             show(file, capability)
+            used.append(capability.variables.names)
+    if used and code == EXIT_OK:
+        # A document that cannot be used may name the variable.
+        check_known(variables or (), *used)
     return code

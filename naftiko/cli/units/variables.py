@@ -19,9 +19,7 @@ from naftiko.cli.words import UsageError, text_of
 from naftiko.errors import did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from naftiko.capability import Capability
+    from collections.abc import Iterable, Iterator, Sequence
 
 _NAME = re.compile(r"[^\s=]+")
 
@@ -51,18 +49,24 @@ def variable_values(words: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def check_known(values: Sequence[str], capability: Capability) -> None:
-    """Refuse values for variables that a document does not use.
+def check_known(values: Iterable[str], *used: Sequence[str]) -> None:
+    """Refuse values for variables that no document uses.
+
+    Args:
+        values: Names of variables.
+        used: For each document the names of its variables.
 
     Raises:
-        UsageError: The document neither binds nor uses a variable.
+        UsageError: No document binds or uses a variable.
     """
-    known = capability.variables.names
+    known = list(dict.fromkeys(name for names in used for name in names))
+    one = len(used) == 1
+    what = "the document uses no variable" if one else "no document uses the variable"
     for name in values:
         if name not in known:
-            uses = f"it uses: {names_of(known)}" if known else "it uses none"
+            uses = f"used: {names_of(known)}" if known else "no variable is used"
             raise UsageError(
-                f"--variable: the document uses no variable '{shorten(name)}'",
+                f"--variable: {what} '{shorten(name)}'",
                 hint=did_you_mean(name, known) or uses,
             )
 

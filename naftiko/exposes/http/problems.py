@@ -197,7 +197,7 @@ def missing_header(header: str) -> HttpProblem:
 
 def one_line(error: CallError) -> str:
     """Return an error as one log line; queries of URLs are left out."""
-    return _QUERY.sub(r"\1", " ".join(str(error).split()))
+    return _QUERY.sub(r"\1", " ".join(error.text_for(SERVER).split()))
 
 
 def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:

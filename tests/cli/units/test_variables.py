@@ -34,10 +34,14 @@ def test_variable_is_given_once() -> None:
 def test_unknown_variable_is_refused_with_a_guess() -> None:
     """A name that the document does not use is a mistake."""
     loaded = capability(binds=[{"namespace": "env", "keys": {"TOKEN": "T"}}])
-    check_known(["TOKEN"], loaded)
-    with pytest.raises(UsageError) as caught:
-        check_known(["TOKN"], loaded)
+    names = loaded.variables.names
+    check_known(["TOKEN"], names)
+    check_known(["TOKEN"], ["OTHER"], names)
+    with pytest.raises(UsageError, match="the document uses no variable") as caught:
+        check_known(["TOKN"], names)
     assert caught.value.hint == "did you mean 'TOKEN'?"
+    with pytest.raises(UsageError, match="no document uses the variable 'TOKN'"):
+        check_known(["TOKN"], ["OTHER"], names)
 
 
 def test_lines_of_a_file_are_environment_variables_for_a_while(

@@ -26,11 +26,13 @@ from naftiko.exposes.http.problems import (
     TYPE_PREFIX,
     HttpProblem,
     missing_header,
+    one_line,
     problem_of,
     status_answer,
     wrong_arguments,
 )
 from naftiko.functions.arguments import WrongArgument
+from naftiko.hints import Hint
 from naftiko.masking import Secret
 from naftiko.transport.messages import Request, Response
 
@@ -234,3 +236,9 @@ def test_malformed_retry_after_is_dropped(value: str) -> None:
 def test_document_errors_have_no_problem_document() -> None:
     """A `DocumentError` ends the start of a server; no call can raise it."""
     assert not any(issubclass(kind, errors.DocumentError) for kind in KIND_OF)
+
+
+def test_log_line_speaks_the_language_of_a_server() -> None:
+    """A hint for Python has other words in the log, on the same line."""
+    error = CallError("no value", hint=Hint("give variables={…}", "set it"))
+    assert one_line(error) == "no value hint: set it"
