@@ -39,6 +39,8 @@ def _is_words(node: ast.AST, named: set[str]) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         is_error = bool(node.args) and _is_error(node.args[0])
         return node.func.id == "repr" or (node.func.id == "str" and is_error)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr == "text_for"
     return isinstance(node, ast.Name) and node.id in named
 
 

@@ -18,6 +18,7 @@ from naftiko.errors import NaftikoError
 if TYPE_CHECKING:
     from argparse import Action, Namespace
 
+    from naftiko.capability import Capability
     from naftiko.consumes.operation import Operation
 
 _BASH = """\
@@ -212,13 +213,28 @@ def _from_file(command: str, given: list[str], last: str) -> list[str]:
         if len(given) == 1:
             # What is exposed calls the same operations: it comes when it is asked for.
             exposed = capability.functions.names() if last else []
-            return list(dict.fromkeys([*capability.operations, *exposed]))
+            names = [*capability.operations, *exposed]
+            return list(dict.fromkeys([*names, *_bare(capability, names, last)]))
         found = capability.find(given[1])
     except NaftikoError:
         return []
     if command != "call":
         return []
     return _items(takes_of(found, given[1]), given[2:], last)
+
+
+def _bare(capability: Capability, names: list[str], last: str) -> list[str]:
+    """Return the clear names, without namespaces, that begin with a text."""
+    bare = []
+    for name in names if last else ():
+        short = name.rpartition(".")[2]
+        if short.startswith(last):
+            try:
+                capability.find(short)
+            except NaftikoError:
+                continue
+            bare.append(short)
+    return bare
 
 
 def _items(operation: Operation, given: list[str], last: str) -> list[str]:

@@ -39,6 +39,7 @@ _TOOLS = (
         (["list", "--env-file", ""], [":files"]),
         (["help", "li"], ["list"]),
         (["call", BOOKSHOP, "bookshop-m"], [f"bookshop-mcp.{name}" for name in _TOOLS]),
+        (["call", BOOKSHOP, "create-o"], ["create-order"]),
         (["call", BOOKSHOP, "bookshop-mcp.get-book", ""], ["isbn="]),
         (["call", BOOKSHOP, "create-order", "gift="], ["gift=", "gift=true", "gift=false"]),
         (["call", BOOKSHOP, "bookshop.get"], ["bookshop.get-book", "bookshop.get-order"]),

@@ -188,6 +188,20 @@ def test_standard_input_is_called_stdin(
     assert capsys.readouterr().out.startswith("<stdin>:")
 
 
+def test_variable_that_no_file_uses_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A misspelled name would give its value to nothing; `list` refuses it as well."""
+    files = [str(BOOKSHOP), str(BOOKSHOP.with_name("pypi.yaml"))]
+    for command in ("validate", "list"):
+        assert main([command, *files, "--variable", "BOOKSHOP_TOKN=x"]) == 2
+        shown = capsys.readouterr()
+        assert "no document uses the variable 'BOOKSHOP_TOKN'" in shown.err
+        assert "did you mean 'BOOKSHOP_TOKEN'?" in shown.err
+        assert shown.out == ""
+    assert main(["validate", *files, "--variable", "BOOKSHOP_TOKEN=x"]) == 0
+
+
 def test_several_processes_give_the_same_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
