@@ -125,7 +125,7 @@ def source_of(value: Any, namespace: str) -> str:
     namespace `ships`. Everything after the first dot is the name, dots and brackets
     included.
     """
-    if isinstance(value, str):
+    if isinstance(value, str) and "." in value:
         text = value.removeprefix("$this.")
         for word in (*ARGUMENT_WORDS, f"{namespace}." if namespace else "tools."):
             if text.startswith(word) and len(text) > len(word):

@@ -57,6 +57,8 @@ def spelling_of(placeholders: Iterable[str], names: Iterable[str]) -> Spelling:
     `["appid"], ["appId", "q"]` → `meant={"appId": "appid"}`
     """
     placeholders, names = list(placeholders), list(names)
+    if not placeholders or not names:
+        return Spelling()
     exact = set(placeholders) & set(names)
     by_fold: dict[str, list[str]] = defaultdict(list)
     for name in dict.fromkeys(names):
@@ -85,8 +87,11 @@ def folded(name: str) -> str:
 
 def placeholders_of(function: Function) -> list[str]:
     """Return the placeholders of the path, or of the URI, of a function."""
+    path = function.url_path or function.uri
+    if "{" not in path:
+        return []
     try:
-        return [ref.name for ref in refs(parse_path(function.url_path or function.uri))]
+        return [ref.name for ref in refs(parse_path(path))]
     except TemplateError:
         return []
 
@@ -187,6 +192,13 @@ def aligned_function(
     with_ = dict(function.with_ or {})
     # A declared input in the path is its placeholder, however it is spelled.
     in_path = [p.name for p in function.inputs if p.in_ == "path"]
+    given = {source_of(value, namespace) for value in with_.values()}
+    if (
+        all(name in placeholders for name in in_path)
+        and given <= {"", *placeholders}
+        and all(name in given or name in takes for name in placeholders)
+    ):
+        return function  # as most are: each name is spelled in one way
     declared = spelling_of(placeholders, in_path).meant
     inputs = tuple(
         p._replace(name=declared[p.name]) if p.name in declared else p

@@ -7,6 +7,7 @@ Only `validate` asks for it: a document with such mistakes runs all the same.
 
 from __future__ import annotations
 
+import marshal
 from typing import TYPE_CHECKING
 
 from naftiko.lint.keys import note_adapter_keys, note_call_beside_steps, note_keys
@@ -20,7 +21,12 @@ from naftiko.lint.secrets import (
     note_tokens,
 )
 from naftiko.lint.steps import note_steps
-from naftiko.lint.templates import NO_TEMPLATES, note_template
+from naftiko.lint.templates import (
+    NO_TEMPLATES,
+    may_hold_half,
+    note_singles,
+    note_template,
+)
 from naftiko.lint.values import (
     note_duplicates,
     note_mapping,
@@ -46,66 +52,73 @@ _CHECKS: dict[str, tuple[_Check, ...]] = {
     "consumed-adapter": (note_duplicates,),
     "consumed-resource": (note_duplicates, note_path_secrets),
     "consumed-operation": (note_method, note_duplicates, note_path_secrets),
-    "body": (note_body_secrets,),
+    "body": (note_body_secrets, note_singles),
     "consumed-input": (note_type, note_secret_input),
     "consumed-output": (note_type, note_mapping),
     "authentication": (note_credentials,),
     "exposed-adapter": (note_adapter_keys,),
-    "exposed-resource": (note_path_inputs, note_duplicates, note_steps),
+    "exposed-resource": (
+        note_path_inputs,
+        note_duplicates,
+        note_steps,
+        note_singles,
+    ),
     "exposed-operation": (
         note_method,
         note_sources,
         note_duplicates,
         note_steps,
         note_call_beside_steps,
+        note_singles,
     ),
     "exposed-input": (note_type, note_place, note_secret_input),
     "exposed-output": (note_type, note_value),
-    "tool": (note_sources, note_duplicates, note_steps, note_call_beside_steps),
+    "tool": (
+        note_sources,
+        note_duplicates,
+        note_steps,
+        note_call_beside_steps,
+        note_singles,
+    ),
     "tool-input": (note_type, note_secret_input),
-    "function": (note_sources, note_duplicates, note_steps, note_call_beside_steps),
+    "function": (
+        note_sources,
+        note_duplicates,
+        note_steps,
+        note_call_beside_steps,
+        note_singles,
+    ),
+    "step": (note_singles,),
 }
-#: No token of a known shape is shorter.
-_SHORTEST_TOKEN = 14
 
 
 def lint(data: JSON, findings: Findings) -> None:
     """Note the likely mistakes in a document."""
-    texts: list[str] = []
     parts = walk(data)
+    # Most documents hold neither half a template nor a token; a search through all
+    # their texts at once tells. In version 2 of this format, each text is plain UTF-8
+    # between bytes that are no braces.
+    texts = marshal.dumps(data, 2)
+    has_half, has_token = may_hold_half(texts), may_hold_tokens(texts)
     for placed in parts:
         part = placed.part
         if not part.known.issuperset(placed.data):
             note_keys(placed, findings)
         for check in _CHECKS.get(part.name, ()):
             check(placed, findings)
-        _note_texts(placed, texts, findings)
-    if may_hold_tokens(texts):
+        if has_half:
+            _note_halves(placed, findings)
+    if has_token:
         for placed in parts:
             note_tokens(placed, findings)
 
 
-def _note_texts(placed: Placed, texts: list[str], findings: Findings) -> None:
-    """Note half references in one mapping, and collect its longer texts."""
+def _note_halves(placed: Placed, findings: Findings) -> None:
+    """Note half references in the values of one mapping that are no parts."""
     children, members = placed.part.children, placed.part.members
     for key, value in placed.data.items():
-        if value.__class__ is str:
-            if len(value) >= _SHORTEST_TOKEN:
-                texts.append(value)
-            if "{" in value and key not in NO_TEMPLATES:
-                note_template(placed, key, findings)
-        elif (value.__class__ is dict or value.__class__ is list) and (
-            key not in children and key not in members
+        is_text = isinstance(value, str)
+        if (is_text and key not in NO_TEMPLATES) or (
+            not is_text and key not in children and key not in members
         ):
             note_template(placed, key, findings)
-            _collect(value, texts)
-
-
-def _collect(value: JSON, texts: list[str]) -> None:
-    """Collect the longer texts of a value."""
-    if value.__class__ is str:
-        if len(value) >= _SHORTEST_TOKEN:
-            texts.append(value)
-    elif value.__class__ in (dict, list):
-        for entry in value.values() if value.__class__ is dict else value:
-            _collect(entry, texts)

@@ -96,11 +96,12 @@ def note_sources(placed: Placed, findings: Findings) -> None:
         return
     is_route = placed.part.name == "exposed-operation"
     # The adapter of a unit, or the aggregate of a function.
-    namespace = text_of(placed.around[2].data.get("namespace"))
+    around = placed.around
+    namespace = text_of(around[2].data.get("namespace"))
     declared = set(_declared(placed.data))
     offered = declared
     if is_route:
-        route = placed.around[-1].data
+        route = around[-1].data
         path = f"{text_of(route.get('path'))}/{text_of(placed.data.get('path'))}"
         declared |= set(_declared(route))
         offered = declared | set(_PLACEHOLDER.findall(path))

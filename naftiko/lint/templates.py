@@ -27,17 +27,37 @@ _TYPOGRAPHIC = re.compile(
 #: A whole text that is a reference of a shell, or of a path.
 _SINGLE = re.compile(r"\$?\{\s*([A-Za-z_][\w-]*)\s*\}")
 #: The keys whose values are filled from arguments, and know `{{name}}` alone.
-_FILLED = frozenset(("data", "with", "lookupValue"))
+_FILLED = ("data", "with", "lookupValue")
+#: Whatever has two braces on one side and one on the other; it begins with a brace,
+#: which is quick to find.
+_MAY_BE_HALF = re.compile(rb"\{(?<!\{\{)(?:\{[^{}]*\}(?!\})|[^{}]*\}\}(?!\}))")
+#: A typographic quotation mark before a reference, in one text or in two.
+_MARKED = re.compile(rb"\xe2\x80[\x98\x99\x9c\x9d\x9e][^\xe2]{0,80}\{\{")
 #: The keys whose texts are for people, or have braces of their own.
 NO_TEMPLATES = frozenset(("description", "label", "title", "name", "pattern"))
 
 
+def may_hold_half(texts: bytes) -> bool:
+    """Tell whether half a reference may stand in any of many texts, as UTF-8.
+
+    So it is with a reference in typographic quotation marks.
+    """
+    return (
+        _MAY_BE_HALF.search(texts) is not None or _MARKED.search(texts) is not None
+    )
+
+
 def note_template(placed: Placed, key: str, findings: Findings) -> None:
     """Note half a reference in the value of a key."""
-    value = placed.data[key]
-    _note((*placed.path, key), value, findings)
-    if key in _FILLED:
-        _note_singles((*placed.path, key), value, findings)
+    _note((*placed.path, key), placed.data[key], findings)
+
+
+def note_singles(placed: Placed, findings: Findings) -> None:
+    """Note `{name}` and `${name}` where only `{{name}}` is a reference."""
+    for key in _FILLED:
+        value = placed.data.get(key)
+        if value is not None:
+            _note_singles((*placed.path, key), value, findings)
 
 
 def _note_singles(path: DocumentPath, value: JSON, findings: Findings) -> None:

@@ -74,7 +74,11 @@ def keywords_of(entry: Mapping[str, JSON]) -> dict[str, JSON]:
 
     `{"name": "ids", "type": "array", "items": {}}` has `{"items": {}}`.
     """
-    keywords = {key: entry[key] for key in entry if key in _KEYWORDS}
+    keywords = (
+        {}
+        if _KEYWORDS.isdisjoint(entry)
+        else {key: entry[key] for key in entry if key in _KEYWORDS}
+    )
     if isinstance(entry.get("required"), list):
         keywords["required"] = entry["required"]
     return keywords
