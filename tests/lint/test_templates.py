@@ -20,7 +20,17 @@ def _findings(value: str) -> list[Finding]:
 
 
 @pytest.mark.parametrize(
-    "value", ["{{plate}", "a {{plate} b", "{plate}}", "x{{ plate }y"]
+    "value",
+    [
+        "{{plate}",
+        "a {{plate} b",
+        "{plate}}",
+        "x{{ plate }y",
+        # Texts of any length, 123 ("{") among them, and beyond ASCII.
+        "{plate}}".ljust(123, "x"),
+        "{{plate}".ljust(123, "x"),
+        "é{{\u00a0plate}",
+    ],
 )
 def test_reference_without_a_brace_is_told(value: str) -> None:
     """A brace too few on either side is told with the whole reference."""
