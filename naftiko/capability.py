@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from naftiko.transport.messages import Request
     from naftiko.transport.streams import StreamedResponse
 
-
 _ERROR_BODY = 64 * 1024
 
 
@@ -485,14 +484,12 @@ class Capability:
 
     def __repr__(self) -> str:
         label = f" '{self.info.label}'" if self.info.label else ""
-        return (
-            f"<Capability{label} from {self._name}: {len(self.operations)} operations>"
-        )
+        count = len(self.operations)
+        return f"<Capability{label} from {self._name}: {count} operations>"
 
     def _repr_html_(self) -> str:
-        return self.operations.page(
-            self.info.label or self._name, self.info.description
-        )
+        title = self.info.label or self._name
+        return self.operations.page(title, self.info.description)
 
 
 def _http_transport() -> Transport:

@@ -134,6 +134,8 @@ def note_adapter_keys(placed: Placed, findings: Findings) -> None:
     if not isinstance(type_, str) or type_ not in _OF_TYPE:
         return
     for key in placed.data:
+        if (type_, key) == ("skill", "tools"):
+            continue  # published files have them, and each is told (`W-skill-shape`)
         owners = [name for name, keys in _OF_TYPE.items() if key in keys]
         if owners and type_ not in owners and placed.data[key]:
             findings.add(

@@ -42,9 +42,7 @@ def may_hold_half(texts: bytes) -> bool:
 
     So it is with a reference in typographic quotation marks.
     """
-    return (
-        _MAY_BE_HALF.search(texts) is not None or _MARKED.search(texts) is not None
-    )
+    return _MAY_BE_HALF.search(texts) is not None or _MARKED.search(texts) is not None
 
 
 def note_template(placed: Placed, key: str, findings: Findings) -> None:
