@@ -135,7 +135,7 @@ def note_adapter_keys(placed: Placed, findings: Findings) -> None:
         return
     for key in placed.data:
         if (type_, key) == ("skill", "tools"):
-            continue  # published files have them, and each is told (`W-skill-shape`)
+            continue  # published files have them, and linking tells each
         owners = [name for name, keys in _OF_TYPE.items() if key in keys]
         if owners and type_ not in owners and placed.data[key]:
             findings.add(

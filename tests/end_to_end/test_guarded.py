@@ -11,6 +11,9 @@ import requests
 from support.recorder import Recorder, response
 from support.serving_process import Server, write
 
+# Each starts a process and waits for reloads.
+pytestmark = pytest.mark.slow
+
 CONTROL = {
     "type": "control",
     "port": 0,

@@ -19,6 +19,9 @@ from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
 from support.shop import document, mcp, rest
 
+# Each starts a process.
+pytestmark = pytest.mark.slow
+
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SENT = f"00-{TRACE}-{PARENT}-01"
 

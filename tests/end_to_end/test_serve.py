@@ -17,6 +17,9 @@ from support.recorder import Recorder
 from support.serving_process import Server, write
 from support.shop import CONTROL, UPSTREAM, document, free_port, mcp, rest
 
+# Each starts a process, some several.
+pytestmark = pytest.mark.slow
+
 
 def test_every_adapter_of_a_document_is_served(
     tmp_path: Path, upstream: Recorder

@@ -17,6 +17,9 @@ from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
 from support.shop import CONTROL, document, mcp, rest
 
+# Each starts a process and waits for its end.
+pytestmark = pytest.mark.slow
+
 
 def test_requests_in_flight_are_finished(tmp_path: Path, upstream: Recorder) -> None:
     """Graceful shutdown: SIGTERM refuses new requests and finishes those in flight."""

@@ -15,6 +15,9 @@ from support.recorder import Recorder
 from support.serving_process import Server, write
 from support.shop import CONTROL, UPSTREAM, document, mcp, rest
 
+# Each starts a process and waits for reloads.
+pytestmark = pytest.mark.slow
+
 
 def test_reload_drops_no_request(tmp_path: Path, upstream: Recorder) -> None:
     """A reload under load answers each request with the old or the new version."""

@@ -9,6 +9,7 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 
 import naftiko
@@ -17,6 +18,9 @@ from support.acceptance import (
     House,
     get,
 )
+
+# Each asks a process, and some wait for it.
+pytestmark = pytest.mark.slow
 
 
 def naftiko_command(

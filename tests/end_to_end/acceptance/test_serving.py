@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.acceptance import (
     FOLDER,
     WHOLE_HUT,
@@ -14,6 +16,9 @@ from support.acceptance import (
 from support.agents import call
 from support.recorder import Recorder, response
 from support.serving_process import Server
+
+# Each starts a process of its own.
+pytestmark = pytest.mark.slow
 
 
 def test_each_caller_uses_its_own_key() -> None:
