@@ -199,7 +199,7 @@ def test_served_file_is_validated_if_the_body_is_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("coding", "body", "status"),
     [
-        (b"gzip", gzip.compress(b"a: ["), 200),
+        (b"gzip", gzip.compress(b"a: [", mtime=0), 200),
         (b"gzip", b"a: [", 400),
         (b"snappy", b"a: [", 415),
     ],
