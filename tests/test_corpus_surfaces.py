@@ -23,6 +23,8 @@ _VERDICT = {
     "U-path-parameter-unplaced": 4,
     "W-auth-shape": 6,
     "W-incomplete-dropped": 3,
+    "W-key-misplaced": 6,
+    "W-key-unknown": 6,
     "W-parameter-type": 23,
     "W-resource-name": 2,
     "W-rest-placeholder-spelling": 632,

@@ -241,7 +241,8 @@ def _inferred(
     in_ = _place(name, function, placeholders) if is_rest else ""
     # A tool says `string` of what nothing tells (dialect 7.5). A route tells its reader
     # no more than it knows; a segment of a path is always a text.
-    unknown = "" if is_rest and in_ != "path" else "string"
+    is_segment = in_ == "path" or (fed is not None and fed.in_ == "path")
+    unknown = "" if is_rest and not is_segment else "string"
     type_name, description = unknown, ""
     keywords: Mapping[str, JSON] = fed.keywords if fed is not None else {}
     if fed is not None:

@@ -124,14 +124,15 @@ def test_container_lives_through_mcp(served: Server, image: str, mode: Any) -> N
         (found,) = listed.structured_content["result"]
         assert (found["id"], found["state"]) == (container, "created")
         started = await ask("start-container", id=container)
-        assert started.content == []
+        assert text_of(started) == "done (204 No Content)"
         waited = await ask("wait-container", id=container)
         assert waited.structured_content["StatusCode"] == 3
         logs = await ask("get-container-logs", id=container, stdout=True, stderr=True)
         (content,) = logs.content
         lines = content.text.replace("\0", "").splitlines()
         assert sorted(lines) == ["err", "out"]
-        assert (await ask("remove-container", id=container)).content == []
+        removed = await ask("remove-container", id=container)
+        assert text_of(removed) == "done (204 No Content)"
         gone = await client.call_tool("inspect-container", {"id": container})
         assert gone.is_error
         assert "404 Not Found: No such container" in text_of(gone)

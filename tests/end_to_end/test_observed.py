@@ -156,6 +156,8 @@ def test_reload_is_observed_by_its_new_label(
         assert reloaded == {
             "status": "reloaded",
             "problems": ["`observability` changes when the server is restarted"],
+            "files": [str(file)],
+            "forcible": False,
         }
         assert requests.get(f"{shop}/goods", timeout=5).ok
         assert server.stop() == 0
