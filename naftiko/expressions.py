@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -191,8 +192,11 @@ def parse_base_uri(text: str, scope: Scope = Scope()) -> Template:
     return tuple(_split(text, _BASE_TEMPLATE, scope, (), False))
 
 
+@lru_cache(maxsize=64)
 def parse_credential(text: str, scope: Scope = Scope()) -> Template:
     """Split a credential, where every reference is a variable; see `parse`.
+
+    All operations of an adapter have the same ones, so the last results are kept.
 
     `parse_credential("Key {{key}}")` is `("Key ", Ref("key", is_variable=True, …))`.
     """

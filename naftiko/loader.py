@@ -28,7 +28,7 @@ from naftiko.errors import (
     ValidationError,
     did_you_mean,
 )
-from naftiko.linking.linker import link
+from naftiko.linking.linker import fitted, link
 from naftiko.settings import DEFAULT_TIMEOUT, appends_path_parameters, checked_names
 from naftiko.spec.capability import read_capability, refusal
 from naftiko.spec.consumes import is_foreign
@@ -116,9 +116,10 @@ def load(
     stages.check()
     if stages.is_refused():
         raise _refused(stages.problems())
-    spec, registry, used = stages.read_and_link(
+    registry, used = stages.read_and_link(
         variables, paths, append_unplaced=append_unplaced
     )
+    spec = fitted(stages.spec, registry)
     if unknown := next((ref for ref in paths if ref not in registry), None):
         raise ArgumentError(
             f"paths: no operation is called '{unknown}'",

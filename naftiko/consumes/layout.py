@@ -166,15 +166,19 @@ class _LayoutCompiler:
     def compile(self, text: str, append_unplaced: bool) -> Layout:
         self._check_method()
         path, query_head = self._address(text)
-        self._place_parameters({ref.name for ref in refs((*path, *query_head))})
-        # The `value` of a placeholder is a value: it cannot add a segment either.
-        path = splice(path, self.settings, literal=_segment)
-        query_head = splice(query_head, self.settings, literal=quote_plus)
-        for ref in refs((*path, *query_head)):
+        references = refs((*path, *query_head))
+        self._place_parameters({ref.name for ref in references})
+        if self.settings:
+            # The `value` of a placeholder is a value: it cannot add a segment either.
+            path = splice(path, self.settings, literal=_segment)
+            query_head = splice(query_head, self.settings, literal=quote_plus)
+            references = refs((*path, *query_head))
+        for ref in references:
             self._placeholder(ref)
-        misspelled = self._misspelled((*path, *query_head))
-        if append_unplaced:
+        misspelled = self._misspelled(references)
+        if append_unplaced and self.unplaced:
             path = self._with_unplaced(path, misspelled)
+            references = refs((*path, *query_head))
         refused = [
             p for p in self.unplaced if not append_unplaced or p.name in misspelled
         ]
@@ -196,7 +200,7 @@ class _LayoutCompiler:
             for slot in slots
             if slot.argument
         }
-        filled |= {(ref.name, "path") for ref in refs((*path, *query_head))}
+        filled |= {(ref.name, "path") for ref in references}
         filled |= {(name, "body") for name in (body.arguments if body else ())}
         return Layout(
             path=path,
@@ -234,11 +238,8 @@ class _LayoutCompiler:
         path_text, _, query_text = text.partition("?")
         path = parse_path(path_text, self.scope, self.declared)
         query_head = parse_path(query_text, self.scope, self.declared)
-        if any(
-            "{" in part or "}" in part
-            for part in (*path, *query_head)
-            if isinstance(part, str)
-        ):
+        texts = "".join(p for p in (*path, *query_head) if isinstance(p, str))
+        if "{" in texts or "}" in texts:
             self._find(
                 rules.TEMPLATE,
                 self.spec.path,
@@ -266,13 +267,11 @@ class _LayoutCompiler:
             if in_ in self.places:
                 self.places[in_].append(slot)
 
-    def _misspelled(self, template: Template) -> dict[str, str]:
+    def _misspelled(self, references: list[Ref]) -> dict[str, str]:
         """Return path parameter → the undeclared placeholder that surely means it."""
         if not self.unplaced:
             return {}
-        undeclared = [
-            ref.name for ref in refs(template) if ref.name not in self.declared
-        ]
+        undeclared = [ref.name for ref in references if ref.name not in self.declared]
         meant = {}
         for parameter in self.unplaced:
             name = parameter.name

@@ -136,7 +136,7 @@ class Document:
 
     def node_at(self, path: DocumentPath) -> JSON:
         """Return the node at a place, imported parts included; `None` for no node."""
-        document, at = self.origin_of(path)
+        document, at = self.origin_of(path) if self.parts else (self, path)
         node = document.data
         for key in at:
             try:

@@ -9,6 +9,7 @@ tokens of a JSON text. This module must not know what is built from them.
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,8 +23,12 @@ _JSON_TOKEN = re.compile(
 )
 # Line breaks of YAML 1.1 that are none in YAML 1.2 (5.4); both parsers are of 1.1.
 _OLD_BREAKS = "\x85\u2028\u2029"
-_OLD_BREAK = re.compile(f"[{_OLD_BREAKS}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: The attributes of the events of ruamel that `shorten_constructors` knows.
+_OF_EVENTS = ("start_mark", "end_mark", "comment")
+_OF_NODES = ("anchor",)
+_OF_SCALARS = ("ctag", "implicit", "value", "style")
+_OF_COLLECTIONS = ("ctag", "implicit", "flow_style", "nr_items")
 
 
 class Kinds(NamedTuple):
@@ -50,6 +55,7 @@ def yaml_kinds() -> Kinds:
     """Return the classes of the events of both YAML parsers."""
     from ruamel.yaml import events
 
+    shorten_constructors()
     ends = (events.MappingEndEvent, events.SequenceEndEvent)
     return Kinds(
         events.ScalarEvent,
@@ -59,6 +65,69 @@ def yaml_kinds() -> Kinds:
         events.AliasEvent,
         events.DocumentStartEvent,
     )
+
+
+@cache
+def shorten_constructors() -> None:
+    """Give ruamel's events constructors of one step, once for the whole process.
+
+    ruamel builds each event by a chain of constructors, one per base class: a third of
+    the time in which its C parser reads a document. These set the same attributes, and
+    are put in place only where the classes have exactly the attributes known here.
+    """
+    from ruamel.yaml import events
+
+    bases: tuple[Any, Any] = events.Event, events.NodeEvent
+    if [base.__slots__ for base in bases] != [_OF_EVENTS, _OF_NODES]:
+        return
+    scalar: Any = events.ScalarEvent
+    if scalar.__slots__ == _OF_SCALARS:
+        scalar.__init__ = _build_scalar
+    collection: Any = events.CollectionStartEvent
+    if collection.__slots__ == _OF_COLLECTIONS:
+        collection.__init__ = _build_collection
+
+
+def _build_scalar(
+    self: Any,
+    anchor: Any,
+    tag: Any,
+    implicit: Any,
+    value: Any,
+    start_mark: Any = None,
+    end_mark: Any = None,
+    style: Any = None,
+    comment: Any = None,
+) -> None:
+    self.start_mark = start_mark
+    self.end_mark = end_mark
+    self.comment = comment
+    self.anchor = anchor
+    self.ctag = tag
+    self.implicit = implicit
+    self.value = value
+    self.style = style
+
+
+def _build_collection(
+    self: Any,
+    anchor: Any,
+    tag: Any,
+    implicit: Any,
+    start_mark: Any = None,
+    end_mark: Any = None,
+    flow_style: Any = None,
+    comment: Any = None,
+    nr_items: Any = None,
+) -> None:
+    self.start_mark = start_mark
+    self.end_mark = end_mark
+    self.comment = comment
+    self.anchor = anchor
+    self.ctag = tag
+    self.implicit = implicit
+    self.flow_style = flow_style
+    self.nr_items = nr_items
 
 
 def pure_events(text: str) -> Iterator[Any]:
@@ -107,7 +176,9 @@ def pure_events(text: str) -> Iterator[Any]:
 
 def with_old_breaks(events: Events, text: str) -> Iterator[Any]:
     """Return the events of a text, its old line breaks read as plain characters."""
-    return _around_old_breaks(events, text) if _OLD_BREAK.search(text) else events(text)
+    if text.isascii() or not any(character in text for character in _OLD_BREAKS):
+        return events(text)
+    return _around_old_breaks(events, text)
 
 
 def _around_old_breaks(events: Events, text: str) -> Iterator[Any]:
@@ -136,11 +207,11 @@ class _JsonEvent:
     doubled the time (measured on 190 KB).
     """
 
-    __slots__ = ("anchor", "column", "implicit", "line", "start_mark", "tag", "value")
+    __slots__ = ("anchor", "column", "ctag", "implicit", "line", "start_mark", "value")
 
     def __init__(self) -> None:
         self.start_mark = self
-        self.tag = self.anchor = None
+        self.ctag = self.anchor = None
         self.implicit = (True, False)
         self.value = ""
         self.line = self.column = 0

@@ -187,7 +187,7 @@ class Builder:
                 mark(at)
                 value = event.value
                 if container.__class__ is dict and key is NO_VALUE:
-                    if event.tag is not None:
+                    if event.ctag is not None:
                         self._tagged(event, value)
                     if event.anchor:
                         anchors[event.anchor] = value
@@ -195,7 +195,7 @@ class Builder:
                         self._duplicate(value, container, stack[-1][3], at)
                     key = value
                     continue
-                if event.tag is not None:
+                if event.ctag is not None:
                     value = self._tagged(event, value)
                 elif event.implicit[0]:
                     if value in constants:
@@ -213,7 +213,7 @@ class Builder:
                 at = start.line, start.column
                 if container.__class__ is dict and key is NO_VALUE:
                     self._bad_key(at)
-                if event.tag is not None:
+                if event.ctag is not None:
                     self._tagged(event, None)
                 if len(stack) >= MAX_DEPTH:
                     self._too_deep(at[0] + 1, at[1] + 1)

@@ -33,13 +33,10 @@ class Linked(NamedTuple):
     """A linked document.
 
     Attributes:
-        spec: The document; its exposed functions fit what they call, see
-            `placeholders`.
         registry: Its consumed operations, by ref.
         variables: Names of the variables that its templates refer to, bound or not.
     """
 
-    spec: CapabilitySpec
     registry: Registry
     variables: frozenset[str]
 
@@ -73,8 +70,15 @@ def link(
     note_inert_keys(spec, registry, names)
     _note_undeclared(names)
     _note_unused(names)
-    spec = relaxed(aligned(spec, registry), registry)
-    return Linked(spec, registry, frozenset(names.used))
+    return Linked(registry, frozenset(names.used))
+
+
+def fitted(spec: CapabilitySpec, registry: Registry) -> CapabilitySpec:
+    """Return a linked document whose exposed functions fit what they call.
+
+    `validate` has no use for it; see `placeholders`.
+    """
+    return relaxed(aligned(spec, registry), registry)
 
 
 def _note_import(entry: Import, findings: Findings) -> None:

@@ -64,8 +64,9 @@ class DocumentNames:
     def use_all(self, data: JSON, path: DocumentPath) -> None:
         """Note the variables that the texts in a value refer to."""
         for place, text in texts_of(data, path):
-            for name in variables_of(text, self.scope):
-                self.use(name, place)
+            if "{{" in text or text.startswith("env."):
+                for name in variables_of(text, self.scope):
+                    self.use(name, place)
 
     def node(self, path: DocumentPath) -> JSON:
         """Return the node at a place of the document, or of a file it imports."""
@@ -100,7 +101,10 @@ def texts_of(value: JSON, path: DocumentPath) -> Iterator[tuple[DocumentPath, st
     elif isinstance(value, (dict, list)):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
-            yield from texts_of(item, (*path, key))
+            if isinstance(item, str):
+                yield (*path, key), item
+            elif isinstance(item, (dict, list)):
+                yield from texts_of(item, (*path, key))
 
 
 def variables_of(text: str, scope: Scope) -> list[str]:

@@ -186,6 +186,8 @@ class OperationLinker:
             # The operation stays usable: its bytes can be streamed.
             note_format(spec, self.names)
         for output in spec.outputs:
+            if is_quiet(output.value):
+                continue
             node = self.names.node(output.path) or {}
             key = "value" if "value" in node else "mapping"
             at = (*output.path, key)
@@ -207,11 +209,21 @@ class OperationLinker:
         return spec.path
 
 
+def is_quiet(expression: str) -> bool:
+    """Tell whether `note_path` has nothing to say about a JSONPath, without compiling.
+
+    Most paths of published files are names and indexes only.
+    """
+    return is_root(expression) or (
+        is_plain(expression) and not needs_length(expression)
+    )
+
+
 def note_path(
     expression: str, path: DocumentPath, findings: Findings
 ) -> Finding | None:
     """Check a JSONPath; return the finding of one that cannot be parsed."""
-    if is_root(expression):
+    if is_quiet(expression):
         return None
     if needs_length(expression):
         findings.add(

@@ -12,6 +12,8 @@ from naftiko.document import rules
 from naftiko.errors import shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from naftiko.document.findings import Findings
     from naftiko.lint.vocabulary import Placed
     from naftiko.plain import JSON, DocumentPath
@@ -29,8 +31,8 @@ _SINGLE = re.compile(r"\$?\{\s*([A-Za-z_][\w-]*)\s*\}")
 #: The keys whose values are filled from arguments, and know `{{name}}` alone.
 _FILLED = ("data", "with", "lookupValue")
 #: Whatever has two braces on one side and one on the other; it begins with a brace,
-#: which is quick to find.
-_MAY_BE_HALF = re.compile(rb"\{(?<!\{\{)(?:\{[^{}]*\}(?!\})|[^{}]*\}\}(?!\}))")
+#: which is quick to find. No text goes on behind a zero byte: lengths hold one.
+_MAY_BE_HALF = re.compile(rb"\{(?<!\{\{)(?:\{[^{}\x00]*\}(?!\})|[^{}\x00]*\}\}(?!\}))")
 #: A typographic quotation mark before a reference, in one text or in two.
 _MARKED = re.compile(rb"\xe2\x80[\x98\x99\x9c\x9d\x9e][^\xe2]{0,80}\{\{")
 #: The keys whose texts are for people, or have braces of their own.
@@ -54,26 +56,29 @@ def note_singles(placed: Placed, findings: Findings) -> None:
     """Note `{name}` and `${name}` where only `{{name}}` is a reference."""
     for key in _FILLED:
         value = placed.data.get(key)
-        if value is not None:
-            _note_singles((*placed.path, key), value, findings)
-
-
-def _note_singles(path: DocumentPath, value: JSON, findings: Findings) -> None:
-    """Note each text of a value that is `{name}` or `${name}`, and nothing else."""
-    if value.__class__ is str:
-        if single := _SINGLE.fullmatch(value.strip()):
+        if value is None:
+            continue
+        for steps, text, name in _singles((key,), value):
             findings.add(
                 rules.TEMPLATE_HALF,
-                path,
-                f"'{shorten(value)}' is sent as it is; it is no reference",
-                f"did you mean '{{{{{single[1]}}}}}'?",
+                (*placed.path, *steps),
+                f"'{shorten(text)}' is sent as it is; it is no reference",
+                f"did you mean '{{{{{name}}}}}'?",
             )
-    elif value.__class__ is dict:
-        for key, entry in value.items():
-            _note_singles((*path, key), entry, findings)
-    elif value.__class__ is list:
-        for index, entry in enumerate(value):
-            _note_singles((*path, index), entry, findings)
+
+
+def _singles(
+    steps: DocumentPath, value: JSON
+) -> Iterator[tuple[DocumentPath, str, str]]:
+    """Yield each text of a value that is only `{name}` or `${name}`, and the name."""
+    if value.__class__ is str:
+        if single := _SINGLE.fullmatch(value.strip()):
+            yield steps, value, single[1]
+    elif value.__class__ is dict or value.__class__ is list:
+        items = value.items() if value.__class__ is dict else enumerate(value)
+        for key, entry in items:
+            if entry.__class__ is not str or "{" in entry:
+                yield from _singles((*steps, key), entry)
 
 
 def _note(path: DocumentPath, value: JSON, findings: Findings) -> None:

@@ -192,29 +192,39 @@ def parents_of(name: str) -> list[tuple[str, str]]:
     ]
 
 
+@cache
+def _below() -> dict[str, dict[str, Part]]:
+    """Return the name of a part → key → the part below it."""
+    table = parts()
+    return {
+        part.name: {key: table[name] for key, name in part.children.items()}
+        for part in table.values()
+    }
+
+
 def walk(data: JSON) -> list[Placed]:
     """Return the mappings of a document that are parts, holders before their parts."""
-    table = parts()
+    table, below = parts(), _below()
     found = [Placed(table["document"], data)] if data.__class__ is dict else []
     for placed in found:  # which grows
         part, node = placed.part, placed.data
-        for key, name in part.children.items():
-            value = node.get(key)
-            if value.__class__ is list:
-                child = table[name]
-                found += [
-                    Placed(child, entry, placed, (key, index))
-                    for index, entry in enumerate(value)
-                    if entry.__class__ is dict
-                ]
-            elif value.__class__ is dict:
-                found.append(Placed(table[name], value, placed, (key,)))
-        for key, name in part.members.items():
-            value = node.get(key)
-            if value.__class__ is dict:
-                found += [
-                    Placed(table[name], entry, placed, (key, member))
-                    for member, entry in value.items()
-                    if entry.__class__ is dict
-                ]
+        children = below[part.name]
+        for key, value in node.items():
+            kind = value.__class__
+            if kind is list:
+                if (child := children.get(key)) is not None:
+                    found += [
+                        Placed(child, entry, placed, (key, index))
+                        for index, entry in enumerate(value)
+                        if entry.__class__ is dict
+                    ]
+            elif kind is dict:
+                if (child := children.get(key)) is not None:
+                    found.append(Placed(child, value, placed, (key,)))
+                elif (name := part.members.get(key)) is not None:
+                    found += [
+                        Placed(table[name], entry, placed, (key, member))
+                        for member, entry in value.items()
+                        if entry.__class__ is dict
+                    ]
     return found

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import pytest
+from ruamel.yaml import events
 
 from naftiko.document.events import (
     JSON_KINDS,
     json_events,
     pure_events,
+    shorten_constructors,
     with_old_breaks,
     yaml_kinds,
 )
 from naftiko.document.source import read, read_text
+from naftiko.document.yaml import parse_value
 
 
 @pytest.mark.usefixtures("parser")
@@ -168,3 +172,66 @@ def test_private_characters_of_a_text_stay() -> None:
         "a": f"{private}\u2028",
         "b": "\x85",
     }
+
+
+# --- constructors ---------------------------------------------------------------------
+
+
+@pytest.fixture(name="untouched", scope="module")
+def _untouched() -> Any:
+    """Return a second copy of ruamel's module, with the constructors that it wrote."""
+    found = importlib.util.find_spec("ruamel.yaml.events")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def _attributes(event: Any) -> dict[str, Any]:
+    names = [
+        name for kind in type(event).__mro__ for name in vars(kind).get("__slots__", ())
+    ]
+    return {name: getattr(event, name) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "named"),
+    [
+        ("ScalarEvent", ("a", None, (True, False), "x"), {}),
+        ("ScalarEvent", (None, "t", (False, True), "x", 1, 2, "'", [3]), {}),
+        ("ScalarEvent", (None, None, (True, False), "x"), {"style": "|", "comment": 4}),
+        ("MappingStartEvent", ("a", None, True), {}),
+        ("MappingStartEvent", (None, "t", False, 1, 2, True, [3], 4), {}),
+        ("SequenceStartEvent", (None, None, True, 1, 2), {"flow_style": False}),
+    ],
+)
+def test_constructor_of_one_step_sets_the_attributes_of_ruamels(
+    untouched: Any, name: str, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> None:
+    """An event is the same whichever constructor built it."""
+    shorten_constructors()
+    ours = getattr(events, name)(*arguments, **named)
+    theirs = getattr(untouched, name)(*arguments, **named)
+    assert _attributes(ours) == _attributes(theirs)
+
+
+def test_constructors_of_one_step_are_used() -> None:
+    """The version of ruamel that is installed has the attributes that are known."""
+    parse_value("a: 1")
+    for kind in (events.ScalarEvent, events.CollectionStartEvent):
+        assert kind.__init__.__module__ == "naftiko.document.events"
+
+
+def test_event_with_other_attributes_keeps_its_constructor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A later version of ruamel may add an attribute; its constructor sets it."""
+
+    class Scalar(events.NodeEvent):
+        __slots__ = ("ctag", "implicit", "more", "style", "value")
+
+    own = Scalar.__init__
+    monkeypatch.setattr(events, "ScalarEvent", Scalar)
+    shorten_constructors.__wrapped__()
+    assert Scalar.__init__ is own
