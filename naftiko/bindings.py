@@ -32,14 +32,12 @@ if TYPE_CHECKING:
     from naftiko.spec.model import Binding
 
 #: One entry of a file of environment variables; a quoted value may hold line breaks.
-_DOTENV = re.compile(
-    r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*=[ \t]*
+#: Compiled when there is such a file.
+_DOTENV = r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*=[ \t]*
     (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<plain>[^'"\n][^\n]*|))
-    [ \t]*(?:(?<=[\s'"])\#[^\n]*)?(?:\n|\Z)""",
-    re.VERBOSE,
-)
+    [ \t]*(?:(?<=[\s'"])\#[^\n]*)?(?:\n|\Z)"""
 #: A line of such a file that holds no entry.
-_NO_ENTRY = re.compile(r"[ \t]*(?:\#[^\n]*)?(?:\n|\Z)")
+_NO_ENTRY = r"[ \t]*(?:\#[^\n]*)?(?:\n|\Z)"
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
@@ -324,11 +322,12 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], list[int]]:
     text = text.replace("\r\n", "\n")
     values: dict[str, str] = {}
     wrong: list[int] = []
+    entry, no_entry = re.compile(_DOTENV, re.VERBOSE), re.compile(_NO_ENTRY)
     at = 0
     while at < len(text):
-        if found := _NO_ENTRY.match(text, at):
+        if found := no_entry.match(text, at):
             at = found.end()
-        elif found := _DOTENV.match(text, at):
+        elif found := entry.match(text, at):
             values[found["name"]] = _dotenv_value(found)
             at = found.end()
         else:

@@ -29,7 +29,7 @@ _COLOURS = {
     "key": "34", "text": "32", "number": "36", "word": "35",
 }  # fmt: skip
 #: A token of JSON that has a colour; a text before a colon is a key.
-_JSON_TOKEN = re.compile(
+_JSON_WORD = (
     r'(?P<key>"(?:[^"\\]|\\.)*"(?=\s*:))|(?P<text>"(?:[^"\\]|\\.)*")'
     r"|(?P<number>-?\d[\d.eE+-]*)|(?P<word>true|false|null)"
 )
@@ -62,7 +62,7 @@ def paint_json(text: str, stream: TextIO) -> str:
     """Return JSON with keys, texts, numbers and words in colours, where it may be."""
     if not has_colour(stream):
         return text
-    return _JSON_TOKEN.sub(_painted, text)
+    return re.sub(_JSON_WORD, _painted, text)
 
 
 def _painted(match: re.Match[str]) -> str:

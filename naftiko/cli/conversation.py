@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from naftiko.cli.console import clean, note, paint
 from naftiko.cli.values import UsageError
 from naftiko.errors import CallError
-from naftiko.transport.streams import StreamedResponse
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from naftiko.transport.base import Timeout, Transport
     from naftiko.transport.http import HttpTransport
     from naftiko.transport.messages import Request, Response
+    from naftiko.transport.streams import StreamedResponse
 
 #: Characters of a body that are shown.
 _MOST = 2000
@@ -84,6 +84,8 @@ class Conversation:
         if not self._shows:
             return response
         _show_head(request, response)
+        from naftiko.transport.streams import StreamedResponse
+
         return StreamedResponse(
             response.request,
             response.status,

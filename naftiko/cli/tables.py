@@ -15,7 +15,6 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.cli.console import clean, note
-from naftiko.document.writing import write_yaml
 from naftiko.errors import CallError, did_you_mean, names_of
 from naftiko.plain import finite
 
@@ -31,17 +30,15 @@ if TYPE_CHECKING:
 _LEAST = 8
 #: Digits of a long identifier that are enough to tell it from others, as Docker has it.
 _SHORT_ID = 12
-_LONG_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_LONG_ID = r"(?:sha256:)?([0-9a-f]{64})"
 #: Names of columns that hold a time, as a number of seconds or in the form of ISO 8601.
-_TIME_NAME = re.compile(
-    r".*(?:created|updated|modified|started|finished|published|timestamp|time)"
-    r"(?:_?at|_?time)?",
-    re.IGNORECASE,
+_TIME_NAME = (
+    r"(?i).*(?:created|updated|modified|started|finished|published|timestamp|time)"
+    r"(?:_?at|_?time)?"
 )
-_TIME_TEXT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?"
-    r"(Z|[+-][0-9]{2}:[0-9]{2})",
-    re.IGNORECASE,
+_TIME_TEXT = (
+    r"(?i)([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 #: Seconds of each unit of an age, the longest first.
 _UNITS = {
@@ -151,6 +148,9 @@ def _json(value: Any, **form: Any) -> str:
 
 def yaml_text(value: Any) -> str:
     """Return block-style YAML; numbers that JSON has no form for are null."""
+    # Imported here: hardly any command writes YAML.
+    from naftiko.document.writing import write_yaml
+
     return write_yaml(_finite(value))
 
 
@@ -356,9 +356,9 @@ def _one_line(text: str) -> str:
 def _shown(name: str, value: Any, *, full: bool) -> str:
     """Return a cell for people: a long identifier is cut, a time becomes an age."""
     if not full:
-        if isinstance(value, str) and (match := _LONG_ID.fullmatch(value)):
+        if isinstance(value, str) and (match := re.fullmatch(_LONG_ID, value)):
             return match[1][:_SHORT_ID]
-        if _TIME_NAME.fullmatch(name) and (age := _age(value)):
+        if re.fullmatch(_TIME_NAME, name) and (age := _age(value)):
             return age
     return _one_line(cell(value))
 
@@ -368,7 +368,7 @@ def _age(value: Any) -> str:
     from datetime import datetime
     from time import time
 
-    if isinstance(value, str) and (match := _TIME_TEXT.fullmatch(value)):
+    if isinstance(value, str) and (match := re.fullmatch(_TIME_TEXT, value)):
         offset = match[2].upper().replace("Z", "+00:00")
         try:
             value = datetime.fromisoformat(match[1] + offset).timestamp()

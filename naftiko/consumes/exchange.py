@@ -23,9 +23,6 @@ from naftiko.formats import decoding
 from naftiko.formats.faults import message_without
 from naftiko.formats.json import decode_json
 from naftiko.formats.media import format_of
-from naftiko.formats.multiplexed import is_multiplexed, split_text
-from naftiko.formats.reported import reported_by
-from naftiko.formats.xml import is_xml
 from naftiko.hints import Hint
 from naftiko.jsonpath.compiling import as_list, compile_path, extract
 from naftiko.jsonpath.reading import is_root
@@ -103,6 +100,8 @@ class Exchange:
 
         It is empty for a response that is no multiplexed stream of a Docker Engine.
         """
+        from naftiko.formats.multiplexed import is_multiplexed, split_text
+
         response = self.response
         if not is_multiplexed(response.body, response.content_type):
             return {}
@@ -346,6 +345,8 @@ class Decoder:
 
     def _found(self, response: Response, value: JSON) -> dict[str, JSON]:
         """Return output name → what it finds in the decoded body of a response."""
+        from naftiko.formats.xml import is_xml
+
         outputs = self._outputs
         if is_xml(self.operation.declared_format, response.content_type):
             outputs = [
@@ -408,6 +409,8 @@ def received_failure(
     """Return the error that a decoded body reports, or `None`."""
     if not received.is_json:
         return reported_failure(operation, request, response)
+    from naftiko.formats.reported import reported_by
+
     found = reported_by(received.value, response.body, response.content_type)
     if found is None:
         return None

@@ -18,7 +18,6 @@ from naftiko.errors import (
     shorten,
 )
 from naftiko.formats import decoding
-from naftiko.formats.reported import reported_in
 
 if TYPE_CHECKING:
     from naftiko.consumes.operation import Operation
@@ -157,6 +156,8 @@ def reported_failure(
     operation: Operation, request: Request, response: Response
 ) -> ReportedError | None:
     """Return the error that the body of a successful response reports, or `None`."""
+    from naftiko.formats.reported import reported_in
+
     found = reported_in(response.body, response.content_type)
     if found is None:
         return None
@@ -178,16 +179,12 @@ def reported_failure_of(
     )
 
 
-#: Parts of an HTML page that nobody reads.
-_UNREAD = re.compile(
-    r"<!--.*?(?:-->|$)|<(script|style|head|svg)\b.*?(?:</\1\s*>|$)",
-    re.IGNORECASE | re.DOTALL,
-)
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[!/?a-zA-Z][^>]*>?")
-_PAGE = re.compile(
-    r"\s*<(?:!doctype\s+html|html|head|body|title|center|h1)\b", re.IGNORECASE
-)
+# Patterns of HTML pages, compiled when an error comes as one.
+#: Parts of a page that nobody reads.
+_UNREAD = r"(?is)<!--.*?(?:-->|$)|<(script|style|head|svg)\b.*?(?:</\1\s*>|$)"
+_TITLE = r"(?is)<title[^>]*>(.*?)</title"
+_TAG = r"<[!/?a-zA-Z][^>]*>?"
+_PAGE = r"(?i)\s*<(?:!doctype\s+html|html|head|body|title|center|h1)\b"
 
 
 def _readable(text: str) -> str:
@@ -196,13 +193,13 @@ def _readable(text: str) -> str:
     `<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>` → `502 Bad Gateway
     nginx`. A page without text in its body gives its title.
     """
-    if not _PAGE.match(text):
+    if not re.match(_PAGE, text):
         return text
     from html import unescape
 
-    title = _TITLE.search(text)
-    for part in (_UNREAD.sub(" ", text), title[1] if title else ""):
-        words = unescape(_TAG.sub(" ", part)).split()
+    title = re.search(_TITLE, text)
+    for part in (re.sub(_UNREAD, " ", text), title[1] if title else ""):
+        words = unescape(re.sub(_TAG, " ", part)).split()
         if words:
             return " ".join(words)
     return ""

@@ -46,7 +46,7 @@ _SPLIT = "put adapters into files of their own: `consumes: [{import: …, locati
 
 
 _NOTICE_BEGIN = "# --- truncated at "
-_NOTICE = re.compile(
+_NOTICE = (
     _NOTICE_BEGIN + r"(\d+) KB \((\d+) KB total\) ---[ \t]*"
     r"(?:\r?\n#[ \t]*([^\r\n]*))?\s*"
 )
@@ -170,7 +170,7 @@ def read_text(text: str, name: str = "<text>") -> Document:
     if data is NO_VALUE:
         # Python's own test is quicker; it refuses more than YAML does.
         is_plain = text.replace("\n", "").isprintable()
-        if not is_plain and (control := UNPRINTABLE.search(text)):
+        if not is_plain and (control := re.search(UNPRINTABLE, text)):
             line, column = line_column(text, control.start())
             character = f"U+{ord(control[0]):04X}"
             refuse(
@@ -194,7 +194,7 @@ def read_text(text: str, name: str = "<text>") -> Document:
 def _without_notice(text: str) -> tuple[str, Truncation | None]:
     """Return a text without its truncation notice, and what the notice says."""
     begin = text.rfind(_NOTICE_BEGIN)
-    notice = _NOTICE.fullmatch(text, begin) if begin >= 0 else None
+    notice = re.compile(_NOTICE).fullmatch(text, begin) if begin >= 0 else None
     if notice is None or text[begin - 1 : begin] != "\n":
         return text, None
     # The publisher puts two line breaks before the notice; others belong to the text.

@@ -92,7 +92,7 @@ def _last_text(value: JSON) -> str | None:
 
 def _style_of(text: str) -> str | None:
     # Only double quotes hold control characters, and line breaks of other kinds.
-    if _ODD_BREAK.search(text) or UNPRINTABLE.search(text):
+    if _ODD_BREAK.search(text) or re.search(UNPRINTABLE, text):
         return '"'
     if _YAML_1_1.fullmatch(text):
         return "'"

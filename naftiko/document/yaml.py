@@ -10,7 +10,6 @@ rules (RFC 8259). This module must not know what a capability is.
 
 from __future__ import annotations
 
-import re
 from array import array
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -52,9 +51,7 @@ TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 BRACKETS_HINT = "look for brackets that are not closed"
 # Characters that YAML 1.2 does not call printable (section 5.1). The complement, which
 # the specification gives, takes ten times as long to compile.
-UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
-)
+UNPRINTABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 NO_VALUE: Any = object()
 
 

@@ -30,7 +30,6 @@ from naftiko.errors import OutputError, did_you_mean, names_of, shorten
 from naftiko.formats.faults import import_library
 from naftiko.formats.json import decode_json
 from naftiko.formats.media import MULTIPLEXED, format_of, is_script
-from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.formats.text import decode_binary, decode_text, decode_yaml
 from naftiko.http import media_type_of
 
@@ -121,15 +120,18 @@ def decode_received(
         OutputError: The format is unknown, or the body is in neither format.
     """
     named = format_of(content_type)
-    if named != "json" and is_multiplexed(body, content_type):
-        named = MULTIPLEXED
+    if named != "json":
+        from naftiko.formats.multiplexed import is_multiplexed
+
+        if is_multiplexed(body, content_type):
+            named = MULTIPLEXED
     declared = _folded(declared) if declared else ""
     if not declared:
         return _undeclared(
             named, body, content_type, is_structured=is_structured, is_strict=is_strict
         )
     if declared == "text" and named == MULTIPLEXED:
-        return Decoded(text_of_frames(body), named)
+        return Decoded(_decode_named(named, body, content_type), named)
     is_another = bool(named) and named != declared and not is_strict
     is_recognisable = is_another and declared in _LENIENT and body.strip()
     found = (
@@ -181,6 +183,8 @@ def _undeclared(
 def _decode_named(named: str, body: bytes, content_type: str) -> JSON:
     """Return the value of a body in the format that its type names."""
     if named == MULTIPLEXED:
+        from naftiko.formats.multiplexed import text_of_frames
+
         return text_of_frames(body)
     return _DECODERS[named](body, content_type, "")
 

@@ -14,13 +14,26 @@ $.prices.sum()         MEMBER prices, FUNCTION sum
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import OutputError
-from naftiko.jsonpath.cursor import PathReader
-from naftiko.jsonpath.segments import LIBRARY, Segment, ends_in_length
+from naftiko.jsonpath.segments import (
+    EVERY,
+    INDEX,
+    LIBRARY,
+    Segment,
+    ends_in_length,
+    member_segment,
+)
+
+if TYPE_CHECKING:
+    from naftiko.jsonpath.cursor import PathReader
 
 _ROOTS = frozenset(("$", "$."))
+#: A path of names and indexes, which needs no reader: `$.ships[0].crew[*].name`.
+_PLAIN = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:0|[1-9][0-9]{0,8}|\*)\])+")
+_STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(?:([0-9]+)|\*)\]")
 
 
 def is_root(expression: str | None) -> bool:
@@ -59,7 +72,21 @@ def segments_of(expression: str) -> tuple[Segment, ...]:
     text = expression.strip()
     if not text or text in _ROOTS:
         return ()
+    if _PLAIN.fullmatch(text):
+        return tuple(map(_plain_segment, _STEP.finditer(text, 1)))
+    # Most documents have no other paths.
+    from naftiko.jsonpath.cursor import PathReader
+
     return tuple(PathReader(text, _read_test).read())
+
+
+def _plain_segment(step: re.Match[str]) -> Segment:
+    name, index = step[1], step[2]
+    if name:
+        return member_segment(name, step.start(1))
+    if index:
+        return Segment(INDEX, int(index), f"[{index}]", step.start())
+    return Segment(EVERY, None, "[*]", step.start(), single=False)
 
 
 def _read_test(reader: PathReader) -> Any:

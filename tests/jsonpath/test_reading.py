@@ -8,6 +8,7 @@ import pytest
 
 from naftiko.errors import OutputError
 from naftiko.jsonpath.compiling import compile_path
+from naftiko.jsonpath.cursor import PathReader
 from naftiko.jsonpath.reading import is_plain, is_root, needs_length, segments_of
 from naftiko.jsonpath.segments import (
     DESCEND,
@@ -212,3 +213,16 @@ def test_function_cannot_follow_two_dots() -> None:
     """A function ends the path of one value."""
     with pytest.raises(OutputError, match=r"a function cannot follow '\.\.'"):
         segments_of("$..length()")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["$.a", "$.a.b_1._c", "$.ship.length", "$.A9.sum", "$[*].Id", "$[0][12].a[*][3]"],
+)
+def test_plain_path_has_the_segments_that_the_reader_gives(path: str) -> None:
+    """The short way of paths of names and indexes gives what the reader gives."""
+
+    def refuse(reader: PathReader) -> Any:
+        raise AssertionError(reader.text)
+
+    assert segments_of(path) == tuple(PathReader(path, refuse).read())

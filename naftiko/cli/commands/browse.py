@@ -26,7 +26,6 @@ from naftiko.cli.units.files import each, is_several
 from naftiko.cli.units.finding import KINDS, find
 from naftiko.cli.units.variables import check_known, variable_values
 from naftiko.consumes.operation import Operation
-from naftiko.consumes.ranking import Entry, ranked
 from naftiko.document import rules
 from naftiko.errors import EXIT_OK, CallError
 from naftiko.loader import load
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from naftiko.capability import Capability
     from naftiko.cli.units.describing import Data
+    from naftiko.consumes.ranking import Entry
     from naftiko.functions.plan import Plan
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import Function
@@ -138,6 +138,7 @@ class _Listing:
 
     def _add_exposed(self, file: str, capability: Capability) -> None:
         # Imported here: a list of operations needs nothing that runs functions.
+        from naftiko.consumes.ranking import ranked
         from naftiko.functions.plan import route_of
 
         functions = capability.functions
@@ -183,6 +184,7 @@ def _described(capability: Capability, function: Function) -> str:
 
 
 def _entry(name: str, function: Function, description: str) -> Entry:
+    from naftiko.consumes.ranking import Entry
     from naftiko.functions.plan import name_of, route_of
 
     inputs = " ".join(f"{p.name} {p.description}" for p in function.inputs)

@@ -41,7 +41,6 @@ from naftiko.errors import (
     StatusError,
     UnboundVariable,
 )
-from naftiko.functions.plan import checked_arguments
 from naftiko.hints import SHELL, worded
 from naftiko.loader import load
 from naftiko.settings import DEFAULT_TIMEOUT
@@ -371,7 +370,9 @@ def _show_function(
         return
     decoder = Decoder(plan.operation, has_outputs=False)
     decoder.check()
-    outcome = capability.run(plan, checked_arguments(plan, given))
+    from naftiko.functions.plan import checked_arguments as checked
+
+    outcome = capability.run(plan, checked(plan, given))
     for warning in outcome.warnings:
         warn(warning)
     columns = source = None

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naftiko.bindings import parse_dotenv
-from naftiko.cli.words import UsageError, text_of
+from naftiko.cli.arguments.reading import text_of
+from naftiko.cli.values import UsageError
 from naftiko.errors import did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
