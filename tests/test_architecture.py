@@ -16,7 +16,7 @@ PACKAGE = ROOT / "naftiko"
 #: The fourteen levels, lowest first. A room is a folder, or a module beside folders. A
 #: room imports from lower levels; `ALSO` lists imports inside one level.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version"),
+    ("errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version", "search"),
     ("jsonpath", "document"),
     ("spec", "formats", "lint"),
     ("bindings", "transport"),

@@ -22,7 +22,7 @@ from naftiko.errors import (
 from naftiko.hints import Hint
 
 if TYPE_CHECKING:
-    from naftiko.consumes.ranking import Entry
+    from naftiko.search.matching import Entry
 
 
 class Registry(Mapping[str, Operation]):
@@ -169,10 +169,22 @@ class Registry(Mapping[str, Operation]):
         names come first.
         """
         # Imported here: most commands search nothing.
-        from naftiko.consumes.ranking import ranked
+        from naftiko.search.matching import ranked
 
         operations = list(self._by_ref.values())
         found = ranked(text, map(_entry, operations))
+        return tuple(operations[place] for place in found)
+
+    def search_near(self, text: str) -> tuple[Operation, ...]:
+        """Return operations that hold words of a text or synonyms, best first.
+
+        For a text of which `search` finds nothing: `throw away pictures` finds an
+        operation that removes images. At most ten.
+        """
+        from naftiko.search.matching import nearest
+
+        operations = list(self._by_ref.values())
+        found = nearest(text, list(map(_entry, operations)))
         return tuple(operations[place] for place in found)
 
     def __iter__(self) -> Iterator[str]:
@@ -211,7 +223,7 @@ class Registry(Mapping[str, Operation]):
 
 
 def _entry(op: Operation) -> Entry:
-    from naftiko.consumes.ranking import Entry
+    from naftiko.search.matching import Entry
 
     told = op.callers.words_of(op) if op.callers else ""
     inputs = " ".join(f"{p.name} {p.description}" for p in op.inputs)

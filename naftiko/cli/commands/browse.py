@@ -29,6 +29,7 @@ from naftiko.consumes.operation import Operation
 from naftiko.document import rules
 from naftiko.errors import EXIT_OK, CallError
 from naftiko.loader import load
+from naftiko.search.matching import Entry, nearest, ranked
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -75,6 +76,10 @@ class _Listing:
         self.exposed: bool = arguments.exposed
         #: A line for each file, instead of its operations.
         self.is_summary = is_several and not self.search and not self.exposed
+        #: A person reads the list of one file: a program gets what has every word.
+        self.is_for_reading = not is_several and not self.is_json
+        #: Nothing has every word of the search; what is listed comes near it.
+        self.is_near = False
         self.rows: list[list[str]] = []
         self.data: list[Data] = []
         self.notes: list[str] = []
@@ -109,8 +114,10 @@ class _Listing:
             return
         for line in columns(self.rows, width()):
             print(line)
+        what = "exposed function" if self.exposed else "operation"
+        if self.is_near:
+            note(f"no {what} has every word of '{clean(self.search)}'; these come near")
         if not self.rows and not self.is_summary:
-            what = "exposed function" if self.exposed else "operation"
             note(
                 f"no {what} matches '{clean(self.search)}'"
                 if self.search
@@ -129,6 +136,9 @@ class _Listing:
         chosen = list(operations.values())
         if self.search:
             chosen = list(operations.search(self.search))
+            if not chosen and self.is_for_reading:
+                chosen = list(operations.search_near(self.search))
+                self.is_near = bool(chosen)
         for op in chosen:
             row = [op.ref, op.method, op.path, " ".join(op.description.split())]
             self.rows.append(self._row(file, row))
@@ -146,7 +156,11 @@ class _Listing:
         described = _descriptions(capability)
         if self.search:
             entries = [_entry(*unit, described[unit[1].path]) for unit in listed]
-            listed = [listed[index] for index in ranked(self.search, entries)]
+            found = ranked(self.search, entries)
+            if not found and self.is_for_reading:
+                found = nearest(self.search, entries)
+                self.is_near = bool(found)
+            listed = [listed[index] for index in found]
         for name, function in listed:
             kind = KINDS.get(function.kind, function.kind)
             text = " ".join(described[function.path].split())

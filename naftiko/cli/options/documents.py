@@ -95,7 +95,7 @@ def add_list(command: Any) -> None:
     command.add_argument(
         "--search",
         metavar="TEXT",
-        help="only what has every word of this text, best first",
+        help="only what has every word of this text, or comes near it; best first",
     )
     add_flag(command, "--exposed", "list tools, routes and functions instead")
     add_choice(

@@ -61,7 +61,8 @@ class McpVersion:
         self.title = info.label
         self.version = info.version or __version__
         self.tools = Tools(engine, exposes)
-        self.search = SearchTools(self.tools) if options.tools == "search" else None
+        is_searched = options.tools == "search"
+        self.search = SearchTools(self.tools, self.title) if is_searched else None
         self.resources = Resources(engine, exposes)
         self.prompts = Prompts(exposes, engine.capability.directory)
         texts = [exposes.description.strip()]

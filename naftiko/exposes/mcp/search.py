@@ -15,13 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.errors import names_of, with_stop
-from naftiko.exposes.mcp.ranking import Ranking
 from naftiko.exposes.mcp.results import failure, sendable
 from naftiko.functions.arguments import fit, json_schema
+from naftiko.search.ranking import Ranking
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from naftiko.exposes.mcp.tools import Tool, Tools
     from naftiko.functions.arguments import WrongArgument
@@ -74,6 +74,11 @@ _WRITING = {
     "idempotentHint": False,
     "openWorldHint": True,
 }
+#: HTTP methods that say what is done. `POST` may do anything.
+_VERBS = {"GET": "get", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+#: What a search that finds nothing answers: the tools that look for things.
+_LOOKING = "search list find get"
+_NOTHING = "No tool has a word of the query. These tools look for things."
 
 
 class SearchTools:
@@ -81,12 +86,13 @@ class SearchTools:
 
     Args:
         tools: The tools of the adapter.
+        subject: The name of the API that they call.
 
     Attributes:
         entries: The entries of the three tools in a list of tools.
     """
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, subject: str = "") -> None:
         self._tools = tools
         self.entries = [
             {
@@ -109,7 +115,7 @@ class SearchTools:
             },
         ]
         self._in_order = list(tools)
-        self._ranking = Ranking(map(_texts_of, tools))
+        self._ranking = Ranking(map(_texts_of, tools), subject)
 
     def answer(self, name: str, given: Mapping[str, JSON]) -> dict[str, JSON] | None:
         """Return the result of `search` or `describe`; `None` for other names."""
@@ -134,16 +140,16 @@ class SearchTools:
         if wrong:
             return _wrong("search", wrong)
         limit = min(max(values.get("limit", DEFAULT_LIMIT), 1), MAX_LIMIT)
-        ranked = [self._in_order[n] for n in self._ranking.find(values["query"])]
-        return _result(
-            {
-                "tools": [
-                    {"name": tool.name, "description": tool.entry["description"]}
-                    for tool in ranked[:limit]
-                ],
-                "found": len(ranked),
-            }
-        )
+        places = self._ranking.find(values["query"])
+        found: dict[str, JSON] = {"tools": [], "found": len(places)}
+        if not places:
+            places = self._ranking.find(_LOOKING)
+            found["note"] = _NOTHING
+        found["tools"] = [
+            {"name": tool.name, "description": tool.entry["description"]}
+            for tool in (self._in_order[place] for place in places[:limit])
+        ]
+        return _result(found)
 
     def _describe(self, given: Mapping[str, JSON]) -> dict[str, JSON]:
         values, wrong = fit(_DESCRIBE, given)
@@ -166,10 +172,28 @@ class SearchTools:
 
 
 def _texts_of(tool: Tool) -> tuple[str, str, str]:
-    """Return the name of a tool, its title and description, and its arguments."""
+    """Return the name of a tool, its title and description, and what is beside them.
+
+    Beside them stand its arguments, its results, and the operation that it calls.
+    """
     title = tool.entry.get("title", "")
     arguments = " ".join(f"{p.name} {p.description}" for p in tool.plan.arguments)
-    return tool.name, f"{title} {tool.entry['description']}", arguments
+    results = " ".join(_members(tool.entry.get("outputSchema", {})))
+    beside = f"{arguments} {results}"
+    operation = tool.plan.operation
+    if operation is not None:
+        outputs = " ".join(o.name for o in operation.output_parameters)
+        verb = _VERBS.get(operation.method, "")
+        beside += f" {operation.description} {operation.path} {verb} {outputs}"
+    return tool.name, f"{title} {tool.entry['description']}", beside
+
+
+def _members(schema: JSON) -> Iterator[str]:
+    """Yield the names and descriptions of the members of a result."""
+    for name, member in schema.get("properties", {}).items():
+        yield f"{name} {member.get('description', '')}"
+        yield from _members(member)
+    yield from _members(schema["items"]) if "items" in schema else ()
 
 
 def _wrong(name: str, wrong: list[WrongArgument]) -> dict[str, JSON]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -20,6 +20,9 @@ from support.mcping import (
     hello,
 )
 from support.shared import CAPABILITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 JSON = {"Content-Type": "application/json"}
 
@@ -92,6 +95,53 @@ def test_fifty_questions_find_their_tools_among_the_first_three() -> None:
                 missed.append(question["ask"])
     assert sum(map(len, QUESTIONS.values())) == 50
     assert len(missed) <= 2, missed
+
+
+def _asked(name: str) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield capability, question and right tools of a file of questions."""
+    capability = ""
+    file = Path(__file__).parent / "questions" / f"{name}.txt"
+    for line in file.read_text("utf-8").splitlines():
+        question, _, tools = line.rpartition(": ")
+        if line.startswith("["):
+            capability = line.strip("[]")
+        elif tools and not line.startswith("#"):
+            yield capability, question, set(tools.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("name", "most_missed", "count"),
+    [("keywords", 2, 100), ("sentences", 3, 100), ("oblique", 12, 150)],
+)
+def test_questions_of_many_kinds_find_their_tools(
+    name: str, most_missed: int, count: int
+) -> None:
+    """Keywords, sentences and roundabout questions find a right tool among three."""
+    searches = {
+        name: _docker(Options(tools="search"), name=name).server.served.search
+        for name in QUESTIONS
+    }
+    asked = list(_asked(name))
+    missed = []
+    for capability, question, right in asked:
+        search = searches[capability]
+        assert search is not None
+        result = search.answer("search", {"query": question, "limit": 3})
+        assert result is not None
+        tools = result["structuredContent"]["tools"]
+        if right.isdisjoint(tool["name"] for tool in tools):
+            missed.append(question)
+    assert len(asked) == count
+    assert len(missed) <= most_missed, missed
+
+
+def test_search_without_a_hit_offers_what_looks_for_things(docker: McpApp) -> None:
+    """An agent that finds nothing reads which tools can find things, and why."""
+    given = {"name": "search", "arguments": {"query": "quuxly zzyx", "limit": 3}}
+    found = asking(docker, "tools/call", given)["result"]["structuredContent"]
+    assert found["found"] == 0
+    assert found["note"].startswith("No tool has a word of the query.")
+    assert found["tools"][0]["name"] == "search-images"
 
 
 def test_describe_returns_the_entries_of_tools(docker: McpApp) -> None:

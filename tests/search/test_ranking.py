@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from naftiko.exposes.mcp.ranking import Ranking, root, words_of
+from naftiko.search.ranking import Ranking
 
 TEXTS = [
     ("prune-widgets", "Remove all unused widgets.", ""),
@@ -52,24 +52,31 @@ def test_empty_index_finds_nothing() -> None:
     assert Ranking([]).find("list") == []
 
 
-def test_word_loses_its_endings() -> None:
-    """Plurals and forms of verbs have one root; short words stay whole."""
-    forms = ("stop", "stops", "stopped", "stopping")
-    assert {root(word) for word in forms} == {"stop"}
-    assert root("images") == root("image")
-    assert root("queries") == root("query")
-    assert root("wrote") == root("written") == root("write")
-    assert root("using") == root("used") == root("use")
-    assert [root(word) for word in ("ping", "ps", "status", "string")] == [
-        "ping",
-        "ps",
-        "status",
-        "string",
+def test_name_that_runs_words_together_is_split() -> None:
+    """Generated names have no marks between their words; descriptions know the words."""
+    texts = [
+        ("widgetcreate", "Make a widget.", ""),
+        ("widgetlist", "List widgets.", ""),
+        ("lampdelete", "Something with a lamp.", ""),
     ]
+    ranking = Ranking(texts)
+    assert ranking.find("create a lamp")[0] == 0
+    assert ranking.find("delete lamps")[0] == 2
 
 
-def test_text_is_cut_into_words() -> None:
-    """Camel case, hyphens and underscores separate words."""
-    assert words_of("listShips of_the-fleet2") == [
-        *("list", "ships", "of", "the", "fleet2"),
+def test_subject_of_all_texts_counts_little() -> None:
+    """The name of the API, which users say, does not outweigh what is asked for."""
+    texts = [
+        ("list-acme", "List factories.", ""),
+        ("list-widgets", "List widgets.", ""),
+        ("find-widget", "Find a widget.", ""),
     ]
+    assert Ranking(texts).find("list acme widgets")[0] == 0
+    assert Ranking(texts, "Acme Factory").find("list acme widgets")[0] == 1
+
+
+def test_rare_word_of_a_description_counts_as_much_as_a_name() -> None:
+    """A word that only one text has decides, wherever it stands."""
+    texts = [(f"list-{name}s", f"List {name}s.", "") for name in ("cog", "lamp", "rod")]
+    texts.append(("list-parts", "List parts (acme ps).", ""))
+    assert Ranking(texts).find("ps")[0] == 3

@@ -9,14 +9,12 @@ name more than a description.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from naftiko.search.words import words_of
 
-_WORD = re.compile(r"[^\W_]+")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 class Entry(NamedTuple):
@@ -35,6 +33,8 @@ class Entry(NamedTuple):
     details: str = ""
 
 
+#: `nearest` returns at most this many.
+MOST_NEAREST = 10
 #: Where a word occurs → its weight, best first. Parts of words come last.
 _OWN, _BESIDE, _NAMES, _TEXT, _DETAILS, _BEGINNING, _PART_OF_NAME, _PART = (
     9, 8, 7, 5, 4, 3, 2, 1,
@@ -56,15 +56,15 @@ def ranked(search: str, entries: Iterable[Entry]) -> list[int]:
 
 
 def _weights(wanted: list[str], entry: Entry) -> list[int]:
-    own, around = words_of(entry.name), words_of(entry.around)
-    text, details = words_of(entry.text), words_of(entry.details)
+    own, around = stems_of(entry.name), stems_of(entry.around)
+    text, details = stems_of(entry.text), stems_of(entry.details)
     every = own | around | text | details
     name = entry.name.lower()
     names = f"{name} {entry.around.lower()}"
     rest = f"{entry.text} {entry.details}".lower()
 
     def weight(word: str) -> int:
-        parts = _WORD.findall(word)
+        parts = words_of(word)
         if parts != [word]:
             is_there = word in names or word in rest
             return min(map(weight, parts), default=_PART) if is_there else 0
@@ -86,10 +86,23 @@ def _weights(wanted: list[str], entry: Entry) -> list[int]:
     return [weight(word) for word in wanted]
 
 
-def words_of(text: str) -> set[str]:
+def nearest(search: str, entries: Sequence[Entry]) -> list[int]:
+    """Return the places of entries that have some of a search, or mean it, best first.
+
+    For a search that no entry has every word of.
+    """
+    # Imported here: most searches find every word.
+    from naftiko.search.ranking import Ranking
+
+    texts = [
+        (entry.name, entry.text, f"{entry.around} {entry.details}") for entry in entries
+    ]
+    return Ranking(texts).find(search)[:MOST_NEAREST]
+
+
+def stems_of(text: str) -> set[str]:
     """Return the words of a text: `listShips of_a fleet` → list, ship, of, a, fleet."""
-    split = _HUMP.sub(" ", text).lower()
-    return {_stem(word) for word in _WORD.findall(split)}
+    return set(map(_stem, words_of(text)))
 
 
 def _stem(word: str) -> str:

@@ -1,0 +1,1 @@
+"""A question and texts → the texts that answer it, best first."""
