@@ -296,3 +296,17 @@ def test_description_shows_why_a_call_is_refused(
     )
     assert main(["describe", str(file), "a.o"]) == 0
     assert "U-path-parameter-unplaced" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("exposed", [[], ["--exposed"]])
+def test_search_without_a_hit_lists_what_comes_near(
+    exposed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person gets what has some of the words or means them; a program gets nothing."""
+    words = ["--search", "throw away pictures"]
+    assert main(["list", DOCKER, *words, *exposed]) == 0
+    captured = capsys.readouterr()
+    assert "Remove an image" in captured.out
+    assert "has every word of 'throw away pictures'; these come near" in captured.err
+    assert main(["list", DOCKER, *words, *exposed, "--format", "json"]) == 0
+    assert capsys.readouterr().out.strip() == "[]"
