@@ -32,7 +32,7 @@ _FORM, _SYNONYM, _BEGINNING, _SIMILAR = 0.7, 0.7, 0.5, 0.4
 #: Weight of the synonyms of a participle, relative to those of another word.
 _STATE = 0.5
 #: Weight of the synonyms of a word that the texts have, relative to those of another.
-_KNOWN = 0.85
+_KNOWN = 0.7
 #: Weight of a word that names what all texts are about, relative to another word.
 _SUBJECT = 0.2
 #: Weight of words that are not in the name, relative to a name that the question has

@@ -38,6 +38,7 @@ EMPTY = frozenset(_SILENT.split())
 _ACTIONS = """
     remove delete erase drop destroy discard rid scrap trash uninstall unlink rm del
     nuke obliterate eliminate kill demolish dispose toss dump > remove delete
+    ditch axe chuck bin zap exterminate annihilate > remove delete
     remove undeploy dismantle evict expel kick ban eject
     cancel abort undo revoke revert withdraw annul return refund rescind
     cancel undo refund return abort > delete remove
@@ -113,7 +114,8 @@ _ACTIONS = """
     leave exit quit abandon depart
     evacuate > drain leave
     retire resign > leave remove
-    join enter enroll > add
+    join enter enroll enlist participate > add
+    enroll enlist > join
     become > join
     member participant > list
     enable activate
@@ -125,7 +127,7 @@ _ACTIONS = """
     work working broken healthy > ping health check status
     online uptime responding reply > ping health check status
     login authenticate auth credential signin
-    hide protect encrypt > secret create
+    hide protect encrypt vault > secret create
     logout signout > logout leave revoke
     tag retag label mark
     alias nickname > name tag rename
@@ -147,7 +149,7 @@ _ACTIONS = """
     top > process usage
     df du > disk usage
     whoami > user account profile identity info version
-    unlock release open
+    unlock open
     approve accept grant allow
     reject decline deny refuse
     sort rank compare > list
@@ -296,29 +298,31 @@ _PHRASES = {
 
 #: Verbs and their particles, which up to three words may separate.
 _PHRASAL = """
-    back up: backup; boot up: start; bring back: restart restore; bring down: stop
-    bring up: start; call off: cancel; carry on: continue; check out: checkout
-    clean out: clean; clean up: clean; clear out: clear; close down: stop
-    copy from: copy download; copy into: copy upload; copy to: copy upload
-    cut from: disconnect; cut off: disconnect; fetch from: fetch download
-    find out: show; fire up: start; get back: restore return; get off: remove detach
-    get onto: upload; get out: download; get rid: remove; give back: return
-    hang on: wait; hold on: wait; hook up: connect; kick off: start; kick out: remove
+    back up: backup; blow away: remove; boot up: start; bring back: restart restore
+    bring down: stop; bring up: start; call off: cancel; carry on: continue
+    check out: checkout; clean out: clean; clean up: clean; clear out: clear
+    close down: stop; copy from: copy download; copy into: copy upload
+    copy to: copy upload; cut from: disconnect; cut off: disconnect
+    fetch from: fetch download; find out: show; fire up: start
+    get back: restore return; get off: remove detach; get onto: upload
+    get out: download; get rid: remove; give back: return; hang on: wait
+    hold on: wait; hook up: connect; kick off: start; kick out: remove
     leave out: remove; log in: login; log into: login; log on: login; log out: logout
     look at: inspect; look for: find; look into: inspect; look up: find
     pick up: resume; pull down: pull; put in: upload add; put into: upload add
-    put on: add; put onto: upload add; rip out: remove
+    put on: add; put onto: upload add; put out: stop; rip out: remove
     roll back: rollback revert update; roll out: update deploy; run inside: run exec
     run within: run exec; save as: save commit; scale down: scale; scale up: scale
-    send back: return; set up: create; shut down: stop; shut off: stop; sign in: login
-    sign into: login; sign on: login; sign out: logout; sign up: register
-    spin down: stop; spin up: create start; start over: restart; start up: start
-    step out: leave; strip off: remove; swap out: replace; switch off: disable
-    switch on: enable; take away: remove; take back: return; take down: stop remove
-    take from: download remove; take off: disconnect detach remove
-    take out: remove leave; tear down: remove; throw away: remove; throw out: remove
-    tidy up: clean; turn into: convert create; turn off: disable; turn on: enable
-    wake up: resume; wipe out: wipe; write down: create
+    send back: return; set up: create; ship into: upload; shut down: stop
+    shut off: stop; sign in: login; sign into: login; sign on: login; sign out: logout
+    sign up: register; spin down: stop; spin up: create start; start over: restart
+    start up: start; step down: leave; step out: leave; strip off: remove
+    swap out: replace; switch off: disable; switch on: enable; take away: remove
+    take back: return; take down: stop remove; take from: download remove
+    take off: disconnect detach remove; take out: remove leave; tear down: remove
+    throw away: remove; throw out: remove; tidy up: clean; turn into: convert create
+    turn off: disable; turn on: enable; wake up: resume; wipe out: wipe
+    write down: create
 """
 
 

@@ -650,6 +650,11 @@ def test_object_is_filled_in_as_nested_fields(
     opened(page, ships, ORDER)
     legends = [node.text for node in page.all(f"{OPEN} legend")]
     assert legends == ["body", "buyer", "address"]
+    widths = page.run(
+        f"return [...document.querySelectorAll('{OPEN} fieldset input')].map("
+        "n => n.offsetWidth).filter(Boolean)"
+    )
+    assert min(widths) > 200  # the deepest field leaves room to write
     required = page.run(
         f"return [...document.querySelectorAll('{OPEN} .field')].filter(n =>"
         " n.querySelector(':scope > * > .must')).map(n => n.firstChild.innerText)"

@@ -111,7 +111,7 @@ def _asked(name: str) -> Iterator[tuple[str, str, set[str]]]:
 
 @pytest.mark.parametrize(
     ("name", "most_missed", "count"),
-    [("keywords", 2, 100), ("sentences", 3, 100), ("oblique", 12, 150)],
+    [("keywords", 3, 150), ("sentences", 4, 150), ("oblique", 12, 150)],
 )
 def test_questions_of_many_kinds_find_their_tools(
     name: str, most_missed: int, count: int
