@@ -2,7 +2,7 @@
 
 ::
 
-    synonyms()["delet"]          remov, eras, drop, …: roots of nearly the same meaning
+    synonyms()["buy"]            order, purchas, …: roots of nearly the same meaning
     take the disk off the rack   remove detach disconnect the disk the rack
 
 The words are those of HTTP APIs of every field: what is done, and what it is done to.
