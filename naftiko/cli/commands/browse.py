@@ -29,16 +29,15 @@ from naftiko.consumes.operation import Operation
 from naftiko.document import rules
 from naftiko.errors import EXIT_OK, CallError
 from naftiko.loader import load
-from naftiko.search.matching import Entry, nearest, ranked
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from naftiko.capability import Capability
     from naftiko.cli.units.describing import Data
-    from naftiko.consumes.ranking import Entry
     from naftiko.functions.plan import Plan
     from naftiko.plain import DocumentPath
+    from naftiko.search.matching import Entry
     from naftiko.spec.model import Function
 
 
@@ -148,8 +147,8 @@ class _Listing:
 
     def _add_exposed(self, file: str, capability: Capability) -> None:
         # Imported here: a list of operations needs nothing that runs functions.
-        from naftiko.consumes.ranking import ranked
         from naftiko.functions.plan import route_of
+        from naftiko.search.matching import nearest, ranked
 
         functions = capability.functions
         listed = functions.listed()
@@ -198,8 +197,8 @@ def _described(capability: Capability, function: Function) -> str:
 
 
 def _entry(name: str, function: Function, description: str) -> Entry:
-    from naftiko.consumes.ranking import Entry
     from naftiko.functions.plan import name_of, route_of
+    from naftiko.search.matching import Entry
 
     inputs = " ".join(f"{p.name} {p.description}" for p in function.inputs)
     around = f"{name} {route_of(function)} {function.call}"
