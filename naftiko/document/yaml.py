@@ -169,7 +169,7 @@ class Builder:
         """
         scalar, alias = kinds.scalar, kinds.alias
         mapping, sequence, ends = kinds.mapping, kinds.sequence, kinds.ends
-        mark = self.marks.extend
+        mark = self.marks.append
         constants, numeric = self.constants, self.numeric
         anchors: dict[str, JSON] = {}
         root: JSON = NO_VALUE
@@ -180,8 +180,8 @@ class Builder:
             kind = event.__class__
             if kind is scalar:
                 start = event.start_mark
-                at = start.line, start.column
-                mark(at)
+                mark(start.line)
+                mark(start.column)
                 value = event.value
                 if container.__class__ is dict and key is NO_VALUE:
                     if event.ctag is not None:
@@ -189,7 +189,7 @@ class Builder:
                     if event.anchor:
                         anchors[event.anchor] = value
                     if value in container:
-                        self._duplicate(value, container, stack[-1][3], at)
+                        self._duplicate(value, container, stack[-1][3], start)
                     key = value
                     continue
                 if event.ctag is not None:
@@ -207,18 +207,18 @@ class Builder:
                     self._sizes[event.anchor] = 1
             elif kind is mapping or kind is sequence:
                 start = event.start_mark
-                at = start.line, start.column
                 if container.__class__ is dict and key is NO_VALUE:
-                    self._bad_key(at)
+                    self._bad_key(start)
                 if event.ctag is not None:
                     self._tagged(event, None)
                 if len(stack) >= MAX_DEPTH:
-                    self._too_deep(at[0] + 1, at[1] + 1)
+                    self._too_deep(start.line + 1, start.column + 1)
                 if event.anchor:
                     anchors[event.anchor] = NO_VALUE
                     self._sizes[event.anchor] = 0
                 stack.append((container, key, event.anchor, len(self.marks)))
-                mark(at)
+                mark(start.line)
+                mark(start.column)
                 container, key = ({} if kind is mapping else []), NO_VALUE
                 continue
             elif kind in ends:
@@ -229,15 +229,15 @@ class Builder:
                     self._sizes[anchor] += (len(self.marks) - begin) // 2
             elif kind is alias:
                 start = event.start_mark
-                at = start.line, start.column
-                value = self._alias(event.anchor, anchors, at, stack)
-                mark(at)
+                value = self._alias(event.anchor, anchors, start, stack)
+                mark(start.line)
+                mark(start.column)
                 if container.__class__ is dict and key is NO_VALUE:
                     if isinstance(value, (dict, list)):
-                        self._bad_key(at)
+                        self._bad_key(start)
                     key = value if isinstance(value, str) else str(value)
                     if key in container:
-                        self._duplicate(key, container, stack[-1][3], at)
+                        self._duplicate(key, container, stack[-1][3], start)
                     continue
             else:
                 if kind is kinds.document and root is not NO_VALUE:
@@ -286,11 +286,11 @@ class Builder:
         self,
         anchor: str,
         anchors: dict[str, JSON],
-        at: tuple[int, int],
+        at: Any,
         stack: list[_Opened],
     ) -> JSON:
         value = anchors.get(anchor, NO_VALUE)
-        line, column = at[0] + 1, at[1] + 1
+        line, column = at.line + 1, at.column + 1
         if value is NO_VALUE:
             why = "stands inside itself" if anchor in anchors else "is not defined"
             self._refuse(line, column, rules.YAML_ALIAS, f"the alias '*{anchor}' {why}")
@@ -312,24 +312,24 @@ class Builder:
         return value
 
     def _duplicate(
-        self, key: str, container: JSON, begin: int, at: tuple[int, int]
+        self, key: str, container: JSON, begin: int, at: Any
     ) -> NoReturn:
         aliases = [number - begin // 2 for number in self.aliases]
         part = Document(container, marks=self.marks[begin:], aliases=aliases)
         first = part.locate([key], key=True)
         self._refuse(
-            at[0] + 1,
-            at[1] + 1,
+            at.line + 1,
+            at.column + 1,
             rules.YAML_DUPLICATE_KEY,
             f"duplicate key '{shorten(key)}': first defined in line {first.line}",
             "keep one of them",
             (Related("first defined here", "", first.line, first.column, self.name),),
         )
 
-    def _bad_key(self, at: tuple[int, int]) -> NoReturn:
+    def _bad_key(self, at: Any) -> NoReturn:
         self._refuse(
-            at[0] + 1,
-            at[1] + 1,
+            at.line + 1,
+            at.column + 1,
             rules.YAML_KEY,
             "a mapping or a list is used as a key",
             'quote a template: "{{NAME}}"; give a mapping or a list a key of its own',
