@@ -513,8 +513,8 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     "ConsumedResource": {
         "name": ("W-resource-name", "S-name"),
         "path": (
-            "W-path-fragment", "W-path-repeats-base", "U-path-parameter-unplaced",
-            "S-placeholder-undeclared",
+            "W-path-fragment", "W-path-repeats-base", "W-path",
+            "U-path-parameter-unplaced", "S-placeholder-undeclared",
         ),
     },
     "ConsumedOperation": {
@@ -530,14 +530,18 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "in": ("U-parameter-place", "W-parameter-place"),
         "type": ("W-parameter-type",),
         "value": ("U-template", "W-parameter-value", "W-template"),
-        "": ("W-parameter-duplicate",),
+        "": (
+            "W-parameter-duplicate", "W-value", "W-pattern", "W-format", "W-required",
+            "W-header-name",
+        ),
     },
     "ConsumedOutputParameter": {
         "type": ("W-type",),
-        "value": ("U-output-path", "W-path-length"),
+        "name": ("W-name-duplicate",),
+        "value": ("U-output-path", "W-path-length", "W-output-empty"),
     },
     "RequestBody": {
-        "": ("W-body-method",),
+        "": ("W-body-method", "W-body-json"),
         "type": ("U-body-type", "W-body-type"),
         "data": ("U-template", "W-body-data"),
     },
@@ -575,9 +579,14 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "port": ("W-port-missing", "W-port-duplicate"),
         "authentication": ("U-auth-value", "U-auth-variable"),
     },
-    "McpResource": {"location": ("U-location", "W-file-missing")},
+    "McpResource": {
+        "uri": ("W-resource-uri",),
+        "description": ("W-description",),
+        "location": ("U-location", "W-file-missing"),
+    },
     "Prompt": {
         "name": ("W-prompt-duplicate",),
+        "description": ("W-description",),
         "template": ("U-prompt", "W-prompt-argument"),
         "location": ("U-location", "W-file-missing"),
     },
@@ -585,13 +594,15 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
     "Tool": {
         "": ("U-unit-without-call", "U-input-missing"),
         "inputParameters": ("W-input-unused",),
-        "name": ("W-tool-duplicate",),
+        "name": ("W-tool-duplicate", "W-tool-name"),
+        "description": ("W-description",),
         "call": ("U-call-unresolved",),
         "ref": ("U-call-unresolved",),
         "hints": ("S-hint",),
     },
     "Skill": {
         "name": ("W-skill-duplicate",),
+        "description": ("W-description",),
         "location": ("U-location", "W-file-missing"),
         "tools": ("W-skill-shape",),
     },
@@ -624,9 +635,9 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "targetName": ("W-mapping-target",),
         "value": ("U-step-path", "W-step-reference"),
     },
-    "MappedScalar": {"mapping": ("U-output-path", "W-path-length")},
+    "MappedScalar": {"mapping": ("U-output-path", "W-path-length", "W-output-empty")},
     "Name": {"": ("S-name",)},
-    "Address": {"": ("W-address-public",)},
+    "Address": {"": ("W-address-public", "W-address")},
 }  # fmt: skip
 
 

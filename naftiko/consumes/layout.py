@@ -391,8 +391,13 @@ class _LayoutCompiler:
                 f"did you mean '{{{name}}}' by '{{{misspelled[name]}}}'?"
                 for name in meant
             )
-        elif meant := [p.name for p in unplaced if f":{p.name}" in path.split("/")]:
-            hint = "; ".join(f"write '{{{name}}}' for ':{name}'" for name in meant)
+        elif spelled := [
+            f"write '{{{p.name}}}' for '{other}'"
+            for p in unplaced
+            for other in (f":{p.name}", f"<{p.name}>", f"[{p.name}]", f"${p.name}")
+            if other in path.split("/")
+        ]:
+            hint = "; ".join(spelled)
         self._find(
             rules.PATH_PARAMETER_UNPLACED,
             (*unplaced[0].path, "in"),

@@ -303,196 +303,88 @@ OUTPUT_PATH = _unit(
 
 # --- warnings -----------------------------------------------------------------------
 
-SOURCE_TRUNCATED = _warning(
-    "W-source-truncated",
-    "The publisher cut the file off, and what followed is missing.",
-)
-YAML_MERGE = _warning(
-    "W-yaml-merge",
-    "A merge key `<<` merges nothing, because YAML 1.2 does not have it.",
-)
-INCOMPLETE_DROPPED = _warning(
-    "W-incomplete-dropped",
-    "An element lacks required keys or is of the wrong kind, and is left out.",
-)
-VERSION_OLDER = _warning(
-    "W-version-older",
-    "The document is of version 1.0.0-alpha1, and is read as 1.0.0-alpha2.",
-)
+# One line for each rule from here on.
+# ruff: noqa: E501
+# fmt: off
+SOURCE_TRUNCATED = _warning("W-source-truncated", "The publisher cut the file off, and what followed is missing.")
+YAML_MERGE = _warning("W-yaml-merge", "A merge key `<<` merges nothing, because YAML 1.2 does not have it.")
+INCOMPLETE_DROPPED = _warning("W-incomplete-dropped", "An element lacks required keys or is of the wrong kind, and is left out.")
+VERSION_OLDER = _warning("W-version-older", "The document is of version 1.0.0-alpha1, and is read as 1.0.0-alpha2.")
 INFO_LABEL = _warning("W-info-label", "`info.name` is read as the label.")
-VARIABLE_UNDECLARED = _warning(
-    "W-variable-undeclared",
-    "A variable is in no bind; the environment is asked all the same.",
-)
-NAMESPACE_NAME = _warning(
-    "W-namespace-name",
-    "A namespace holds characters other than letters, digits and `-`.",
-)
-NAMESPACE_DUPLICATE = _warning(
-    "W-namespace-duplicate", "Two adapters have one namespace."
-)
-RESOURCE_NAME = _warning(
-    "W-resource-name",
-    "A resource name holds characters other than letters, digits and `-`.",
-)
-BASE_URI_TEMPLATED = _warning(
-    "W-base-uri-templated",
-    "A template in the base URI needs a value for each call.",
-    settled_by=BASE_URI,
-)
-BASE_URI_PLACEHOLDER = _warning(
-    "W-base-uri-placeholder",
-    "The host of the base URI is a placeholder, such as `api.example.com`.",
-    settled_by=BASE_URI,
-)
-BASE_URI_SCHEME = _warning(
-    "W-base-uri-scheme",
-    "The base URI has no scheme, and is read as `https`.",
-    settled_by=BASE_URI,
-)
-AUTH_SHAPE = _warning(
-    "W-auth-shape", "The authentication is written in an unusual spelling."
-)
-OPERATION_PATH = _warning(
-    "W-operation-path",
-    "An operation has a `path` of its own, which the specification does not have.",
-)
-PATH_FRAGMENT = _warning(
-    "W-path-fragment", "A path holds a fragment `#…`, which is not sent."
-)
-PATH_REPEATS_BASE = _warning(
-    "W-path-repeats-base", "A path repeats the path of the base URI."
-)
-OUTPUT_FORMAT_UNPUBLISHED = _warning(
-    "W-output-format",
-    "The `outputRawFormat` is `text` or `binary`, which the published rules lack.",
-)
-PARAMETER_PLACE_MISSING = _warning(
-    "W-parameter-place", "A parameter has no `in`, or an exposed one an unknown `in`."
-)
-PARAMETER_VALUE = _warning(
-    "W-parameter-value", "The value of a parameter is a mapping or a list."
-)
-PARAMETER_TYPE = _warning(
-    "W-parameter-type",
-    'A `type` is a list, such as `[array, "null"]`, and is read as its one type that is'
-    " not null.",
-)
-BODY_TYPE_SPELLING = _warning(
-    "W-body-type", "The type of a request body is written in another spelling."
-)
+VARIABLE_UNDECLARED = _warning("W-variable-undeclared", "A variable is in no bind; the environment is asked all the same.")
+NAMESPACE_NAME = _warning("W-namespace-name", "A namespace holds characters other than letters, digits and `-`.")
+NAMESPACE_DUPLICATE = _warning("W-namespace-duplicate", "Two adapters have one namespace.")
+RESOURCE_NAME = _warning("W-resource-name", "A resource name holds characters other than letters, digits and `-`.")
+BASE_URI_TEMPLATED = _warning("W-base-uri-templated", "A template in the base URI needs a value for each call.", settled_by=BASE_URI)
+BASE_URI_PLACEHOLDER = _warning("W-base-uri-placeholder", "The host of the base URI is a placeholder, such as `api.example.com`.", settled_by=BASE_URI)
+BASE_URI_SCHEME = _warning("W-base-uri-scheme", "The base URI has no scheme, and is read as `https`.", settled_by=BASE_URI)
+AUTH_SHAPE = _warning("W-auth-shape", "The authentication is written in an unusual spelling.")
+OPERATION_PATH = _warning("W-operation-path", "An operation has a `path` of its own, which the specification does not have.")
+PATH_FRAGMENT = _warning("W-path-fragment", "A path holds a fragment `#…`, which is not sent.")
+PATH_REPEATS_BASE = _warning("W-path-repeats-base", "A path repeats the path of the base URI.")
+OUTPUT_FORMAT_UNPUBLISHED = _warning("W-output-format", "The `outputRawFormat` is `text` or `binary`, which the published rules lack.")
+PARAMETER_PLACE_MISSING = _warning("W-parameter-place", "A parameter has no `in`, or an exposed one an unknown `in`.")
+PARAMETER_VALUE = _warning("W-parameter-value", "The value of a parameter is a mapping or a list.")
+PARAMETER_TYPE = _warning("W-parameter-type", 'A `type` is a list, such as `[array, "null"]`, and is read as its one type that is not null.')
+BODY_TYPE_SPELLING = _warning("W-body-type", "The type of a request body is written in another spelling.")
 BODY_DATA = _warning("W-body-data", "The body is a text, but its data is a mapping.")
 EXPOSE_EMPTY = _warning("W-expose-empty", "An exposing adapter exposes nothing.")
 PORT_MISSING = _warning("W-port-missing", "An exposing adapter has no port.")
-PORT_DUPLICATE = _warning(
-    "W-port-duplicate", "Two exposing adapters want the same port."
-)
-ADDRESS_PUBLIC = _warning(
-    "W-address-public",
-    "An adapter without authentication has a public address; `naftiko serve` serves it"
-    " to this machine only.",
-)
-ROUTE_DUPLICATE = _warning(
-    "W-route-duplicate", "A route is declared twice; the first one wins."
-)
-TOOL_DUPLICATE = _warning(
-    "W-tool-duplicate", "A tool is declared twice; the first one wins."
-)
-PROMPT_DUPLICATE = _warning(
-    "W-prompt-duplicate", "A prompt is declared twice; the first one wins."
-)
-PROMPT_ARGUMENT = _warning(
-    "W-prompt-argument",
-    "A placeholder of a prompt names no argument, and stays in the text.",
-)
-SKILL_DUPLICATE = _warning(
-    "W-skill-duplicate", "A skill is declared twice; the first one wins."
-)
-CONTROL_KEY = _warning(
-    "W-control-key", "A setting of a control adapter is unknown, and is left out."
-)
-CONTROL_VALUE = _warning(
-    "W-control-value",
-    "A setting of a control adapter has a value that it cannot have, or that does"
-    " nothing.",
-)
-FILE_MISSING = _warning(
-    "W-file-missing",
-    "A file or folder that the document names is not where it is looked for.",
-)
-REST_ARGUMENTS = _warning(
-    "W-rest-arguments",
-    "A REST path lacks a placeholder that the path of the called operation needs.",
-)
-INPUT_UNUSED = _warning(
-    "W-input-unused", "A declared input goes to nothing that its unit calls."
-)
-REST_PLACEHOLDER_SPELLING = _warning(
-    "W-rest-placeholder-spelling",
-    "A placeholder of an exposed path fills a parameter whose name is spelled in"
-    " another way: with other case, `-` or `_`.",
-)
-WITH_SOURCE = _warning(
-    "W-with-source",
-    "A value of `with` names an input that the unit does not declare.",
-)
-WITH_TARGET = _warning(
-    "W-with-target", "A key of `with` is no argument of the called operation."
-)
-WITH_VALUE = _warning(
-    "W-with-value", "A value of `with` is no plain reference or text."
-)
-SKILL_SHAPE = _warning(
-    "W-skill-shape", "A skill or a skill tool has a `call` of its own."
-)
-KEY_INERT = _warning(
-    "W-key-inert",
-    "A key of a newer version of the specification has no effect here.",
-)
-PATH_LENGTH = _warning(
-    "W-path-length",
-    "A path ends in `.length`, which is read as the number of elements.",
-)
+PORT_DUPLICATE = _warning("W-port-duplicate", "Two exposing adapters want the same port.")
+ADDRESS_PUBLIC = _warning("W-address-public", "An adapter without authentication has a public address; `naftiko serve` serves it to this machine only.")
+ROUTE_DUPLICATE = _warning("W-route-duplicate", "A route is declared twice; the first one wins.")
+TOOL_DUPLICATE = _warning("W-tool-duplicate", "A tool is declared twice; the first one wins.")
+PROMPT_DUPLICATE = _warning("W-prompt-duplicate", "A prompt is declared twice; the first one wins.")
+PROMPT_ARGUMENT = _warning("W-prompt-argument", "A placeholder of a prompt names no argument, or an argument has none.")
+SKILL_DUPLICATE = _warning("W-skill-duplicate", "A skill is declared twice; the first one wins.")
+CONTROL_KEY = _warning("W-control-key", "A setting of a control adapter is unknown, and is left out.")
+CONTROL_VALUE = _warning("W-control-value", "A setting of a control adapter has a value that it cannot have, or that does nothing.")
+FILE_MISSING = _warning("W-file-missing", "A file or folder that the document names is not where it is looked for.")
+REST_ARGUMENTS = _warning("W-rest-arguments", "A REST path lacks a placeholder that the path of the called operation needs.")
+INPUT_UNUSED = _warning("W-input-unused", "A declared input goes to nothing that its unit calls.")
+REST_PLACEHOLDER_SPELLING = _warning("W-rest-placeholder-spelling", "A placeholder of an exposed path fills a parameter whose name is spelled in another way: with other case, `-` or `_`.")
+WITH_SOURCE = _warning("W-with-source", "A value of `with` names an input that the unit does not declare.")
+WITH_TARGET = _warning("W-with-target", "A key of `with` is no argument of the called operation.")
+WITH_VALUE = _warning("W-with-value", "A value of `with` is no plain reference or text.")
+SKILL_SHAPE = _warning("W-skill-shape", "A skill or a skill tool has a `call` of its own.")
+KEY_INERT = _warning("W-key-inert", "A key of a newer version of the specification has no effect here.")
+PATH_LENGTH = _warning("W-path-length", "A path ends in `.length`, which is read as the number of elements.")
 
 # --- likely mistakes, which `validate` looks for -------------------------------------
 
-KEY_UNKNOWN = _warning(
-    "W-key-unknown", "A key is unknown, and much like one that is known there."
-)
+KEY_UNKNOWN = _warning("W-key-unknown", "A key is unknown, and much like one that is known there.")
 KEY_MISPLACED = _warning("W-key-misplaced", "A key does nothing where it stands.")
 METHOD_UNKNOWN = _warning("W-method", "No standard registers the `method` for HTTP.")
 TYPE_UNKNOWN = _warning("W-type", "A type is unknown, and is taken for any.")
-BODY_OF_METHOD = _warning("W-body-method", "A GET or HEAD request has a body.")
-EXPOSED_PATH_PARAMETER = _warning(
-    "W-path-parameter",
-    "The path of a route has no placeholder for a path parameter that it declares.",
-)
-PARAMETER_DUPLICATE = _warning(
-    "W-parameter-duplicate", "A parameter is declared twice; the last one wins."
-)
-STEP_INCOMPLETE = _warning(
-    "W-step-incomplete", "A lookup lacks `match` or `lookupValue`, and finds nothing."
-)
-STEP_REFERENCE = _warning(
-    "W-step-reference",
-    "A reference of steps or mappings names no earlier step and no declared input.",
-)
-MAPPING_TARGET = _warning(
-    "W-mapping-target", "The `targetName` of a mapping is no output of its unit."
-)
+BODY_OF_METHOD = _warning("W-body-method", "A GET or HEAD request has a body, or an input in it.")
+EXPOSED_PATH_PARAMETER = _warning("W-path-parameter", "The path of a route has no placeholder for a path parameter that it declares.")
+PARAMETER_DUPLICATE = _warning("W-parameter-duplicate", "A parameter is declared twice; the last one wins.")
+STEP_INCOMPLETE = _warning("W-step-incomplete", "A lookup lacks `match` or `lookupValue`, and finds nothing.")
+STEP_REFERENCE = _warning("W-step-reference", "A reference of steps or mappings names no earlier step and no declared input.")
+MAPPING_TARGET = _warning("W-mapping-target", "The `targetName` of a mapping is no output of its unit, or an output has no mapping.")
 SECRET_LITERAL = _warning("W-secret-literal", "A credential is written in clear.")
-VARIABLE_SPELLING = _warning(
-    "W-variable-spelling", "A credential is written as `${TOKEN}` or in a like way."
-)
+VARIABLE_SPELLING = _warning("W-variable-spelling", "A credential is written as `${TOKEN}` or in a like way.")
 TEMPLATE_HALF = _warning("W-template", "A reference is misspelt, such as `{{plate}`.")
+PATTERN = _warning("W-pattern", "A `pattern` is no regular expression.")
+FORMAT = _warning("W-format", "A `format` is unknown, and much like one that is known.")
+VALUE_CONTRADICTS = _warning("W-value", "A `default`, `const`, `example`, `enum` or limit contradicts the type or another of them.")
+REQUIRED_UNKNOWN = _warning("W-required", "A name in `required` is no property.")
+PATH = _warning("W-path", "A path or base URI is none that a request has: a whole URL, or with blanks, a `?` or slashes too many.")
+HEADER_NAME = _warning("W-header-name", "The name of a header holds a character that no header name has.")
+ADDRESS = _warning("W-address", "The `address` of an exposing adapter is neither a host name nor an IP address.")
+RESOURCE_URI = _warning("W-resource-uri", "The `uri` of an MCP resource is no URI, or its `mimeType` no media type.")
+DESCRIPTION = _warning("W-description", "A tool, prompt, resource, skill or aggregate function has no description.")
+TOOL_NAME = _warning("W-tool-name", "The name of a tool holds characters that MCP clients refuse.")
+NAME_DUPLICATE = _warning("W-name-duplicate", "Two outputs of a list, or two operations of a REST adapter, share a name.")
+BODY_JSON = _warning("W-body-json", "The text of a JSON body is not JSON, whatever fills its references.")
+OUTPUT_EMPTY = _warning("W-output-empty", "The `value` or `mapping` of an output is empty, and selects nothing.")
 
 # --- noted by a strict check --------------------------------------------------------
 
-PLACEHOLDER_UNDECLARED = _strict(
-    "S-placeholder-undeclared", "No parameter declares a placeholder of the path."
-)
+PLACEHOLDER_UNDECLARED = _strict("S-placeholder-undeclared", "No parameter declares a placeholder of the path.")
 VARIABLE_UNUSED = _strict("S-variable-unused", "No template uses a bound variable.")
 HINT = _strict("S-hint", "A tool deletes, and its hints do not say so.")
+# fmt: on
 
 #: Code → rule, in the order of the table.
 RULES: dict[str, Rule] = {

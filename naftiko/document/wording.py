@@ -272,10 +272,17 @@ def _type_hint(types: Sequence[str], value: JSON) -> str:
         nested = isinstance(value, (dict, list))
         return "write one text" if nested else "put it in quotes"
     if "boolean" in types:
-        return "write true or false, without quotes"
+        return _boolean_hint(value)
     if isinstance(value, str) and value.strip().isdigit():
         return "remove the quotes"
     return f"write {_EXPECTED[types[0]]}"
+
+
+def _boolean_hint(value: JSON) -> str:
+    word = value.lower() if isinstance(value, str) else ""
+    if word in ("yes", "on", "y", "no", "off", "n"):
+        return f"write {'true' if word in ('yes', 'on', 'y') else 'false'}"
+    return "write true or false, without quotes"
 
 
 class PathOrder:

@@ -122,7 +122,7 @@ class ExposedLinker:
                         f"the {exposes.type} adapter '{shorten(exposes.namespace)}'"
                         f" cannot be served: its authentication: `{key}` needs"
                         f" '{shorten(name)}', which no bind declares",
-                        f"binds: [{{namespace: env, keys: {{{name}: {name}}}}}]",
+                        self.names.how_to_bind(name),
                     )
 
     def _referred(self, text: str) -> list[str]:
@@ -170,7 +170,8 @@ class ExposedLinker:
         if link.kind == "forward":
             known = sorted(self.names.namespaces)
         else:
-            known = [e.namespace for e in spec.exposes if e.type in ("rest", "mcp")]
+            offering = [e for e in spec.exposes if e.type in ("rest", "mcp")]
+            known = [e.namespace for e in offering if e.namespace]
         if link.namespace not in known:
             self.findings.add(
                 rules.CALL_UNRESOLVED,
@@ -250,7 +251,9 @@ class ExposedLinker:
                 rules.CALL_UNRESOLVED,
                 (*function.path, "ref"),
                 f"no aggregate function is called '{shorten(function.ref)}'",
-                self.names.suggest(function.ref, self._aggregates)
+                f"it is a consumed operation; write `call: {function.ref}`"
+                if self.registry.resolve(function.ref) is not None
+                else self.names.suggest(function.ref, self._aggregates)
                 or f"declared: {names_of(self._aggregates)}",
             )
 
@@ -289,6 +292,10 @@ class ExposedLinker:
 
     def _meant(self, namespace: str, name: str, call: str) -> str:
         """Return the hint for a call that names nothing: the nearest name, if any."""
+        if call in self._aggregates:
+            return f"it is an aggregate function; write `ref: {call}`"
+        if self.registry.resolve(dotted := call.replace("/", ".")) is not None:
+            return f"did you mean '{dotted}'?"
         operations = self.registry.values()
         namespaces = self.names.namespaces
         if namespace in namespaces:
@@ -307,7 +314,7 @@ class ExposedLinker:
                 return f"did you mean '{operation.ref}'?"
         if near := self.names.nearest(namespace, namespaces):
             return f"did you mean the namespace '{near}'?"
-        return f"declared: {names_of(sorted(namespaces))}"
+        return f"declared: {names_of(sorted(filter(None, namespaces)))}"
 
     def _calls(self, function: Function) -> Iterator[_Call]:
         """Yield each operation that a function calls, with the `with` of the call."""

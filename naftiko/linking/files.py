@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def note_missing_files(spec: CapabilitySpec, folder: Path, findings: Findings) -> None:
-    """Note each file of a skill, a prompt, a resource or a script that is not there.
+    """Note each file of a bind, skill, prompt, resource or script that is not there.
 
     Args:
         spec: The document, read.
@@ -51,6 +51,9 @@ def note_missing_files(spec: CapabilitySpec, folder: Path, findings: Findings) -
 
 def _locations(spec: CapabilitySpec) -> Iterator[tuple[str, str, DocumentPath]]:
     """Yield every location: of what, the location, the place of what has it."""
+    for bind in spec.binds:
+        if bind.location:
+            yield f"the bind '{shorten(bind.namespace)}'", bind.location, bind.path
     for exposes in spec.exposes:
         for skill in exposes.skills:
             if skill.location:

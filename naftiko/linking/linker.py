@@ -104,8 +104,9 @@ def _note_undeclared(names: DocumentNames) -> None:
                 rules.VARIABLE_UNDECLARED,
                 path,
                 f"the variable '{shorten(name)}' is in no bind",
-                "the environment is asked all the same; add it: "
-                f"binds: [{{namespace: env, keys: {{{name}: {name}}}}}]",
+                hint
+                if (hint := names.how_to_bind(name)).startswith("did")
+                else f"the environment is asked all the same; add it: {hint}",
             )
 
 

@@ -11,6 +11,14 @@ import marshal
 from typing import TYPE_CHECKING
 
 from naftiko.lint.keys import note_adapter_keys, note_call_beside_steps, note_keys
+from naftiko.lint.limits import note_limits
+from naftiko.lint.places import (
+    note_address,
+    note_base_uri,
+    note_header,
+    note_uri,
+    note_url_path,
+)
 from naftiko.lint.references import note_namespaces, note_path_inputs, note_sources
 from naftiko.lint.secrets import (
     may_hold_tokens,
@@ -27,8 +35,17 @@ from naftiko.lint.templates import (
     note_singles,
     note_template,
 )
+from naftiko.lint.units import (
+    note_description,
+    note_json_text,
+    note_output_names,
+    note_prompt,
+    note_route_names,
+    note_tool_name,
+)
 from naftiko.lint.values import (
     note_duplicates,
+    note_empty_path,
     note_mapping,
     note_method,
     note_place,
@@ -46,48 +63,47 @@ if TYPE_CHECKING:
 
     _Check = Callable[[Placed, Findings], None]
 
+#: Checks of whatever has inputs and calls something.
+_OF_UNIT: tuple[_Check, ...] = (
+    note_duplicates,
+    note_output_names,
+    note_steps,
+    note_singles,
+)
+_OF_CALLER: tuple[_Check, ...] = (note_sources, note_call_beside_steps, *_OF_UNIT)
 #: Part → the checks of it.
 _CHECKS: dict[str, tuple[_Check, ...]] = {
     "capability": (note_namespaces,),
-    "consumed-adapter": (note_duplicates,),
-    "consumed-resource": (note_duplicates, note_path_secrets),
-    "consumed-operation": (note_method, note_duplicates, note_path_secrets),
+    "consumed-adapter": (note_duplicates, note_base_uri),
+    "consumed-resource": (note_duplicates, note_path_secrets, note_url_path),
+    "consumed-operation": (
+        note_method,
+        note_duplicates,
+        note_path_secrets,
+        note_url_path,
+        note_output_names,
+        note_json_text,
+    ),
     "body": (note_body_secrets, note_singles),
-    "consumed-input": (note_type, note_secret_input),
-    "consumed-output": (note_type, note_mapping),
+    "consumed-input": (note_type, note_secret_input, note_limits, note_header),
+    "consumed-output": (note_type, note_mapping, note_limits, note_empty_path),
     "authentication": (note_credentials,),
-    "exposed-adapter": (note_adapter_keys,),
+    "exposed-adapter": (note_adapter_keys, note_address, note_route_names),
     "exposed-resource": (
         note_path_inputs,
-        note_duplicates,
-        note_steps,
-        note_singles,
+        note_url_path,
+        note_uri,
+        note_description,
+        *_OF_UNIT,
     ),
-    "exposed-operation": (
-        note_method,
-        note_sources,
-        note_duplicates,
-        note_steps,
-        note_call_beside_steps,
-        note_singles,
-    ),
-    "exposed-input": (note_type, note_place, note_secret_input),
-    "exposed-output": (note_type, note_value),
-    "tool": (
-        note_sources,
-        note_duplicates,
-        note_steps,
-        note_call_beside_steps,
-        note_singles,
-    ),
-    "tool-input": (note_type, note_secret_input),
-    "function": (
-        note_sources,
-        note_duplicates,
-        note_steps,
-        note_call_beside_steps,
-        note_singles,
-    ),
+    "exposed-operation": (note_method, *_OF_CALLER),
+    "exposed-input": (note_type, note_place, note_secret_input, note_limits),
+    "exposed-output": (note_type, note_value, note_limits, note_empty_path),
+    "tool": (note_description, note_tool_name, *_OF_CALLER),
+    "tool-input": (note_type, note_secret_input, note_limits),
+    "prompt": (note_description, note_prompt),
+    "skill": (note_description,),
+    "function": (note_description, *_OF_CALLER),
     "step": (note_singles,),
 }
 

@@ -32,8 +32,13 @@ _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}")
 
 
 def note_namespaces(placed: Placed, findings: Findings) -> None:
-    """Note exposed adapters that share a namespace."""
+    """Note an exposed adapter that has the namespace of another adapter (spec 10)."""
     first: dict[str, DocumentPath] = {}
+    consumed = mappings_of(placed.data.get("consumes"), (*placed.path, "consumes"))
+    for at, adapter in consumed:
+        key = "namespace" if "namespace" in adapter else "as"
+        if namespace := text_of(adapter.get(key)):
+            first.setdefault(namespace, (*at, key))
     adapters = mappings_of(placed.data.get("exposes"), (*placed.path, "exposes"))
     for at, adapter in adapters:
         namespace = text_of(adapter.get("namespace"))
@@ -42,7 +47,7 @@ def note_namespaces(placed: Placed, findings: Findings) -> None:
             findings.add(
                 rules.NAMESPACE_DUPLICATE,
                 path,
-                f"two exposed adapters have the namespace '{shorten(namespace)}'",
+                f"two adapters have the namespace '{shorten(namespace)}'",
                 "give each adapter its own name",
                 related=(Mention(first[namespace], "first declared here"),),
             )

@@ -15,13 +15,15 @@ from naftiko.expressions import ARGUMENT_WORDS, is_upper
 from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from naftiko.document.findings import Findings
     from naftiko.lint.vocabulary import Placed
     from naftiko.plain import JSON, DocumentPath
 
 _REFERENCE = re.compile(r"\{\{\s*&?\s*([^{}\s]+)\s*\}\}")
+#: The keys by which an output gets its value without a mapping of steps.
+_OWN = frozenset(("mapping", "value", "const", "properties", "items"))
 _OF_LOOKUP = ("match", "lookupValue")
 #: The beginning of a step path: `$.ships.imo` → `ships`.
 _STEP = re.compile(r"\$\.([^\s.$\[\]{}*?()]+)")
@@ -50,6 +52,14 @@ def note_steps(placed: Placed, findings: Findings) -> None:
                         f" `{key}`, so it finds nothing",
                         f"add `{key}:`",
                     )
+        found = _STEP.match(text_of(step.get("lookupValue")))
+        if found and found[1] not in earlier:
+            findings.add(
+                rules.STEP_REFERENCE,
+                (*at, "lookupValue"),
+                f"'{shorten(found[0])}' names no earlier step",
+                did_you_mean(found[1], earlier) or f"earlier: {names_of(earlier)}",
+            )
         for key in ("with", "lookupValue"):
             _note_references(step.get(key), (*at, key), inputs, earlier, findings)
         if name := text_of(step.get("name")):
@@ -110,7 +120,9 @@ def _note_mappings(placed: Placed, steps: list[str], findings: Findings) -> None
         text_of(entry.get("name"))
         for _, entry in mappings_of(data.get("outputParameters"), ())
     ]
-    for at, entry in mappings_of(data.get("mappings"), (*placed.path, "mappings")):
+    mappings = [*mappings_of(data.get("mappings"), (*placed.path, "mappings"))]
+    are_known = True
+    for at, entry in mappings:
         step = _STEP.match(text_of(entry.get("value")))
         if step and step[1] not in steps:
             findings.add(
@@ -123,10 +135,32 @@ def _note_mappings(placed: Placed, steps: list[str], findings: Findings) -> None
         # `ship.name` is the member `name` of the output `ship`.
         known = target in outputs or target.partition(".")[0] in outputs
         if target and any(outputs) and not known:
+            are_known = False
             findings.add(
                 rules.MAPPING_TARGET,
                 (*at, "targetName"),
                 f"the unit has no output '{shorten(target)}'",
                 did_you_mean(target.partition(".")[0], outputs)
                 or f"it has: {names_of(outputs)}",
+            )
+    if are_known:
+        _note_unfilled(placed, mappings, findings)
+
+
+def _note_unfilled(
+    placed: Placed,
+    mappings: list[tuple[DocumentPath, Mapping[str, JSON]]],
+    findings: Findings,
+) -> None:
+    """Note each output that no mapping fills, and that has no value of its own."""
+    targets = {text_of(e.get("targetName")).partition(".")[0] for _, e in mappings}
+    at = (*placed.path, "outputParameters")
+    for where, entry in mappings_of(placed.data.get("outputParameters"), at):
+        name = text_of(entry.get("name"))
+        if mappings and name and name not in targets and _OWN.isdisjoint(entry):
+            findings.add(
+                rules.MAPPING_TARGET,
+                (*where, "name"),
+                f"no mapping fills the output '{shorten(name)}', which stays empty",
+                f"add `{{targetName: {name}, value: $.<step>.<field>}}` to `mappings`",
             )

@@ -59,12 +59,13 @@ def note_method(placed: Placed, findings: Findings) -> None:
         hint = near or f"use one of {names_of(_USUAL_METHODS)}"
         message = f"the method '{shorten(method)}' is not registered for HTTP"
         findings.add(rules.METHOD_UNKNOWN, (*placed.path, "method"), message, hint)
-    is_bodiless = method.upper() in _WITHOUT_BODY
-    if is_bodiless and placed.part.name == "consumed-operation" and _has_body(data):
+    if method.upper() in _WITHOUT_BODY and _has_body(data):
+        is_route = placed.part.name == "exposed-operation"
+        fate = "few clients send" if is_route else "servers ignore or refuse"
         findings.add(
             rules.BODY_OF_METHOD,
             (*placed.path, "body" if data.get("body") else "method"),
-            f"a {method.upper()} request has a body, which servers ignore or refuse",
+            f"a {method.upper()} request has a body, which {fate}",
             "use another method, or send it in the query: `in: query`",
         )
 
@@ -118,6 +119,14 @@ def note_mapping(placed: Placed, findings: Findings) -> None:
 def note_value(placed: Placed, findings: Findings) -> None:
     """Note a JSONPath as the `value` of an exposed output, which is sent as it is."""
     data = placed.data
+    if data.get("const") is not None and data.get("mapping"):
+        findings.add(
+            rules.KEY_MISPLACED,
+            (*placed.path, "const"),
+            "`const` does nothing beside `mapping`",
+            "keep one of them",
+            at_key=True,
+        )
     value = data.get("value")
     if not isinstance(value, str) or not value.startswith(("$.", "$[")):
         return
@@ -133,6 +142,20 @@ def note_value(placed: Placed, findings: Findings) -> None:
         Edit("rename", pointer(at), "mapping") if is_free else None,
         findings,
     )
+
+
+def note_empty_path(placed: Placed, findings: Findings) -> None:
+    """Note a `value` or `mapping` without a text, which selects nothing."""
+    data = placed.data
+    key = "value" if placed.part.name == "consumed-output" else "mapping"
+    written = data.get(key, "$")
+    if written is None or (isinstance(written, str) and not written.strip()):
+        findings.add(
+            rules.OUTPUT_EMPTY,
+            (*placed.path, key),
+            f"the `{key}` of the output is empty, and selects nothing",
+            f"write a JSONPath, such as `{key}: $.name`, or remove it",
+        )
 
 
 def note_place(placed: Placed, findings: Findings) -> None:

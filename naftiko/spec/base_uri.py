@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
 from naftiko.document.findings import SET, pointer
-from naftiko.errors import Edit, names_of, shorten
+from naftiko.errors import Edit, did_you_mean, names_of, shorten
 from naftiko.hints import Hint
 from naftiko.masking import without_secrets
 
@@ -81,17 +81,21 @@ def read_base_uri(
             rules.BASE_URI_NOT_HTTP,
             path,
             f"the base URI '{shown}' has {what}: not an HTTP API",
-            give_base_uri("write `https://…`, or give one: "),
+            (scheme and did_you_mean(scheme[1], _SCHEMES[:2]))
+            or give_base_uri("write `https://…`, or give one: "),
         )
         return ""
     if not re.search(r"[{}\[\]]", text) and "unix:" not in text and not is_web(text):
         more = [what for mark, what in _TOO_MUCH.items() if mark in text]
+        is_short = re.match(r"https?:/(?!/)", text, re.IGNORECASE)
         findings.add(
             rules.BASE_URI_NOT_HTTP,
             path,
             f"the base URI '{shown}' is not a host, a port and a"
             f" path{' alone: it holds ' + names_of(more) if more else ''}",
-            "credentials go to `authentication`, a constant query to the paths",
+            "write two slashes behind the scheme: `https://…`"
+            if is_short
+            else "credentials go to `authentication`, a constant query to the paths",
         )
         return ""
     if _PLACEHOLDER_HOST.match(text):

@@ -276,6 +276,8 @@ def _mcp_functions(
     entry: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> Iterator[Function]:
     for where, unit in findings.mappings(entry.get("tools"), (*at, "tools")):
+        if not text_of(unit.get("name")):
+            findings.dropped(where, "a tool without a name is left out", "add `name:`")
         yield read_function("tool", unit, where, findings)
     for where, unit in findings.mappings(entry.get("resources"), (*at, "resources")):
         if not text_of(unit.get("uri")):

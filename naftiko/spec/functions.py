@@ -218,9 +218,20 @@ def read_aggregates(
 ) -> Iterator[tuple[str, tuple[Function, ...]]]:
     """Read aggregates: namespace and functions of each."""
     for at, entry in findings.mappings(data, path):
-        functions = findings.mappings(entry.get("functions"), (*at, "functions"))
+        functions = [*findings.mappings(entry.get("functions"), (*at, "functions"))]
+        namespace = text_of(entry.get("namespace"))
+        if functions and not namespace:
+            findings.dropped(
+                at,
+                "an aggregate has no `namespace`, so no `ref` can name its functions",
+                "add `namespace:`",
+            )
+        for where, unit in functions:
+            if not text_of(unit.get("name")):
+                message = "a function of an aggregate has no name, so none can use it"
+                findings.dropped(where, message, "add `name:`")
         yield (
-            text_of(entry.get("namespace")),
+            namespace,
             tuple(
                 read_function("aggregate", unit, where, findings)
                 for where, unit in functions

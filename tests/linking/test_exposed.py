@@ -40,8 +40,8 @@ capability:
   aggregates:
   - namespace: g
     functions:
-    - {name: f, call: a.op}
-    - {name: f, call: a.op}
+    - {name: f, description: d, call: a.op}
+    - {name: f, description: d, call: a.op}
   exposes:
   - type: rest
     namespace: web

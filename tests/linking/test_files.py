@@ -18,14 +18,21 @@ def _written(folder: Path, location: str) -> Path:
             "type": "mcp",
             "namespace": "m",
             "port": 1,
-            "prompts": [{"name": "p", "location": location}],
-            "resources": [{"name": "r", "uri": "docs://r", "location": location}],
+            "prompts": [{"name": "p", "description": "d", "location": location}],
+            "resources": [
+                {
+                    "name": "r",
+                    "uri": "docs://r",
+                    "description": "d",
+                    "location": location,
+                }
+            ],
         },
         {
             "type": "skill",
             "namespace": "s",
             "port": 2,
-            "skills": [{"name": "k", "location": location}],
+            "skills": [{"name": "k", "description": "d", "location": location}],
         },
     ]
     file = folder / "capability.json"

@@ -65,7 +65,8 @@ def test_body_of_a_get_is_told(body: str) -> None:
 def test_jsonpath_as_value_of_an_exposed_output_is_told() -> None:
     """`value` is sent as it is; the key for a JSONPath is `mapping`."""
     document = read_text(
-        "naftiko: 1\ncapability: {exposes: [{type: mcp, tools: [{name: t, call: a.b,"
+        "naftiko: 1\ncapability: {exposes: [{type: mcp, tools: [{name: t, description: d,"
+        " call: a.b,"
         " outputParameters: [{name: o, type: string, value: $.o}]}]}]}"
     )
     findings = Findings(document)
