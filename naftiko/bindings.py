@@ -21,13 +21,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document import rules
-from naftiko.errors import DocumentSyntaxError, UnboundVariable, did_you_mean, shorten
+from naftiko.errors import (
+    DocumentSyntaxError,
+    UnboundVariable,
+    did_you_mean,
+    names_of,
+    shorten,
+)
 from naftiko.expressions import Scope, is_upper, to_text
 from naftiko.hints import Hint
 from naftiko.locations import is_file_uri, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from naftiko.spec.model import Binding
 
@@ -265,6 +271,32 @@ class Variables:
     def __repr__(self) -> str:
         names = sorted({*self._binds, *self._given})
         return f"<Variables {', '.join(names) or 'none'}>"
+
+
+class UnusedVariable(NamedTuple):
+    """A variable that has a value, and that no document uses: what to say of it."""
+
+    message: str
+    hint: str
+
+
+def first_unused(given: Iterable[str], *used: Collection[str]) -> UnusedVariable | None:
+    """Return what to say of the first variable that no document uses, if there is one.
+
+    Args:
+        given: The variables that have a value.
+        used: For each document the names of its variables.
+    """
+    known = list(dict.fromkeys(name for names in used for name in names))
+    for name in given:
+        if name not in known:
+            one = len(used) == 1
+            what = "the document uses no" if one else "no document uses the"
+            uses = f"used: {names_of(known)}" if known else "no variable is used"
+            return UnusedVariable(
+                f"{what} variable '{shorten(name)}'", did_you_mean(name, known) or uses
+            )
+    return None
 
 
 def scope_of(binds: Sequence[Binding], given: Mapping[str, Any] | None = None) -> Scope:

@@ -12,6 +12,7 @@ from naftiko.cli.options.shared import (
     add_choice,
     add_file,
     add_flag,
+    add_format,
     add_header,
     add_reading,
     add_variables,
@@ -52,14 +53,7 @@ def add_validate(command: Any) -> None:
         default="observed",
         help="what real documents do (default), or the specification to the letter",
     )
-    add_choice(
-        command,
-        "--format",
-        ("text", "json", "github", "sarif"),
-        short=("-o",),
-        default="text",
-        help="how problems are written (default: text)",
-    )
+    add_format(command, "text", "json", "github", "sarif", what="problems are")
     add_flag(command, "--strict", "make every warning an error")
     add_flag(command, "--all", "show every problem, also many of one kind")
     add_choice(
@@ -98,14 +92,7 @@ def add_list(command: Any) -> None:
         help="only what has every word of this text, or comes near it; best first",
     )
     add_flag(command, "--exposed", "list tools, routes and functions instead")
-    add_choice(
-        command,
-        "--format",
-        ("table", "json"),
-        short=("-o",),
-        default="table",
-        help="how operations are written (default: table)",
-    )
+    add_format(command, "table", "json", what="operations are")
     add_reading(command)
     add_variables(command, *VALUE)
 
@@ -119,14 +106,7 @@ def add_describe(command: Any) -> None:
         help="capability file, folder of such files, or - for stdin",
     )
     command.add_argument("refs", nargs="*", default=[], metavar="REF", help=REF)
-    add_choice(
-        command,
-        "--format",
-        ("text", "json"),
-        short=("-o",),
-        default="text",
-        help="how the description is written (default: text)",
-    )
+    add_format(command, "text", "json", what="the description is")
     add_reading(command)
     add_variables(command, *VALUE)
 

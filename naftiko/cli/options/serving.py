@@ -8,6 +8,7 @@ from naftiko.cli.options.shared import (
     add_base_uri,
     add_choice,
     add_flag,
+    add_format,
     add_header,
     add_reading,
     add_repeated,
@@ -138,14 +139,7 @@ _known_status = one_of(*_STATUSES)
 
 def add_report(command: Any) -> None:
     """Add what a command takes that tells what a control port replies."""
-    add_choice(
-        command,
-        "--format",
-        ("text", "json"),
-        short=("-o",),
-        default="text",
-        help="how the reply is written (default: text)",
-    )
+    add_format(command, "text", "json", what="the reply is")
     add_client(command)
 
 

@@ -34,6 +34,24 @@ def add_choice(
     command.add_argument(*short, option, choices=known, type=kind, **more)
 
 
+def add_format(command: Any, *known: str, what: str) -> None:
+    """Add `--format`; the first of the words that it takes is the default.
+
+    Args:
+        command: The parser of the command.
+        known: The words.
+        what: What is written, with its verb: `the reply is`.
+    """
+    add_choice(
+        command,
+        "--format",
+        known,
+        short=("-o",),
+        default=known[0],
+        help=f"how {what} written (default: {known[0]})",
+    )
+
+
 def add_repeated(command: Any, option: str, metavar: str, text: str) -> None:
     """Add an option that may be given several times: its values become a list."""
     command.add_argument(

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from naftiko.bindings import parse_dotenv
+from naftiko.bindings import first_unused, parse_dotenv
 from naftiko.cli.arguments.reading import text_of
 from naftiko.cli.values import UsageError
-from naftiko.errors import did_you_mean, names_of, shorten
+from naftiko.errors import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,16 +60,8 @@ def check_known(values: Iterable[str], *used: Sequence[str]) -> None:
     Raises:
         UsageError: No document binds or uses a variable.
     """
-    known = list(dict.fromkeys(name for names in used for name in names))
-    one = len(used) == 1
-    what = "the document uses no variable" if one else "no document uses the variable"
-    for name in values:
-        if name not in known:
-            uses = f"used: {names_of(known)}" if known else "no variable is used"
-            raise UsageError(
-                f"--variable: {what} '{shorten(name)}'",
-                hint=did_you_mean(name, known) or uses,
-            )
+    if unused := first_unused(values, *used):
+        raise UsageError(f"--variable: {unused.message}", hint=unused.hint)
 
 
 def value_hint(name: str) -> str:

@@ -10,14 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from naftiko.bindings import UNSET
-from naftiko.errors import (
-    ArgumentError,
-    ServeError,
-    did_you_mean,
-    names_of,
-    shorten,
-)
+from naftiko.bindings import UNSET, first_unused
+from naftiko.errors import ArgumentError, ServeError, names_of
 from naftiko.expressions import refs
 
 if TYPE_CHECKING:
@@ -75,13 +69,10 @@ def check_given(sources: Iterable[Source], served: Iterable[Capability]) -> None
     Raises:
         ArgumentError: No document binds or uses a variable.
     """
-    known = {name for capability in served for name in capability.variables.names}
-    for name in {name: None for source in sources for name in source.variables}:
-        if name not in known:
-            raise ArgumentError(
-                f"--variable: no document uses a variable '{shorten(name)}'",
-                hint=did_you_mean(name, known) or f"used: {names_of(sorted(known))}",
-            )
+    given = [name for source in sources for name in source.variables]
+    used = [capability.variables.names for capability in served]
+    if unused := first_unused(given, *used):
+        raise ArgumentError(f"--variable: {unused.message}", hint=unused.hint)
 
 
 def missing_secrets(capability: Capability, served: Iterable[Exposes]) -> list[str]:

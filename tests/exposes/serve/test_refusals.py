@@ -101,7 +101,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
             [rest()],
             ("--variable", "X=abc"),
             2,
-            "--variable: no document uses a variable 'X'",
+            "--variable: the document uses no variable 'X'",
         ),
         (
             [rest()],
