@@ -168,15 +168,13 @@ class Capability:
         """Call an operation; return request, response and outputs, see `call`.
 
         Args:
-            ref: `namespace.operation`.
+            ref: `namespace.operation`, or else a function that makes one call of one.
             arguments: Parameter name → value.
             raise_for_status: Otherwise a failed response is returned like any other.
             **more: Arguments as keywords.
         """
-        decoder, request = self._requested(ref, arguments, more)
         return send(
-            decoder,
-            request,
+            *self._single(ref, arguments, more),
             self._transport.get(),
             timeout=self._timeout,
             raise_for_status=raise_for_status,
@@ -218,25 +216,17 @@ class Capability:
         The timeout counts between two parts of the response: give
         `using(timeout=…)` for a stream that may be silent for longer.
         """
-        try:
-            decoder, request = self._requested(ref, arguments, more)
-            operation = decoder.operation
-        except UnknownOperation:
-            given = joined_arguments(arguments, more)
-            call = self._exposed(ref).only_call(given, self._variables.get)
-            operation, request = call.operation, self.request_for(call)
+        decoder, request = self._single(ref, arguments, more)
         transport = self._transport.get()
         if not isinstance(transport, StreamingTransport):
             raise CallError(f"a {type(transport).__name__} cannot stream")
-        stream = transport.stream(request, timeout=self._timeout)
-        if not is_success(request, stream.status):
-            with stream:
-                body = stream.read(_ERROR_BODY)
-            response = Response(
-                stream.status, stream.headers, body, reason=stream.reason
-            )
-            raise status_error(operation, request, response)
-        return stream
+        reply = transport.stream(request, timeout=self._timeout)
+        if not is_success(request, reply.status):
+            with reply:
+                body = reply.read(_ERROR_BODY)
+            response = Response(reply.status, reply.headers, body, reason=reply.reason)
+            raise status_error(decoder.operation, request, response)
+        return reply
 
     def invoke(
         self, function: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
@@ -455,6 +445,17 @@ class Capability:
         prepared = self._prepared.get(ref) or self._prepare(ref)
         given = more if arguments is None else joined_arguments(arguments, more)
         return prepared.decoder, prepared.request(given, self._variables)
+
+    def _single(
+        self, ref: str, arguments: Mapping[str, Any] | None, more: dict[str, Any]
+    ) -> tuple[Decoder, Request]:
+        """Return the one request of an operation or a function, and its decoder."""
+        try:
+            return self._requested(ref, arguments, more)
+        except UnknownOperation:
+            given = joined_arguments(arguments, more)
+            call = self._exposed(ref).only_call(given, self._variables.get)
+            return self._decoders[call.operation], self.request_for(call)
 
     def _prepare(self, ref: str) -> Prepared:
         """Make an operation ready when it is first used, and keep it."""

@@ -29,6 +29,19 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 9090
 _TIMEOUT = 10.0  # seconds
+_RIGHT_PORT = (
+    "give the port of the control adapter: --port, --address; `naftiko serve` names it"
+    " when it starts"
+)
+#: Path → the setting of `management` that turns it on.
+_SETTINGS = {"/status": "info", "/health/live": "health"}
+_PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+#: What may answer instead: how it is called, a request, and a member of its reply.
+_KINDS: tuple[tuple[str, str, str, JSON, str, type], ...] = (
+    ("a REST adapter", "/openapi.json", "GET", None, "openapi", str),
+    ("a skill adapter", "/skills", "GET", None, "skills", list),
+    ("an MCP server", "/mcp", "POST", _PING, "jsonrpc", str),
+)
 #: Bytes of a reply: a server of another kind may send without end.
 _MOST = 64 << 20
 
@@ -41,14 +54,14 @@ class ControlReply:
         path: The path that was asked for, without its query.
         status: The HTTP status.
         text: The body.
-        port: The port that was asked.
+        server: The port that was asked.
     """
 
     def __init__(
-        self, url: str, path: str, status: int, body: bytes, port: int = 0
+        self, server: ControlPort, path: str, status: int, body: bytes
     ) -> None:
-        self.url = url
-        self.port = port
+        self.server = server
+        self.url = server.url
         self.path = path.partition("?")[0]
         self.status = status
         self.text = body.decode("utf-8", "replace")
@@ -59,14 +72,15 @@ class ControlReply:
         Raises:
             CallError: The body is something else.
         """
-        data = self._object()
+        data = self.object()
         if data is None or not all(
             isinstance(data.get(name), kind) for name, kind in wanted.items()
         ):
             raise self.foreign()
         return data
 
-    def _object(self) -> dict[str, JSON] | None:
+    def object(self) -> dict[str, JSON] | None:
+        """Return the body when it is an object of JSON."""
         try:
             data = json.loads(self.text)
         except (ValueError, RecursionError):
@@ -75,11 +89,15 @@ class ControlReply:
 
     def foreign(self) -> CallError:
         """Return the error for a reply that no control port gives."""
+        what = self.server.kind()
         return CallError(
-            f"{self.url} is not a naftiko control port: unexpected reply to"
-            f" {self.path} (HTTP {self.status})",
-            hint=_ports_here(self.port)
-            or "give the port of the control adapter: --port, --address",
+            f"{self.url} is not a naftiko control port: "
+            + (
+                f"{what} answers there"
+                if what
+                else f"unexpected reply to {self.path} (HTTP {self.status})"
+            ),
+            hint=_ports_here(self.server.port) or _RIGHT_PORT,
         )
 
     def refused(self, setting: str) -> CallError:
@@ -88,23 +106,18 @@ class ControlReply:
         Args:
             setting: The setting of the control adapter that turns the path on.
         """
-        detail = (self._object() or {}).get("error", "")
+        detail = (self.object() or {}).get("error", "")
         hint = "" if detail else "if this is a control port, see the log of the server"
-        if self.status in (404, 405, 406) and self._is_elsewhere():
+        is_nowhere = self.status in (404, 405, 406)
+        # A control port says what it lacks.
+        is_other = self.server.is_elsewhere() or (not detail and self.server.kind())
+        if is_nowhere and is_other:
             return self.foreign()
         if self.status == 404:
             hint = f"{setting} of the control adapter turns it on"
             hint = hint if detail else f"if this is a control port, {hint}"
         shown = f": {detail}" if detail else ""
         return CallError(f"{self.path} returned HTTP {self.status}{shown}", hint=hint)
-
-    def _is_elsewhere(self) -> bool:
-        """Tell whether a document here declares this port for another adapter."""
-        return any(
-            adapter.port == self.port and not adapter.is_control
-            for _, adapters in _documents_here()
-            for adapter in adapters
-        )
 
 
 class ControlPort:
@@ -129,11 +142,13 @@ class ControlPort:
             CallError: There is no reply, or the server wants credentials.
         """
         status, content = self._exchange(path, method, data)
-        reply = ControlReply(self.url, path, status, content, self.port)
+        reply = ControlReply(self, path, status, content)
         if status in (401, 403):
             raise CallError(
                 f"{self.url} wants credentials: {reply.path} returned HTTP {status}",
-                hint="give them with --header 'Authorization: …'",
+                hint=(self.is_elsewhere() and _ports_here(self.port))
+                or "give them with --header 'Authorization: …', or give the port of the"
+                " control adapter with --port",
             )
         if len(content) > _MOST:
             raise reply.foreign()
@@ -163,6 +178,26 @@ class ControlPort:
         finally:
             connection.close()
 
+    def is_elsewhere(self) -> bool:
+        """Tell whether a document here declares this port for another adapter."""
+        return any(
+            adapter.port == self.port and not adapter.is_control
+            for _, adapters in _documents_here()
+            for adapter in adapters
+        )
+
+    def kind(self) -> str:
+        """Return what answers at this port, if it is no control port; may be empty."""
+        for what, path, method, data, member, kind in _KINDS:
+            try:
+                status, content = self._exchange(path, method, data)
+            except CallError:
+                continue
+            found = ControlReply(self, path, status, content).object() or {}
+            if isinstance(found.get(member), kind):
+                return what
+        return ""
+
     def _connection(self) -> http.client.HTTPConnection:
         if self.is_tls:
             # Its name is what the certificate has. `SSL_CERT_FILE` names more roots.
@@ -180,7 +215,10 @@ class ControlPort:
         """
         reply = self.ask(path, method, data)
         if reply.status != 200:
-            raise reply.refused("`management`")
+            setting = _SETTINGS.get(reply.path)
+            raise reply.refused(
+                f"`management: {{{setting}: true}}`" if setting else "`management`"
+            )
         return reply.data(**wanted)
 
 

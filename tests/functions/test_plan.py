@@ -213,6 +213,23 @@ def test_only_call_of_a_function_is_built_without_a_value_of_a_variable() -> Non
         mock.functions.find("t.unit").only_call({})
 
 
+def test_exchange_of_a_function_is_that_of_its_one_call() -> None:
+    """Its outputs are those of the operation; a function without a call is refused."""
+    loaded, sent = capability(
+        {"call": "api.profile", "with": {"id": "{{id}}"},
+         "inputParameters": [{"name": "id", "type": "string", "description": "d"}]}
+    )  # fmt: skip
+    exchange = loaded.exchange("t.unit", id="7")
+    assert exchange.operation.ref == "api.profile"
+    assert exchange.request.url.endswith("/users/7/profile")
+    assert len(sent) == 1
+    mock, _ = capability(
+        {"outputParameters": [{"name": "a", "type": "string", "value": "x"}]}
+    )
+    with pytest.raises(naftiko.CallError, match="sends no request"):
+        mock.exchange("t.unit")
+
+
 def test_exposed_function_is_found_behind_the_operations() -> None:
     """An operation comes first; then names of functions; mistakes name both kinds."""
     loaded, _ = capability({"call": "api.profile"})

@@ -244,7 +244,7 @@ def run_scripting(arguments: Namespace) -> int:
         port.expect("/scripting", "PUT", changes)
         note("Scripting configuration updated.")
     reply = port.ask("/scripting")
-    if reply.status == 404 and reply.data():
+    if reply.status == 404 and "error" in (reply.object() or {}):
         raise CallError(
             "Scripting is not configured there",
             hint="add `management: {scripting: {}}` to the control adapter",

@@ -70,7 +70,7 @@ def test_health_is_the_exit_code(control: Control, run: Run) -> None:
     code, _, errors = run("health")
     assert code == 1
     assert "/health/live returned HTTP 404: not here" in errors
-    assert "`management` of the control adapter" in errors
+    assert "`management: {health: true}` of the control adapter" in errors
 
 
 def test_status_exits_with_0(control: Control, run: Run) -> None:
@@ -366,3 +366,38 @@ def test_reply_is_printed_as_json(control: Control, run: Run) -> None:
     trace = {"traceId": "x", "spans": []}
     control.answers["GET /traces/x"] = (200, trace)
     assert json.loads(run("traces", "x", "-o", "json")[1]) == trace
+
+
+@pytest.mark.parametrize(
+    ("line", "reply", "kind"),
+    [
+        ("GET /openapi.json", {"openapi": "3.1.0"}, "a REST adapter"),
+        ("GET /skills", {"count": 0, "skills": []}, "a skill adapter"),
+        ("POST /mcp", {"jsonrpc": "2.0", "error": {}}, "an MCP server"),
+    ],
+)
+def test_other_kind_of_server_is_named(
+    control: Control, run: Run, line: str, reply: Any, kind: str
+) -> None:
+    """What answers is asked, where no document of the folder tells."""
+    control.answers = {
+        f"{method} {path}": (404, {"title": "Nothing is served at this path"})
+        for method, path in (
+            ("GET", "/status"),
+            ("GET", "/scripting"),
+            ("GET", "/openapi.json"),
+            ("POST", "/config/reload"),
+        )
+    }
+    control.answers[line] = (200, reply)
+    for command in ("status", "scripting", "reload"):
+        code, _, errors = run(command)
+        assert code == 1
+        assert f"is not a naftiko control port: {kind} answers there" in errors
+        assert "give the port of the control adapter: --port" in errors
+
+
+def test_setting_of_a_missing_path_is_named(control: Control, run: Run) -> None:
+    """A control port without the path says which setting turns it on."""
+    _, _, errors = run("status")
+    assert "`management: {info: true}` of the control adapter turns it on" in errors
