@@ -63,6 +63,8 @@ class VariableState(NamedTuple):
         source: Where its value comes from: `option`, `environment`, `file`.
         entry: The environment variable, or the key in the file.
         location: The location of the file; empty otherwise.
+        is_used: Whether a template of the document refers to it; otherwise a bind only
+            declares it, or an option gives it.
     """
 
     name: str
@@ -70,6 +72,7 @@ class VariableState(NamedTuple):
     source: str = ENVIRONMENT
     entry: str = ""
     location: str = ""
+    is_used: bool = True
 
     @property
     def has_value(self) -> bool:
@@ -166,7 +169,8 @@ class Variables:
         except UnboundVariable:
             value = None
         state = UNSET if value is None else SET if value.strip() else EMPTY
-        return VariableState(name, state, source, entry, location)
+        is_used = name in self._used
+        return VariableState(name, state, source, entry, location, is_used)
 
     def lookup(self, name: str) -> str | None:
         """Return the value of a variable, or `None`.

@@ -11,7 +11,7 @@ import pytest
 
 import naftiko
 from naftiko import StubTransport
-from naftiko.bindings import Variables, parse_dotenv
+from naftiko.bindings import Variables, first_unused, parse_dotenv
 from naftiko.document.writing import write_yaml
 from naftiko.spec.model import Binding
 from support.building import capability, document
@@ -355,3 +355,16 @@ def test_state_of_a_variable_tells_its_source_and_no_value(
     assert not states["EMPTY"].has_value
     assert variables.using({"UNSET": "x"}).state("UNSET").source == "option"
     assert variables.using({}).knows("USED")
+
+
+def test_first_unused_variable_is_told_with_a_guess() -> None:
+    """A variable is used if one of several documents uses it."""
+    assert first_unused(["A"], ["B"], ["A"]) is None
+    assert first_unused(["TOKN"], ["TOKEN"]) == (
+        "the document uses no variable 'TOKN'",
+        "did you mean 'TOKEN'?",
+    )
+    assert first_unused(["X"], [], []) == (
+        "no document uses the variable 'X'",
+        "no variable is used",
+    )

@@ -91,8 +91,12 @@ def show_error(error: NaftikoError) -> None:
 
         if shown := excerpt(*error.location):
             note(shown)
-    if error.hint:
-        note_hint(error.hint)
+    hint = worded(error.hint, SHELL)
+    if missing := getattr(error, "missing", ()):
+        words = " ".join(f"{name}=VALUE" for name in missing[:5])
+        hint = f"write {words}{' …' if len(missing) > 5 else ''}. {hint}".strip()
+    if hint:
+        note_hint(hint)
 
 
 def fail(text: str, hint: str = "") -> None:

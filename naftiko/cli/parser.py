@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from naftiko.cli.console import fail
 from naftiko.cli.options.commands import COMMANDS
 from naftiko.cli.values import RefusedWord
-from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean
+from naftiko.errors import EXIT_OK, EXIT_USAGE, did_you_mean, nearest
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -26,6 +26,22 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = "Run Naftiko capability files: check one, list it, call its operations."
 #: An option without its value, which may be a secret.
+#: Options of other programs, an option of ours, and what to say where it is there.
+_HABITS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("-d", "--data", "--data-raw", "--json-body"), "--body", "write --body TEXT"),
+    (("-X", "--request", "--method"), "--body", "the operation says the method"),
+    (("-i", "--head"), "--include", "did you mean '--include'?"),
+    (("-u", "--user", "--token"), "--header", "write --header 'Authorization: …'"),
+    (("--url", "--host", "--server"), "--base-uri", "did you mean '--base-uri'?"),
+    (("-e", "--env", "--set", "--var"), "--variable", "write --variable NAME=VALUE"),
+    (("--query", "--jq", "--filter"), "--select", "did you mean '--select'?"),
+    (("--search", "--grep"), "--select", "did you mean '--select'?"),
+    (("--json",), "--output", "write -o json"),
+    (("--json",), "--format", "write -o json"),
+    (("--yaml", "--table", "--csv"), "--output", "write -o yaml, -o table or -o csv"),
+    (("--format",), "--output", "did you mean '--output'?"),
+    (("--output",), "--format", "did you mean '--format'?"),
+)
 _OPTION_NAME = re.compile(r"--[\w-]+|-\w?")
 #: Command → its module in `naftiko.cli.commands`, where the two names differ.
 _HOMES = {
@@ -122,11 +138,24 @@ class _Parser(argparse.ArgumentParser):
     def _refuse_option(self, word: str) -> NoReturn:
         # A value that is written together with the option may be a secret.
         match = _OPTION_NAME.match(word)
-        self.refuse(
-            f"unrecognized option '{match[0] if match else word[:2]}'",
-            did_you_mean(word.partition("=")[0], options_of(self))
-            or "an argument that begins with '-' comes after `--`",
-        )
+        name = match[0] if match else word[:2]
+        self.refuse(f"unrecognized option '{name}'", self._meant(name))
+
+    def _meant(self, name: str) -> str:
+        """Return the hint for an option that this command does not have."""
+        options = options_of(self)
+        for others, option, hint in _HABITS:
+            if name in others and option in options:
+                return hint
+        takes_arguments = self.prog == "naftiko call" and len(name) > 2
+        if near := nearest(name, options, 1, cutoff=0.75 if takes_arguments else 0.6):
+            return f"did you mean '{near[0]}'?"
+        if takes_arguments:
+            return (
+                "an argument of the operation has no dashes:"
+                f" {name.lstrip('-').replace('-', '_')}=VALUE"
+            )
+        return "an argument that begins with '-' comes after `--`"
 
 
 def parse(words: list[str]) -> argparse.Namespace:

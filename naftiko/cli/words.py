@@ -160,7 +160,10 @@ def _add_item(
         shown = f", '{item}'" if item in names else ""
         raise UsageError(
             f"argument {number}{shown}: expected name=value",
-            hint="write name=value, name:=JSON or name=@file;"
+            hint="the whole body goes into --body"
+            if (operation.takes_body or template)
+            and item.lstrip().startswith(("{", "["))
+            else "write name=value, name:=JSON or name=@file;"
             f" {operation.ref} takes: {names_of(names)}",
         )
     name, sign, text = parts

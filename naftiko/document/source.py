@@ -29,7 +29,7 @@ from naftiko.document.yaml import (
     line_column,
     refuse,
 )
-from naftiko.errors import DocumentError
+from naftiko.errors import DocumentError, nearest
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
@@ -100,6 +100,19 @@ def _plain_data(value: Any, name: str, depth: int = 0) -> JSON:
     refuse(name, 1, 1, rules.YAML_SYNTAX, f"a {kind} is not plain data")
 
 
+def near_file(path: Path) -> str:
+    """Return a hint for a file that is not there: one of nearly its name, if any."""
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir())
+    except (OSError, ValueError):
+        return ""
+    # One of another kind is no guess.
+    alike = [name for name in names if name[-2:] == path.name[-2:]]
+    if path.name in names or not (near := nearest(path.name, alike, 1, cutoff=0.7)):
+        return ""
+    return f"did you mean '{path.with_name(near[0])}'?"
+
+
 def _read_path(source: str | Path, name: str) -> Document:
     if str(source) == "-":
         shown, directory = name or "<stdin>", Path()
@@ -125,7 +138,7 @@ def _read_path(source: str | Path, name: str) -> Document:
                 f"cannot be read: {reason}",
                 file=shown,
                 code=rules.UNREADABLE.code,
-                hint="name a file in it" if is_folder else "",
+                hint="name a file in it" if is_folder else near_file(path),
             ) from None
     document = read_text(_decode(raw, shown), shown)
     document.directory = directory

@@ -14,7 +14,7 @@ from naftiko.cli.console import (
     paint_json,
     show_error,
 )
-from naftiko.errors import DocumentError, Location
+from naftiko.errors import ArgumentError, DocumentError, Location
 
 
 class _Terminal(io.StringIO):
@@ -74,3 +74,13 @@ def test_json_is_coloured_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
         '{\x1b[34m"a\\"b"\x1b[0m: [\x1b[32m"x: 1"\x1b[0m, \x1b[36m-2.5e3\x1b[0m,'
         " \x1b[35mnull\x1b[0m]}"
     )
+
+
+def test_missing_arguments_are_shown_as_they_are_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The hint writes each missing argument; of many, the first five."""
+    show_error(ArgumentError("a.b: missing", missing=("x", "y"), hint="It takes: x."))
+    assert "hint: write x=VALUE y=VALUE. It takes: x.\n" in capsys.readouterr().err
+    show_error(ArgumentError("a.b: missing", missing=tuple("abcdefg")))
+    assert "write a=VALUE b=VALUE c=VALUE d=VALUE e=VALUE …" in capsys.readouterr().err

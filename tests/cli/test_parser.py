@@ -33,6 +33,28 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["list", BOOKSHOP, "--serach", "x"], "'--serach'", "did you mean '--search'?"),
         (["call", "f", "r", "--outptu=x"], "option '--outptu'", "'--output'?"),
         (["call", "f", "r", "-x=1"], "unrecognized option '-x'", "comes after `--`"),
+        (
+            ["call", "f", "r", "--genre", "x"],
+            "option '--genre'",
+            "no dashes: genre=VALUE",
+        ),
+        (
+            ["call", "f", "r", "--verbos"],
+            "option '--verbos'",
+            "did you mean '--verbose'?",
+        ),
+        (
+            ["call", "f", "r", "-d", "x"],
+            "unrecognized option '-d'",
+            "write --body TEXT",
+        ),
+        (
+            ["call", "f", "r", "-X", "PUT"],
+            "unrecognized option '-X'",
+            "says the method",
+        ),
+        (["call", "f", "r", "--json"], "unrecognized option '--json'", "write -o json"),
+        (["list", "f", "--json"], "unrecognized option '--json'", "write -o json"),
         (["call", "f"], "required: REF", "see `naftiko call --help`"),
         (["call"], "required: FILE, REF", "see `naftiko call --help`"),
         (["schema", "a", "b"], "unrecognized argument 'b'", "naftiko schema --help"),

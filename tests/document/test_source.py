@@ -59,6 +59,12 @@ def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
         DocumentError, match=r"none\.yaml: cannot be read: No such file"
     ):
         read(tmp_path / "none.yaml")
+    (tmp_path / "shop.yaml").touch()
+    for name, hint in (("shp.yaml", "shop.yaml"), ("shop.yml", ""), ("x.yaml", "")):
+        with pytest.raises(DocumentError) as caught:
+            read(tmp_path / name)
+        meant = f"did you mean '{tmp_path / hint}'?" if hint else ""
+        assert caught.value.hint == meant
     with pytest.raises(DocumentError, match="cannot be read: Is a directory"):
         read(str(tmp_path))
     with pytest.raises(DocumentError, match="cannot be read"):

@@ -59,7 +59,8 @@ def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[st
             return _beside(given, names, Content(text))
         raise UsageError(
             f"the body of {operation.ref} is not JSON: {error}",
-            hint="see what it takes: naftiko describe",
+            hint="write names and texts in double quotation marks, and no comma behind"
+            " the last member; `naftiko describe` shows what it takes",
         ) from None
     whole = whole_argument(operation)
     if whole:

@@ -215,9 +215,8 @@ def _notes(capability: Capability, file: str) -> list[str]:
     if parts:
         notes.append(f"{', '.join(parts)}: see `naftiko validate {clean(file)}`")
     states = describing.states_of(capability, capability.variables.names)
-    if states:
-        told = ", ".join(describing.variable_line(state) for state in states)
-        notes.append(f"variables: {clean(told)}")
+    for title, told in describing.told_of(states).items():
+        notes.append(f"{title}: {clean(', '.join(told))}")
     return notes
 
 

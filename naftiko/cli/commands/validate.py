@@ -23,7 +23,7 @@ from naftiko.cli.progress import Progress
 from naftiko.cli.reports import REPORTS, CheckedFile, TextReport
 from naftiko.cli.units.variables import check_known, variable_values
 from naftiko.document import rules
-from naftiko.document.source import FETCH_IT, NO_FILE, is_url
+from naftiko.document.source import FETCH_IT, NO_FILE, is_url, near_file
 from naftiko.errors import (
     EXIT_CALL,
     EXIT_OK,
@@ -179,7 +179,8 @@ def _matches(path: str, missing: list[CheckedFile]) -> list[str]:
     if not matches:
         is_glob = glob.has_magic(path)
         message = "no file matches" if is_glob else f"cannot be read: {reason}"
-        missing.append(_unreadable(path, message))
+        hint = "" if is_glob else near_file(Path(path))
+        missing.append(_unreadable(path, message, hint))
     return matches
 
 

@@ -77,6 +77,7 @@ def add_base_uri(command: Any) -> None:
 def add_header(command: Any, text: str) -> None:
     """Add `--header`, which may be given several times."""
     command.add_argument(
+        "-H",
         "--header",
         action="append",
         default=[],

@@ -70,6 +70,7 @@ def variable_data(states: Iterable[VariableState]) -> list[dict[str, Any]]:
             "source": state.source,
             "entry": state.entry,
             "location": state.location,
+            "used": state.is_used,
         }
         for state in states
     ]
@@ -86,6 +87,15 @@ def variable_line(state: VariableState) -> str:
         where = f", environment variable {state.entry}"
     word = {"unset": "no value", "empty": "empty"}.get(state.state, "has a value")
     return f"{state.name} ({word}{where})"
+
+
+def told_of(states: Iterable[VariableState]) -> dict[str, list[str]]:
+    """Return title → lines: the variables that are used, and those only bound."""
+    told: dict[str, list[str]] = {}
+    for state in states:
+        title = "variables" if state.is_used else "bound, and used nowhere"
+        told.setdefault(title, []).append(variable_line(state))
+    return told
 
 
 # --- operations and functions -----------------------------------------------------
@@ -283,9 +293,8 @@ def describe_document(capability: Capability, file: str) -> list[str]:
         lines += _section(
             "exposes", [f"  {clean(_adapter(e))}" for e in capability.exposes]
         )
-    if states:
-        told = [f"  {clean(variable_line(state))}" for state in states]
-        lines += _section("variables", told)
+    for title, told in told_of(states).items():
+        lines += _section(title, [f"  {clean(line)}" for line in told])
     return lines
 
 

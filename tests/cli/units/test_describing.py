@@ -14,6 +14,9 @@ from naftiko.cli.units.describing import (
     describe_function,
     function_data,
     several,
+    states_of,
+    told_of,
+    variable_data,
     variable_line,
     variables_of,
 )
@@ -84,3 +87,16 @@ def test_argument_tells_choices_and_default() -> None:
     many = {"enum": list(range(20)), "default": True}
     (line,) = argument_lines([InputParameter("n", "query", keywords=many)])
     assert line == "  n  query  any    one of: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …; default: true"  # fmt: skip
+
+
+def test_variable_that_is_only_bound_is_told_apart() -> None:
+    """A bind may declare what nothing uses; as data each variable says which it is."""
+    keys = {"TOKEN": "TOKEN", "SPARE": "SPARE"}
+    data = document(consumes={"authentication": BEARER})
+    data["binds"] = [{"namespace": "env", "keys": keys}]
+    states = states_of(load(data, schema=None), ["TOKEN", "SPARE"])
+    assert told_of(states) == {
+        "variables": ["TOKEN (no value)"],
+        "bound, and used nowhere": ["SPARE (no value)"],
+    }
+    assert [entry["used"] for entry in variable_data(states)] == [True, False]
