@@ -60,10 +60,15 @@ def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     ):
         read(tmp_path / "none.yaml")
     (tmp_path / "shop.yaml").touch()
-    for name, hint in (("shp.yaml", "shop.yaml"), ("shop.yml", ""), ("x.yaml", "")):
+    for name, is_near in (
+        ("shp.yaml", 1),
+        ("shop.yml", 1),
+        ("shop.txt", 0),
+        ("x.yaml", 0),
+    ):
         with pytest.raises(DocumentError) as caught:
             read(tmp_path / name)
-        meant = f"did you mean '{tmp_path / hint}'?" if hint else ""
+        meant = f"did you mean '{tmp_path / 'shop.yaml'}'?" if is_near else ""
         assert caught.value.hint == meant
     with pytest.raises(DocumentError, match="cannot be read: Is a directory"):
         read(str(tmp_path))
