@@ -598,7 +598,7 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         "description": ("W-description",),
         "call": ("U-call-unresolved",),
         "ref": ("U-call-unresolved",),
-        "hints": ("S-hint",),
+        "hints": ("S-hint", "W-hint"),
     },
     "Skill": {
         "name": ("W-skill-duplicate",),

@@ -375,7 +375,8 @@ ADDRESS = _warning("W-address", "The `address` of an exposing adapter is neither
 RESOURCE_URI = _warning("W-resource-uri", "The `uri` of an MCP resource is no URI, or its `mimeType` no media type.")
 DESCRIPTION = _warning("W-description", "A tool, prompt, resource, skill or aggregate function has no description.")
 TOOL_NAME = _warning("W-tool-name", "The name of a tool holds characters that MCP clients refuse.")
-NAME_DUPLICATE = _warning("W-name-duplicate", "Two outputs of a list, or two operations of a REST adapter, share a name.")
+HINT_WRONG = _warning("W-hint", "A tool says that it only reads, and its operation has a method that changes something.")
+NAME_DUPLICATE = _warning("W-name-duplicate", "Two entries share a name: outputs or mappings of a unit, operations of a REST adapter, URIs of resources, tools of a skill.")
 BODY_JSON = _warning("W-body-json", "The text of a JSON body is not JSON, whatever fills its references.")
 OUTPUT_EMPTY = _warning("W-output-empty", "The `value` or `mapping` of an output is empty, and selects nothing.")
 

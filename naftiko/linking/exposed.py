@@ -24,7 +24,7 @@ from naftiko.expressions import (
     refs,
     source_of,
 )
-from naftiko.linking.inputs import note_inputs, note_steps
+from naftiko.linking.inputs import note_hints, note_inputs, note_steps
 from naftiko.linking.names import is_bare_variable, label_of
 from naftiko.linking.operations import note_path
 from naftiko.linking.placeholders import (
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
     _Call = tuple[Operation, Mapping[str, JSON]]
 
-#: Method → the hint that a tool should give when its operation has that method.
-_HINTS_BY_METHOD = {"DELETE": "destructive"}
 _PLACEHOLDER = re.compile(r"\{\{?[^{}]*\}\}?")
 #: Other spellings of `call` in published files.
 _OTHER_CALLS = ("calls", "operation")
@@ -235,14 +233,8 @@ class ExposedLinker:
         if function.is_mock:
             self.names.use_all(function.outputs, outputs_at)
         self._mappings(function.outputs, outputs_at, is_top=not function.is_mock)
-        hint = _HINTS_BY_METHOD.get(called.method if called else "")
-        if hint and function.kind == "tool" and function.hints.get(hint) is not True:
-            self.findings.add(
-                rules.HINT,
-                function.path,
-                f"the tool '{shorten(function.name)}' deletes without a hint",
-                f"add `hints: {{{hint}: true}}`",
-            )
+        if called is not None and function.kind == "tool":
+            note_hints(function, label, called.method, self.findings)
 
     def _ref(self, function: Function) -> None:
         """Check that the aggregate function which a `ref` names is there."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from naftiko.consumes.operation import Operation
+    from naftiko.document.findings import Findings
     from naftiko.linking.names import DocumentNames
     from naftiko.plain import JSON
     from naftiko.spec.model import Function
@@ -89,6 +90,26 @@ def _note_reference(function: Function, label: str, names: DocumentNames) -> Non
                     "add it to `inputParameters`, or give it a value in `with`",
                 )
             return
+
+
+def note_hints(function: Function, label: str, method: str, findings: Findings) -> None:
+    """Note the hints of a tool that its operation contradicts, or that it lacks."""
+    hints = function.hints
+    if method == "DELETE" and hints.get("destructive") is not True:
+        findings.add(
+            rules.HINT,
+            function.path,
+            f"{label} deletes without a hint",
+            "add `hints: {destructive: true}`",
+        )
+    # A POST or PUT may only read: APIs search and look up so.
+    if method in ("PATCH", "DELETE") and hints.get("readOnly") is True:
+        findings.add(
+            rules.HINT_WRONG,
+            (*function.path, "hints", "readOnly"),
+            f"{label} says that it only reads, and calls a {method}",
+            "write `readOnly: false`: clients run what only reads without asking",
+        )
 
 
 def note_steps(function: Function, label: str, names: DocumentNames) -> None:

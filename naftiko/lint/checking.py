@@ -36,11 +36,12 @@ from naftiko.lint.templates import (
     note_template,
 )
 from naftiko.lint.units import (
+    note_adapter_names,
     note_description,
     note_json_text,
+    note_listed_twice,
     note_output_names,
     note_prompt,
-    note_route_names,
     note_tool_name,
 )
 from naftiko.lint.values import (
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 _OF_UNIT: tuple[_Check, ...] = (
     note_duplicates,
     note_output_names,
+    note_listed_twice,
     note_steps,
     note_singles,
 )
@@ -88,7 +90,7 @@ _CHECKS: dict[str, tuple[_Check, ...]] = {
     "consumed-input": (note_type, note_secret_input, note_limits, note_header),
     "consumed-output": (note_type, note_mapping, note_limits, note_empty_path),
     "authentication": (note_credentials,),
-    "exposed-adapter": (note_adapter_keys, note_address, note_route_names),
+    "exposed-adapter": (note_adapter_keys, note_address, note_adapter_names),
     "exposed-resource": (
         note_path_inputs,
         note_url_path,
@@ -102,7 +104,7 @@ _CHECKS: dict[str, tuple[_Check, ...]] = {
     "tool": (note_description, note_tool_name, *_OF_CALLER),
     "tool-input": (note_type, note_secret_input, note_limits),
     "prompt": (note_description, note_prompt),
-    "skill": (note_description,),
+    "skill": (note_description, note_listed_twice),
     "function": (note_description, *_OF_CALLER),
     "step": (note_singles,),
 }

@@ -46,6 +46,8 @@ _FOREIGN = {
     ("consumed-adapter", "server"): "baseUri",
     ("consumed-adapter", "base"): "baseUri",
     ("consumed-adapter", "security"): "authentication",
+    ("consumed-adapter", "authorization"): "authentication",
+    ("consumed-adapter", "credentials"): "authentication",
     ("consumed-adapter", "endpoints"): "resources",
     ("consumed-adapter", "paths"): "resources",
     ("consumed-adapter", "headers"): "inputParameters",
@@ -75,6 +77,7 @@ _FOREIGN = {
     ("exposed-adapter", "bind"): "address",
     ("exposed-adapter", "security"): "authentication",
     ("exposed-adapter", "auth"): "authentication",
+    ("exposed-adapter", "authorization"): "authentication",
     ("exposed-operation", "parameters"): "inputParameters",
     ("exposed-operation", "inputs"): "inputParameters",
     ("exposed-operation", "outputs"): "outputParameters",
@@ -133,6 +136,15 @@ def note_adapter_keys(placed: Placed, findings: Findings) -> None:
     type_ = placed.data.get("type")
     if not isinstance(type_, str) or type_ not in _OF_TYPE:
         return
+    over_pipes = placed.data.get("transport") == "stdio"
+    if over_pipes and placed.data.get("authentication"):
+        findings.add(
+            rules.KEY_MISPLACED,
+            (*placed.path, "authentication"),
+            "`authentication` does nothing over standard input and output",
+            "remove it, or write `transport: http`",
+            at_key=True,
+        )
     for key in placed.data:
         if (type_, key) == ("skill", "tools"):
             continue  # published files have them, and linking tells each

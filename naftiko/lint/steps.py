@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"\{\{\s*&?\s*([^{}\s]+)\s*\}\}")
 #: The keys by which an output gets its value without a mapping of steps.
 _OWN = frozenset(("mapping", "value", "const", "properties", "items"))
+#: Type of a step → the keys that only steps of another type have.
+_OTHERS = {
+    "call": ("index", "match", "lookupValue"),
+    "lookup": ("call", "with"),
+}
 _OF_LOOKUP = ("match", "lookupValue")
 #: The beginning of a step path: `$.ships.imo` → `ships`.
 _STEP = re.compile(r"\$\.([^\s.$\[\]{}*?()]+)")
@@ -52,6 +57,16 @@ def note_steps(placed: Placed, findings: Findings) -> None:
                         f" `{key}`, so it finds nothing",
                         f"add `{key}:`",
                     )
+        for key in _OTHERS.get(text_of(step.get("type")), ()):
+            if step.get(key) is not None:
+                findings.add(
+                    rules.KEY_MISPLACED,
+                    (*at, key),
+                    f"the key '{key}' does nothing in a step of type"
+                    f" '{step.get('type')}'",
+                    "remove it, or make it a step of its own",
+                    at_key=True,
+                )
         found = _STEP.match(text_of(step.get("lookupValue")))
         if found and found[1] not in earlier:
             findings.add(

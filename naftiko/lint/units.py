@@ -93,11 +93,33 @@ def note_output_names(placed: Placed, findings: Findings) -> None:
         _note_twice(places, "output", "the last one wins", findings)
 
 
-def note_route_names(placed: Placed, findings: Findings) -> None:
-    """Note two operations of one REST adapter that have one name."""
+def note_listed_twice(placed: Placed, findings: Findings) -> None:
+    """Note mappings of one unit, or tools of one skill, that share a name."""
+    for key, name, effect in (
+        ("mappings", "targetName", "the last one wins"),
+        ("tools", "name", "agents cannot tell them apart"),
+    ):
+        listed = placed.data.get(key)
+        if isinstance(listed, list) and len(listed) > 1:
+            places = (
+                (where, text_of(entry.get(name)))
+                for where, entry in mappings_of(listed, (*placed.path, key))
+            )
+            noun = "mapping to" if key == "mappings" else "tool"
+            _note_twice(places, noun, effect, findings, key=name)
+
+
+def note_adapter_names(placed: Placed, findings: Findings) -> None:
+    """Note two operations of a REST adapter, or two URIs of an MCP one, alike."""
+    at = (*placed.path, "resources")
+    if placed.data.get("type") == "mcp":
+        uris = (
+            (where, text_of(entry.get("uri")))
+            for where, entry in mappings_of(placed.data.get("resources"), at)
+        )
+        _note_twice(uris, "resource", "the first one wins", findings, key="uri")
     if placed.data.get("type") != "rest":
         return
-    at = (*placed.path, "resources")
     places = (
         (here, text_of(entry.get("name")))
         for where, resource in mappings_of(placed.data.get("resources"), at)
@@ -113,16 +135,18 @@ def _note_twice(
     noun: str,
     effect: str,
     findings: Findings,
+    *,
+    key: str = "name",
 ) -> None:
     first: dict[str, DocumentPath] = {}
     for at, name in places:
         if name and first.setdefault(name, at) is not at:
             findings.add(
                 rules.NAME_DUPLICATE,
-                (*at, "name"),
+                (*at, key),
                 f"the {noun} '{shorten(name)}' is declared twice; {effect}",
                 "rename one of them",
-                related=(Mention((*first[name], "name"), "first declared here"),),
+                related=(Mention((*first[name], key), "first declared here"),),
             )
 
 
@@ -170,11 +194,15 @@ def note_json_text(placed: Placed, findings: Findings) -> None:
     """Note a body that is written as JSON and is none, whatever fills it."""
     body = placed.data.get("body")
     at: DocumentPath = (*placed.path, "body")
+    is_declared = False
     if isinstance(body, dict):
         if text_of(body.get("type") or "json").lower() != "json":
             return
+        is_declared = body.get("type") is not None
         body, at = body.get("data"), (*at, "data")
-    if not isinstance(body, str) or not body.lstrip().startswith(("{", "[")):
+    if not isinstance(body, str) or not body.strip():
+        return
+    if not is_declared and not body.lstrip().startswith(("{", "[")):
         return
     if body.lstrip().startswith("{{"):
         return  # the argument is the whole body
