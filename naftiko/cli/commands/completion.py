@@ -132,7 +132,7 @@ def _candidates(before: list[str], last: str) -> list[str]:
     options = options_of(command_parsers(build_parser())[command])
     given, waiting, is_ended = _given(before[1:], options)
     if waiting is not None:
-        return _values(waiting, last)
+        return _values(waiting, last) or _named(waiting, given)
     if last.startswith("-") and not is_ended:
         name, sign, value = last.partition("=")
         if sign:
@@ -182,6 +182,33 @@ def _values(option: Action, text: str) -> list[str]:
     return []
 
 
+def _named(option: Action, given: list[str]) -> list[str]:
+    """Return the values of an option that the document on the line names."""
+    if option.dest not in ("variable", "adapter"):
+        return []
+    capability = _loaded(given)
+    if capability is None:
+        return []
+    if option.dest == "variable":
+        return [f"{name}=" for name in capability.variables.names]
+    return [exposes.namespace for exposes in capability.exposes if exposes.namespace]
+
+
+def _loaded(given: list[str]) -> Capability | None:
+    """Return the capability of the first argument, if it is a file with one."""
+    from naftiko.cli.cache import read_cached
+    from naftiko.loader import load
+
+    file = os.path.expandvars(os.path.expanduser(given[0])) if given else ""
+    # Reading a pipe or a device would wait, or take what another command needs.
+    if not os.path.isfile(file):
+        return None
+    try:
+        return load(read_cached(file), schema=None)
+    except NaftikoError:
+        return None
+
+
 def _paths(prefix: str, text: str) -> list[str]:
     """Return files whose names begin with a text, behind a prefix."""
     folder, name = os.path.split(text)
@@ -200,16 +227,12 @@ def _paths(prefix: str, text: str) -> list[str]:
 
 def _from_file(command: str, given: list[str], last: str) -> list[str]:
     """Return operations, or names of arguments, of the document on the line."""
-    from naftiko.cli.cache import read_cached
     from naftiko.cli.units.typed import takes_of
-    from naftiko.loader import load
 
-    file = os.path.expandvars(os.path.expanduser(given[0]))
-    # Reading a pipe or a device would wait, or take what another command needs.
-    if not os.path.isfile(file):
+    capability = _loaded(given)
+    if capability is None:
         return []
     try:
-        capability = load(read_cached(file), schema=None)
         if len(given) == 1:
             # What is exposed calls the same operations: it comes when it is asked for.
             exposed = capability.functions.names() if last else []
