@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.document import rules
+from naftiko.document.source import near_file
 from naftiko.errors import shorten
 from naftiko.locations import path_of
 
@@ -45,7 +46,8 @@ def note_missing_files(spec: CapabilitySpec, folder: Path, findings: Findings) -
                 rules.FILE_MISSING,
                 (*at, "location"),
                 f"{holder}: there is no file or folder '{shorten(location)}'",
-                "relative locations start at the folder of the document",
+                near_file(path)
+                or "relative locations start at the folder of the document",
             )
 
 

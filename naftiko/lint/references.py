@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: The placeholders of a route: `{id}`, and `{{id}}` as the reference writes it.
 _PLACEHOLDER = re.compile(r"\{\s*([^{}]+?)\s*\}")
 
+#: Other ways to write a name: `$.id`, `$id`, `:id`, `<id>`.
+_OTHER_SPELLING = re.compile(r"(?:\$\.?|:|<)([A-Za-z_][\w-]*)>?")
 #: A reference to a plain name: `{{id}}`.
 _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}")
 
@@ -126,6 +128,17 @@ def note_sources(placed: Placed, findings: Findings) -> None:
                     or f"it has: {names_of(sorted(offered))}",
                     findings,
                 )
+            continue
+        spelled = _OTHER_SPELLING.fullmatch(value)
+        if spelled and spelled[1] in offered:
+            _note(
+                placed,
+                key,
+                f"'{shorten(value)}' is sent as a text; an input is called"
+                f" '{spelled[1]}'",
+                f"write `{namespace}.{spelled[1]}` for its value",
+                findings,
+            )
             continue
         if value in declared:
             _note(

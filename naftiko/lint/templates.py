@@ -28,6 +28,8 @@ _TYPOGRAPHIC = re.compile(
 )
 #: A whole text that is a reference of a shell, or of a path.
 _SINGLE = re.compile(r"\$?\{\s*([A-Za-z_][\w-]*)\s*\}")
+#: A statement or a filter of another template language, or its dollar.
+_FOREIGN = re.compile(r"\{%.*?%\}|\{\{[^{}|]*\|[^{}]*\}\}|\$\{\{[^{}]*\}\}", re.DOTALL)
 #: The keys whose values are filled from arguments, and know `{{name}}` alone.
 _FILLED = ("data", "with", "lookupValue")
 #: Whatever has two braces on one side and one on the other; it begins with a brace,
@@ -58,27 +60,33 @@ def note_singles(placed: Placed, findings: Findings) -> None:
         value = placed.data.get(key)
         if value is None:
             continue
-        for steps, text, name in _singles((key,), value):
-            findings.add(
-                rules.TEMPLATE_HALF,
-                (*placed.path, *steps),
-                f"'{shorten(text)}' is sent as it is; it is no reference",
-                f"did you mean '{{{{{name}}}}}'?",
-            )
+        for steps, text in _braced((key,), value):
+            if foreign := _FOREIGN.search(text):
+                findings.add(
+                    rules.TEMPLATE_HALF,
+                    (*placed.path, *steps),
+                    f"'{shorten(foreign[0])}' is of another template language",
+                    "write a plain reference: `{{name}}`",
+                )
+            if single := _SINGLE.fullmatch(text.strip()):
+                findings.add(
+                    rules.TEMPLATE_HALF,
+                    (*placed.path, *steps),
+                    f"'{shorten(text)}' is sent as it is; it is no reference",
+                    f"did you mean '{{{{{single[1]}}}}}'?",
+                )
 
 
-def _singles(
-    steps: DocumentPath, value: JSON
-) -> Iterator[tuple[DocumentPath, str, str]]:
-    """Yield each text of a value that is only `{name}` or `${name}`, and the name."""
+def _braced(steps: DocumentPath, value: JSON) -> Iterator[tuple[DocumentPath, str]]:
+    """Yield each text of a value that holds a brace, and its place in it."""
     if value.__class__ is str:
-        if single := _SINGLE.fullmatch(value.strip()):
-            yield steps, value, single[1]
+        if "{" in value:
+            yield steps, value
     elif value.__class__ is dict or value.__class__ is list:
         items = value.items() if value.__class__ is dict else enumerate(value)
         for key, entry in items:
             if entry.__class__ is not str or "{" in entry:
-                yield from _singles((*steps, key), entry)
+                yield from _braced((*steps, key), entry)
 
 
 def _note(path: DocumentPath, value: JSON, findings: Findings) -> None:

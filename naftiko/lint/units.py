@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"\{\{[^{}]*\}\}")
 _NAME = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+_HALF_NAME = re.compile(r"\{\{\s*([^{}\s]+)\s*\}(?!\})|(?<!\{)\{\s*[^{}\s]+\s*\}\}")
 _SINGLE = re.compile(r"(?<!\{)\{\s*([A-Za-z_][\w-]*)\s*\}(?!\})")
 #: A description that waits for its words.
 _UNWRITTEN = re.compile(r"\s*(?:todo|tbd|fixme|xxx|\.{3}|-+)?[\s.:!]*", re.IGNORECASE)
@@ -162,6 +163,7 @@ def note_prompt(placed: Placed, findings: Findings) -> None:
     if not messages or data.get("location"):
         return
     names = {name for _, text in messages for name in _NAME.findall(text)}
+    halves = {name for _, text in messages for name in _HALF_NAME.findall(text)}
     singles = {
         name: (*where, "content")
         for where, text in messages
@@ -172,7 +174,12 @@ def note_prompt(placed: Placed, findings: Findings) -> None:
     for at, entry in arguments:
         name = text_of(entry.get("name"))
         # A misspelt reference to it is told where it stands.
-        if not name or name in names or did_you_mean(name, names - declared):
+        if (
+            not name
+            or name in names
+            or name in halves
+            or did_you_mean(name, names - declared)
+        ):
             continue
         if name in singles:
             findings.add(
