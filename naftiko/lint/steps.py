@@ -75,6 +75,7 @@ def note_steps(placed: Placed, findings: Findings) -> None:
                 f"'{shorten(found[0])}' names no earlier step",
                 did_you_mean(found[1], earlier) or f"earlier: {names_of(earlier)}",
             )
+        _note_paths(step.get("with"), (*at, "with"), earlier, findings)
         for key in ("with", "lookupValue"):
             _note_references(step.get(key), (*at, key), inputs, earlier, findings)
         if name := text_of(step.get("name")):
@@ -87,6 +88,22 @@ def note_steps(placed: Placed, findings: Findings) -> None:
                 )
             earlier.append(name)
     _note_mappings(placed, earlier, findings)
+
+
+def _note_paths(
+    value: JSON, at: DocumentPath, earlier: list[str], findings: Findings
+) -> None:
+    """Note step paths in `with`, where only references are filled (spec 3.5)."""
+    for path, text in _texts(value, at):
+        found = _STEP.match(text)
+        if found and found[1] in earlier:
+            findings.add(
+                rules.STEP_REFERENCE,
+                path,
+                f"'{shorten(text)}' is sent as a text: a step path stands in `mappings`"
+                " and `lookupValue` only",
+                f"write `{{{{{shorten(text.removeprefix('$.'))}}}}}`",
+            )
 
 
 def _note_references(

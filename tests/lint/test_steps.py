@@ -95,3 +95,11 @@ def test_two_steps_of_one_name_are_told() -> None:
     finding, _ = _findings(UNIT.replace("name: one", "name: ships"))
     assert finding.path[-2:] == (1, "name")
     assert finding.hint == "give each step a name of its own"
+
+
+def test_step_path_in_with_is_told() -> None:
+    """`with` takes references; a path of a step is a text there."""
+    more = '{type: call, name: crew, call: a.b, with: {q: "$.ships.imo"}}'
+    (finding,) = _findings(UNIT.replace("mappings:", f"- {more}\n      mappings:", 1))
+    assert finding.rule.code == "W-step-reference"
+    assert finding.hint == "write `{{ships.imo}}`"
