@@ -130,22 +130,14 @@ def note_sources(placed: Placed, findings: Findings) -> None:
                 )
             continue
         spelled = _OTHER_SPELLING.fullmatch(value)
-        if spelled and spelled[1] in offered:
+        called = spelled[1] if spelled else value
+        if called in (offered if spelled else declared):
             _note(
                 placed,
                 key,
-                f"'{shorten(value)}' is sent as a text; an input is called"
-                f" '{spelled[1]}'",
-                f"write `{namespace}.{spelled[1]}` for its value",
-                findings,
-            )
-            continue
-        if value in declared:
-            _note(
-                placed,
-                key,
-                f"'{shorten(value)}' is sent as a text; an input has that name",
-                f"write `{namespace}.{value}` for its value",
+                f"'{shorten(value)}' is sent as a text; an input "
+                + (f"is called '{called}'" if spelled else "has that name"),
+                f"write `{namespace}.{called}` for its value",
                 findings,
             )
             continue

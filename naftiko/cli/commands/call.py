@@ -66,8 +66,7 @@ _RESULT_OPTIONS = ("--select", "--output", "--output raw")
 def run_call(arguments: Namespace) -> int:
     """Call an operation or an exposed function, and print its result."""
     _check_options(arguments)
-    if arguments.lines:
-        arguments.output = "lines"
+    arguments.output = "lines" if arguments.lines else arguments.output
     select = _selector(arguments.select)
     is_raw = arguments.raw or arguments.output == "raw"
     values = variable_values(arguments.variable)
