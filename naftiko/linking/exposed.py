@@ -29,6 +29,7 @@ from naftiko.linking.names import is_bare_variable, label_of
 from naftiko.linking.operations import note_path
 from naftiko.linking.placeholders import (
     aligned_function,
+    note_astray,
     note_lacking,
     note_spelling,
 )
@@ -454,8 +455,10 @@ class ExposedLinker:
             note_spelling(function, spelled, namespace, target, self.findings)
         # Declared inputs are compared as a whole, by `note_inputs`.
         is_inferred = not function.with_ and not function.inputs
-        if called is not None and function.kind == "rest" and is_inferred:
-            note_lacking(spelled, called, self.findings)
+        if called is not None:
+            told = is_inferred and note_lacking(spelled, called, self.findings)
+            if not told and not function.steps:
+                note_astray(function, called, self.findings)
         return spelled
 
     def _mappings(

@@ -16,7 +16,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document import rules
-from naftiko.errors import names_of, nearest, shorten
+from naftiko.errors import did_you_mean, names_of, nearest, shorten
 from naftiko.expressions import (
     ARGUMENT_WORDS,
     TemplateError,
@@ -259,19 +259,23 @@ def note_spelling(
     )
 
 
-def note_lacking(function: Function, called: Operation, findings: Findings) -> None:
-    """Note path arguments of the called operation that a route does not offer."""
+def note_lacking(function: Function, called: Operation, findings: Findings) -> bool:
+    """Note path arguments of an operation that a path or URI does not offer, if any."""
+    is_route = function.kind == "rest"
     offered = {parameter.name for parameter in function.inputs}
     offered |= (function.with_ or {}).keys()
     try:
-        placeholders = [ref.name for ref in refs(parse_path(function.url_path))]
+        written = function.url_path if is_route else function.uri
+        placeholders = [ref.name for ref in refs(parse_path(written))]
     except TemplateError as error:
+        if not is_route:
+            return False  # `validate` tells what is no URI
         findings.add(rules.TEMPLATE, function.path, str(error), "write `{name}`")
-        return
+        return True
     needed = {ref.name for ref in refs(called.layout.path) if not ref.is_variable}
     lacking = sorted(needed - offered - set(placeholders))
     if not lacking:
-        return
+        return False
     asking = [name for name in placeholders if name not in needed]
     unclear = spelling_of(asking, lacking).unclear
     hints = [f"'{{{name}}}' could be {names_of(of)}" for name, of in unclear.items()]
@@ -280,11 +284,37 @@ def note_lacking(function: Function, called: Operation, findings: Findings) -> N
             f"did you mean '{{{name}}}' by '{{{near}}}'?"
             for near in nearest(name, asking, 1)
         ]
-    hint = next(iter(hints), "add a placeholder to the path")
+    hint = next(
+        iter(hints), f"add a placeholder to the {'path' if is_route else 'URI'}"
+    )
     findings.add(
         rules.REST_ARGUMENTS,
         function.path,
-        f"{function.method} {shorten(function.url_path)} does not offer"
-        f" {names_of(lacking)}, which '{called.ref}' needs in its path",
-        hint if hint.endswith("?") else f"{hint}; it is taken from the query",
+        f"{function.method} {shorten(written)}".lstrip()
+        + f" does not offer {names_of(lacking)}, which '{called.ref}' needs in its"
+        " path",
+        hint
+        if hint.endswith("?") or not is_route
+        else f"{hint}; it is taken from the query",
     )
+    return True
+
+
+def note_astray(function: Function, called: Operation, findings: Findings) -> None:
+    """Note the placeholders of a path or URI that go to nothing which is called."""
+    if called.takes_body or not called.layout.takes:
+        return  # it takes any argument, or its parameters are not described
+    written = function.url_path or function.uri
+    takes = [*called.layout.takes, *called.base_names]
+    known = {folded(name) for name in takes}
+    told = folded(" ".join(map(str, (function.with_ or {}).values())))
+    for name in placeholders_of(function):
+        if folded(name) not in known and folded(name) not in told:
+            key = "path" if function.url_path else "uri"
+            findings.add(
+                rules.INPUT_UNUSED,
+                function.path if key == "path" else (*function.path, key),
+                f"the placeholder '{{{shorten(name)}}}' of {shorten(written)} goes"
+                f" nowhere: '{called.ref}' takes no argument of that name",
+                did_you_mean(name, takes) or "name it in `with`, or remove it",
+            )

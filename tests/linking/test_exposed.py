@@ -361,7 +361,17 @@ def test_route_of_one_shape_is_declared_twice() -> None:
     noted = _noted({"type": "rest", "resources": resources})
     assert [(code, message) for code, _, message, _ in noted] == [
         ("W-route-duplicate", "get a/{{other}} is declared twice; the first one wins"),
+        (
+            "W-input-unused",
+            "the placeholder '{other}' of a/{{other}} goes nowhere: 'api.get' takes no"
+            " argument of that name",
+        ),
         ("W-route-duplicate", " /a/{b} is declared twice; the first one wins"),
+        (
+            "W-input-unused",
+            "the placeholder '{b}' of /a/{b} goes nowhere: 'api.get' takes no argument"
+            " of that name",
+        ),
     ]
 
 
