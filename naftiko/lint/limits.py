@@ -1,7 +1,7 @@
 """Declarations that contradict themselves: what no value can be, or what is left out.
 
 {type: integer, default: many}          →  W-value: the `default` is no integer
-{enum: [open, closed], default: opne}   →  W-value: did you mean 'open'?
+{enum: [open, closed], default: opened}   →  W-value: did you mean 'open'?
 {pattern: "^([0-9]+$"}                  →  W-pattern: missing ), unterminated subpattern
 
 A text that writes a value of the type is one: `default: "5"` of an integer. No message
