@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
 
 class _Absent:
@@ -53,6 +53,12 @@ STEP_PATH_HINT = (
     "write $.<step>, $.<step>.<field> or $.<step>.<index>; no brackets or wildcards"
 )
 
+#: One part of a dotted name: `[1]`, `['a b']`, or a name after a dot.
+_PART = re.compile(
+    r"""\[\s*(?:(?P<index>-?[0-9]{1,9})|'(?P<one>[^']*)'|"(?P<two>[^"]*)"|"""
+    r"""(?P<bare>[^\[\]'"]+?))\s*\]|(?:^|\.)(?P<name>[^.\[\]]+)"""
+)
+
 #: Fixed words for the arguments of a unit in published files; not namespaces.
 ARGUMENT_WORDS = ("tools.", "rest.")
 
@@ -71,6 +77,11 @@ class Ref(NamedTuple):
     is_variable: bool
     written: str
     quoted: bool = False
+
+    @property
+    def is_said_argument(self) -> bool:
+        """Whether it begins with a fixed word for arguments: `{{tools.id}}`."""
+        return self.written.strip("{}& ").startswith(ARGUMENT_WORDS)
 
 
 class TemplateError(ValueError):
@@ -132,6 +143,47 @@ def source_of(value: Any, namespace: str) -> str:
             if text.startswith(word) and len(text) > len(word):
                 return text.removeprefix(word)
     return ""
+
+
+@lru_cache(maxsize=1024)
+def parts_of(name: str) -> tuple[str | int, ...]:
+    """Split a name into those of members and the indexes of items.
+
+    `parts_of("one.items[-1]['a b'].0")` is `("one", "items", -1, "a b", "0")`. A name
+    whose brackets hold nothing, such as `ids[]`, is split at its dots.
+    """
+    parts: list[str | int] = []
+    end = 0
+    while part := _PART.match(name, end):
+        end = part.end()
+        index, *texts = part.groups()
+        parts.append(int(index) if index else next(t for t in texts if t is not None))
+    return tuple(parts) if end == len(name) and parts else tuple(name.split("."))
+
+
+def is_part(name: str, whole: str) -> bool:
+    """Tell whether a name is another one, or that of something inside of it.
+
+    `ship.crew` and `ship[0]` are parts of `ship`; the name `ship[]` is one of its own.
+    """
+    return name == whole or (
+        name.startswith((f"{whole}.", f"{whole}["))
+        and not name.startswith(f"{whole}[]")
+    )
+
+
+def is_known(name: str, known: Iterable[str], *, is_closed: bool) -> bool:
+    """Tell whether the name in a placeholder of a step can have a value.
+
+    Args:
+        name: The name, such as `ship.crew[0]`.
+        known: The arguments, and the steps that come before.
+        is_closed: The unit declares its inputs. Where it does not, a name without dots
+            and brackets is an argument of its own.
+    """
+    if not is_closed and len(parts_of(name)) == 1:
+        return True
+    return any(is_part(name, whole) for whole in known)
 
 
 def is_step_path(text: str) -> bool:

@@ -20,12 +20,14 @@ from naftiko.expressions import (
     Scope,
     TemplateError,
     compact_json,
+    is_known,
     is_upper,
     lone,
     parse,
     parse_base_uri,
     parse_credential,
     parse_path,
+    parts_of,
     refs,
     render,
     splice,
@@ -270,3 +272,41 @@ def test_variable_name_has_capitals_digits_and_underscores() -> None:
     names = ("TOKEN", "A1_B", "A", "token", "Token", "1A", "_A", "A-B", "")
     assert [name for name in names if is_upper(name)] == ["TOKEN", "A1_B", "A"]
     assert Ref("x", False, "{{x}}").quoted is False
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("one", ("one",)),
+        ("one.a.0", ("one", "a", "0")),
+        ("one[0].a", ("one", 0, "a")),
+        ("one[ -1 ]['a.b'][\"c d\"]", ("one", -1, "a.b", "c d")),
+        ("filter[status]", ("filter", "status")),
+        ("ids[]", ("ids[]",)),
+        ("a[0", ("a[0",)),
+        ("a..b", ("a", "", "b")),
+        ("", ("",)),
+    ],
+)
+def test_name_is_split_into_members_and_indexes(
+    name: str, parts: tuple[str | int, ...]
+) -> None:
+    """Dots and brackets mean the same; brackets that hold nothing are a text."""
+    assert parts_of(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("name", "is_closed", "found"),
+    [
+        ("ship.crew[0]", True, True),
+        ("ships", True, False),
+        ("ships", False, True),
+        ("ships.crew", False, False),
+        ("ships[0]", False, False),
+    ],
+)
+def test_placeholder_of_a_step_has_a_value_or_none(
+    name: str, is_closed: bool, found: bool
+) -> None:
+    """Only a plain name is an argument that nothing declares."""
+    assert is_known(name, ["ship"], is_closed=is_closed) is found

@@ -212,9 +212,9 @@ ARGUMENT_MISSING = _unit(
 )
 STEP_RESULT = _unit(
     "U-step-result",
-    CALL,
-    "A placeholder finds nothing in the result of a step, and what it fills is not"
-    " called optional.",
+    FUNCTION,
+    "A placeholder names no earlier step and no input, or it finds nothing in the"
+    " result of a step; what it fills is not called optional.",
 )
 OPERATION_AMBIGUOUS = _unit(
     "U-operation-ambiguous",
@@ -360,7 +360,7 @@ BODY_OF_METHOD = _warning("W-body-method", "A GET or HEAD request has a body, or
 EXPOSED_PATH_PARAMETER = _warning("W-path-parameter", "The path of a route has no placeholder for a path parameter that it declares.")
 PARAMETER_DUPLICATE = _warning("W-parameter-duplicate", "A parameter is declared twice; the last one wins.")
 STEP_INCOMPLETE = _warning("W-step-incomplete", "A lookup lacks `match` or `lookupValue`, and finds nothing.")
-STEP_REFERENCE = _warning("W-step-reference", "A reference of steps or mappings names no earlier step and no declared input.")
+STEP_REFERENCE = _warning("W-step-reference", "A mapping names no step, two steps have one name, or a step path stands where none is read.")
 MAPPING_TARGET = _warning("W-mapping-target", "The `targetName` of a mapping is no output of its unit, or an output has no mapping.")
 SECRET_LITERAL = _warning("W-secret-literal", "A credential is written in clear.")
 VARIABLE_SPELLING = _warning("W-variable-spelling", "A credential is written as `${TOKEN}` or in a like way.")

@@ -311,9 +311,7 @@ class Builder:
         self.aliases.append(len(self.marks) // 2)
         return value
 
-    def _duplicate(
-        self, key: str, container: JSON, begin: int, at: Any
-    ) -> NoReturn:
+    def _duplicate(self, key: str, container: JSON, begin: int, at: Any) -> NoReturn:
         aliases = [number - begin // 2 for number in self.aliases]
         part = Document(container, marks=self.marks[begin:], aliases=aliases)
         first = part.locate([key], key=True)

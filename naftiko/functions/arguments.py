@@ -23,7 +23,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.errors import did_you_mean, names_of, shorten
-from naftiko.expressions import ABSENT, TemplateError, parse_path, refs, to_text
+from naftiko.expressions import (
+    ABSENT,
+    TemplateError,
+    is_part,
+    parse_path,
+    refs,
+    to_text,
+)
 from naftiko.functions.input_schema import input_schema
 from naftiko.functions.types import type_of
 from naftiko.http import BODY_METHODS
@@ -132,7 +139,7 @@ def arguments_of(
             names += _uncovered(feed) if feed.is_open else ()
     for name in filter(None, names):
         # `filter.status` is a member of the declared input `filter`.
-        is_member = any(name.startswith(f"{p.name}.") for p in function.inputs)
+        is_member = any(is_part(name, p.name) for p in function.inputs)
         if name not in arguments and not is_member:
             known = inherited_by_name.get(name)
             arguments[name] = _inferred(name, function, feeding, placeholders, known)

@@ -32,6 +32,7 @@ from naftiko.expressions import ABSENT, Ref, TemplateError
 from naftiko.functions.arguments import (
     Feed,
     arguments_of,
+    placeholders_of,
     target_of,
 )
 from naftiko.functions.injection import Injector, Target, inject, is_step, value_at
@@ -67,7 +68,7 @@ from naftiko.functions.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from naftiko.consumes.operation import Operation
@@ -245,10 +246,15 @@ class Functions:
         return operation
 
     def _injector(
-        self, function: Function, namespace: str, steps: Collection[str] | None = None
+        self,
+        function: Function,
+        namespace: str,
+        steps: Collection[str] | None = None,
+        given: Iterable[str] = (),
     ) -> Injector:
         declared = frozenset(p.name for p in function.inputs)
-        return Injector(namespace, self._scope, declared, steps)
+        given = (*placeholders_of(function.url_path or function.uri), *given)
+        return Injector(namespace, self._scope, declared, steps, given)
 
     def _compile_simple(
         self, function: Function, namespace: str, exposes: Exposes | None
@@ -371,15 +377,18 @@ class Functions:
     def _compile_steps(
         self, function: Function, namespace: str, exposes: Exposes | None
     ) -> Plan:
-        injector = self._injector(function, namespace)
+        injector = self._injector(function, namespace, ())
         nodes = injector.entries(function.with_)
+        injector.check()
+        given = function.with_ or {}
         steps: list[AnyStep] = []
         feeds: list[Feed] = []
         earlier: set[str] = set()
         names = dict(injector.names)
         for number, step in enumerate(function.steps):
             name = step.name or f"step-{number + 1}"
-            compiled = self._compile_step(step, name, function, namespace, earlier)
+            injector = self._injector(function, namespace, earlier, given)
+            compiled = self._compile_step(step, name, injector)
             needed = compiled.refers
             if isinstance(compiled, CallStep):
                 feed = compiled.target.feed(earlier)
@@ -389,7 +398,6 @@ class Functions:
             names |= dict.fromkeys(n for n in needed if not is_step(n, earlier))
             steps.append(compiled)
             earlier.add(name)
-        given = function.with_ or {}
         arguments = arguments_of(
             function, feeds, sources=[n for n in names if n not in given]
         )
@@ -403,7 +411,7 @@ class Functions:
         mappings = [(m.target_name, step_path(m.value)) for m in function.mappings]
 
         def run(values: Values, look: Lookup) -> Run:
-            state = State(dict(values))
+            state = State(dict(values), earlier)
             inject(nodes, state.values, look)
             for group in groups:
                 replies = yield tuple(asked(step, state, look) for step in group)
@@ -415,15 +423,7 @@ class Functions:
         count = len(groups)
         return Plan(function, exposes, arguments, run, shape=shape, stages=count)
 
-    def _compile_step(
-        self,
-        step: Step,
-        name: str,
-        function: Function,
-        namespace: str,
-        earlier: set[str],
-    ) -> AnyStep:
-        injector = self._injector(function, namespace, earlier)
+    def _compile_step(self, step: Step, name: str, injector: Injector) -> AnyStep:
         if step.type == "call" and not step.call:
             raise UnresolvedCall(
                 f"the step '{shorten(name)}' calls nothing",
@@ -434,11 +434,13 @@ class Functions:
             operation = self._resolve(step.call)
             decoder = self._decoders[operation]
             target = Target(operation, decoder, step.with_, injector, {})
+            injector.check(name)
             return CallStep(name, target)
         if step.type == "lookup":
-            return LookupStep(name, step, injector, is_known=step.index in earlier)
+            return LookupStep(name, step, injector)
         if step.type == "script":
             nodes = injector.entries(step.with_)
+            injector.check(name)
             script = self.scripting.prepare(step.script, step=name)
             return ScriptStep(name, script, nodes, tuple(injector.names))
         raise CallError(

@@ -7,11 +7,12 @@ Spec 3.4 and 8, dialect 7.4.
     {imo: tools.id, q: "{{id}}!", n: 5}     {id: 7}      {imo: 7, q: "7!", n: 5}
     {imo: tools.id}                         {}           {}
     {imo: "{{find.0.imo}}"}                 {find: []}   an error: step `find` has no 0
+    {imo: "{{fnd.0.imo}}"}                  {find: []}   an error: no step `fnd`
 
 References are compiled once. An entry that refers to an argument that was not given is
 left out. One that finds nothing in the result of a step is an error, unless it fills a
-parameter that the document calls optional. This module must not know how a call is
-made.
+parameter that the document calls optional. One that names no step is always an error,
+before anything is sent. This module must not know how a call is made.
 """
 
 from __future__ import annotations
@@ -26,18 +27,21 @@ from naftiko.expressions import (
     ABSENT,
     Ref,
     TemplateError,
+    is_known,
+    is_part,
     is_upper,
     lone,
     parse,
+    parts_of,
     refs,
     render,
     source_of,
 )
 from naftiko.functions.arguments import Feed
-from naftiko.functions.runs import Call, Lookup
+from naftiko.functions.runs import Call, Lookup, in_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
@@ -54,75 +58,109 @@ _INDEX = re.compile(r"[0-9]{1,9}")
 
 
 def value_at(values: JSON, name: str) -> JSON:
-    """Return a value by its name, or an inner one by a dotted name (spec 8.1).
+    """Return a value by its name, or an inner one by a longer name (spec 8.1).
 
-    `value_at({"ship": {"crew": [{"id": 7}]}}, "ship.crew.0.id")` is `7`; a missing
-    value is `ABSENT`.
+    `value_at({"ship": {"crew": [{"id": 7}]}}, "ship.crew.0.id")` is `7`, and so it is
+    for `ship.crew[0].id`; a missing value is `ABSENT`.
 
     Args:
         values: Name → value; or, inside of one, a list.
-        name: Names of members and indexes of lists, with dots between them.
+        name: Names of members and indexes of lists, with dots between them or in
+            brackets. An index in brackets may be negative: it counts from the end.
     """
-    if isinstance(values, list):
-        head, dot, rest = name.partition(".")
-        if _INDEX.fullmatch(head) is None or int(head) >= len(values):
-            return ABSENT
-        return value_at(values[int(head)], rest) if dot else values[int(head)]
-    if not isinstance(values, dict):
-        return ABSENT
-    if name in values:
+    if isinstance(values, dict) and name in values:
         return values[name]
-    head, dot, rest = name.partition(".")
-    while dot:
-        inner = values.get(head, ABSENT)
+    return _inner(values, parts_of(name))
+
+
+def _inner(value: JSON, parts: tuple[str | int, ...]) -> JSON:
+    if not parts:
+        return value
+    if isinstance(value, list):
+        index = parts[0]
+        if isinstance(index, str):
+            index = int(index) if _INDEX.fullmatch(index) else len(value)
+        if not -len(value) <= index < len(value):
+            return ABSENT
+        return _inner(value[index], parts[1:])
+    if not isinstance(value, dict):
+        return ABSENT
+    whole = ".".join(map(str, parts))
+    if whole in value:
+        return value[whole]
+    # A step may have a dot in its name, as arguments have.
+    for count in range(1, len(parts)):
+        inner = value.get(".".join(map(str, parts[:count])))
         if isinstance(inner, (dict, list)):
-            return value_at(inner, rest)
-        # A step may have a dot in its name, as arguments have.
-        more, dot, rest = rest.partition(".")
-        head = f"{head}.{more}"
+            return _inner(inner, parts[count:])
     return ABSENT
 
 
-def is_step(name: str, earlier: Collection[str]) -> bool:
+def is_step(name: str, earlier: Iterable[str]) -> bool:
     """Tell whether a name in a template means an earlier step, or a part of one."""
-    return name in earlier or any(name.startswith(f"{step}.") for step in earlier)
+    return any(is_part(name, step) for step in earlier)
 
 
-def nothing_in_step(name: str, earlier: Collection[str], values: Values) -> CallError:
+def nothing_in_step(
+    name: str,
+    earlier: Iterable[str],
+    values: Values,
+    known: Iterable[str] = (),
+    *,
+    written: str = "",
+) -> CallError:
     """Return the error for a placeholder that finds nothing in the result of a step.
 
     Args:
         name: The name in the placeholder, such as `find.0.imo`.
         earlier: The steps before the one with the placeholder.
         values: Name → value: the arguments, and the results of steps.
+        known: Other names that the placeholder could mean: inputs of the unit.
+        written: The placeholder as the document has it; by default `{{name}}`.
     """
-    steps = [step for step in earlier if is_step(name, (step,))]
+    written = shorten(written or f"{{{{{name}}}}}")
+    earlier = sorted(earlier)
+    steps = [step for step in earlier if is_part(name, step)]
     if not steps:
-        step = name.partition(".")[0]
-        return CallError(
-            f"'{{{{{shorten(name)}}}}}' finds nothing: no step '{shorten(step)}' comes"
-            " before",
-            code=rules.STEP_RESULT.code,
-            hint=did_you_mean(step, earlier),
-        )
-    step = max(steps, key=len)
-    path = name.removeprefix(step).removeprefix(".")
-    result = values.get(step)
-    if result is None:
-        reason, hint = f"step '{step}' gave no result", ""
+        head, *inner = map(str, parts_of(name))
+        reason = f"no step '{shorten(head)}' comes before"
+        if not inner:
+            reason = "no earlier step and no declared input has this name"
+        names = [*earlier, *known]
+        hint = did_you_mean(head, names)
+        if head == "$":
+            hint = f"write '{{{{{shorten(name.removeprefix('$.'))}}}}}'"
+        elif names and not hint:
+            hint = f"known: {names_of(map(shorten, names), 12)}"
     else:
-        reason = f"the result of step '{step}' has no '{shorten(path)}'"
-        if isinstance(result, dict):
-            hint = f"it has: {names_of(map(shorten, map(str, result)), 12)}"
-        elif isinstance(result, list):
-            hint = f"it is a list of {len(result)}"
-        else:
-            hint = "it is a single value"
+        step = max(steps, key=len)
+        path = name.removeprefix(step).removeprefix(".")
+        reason, hint = f"step '{step}' gave no result", ""
+        if (result := values.get(step)) is not None:
+            reason, hint = _missing(step, path, result)
     return CallError(
-        f"'{{{{{shorten(name)}}}}}' finds nothing: {reason}",
-        code=rules.STEP_RESULT.code,
-        hint=hint,
+        f"'{written}' finds nothing: {reason}", code=rules.STEP_RESULT.code, hint=hint
     )
+
+
+def _missing(step: str, path: str, result: JSON) -> tuple[str, str]:
+    """Return why a path finds nothing in the result of a step, and what is there."""
+    parts = parts_of(path)
+    if _inner(result, parts) is None:
+        return (
+            f"'{shorten(path)}' in the result of step '{step}' is null",
+            "write `required: false` at the parameter, if it may be left out",
+        )
+    depth, inner = 0, result
+    while isinstance(deeper := _inner(result, parts[: depth + 1]), (dict, list)):
+        depth, inner = depth + 1, deeper
+    it = f"'{shorten('.'.join(map(str, parts[:depth])))}'" if depth else "it"
+    hint = f"{it} is a single value"
+    if isinstance(inner, dict):
+        hint = f"{it} has: {names_of(map(shorten, map(str, inner)), 12)}"
+    elif isinstance(inner, list):
+        hint = f"{it} is a list of {len(inner)}"
+    return f"the result of step '{step}' has no '{shorten(path)}'", hint
 
 
 class Injector:
@@ -133,10 +171,14 @@ class Injector:
         scope: The variables of the document.
         declared: Names of the arguments that the unit declares.
         steps: The steps whose results can be referred to; `None` outside of steps.
+        given: Further names that have a value before these steps: placeholders of a
+            route, and the `with` of the unit.
 
     Attributes:
         names: The arguments and steps that the values refer to, in order.
         variables: The bind variables that the values refer to.
+        mistake: The error for a placeholder that names no step and no argument, or
+            `None`.
     """
 
     def __init__(
@@ -145,17 +187,20 @@ class Injector:
         scope: Scope,
         declared: frozenset[str],
         steps: Collection[str] | None = None,
+        given: Iterable[str] = (),
     ) -> None:
         self.namespace = namespace
         self.scope = scope
         self.declared = declared
         self.steps = frozenset(steps or ())
-        #: Whether `{{a.b}}` must be a declared argument or a step: arguments are said.
-        self._knows_all = steps is not None and bool(declared)
+        self._is_in_steps = steps is not None
+        #: Names that are no steps. Each entry of a `with` sees the ones before it.
+        self.known = dict.fromkeys((*declared, *given))
         #: Whether the value that is compiled may find nothing in the result of a step.
         self._is_lenient = False
         self.names: dict[str, None] = {}
         self.variables: set[str] = set()
+        self.mistake: CallError | None = None
 
     def compile(self, value: JSON) -> Node:
         """Return a function that gives the value, or `ABSENT`.
@@ -197,16 +242,29 @@ class Injector:
         for name, value in (with_ or {}).items():
             self._is_lenient = name in optional
             nodes.append((name, self.compile(value)))
+            self.known[name] = None
         self._is_lenient = False
         return nodes
 
+    def check(self, step: str = "") -> None:
+        """Refuse a placeholder that names no step and no argument.
+
+        Args:
+            step: The step whose `with` was compiled.
+
+        Raises:
+            CallError: There is one.
+        """
+        if self.mistake is not None:
+            raise in_step(self.mistake, step)
+
     def is_unknown(self, name: str) -> bool:
-        """Tell whether a dotted name begins with no step and no declared argument."""
-        return (
-            self._knows_all
-            and "." in name
-            and not is_step(name, self.steps)
-            and not is_step(name, self.declared)
+        """Tell whether a placeholder in a step names no step and no argument.
+
+        Where a unit declares no inputs, a name without dots is an argument of its own.
+        """
+        return self._is_in_steps and not is_known(
+            name, [*self.steps, *self.known], is_closed=bool(self.declared)
         )
 
     def _reference(self, name: str) -> Node:
@@ -232,8 +290,9 @@ class Injector:
         for ref in refs(template):
             if ref.is_variable:
                 self.variables.add(ref.name)
-            elif self.is_unknown(ref.name):
-                return _nothing_node(ref.name, self.steps)
+            elif self.is_unknown(ref.name) and not ref.is_said_argument:
+                known = [*self.known]
+                self.mistake = nothing_in_step(ref.name, self.steps, {}, known)
             else:
                 self.names[ref.name] = None
         if only := lone(template):
@@ -270,13 +329,6 @@ class Injector:
 
 class _MissingValue(Exception):
     """A template refers to a value that was not given."""
-
-
-def _nothing_node(name: str, steps: Collection[str]) -> Node:
-    def fail(values: Values, look: Lookup) -> JSON:
-        raise nothing_in_step(name, steps, values)
-
-    return fail
 
 
 def _argument_node(name: str) -> Node:
@@ -346,6 +398,12 @@ class Target:
         steps = self._steps = injector.steps
         #: What the templates of the operation itself name of a step.
         self._named_of_steps = {n for n in self.passed if is_step(n, steps)} - lenient
+        own = {p.name for p in operation.parameters if not p.inferred}
+        self._misspelt = {
+            n
+            for n in self.passed
+            if n not in own and injector.is_unknown(n) and _is_nearly(n, steps)
+        }
         filled = {n for n, source in self.sources.items() if not is_step(source, steps)}
         filled |= {name for name in self.passed if not is_step(name, steps)}
         self.optional = filled - {ref.name for ref in refs(operation.layout.path)}
@@ -360,7 +418,11 @@ class Target:
             name: "" if is_step(source, earlier) else source
             for name, source in self.sources.items()
         }
-        passed = {name: "" for name in self.passed if is_step(name, earlier)}
+        passed = {
+            name: ""
+            for name in self.passed
+            if is_step(name, earlier) or name in self._misspelt
+        }
         return Feed(self.operation, {**sources, **passed}, is_open=False)
 
     def call(
@@ -396,7 +458,9 @@ class Target:
             value = value_at(seen, name)
             if value is not ABSENT and value is not None:
                 arguments[name] = value
-            elif value is ABSENT and name in self._named_of_steps:
+            elif value is ABSENT and (
+                name in self._named_of_steps or name in self._misspelt
+            ):
                 raise nothing_in_step(name, self._steps, values)
         if fields:
             whole = arguments.get(OPEN_ARGUMENT)
@@ -407,6 +471,12 @@ class Target:
         )
 
 
+def _is_nearly(name: str, steps: Collection[str]) -> bool:
+    """Tell whether a name means a member of something that is nearly called a step."""
+    head, *inner = map(str, parts_of(name))
+    return bool(inner) and bool(did_you_mean(head, steps))
+
+
 def _lone_name(value: JSON, injector: Injector) -> str:
     """Return the argument that a value stands for when it is one `{{name}}`."""
     if not isinstance(value, str) or "{{" not in value:
@@ -415,6 +485,8 @@ def _lone_name(value: JSON, injector: Injector) -> str:
         ref = lone(parse(value, injector.scope, injector.declared))
     except TemplateError:
         return ""
-    if ref is None or ref.is_variable or injector.is_unknown(ref.name):
+    if ref is None or ref.is_variable:
+        return ""
+    if injector.is_unknown(ref.name) and not ref.is_said_argument:
         return ""
     return ref.name

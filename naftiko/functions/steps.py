@@ -16,17 +16,17 @@ the same time. This module must not know what a function is exposed as.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
-from naftiko.functions.injection import inject, is_step, value_at
+from naftiko.functions.injection import inject, is_step, nothing_in_step, value_at
 from naftiko.functions.runs import Outcome, Work, checked, in_step, simple_outcome
 from naftiko.http import SAFE_METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder
     from naftiko.functions.injection import Injector, Node, Nodes, Target
@@ -36,14 +36,25 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.spec.model import Step
 
-    #: Step → output, and from these one value, or `ABSENT`.
-    StepPath = Callable[[Mapping[str, JSON]], JSON]
-
 AnyStep: TypeAlias = "CallStep | LookupStep | ScriptStep"
 
 
+class StepPath(NamedTuple):
+    """A path into the results of steps: step → output, and from these one value.
+
+    Attributes:
+        name: The step and the names below it, with dots between them.
+    """
+
+    name: str
+
+    def __call__(self, outputs: Mapping[str, JSON]) -> JSON:
+        """Return the value, or `ABSENT`."""
+        return value_at(outputs, self.name)
+
+
 def step_path(text: str) -> StepPath:
-    """Return a function for `$.step` or `$.step.field`, plain names only (spec 3.5).
+    """Return the path of `$.step` or `$.step.field`, plain names only (spec 3.5).
 
     `step_path("$.crew.name")` turns `{"crew": {"name": "Bo"}}` into `"Bo"`.
 
@@ -57,8 +68,7 @@ def step_path(text: str) -> StepPath:
             code=rules.STEP_PATH.code,
             hint=STEP_PATH_HINT,
         )
-    name = path.removeprefix("$.")
-    return lambda outputs: value_at(outputs, name)
+    return StepPath(path.removeprefix("$."))
 
 
 class State:
@@ -68,10 +78,12 @@ class State:
         values: Name → value for templates and `with`: arguments, and outputs of steps.
         outputs: Step → its output; a step without one is not there.
         last: The last call in the order of the document, or `None`.
+        steps: The names of all steps.
         warnings: Why responses are not what the document declares.
     """
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, steps: Collection[str] = ()) -> None:
+        self.steps = steps
         self.values = values
         self.outputs: Values = {}
         self.last: tuple[Decoder, Reply] | None = None
@@ -99,15 +111,30 @@ class State:
             value = path(self.outputs)
             if value is not ABSENT:
                 _put(result, target, value)
+            elif is_step(path.name, self.outputs) or not is_step(path.name, self.steps):
+                # A step without an output, such as a lookup without a match, is none
+                # of these: its mapping is skipped (spec 3.5).
+                self._warn(target, path.name)
         if result:
             return Outcome(
                 result,
                 reply=self.last[1] if self.last else None,
                 warnings=self.warnings,
             )
-        if self.last is not None:
-            return simple_outcome(*self.last, shape)
-        return Outcome(next(reversed(self.outputs.values()), None))
+        if self.last is None:
+            value = next(reversed(self.outputs.values()), None)
+            return Outcome(value, warnings=self.warnings)
+        outcome = simple_outcome(*self.last, shape)
+        # The last response was looked at by its step, too.
+        outcome.warnings = tuple(dict.fromkeys((*self.warnings, *outcome.warnings)))
+        return outcome
+
+    def _warn(self, target: str, name: str) -> None:
+        """Note a mapping that finds nothing, so that its target is left out."""
+        error = nothing_in_step(name, self.steps, self.outputs, written=f"$.{name}")
+        hint = f" ({error.hint})" if error.hint else ""
+        said = f"'{shorten(target)}' is left out: {error.message}{hint}"
+        self.warnings = (*self.warnings, said)
 
 
 def _put(result: dict[str, JSON], target: str, value: JSON) -> None:
@@ -170,32 +197,31 @@ class LookupStep:
         refers: The earlier step, and the names that the wanted value refers to.
     """
 
-    def __init__(
-        self, name: str, step: Step, injector: Injector, *, is_known: bool
-    ) -> None:
+    def __init__(self, name: str, step: Step, injector: Injector) -> None:
         """Compile a lookup.
 
         Args:
             name: The name of the step.
             step: The step; its `lookup_value` is `$.step.field`, a template, or a
                 reference such as `tools.id`.
-            injector: Compiles templates and references.
-            is_known: `step.index` is an earlier step.
+            injector: Compiles templates and references, and knows the earlier steps.
 
         Raises:
-            CallError: `lookup_value` starts with `$.` and is no step path.
+            CallError: `lookup_value` starts with `$.` and is no step path, or it names
+                no earlier step.
         """
         self.name = name
         self._step = step
-        self._is_known = is_known
+        self._is_known = step.index in injector.steps
         self.refers: tuple[str, ...]
         if step.lookup_value.startswith("$."):
-            path = step_path(step.lookup_value)
-            self._wanted: Node = lambda outputs, _look: path(outputs)
+            step_path(step.lookup_value)
+            self._wanted: Node = _node_of(step.lookup_value, injector.steps, name)
             self._is_path = True
             self.refers = (step.index, step.lookup_value.removeprefix("$."))
         else:
             self._wanted = injector.compile(step.lookup_value)
+            injector.check(name)
             self._is_path = False
             self.refers = (step.index, *injector.names)
 
@@ -253,6 +279,21 @@ class LookupStep:
         except (TypeError, ValueError) as error:
             message = f"a value of '{self._step.match}' cannot be compared: {error}"
             raise in_step(CallError(message), self.name) from None
+
+
+def _node_of(path: str, earlier: Collection[str], step: str) -> Node:
+    """Return a function for the value at a step path, which must be there."""
+    name = path.strip().removeprefix("$.")
+    if not is_step(name, earlier):
+        raise in_step(nothing_in_step(name, earlier, {}, written=path), step)
+
+    def at_path(outputs: Values, look: Lookup) -> JSON:
+        value = value_at(outputs, name)
+        if value is ABSENT:
+            raise nothing_in_step(name, earlier, outputs, written=path)
+        return value
+
+    return at_path
 
 
 class ScriptStep:

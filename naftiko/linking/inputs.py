@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.errors import names_of, shorten
-from naftiko.expressions import TemplateError, parse, parse_path, refs, source_of
+from naftiko.expressions import (
+    TemplateError,
+    is_known,
+    is_step_path,
+    parse,
+    parse_path,
+    parts_of,
+    refs,
+    source_of,
+)
 from naftiko.linking.names import texts_of
 
 if TYPE_CHECKING:
@@ -22,8 +31,9 @@ if TYPE_CHECKING:
 
     from naftiko.consumes.operation import Operation
     from naftiko.document.findings import Findings
+    from naftiko.expressions import Ref
     from naftiko.linking.names import DocumentNames
-    from naftiko.plain import JSON
+    from naftiko.plain import JSON, DocumentPath
     from naftiko.spec.model import Function
 
 
@@ -113,37 +123,82 @@ def note_hints(function: Function, label: str, method: str, findings: Findings) 
 
 
 def note_steps(function: Function, label: str, names: DocumentNames) -> None:
-    """Note each `{{a.b}}` of a step that is no earlier step and no declared input.
+    """Note each placeholder of a step that names no earlier step and no input.
 
-    A unit that declares no inputs may have arguments with dots in their names.
+    A unit that declares no inputs may have any argument without dots in its name. The
+    `with` of the unit itself is filled before its steps.
     """
-    known = [p.name for p in function.inputs]
-    for step in function.steps if known else ():
-        at = (*step.path, "with")
-        texts = [*texts_of(dict(step.with_), at)]
-        texts.append(((*step.path, "lookupValue"), step.lookup_value))
-        for path, text in texts:
-            for name in _arguments_in(text, names):
-                head = name.partition(".")[0]
-                if "." in name and not any(name.startswith(f"{k}.") for k in known):
-                    names.findings.add(
-                        rules.WITH_SOURCE,
-                        path,
-                        f"'{{{{{shorten(name)}}}}}' in {label}: no step and no input is"
-                        f" called '{shorten(head)}'",
-                        names.suggest(head, known)
-                        or f"known: {names_of([*filter(None, known)])}",
-                    )
-        known.append(step.name)
+    if not function.steps:
+        return
+    inputs = [p.name for p in function.inputs]
+    known = [*inputs, *_placeholders(function)]
+    entries = [
+        ((*function.path, "with", name), name, value)
+        for name, value in (function.with_ or {}).items()
+    ]
+    for path, name, value in entries:
+        _note_names(value, path, known, label, names, is_closed=bool(inputs))
+        known.append(name)
+    steps: list[str] = []
+    for step in function.steps:
+        given = [*known, *steps]
+        for name, value in step.with_.items():
+            path = (*step.path, "with", name)
+            _note_names(value, path, given, label, names, is_closed=bool(inputs))
+            given.append(name)
+        path = (*step.path, "lookupValue")
+        if is_step_path(wanted := step.lookup_value):
+            if not is_known(wanted.strip()[2:], steps, is_closed=True):
+                _note_name(wanted, path, steps, label, names)
+        else:
+            given = [*known, *steps]
+            _note_names(wanted, path, given, label, names, is_closed=bool(inputs))
+        steps.append(step.name)
 
 
-def _arguments_in(text: str, names: DocumentNames) -> list[str]:
-    """Return the names in the placeholders of a text that are no variables."""
+def _note_names(
+    value: JSON,
+    path: DocumentPath,
+    known: list[str],
+    label: str,
+    names: DocumentNames,
+    *,
+    is_closed: bool,
+) -> None:
+    """Note each placeholder in the texts of a value that names nothing known."""
+    for place, text in texts_of(value, path):
+        for ref in _arguments_in(text, names):
+            # `tools.id` says that it is an argument: that one is inferred.
+            if not ref.is_said_argument and not is_known(
+                ref.name, known, is_closed=is_closed
+            ):
+                _note_name(ref.written, place, known, label, names)
+
+
+def _note_name(
+    written: str,
+    path: DocumentPath,
+    known: list[str],
+    label: str,
+    names: DocumentNames,
+) -> None:
+    head = str(parts_of(written.strip("{}& ").removeprefix("$."))[0])
+    names.findings.add(
+        rules.STEP_RESULT,
+        path,
+        f"'{shorten(written)}' in {label} names no earlier step and no input",
+        names.suggest(head, known)
+        or (f"known: {names_of([*filter(None, known)])}" if any(known) else ""),
+    )
+
+
+def _arguments_in(text: str, names: DocumentNames) -> list[Ref]:
+    """Return the placeholders of a text that are no variables."""
     try:
         found = refs(parse(text, names.scope))
     except TemplateError:
         return []
-    return [ref.name for ref in found if not ref.is_variable]
+    return [ref for ref in found if not ref.is_variable]
 
 
 def _note_unused(

@@ -1,7 +1,9 @@
-"""Steps whose references fit nothing: earlier steps, inputs, outputs of their unit.
+"""Steps of one name, lookups that find nothing, and mappings that fit nothing.
 
 steps: [{type: call, name: ships, …}], mappings: [{targetName: n, value: $.ship.n}]
 →  W-step-reference: did you mean 'ships'?
+
+The placeholders of steps are checked where links are resolved, in `linking/inputs.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.errors import did_you_mean, names_of, shorten
-from naftiko.expressions import ARGUMENT_WORDS, is_upper
 from naftiko.plain import mappings_of, text_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from naftiko.lint.vocabulary import Placed
     from naftiko.plain import JSON, DocumentPath
 
-_REFERENCE = re.compile(r"\{\{\s*&?\s*([^{}\s]+)\s*\}\}")
 #: The keys by which an output gets its value without a mapping of steps.
 _OWN = frozenset(("mapping", "value", "const", "properties", "items"))
 #: Type of a step → the keys that only steps of another type have.
@@ -35,16 +35,11 @@ _STEP = re.compile(r"\$\.([^\s.$\[\]{}*?()]+)")
 
 
 def note_steps(placed: Placed, findings: Findings) -> None:
-    """Note the references in the steps and mappings of one unit that fit nothing."""
+    """Note the steps and mappings of one unit that fit nothing."""
     data = placed.data
     steps = data.get("steps")
     if not isinstance(steps, list):
         return
-    inputs = {
-        text_of(given.get("name"))
-        for holder in (placed, *placed.around)
-        for _, given in mappings_of(holder.data.get("inputParameters"), ())
-    }
     earlier: list[str] = []
     for at, step in mappings_of(steps, (*placed.path, "steps")):
         if step.get("type") == "lookup":
@@ -67,17 +62,7 @@ def note_steps(placed: Placed, findings: Findings) -> None:
                     "remove it, or make it a step of its own",
                     at_key=True,
                 )
-        found = _STEP.match(text_of(step.get("lookupValue")))
-        if found and found[1] not in earlier:
-            findings.add(
-                rules.STEP_REFERENCE,
-                (*at, "lookupValue"),
-                f"'{shorten(found[0])}' names no earlier step",
-                did_you_mean(found[1], earlier) or f"earlier: {names_of(earlier)}",
-            )
         _note_paths(step.get("with"), (*at, "with"), earlier, findings)
-        for key in ("with", "lookupValue"):
-            _note_references(step.get(key), (*at, key), inputs, earlier, findings)
         if name := text_of(step.get("name")):
             if name in earlier:
                 findings.add(
@@ -103,35 +88,6 @@ def _note_paths(
                 f"'{shorten(text)}' is sent as a text: a step path stands in `mappings`"
                 " and `lookupValue` only",
                 f"write `{{{{{shorten(text.removeprefix('$.'))}}}}}`",
-            )
-
-
-def _note_references(
-    value: JSON,
-    at: DocumentPath,
-    inputs: set[str],
-    earlier: list[str],
-    findings: Findings,
-) -> None:
-    for path, text in _texts(value, at):
-        for written in _REFERENCE.findall(text):
-            name = written
-            for word in ARGUMENT_WORDS:
-                name = name.removeprefix(word)
-            first = name.partition(".")[0]
-            known = {*inputs, *earlier}
-            if name in inputs or first in known or is_upper(first) or first == "env":
-                continue
-            near = did_you_mean(first, known)
-            # Without declared inputs they are inferred from these very references: only
-            # a member of what is nearly the name of a step means that step.
-            if not inputs and not (near and first != name):
-                continue
-            findings.add(
-                rules.STEP_REFERENCE,
-                path,
-                f"'{{{{{shorten(written)}}}}}' names no input and no earlier step",
-                near or f"known: {names_of(sorted(known))}",
             )
 
 

@@ -17,7 +17,6 @@ from support.shared import ROOT
 
 #: Rules about files and sizes, which no snippet of a few lines shows.
 _WITHOUT_EXAMPLE = {
-    rules.STEP_RESULT,
     rules.UNREADABLE,
     rules.YAML_DEPTH,
     rules.YAML_SIZE,

@@ -113,6 +113,9 @@ def test_infinite_number_in_a_text_is_refused() -> None:
         ("one.a.b", True),
         ("two.x", True),
         ("two.x.y", True),
+        ("one[0]", True),
+        ("one['a b'].c", True),
+        ("one[]", False),
         ("two", False),
         ("onee", False),
         ("a.one", False),
@@ -143,6 +146,63 @@ def test_result_of_a_step_may_be_missing_for_an_optional_parameter() -> None:
             strict[name](values, look)
         assert caught.value.code == "U-step-result"
         assert caught.value.hint == "it has: none"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("{{find.ids[3]}}", "has no 'ids[3]'", "'ids' is a list of 1"),
+        ("{{find.ids.0.x}}", "has no 'ids.0.x'", "'ids' is a list of 1"),
+        ("{{find.of.x}}", "has no 'of.x'", "'of' has: who"),
+        ("a{{find.none}}", "'none' in the result of step 'find' is null", "required:"),
+        ("{{gone}}", "step 'gone' gave no result", ""),
+    ],
+)
+def test_error_tells_how_far_a_placeholder_reaches(
+    text: str, message: str, hint: str
+) -> None:
+    """The message names the step; the hint shows what is there instead."""
+    injector = Injector("t", Scope(), frozenset(), ["find", "gone"])
+    values = {"find": {"none": None, "ids": [1], "of": {"who": 1}}}
+    node = injector.compile(text)
+    with pytest.raises(naftiko.CallError) as caught:
+        node(values, Lookup(str))
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("inputs", [[], [{"name": "z", "type": "string", "description": "d", "required": False}]])  # fmt: skip
+@pytest.mark.parametrize("given", ["{{stp.id}}", "{{stp[0]}}", "a {{ stp.id }}", ["{{stp.id}}"]])  # fmt: skip
+def test_misspelt_step_is_refused_before_anything_is_sent(
+    given: Any, inputs: list[Any]
+) -> None:
+    """It is no argument of the unit, though the parameter that it fills is optional."""
+    query = [{"name": "q", "in": "query", "required": False}]
+    data = document({"method": "POST", "inputParameters": query})
+    steps = [{"type": "call", "name": "step", "call": "api.op"}, {"type": "call", "name": "two", "call": "api.op", "with": {"q": given}}]  # fmt: skip
+    tool = {"name": "t", "description": "d", "steps": steps, "inputParameters": inputs}
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    transport = StubTransport()
+    loaded = naftiko.load(data, schema=None, transport=transport)
+    with pytest.raises(naftiko.CallError, match=r"step 'two': .* no step 'stp'") as e:
+        loaded.invoke("m.t")
+    assert (e.value.code, e.value.hint) == ("U-step-result", "did you mean 'step'?")
+    assert transport.requests == []
+
+
+def test_misspelt_step_in_a_template_of_an_operation_is_an_error() -> None:
+    """A name with a dot that is nearly an earlier step means that step."""
+    data = document({"method": "POST", "body": {"type": "json", "data": {"a": "{{on.id}}"}}})  # fmt: skip
+    steps = [{"type": "call", "name": "one", "call": "api.op"}, {"type": "call", "name": "two", "call": "api.op"}]  # fmt: skip
+    tool = {"name": "t", "description": "d", "steps": steps}
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    transport = StubTransport(Response(200, {}, b'{"id": 5}'))
+    with pytest.raises(naftiko.CallError, match=r"step 'two': .* no step 'on' comes"):
+        naftiko.load(data, schema=None, transport=transport).invoke("m.t")
 
 
 def test_template_of_an_operation_names_the_result_of_a_step() -> None:
@@ -208,13 +268,30 @@ def test_optional_input_is_left_out_though_the_operation_requires_it() -> None:
         ("l.99999999999", ABSENT),
         ("dotted.name.0", 5),
         ("l.0.n.more", ABSENT),
+        ("s.list[0]", "a"),
+        ("s.list[-1].deep[0][0]", 7),
+        ("s.list[-3]", ABSENT),
+        ("s.list['0']", "a"),
+        ("l[0].n", 1),
+        ("l[1]", ABSENT),
+        ("s['a b']", "spaced"),
+        ('s["x.y"]', "dotted"),
+        ("s[0]", "a member"),
+        ("s.list[*]", ABSENT),
+        ("ids[]", [3]),
     ],
 )
 def test_dotted_name_reaches_into_objects_and_lists(name: str, value: Any) -> None:
     """A number is the index of an item where the value is a list, else a name."""
     values = {
-        "s": {"list": ["a", {"deep": [[7]]}], "0": "a member"},
+        "s": {
+            "list": ["a", {"deep": [[7]]}],
+            "0": "a member",
+            "a b": "spaced",
+            "x.y": "dotted",
+        },
         "l": [{"n": 1}],
         "dotted.name": [5],
+        "ids[]": [3],
     }
     assert value_at(values, name) == value

@@ -47,12 +47,13 @@ def call(name: str, with_: Any = None, **operation: Any) -> CallStep:
     return CallStep(name, Target(made, Decoder(made), with_ or {}, injector(), {}))
 
 
-def lookup(wanted: str, *, is_known: bool = True) -> LookupStep:
+def lookup(wanted: str, *steps: str) -> LookupStep:
     """Return a step that looks in the output of `crew` for the `id` of a member."""
     step = Step(
         "lookup", "", index="crew", match="id", lookup_value=wanted, fields=("n", "z")
     )
-    return LookupStep("found", step, injector(), is_known=is_known)
+    names = Injector("t", Scope(), frozenset(), steps)
+    return LookupStep("found", step, names)
 
 
 class NotedScript:
@@ -296,7 +297,7 @@ def test_wanted_value_comes_from_a_step_or_an_argument(
     state = State({})
     state.keep("crew", CREW)
     state.keep("ship", {"id": 7})
-    step = lookup(written)
+    step = lookup(written, "crew", "ship")
     assert step.refers == refers
     step.keep(state, step.ask(state, LOOK).run())
     assert state.outputs["found"] == {"n": "Ann", "z": None}
@@ -306,9 +307,39 @@ def test_wanted_path_sees_outputs_only() -> None:
     """A step path is about steps: an argument of that name does not count."""
     state = State({"ship": {"id": 7}})
     state.keep("crew", CREW)
-    step = lookup("$.ship.id")
-    step.keep(state, step.ask(state, LOOK).run())
-    assert "found" not in state.outputs
+    with pytest.raises(CallError, match=r"'\$\.ship\.id' finds .*: no step 'ship'"):
+        lookup("$.ship.id", "crew")
+    step = lookup("$.ship.id", "crew", "ship")
+    with pytest.raises(CallError, match="step 'ship' gave no result"):
+        step.ask(state, LOOK)
+
+
+@pytest.mark.parametrize("wanted", ["$.crew.0.nn", "{{crew.0.nn}}", "{{crew[0].nn}}"])
+def test_wanted_value_that_a_step_lacks_is_an_error(wanted: str) -> None:
+    """A member that is not there is told, whether a path or a placeholder names it."""
+    state = State({})
+    state.keep("crew", CREW)
+    with pytest.raises(CallError, match="result of step 'crew' has no") as caught:
+        lookup(wanted, "crew").ask(state, LOOK)
+    assert caught.value.code == "U-step-result"
+    assert caught.value.hint == "'0' has: id, n"
+
+
+def test_mapping_that_finds_nothing_is_left_out_with_a_warning() -> None:
+    """A step without an output is no mistake; a step or a member not there is one."""
+    state = State({}, ["one", "empty"])
+    state.keep("one", {"id": 7})
+    paths = [(f"t{n}", step_path(f"$.{name}")) for n, name in enumerate(
+        ["one.id", "one.idd", "oen.id", "empty.id"]
+    )]  # fmt: skip
+    outcome = state.outcome(paths, compile_shape(None))
+    assert outcome.value == {"t0": 7}
+    assert outcome.warnings == (
+        "'t1' is left out: '$.one.idd' finds nothing: the result of step 'one' has no"
+        " 'idd' (it has: id)",
+        "'t2' is left out: '$.oen.id' finds nothing: no step 'oen' comes before"
+        " (did you mean 'one'?)",
+    )
 
 
 def test_lookup_is_quick_work() -> None:
@@ -319,15 +350,15 @@ def test_lookup_is_quick_work() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_known", "message"),
+    ("steps", "message"),
     [
-        (True, "step 'found': the step 'crew' gave nothing to look in"),
-        (False, "step 'found': Lookup step references non-existent step: crew"),
+        (["crew"], "step 'found': the step 'crew' gave nothing to look in"),
+        ([], "step 'found': Lookup step references non-existent step: crew"),
     ],
 )
-def test_lookup_in_nothing_is_refused(is_known: bool, message: str) -> None:
+def test_lookup_in_nothing_is_refused(steps: list[str], message: str) -> None:
     """The error tells a step without output from one that is not there."""
-    work = lookup("7", is_known=is_known).ask(State({"crew": CREW}), LOOK)
+    work = lookup("7", *steps).ask(State({"crew": CREW}), LOOK)
     with pytest.raises(CallError) as caught:
         work.run()
     assert (caught.value.message, caught.value.step) == (message, "found")

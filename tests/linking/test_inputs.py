@@ -56,23 +56,67 @@ def test_input_that_goes_nowhere_is_noted() -> None:
     assert _tool(inputParameters=[item], steps=[get]) == [told]
 
 
-def test_placeholder_of_a_step_that_is_not_there_is_noted() -> None:
-    """A dotted name in a step begins with an earlier step or with a declared input."""
+@pytest.mark.parametrize("is_declared", [True, False])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{{one.id}}", ""),
+        ("{{one.items[1].id}}", ""),
+        ("{{one['a b']}}", ""),
+        ("{{q}}", ""),
+        ("{{above}}", ""),
+        ("{{tools.more}}", ""),
+        ("{{TOKEN}}", ""),
+        ("{{env.TOKEN}}", ""),
+        ("{{on.id}}", "did you mean 'one'?"),
+        ("{{ on[0] }}", "did you mean 'one'?"),
+        ("see {{two.id}}", "known: "),
+        ("{{$.one.id}}", "did you mean 'one'?"),
+    ],
+)
+def test_placeholder_of_a_step_that_is_not_there_is_noted(
+    text: str, told: str, is_declared: bool
+) -> None:
+    """A dotted name in a step begins with an earlier step or with a given argument."""
     item = {"name": "ship", "type": "object"}
     one = {"type": "call", "name": "one", "call": "api.get", "with": {"id": "7"}}
-    two = {"type": "call", "name": "two", "call": "api.get"}
-    for text, told in (
-        ("{{one.id}}", []),
-        ("{{ship.id}}", []),
-        ("{{on.id}}", ["did you mean 'one'?"]),
-        ("{{two.id}}", ["known: ship, one"]),
+    two = {"type": "call", "name": "two", "call": "api.get", "with": {"id": "7"}}
+    find = {"type": "lookup", "name": "find", "index": "one", "match": "id"}
+    unit: dict[str, Any] = {"with": {"above": "{{ship.a}}" if is_declared else "x"}}
+    if is_declared:
+        unit["inputParameters"] = [item]
+    for step, place in (
+        ({**two, "with": {"q": "b", "id": text}}, "/steps/1/with/id"),
+        ({**find, "lookupValue": text}, "/steps/1/lookupValue"),
     ):
-        steps = [one, {**two, "with": {"id": text, "q": "{{ship.q}}"}}]
-        found = _tool(inputParameters=[item], steps=steps)
-        assert [hint for *_, hint in found] == told, text
-        assert {(code, at) for code, at, *_ in found} <= {
-            ("W-with-source", "/steps/1/with/id")
-        }
+        if place.endswith("lookupValue") and text == "{{q}}" and is_declared:
+            continue  # it is an entry of the other `with` only
+        found = _tool(steps=[one, step], **unit)
+        noted = [(at, hint) for code, at, _, hint in found if code == "U-step-result"]
+        assert len(noted) == bool(told), found
+        assert all(at == place and told in hint for at, hint in noted)
+
+
+def test_undotted_placeholder_is_an_argument_where_none_are_declared() -> None:
+    """A unit that declares inputs takes no others; one that does not takes any."""
+    steps = [
+        {"type": "call", "name": "one", "call": "api.get", "with": {"id": "{{x}}"}}
+    ]
+    item = {"name": "ship", "type": "string"}
+    assert "U-step-result" not in {code for code, *_ in _tool(steps=steps)}
+    found = _tool(steps=steps, inputParameters=[item])
+    assert "U-step-result" in {code for code, *_ in found}
+
+
+def test_step_path_of_a_lookup_names_an_earlier_step() -> None:
+    """`$.step` is about steps alone; an input of that name does not count."""
+    one = {"type": "call", "name": "one", "call": "api.get", "with": {"id": "7"}}
+    find = {"type": "lookup", "name": "find", "index": "one", "match": "id"}
+    inputs = [{"name": "ship", "type": "object"}]
+    for wanted, count in (("$.one.id", 0), ("$.ship.id", 1), ("$.find.id", 1)):
+        steps = [one, {**find, "lookupValue": wanted}]
+        found = _tool(steps=steps, inputParameters=inputs)
+        assert [code for code, *_ in found].count("U-step-result") == count, wanted
 
 
 def test_inputs_that_leave_out_what_the_operation_requires_are_noted() -> None:

@@ -43,9 +43,6 @@ def test_references_that_fit_have_no_finding() -> None:
     ("old", "new", "code", "hint"),
     [
         ("match: imo, ", "", "W-step-incomplete", "add `match:`"),
-        ("{{ships.imo}}", "{{ship.imo}}", "W-step-reference", "did you mean 'ships'?"),
-        ("{{imo}}", "{{one.imo}}", "W-step-reference", "known: imo"),
-        ('"{{ships.imo}}"', "$.shps.imo", "W-step-reference", "did you mean 'ships'?"),
         (
             "index: ships,",
             "index: ships, call: a.b,",
@@ -68,26 +65,6 @@ def test_reference_that_fits_nothing_is_told(
     """A reference to what is not there is told with what is near."""
     (finding,) = _findings(UNIT.replace(old, new, 1))
     assert (finding.rule.code, finding.hint) == (code, hint)
-
-
-@pytest.mark.parametrize("name", ["TOKEN", "env.TOKEN", "tools.imo"])
-def test_variable_and_qualified_input_are_known(name: str) -> None:
-    """A variable, and an input with the fixed word before it, are no mistakes."""
-    assert _findings(UNIT.replace("{{imo}}", f"{{{{{name}}}}}", 1)) == []
-
-
-@pytest.mark.parametrize(
-    ("reference", "hints"), [("shps.imo", 1), ("user.imo", 0), ("shps", 0)]
-)
-def test_misspelt_step_is_told_where_inputs_are_inferred(
-    reference: str, hints: int
-) -> None:
-    """Without declared inputs, a member of what is nearly a step means the step."""
-    text = UNIT.replace(
-        "      inputParameters: [{name: imo, type: string, description: x}]\n", ""
-    )
-    findings = _findings(text.replace("{{ships.imo}}", f"{{{{{reference}}}}}"))
-    assert [f.hint for f in findings] == ["did you mean 'ships'?"] * hints
 
 
 def test_two_steps_of_one_name_are_told() -> None:
