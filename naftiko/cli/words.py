@@ -14,7 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from naftiko.cli.arguments.body import IN_A_FILE, whole_argument, with_body
+from naftiko.cli.arguments.body import (
+    IN_A_FILE,
+    whole_argument,
+    whole_value,
+    with_body,
+)
 from naftiko.cli.arguments.filling import fill, place_in, template_of
 from naftiko.cli.arguments.nested import Gathered, split_nested
 from naftiko.cli.arguments.reading import decoded, file_argument, read_json
@@ -234,6 +239,8 @@ def _argument_value(name: str, sign: str, text: str, operation: Operation) -> An
         read = content.decode("utf-8")
     except UnicodeDecodeError:
         return content
+    if name == whole_argument(operation) and body is not None and body.kind == "json":
+        return whole_value(read, name, operation)
     if name in _structured(operation):
         with suppress(ValueError, RecursionError):
             return read_json(read)
@@ -241,13 +248,8 @@ def _argument_value(name: str, sign: str, text: str, operation: Operation) -> An
 
 
 def _structured(operation: Operation) -> set[str]:
-    """Return the arguments that are objects or lists: a file of one holds JSON.
-
-    A file that is the whole body is sent as it is written.
-    """
-    parameters = operation.parameters
-    named = {p.name for p in parameters if p.type in ("object", "array")}
-    return named - {whole_argument(operation)}
+    """Return the arguments that are objects or lists: a file of one holds JSON."""
+    return {p.name for p in operation.parameters if p.type in ("object", "array")}
 
 
 def _json_value(name: str, text: str) -> Any:

@@ -40,6 +40,7 @@ from naftiko.expressions import (
     splice,
     to_text,
 )
+from naftiko.hints import Hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 
 OPEN_ARGUMENT = "body"
+#: The types of a body that no text is, in words.
+_STRUCTURES = {"object": "an object", "array": "a list"}
 
 
 #: Media types, beside JSON, with quoted texts that are escaped as in JSON.
@@ -81,7 +84,11 @@ class BodyPlan(NamedTuple):
 
 
 def compile_body(
-    body: Body, scope: Scope, declared: Container[str], settings: Settings
+    body: Body,
+    scope: Scope,
+    declared: Container[str],
+    settings: Settings,
+    types: Mapping[str, str] = {},
 ) -> BodyPlan:
     """Compile a body; see `BodyPlan`.
 
@@ -90,6 +97,7 @@ def compile_body(
         scope: The variables of the document.
         declared: Names of the declared parameters.
         settings: Names of parameters that carry a `value` → its compiled template.
+        types: Names of declared parameters of the body → type.
 
     Raises:
         TemplateError: A text in it is outside the template subset.
@@ -102,7 +110,7 @@ def compile_body(
     elif body.kind == "multipartForm":
         node = compiler.parts(body.data)
     elif body.kind == "json" and isinstance(body.data, str):
-        node = compiler.json_text(body.data)
+        node = compiler.json_text(body.data, types)
     elif body.kind == "formUrlEncoded" and isinstance(body.data, str):
         node = compiler.form_text(body.data)
     elif body.data is None:
@@ -179,11 +187,14 @@ class _BodyCompiler:
             self._note(ref, needed=True)
         return lambda value_of: render(template, _or_empty(value_of))
 
-    def json_text(self, text: str) -> Node:
+    def json_text(self, text: str, types: Mapping[str, str]) -> Node:
         """Compile a text that is the whole JSON body, sent as it is written."""
         if ref := lone(self._parse(text.strip())):
             self._note(ref, needed=False)
-            return _value_of(ref)
+            node, type_name = _value_of(ref), types.get(ref.name, "")
+            if type_name not in _STRUCTURES:
+                return node
+            return lambda value_of: _written(node(value_of), ref.name, type_name)
         if is_json_like(text) or text.lstrip()[:1] == '"':
             # A value outside quotes is a JSON value, so that it cannot leave its place.
             template = self._parse(text, literal=compact_json)
@@ -268,8 +279,10 @@ class _BodyCompiler:
 
     def fields(self, body: Body) -> Node:
         if whole := whole_of(body):
-            node = self.field(whole)
-            return lambda value_of: _written(node(value_of))
+            node, name, type_name = self.field(whole), whole.name, whole.type
+            if body.kind != "json":
+                return node
+            return lambda value_of: _written(node(value_of), name, type_name)
         members = [(field.name, self.field(field)) for field in body.fields]
         return lambda value_of: {
             name: value
@@ -368,9 +381,49 @@ def whole_of(body: Body) -> InputParameter | None:
     return field if body.is_whole or field.name == "body" or is_data else None
 
 
-def _written(value: Any) -> Any:
-    """Return a text as the JSON that it holds: an object or a list was declared."""
-    return EncodedText(value) if isinstance(value, str) else value
+def _written(value: Any, name: str, type_name: str) -> Any:
+    """Return a whole JSON body; a text that holds JSON is the body as it is written.
+
+    Files call the body of any operation a string, so an object or a list in a text is
+    one. Any other text is a JSON string, where the document does not declare an object
+    or a list.
+
+    Raises:
+        ArgumentError: It declares one, and the text holds no JSON.
+    """
+    if not isinstance(value, str):
+        return value
+    if type_name == "string" and value.lstrip()[:1] not in ("{", "[", '"'):
+        return value
+    if holds_json(value):
+        return EncodedText(value)
+    if type_name not in _STRUCTURES:
+        return value
+    raise ArgumentError(
+        f"'{name}' is a text that holds no JSON, and the document declares"
+        f" {_STRUCTURES[type_name]}",
+        hint=Hint(
+            f"give {name}= a dict or a list, or a text that holds JSON",
+            f"write JSON: {name}='{{…}}', {name}=@file.json or --body @file.json",
+            "send JSON",
+        ),
+    )
+
+
+def holds_json(text: str) -> bool:
+    """Tell whether a text is strict JSON."""
+    try:
+        # A number may have any length: it is not converted.
+        json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_number)
+    except ValueError:
+        return False
+    except RecursionError:
+        pass
+    return True
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(word)
 
 
 def _absent(value_of: ValueOf) -> Any:

@@ -410,10 +410,11 @@ class _LayoutCompiler:
         if body is None or body.kind == "unknown":
             return None
         self.at = body.path
-        plan = compile_body(body, self.scope, self.declared, self.settings)
+        declared_body = {p.name: p for p in self.spec.parameters if p.in_ == "body"}
+        types = {name: p.type for name, p in declared_body.items()}
+        plan = compile_body(body, self.scope, self.declared, self.settings, types)
         by_name = {field.name: field for field in body.fields}
         whole = whole_of(body)
-        declared_body = {p.name: p for p in self.spec.parameters if p.in_ == "body"}
         for name, needed in plan.arguments.items():
             parameter = by_name.get(name) or declared_body.get(name)
             if parameter is None:

@@ -47,28 +47,30 @@ def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[st
         )
     body = operation.spec.body
     kind = body.kind if body else ""
+    whole = whole_argument(operation)
+    if whole in given:
+        raise UsageError(
+            "the body is given twice", hint=f"leave out '{whole}' or --body"
+        )
     if kind in ("text", "binary"):
-        return _beside(given, names, Content(_value_of(_body(word))))
+        content = Content(_value_of(_body(word)))
+        return {**given, whole: content} if whole else _beside(given, names, content)
     text = decoded(_value_of(_body(word)), "the body")
+    if whole and kind == "json":
+        return {**given, whole: whole_value(text, whole, operation)}
     try:
         value = read_json(text)
     except RecursionError:
         raise UsageError("the body is nested too deeply") from None
     except ValueError as error:
         if kind == "formUrlEncoded":
-            return _beside(given, names, Content(text))
-        raise UsageError(
-            f"the body of {operation.ref} is not JSON: {error}",
-            hint="write names and texts in double quotation marks, and no comma behind"
-            " the last member; `naftiko describe` shows what it takes",
-        ) from None
-    whole = whole_argument(operation)
-    if whole:
-        if whole in given:
-            raise UsageError(
-                "the body is given twice", hint=f"leave out '{whole}' or --body"
+            content = Content(text)
+            return (
+                {**given, whole: content} if whole else _beside(given, names, content)
             )
-        return {**given, whole: Content(text.encode())}
+        raise _no_json(operation, error) from None
+    if whole:
+        return {**given, whole: value}
     if not isinstance(value, dict):
         return _beside(given, names, Content(text.encode()))
     return _filled(value, given, names, operation, text)
@@ -84,6 +86,39 @@ def whole_argument(operation: Operation) -> str:
         return ""
     value = object()
     return next(iter(plan.arguments)) if plan.build(lambda ref: value) is value else ""
+
+
+def whole_value(text: str, name: str, operation: Operation) -> Any:
+    """Return a text as a whole JSON body: as it is, or the JSON string of its letters.
+
+    Args:
+        text: What `--body`, a file or standard input holds.
+        name: The argument that is the whole body.
+        operation: The operation to call.
+
+    Raises:
+        UsageError: It is no JSON, and the document declares an object or a list.
+    """
+    try:
+        read_json(text)
+    except RecursionError:
+        raise UsageError("the body is nested too deeply") from None
+    except ValueError as error:
+        types = {p.name: p.type for p in operation.parameters}
+        # What begins like an object is meant as one, where nothing says otherwise.
+        begins = "" if types.get(name) == "string" else text.lstrip()[:1]
+        if types.get(name) in ("object", "array") or begins in ("{", "["):
+            raise _no_json(operation, error) from None
+        return text
+    return Content(text.encode())
+
+
+def _no_json(operation: Operation, error: ValueError) -> UsageError:
+    return UsageError(
+        f"the body of {operation.ref} is not JSON: {error}",
+        hint="write names and texts in double quotation marks, and no comma behind the"
+        " last member; `naftiko describe` shows what it takes",
+    )
 
 
 def _filled(

@@ -10,6 +10,7 @@ import pytest
 
 from naftiko.cli.values import UsageError
 from naftiko.cli.words import call_arguments
+from naftiko.errors import ArgumentError
 from support.building import capability
 
 _ORDER = {
@@ -140,6 +141,62 @@ def test_argument_that_is_the_whole_body_takes_it(operation: dict[str, Any]) -> 
         assert loaded.request("api.op", given).body == b'{"a":  1, "bodi": 2}'
         with pytest.raises(UsageError, match="the body is given twice"):
             call_arguments([f"{next(iter(given))}=1"], "{}", found)
+
+
+_STRING = {"inputParameters": [{"name": "body", "in": "body", "type": "string"}]}
+_OBJECT = {"inputParameters": [{"name": "body", "in": "body", "type": "object"}]}
+_UNTYPED = {"body": {"type": "json", "data": "{{body}}"}}
+
+
+@pytest.mark.parametrize("way", ["body=", "--body", "body=@", "--body @", "@"])
+@pytest.mark.parametrize(
+    ("operation", "text", "sent"),
+    [
+        (_STRING, "hello", b'"hello"'),
+        (_STRING, '"hello"', b'"hello"'),
+        (_STRING, '{"a":1}', b'{"a":1}'),
+        (_OBJECT, '{"a":1}', b'{"a":1}'),
+        (_OBJECT, "hello", None),
+        (_UNTYPED, "hello", b'"hello"'),
+    ],
+)
+def test_whole_body_is_json_in_every_way_to_give_it(
+    operation: dict[str, Any], text: str, sent: bytes | None, way: str, tmp_path: Path
+) -> None:
+    """JSON goes as it is written, other text as a JSON string, or it is refused."""
+    file = tmp_path / "body"
+    file.write_text(text)
+    word = str(file) if way.endswith("@") else text
+    items = [f"{way}{word}"] if way in ("body=", "body=@", "@") else []
+    body = None if items else way.removeprefix("--body").strip() + word
+    with capability({"method": "POST", **operation}) as loaded:
+        found = loaded.operations.find("api.op")
+        if sent is None:
+            with pytest.raises((UsageError, ArgumentError), match="JSON"):
+                loaded.request("api.op", call_arguments(items, body, found))
+            return
+        request = loaded.request("api.op", call_arguments(items, body, found))
+    assert (request.body, request.headers["Content-Type"]) == (sent, "application/json")
+
+
+def test_whole_body_that_begins_like_an_object_must_be_one() -> None:
+    """A mistake in JSON is told, where the document calls the body no string."""
+    with capability({"method": "POST", **_UNTYPED}) as loaded:
+        found = loaded.operations.find("api.op")
+        with pytest.raises(UsageError, match="is not JSON: Expecting"):
+            call_arguments([], '{"a": }', found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"), [("text", b'{"a": "1 2"}'), ("formUrlEncoded", b"a=1+2")]
+)
+def test_whole_body_called_body_may_be_of_another_kind(kind: str, sent: bytes) -> None:
+    """A text goes as it is, and an object as a form, though the argument is `body`."""
+    described = {"method": "POST", "body": {"type": kind, "data": "{{body}}"}}
+    with capability(described) as loaded:
+        found = loaded.operations.find("api.op")
+        given = call_arguments([], '{"a": "1 2"}', found)
+        assert loaded.request("api.op", given).body == sent
 
 
 def test_file_of_an_object_is_read_as_json(tmp_path: Path) -> None:
