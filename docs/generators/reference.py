@@ -526,7 +526,12 @@ CODES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "ConsumedInputParameter": {
-        "name": ("U-parameter-nameless", "S-parameter-name", "U-argument-missing"),
+        "name": (
+            "U-parameter-nameless",
+            "S-parameter-name",
+            "U-argument-missing",
+            "U-argument-unknown",
+        ),
         "in": ("U-parameter-place", "W-parameter-place"),
         "type": ("W-parameter-type",),
         "value": ("U-template", "W-parameter-value", "W-template"),

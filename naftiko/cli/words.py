@@ -156,7 +156,7 @@ def _add_item(
                     raise UsageError(
                         f"argument {number}: the body of {operation.ref} takes nothing"
                         f" at '{written}'",
-                        hint=f"it takes: {names_of(names)}",
+                        hint=f"It takes: {names_of(names)}.",
                     )
                 name, steps = place
             parts = name, nested.sign, nested.text

@@ -204,7 +204,7 @@ class Operation:
             missing=missing,
             unknown=unknown,
             takes=takes,
-            code=rules.ARGUMENT_MISSING.code if missing else "",
+            code=(rules.ARGUMENT_MISSING if missing else rules.ARGUMENT_UNKNOWN).code,
             location=self.location,
             hint=f"{near} It takes: {names_of(takes)}.".strip(),
         )

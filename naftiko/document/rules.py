@@ -210,6 +210,9 @@ PATH_PARAMETER_UNPLACED = _unit(
 ARGUMENT_MISSING = _unit(
     "U-argument-missing", CALL, "A required argument was not given."
 )
+ARGUMENT_UNKNOWN = _unit(
+    "U-argument-unknown", CALL, "An argument was given that is not taken."
+)
 STEP_RESULT = _unit(
     "U-step-result",
     FUNCTION,
@@ -279,9 +282,7 @@ SKILL_TOOL = _unit(
     "A skill tool has both `from` and `instruction`, or a file without a folder.",
 )
 PROMPT = _unit(
-    "U-prompt",
-    UNIT,
-    "A prompt has no messages, or a message of an unknown role.",
+    "U-prompt", UNIT, "A prompt has no messages, or a message of an unknown role."
 )
 LOCATION = _unit(
     "U-location",

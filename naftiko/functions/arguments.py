@@ -22,6 +22,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.consumes.body import OPEN_ARGUMENT
+from naftiko.document import rules
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.expressions import (
     ABSENT,
@@ -349,6 +350,14 @@ class WrongArgument(NamedTuple):
         if self.guess or self.kind != UNKNOWN:
             return self.brief
         return f"{self.fault}; it takes: {names_of(self.known)}"
+
+
+def code_of(wrong: Iterable[WrongArgument]) -> str:
+    """Return the code of the first kind of fault that has one, or an empty text."""
+    kinds = {fault.kind for fault in wrong}
+    if MISSING in kinds:
+        return rules.ARGUMENT_MISSING.code
+    return rules.ARGUMENT_UNKNOWN.code if UNKNOWN in kinds else ""
 
 
 def fit(

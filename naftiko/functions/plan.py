@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
@@ -17,7 +16,7 @@ from naftiko.errors import (
     nearest,
     shorten,
 )
-from naftiko.functions.arguments import MISSING, UNKNOWN, fit, is_constant
+from naftiko.functions.arguments import MISSING, UNKNOWN, code_of, fit, is_constant
 from naftiko.functions.runs import Call, Lookup, Run, Values, VariableOf
 from naftiko.functions.shapes import Shape
 from naftiko.masking import marker
@@ -177,7 +176,7 @@ def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
     """
     values, wrong = plan.fit(given)
     if wrong:
-        said = "; ".join(f"'{w.name}' {w.reason}" for w in wrong)
+        said = "; ".join(f"'{w.name}' {w.brief}" for w in wrong)
         names = [p.name for p in plan.arguments]
         missing = [w.name for w in wrong if w.kind == MISSING]
         raise ArgumentError(
@@ -185,7 +184,7 @@ def checked_arguments(plan: Plan, given: Mapping[str, JSON]) -> Values:
             missing=missing,
             unknown=[w.name for w in wrong if w.kind == UNKNOWN],
             takes=names,
-            code=rules.ARGUMENT_MISSING.code if missing else "",
+            code=code_of(wrong),
             hint=f"It takes: {names_of(names)}.",
         )
     return values

@@ -434,7 +434,7 @@ class ExposedLinker:
         else:
             message = f"'{called.ref}' takes no argument '{shorten(name)}'"
         takes = [parameter.name for parameter in called.parameters]
-        hint = self.names.suggest(name, takes) or f"it takes: {names_of(takes, 12)}"
+        hint = self.names.suggest(name, takes) or f"It takes: {names_of(takes, 12)}."
         self.findings.add(rules.WITH_TARGET, path, message, hint, at_key=True)
 
     def _placeholders(

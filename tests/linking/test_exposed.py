@@ -229,7 +229,7 @@ def test_unit_without_a_name_is_called_by_its_route() -> None:
     ("arguments", "noted"),
     [
         ({"id": "1", "qq": "1"}, ("'api.get' takes no argument 'qq'", "did you mean 'q'?")),
-        ({"id": "1", "zzz": "1"}, ("'api.get' takes no argument 'zzz'", "it takes: q, id")),
+        ({"id": "1", "zzz": "1"}, ("'api.get' takes no argument 'zzz'", "It takes: q, id.")),
     ],
 )  # fmt: skip
 def test_argument_that_a_call_does_not_take(arguments: Any, noted: Any) -> None:

@@ -42,8 +42,7 @@ def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[st
     if not operation.body:
         raise UsageError(
             f"--body: {operation.ref} takes no body",
-            hint="it takes: "
-            + names_of([parameter.name for parameter in operation.parameters]),
+            hint=f"It takes: {names_of([p.name for p in operation.parameters])}.",
         )
     body = operation.spec.body
     kind = body.kind if body else ""
@@ -139,7 +138,7 @@ def _filled(
         if near or is_form:
             raise UsageError(
                 f"the body of {operation.ref} has no member '{shorten(name)}'",
-                hint=near or f"it takes: {names_of(known)}",
+                hint=near or f"It takes: {names_of(known)}.",
             )
         if template:
             note(

@@ -33,7 +33,7 @@ from naftiko.errors import (
     shorten,
 )
 from naftiko.exposes.http.answers import Answer, json_answer, json_bytes, raw_answer
-from naftiko.functions.arguments import WrongArgument
+from naftiko.functions.arguments import WrongArgument, code_of
 from naftiko.hints import SERVER, worded
 from naftiko.masking import mask
 
@@ -176,7 +176,9 @@ def wrong_arguments(wrong: Iterable[WrongArgument]) -> HttpProblem:
     """Return the problem that names every wrong argument."""
     wrong = tuple(wrong)
     detail = "; ".join(f"'{shorten(w.name)}' {w.reason}" for w in wrong)
-    return HttpProblem("arguments", detail, errors=wrong)
+    code = code_of(wrong)
+    members = {"code": code} if code else {}
+    return HttpProblem("arguments", detail, errors=wrong, members=members)
 
 
 def unauthorized(detail: str, *challenges: str) -> HttpProblem:
