@@ -399,11 +399,13 @@ class Target:
         #: What the templates of the operation itself name of a step.
         self._named_of_steps = {n for n in self.passed if is_step(n, steps)} - lenient
         own = {p.name for p in operation.parameters if not p.inferred}
-        self._misspelt = {
-            n
-            for n in self.passed
-            if n not in own and injector.is_unknown(n) and _is_nearly(n, steps)
-        }
+        for name in self.passed:
+            if (
+                name not in own
+                and injector.is_unknown(name)
+                and _is_nearly(name, steps)
+            ):
+                injector.mistake = nothing_in_step(name, steps, {})
         filled = {n for n, source in self.sources.items() if not is_step(source, steps)}
         filled |= {name for name in self.passed if not is_step(name, steps)}
         self.optional = filled - {ref.name for ref in refs(operation.layout.path)}
@@ -418,11 +420,7 @@ class Target:
             name: "" if is_step(source, earlier) else source
             for name, source in self.sources.items()
         }
-        passed = {
-            name: ""
-            for name in self.passed
-            if is_step(name, earlier) or name in self._misspelt
-        }
+        passed = {name: "" for name in self.passed if is_step(name, earlier)}
         return Feed(self.operation, {**sources, **passed}, is_open=False)
 
     def call(
@@ -458,9 +456,7 @@ class Target:
             value = value_at(seen, name)
             if value is not ABSENT and value is not None:
                 arguments[name] = value
-            elif value is ABSENT and (
-                name in self._named_of_steps or name in self._misspelt
-            ):
+            elif value is ABSENT and name in self._named_of_steps:
                 raise nothing_in_step(name, self._steps, values)
         if fields:
             whole = arguments.get(OPEN_ARGUMENT)

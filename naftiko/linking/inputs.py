@@ -27,7 +27,7 @@ from naftiko.expressions import (
 from naftiko.linking.names import texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from naftiko.consumes.operation import Operation
     from naftiko.document.findings import Findings
@@ -122,11 +122,22 @@ def note_hints(function: Function, label: str, method: str, findings: Findings) 
         )
 
 
-def note_steps(function: Function, label: str, names: DocumentNames) -> None:
+def note_steps(
+    function: Function,
+    label: str,
+    operation_of: Callable[[str], Operation | None],
+    names: DocumentNames,
+) -> None:
     """Note each placeholder of a step that names no earlier step and no input.
 
     A unit that declares no inputs may have any argument without dots in its name. The
     `with` of the unit itself is filled before its steps.
+
+    Args:
+        function: The unit.
+        label: How messages call it: `the tool 'list'`.
+        operation_of: Returns the operation that a `call` names.
+        names: The names of the document, and where findings go.
     """
     if not function.steps:
         return
@@ -153,6 +164,16 @@ def note_steps(function: Function, label: str, names: DocumentNames) -> None:
         else:
             given = [*known, *steps]
             _note_names(wanted, path, given, label, names, is_closed=bool(inputs))
+        if step.call and (operation := operation_of(step.call)) is not None:
+            own = {p.name for p in operation.parameters if not p.inferred}
+            for name in sorted(operation.layout.takes - own - step.with_.keys()):
+                head, *inner = map(str, parts_of(name))
+                # The template of an operation may have arguments with dots: only what
+                # is nearly called like a step means that step.
+                is_meant = inner and steps and names.suggest(head, steps)
+                if is_meant and not is_known(name, [*known, *steps], is_closed=True):
+                    place = (*step.path, "call")
+                    _note_name(f"{{{{{name}}}}}", place, steps, label, names)
         steps.append(step.name)
 
 

@@ -200,9 +200,16 @@ def test_misspelt_step_in_a_template_of_an_operation_is_an_error() -> None:
     data["capability"]["exposes"] = [
         {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
     ]
-    transport = StubTransport(Response(200, {}, b'{"id": 5}'))
+    transport = StubTransport()
+    loaded = naftiko.load(data, schema=None, transport=transport)
     with pytest.raises(naftiko.CallError, match=r"step 'two': .* no step 'on' comes"):
-        naftiko.load(data, schema=None, transport=transport).invoke("m.t")
+        loaded.invoke("m.t")
+    assert transport.requests == []
+    (found,) = [p for p in loaded.problems if p.code == "U-step-result"]
+    assert found.path.endswith("/steps/1/call")
+    assert found.hint == "did you mean 'one'?"
+    # Called by itself, the operation has an argument of that name.
+    assert loaded.request("api.op", {"on.id": 1}).body == b'{"a":1}'
 
 
 def test_template_of_an_operation_names_the_result_of_a_step() -> None:
