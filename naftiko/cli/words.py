@@ -172,11 +172,13 @@ def _add_item(
             f" {operation.ref} takes: {names_of(names)}",
         )
     name, sign, text = parts
-    if operation.takes_body and name not in names and _REACHES.search(name):
-        raise UsageError(
-            f"argument {number}: {operation.ref} takes no '{name}'",
-            hint=f"a member of the body is written '{OPEN_ARGUMENT}.{name}=…'",
-        )
+    if name not in names and _REACHES.search(name):
+        whole = OPEN_ARGUMENT if operation.takes_body else whole_argument(operation)
+        if whole:
+            raise UsageError(
+                f"argument {number}: {operation.ref} takes no '{name}'",
+                hint=f"a member of the body is written '{whole}.{name}=…'",
+            )
     text_of(name if sign == "=@" else item, "an argument", IN_A_FILE)
     if sign == "=" and text.startswith("="):
         text = _query_text(name, text, operation)
@@ -230,7 +232,9 @@ def _argument_value(name: str, sign: str, text: str, operation: Operation) -> An
         return _json_value(name, text)
     file = file_argument(text, f"{name}=@{text}")
     body = operation.spec.body
-    as_it_is = name == OPEN_ARGUMENT and operation.takes_body
+    # The argument `body` of a function may be one that the document describes.
+    is_typed = any(p.name == name and p.type for p in operation.parameters)
+    as_it_is = name == OPEN_ARGUMENT and operation.takes_body and not is_typed
     if as_it_is or (body is not None and body.kind in _FILE_KINDS):
         return file
     with file.open("rb") if isinstance(file, Path) else file as opened:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from naftiko.cli.arguments.filling import fill, template_of
 from naftiko.cli.arguments.reading import decoded, file_argument, read_json, text_of
@@ -18,10 +18,8 @@ from naftiko.cli.console import clean, note
 from naftiko.cli.values import UsageError
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.content import FORM_KINDS, Content
+from naftiko.consumes.operation import Operation
 from naftiko.errors import did_you_mean, names_of, shorten
-
-if TYPE_CHECKING:
-    from naftiko.consumes.operation import Operation
 
 IN_A_FILE = "give bytes in a file: name=@file, --body @file"
 
@@ -32,6 +30,8 @@ def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[st
     The members of a body that the document describes become arguments, so they are
     checked as arguments are; an argument beside it replaces a member.
     """
+    if not isinstance(operation, Operation):
+        return _of_function(word, given, operation)
     names = [p.name for p in operation.parameters if p.in_ == "body"]
     if operation.takes_body and OPEN_ARGUMENT not in names:
         if OPEN_ARGUMENT in given:
@@ -75,11 +75,51 @@ def with_body(word: str, given: dict[str, Any], operation: Operation) -> dict[st
     return _filled(value, given, names, operation, text)
 
 
+def _of_function(
+    word: str, given: dict[str, Any], function: Operation
+) -> dict[str, Any]:
+    """Return the arguments of an exposed function with the body of a request to it.
+
+    Its argument `body` is all of it; otherwise its arguments are members of an object.
+    """
+    types = {parameter.name: parameter.type for parameter in function.parameters}
+    if OPEN_ARGUMENT in given:
+        raise UsageError("the body is given twice", hint="leave out body= or --body")
+    if types.get(OPEN_ARGUMENT) == "":
+        return {**given, OPEN_ARGUMENT: _body(word)}
+    text = decoded(_value_of(_body(word)), "the body")
+    try:
+        value = read_json(text)
+    except RecursionError:
+        raise UsageError("the body is nested too deeply") from None
+    except ValueError as error:
+        if types.get(OPEN_ARGUMENT) == "string":
+            return {**given, OPEN_ARGUMENT: text}
+        raise _no_json(function, error) from None
+    if OPEN_ARGUMENT in types:
+        return {**given, OPEN_ARGUMENT: value}
+    if not isinstance(value, dict):
+        raise UsageError(
+            f"the body of {function.ref} is no JSON object",
+            hint=f"It takes: {names_of(types)}.",
+        )
+    for name in value:
+        if name not in types:
+            raise UsageError(
+                f"the body of {function.ref} has no member '{shorten(name)}'",
+                hint=did_you_mean(name, types) or f"It takes: {names_of(types)}.",
+            )
+    return _merged(value, given)
+
+
 def whole_argument(operation: Operation) -> str:
     """Return the argument that is all of the body, whatever its name, if there is one.
 
     The parameter `body` of generated files is one, and so is `id` in `data: "{{id}}"`.
+    An exposed function has none: it decides itself where its arguments go.
     """
+    if not isinstance(operation, Operation):
+        return ""
     plan = operation.layout.body
     if plan is None or len(plan.arguments) != 1 or plan.variables:
         return ""

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from naftiko.cli.units.typed import FunctionTakes
 from naftiko.cli.values import UsageError
 from naftiko.cli.words import call_arguments
 from naftiko.errors import ArgumentError
+from naftiko.spec.model import InputParameter
 from support.building import capability
 
 _ORDER = {
@@ -197,6 +199,45 @@ def test_whole_body_called_body_may_be_of_another_kind(kind: str, sent: bytes) -
         found = loaded.operations.find("api.op")
         given = call_arguments([], '{"a": "1 2"}', found)
         assert loaded.request("api.op", given).body == sent
+
+
+@pytest.mark.parametrize(
+    ("types", "items", "body", "expected"),
+    [
+        ({"a": "", "b": "object"}, [], '{"a": 1, "b": {"x": 1}}', {"a": 1, "b": {"x": 1}}),
+        ({"a": "", "b": "object"}, ["b.y:=2"], '{"b": {"x": 1}}', {"b": {"x": 1, "y": 2}}),
+        ({"body": ""}, [], "text", {"body": "text"}),
+        ({"body": "string"}, [], "text", {"body": "text"}),
+        ({"body": "object"}, [], '{"x": 1}', {"body": {"x": 1}}),
+        ({"a": ""}, [], '{"aa": 1}', "has no member 'aa'"),
+        ({"a": ""}, [], "[1]", "is no JSON object"),
+        ({"body": "object"}, [], "text", "is not JSON"),
+        ({"body": ""}, ["body=1"], "text", "given twice"),
+    ],
+)  # fmt: skip
+def test_body_gives_the_arguments_of_an_exposed_function(
+    types: dict[str, str], items: list[str], body: str, expected: Any
+) -> None:
+    """Its members are arguments, where no argument is called `body`."""
+    parameters = tuple(InputParameter(name, "body", t) for name, t in types.items())
+    takes: Any = FunctionTakes("m.t", parameters, parameters, "body" in types)
+    if isinstance(expected, str):
+        with pytest.raises(UsageError) as caught:
+            call_arguments(items, body, takes)
+        assert expected in caught.value.message
+    else:
+        assert call_arguments(items, body, takes) == expected
+
+
+def test_member_of_a_whole_body_begins_with_its_name() -> None:
+    """The hint says how a member of a body is written that is one argument."""
+    with capability({"method": "POST", **_OBJECT}) as loaded:
+        found = loaded.operations.find("api.op")
+        with pytest.raises(UsageError) as caught:
+            call_arguments(["customer.name=Ann"], None, found)
+        given = call_arguments(["body.customer.name=Ann"], None, found)
+    assert caught.value.hint.endswith("written 'body.customer.name=…'")
+    assert given == {"body": {"customer": {"name": "Ann"}}}
 
 
 def test_file_of_an_object_is_read_as_json(tmp_path: Path) -> None:
