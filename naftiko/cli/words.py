@@ -232,9 +232,7 @@ def _argument_value(name: str, sign: str, text: str, operation: Operation) -> An
         return _json_value(name, text)
     file = file_argument(text, f"{name}=@{text}")
     body = operation.spec.body
-    # The argument `body` of a function may be one that the document describes.
-    is_typed = any(p.name == name and p.type for p in operation.parameters)
-    as_it_is = name == OPEN_ARGUMENT and operation.takes_body and not is_typed
+    as_it_is = name == OPEN_ARGUMENT and operation.takes_body
     if as_it_is or (body is not None and body.kind in _FILE_KINDS):
         return file
     with file.open("rb") if isinstance(file, Path) else file as opened:

@@ -85,7 +85,7 @@ def _of_function(
     types = {parameter.name: parameter.type for parameter in function.parameters}
     if OPEN_ARGUMENT in given:
         raise UsageError("the body is given twice", hint="leave out body= or --body")
-    if types.get(OPEN_ARGUMENT) == "":
+    if function.takes_body:
         return {**given, OPEN_ARGUMENT: _body(word)}
     text = decoded(_value_of(_body(word)), "the body")
     try:
@@ -93,7 +93,7 @@ def _of_function(
     except RecursionError:
         raise UsageError("the body is nested too deeply") from None
     except ValueError as error:
-        if types.get(OPEN_ARGUMENT) == "string":
+        if types.get(OPEN_ARGUMENT) in ("", "string"):
             return {**given, OPEN_ARGUMENT: text}
         raise _no_json(function, error) from None
     if OPEN_ARGUMENT in types:

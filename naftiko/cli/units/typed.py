@@ -96,7 +96,10 @@ def takes_of(found: Operation | Plan, name: str) -> Operation:
     """
     if isinstance(found, Operation):
         return found
-    takes_body = any(p.name == OPEN_ARGUMENT for p in found.arguments)
+    body = next((p for p in found.arguments if p.name == OPEN_ARGUMENT), None)
+    # The document may describe what the argument `body` holds.
+    is_open = found.operation is None or found.operation.takes_body
+    takes_body = body is not None and body.type == "" and is_open
     takes = FunctionTakes(name, found.arguments, found.arguments, takes_body)
     return cast("Operation", takes)
 

@@ -220,7 +220,7 @@ def test_body_gives_the_arguments_of_an_exposed_function(
 ) -> None:
     """Its members are arguments, where no argument is called `body`."""
     parameters = tuple(InputParameter(name, "body", t) for name, t in types.items())
-    takes: Any = FunctionTakes("m.t", parameters, parameters, "body" in types)
+    takes: Any = FunctionTakes("m.t", parameters, parameters, types.get("body") == "")
     if isinstance(expected, str):
         with pytest.raises(UsageError) as caught:
             call_arguments(items, body, takes)
