@@ -330,14 +330,14 @@ def test_mapping_that_finds_nothing_is_left_out_with_a_warning() -> None:
     state = State({}, ["one", "empty"])
     state.keep("one", {"id": 7})
     paths = [(f"t{n}", step_path(f"$.{name}")) for n, name in enumerate(
-        ["one.id", "one.idd", "oen.id", "empty.id"]
+        ["one.id", "one.idd", "onee.id", "empty.id"]
     )]  # fmt: skip
     outcome = state.outcome(paths, compile_shape(None))
     assert outcome.value == {"t0": 7}
     assert outcome.warnings == (
         "'t1' is left out: '$.one.idd' finds nothing: the result of step 'one' has no"
         " 'idd' (it has: id)",
-        "'t2' is left out: '$.oen.id' finds nothing: no step 'oen' comes before"
+        "'t2' is left out: '$.onee.id' finds nothing: no step 'onee' comes before"
         " (did you mean 'one'?)",
     )
 
