@@ -384,12 +384,13 @@ def whole_of(body: Body) -> InputParameter | None:
 def _written(value: Any, name: str, type_name: str) -> Any:
     """Return a whole JSON body; a text that holds JSON is the body as it is written.
 
-    Files call the body of any operation a string, so an object or a list in a text is
-    one. Any other text is a JSON string, where the document does not declare an object
-    or a list.
+    Generated files call the body of any operation an object or a string, so the type
+    says little (dialect 14): an object or a list in a text is one, whatever the type,
+    and any other text is a JSON string.
 
     Raises:
-        ArgumentError: It declares one, and the text holds no JSON.
+        ArgumentError: The document declares an object or a list, and the text begins
+            like one and holds no JSON.
     """
     if not isinstance(value, str):
         return value
@@ -397,7 +398,7 @@ def _written(value: Any, name: str, type_name: str) -> Any:
         return value
     if holds_json(value):
         return EncodedText(value)
-    if type_name not in _STRUCTURES:
+    if type_name not in _STRUCTURES or value.lstrip()[:1] not in ("{", "["):
         return value
     raise ArgumentError(
         f"'{name}' is a text that holds no JSON, and the document declares"

@@ -136,7 +136,7 @@ def whole_value(text: str, name: str, operation: Operation) -> Any:
         operation: The operation to call.
 
     Raises:
-        UsageError: It is no JSON, and the document declares an object or a list.
+        UsageError: It begins like an object or a list, and is no JSON.
     """
     try:
         read_json(text)
@@ -145,8 +145,7 @@ def whole_value(text: str, name: str, operation: Operation) -> Any:
     except ValueError as error:
         types = {p.name: p.type for p in operation.parameters}
         # What begins like an object is meant as one, where nothing says otherwise.
-        begins = "" if types.get(name) == "string" else text.lstrip()[:1]
-        if types.get(name) in ("object", "array") or begins in ("{", "["):
+        if types.get(name) != "string" and text.lstrip()[:1] in ("{", "["):
             raise _no_json(operation, error) from None
         return text
     return Content(text.encode())

@@ -158,7 +158,8 @@ _UNTYPED = {"body": {"type": "json", "data": "{{body}}"}}
         (_STRING, '"hello"', b'"hello"'),
         (_STRING, '{"a":1}', b'{"a":1}'),
         (_OBJECT, '{"a":1}', b'{"a":1}'),
-        (_OBJECT, "hello", None),
+        (_OBJECT, "hello", b'"hello"'),
+        (_OBJECT, '{"a": 1', None),
         (_UNTYPED, "hello", b'"hello"'),
     ],
 )
