@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from naftiko.plain import JSON
 
-_MARK = re.compile(r'["\\{}\[\]\n\x1e]')
+_MARK = re.compile(r'["\\{}\[\]\r\n\x1e]')
 _QUOTE = re.compile(r'["\\]')
+#: The ends of lines in an event stream (HTML, 9.2.5).
+_EVENT_LINE_END = re.compile(r"\r\n|\r|\n")
 #: The name of an event that needs no naming (HTML, "Server-sent events").
 _UNNAMED = "message"
 
@@ -118,6 +120,40 @@ class LineReader:
             yield last.removesuffix("\r")
 
 
+class EventLineReader:
+    """Lines of an event stream: CR LF, LF and CR alone end them (HTML, 9.2.5).
+
+    A CR ends its line at once; an LF that follows, in a later piece too, belongs to it.
+    A byte order mark at the beginning is no part of the first line.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._is_begun = False
+        self._is_after_cr = False
+
+    def feed(self, text: str) -> Iterator[str]:
+        """Yield the lines that a piece completes."""
+        if not text:
+            return
+        if not self._is_begun:
+            self._is_begun = True
+            text = text.removeprefix("\ufeff")
+        if self._is_after_cr:
+            text = text.removeprefix("\n")
+        self._is_after_cr = text.endswith("\r")
+        first, *more = _EVENT_LINE_END.split(text)
+        self._pieces.append(first)
+        for line in more:
+            yield "".join(self._pieces)
+            self._pieces = [line]
+
+    def end(self) -> Iterator[str]:
+        """Yield the line that no line break ends."""
+        if last := "".join(self._pieces):
+            yield last
+
+
 class EventReader:
     """Server-sent events (HTML, 9.2): the data of each, or an object that names it.
 
@@ -129,7 +165,7 @@ class EventReader:
     """
 
     def __init__(self) -> None:
-        self._lines = LineReader()
+        self._lines = EventLineReader()
         self._fields: dict[str, str] = {}
         self._data: list[str] = []
         self.failure: JSON = None
@@ -149,11 +185,12 @@ class EventReader:
         if not line:
             yield from self._event()
             return
-        name, _, value = line.removeprefix("\ufeff").partition(":")
+        # A comment has an empty name; `retry` is for who connects again.
+        name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":
             self._data.append(value)
-        elif name in ("event", "id"):
+        elif name == "event" or (name == "id" and "\0" not in value):
             self._fields[name] = value
 
     def _event(self) -> Iterator[JSON]:
@@ -162,7 +199,7 @@ class EventReader:
         if not data:
             return
         value = _json_or_text("\n".join(data))
-        event = fields.get("event", _UNNAMED)
+        event = fields.get("event") or _UNNAMED
         self.failure = value if event == "error" else None
         if event == _UNNAMED and "id" not in fields:
             yield value

@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from naftiko.errors import OutputError
+from naftiko.formats.arriving import EventLineReader, LineReader
 from naftiko.formats.faults import message_without
 from naftiko.formats.json import documents
+from naftiko.formats.media import EVENT_STREAM_TYPE
 from naftiko.formats.multiplexed import StreamPart, parts_of
-from naftiko.http import ArrivingText
+from naftiko.http import ArrivingText, media_type_of
 from naftiko.transport.messages import Request
 
 #: Bytes: how large a response may be, unless a transport is told otherwise.
@@ -121,19 +123,17 @@ class StreamedResponse:
         return self._chunks(size)
 
     def lines(self) -> Iterator[str]:
-        """Yield lines of text, without their ends."""
+        """Yield lines of text, without their ends.
+
+        In an event stream a CR alone ends a line too (HTML, 9.2.5).
+        """
         decoder = ArrivingText(self.content_type)
-        # Texts since the last line break: a line may come in very many chunks.
-        pending: list[str] = []
+        is_events = media_type_of(self.content_type) == EVENT_STREAM_TYPE
+        reader = EventLineReader() if is_events else LineReader()
         for chunk in self.bytes():
-            first, *more = decoder.decode(chunk).split("\n")
-            pending.append(first)
-            for text in more:
-                yield "".join(pending).removesuffix("\r")
-                pending = [text]
-        pending.append(decoder.decode(b"", final=True))
-        if last := "".join(pending):
-            yield last.removesuffix("\r")
+            yield from reader.feed(decoder.decode(chunk))
+        yield from reader.feed(decoder.decode(b"", final=True))
+        yield from reader.end()
 
     def values(self) -> Iterator[Any]:
         """Yield JSON values, each as soon as it is complete.

@@ -76,6 +76,30 @@ def test_events_of_a_server() -> None:
     assert reader.failure == {"message": "no"}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_every_end_of_a_line_ends_one_of_events(end: str) -> None:
+    """The three ends of HTML 9.2.5, wherever a stream is cut; an event comes at once."""
+    lines = ["\ufeff: hi", "retry: 9", "data: {", "data: }", "", "data", "", "event:"]
+    text = end.join([*lines, "data:  \ufeffx", "", ""])
+    for at in range(len(text)):
+        assert read(EventReader(), text[:at], text[at:]) == [{}, "", " \ufeffx"], at
+    assert read(EventReader(), *text) == [{}, "", " \ufeffx"]
+    reader = EventReader()
+    assert list(reader.feed(f"data: 1{end}{end}")) == [1]
+
+
+def test_json_lines_of_any_end_are_values() -> None:
+    """CR LF, and a CR alone, end a line of JSON as LF does."""
+    text = '{"a":1}\r\n2\r3\r\n\r\n"x"\r'
+    reader = JsonReader()
+    assert [value for sign in text for value in reader.feed(sign)] == [
+        {"a": 1},
+        2,
+        3,
+        "x",
+    ]
+
+
 def test_lines_arrive_in_any_pieces() -> None:
     """A line is given with its line break, the last one at the end."""
     assert read(LineReader(), "on", "e\r\n\ntwo", "") == ["one", "", "two"]
