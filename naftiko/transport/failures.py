@@ -181,6 +181,8 @@ def failed(
         cause = _precise(cause, error, reading=reading)
     elif cause is TLS_REFUSED and reading:
         cause = BROKEN_OFF  # the handshake is long over
+    elif cause is UNWRITABLE and reading:
+        cause = UNREADABLE  # the request was written
     is_plain = cause in (TLS_REFUSED, NO_PROXY, NO_CONNECTION) and _is_plain_http(error)
     if is_plain:
         cause = PLAIN_PROXY if cause is NO_PROXY else PLAIN_HTTP
@@ -205,7 +207,8 @@ def failed(
         f"{request.method} {where}: {said}",
         reason=said,
         is_redirected=is_redirected,
-        was_sent=cause.is_sent,
+        # A head that came, and a redirect that was followed, answer a request.
+        was_sent=cause.is_sent or reading or is_redirected,
         request=request,
         hint=hint,
     )

@@ -242,7 +242,7 @@ class Upload(aiohttp.Payload):
         # aiohttp below 3.14.4 would send the rest of a half-sent body.
         if self._consumed:  # pragma: no cover - of the lowest version
             what = "the server closed the connection without a response"
-            self.failure = refusal(what, self._hop.request)
+            self.failure = refusal(what, self._hop.request, was_sent=True)
             raise self.failure
         self._connection = writer.transport
         body = self._hop.body

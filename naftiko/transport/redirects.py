@@ -101,7 +101,7 @@ class RedirectedRequest:
         hop._offset, hop._number = self._offset, self._number + 1
         request = self.request
         if hop._number > MAX_REDIRECTS:
-            raise refusal(f"over {MAX_REDIRECTS} redirects", request)
+            raise refusal(f"over {MAX_REDIRECTS} redirects", request, was_sent=True)
         try:
             url = _without_user(urljoin(self.url, _quoted_location(location)))
             hop.url = ascii_url(url)
@@ -113,6 +113,7 @@ class RedirectedRequest:
                 f"redirected to '{shorten(request.mask(location))}', which is no HTTP"
                 " address",
                 request,
+                was_sent=True,
             )
         hop.method, hop.body = self.method, self.body
         to_get = status == 303 and self.method not in ("GET", "HEAD")
@@ -134,6 +135,7 @@ class RedirectedRequest:
                 " read once",
                 request,
                 "give the body as bytes, a path or a file that can be rewound",
+                was_sent=True,
             )
         return hop
 
@@ -167,6 +169,7 @@ class RedirectedRequest:
                     f" must not get the credentials in the {place}",
                     request,
                     "if it can be trusted, give it as the base URI",
+                    was_sent=True,
                 )
 
     @property
@@ -252,6 +255,7 @@ def location_of(values: Sequence[str], request: Request) -> str:
             "the response names two different values of `Location`",
             request,
             "the request was sent; follow_redirects=False gives the response",
+            was_sent=True,
         )
     return values[0] if values else ""
 
@@ -262,24 +266,38 @@ def too_large(request: Request, limit: int) -> TransportError:
         f"the response is larger than {limit:,} bytes",
         request,
         "stream it, or raise `max_response_bytes` of the transport",
+        was_sent=True,
     )
 
 
 def damaged(error: Damaged, request: Request) -> TransportError:
     """Return the error for a damaged or truncated response."""
     if isinstance(error, CutOff):
-        return refusal("the response broke off", request)
+        return refusal("the response broke off", request, was_sent=True)
     hint = "`br` needs a library: pip install 'naftiko[formats]'"
     return refusal(
-        "the response is damaged", request, hint if isinstance(error, Unknown) else ""
+        "the response is damaged",
+        request,
+        hint if isinstance(error, Unknown) else "",
+        was_sent=True,
     )
 
 
-def refusal(what: str, request: Request, hint: str = "") -> TransportError:
-    """Return the error for a request that is refused, or a response."""
+def refusal(
+    what: str, request: Request, hint: str = "", *, was_sent: bool = False
+) -> TransportError:
+    """Return the error for a request that is refused, or a response.
+
+    Args:
+        what: What is refused, and why.
+        request: The request.
+        hint: What the user can do.
+        was_sent: A response came back, so the request may have taken effect.
+    """
     return TransportError(
         f"{request.method} {request.shown_url}: {what}",
         reason=what,
+        was_sent=was_sent,
         request=request,
         hint=hint,
     )

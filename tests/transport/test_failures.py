@@ -278,3 +278,18 @@ def test_error_tells_whether_the_request_was_sent(
     """What was sent may have taken effect, whatever came back."""
     request = Request("POST", "http://h.test/")
     assert failed(cause, OSError(), request).was_sent is was_sent
+
+
+@pytest.mark.parametrize("error", [OSError(), ValueError("chunk"), _no_tls()])
+def test_fault_behind_a_head_is_one_of_an_executed_request(error: Exception) -> None:
+    """After the head, no fault is one of connecting or of writing the request."""
+    told = failure(error, Request("POST", "http://h/x"), reading=True)
+    assert told.was_sent
+    assert told.reason.startswith(("the response broke off", "the response cannot"))
+
+
+def test_fault_behind_a_redirect_is_one_of_an_executed_request() -> None:
+    """The server that redirected had got the request."""
+    request = Request("POST", "http://h/x")
+    told = failed(failures.NO_CONNECTION, OSError(), request, url="http://far/y")
+    assert told.was_sent

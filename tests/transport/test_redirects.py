@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 import naftiko
+from naftiko.transport.encodings import CutOff, Damaged
 from naftiko.transport.messages import Request
 from naftiko.transport.redirects import (
     MAX_REDIRECTS,
     RedirectedRequest,
+    damaged,
     location_of,
     origin_of,
+    refusal,
+    too_large,
 )
 
 
@@ -170,3 +174,25 @@ def test_two_different_locations_are_refused() -> None:
     assert location_of([], request) == ""
     with pytest.raises(naftiko.TransportError, match="two different values"):
         location_of(["/a", "/b"], request)
+
+
+def test_refused_response_is_one_to_an_executed_request() -> None:
+    """A response that is refused tells that its request was sent."""
+    request = Request("POST", "http://h/x", body=iter([b"x"]))
+    last = hop()
+    for _ in range(MAX_REDIRECTS):
+        last = last.next(302, "/x")
+    refused: list[Any] = [
+        lambda: location_of(["/a", "/b"], request),
+        lambda: last.next(302, "/x"),
+        lambda: hop().next(302, "ftp://h/x"),
+        lambda: RedirectedRequest(request).next(307, "/y"),
+    ]
+    for follow in refused:
+        with pytest.raises(naftiko.TransportError) as caught:
+            follow()
+        assert caught.value.was_sent, caught.value
+    for error in (too_large(request, 9), damaged(CutOff(), request)):
+        assert error.was_sent
+    assert damaged(Damaged(), request).was_sent
+    assert not refusal("the transport is closed", request).was_sent

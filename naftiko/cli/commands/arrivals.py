@@ -129,6 +129,7 @@ class Arrivals:
         return RequestTimeout(
             f"{where}{reason}",
             reason=reason,
+            was_sent=request is not None,
             request=request,
             hint="--max-time SECONDS gives it longer",
         )
