@@ -268,7 +268,19 @@ def _inferred(
         inferred=True,
         path=function.path,
         keywords=keywords,
+        is_json_text=not is_rest and fed is not None and _is_lone_text(fed),
     )
+
+
+def _is_lone_text(fed: InputParameter) -> bool:
+    """Tell whether a list that is given for a parameter has to become one text.
+
+    That is a declared `string` of a query or a cookie. In a body, published files call
+    whole objects strings; in a header, a list is one text anyway; and `ids[]` is a name
+    that is repeated.
+    """
+    is_text = fed.type == "string" and fed.in_ in ("query", "cookie")
+    return is_text and not fed.name.endswith("[]")
 
 
 def _place(name: str, function: Function, placeholders: list[str]) -> str:

@@ -182,3 +182,25 @@ def test_dates_and_bytes_of_python_callers_stay() -> None:
     """A `string` argument takes them; the request writes them."""
     for value in (date(2024, 2, 29), b"\xff"):
         assert fit(PARAMETERS, {"t": value}) == ({"t": value}, [])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ({"in": "query", "type": "string"}, '["a",{"b":1}]'),
+        ({"in": "cookie", "type": "string"}, '["a",{"b":1}]'),
+        ({"in": "query", "type": "array"}, ["a", {"b": 1}]),
+        ({"in": "query"}, ["a", {"b": 1}]),
+        ({"in": "query", "type": "string", "name": "p[]"}, ["a", {"b": 1}]),
+        ({"in": "header", "type": "string"}, ["a", {"b": 1}]),
+    ],
+)
+def test_list_for_a_text_that_a_tool_infers_is_json(
+    parameter: Any, value: Any
+) -> None:
+    """What the API declares as a text is one text; other lists repeat the name."""
+    parameter = {"name": "p", **parameter}
+    case = {"tool": {"call": "api.op"}, "operation": {"inputParameters": [parameter]}}
+    plan = plan_of(case)
+    name = parameter["name"]
+    assert plan.fit({name: ["a", {"b": 1}]}) == ({name: value}, [])
