@@ -270,9 +270,10 @@ class Capability:
             # A served function may pass on an undecoded body; here it would be lost.
             self._decoders[plan.operation].check()
         outcome = self.run(plan, values)
+        value = outcome.value
         if outcome.warnings:
             warn_of(outcome.warnings)
-        return outcome.value
+        return value
 
     @property
     def functions(self) -> Functions:

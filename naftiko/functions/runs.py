@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from naftiko.functions.shapes import Shape
     from naftiko.transport.messages import Request, Response
 
+#: Bytes of a body that is passed on up to which it is checked that JSON is JSON.
+MAX_CHECKED = 64 * 1024
 ErrorT = TypeVar("ErrorT", bound=CallError)
 #: Name → value: the arguments and the outputs of steps, for templates and `with`.
 Values: TypeAlias = dict[str, Any]
@@ -90,10 +92,13 @@ class Outcome:
         is_verbatim: The body of the response is the value, as strict JSON.
         status: The upstream status in simple mode, 200 otherwise.
         warnings: Why a response is not what the document declares.
+        is_mislabelled: The response is passed on, and calls itself JSON without being
+            that.
     """
 
     __slots__ = (
-        "_decode", "_value", "is_shaped", "is_verbatim", "reply", "status", "warnings"
+        "_decode", "_value", "is_mislabelled", "is_shaped", "is_verbatim", "reply",
+        "status", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -106,8 +111,10 @@ class Outcome:
         status: int = 200,
         decode: Callable[[], JSON] | None = None,
         warnings: tuple[str, ...] = (),
+        is_mislabelled: bool = False,
     ) -> None:
         self.warnings = warnings
+        self.is_mislabelled = is_mislabelled
         self._value = value
         self._decode = decode
         self.reply = reply
@@ -186,10 +193,7 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
 
     status = response.status
     if not shape.is_declared or not response.body:
-        return Outcome(
-            reply=reply, is_shaped=False, status=status, decode=decode,
-            warnings=decoder.contradictions(request, response),
-        )  # fmt: skip
+        return _passed_on(decoder, reply, decode)
     if shape.is_identity and _is_read_as_json(decoder, response):
         try:
             data = strict_json(response.body, response.content_type)
@@ -216,6 +220,45 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
             data, reply=reply, is_shaped=False, status=status, warnings=warnings
         )
     return Outcome(value, reply=reply, status=status, warnings=warnings)
+
+
+def _passed_on(decoder: Decoder, reply: Reply, decode: Callable[[], JSON]) -> Outcome:
+    """Return the outcome of a reply that is passed on as it came.
+
+    A small body that should be JSON, as document and response say, is looked at.
+
+    Raises:
+        OutputError: The decoder is strict, and the body is not in its format.
+    """
+    request, response = reply
+    status = response.status
+    is_checked = (
+        0 < len(response.body) <= MAX_CHECKED
+        and decoder.operation.declared_format in ("", "json")
+        and format_of(response.content_type) == "json"
+    )
+    if not is_checked:
+        return Outcome(
+            reply=reply, is_shaped=False, status=status, decode=decode,
+            warnings=decoder.contradictions(request, response),
+        )  # fmt: skip
+    try:
+        value = strict_json(response.body, response.content_type)
+    except ValueError:
+        try:
+            value = decode()
+        except OutputError:
+            if decoder.is_strict:
+                raise
+            warning = (
+                f"{decoder.operation.ref}: the type of the response says JSON, and its"
+                " body is no JSON; it is passed on as plain text"
+            )
+            return Outcome(
+                reply=reply, is_shaped=False, status=status, decode=decode,
+                warnings=(warning,), is_mislabelled=True,
+            )  # fmt: skip
+    return Outcome(value, reply=reply, is_shaped=False, status=status)
 
 
 def _is_read_as_json(decoder: Decoder, response: Response) -> bool:

@@ -195,9 +195,7 @@ def test_dates_and_bytes_of_python_callers_stay() -> None:
         ({"in": "header", "type": "string"}, ["a", {"b": 1}]),
     ],
 )
-def test_list_for_a_text_that_a_tool_infers_is_json(
-    parameter: Any, value: Any
-) -> None:
+def test_list_for_a_text_that_a_tool_infers_is_json(parameter: Any, value: Any) -> None:
     """What the API declares as a text is one text; other lists repeat the name."""
     parameter = {"name": "p", **parameter}
     case = {"tool": {"call": "api.op"}, "operation": {"inputParameters": [parameter]}}

@@ -9,6 +9,7 @@ import pytest
 from naftiko.consumes.exchange import Decoder
 from naftiko.errors import CallError, OutputError, StatusError, UnboundVariable
 from naftiko.functions.runs import (
+    MAX_CHECKED,
     Lookup,
     Outcome,
     Reply,
@@ -67,6 +68,25 @@ def test_outcome_of_one_reply(
     assert (made.value, made.is_shaped, made.is_verbatim) == outcome
     assert made.status == 201
     assert made.reply is sent
+
+
+@pytest.mark.parametrize("body", [b"<p>no</p>", b'{"n": 1', b"{'n': 1}", b"\xff"])
+def test_body_that_calls_itself_json_and_is_none_is_told(body: bytes) -> None:
+    """It is passed on with a warning, or refused where the decoder is strict."""
+    sent = reply(body, Content_Type="application/json; charset=utf-8")
+    shape = compile_shape(None)
+    made = simple_outcome(decoder(), sent, shape)
+    assert made.is_mislabelled
+    assert "api.op: the type of the response says JSON" in made.warnings[0]
+    with pytest.raises(OutputError, match="not json"):
+        _ = made.value
+    strict = Decoder(capability({}).operations["api.op"], is_strict=True)
+    with pytest.raises(OutputError, match="not json"):
+        simple_outcome(strict, sent, shape)
+    large = reply(body * (MAX_CHECKED + 1), Content_Type="application/json")
+    assert not simple_outcome(strict, large, shape).is_mislabelled
+    text = reply(b"up", Content_Type="text/plain")
+    assert not simple_outcome(decoder(), text, shape).is_mislabelled
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,8 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
         return value_answer(value, media_type, outcome.status)
     assert outcome.reply is not None
     response = outcome.reply.response
+    if outcome.is_mislabelled:
+        return Answer(outcome.status, _plain_type(response.body), response.body)
     if media_type != JSON_TYPE and response.body and _is_json(response.content_type):
         return value_answer(outcome.value, media_type, outcome.status)
     if _may_be_no_json(response):
@@ -230,6 +232,15 @@ def _may_be_no_json(response: Response) -> bool:
     """Tell whether a body that calls itself JSON has words that JSON does not have."""
     body = response.body
     return (b"NaN" in body or b"Infinity" in body) and _is_json(response.content_type)
+
+
+def _plain_type(body: bytes) -> str:
+    """Return the media type of a body whose own one is wrong."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return "application/octet-stream"
+    return "text/plain; charset=utf-8"
 
 
 def raw_answer(response: Response, status: int) -> Answer:
