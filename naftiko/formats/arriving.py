@@ -16,6 +16,20 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from naftiko.formats.json import decode_json
+from naftiko.formats.media import (
+    EVENT_STREAM_TYPE,
+    MULTIPLEXED,
+    UNNAMED_FRAME_TYPES,
+    format_of,
+)
+from naftiko.formats.multiplexed import (
+    FAILURE_STREAM,
+    Demultiplexer,
+    begins_frame,
+    may_begin_frame,
+    whole_frames,
+)
+from naftiko.http import ArrivingText, media_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +40,7 @@ _MARK = re.compile(r'["\\{}\[\]\r\n\x1e]')
 _QUOTE = re.compile(r'["\\]')
 #: The ends of lines in an event stream (HTML, 9.2.5).
 _EVENT_LINE_END = re.compile(r"\r\n|\r|\n")
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 #: The name of an event that needs no naming (HTML, "Server-sent events").
 _UNNAMED = "message"
 
@@ -55,6 +70,11 @@ class JsonReader:
         self._depth = 0
         self._in_string = False
         self._skips = False
+
+    @property
+    def pending(self) -> int:
+        """Number of characters of a document that is not complete."""
+        return sum(map(len, self._pieces))
 
     @property
     def is_between(self) -> bool:
@@ -205,6 +225,147 @@ class EventReader:
             yield value
             return
         yield {**fields, "data": value}
+
+
+class FrameReader:
+    """Lines of a container's log, each with its stream.
+
+    `{"stream": "stdout", "text": "ready"}` is such a value.
+
+    Attributes:
+        failure: What the engine itself reports, as `{"error": …}`, or `None`.
+    """
+
+    def __init__(self) -> None:
+        self._frames = Demultiplexer()
+        self._lines: dict[str, LineReader] = {}
+        self.failure: JSON = None
+
+    def feed(self, chunk: bytes) -> Iterator[JSON]:
+        """Yield the lines that a chunk completes."""
+        for part in self._frames.feed(chunk):
+            yield from self._take(part.stream, part.text)
+
+    def end(self) -> Iterator[JSON]:
+        """Yield the lines that no line break ends."""
+        for part in self._frames.end():
+            yield from self._take(part.stream, part.text)
+        for stream, reader in self._lines.items():
+            for line in reader.end():
+                yield {"stream": stream, "text": line}
+
+    def _take(self, stream: str, text: str) -> Iterator[JSON]:
+        if stream == FAILURE_STREAM:
+            said = "" if self.failure is None else self.failure["error"]
+            self.failure = {"error": f"{said}{text}".strip()}
+            return
+        reader = self._lines.setdefault(stream, LineReader())
+        for line in reader.feed(text):
+            yield {"stream": stream, "text": line}
+
+
+def way_of(content_type: str, first: bytes, *, is_whole: bool = False) -> str:
+    """Return the way in which a body sends its values, by its type or first bytes.
+
+    That is `events`, `values` of JSON, `frames` of a container's log, or `lines`; an
+    empty text when more bytes are needed to tell.
+
+    Args:
+        content_type: The type of the body.
+        first: Its first bytes.
+        is_whole: No more bytes come.
+    """
+    kind = media_type_of(content_type)
+    if kind == EVENT_STREAM_TYPE:
+        return "events"
+    format = format_of(content_type)
+    if format == MULTIPLEXED:
+        return "frames"
+    if kind in UNNAMED_FRAME_TYPES:
+        if begins_frame(first):
+            return "frames"
+        if may_begin_frame(first) and not is_whole:
+            return ""
+    is_json = format == "json" or first.lstrip()[:1] in (b"{", b"[")
+    return "values" if is_json else "lines"
+
+
+class BodyReader:
+    """Bytes of a body → its values, in the way in which its type sends them.
+
+    They are those of events, JSON documents, lines of a container's log (see
+    `FrameReader`), or else lines of text.
+
+    Args:
+        content_type: The type of the body.
+
+    Attributes:
+        way: As `way_of` returns it.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        self._content_type = content_type
+        self._text = ArrivingText(content_type)
+        self._first = b""
+        self._frames = FrameReader()
+        self._reader: Reader = LineReader()
+        self.way = ""
+
+    @property
+    def failure(self) -> JSON:
+        """What the body reports beside its values, or `None`."""
+        if isinstance(self._reader, EventReader):
+            return self._reader.failure
+        return self._frames.failure
+
+    def feed(self, chunk: bytes) -> Iterator[JSON]:
+        """Yield the values that a chunk completes.
+
+        Raises:
+            BodyError: A document is not JSON.
+        """
+        yield from self._feed(chunk, is_last=False)
+
+    def end(self) -> Iterator[JSON]:
+        """Yield what is left at the end of the body."""
+        yield from self._feed(b"", is_last=True)
+        if self.way == "frames":
+            yield from self._frames.end()
+        else:
+            yield from self._reader.end()
+
+    def _feed(self, chunk: bytes, *, is_last: bool) -> Iterator[JSON]:
+        if not self.way:
+            chunk = self._first = self._first + chunk
+            self.way = way_of(self._content_type, chunk, is_whole=is_last)
+            if self.way == "events":
+                self._reader = EventReader()
+            elif self.way == "values":
+                self._reader = JsonReader()
+        if self.way == "frames":
+            yield from self._frames.feed(chunk)
+        elif self.way:
+            yield from self._reader.feed(self._text.decode(chunk, final=is_last))
+
+
+def complete_part(body: bytes, content_type: str) -> bytes:
+    """Return a body that was cut off without the value in which it was cut.
+
+    '{"n":1}⏎{"n":'  →  '{"n":1}⏎'
+    """
+    way = way_of(content_type, body, is_whole=True)
+    if way == "frames":
+        return body[: whole_frames(body)]
+    if way == "lines":
+        return body[: body.rfind(b"\n") + 1]
+    if way == "events":
+        ends = [match.end() for match in _EVENT_END.finditer(body)]
+        return body[: ends[-1]] if ends else b""
+    reader = JsonReader()
+    text = ArrivingText(content_type).decode(body)
+    for _ in reader.feed(text):
+        pass
+    return text[: len(text) - reader.pending].encode("utf-8", "surrogatepass")
 
 
 def _json_or_text(text: str) -> JSON:

@@ -135,6 +135,19 @@ def begins_frame(begin: bytes) -> bool:
     )
 
 
+def whole_frames(body: bytes) -> int:
+    """Return the number of bytes of the frames that are complete in a body."""
+    at = 0
+    while at + _HEADER <= len(body):
+        size = _frame_size(body, at)
+        if size < 0:
+            return len(body)  # the rest is text
+        if at + _HEADER + size > len(body):
+            break
+        at += _HEADER + size
+    return at
+
+
 def _is_framed(body: bytes) -> bool:
     """Tell whether frames of output fill a body to its last byte."""
     if not begins_frame(body):

@@ -112,6 +112,25 @@ def reported_error(values: Sequence[JSON]) -> JSON:
     return last if is_only_error else None
 
 
+class LastValues:
+    """The values of a stream that tell whether it failed: an early error, the last."""
+
+    def __init__(self) -> None:
+        self._early: list[JSON] = []
+        self._last: list[JSON] = []
+
+    def add(self, value: JSON) -> None:
+        """Take note of a value."""
+        if any(isinstance(last, dict) and "error" in last for last in self._last):
+            self._early = self._last
+        self._last = [value]
+
+    @property
+    def failure(self) -> JSON:
+        """The last value when it reports a failure, or else `None`."""
+        return reported_error(self._early + self._last)
+
+
 def is_docker_error(value: JSON) -> bool:
     """Tell whether a value is the message of a failure that a Docker Engine streams."""
     if not isinstance(value, dict):

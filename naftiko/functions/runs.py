@@ -10,15 +10,26 @@ not know. This module must not know how a function is compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
-from naftiko.consumes.status import is_success, reported_failure, status_error
+from naftiko.consumes.status import (
+    is_success,
+    reported_failure,
+    reported_failure_of,
+    status_error,
+)
 from naftiko.errors import CallError, OutputError
+from naftiko.formats.arriving import BodyReader
+from naftiko.formats.faults import message_without
 from naftiko.formats.json import strict_json
-from naftiko.formats.media import format_of
+from naftiko.formats.media import EVENT_STREAM_TYPE, format_of, promises_many
+from naftiko.formats.multiplexed import is_multiplexed
+from naftiko.formats.reported import LastValues
 from naftiko.formats.xml import is_xml
+from naftiko.functions.shapes import says_something, shaped_parts
+from naftiko.http import media_type_of
 from naftiko.plain import JSON
 
 if TYPE_CHECKING:
@@ -202,6 +213,14 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
         else:
             return Outcome(data, reply=reply, is_verbatim=True, status=status)
     received = decoder.receive(request, response, is_structured=not shape.takes_text)
+    values = None if shape.takes_text else _values_of(response, received.value)
+    if values and not (
+        isinstance(received.value, list) and says_something(shape.apply(received.value))
+    ):
+        # The outputs describe one value of a sequence.
+        parts = [part for value in values for part in shaped_parts(shape, value)]
+        if says_something(parts):
+            return Outcome(parts, reply=reply, status=status)
     if received.is_other and not received.warning and not shape.takes_text:
         # The outputs say that it is JSON, though neither document nor response do.
         received = decoder.receive(request, response, format="json")
@@ -281,7 +300,7 @@ def failed_value(decoder: Decoder, reply: Reply, shape: Shape) -> JSON:
         value = shaped(decoder.operation, reply.response, shape, data)
     except OutputError:
         return None
-    return value if _says_something(value) else None
+    return value if says_something(value) else None
 
 
 def shaped(operation: Operation, response: Response, shape: Shape, data: JSON) -> JSON:
@@ -291,10 +310,91 @@ def shaped(operation: Operation, response: Response, shape: Shape, data: JSON) -
     return shape.apply(data)
 
 
-def _says_something(value: JSON) -> bool:
-    if isinstance(value, dict):
-        return any(_says_something(inner) for inner in value.values())
-    return value is not None
+class ShapedArrivals:
+    """The results of an answer that arrives in parts, each value shaped on its own.
+
+    '{"id": 7}⏎{"id": 8}⏎'  →  7, 8   with the output `$.id`
+
+    Args:
+        operation: The operation that was called.
+        request: The request that was sent.
+        content_type: The type of the response.
+        shape: The outputs of the function.
+    """
+
+    def __init__(
+        self, operation: Operation, request: Request, content_type: str, shape: Shape
+    ) -> None:
+        self._operation = operation
+        self._request = request
+        self._shape = shape
+        self._reader = BodyReader(content_type)
+        self._last = LastValues()
+
+    def feed(self, chunk: bytes) -> Iterator[JSON]:
+        """Yield the results that a chunk completes.
+
+        Raises:
+            OutputError: A value cannot be read.
+        """
+        yield from self._shaped(self._reader.feed(chunk))
+
+    def end(self) -> Iterator[JSON]:
+        """Yield the results that the end of the body completes.
+
+        Raises:
+            OutputError: The last value cannot be read.
+            ReportedError: It says that the operation failed.
+        """
+        yield from self._shaped(self._reader.end())
+        found = self._reader.failure
+        if (failure := self._last.failure if found is None else found) is not None:
+            raise reported_failure_of(self._operation, self._request, None, failure)
+
+    def _shaped(self, values: Iterator[JSON]) -> Iterator[JSON]:
+        try:
+            for value in values:
+                self._last.add(value)
+                if self._last.failure is not None:
+                    # The outputs would lose the message.
+                    yield value
+                else:
+                    yield from shaped_parts(self._shape, value)
+        except OutputError as error:
+            raise unreadable(self._operation, self._request, error) from None
+
+
+def unreadable(
+    operation: Operation, request: Request, error: OutputError
+) -> OutputError:
+    """Return the error for a value of a stream that cannot be read."""
+    return OutputError(
+        f"{operation.ref}: {message_without(request.mask, error)}",
+        hint=request.mask(error.hint),
+        request=request,
+    )
+
+
+def _values_of(response: Response, data: JSON) -> list[JSON] | None:
+    """Return the values of a body that is a sequence, or `None` for any other body.
+
+    Args:
+        response: The response.
+        data: Its decoded body.
+    """
+    kind = response.content_type
+    if isinstance(data, list):
+        # Several documents are a list too; the text of a list begins with its bracket.
+        is_list = response.body.lstrip()[:1] == b"["
+        return None if is_list and not promises_many(kind) else data
+    if not isinstance(data, str):
+        return None
+    if media_type_of(kind) != EVENT_STREAM_TYPE and not is_multiplexed(
+        response.body, kind
+    ):
+        return None
+    reader = BodyReader(kind)
+    return [*reader.feed(response.body), *reader.end()]
 
 
 def drive(run: Run, answer: Callable[[Call | Work], Any]) -> Outcome:

@@ -32,6 +32,7 @@ This module must not know where a body came from.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.expressions import ABSENT
@@ -40,7 +41,7 @@ from naftiko.jsonpath.compiling import as_list, compile_path
 from naftiko.jsonpath.reading import is_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from naftiko.plain import JSON
 
@@ -121,6 +122,54 @@ def _when_used(compile_node: Callable[[], Node]) -> Node:
         return compiled[0](root)
 
     return node
+
+
+def shaped_parts(shape: Shape, value: JSON) -> list[JSON]:
+    """Return the results that one value of a sequence stands for.
+
+    Outputs describe one value, or the list of all of them: then the value is a list of
+    one, and each item of the result counts for itself. Where nothing is found, the data
+    of an event, and the JSON text in a line, are looked at.
+
+        outputs                                     {"id": 7}
+        {type: number, mapping: $.id}               [7]
+        {type: array, items: {mapping: $.id}, …}    [7]
+    """
+    for candidate in _candidates(value):
+        found = shape.apply(candidate)
+        if says_something(found):
+            return [found]
+        found = shape.apply([candidate])
+        if isinstance(found, list) and says_something(found):
+            return found
+        if says_something(found):
+            return [found]
+    return [shape.apply(value)]
+
+
+def _candidates(value: JSON) -> Iterator[JSON]:
+    """Yield a value of a sequence, and what else outputs may describe of it."""
+    yield value
+    if isinstance(value, dict):
+        # An event with a name, or a line of a container's log.
+        if "data" in value and value.keys() <= {"event", "id", "data"}:
+            yield value["data"]
+        if value.keys() == {"stream", "text"}:
+            value = value["text"]
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            yield json.loads(value)
+        except (ValueError, RecursionError):
+            return
+
+
+def says_something(value: JSON) -> bool:
+    """Tell whether a value holds anything but null."""
+    if isinstance(value, dict):
+        return any(says_something(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(says_something(inner) for inner in value)
+    return value is not None
 
 
 def entries_of(outputs: JSON) -> list[Mapping[str, JSON]]:

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naftiko.errors import OutputError
-from naftiko.formats.arriving import EventReader, JsonReader, LineReader, Reader
+from naftiko.formats.arriving import (
+    BodyReader,
+    EventReader,
+    JsonReader,
+    LineReader,
+    Reader,
+    complete_part,
+)
 
 VALUES = st.recursive(
     st.text(max_size=6) | st.integers(-9, 9) | st.booleans(),
@@ -103,3 +110,54 @@ def test_json_lines_of_any_end_are_values() -> None:
 def test_lines_arrive_in_any_pieces() -> None:
     """A line is given with its line break, the last one at the end."""
     assert read(LineReader(), "on", "e\r\n\ntwo", "") == ["one", "", "two"]
+
+
+FRAMES = b"\x01\0\0\0\0\0\0\x03a1\n\x02\0\0\0\0\0\0\x02b1"
+LINES = [{"stream": "stdout", "text": "a1"}, {"stream": "stderr", "text": "b1"}]
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+EVENTS = "text/event-stream"
+#: Type, body, its values, and the bytes that are complete when the last one is cut off.
+BODIES: Any = [
+    ("application/x-ndjson", b'{"n":1}\r\n{"n":2}', [{"n": 1}, {"n": 2}], 9),
+    ("application/json", b'{"n":"\xc3\xa9"}\n[2]', [{"n": "é"}, [2]], 11),
+    ("", b'{"n":1}{"n":2}', [{"n": 1}, {"n": 2}], 7),
+    (EVENTS, b"data: 1\r\rdata: 2\r\r", [1, 2], 9),
+    (
+        EVENTS,
+        b"data: 1\r\n\r\nevent: x\ndata: 2\n\n",
+        [1, {"event": "x", "data": 2}],
+        11,
+    ),
+    (MULTIPLEXED, FRAMES, LINES, 11),
+    ("", FRAMES, LINES, 11),
+    ("application/octet-stream", FRAMES, LINES, 11),
+    ("application/vnd.docker.raw-stream", b"\x01tty\nup", ["\x01tty", "up"], 5),
+    ("text/plain", b"one\r\ntwo", ["one", "two"], 5),
+    ("", b"one\ntwo", ["one", "two"], 4),
+    ("", b"\x01", ["\x01"], 0),
+    ("", b"", [], 0),
+]
+
+
+@pytest.mark.parametrize(("kind", "body", "values", "whole"), BODIES)
+def test_values_of_a_body_arrive_in_any_pieces(
+    kind: str, body: bytes, values: list[Any], whole: int
+) -> None:
+    """The type, or the first bytes, tell what the values of a body are."""
+    for size in (1, 3, len(body) or 1):
+        reader = BodyReader(kind)
+        pieces = [body[at : at + size] for at in range(0, len(body), size)]
+        found = [value for piece in pieces for value in reader.feed(piece)]
+        assert [*found, *reader.end()] == values, size
+        assert reader.failure is None
+    assert complete_part(body[:-1], kind) == body[:whole]
+
+
+def test_failure_that_an_engine_writes_between_frames_is_told() -> None:
+    """It is no line of the log; an event called `error` is a value too."""
+    reader = BodyReader(MULTIPLEXED)
+    assert list(reader.feed(b"\x03\0\0\0\0\0\0\x03no\n")) == []
+    assert reader.failure == {"error": "no"}
+    reader = BodyReader(EVENTS)
+    assert len(list(reader.feed(b"event: error\ndata: no\n\n"))) == 1
+    assert reader.failure == "no"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.consumes.status import reported_failure_of
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import EventReader, JsonReader, LineReader
-from naftiko.formats.faults import message_without
 from naftiko.formats.media import (
     EVENT_STREAM_TYPE,
     MULTIPLEXED_TYPE,
@@ -29,7 +28,8 @@ from naftiko.formats.multiplexed import (
     begins_frame,
     may_begin_frame,
 )
-from naftiko.formats.reported import reported_error
+from naftiko.formats.reported import LastValues
+from naftiko.functions.runs import unreadable
 from naftiko.http import ArrivingText, media_type_of
 from naftiko.transport.redirects import too_large
 from naftiko.transport.streams import MAX_RESPONSE_BYTES
@@ -231,11 +231,11 @@ class Reception:
         self, reader: Reader, pieces: Iterable[str], wanted: Wanted
     ) -> None:
         """Print each value as soon as a reader has it."""
-        kept = _Kept()
+        last = LastValues()
         for value in self._values(reader, pieces):
-            kept.add(value)
+            last.add(value)
             wanted.show(value)
-        found = reported_error(kept.values)
+        found = last.failure
         if found is None and isinstance(reader, EventReader):
             found = reader.failure
         if found is not None:
@@ -248,11 +248,7 @@ class Reception:
             yield from reader.end()
         except OutputError as error:
             request = self._stream.request
-            raise OutputError(
-                f"{self._operation.ref}: {message_without(request.mask, error)}",
-                hint=request.mask(error.hint),
-                request=request,
-            ) from None
+            raise unreadable(self._operation, request, error) from None
 
     def _show_if_many(self, first: bytes, wanted: Wanted) -> bytes | None:
         """Print JSON documents as they arrive; return the body if it is only one.
@@ -305,25 +301,6 @@ _READERS: dict[str, Callable[[], Reader]] = {
     "events": EventReader,
     "values": JsonReader,
 }
-
-
-class _Kept:
-    """The values of a stream that tell whether it failed: an early error, the last."""
-
-    def __init__(self) -> None:
-        self._early: list[JSON] = []
-        self._last: list[JSON] = []
-
-    @property
-    def values(self) -> list[JSON]:
-        """An earlier value with a member `error`, if there is one, and the last."""
-        return self._early + self._last
-
-    def add(self, value: JSON) -> None:
-        """Take note of a value."""
-        if any(isinstance(last, dict) and "error" in last for last in self._last):
-            self._early = self._last
-        self._last = [value]
 
 
 class _Resumed:
