@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from naftiko.transport.messages import Request
     from naftiko.transport.streams import AsyncStreamedResponse
 
+    #: A response that may have no end, and whether the call asked for that → the
+    #: response with its body, or `None` when its answer is given.
+    Relay = Callable[[AsyncStreamedResponse, bool], Awaitable[Response | None]]
 
 _log = logging.getLogger("naftiko")
 
@@ -106,12 +109,13 @@ class Engine:
         plan: Plan,
         values: Mapping[str, Any],
         caller: Caller,
-        relay: Callable[[AsyncStreamedResponse], Awaitable[None]],
+        relay: Relay,
     ) -> Outcome | None:
         """Run a function of one call whose answer may have no end; see `run`.
 
         An answer that is recognised by its type, or by the arguments of the call, is
-        handed to `relay` before its body is read. Then there is no outcome.
+        handed to `relay` before its body is read. That returns the response with its
+        body, or `None` when the answer is given; then there is no outcome.
         """
         transport = self._receiving
         if plan.problem is not None or transport is None:
@@ -126,9 +130,11 @@ class Engine:
             request = self.capability.request_for(call, variables)
             with self.telemetry.call(request, caller.trace) as noted:
 
-                async def noting(stream: AsyncStreamedResponse) -> None:
+                async def noting(
+                    stream: AsyncStreamedResponse, follows: bool
+                ) -> Response | None:
                     noted["status"] = stream.status
-                    await relay(stream)
+                    return await relay(stream, follows)
 
                 response = await self._received(transport, request, call, noting)
                 if response is None:
@@ -146,7 +152,7 @@ class Engine:
         transport: AsyncReceivingTransport,
         request: Request,
         call: Call,
-        relay: Callable[[AsyncStreamedResponse], Awaitable[None]],
+        relay: Relay,
     ) -> Response | None:
         """Return the whole response to a call, or `None` for one that was relayed."""
         follows = call.operation.follows(call.arguments)
@@ -157,7 +163,7 @@ class Engine:
             return follows or is_open_ended(headers.get("Content-Type", ""))
 
         try:
-            async with asyncio.timeout(self._longest()) as limit:
+            async with asyncio.timeout(self.longest) as limit:
                 received = transport.receive(
                     request, timeout=self.timeout, stays_open=stays_open
                 )
@@ -165,8 +171,7 @@ class Engine:
                     if isinstance(response, Response):
                         return response
                     limit.reschedule(None)
-                    await relay(response)
-                    return None
+                    return await relay(response, follows)
         except TimeoutError:
             raise self._too_long(request) from None
 
@@ -241,19 +246,20 @@ class Engine:
 
     async def _send(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(self._longest()):
+            async with asyncio.timeout(self.longest):
                 return await self.transport.send(request, timeout=self.timeout)
         except TimeoutError:
             raise self._too_long(request) from None
 
-    def _longest(self) -> float:
-        """Return the seconds after which a response must have ended."""
+    @property
+    def longest(self) -> float:
+        """The seconds after which a response must have ended."""
         timeout = self.timeout
         return LONGEST * (max(timeout) if isinstance(timeout, tuple) else timeout)
 
     def _too_long(self, request: Request) -> RequestTimeout:
         where = request.mask(request.socket) or request.shown_url
-        reason = f"no end of the response within {self._longest():g} seconds"
+        reason = f"no end of the response within {self.longest:g} seconds"
         return RequestTimeout(
             f"{request.method} {where}: {reason}",
             reason=reason,

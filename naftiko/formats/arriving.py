@@ -357,7 +357,7 @@ def complete_part(body: bytes, content_type: str) -> bytes:
     if way == "frames":
         return body[: whole_frames(body)]
     if way == "lines":
-        return body[: body.rfind(b"\n") + 1]
+        return body[: body.rfind(b"\n") + 1 or len(body)]
     if way == "events":
         ends = [match.end() for match in _EVENT_END.finditer(body)]
         return body[: ends[-1]] if ends else b""

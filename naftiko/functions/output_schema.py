@@ -60,6 +60,12 @@ class ToolOutput(NamedTuple):
     schema: dict[str, JSON]
     conform: Callable[[JSON], dict[str, JSON]]
 
+    @property
+    def is_list(self) -> bool:
+        """Whether the value of the tool is a list."""
+        result = self.schema["properties"].get(RESULT)
+        return result is not None and "array" in result.get("type", ())
+
 
 class ValueSchema(NamedTuple):
     """The value of one function, as OpenAPI describes it.

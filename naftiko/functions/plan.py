@@ -111,6 +111,18 @@ class Plan:
             return False
         return not self.shape.is_declared
 
+    @property
+    def arriving_shape(self) -> Shape | None:
+        """How each value of an answer without end becomes a result.
+
+        It is `None` for a function that does not make exactly one call, or whose
+        outputs do not count because it passes the response on.
+        """
+        if self.operation is None or self.shape is None or not self.shape.is_declared:
+            return None
+        inner = self.inner.arriving_shape if self.inner is not None else None
+        return inner or self.shape
+
     def only_call(
         self, given: Mapping[str, JSON], variable_of: VariableOf = marker
     ) -> Call:

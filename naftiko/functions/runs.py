@@ -105,11 +105,13 @@ class Outcome:
         warnings: Why a response is not what the document declares.
         is_mislabelled: The response is passed on, and calls itself JSON without being
             that.
+        is_sequence: The value is a list of what the outputs find in each value of the
+            response.
     """
 
     __slots__ = (
-        "_decode", "_value", "is_mislabelled", "is_shaped", "is_verbatim", "reply",
-        "status", "warnings",
+        "_decode", "_value", "is_mislabelled", "is_sequence", "is_shaped",
+        "is_verbatim", "reply", "status", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -123,7 +125,9 @@ class Outcome:
         decode: Callable[[], JSON] | None = None,
         warnings: tuple[str, ...] = (),
         is_mislabelled: bool = False,
+        is_sequence: bool = False,
     ) -> None:
+        self.is_sequence = is_sequence
         self.warnings = warnings
         self.is_mislabelled = is_mislabelled
         self._value = value
@@ -220,7 +224,7 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
         # The outputs describe one value of a sequence.
         parts = [part for value in values for part in shaped_parts(shape, value)]
         if says_something(parts):
-            return Outcome(parts, reply=reply, status=status)
+            return Outcome(parts, reply=reply, status=status, is_sequence=True)
     if received.is_other and not received.warning and not shape.takes_text:
         # The outputs say that it is JSON, though neither document nor response do.
         received = decoder.receive(request, response, format="json")

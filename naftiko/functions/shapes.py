@@ -41,7 +41,7 @@ from naftiko.jsonpath.compiling import as_list, compile_path
 from naftiko.jsonpath.reading import is_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from naftiko.plain import JSON
 
@@ -128,39 +128,52 @@ def shaped_parts(shape: Shape, value: JSON) -> list[JSON]:
     """Return the results that one value of a sequence stands for.
 
     Outputs describe one value, or the list of all of them: then the value is a list of
-    one, and each item of the result counts for itself. Where nothing is found, the data
-    of an event, and the JSON text in a line, are looked at.
+    one, and each item of the result counts for itself. Members of an object that an
+    event or a line carries count too. A text in which nothing is found stays.
 
         outputs                                     {"id": 7}
         {type: number, mapping: $.id}               [7]
         {type: array, items: {mapping: $.id}, …}    [7]
     """
-    for candidate in _candidates(value):
-        found = shape.apply(candidate)
-        if says_something(found):
-            return [found]
-        found = shape.apply([candidate])
-        if isinstance(found, list) and says_something(found):
-            return found
-        if says_something(found):
-            return [found]
-    return [shape.apply(value)]
+    if shape.is_identity:
+        return [value]
+    inside = _inside(value)
+    candidate = {**value, **inside} if isinstance(value, dict) else inside or value
+    found = shape.apply(candidate)
+    if says_something(found):
+        return [found]
+    listed = shape.apply([candidate])
+    if says_something(listed):
+        return listed if isinstance(listed, list) else [listed]
+    is_text = isinstance(value, str) or inside or _is_line(value)
+    return [value if is_text else found]
 
 
-def _candidates(value: JSON) -> Iterator[JSON]:
-    """Yield a value of a sequence, and what else outputs may describe of it."""
-    yield value
+def _inside(value: JSON) -> dict[str, JSON]:
+    """Return the object that an event or a line carries; empty for other values.
+
+    Its members count as those of the event, or of the line: `{"event": "tick", "data":
+    {"id": 7}}` has the member `id` too.
+    """
+    inside = value
     if isinstance(value, dict):
-        # An event with a name, or a line of a container's log.
-        if "data" in value and value.keys() <= {"event", "id", "data"}:
-            yield value["data"]
-        if value.keys() == {"stream", "text"}:
-            value = value["text"]
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        if _is_line(value):
+            inside = value["text"]
+        elif "data" in value and value.keys() <= {"event", "id", "data"}:
+            inside = value["data"]
+        else:
+            return {}
+    if isinstance(inside, str) and inside.lstrip()[:1] == "{":
         try:
-            yield json.loads(value)
+            inside = json.loads(inside)
         except (ValueError, RecursionError):
-            return
+            return {}
+    return inside if isinstance(inside, dict) else {}
+
+
+def _is_line(value: JSON) -> bool:
+    """Tell whether a value is a line of a container's log."""
+    return isinstance(value, dict) and value.keys() == {"stream", "text"}
 
 
 def says_something(value: JSON) -> bool:

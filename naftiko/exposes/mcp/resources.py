@@ -29,6 +29,7 @@ from naftiko.exposes.files import (
     local_path,
     media_type,
 )
+from naftiko.exposes.gathering import run_excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import (
     blob,
@@ -347,13 +348,16 @@ async def read_backed(
     if wrong:
         raise ResourceError(wrong_arguments(plan, wrong))
     try:
-        outcome = await engine.run(plan, given, caller)
-        return _content(outcome, plan, uri)
+        outcome, note = await run_excerpt(engine, plan, given, caller)
+        content = _content(outcome, plan, uri)
     except CallError as error:
         # The upstream API does not have it, so another URI may help.
         absent = isinstance(error, StatusError) and error.status in (404, 410)
         message = explain(error, plan, callers)
         raise ResourceError(message, is_callers=absent) from None
+    if note and content["mimeType"].startswith("text/"):
+        content["text"] = f"{content['text']}\n{note}\n".lstrip()
+    return content
 
 
 def _content(outcome: Outcome, plan: Plan, uri: str) -> dict[str, JSON]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.errors import CallError, did_you_mean
+from naftiko.exposes.gathering import run_excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
 from naftiko.functions.arguments import json_schema
@@ -74,10 +75,15 @@ class Tool:
         if wrong:
             return failure(wrong_arguments(plan, wrong))
         try:
-            outcome = await engine.run(plan, values, caller)
-            return result_of(outcome, plan, self._outputs)
+            outcome, note = await run_excerpt(engine, plan, values, caller)
+            result = result_of(outcome, plan, self._outputs)
         except CallError as error:
             return failure(explain(error, plan, callers))
+        if note:
+            told = {"type": "text", "text": note}
+            is_empty = outcome.reply is not None and not outcome.reply.response.body
+            result["content"] = [told] if is_empty else [*result["content"], told]
+        return result
 
 
 def _entry(plan: Plan) -> dict[str, JSON]:

@@ -36,14 +36,20 @@ from naftiko.exposes.http.problems import (
 )
 from naftiko.exposes.rest.arguments import ArgumentReader, Incoming, text_of
 from naftiko.exposes.rest.body_checks import body_checks, misplaced
-from naftiko.exposes.rest.passing import PLAIN_TEXT, pass_on, wants_text
+from naftiko.exposes.rest.passing import (
+    PLAIN_TEXT,
+    Shaping,
+    pass_on,
+    streamed_type,
+    wants_text,
+)
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from naftiko.capability import Capability
-    from naftiko.exposes.engine import Engine
+    from naftiko.exposes.engine import Engine, Relay
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.http.payload import Payload
@@ -71,7 +77,7 @@ class Endpoint:
         problem: Why the function can never run, or `None`.
         reader: Reads the arguments.
         is_mock: The function calls no API (spec 3.6).
-        is_open: The response of one call is passed on, so it may have no end.
+        is_open: One call is answered, and its response may have no end.
         is_negotiated: The answer is always a value, as JSON or as YAML.
     """
 
@@ -86,7 +92,7 @@ class Endpoint:
         self.reader = ArgumentReader(plan)
         self.problem = _unusable(plan, engine.capability) or self.reader.problem
         self.is_mock = _is_mock(plan)
-        self.is_open = plan.passes_on
+        self.is_open = plan.passes_on or plan.arriving_shape is not None
         self.is_negotiated = _is_negotiated(plan)
 
     async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
@@ -97,7 +103,8 @@ class Endpoint:
         accept = exchange.headers.get(b"accept", b"")[:_LONGEST_ACCEPT]
         media_type = chosen(accept.decode("latin-1")) if accept else JSON_TYPE
         if not media_type:
-            if self.is_negotiated:
+            is_streamed = self.is_open and streamed_type(accept.decode("latin-1"))
+            if self.is_negotiated and not is_streamed:
                 # Refused before anything is called, so it has no effect.
                 await exchange.refuse(
                     HttpProblem(
@@ -185,7 +192,11 @@ class Endpoint:
         caller = exchange.caller(self._callers)
         run: Coroutine[Any, Any, Outcome | None]
         if self.is_open:
-            relay = partial(pass_on, exchange)
+            relay: Relay = partial(pass_on, exchange)
+            if not self.plan.passes_on:
+                accept = text_of(exchange.headers.get(b"accept", b""))
+                longest = self._engine.longest
+                relay = Shaping(exchange, self.plan, accept, longest).pass_on
             run = self._engine.run_open(self.plan, values, caller, relay)
         else:
             run = self._engine.run(self.plan, values, caller)

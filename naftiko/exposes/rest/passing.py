@@ -2,6 +2,7 @@
 
     text/event-stream, NDJSON            as they are, with their media type
     frames of a container's log          the same; text/plain if `Accept` names a text
+    any of them, and outputs             NDJSON of the shaped values, or events
 
 The head is sent as soon as it is there. When the caller hangs up, the upstream
 connection is closed with it.
@@ -9,19 +10,39 @@ connection is closed with it.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from naftiko.exposes.http.answers import FIXED_HEADERS
-from naftiko.formats.media import MULTIPLEXED_TYPE, UNNAMED_FRAME_TYPES
+from naftiko.errors import OutputError
+from naftiko.exposes.gathering import arriving, whole_response
+from naftiko.exposes.http.answers import FIXED_HEADERS, json_bytes
+from naftiko.formats.media import (
+    EVENT_STREAM_TYPE,
+    MULTIPLEXED_TYPE,
+    SEQUENCE_TYPES,
+    UNNAMED_FRAME_TYPES,
+    format_of,
+    is_open_ended,
+)
 from naftiko.formats.multiplexed import Demultiplexer, begins_frame, may_begin_frame
+from naftiko.functions.runs import ShapedArrivals
 from naftiko.http import media_type_of
+from naftiko.transport.redirects import too_large
+from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
+    from naftiko.exposes.gathering import Arriving
     from naftiko.exposes.http.inbound import Inbound
+    from naftiko.functions.plan import Plan
+    from naftiko.plain import JSON
+    from naftiko.transport.messages import Response
     from naftiko.transport.streams import AsyncStreamedResponse
 
+NDJSON_TYPE = "application/x-ndjson"
+#: Seconds in which an answer may end, to be one value and not a stream of values.
+SETTLING = 2.0
 PLAIN_TEXT = "text/plain; charset=utf-8"
 
 
@@ -30,15 +51,27 @@ def wants_text(exchange: Inbound) -> bool:
     return b"text/" in exchange.headers.get(b"accept", b"").lower()
 
 
-async def pass_on(exchange: Inbound, response: AsyncStreamedResponse) -> None:
+async def pass_on(
+    exchange: Inbound,
+    response: AsyncStreamedResponse,
+    follows: bool = False,
+    *,
+    as_text: bool = False,
+) -> None:
     """Send a response to the caller as it arrives.
+
+    Args:
+        exchange: The request of the caller.
+        response: The response.
+        follows: The call asked for an answer without end; that makes no difference.
+        as_text: Frames become text, whatever `Accept` names.
 
     Raises:
         TransportError: It broke off. The head is sent, so the answer breaks off too.
     """
     kind = media_type_of(response.content_type)
     content_type, chunks = response.content_type, aiter(response)
-    if wants_text(exchange):
+    if as_text or wants_text(exchange):
         if kind == MULTIPLEXED_TYPE:
             content_type, chunks = PLAIN_TEXT, _texts(chunks)
         elif kind in UNNAMED_FRAME_TYPES:
@@ -60,6 +93,130 @@ async def pass_on(exchange: Inbound, response: AsyncStreamedResponse) -> None:
                 {"type": "http.response.body", "body": chunk, "more_body": True}
             )
     await exchange.send({"type": "http.response.body", "body": b""})
+
+
+def streamed_type(accept: str) -> str:
+    """Return the media type of a stream that an `Accept` header names, if any.
+
+    "application/jsonl, */*;q=0.1"  →  "application/x-ndjson"
+    """
+    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    if kinds & SEQUENCE_TYPES:
+        return NDJSON_TYPE
+    return EVENT_STREAM_TYPE if EVENT_STREAM_TYPE in kinds else ""
+
+
+class Shaping:
+    """An answer without an end, each of its values shaped as the outputs say.
+
+    It is begun at once where the type of the answer, or the caller, asks for a stream.
+    Any other answer is one value if it ends soon, and a stream if it does not.
+
+    Args:
+        exchange: The request of the caller.
+        plan: The function; one with outputs and one call.
+        accept: The `Accept` header.
+        longest: Seconds until at least one value of the answer has to be complete.
+    """
+
+    def __init__(
+        self, exchange: Inbound, plan: Plan, accept: str, longest: float
+    ) -> None:
+        self._exchange = exchange
+        self._plan = plan
+        self._asked = streamed_type(accept)
+        self._longest = longest
+
+    async def pass_on(
+        self, response: AsyncStreamedResponse, follows: bool
+    ) -> Response | None:
+        """Send the shaped values of a response; return it whole if it ends soon.
+
+        Raises:
+            CallError: It broke off, cannot be read, or reports a failure at its end.
+            TimeoutError: Not one value is complete after the longest time.
+        """
+        kind = response.content_type
+        shape, operation = self._plan.arriving_shape, self._plan.operation
+        assert shape is not None
+        assert operation is not None
+        if shape.is_identity and shape.takes_text and format_of(kind) != "json":
+            await pass_on(self._exchange, response, as_text=True)
+            return None
+        results = ShapedArrivals(operation, response.request, kind, shape)
+        is_stream = self._asked or media_type_of(kind) == EVENT_STREAM_TYPE
+        async with arriving(response) as source:
+            ready: list[JSON] = []
+            if not is_stream and not (follows and is_open_ended(kind)):
+                body = await self._settled(source, results, ready, response)
+                if body is not None:
+                    return whole_response(response, body)
+            await self._begin(response.status)
+            await self._send(ready)
+            while not self._exchange.is_head and (chunk := await source.next()):
+                await self._send(results.feed(chunk))
+            if not self._exchange.is_head:
+                await self._send(results.end())
+        await self._exchange.send({"type": "http.response.body", "body": b""})
+        return None
+
+    async def _settled(
+        self,
+        source: Arriving,
+        results: ShapedArrivals,
+        ready: list[JSON],
+        response: AsyncStreamedResponse,
+    ) -> bytes | None:
+        """Return the body if it ends soon, or else `None`.
+
+        Args:
+            source: The chunks of the response.
+            results: Its shaped values.
+            ready: Takes those that are ready by then.
+            response: The response.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        chunks: list[bytes] = []
+        size = 0
+        is_readable = True
+        while True:
+            waited = loop.time() - began
+            if waited >= SETTLING and ready and is_readable:
+                return None
+            if waited >= self._longest:
+                raise TimeoutError
+            end = SETTLING if waited < SETTLING else self._longest
+            chunk = await source.next(end - waited)
+            if chunk is None:
+                continue
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_RESPONSE_BYTES:
+                raise too_large(response.request, MAX_RESPONSE_BYTES)
+            if is_readable:
+                try:
+                    ready += results.feed(chunk)
+                except OutputError:
+                    # Whoever decodes the whole body tells the fault.
+                    is_readable = False
+
+    async def _begin(self, status: int) -> None:
+        kind = self._asked or NDJSON_TYPE
+        head = [*FIXED_HEADERS, (b"content-type", kind.encode())]
+        await self._exchange.begin(status, head)
+
+    async def _send(self, values: Iterable[JSON]) -> None:
+        if self._asked == EVENT_STREAM_TYPE:
+            lines = (b"data: %b\n\n" % json_bytes(value) for value in values)
+        else:
+            lines = (b"%b\n" % json_bytes(value) for value in values)
+        for line in lines:
+            await self._exchange.send(
+                {"type": "http.response.body", "body": line, "more_body": True}
+            )
 
 
 async def _with_first(
