@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MAX_EXCERPT = 1024 * 1024
 #: Seconds after which an answer without an end is enough for a reader who waits.
 ENOUGH = 10.0
+#: Seconds in which the end of an answer may follow its last value.
+_GRACE = 0.05
 #: Seconds between two reports of progress.
 _BEAT = 1.0
 
@@ -181,7 +183,7 @@ class Excerpt:
                     raise TimeoutError
                 is_enough = self.waited >= self._seconds or size > MAX_EXCERPT
                 if is_enough and not is_half:
-                    self.is_cut = True
+                    self.is_cut = await source.next(_GRACE) != b""
                     break
                 if self._progress is not None and now >= beat + _BEAT:
                     beat = now

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Protocol
 
+from naftiko.errors import OutputError
 from naftiko.formats.json import decode_json
 from naftiko.formats.media import (
     EVENT_STREAM_TYPE,
@@ -363,8 +364,11 @@ def complete_part(body: bytes, content_type: str) -> bytes:
         return body[: ends[-1]] if ends else b""
     reader = JsonReader()
     text = ArrivingText(content_type).decode(body)
-    for _ in reader.feed(text):
-        pass
+    try:
+        for _ in reader.feed(text):
+            pass
+    except OutputError:
+        return body  # whoever decodes it tells the fault
     return text[: len(text) - reader.pending].encode("utf-8", "surrogatepass")
 
 

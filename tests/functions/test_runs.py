@@ -90,6 +90,29 @@ def test_body_that_calls_itself_json_and_is_none_is_told(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("outputs", "body", "kind", "value"),
+    [
+        (NAME, b'{"name":"a"}\n{"name":"b"}\n', "application/x-ndjson", ["a", "b"]),
+        (NAME, b'{"name":"a"}{"name":"b"}', "application/json", ["a", "b"]),
+        (NAME, b'data: {"name":"a"}\r\r', "text/event-stream", ["a"]),
+        (OBJECT, b'{"name":"a"}\n', "application/x-ndjson", [{"n": "a"}]),
+        ([{"type": "string", "mapping": "$[0].name"}], b'{"name":"a"}\n{}',
+         "application/x-ndjson", "a"),
+        (OBJECT, b'[{"name":"a"}]', "application/json", {"n": None}),
+    ],
+)  # fmt: skip
+def test_outputs_of_one_value_shape_each_value_of_a_sequence(
+    outputs: Any, body: bytes, kind: str, value: Any
+) -> None:
+    """What finds nothing in the list of all values is meant for each of them."""
+    made = simple_outcome(
+        decoder(), reply(body, Content_Type=kind), compile_shape(outputs)
+    )
+    assert made.value == value
+    assert made.is_sequence is isinstance(value, list)
+
+
+@pytest.mark.parametrize(
     ("body", "found"),
     [
         (b"<f/>", []),

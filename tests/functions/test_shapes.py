@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naftiko.errors import OutputError
-from naftiko.functions.shapes import compile_shape, static_value
+from naftiko.functions.shapes import compile_shape, shaped_parts, static_value
 from support.casefiles import cases
 
 _JSON = st.recursive(
@@ -143,3 +143,31 @@ def test_odd_max_length_is_ignored(limit: Any) -> None:
     """Only a whole number cuts a text."""
     outputs = [{"type": "string", "mapping": "$.a", "maxLength": limit}]
     assert compile_shape(outputs).apply({"a": "abcdef"}) == "abcdef"
+
+
+N = {"type": "number", "mapping": "$.n"}
+
+
+@pytest.mark.parametrize(
+    ("output", "value", "parts"),
+    [
+        (N, {"n": 1}, [1]),
+        (N, {"event": "tick", "id": "7", "data": {"n": 1}}, [1]),
+        (N, {"stream": "stdout", "text": '{"n": 1}'}, [1]),
+        (N, '{"n": 1}', [1]),
+        (N, {"m": 1}, [None]),
+        (N, "no", ["no"]),
+        (N, {"stream": "stdout", "text": "{no"}, [{"stream": "stdout", "text": "{no"}]),
+        ({"type": "string", "mapping": "$.text"}, {"stream": "s", "text": "a"}, ["a"]),
+        ({"type": "string", "mapping": "$.event"}, {"event": "e", "data": 1}, ["e"]),
+        ({"type": "array", "mapping": "$", "items": N}, {"n": 1}, [1]),
+        ({"type": "array", "mapping": "$[*].n"}, {"n": 1}, [1]),
+        ({"type": "number", "mapping": "$[0].n"}, {"n": 1}, [1]),
+        ({"type": "object", "mapping": "$."}, {"event": "e", "data": 1}, None),
+    ],
+)
+def test_value_of_a_sequence_is_shaped_on_its_own(
+    output: Any, value: Any, parts: Any
+) -> None:
+    """Outputs describe the value, what it carries, or a list that it stands in."""
+    assert shaped_parts(compile_shape([output]), value) == (parts or [value])

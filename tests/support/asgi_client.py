@@ -103,6 +103,52 @@ class AsyncStub:
         return lines
 
 
+class OpenStub(AsyncStub):
+    """A transport whose responses have no `Content-Length` and come in parts.
+
+    Args:
+        parts: The parts. An exception among them is raised; an event, and a number of
+            seconds, are waited for; `None` waits for ever.
+        content_type: The type of the response.
+    """
+
+    def __init__(self, *parts: Any, content_type: str = "application/x-ndjson") -> None:
+        headers = {"Content-Type": content_type} if content_type else {}
+        whole = b"".join(part for part in parts if isinstance(part, bytes))
+        super().__init__(Response(200, headers, whole))
+        self.parts = parts
+        self.is_closed = False
+
+    @asynccontextmanager
+    async def receive(
+        self, request: Any, *, timeout: Any, stays_open: Any
+    ) -> AsyncIterator[Response | AsyncStreamedResponse]:
+        """Give the whole response, or its parts."""
+        response = await self.send(request, timeout=timeout)
+        if not stays_open(response.status, response.headers):
+            yield response
+            return
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for part in self.parts:
+                if isinstance(part, Exception):
+                    raise part
+                if part is None:
+                    await asyncio.Event().wait()
+                elif isinstance(part, asyncio.Event):
+                    await part.wait()
+                elif isinstance(part, float):
+                    await asyncio.sleep(part)
+                else:
+                    yield part
+
+        try:
+            headers = Headers(dict(response.headers))
+            yield AsyncStreamedResponse(request, 200, headers, chunks())
+        finally:
+            self.is_closed = True
+
+
 async def asked(
     app: ASGIApp,
     method: str,

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 NDJSON_TYPE = "application/x-ndjson"
 #: Seconds in which an answer may end, to be one value and not a stream of values.
 SETTLING = 2.0
+#: Seconds in which the end of an answer may follow its first value.
+_MOMENT = 0.2
 PLAIN_TEXT = "text/plain; charset=utf-8"
 
 
@@ -180,14 +182,15 @@ class Shaping:
         chunks: list[bytes] = []
         size = 0
         is_readable = True
+        begin = SETTLING
         while True:
             waited = loop.time() - began
-            if waited >= SETTLING and ready and is_readable:
+            if waited >= begin and ready and is_readable:
                 return None
             if waited >= self._longest:
                 raise TimeoutError
-            end = SETTLING if waited < SETTLING else self._longest
-            chunk = await source.next(end - waited)
+            is_waiting = waited >= begin
+            chunk = await source.next((self._longest if is_waiting else begin) - waited)
             if chunk is None:
                 continue
             if not chunk:
@@ -197,11 +200,15 @@ class Shaping:
             if size > MAX_RESPONSE_BYTES:
                 raise too_large(response.request, MAX_RESPONSE_BYTES)
             if is_readable:
+                is_first = not ready
                 try:
                     ready += results.feed(chunk)
                 except OutputError:
                     # Whoever decodes the whole body tells the fault.
                     is_readable = False
+                if is_first and ready:
+                    # A lone document ends a moment after its last byte.
+                    begin = max(SETTLING, loop.time() - began + _MOMENT)
 
     async def _begin(self, status: int) -> None:
         kind = self._asked or NDJSON_TYPE

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,11 +11,13 @@ from naftiko.consumes.exchange import Decoders
 from naftiko.errors import TransportError
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
+from naftiko.exposes.rest import passing
 from naftiko.exposes.rest.app import RestApp
+from naftiko.exposes.rest.passing import PLAIN_TEXT
 from naftiko.transport.aio import AioTransport
-from naftiko.transport.messages import Headers, Response
+from naftiko.transport.messages import Response
 from naftiko.transport.streams import AsyncStreamedResponse
-from support.asgi_client import AsyncStub, ask
+from support.asgi_client import AsyncStub, OpenStub, ask
 from support.exchanges import chunked
 from support.recorder import Recorder
 from support.serving import operation, rest_app
@@ -26,47 +26,6 @@ FRAMES = b"\x01\0\0\0\0\0\0\x03a1\n\x02\0\0\0\0\0\0\x03b1\n"
 NDJSON = "application/x-ndjson"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 _ROUTE = operation("/x", call="api.list")
-
-
-class OpenStub(AsyncStub):
-    """A transport whose responses have no `Content-Length` and come in parts.
-
-    Args:
-        parts: The parts; an exception among them is raised.
-        content_type: The type of the response.
-    """
-
-    def __init__(self, *parts: Any, content_type: str = NDJSON) -> None:
-        headers = {"Content-Type": content_type} if content_type else {}
-        whole = b"".join(part for part in parts if isinstance(part, bytes))
-        super().__init__(Response(200, headers, whole))
-        self.parts = parts
-        self.is_closed = False
-
-    @asynccontextmanager
-    async def receive(
-        self, request: Any, *, timeout: Any, stays_open: Any
-    ) -> AsyncIterator[Response | AsyncStreamedResponse]:
-        """Give the whole response, or its parts."""
-        response = await self.send(request, timeout=timeout)
-        if not stays_open(response.status, response.headers):
-            yield response
-            return
-
-        async def chunks() -> AsyncIterator[bytes]:
-            for part in self.parts:
-                if isinstance(part, Exception):
-                    raise part
-                if isinstance(part, asyncio.Event):
-                    await part.wait()
-                else:
-                    yield part
-
-        try:
-            headers = Headers(dict(response.headers))
-            yield AsyncStreamedResponse(request, 200, headers, chunks())
-        finally:
-            self.is_closed = True
 
 
 def served(stub: AsyncStub, **more: Any) -> RestApp:
@@ -172,6 +131,87 @@ def test_body_of_another_format_is_passed_on_and_logged(
     capability._functions = None
     strict = RestApp(Engine(capability, upstream), app.exposes, Options())
     assert ask(strict, "GET", "/x").json["type"] == "urn:naftiko:problem:output"
+
+
+_N = {"type": "object", "properties": {"n": {"type": "number", "mapping": "$.n"}}}
+_LIST = {"type": "array", "mapping": "$", "items": _N}
+
+
+def shaped(output: Any) -> Any:
+    """Return a route with an output."""
+    return operation("/x", call="api.list", outputParameters=[output])
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "output", "accept", "sent"),
+    [
+        ("text/event-stream", b"data: {\"n\":1}\r\r", _N, "", b'{"n":1}\n'),
+        ("text/event-stream", b"data: {\"n\":1}\n\n", _LIST, "", b'{"n":1}\n'),
+        (NDJSON, b'{"n":1}\n{"n":2}', _N, NDJSON, b'{"n":1}\n{"n":2}\n'),
+        (NDJSON, b'{"n":1}', _LIST, "application/jsonl", b'{"n":1}\n'),
+        (NDJSON, b'{"n":1}', _N, "text/event-stream", b'data: {"n":1}\n\n'),
+        (MULTIPLEXED, FRAMES, {"type": "string", "mapping": "$."}, "", b"a1\nb1\n"),
+        (
+            MULTIPLEXED, b"\x01\0\0\0\0\0\0\x08" + b'{"n":1}\n', _N, NDJSON,
+            b'{"n":1}\n',
+        ),
+    ],
+)  # fmt: skip
+def test_outputs_shape_each_value_as_it_arrives(
+    kind: str, body: bytes, output: Any, accept: str, sent: bytes
+) -> None:
+    """Outputs describe one value, or the list of them: each is a line of its own."""
+    stub = OpenStub(body, content_type=kind)
+    headers = {"Accept": accept} if accept else {}
+    got = ask(served(stub, resources=shaped(output)), "GET", "/x", headers)
+    assert (got.status, got.body) == (200, sent)
+    expected = PLAIN_TEXT if kind == MULTIPLEXED and not accept else NDJSON
+    if accept == "text/event-stream":
+        expected = accept
+    assert got.headers["content-type"] == expected
+    assert ask(served(stub, resources=shaped(output)), "HEAD", "/x").status == 200
+
+
+@pytest.mark.parametrize("output", [_N, _LIST])
+def test_answer_that_ends_soon_is_one_value(
+    output: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is JSON as any other; one that stays open is begun after a while."""
+    parts = (b'{"n":1}\n', b'{"n":2}\n')
+    app = served(OpenStub(*parts), resources=shaped(output))
+    got = ask(app, "GET", "/x")
+    assert (got.type, got.json) == ("application/json", [{"n": 1}, {"n": 2}])
+    monkeypatch.setattr(passing, "SETTLING", 0.01)
+    app = served(OpenStub(parts[0], 0.3, parts[1]), resources=shaped(output))
+    got = ask(app, "GET", "/x")
+    assert (got.type, got.body) == (NDJSON, b"".join(parts))
+
+
+def test_document_that_arrives_slowly_is_one_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half a document is no value yet; a document that never ends is a timeout."""
+    monkeypatch.setattr(passing, "SETTLING", 0.01)
+    app = served(OpenStub(b'{"n":', 0.05, b"1}"), resources=shaped(_N))
+    assert ask(app, "GET", "/x").json == [{"n": 1}]
+    app = served(OpenStub(b'{"n":', None), resources=shaped(_N))
+    app._served.engine.timeout = 0.002
+    assert ask(app, "GET", "/x").json["type"] == "urn:naftiko:problem:timeout"
+
+
+def test_failure_in_a_shaped_stream_is_its_last_line() -> None:
+    """The outputs do not hide the message; before the head it is a problem."""
+    parts = (b'{"n":1}\n', b'{"error":"denied"}\n')
+    app = served(OpenStub(*parts), resources=shaped(_N))
+    assert "denied" in ask(app, "GET", "/x").json["detail"]
+    got = ask(app, "GET", "/x", {"Accept": NDJSON})
+    assert (got.status, got.body) == (200, b"".join(parts))
+
+
+def test_shaped_body_that_is_no_json_is_a_problem() -> None:
+    """The whole body tells the fault, as if it had not come in parts."""
+    app = served(OpenStub(b"<p>", b"no</p>"), resources=shaped(_N))
+    assert ask(app, "GET", "/x").json["type"] == "urn:naftiko:problem:output"
 
 
 def test_transport_gives_parts_or_a_whole_by_the_head() -> None:
