@@ -15,10 +15,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, RequestTimeout
+from naftiko.exposes.gathering import Excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.observability.silent import SILENT
 from naftiko.formats.media import is_open_ended
 from naftiko.functions.runs import Call, Reply, Work, in_step
+from naftiko.http import SAFE_METHODS
 from naftiko.transport.base import AsyncReceivingTransport
 from naftiko.transport.messages import Response
 
@@ -45,6 +47,8 @@ _log = logging.getLogger("naftiko")
 #: An upstream call is given up after this many timeouts. The timeout itself begins
 #: anew with every byte, so a response that trickles in would never end.
 LONGEST = 10
+#: Seconds after which an answer without an end is enough for a reader who waits.
+ENOUGH = 10.0
 
 
 class Engine:
@@ -147,6 +151,36 @@ class Engine:
                 return self._ended(stop.value)
         raise AssertionError("a function of one call ends after it")
 
+    async def run_excerpt(
+        self, plan: Plan, values: Mapping[str, Any], caller: Caller = ANONYMOUS
+    ) -> tuple[Outcome, str]:
+        """Run a function for a reader that gets its result as a whole, such as a model.
+
+        Of an answer without an end, the reader gets what comes in `ENOUGH` seconds, or
+        in the timeout if that is shorter. A request that may change something and does
+        not ask for an answer without end has the longest time: to cut its answer off
+        could end its work. See `run` for the arguments and errors.
+
+        Returns:
+            The outcome, and a note if it is not the whole answer.
+        """
+        if plan.operation is None:
+            return await self.run(plan, values, caller), ""
+        note = ""
+
+        async def take(response: AsyncStreamedResponse, follows: bool) -> Response:
+            nonlocal note
+            is_short = follows or response.request.method in SAFE_METHODS
+            seconds = self._enough if is_short else self.longest
+            excerpt = Excerpt(seconds, self.longest, caller.progress)
+            taken = await excerpt.take(response)
+            note = excerpt.note
+            return taken
+
+        outcome = await self.run_open(plan, values, caller, take)
+        assert outcome is not None  # `take` returns the response
+        return outcome, note
+
     async def _received(
         self,
         transport: AsyncReceivingTransport,
@@ -238,11 +272,40 @@ class Engine:
         try:
             request = self.capability.request_for(item, variables)
             with self.telemetry.call(request, caller.trace) as noted:
-                response = await self._send(request)
+                if self._receiving and item.operation.follows(item.arguments):
+                    response = await self._ended_soon(self._receiving, request, item)
+                else:
+                    response = await self._send(request)
                 noted["status"] = response.status
         except CallError as error:
             raise in_step(error, item.step) from None
         return Reply(request, response)
+
+    async def _ended_soon(
+        self, transport: AsyncReceivingTransport, request: Request, call: Call
+    ) -> Response:
+        """Return the whole response to a step that asks for an answer without end.
+
+        Raises:
+            RequestTimeout: It has not ended in the time that a reader waits.
+        """
+        excerpt = Excerpt(self._enough, self.longest)
+
+        async def take(response: AsyncStreamedResponse, follows: bool) -> Response:
+            return await excerpt.take(response)
+
+        response = await self._received(transport, request, call, take)
+        assert response is not None  # `take` returns it
+        if excerpt.is_cut:
+            reason = f"the answer has no end within {excerpt.waited:.0f} seconds"
+            raise RequestTimeout(
+                f"{call.operation.ref}: {reason}, and a step needs the whole answer",
+                reason=reason,
+                was_sent=True,
+                request=request,
+                hint="let the step ask for one that ends, such as with `follow: false`",
+            )
+        return response
 
     async def _send(self, request: Request) -> Response:
         try:
@@ -250,6 +313,11 @@ class Engine:
                 return await self.transport.send(request, timeout=self.timeout)
         except TimeoutError:
             raise self._too_long(request) from None
+
+    @property
+    def _enough(self) -> float:
+        """The seconds in which a reader gets a part of an answer without an end."""
+        return min(ENOUGH, self.longest / LONGEST)
 
     @property
     def longest(self) -> float:

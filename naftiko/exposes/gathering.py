@@ -1,8 +1,7 @@
 """Chunks of an answer that may have no end, waited for only so long.
 
-    Arriving(chunks)   →  next(wait=1.0), next(…) … b""
-    Excerpt(…)         →  the whole response, or what came of it within a time
-    run_excerpt(plan)  →  the outcome of that, and a note that says so
+    Arriving(chunks)  →  next(wait=1.0), next(…) … b""
+    Excerpt(…)        →  the whole response, or what came of it within a time
 
 `Arriving` loses no chunk when a wait ends. This module must not know who is answered.
 """
@@ -11,73 +10,26 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import BodyReader, complete_part
-from naftiko.http import SAFE_METHODS
 from naftiko.transport.messages import Response
 from naftiko.transport.redirects import too_large
 from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
-    from naftiko.exposes.engine import Engine
-    from naftiko.exposes.http.callers import Caller, Progress
-    from naftiko.functions.plan import Plan
-    from naftiko.functions.runs import Outcome
+    from naftiko.exposes.http.callers import Progress
     from naftiko.transport.streams import AsyncStreamedResponse
 
 #: Bytes of an answer without an end after which an excerpt is large enough.
 MAX_EXCERPT = 1024 * 1024
-#: Seconds after which an answer without an end is enough for a reader who waits.
-ENOUGH = 10.0
 #: Seconds in which the end of an answer may follow its last value.
 _GRACE = 0.05
 #: Seconds between two reports of progress.
 _BEAT = 1.0
-
-
-async def run_excerpt(
-    engine: Engine, plan: Plan, values: Mapping[str, Any], caller: Caller
-) -> tuple[Outcome, str]:
-    """Run a function for a reader that gets its result as a whole, such as a model.
-
-    Of an answer without an end, the reader gets what comes in `ENOUGH` seconds, or in
-    the timeout of the engine if that is shorter. A request that may change something
-    and does not ask for an answer without end has until the longest time of the engine.
-
-    Args:
-        engine: Runs the function.
-        plan: The function.
-        values: Argument → value, as `Plan.fit` returned them.
-        caller: Variables, trace and progress of this run only.
-
-    Returns:
-        The outcome, and a note if it is not the whole answer.
-
-    Raises:
-        CallError: The function cannot run, or an upstream call failed.
-    """
-    if plan.operation is None:
-        return await engine.run(plan, values, caller), ""
-    note = ""
-
-    async def take(response: AsyncStreamedResponse, follows: bool) -> Response:
-        nonlocal note
-        timeout, longest = engine.timeout, engine.longest
-        shorter = min(ENOUGH, max(timeout) if isinstance(timeout, tuple) else timeout)
-        is_safe = response.request.method in SAFE_METHODS
-        seconds = shorter if follows or is_safe else longest
-        excerpt = Excerpt(seconds, longest, caller.progress)
-        taken = await excerpt.take(response)
-        note = excerpt.note
-        return taken
-
-    outcome = await engine.run_open(plan, values, caller, take)
-    assert outcome is not None  # `take` returns the response
-    return outcome, note
 
 
 class Arriving:

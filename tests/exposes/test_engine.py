@@ -15,8 +15,10 @@ from naftiko.exposes.engine import Engine
 from naftiko.exposes.http.callers import Caller
 from naftiko.functions.plan import checked_arguments
 from naftiko.transport.messages import Request, Response
-from support.asgi_client import AsyncStub
+from support.asgi_client import AsyncStub, OpenStub
+from support.building import document
 from support.casefiles import cases
+from support.mcping import mcp_app
 from support.tools import capability
 
 #: Three steps that read, and are independent of each other.
@@ -326,3 +328,36 @@ def test_endless_response_is_given_up_after_ten_timeouts() -> None:
             asyncio.run(engine.run(plan, {}))
         assert caught.value.step == "one"
         assert "no end of the response within 0.1 seconds" in caught.value.message
+
+
+@pytest.mark.parametrize(("tool", "is_cut"), [("list", True), ("build", False)])
+def test_request_that_may_change_something_is_not_cut_short(
+    tool: str, is_cut: bool
+) -> None:
+    """Cutting an answer off would end the work of which it tells."""
+    stub = OpenStub(b'{"n":1}\n', 0.03, b'{"n":2}\n')
+    app, _ = mcp_app(tools=[{"name": tool, "call": f"api.{tool}", "description": "d"}])
+    engine = Engine(app.server.served.engine.capability, stub, timeout=0.01)
+    run = engine.run_excerpt(engine.functions.find(f"fleet.{tool}"), {})
+    outcome, note = asyncio.run(run)
+    assert note.startswith("The answer is still going on") is is_cut
+    assert outcome.value == ([{"n": 1}] if is_cut else [{"n": 1}, {"n": 2}])
+
+
+def test_step_needs_an_answer_that_ends() -> None:
+    """A step that asks for an answer without end fails soon, and says why."""
+    made = document({"inputParameters": [{"name": "follow", "in": "query"}]})
+    call = {"type": "call", "name": "log", "call": "api.op", "with": {"follow": "true"}}
+    tool = {"name": "t", "steps": [call], "mappings": []}
+    made["capability"]["exposes"] = [{"type": "mcp", "namespace": "m", "tools": [tool]}]
+    loaded = naftiko.load(made, schema=None)
+    plan = loaded.functions.find("m.t")
+    for parts, fault in (([b'{"n":1}\n', None], "no end within"), ([b'{"n":1}'], "")):
+        engine = Engine(loaded, OpenStub(*parts), timeout=0.01)
+        if not fault:
+            asyncio.run(engine.run(plan, {}))
+            continue
+        with pytest.raises(naftiko.RequestTimeout, match=fault) as caught:
+            asyncio.run(engine.run(plan, {}))
+        assert caught.value.step == "log"
+        assert caught.value.was_sent

@@ -10,13 +10,9 @@ import pytest
 
 from naftiko.errors import TransportError
 from naftiko.exposes import gathering
-from naftiko.exposes.engine import Engine
-from naftiko.exposes.gathering import Excerpt, arriving, run_excerpt
-from naftiko.exposes.http.callers import ANONYMOUS
+from naftiko.exposes.gathering import Excerpt, arriving
 from naftiko.transport.messages import Headers, Request, Response
 from naftiko.transport.streams import AsyncStreamedResponse
-from support.asgi_client import OpenStub
-from support.mcping import mcp_app
 
 NDJSON = "application/x-ndjson"
 STILL = "The answer is still going on: "
@@ -121,20 +117,6 @@ def test_answer_that_breaks_off_is_an_error() -> None:
     """What came before is no answer: the API failed."""
     with pytest.raises(TransportError):
         take(Excerpt(9, 90), response(b"1\n", TransportError("broke off")))
-
-
-@pytest.mark.parametrize(("tool", "is_cut"), [("list", True), ("build", False)])
-def test_request_that_may_change_something_is_not_cut_short(
-    tool: str, is_cut: bool
-) -> None:
-    """Cutting an answer off would end the work of which it tells."""
-    stub = OpenStub(b'{"n":1}\n', 0.03, b'{"n":2}\n')
-    app, _ = mcp_app(tools=[{"name": tool, "call": f"api.{tool}", "description": "d"}])
-    engine = Engine(app.server.served.engine.capability, stub, timeout=0.01)
-    run = run_excerpt(engine, engine.functions.find(f"fleet.{tool}"), {}, ANONYMOUS)
-    outcome, note = asyncio.run(run)
-    assert note.startswith(STILL) is is_cut
-    assert outcome.value == ([{"n": 1}] if is_cut else [{"n": 1}, {"n": 2}])
 
 
 def test_progress_is_told_while_an_answer_arrives(

@@ -185,14 +185,10 @@ def _view(loaded: Capability, arguments: Namespace) -> Capability:
     if any(name.lower() == "authorization" for name in named):
         # This header takes the place of the authentication that the document declares.
         others = {op.namespace for op in loaded if op.auth in ("", "apikey")}
-        auth = dict.fromkeys(set(namespaces) - others, _signed_by_hand)
+        auth = dict.fromkeys(set(namespaces) - others, lambda request: request)
     return loaded.using(
         base_uri=uris or None, headers=named, timeout=arguments.timeout, auth=auth
     )
-
-
-def _signed_by_hand(request: Any) -> Any:
-    return request
 
 
 # --- what is shown ----------------------------------------------------------------
@@ -364,22 +360,25 @@ def _show_function(
     arguments: Namespace,
 ) -> None:
     """Run an exposed function and print its value; one call gives rows of a table."""
-    if plan.operation is None or select is not None or arguments.output not in _TABLES:
+    if plan.operation is None or plan.arriving_shape is None:
         _show_value(capability.call(arguments.ref, given), select, arguments)
         return
+    from naftiko.cli.commands.shaping import shaped_outcome
+
     decoder = Decoder(plan.operation, has_outputs=False)
     decoder.check()
-    from naftiko.functions.plan import checked_arguments as checked
-
-    outcome = capability.run(plan, checked(plan, given))
+    wanted = _wanted(decoder, select, arguments)
+    if not (outcome := shaped_outcome(capability, plan, given, wanted, arguments)):
+        return
     for warning in outcome.warnings:
         warn(warning)
     columns = source = None
-    if outcome.reply is not None and isinstance(outcome.value, dict):
+    is_table = select is None and arguments.output in _TABLES
+    if is_table and outcome.reply is not None and isinstance(outcome.value, dict):
         source = decoder.receive(*outcome.reply).value
         response = outcome.reply.response
         columns = output_columns(output_paths(plan), plan.operation, response)
-    _show_value(outcome.value, None, arguments, columns, source)
+    _show_value(outcome.value, select, arguments, columns, source)
 
 
 def _show_value(

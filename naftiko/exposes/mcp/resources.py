@@ -29,7 +29,6 @@ from naftiko.exposes.files import (
     local_path,
     media_type,
 )
-from naftiko.exposes.gathering import run_excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import (
     blob,
@@ -348,7 +347,7 @@ async def read_backed(
     if wrong:
         raise ResourceError(wrong_arguments(plan, wrong))
     try:
-        outcome, note = await run_excerpt(engine, plan, given, caller)
+        outcome, note = await engine.run_excerpt(plan, given, caller)
         content = _content(outcome, plan, uri)
     except CallError as error:
         # The upstream API does not have it, so another URI may help.

@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.errors import CallError, did_you_mean
-from naftiko.exposes.gathering import run_excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
 from naftiko.functions.arguments import json_schema
@@ -75,7 +74,7 @@ class Tool:
         if wrong:
             return failure(wrong_arguments(plan, wrong))
         try:
-            outcome, note = await run_excerpt(engine, plan, values, caller)
+            outcome, note = await engine.run_excerpt(plan, values, caller)
             result = result_of(outcome, plan, self._outputs)
         except CallError as error:
             return failure(explain(error, plan, callers))

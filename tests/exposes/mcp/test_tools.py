@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import naftiko
-from naftiko.exposes import gathering
+from naftiko.exposes import engine
 from naftiko.exposes.mcp.app import McpApp
 from naftiko.exposes.options import Options
 from support.asgi_client import AsyncStub, OpenStub
@@ -43,7 +43,7 @@ def test_answer_without_end_is_a_result_that_says_so(
     unit: Any, text: str, structured: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model reads what came, and that it was cut; a schema of one has the last."""
-    monkeypatch.setattr(gathering, "ENOUGH", 0.01)
+    monkeypatch.setattr(engine, "ENOUGH", 0.01)
     stub = OpenStub(b'{"n":1}\n{"n":2}\n{"n', None)
     tool = {"name": "crew", "description": "d", "call": "api.crew", **unit}
     app = McpApp(*parts(document(tools=[tool]), stub), Options())
@@ -57,7 +57,7 @@ def test_answer_without_end_is_a_result_that_says_so(
 
 def test_answer_that_is_silent_says_only_that(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tool, and a resource, tell that nothing came in the time."""
-    monkeypatch.setattr(gathering, "ENOUGH", 0.01)
+    monkeypatch.setattr(engine, "ENOUGH", 0.01)
     stub = OpenStub(None, content_type="text/event-stream")
     tool = {"name": "crew", "description": "d", "call": "api.crew"}
     resource = {
