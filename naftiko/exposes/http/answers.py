@@ -9,6 +9,7 @@ came. This module must not know how a value was made.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from functools import lru_cache
 from json import JSONEncoder
@@ -17,6 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.document.writing import write_yaml
 from naftiko.errors import OutputError
 from naftiko.expressions import to_scalar
+from naftiko.formats.json import decode_json, strict_json
+from naftiko.formats.media import format_of
+from naftiko.functions.runs import MAX_CHECKED
+from naftiko.http import charset_of, is_utf8
 from naftiko.plain import finite
 
 if TYPE_CHECKING:
@@ -39,6 +44,7 @@ _YAML_TYPES = (
 MEDIA_TYPES = (JSON_TYPE, _YAML_TYPES[0])
 #: Statuses whose responses have no body (RFC 9110, 15).
 _BODILESS = frozenset((204, 205, 304))
+_CHARSET = re.compile(r"charset\s*=\s*(?:\"[^\"]*\"|[^\s;,]+)", re.IGNORECASE)
 #: Browsers must not guess a media type: upstream text could be taken for a page.
 FIXED_HEADERS = ((b"x-content-type-options", b"nosniff"),)
 
@@ -234,20 +240,48 @@ def _may_be_no_json(response: Response) -> bool:
     return (b"NaN" in body or b"Infinity" in body) and _is_json(response.content_type)
 
 
-def _plain_type(body: bytes) -> str:
-    """Return the media type of a body whose own one is wrong."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return "application/octet-stream"
-    return "text/plain; charset=utf-8"
-
-
 def raw_answer(response: Response, status: int) -> Answer:
-    """Return the answer that passes an upstream body and its media type on."""
-    if not response.body:
+    """Return the answer that passes an upstream body and its media type on.
+
+    A charset that the body contradicts is replaced: valid UTF-8 is UTF-8.
+    """
+    body, content_type = response.body, response.content_type
+    if not body:
         return Answer(status)
-    return Answer(status, response.content_type, response.body)
+    if "charset" in content_type.lower() and not body.isascii():
+        charset = charset_of(content_type)
+        is_wrong = charset != "utf-8" and is_utf8(body, charset)
+        # The charset of XML stands in the header, even if the body is valid UTF-8.
+        if is_wrong and format_of(content_type) != "xml":
+            content_type = _CHARSET.sub("charset=utf-8", content_type)
+    return Answer(status, content_type, body)
+
+
+def failed_answer(response: Response, status: int) -> Answer:
+    """Return the answer that passes the body of a failure on; see `raw_answer`.
+
+    A small body that calls itself JSON and is none becomes a plain text.
+    """
+    answer = raw_answer(response, status)
+    if not _is_json(answer.content_type) or len(answer.body) > MAX_CHECKED:
+        return answer
+    try:
+        strict_json(answer.body, answer.content_type)
+    except ValueError:
+        try:
+            value = decode_json(answer.body, answer.content_type)
+        except OutputError:
+            return answer._replace(content_type=_plain_type(answer.body))
+        if finite(value) is not value:
+            return json_answer(value, status)
+    return answer
+
+
+def _plain_type(body: bytes) -> str:
+    """Return the media type of a body that is not what its own one says."""
+    if b"\0" in body:
+        return "application/octet-stream"
+    return "text/plain; charset=utf-8" if is_utf8(body) else "text/plain"
 
 
 def _is_json(content_type: str) -> bool:

@@ -31,6 +31,7 @@ from naftiko.exposes.files import UNKNOWN_TYPE, as_text
 from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
 from naftiko.formats.json import strict_json
+from naftiko.formats.media import format_of
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.functions.output_schema import RESULT
 from naftiko.hints import SERVER, worded
@@ -232,7 +233,11 @@ def body_text(response: Response) -> str | None:
         return text_of_frames(response.body)
     if "charset" in response.content_type.lower():
         return response.text
-    return as_text(response.body)
+    text = as_text(response.body)
+    if text is None and format_of(response.content_type) == "json":
+        encoding = json.detect_encoding(response.body)  # JSON may be UTF-16 and UTF-32
+        return response.body.decode(encoding, "replace")
+    return text
 
 
 def blob(uri: str, data: bytes, media_type: str) -> dict[str, JSON]:

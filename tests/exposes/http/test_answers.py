@@ -12,12 +12,15 @@ import pytest
 from naftiko.exposes.http.answers import (
     Answer,
     chosen,
+    failed_answer,
     headers_of,
     json_bytes,
+    raw_answer,
     send_answer,
     value_answer,
     written,
 )
+from naftiko.transport.messages import Response
 
 
 @pytest.mark.parametrize(
@@ -119,3 +122,50 @@ def test_repeated_headers_are_joined() -> None:
 def test_header_is_written_in_lower_case_bytes() -> None:
     """Names become lower case; a character outside Latin-1 becomes a question mark."""
     assert written("X-Name", "ä→") == (b"x-name", b"\xe4?")
+
+
+UTF8 = "é".encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "sent"),
+    [
+        ("text/plain; charset=iso-8859-1", UTF8, "text/plain; charset=utf-8"),
+        (
+            'text/csv; charset="latin1"; header=x',
+            UTF8,
+            "text/csv; charset=utf-8; header=x",
+        ),
+        ("text/plain; charset=iso-8859-1", b"\xe9", "text/plain; charset=iso-8859-1"),
+        ("text/plain; charset=iso-8859-1", b"e", "text/plain; charset=iso-8859-1"),
+        ("text/xml; charset=iso-8859-1", UTF8, "text/xml; charset=iso-8859-1"),
+        ("text/plain; charset=utf-16", b"\0e", "text/plain; charset=utf-16"),
+        ("text/plain", UTF8, "text/plain"),
+    ],
+)
+def test_body_that_is_passed_on_has_its_own_charset(
+    kind: str, body: bytes, sent: str
+) -> None:
+    """Valid UTF-8 is UTF-8, whatever the API claims; the charset of XML counts."""
+    assert raw_answer(Response(200, {"Content-Type": kind}, body), 200) == (
+        200, sent, body, ()
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "sent", "text"),
+    [
+        ("application/json", b"<p>", "text/plain; charset=utf-8", b"<p>"),
+        ("application/json", b"no \xff", "text/plain", b"no \xff"),
+        ("application/json", b"\0\1\2", "application/octet-stream", b"\0\1\2"),
+        ("application/json", b'{"n":NaN}', "application/json", b'{"n":null}'),
+        ("application/json", b'{"n":1}\n{}', "application/json", b'{"n":1}\n{}'),
+        ("text/html", b"<p>", "text/html", b"<p>"),
+    ],
+)
+def test_failure_that_calls_itself_json_is_json_or_a_text(
+    kind: str, body: bytes, sent: str, text: bytes
+) -> None:
+    """JSON out is JSON also behind a status of a failure."""
+    answer = failed_answer(Response(404, {"Content-Type": kind}, body), 404)
+    assert answer[:3] == (404, sent, text)

@@ -110,6 +110,16 @@ def test_text_of_a_json_result_is_json() -> None:
         assert result["structuredContent"] == json.loads(text)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-le"])
+def test_json_of_any_utf_is_text(encoding: str) -> None:
+    """A model reads it; to the protocol it would be bytes."""
+    text = '{"a":"\u00e9"}'
+    app, _ = mcp_app(Response(200, JSON, text.encode(encoding)), tools=[CREW])
+    result = asking(app, "tools/call", {"name": "crew"})["result"]
+    assert result["content"] == [{"type": "text", "text": text}]
+    assert result["structuredContent"] == {"a": "\u00e9"}
+
+
 HALF = b'{"message":"a \\ud800 b","\\udc00":["\\ud83d\\ude00"]}'
 
 
