@@ -137,7 +137,12 @@ def _settled(
         waited = time.monotonic() - began
         if waited >= begin and ready and results is not None:
             return None
-        chunk = arrivals.chunk(begin - waited if waited < begin else None)
+        is_early = waited < begin or results is None
+        chunk = (
+            arrivals.chunk(begin - waited if waited < begin else None)
+            if is_early
+            else arrivals.next_chunk()
+        )
         if chunk is None:
             continue
         if not chunk:
