@@ -179,6 +179,12 @@ class Operation:
         last = self.path.lower().rstrip("/").rpartition("/")[2]
         return self.method == "GET" and last in _ENDLESS
 
+    @property
+    def may_follow(self) -> bool:
+        """Whether a call can ask for an answer that does not end; see `follows`."""
+        names = {p.name.lower() for p in self.parameters}
+        return bool(names & _FOLLOWING) or self.follows({})
+
     def refusal(self, unknown: list[str], missing: list[str]) -> ArgumentError:
         """Return the error for arguments that are unknown or missing.
 

@@ -235,3 +235,20 @@ def test_call_for_an_answer_without_end_is_known(
     """Arguments such as `follow` ask for it, and so do paths such as `/events`."""
     loaded = capability({"method": method, "resourcePath": path})
     assert loaded.operations.find("api.op").follows(given) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "expected"),
+    [
+        ("/logs", ["tail", "Follow"], True),
+        ("/logs", ["tail"], False),
+        ("/stats", [], True),
+    ],
+)
+def test_operation_that_may_answer_without_end_is_known(
+    path: str, names: list[str], expected: bool
+) -> None:
+    """A parameter such as `follow` can ask for it, whatever a call gives."""
+    inputs = [{"name": name, "in": "query"} for name in names]
+    loaded = capability({"resourcePath": path, "inputParameters": inputs})
+    assert loaded.operations.find("api.op").may_follow is expected

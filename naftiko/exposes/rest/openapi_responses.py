@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from naftiko.exposes.http.answers import MEDIA_TYPES
 from naftiko.exposes.http.problems import KINDS, PROBLEM_TYPE
 from naftiko.exposes.rest.openapi_inputs import ANY_CONTENT
+from naftiko.exposes.rest.passing import NDJSON_TYPE
 from naftiko.functions.output_schema import value_schema
 
 if TYPE_CHECKING:
@@ -138,6 +139,10 @@ def _value_content(endpoint: Endpoint) -> dict[str, JSON]:
         return ANY_CONTENT
     value = value_schema(endpoint.plan)
     content: dict[str, JSON] = {kind: {"schema": value.schema} for kind in MEDIA_TYPES}
+    operation = endpoint.plan.operation
+    if endpoint.is_open and operation is not None and operation.may_follow:
+        lines = "A line of JSON for each value of an answer without end (NDJSON)."
+        content[NDJSON_TYPE] = {"schema": {"type": "string", "description": lines}}
     if value.may_be_response:
         content["*/*"] = {"schema": {}}
     return content

@@ -7,12 +7,34 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from naftiko.exposes.http.answers import MEDIA_TYPES
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.openapi_responses import PROBLEM, Responses
 from naftiko.functions.arguments import MISSING, WrongArgument
 from support.describing import described_by, described_operation
 from support.serving import operation
+
+
+def test_answer_without_end_is_a_line_for_each_value() -> None:
+    """NDJSON is described where a call can ask for an answer without end."""
+    output = {
+        "type": "object",
+        "properties": {"id": {"type": "string", "mapping": "$.id"}},
+    }
+    tail = {
+        "name": "tail", "method": "GET",
+        "inputParameters": [{"name": "follow", "in": "query"}],
+    }  # fmt: skip
+    log = {"name": "log", "path": "/log", "operations": [tail]}
+    for name, kinds in (("tail", [*MEDIA_TYPES, "application/x-ndjson"]), ("get", [])):
+        get = {**log, "operations": [{"name": "get", "method": "GET"}], "path": "/get"}
+        described = described_by(
+            operation("/x", call=f"api.{name}", outputParameters=[output]),
+            consumes={"resources": [log, {**get, "name": "get"}]},
+        )
+        content = described_operation(described)["responses"]["200"]["content"]
+        assert list(content) == (kinds or [*MEDIA_TYPES])
 
 
 def test_success_has_the_schema_of_the_outputs() -> None:
