@@ -108,6 +108,17 @@ def is_open_ended(content_type: str) -> bool:
     return promises_many(content_type)
 
 
+def is_stream(content_type: str, *, follows: bool) -> bool:
+    """Tell whether an answer of unknown length is a stream, however soon it ends.
+
+    Args:
+        content_type: Its type.
+        follows: The call asked for an answer without end.
+    """
+    is_events = media_type_of(content_type) == EVENT_STREAM_TYPE
+    return is_events or (follows and is_open_ended(content_type))
+
+
 def is_script(content_type: str) -> bool:
     """Tell whether a `Content-Type` names a program, which is often JSON after all."""
     return re.fullmatch(_SCRIPT, media_type_of(content_type)) is not None

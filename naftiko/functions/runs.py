@@ -31,6 +31,8 @@ from naftiko.formats.xml import is_xml
 from naftiko.functions.shapes import says_something, shaped_parts
 from naftiko.http import media_type_of
 from naftiko.plain import JSON
+from naftiko.transport.redirects import too_large
+from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from naftiko.consumes.exchange import Decoder
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
 
 #: Bytes of a body that is passed on up to which it is checked that JSON is JSON.
 MAX_CHECKED = 64 * 1024
+#: Seconds in which an answer may end, to be one value and not a stream of values.
+SETTLING = 2.0
+#: Seconds in which the end of an answer may follow its first value.
+_MOMENT = 0.2
 ErrorT = TypeVar("ErrorT", bound=CallError)
 #: Name → value: the arguments and the outputs of steps, for templates and `with`.
 Values: TypeAlias = dict[str, Any]
@@ -366,6 +372,63 @@ class ShapedArrivals:
                     yield from shaped_parts(self._shape, value)
         except OutputError as error:
             raise unreadable(self._operation, self._request, error) from None
+
+
+class Settling:
+    """An answer that is one value if it ends soon, and a stream if it stays open.
+
+    Args:
+        request: The request that was sent.
+        results: The results of its values.
+        now: Seconds of a clock.
+
+    Attributes:
+        ready: The results that are complete.
+    """
+
+    def __init__(self, request: Request, results: ShapedArrivals, now: float) -> None:
+        self._request = request
+        self._results = results
+        self._is_readable = True
+        self._begin = now + SETTLING
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self.ready: list[JSON] = []
+
+    @property
+    def body(self) -> bytes:
+        """What came of the body."""
+        return b"".join(self._chunks)
+
+    def is_stream(self, now: float) -> bool:
+        """Tell whether the results have to be given: time is over, and some are."""
+        return self._is_readable and bool(self.ready) and now >= self._begin
+
+    def wait(self, now: float) -> float | None:
+        """Return the seconds to wait for the next chunk; `None` for any time."""
+        return self._begin - now if now < self._begin else None
+
+    def add(self, chunk: bytes, now: float) -> None:
+        """Take a chunk.
+
+        Raises:
+            TransportError: The body is larger than a whole one may be.
+        """
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > MAX_RESPONSE_BYTES:
+            raise too_large(self._request, MAX_RESPONSE_BYTES)
+        if not self._is_readable:
+            return
+        is_first = not self.ready
+        try:
+            self.ready += self._results.feed(chunk)
+        except OutputError:
+            # Whoever decodes the whole body tells the fault.
+            self._is_readable = False
+        if is_first and self.ready:
+            # A lone document ends a moment after its last byte.
+            self._begin = max(self._begin, now + _MOMENT)
 
 
 def unreadable(

@@ -105,7 +105,7 @@ class Reception:
                 first += chunk
             kind = self._kind_of(first, wanted)
         if not kind:
-            return self._whole(first)
+            return self.whole(first)
         if kind == "frames":
             self._show_frames(first, wanted)
         elif kind == "text" and not wanted.is_valued:
@@ -117,7 +117,7 @@ class Reception:
             return self._show_if_many(first, wanted)
         return None
 
-    def _whole(self, *first: bytes) -> bytes:
+    def whole(self, *first: bytes) -> bytes:
         """Return the whole body.
 
         Raises:
@@ -270,14 +270,14 @@ class Reception:
                 return b"".join(chunks)
             chunks.append(chunk)
             if not values and len(chunks) > _MOST_CHUNKS:
-                return self._whole(*chunks)
+                return self.whole(*chunks)
             if chunks[0].lstrip()[:1] not in (b"{", b"[", b""):
-                return self._whole(*chunks)
+                return self.whole(*chunks)
             try:
                 values += reader.feed(decoder.decode(chunk))
             except OutputError:
                 # Whoever decodes the whole body tells the fault.
-                return self._whole(*chunks)
+                return self.whole(*chunks)
         texts = self._texts(b"", decoder)
         self._show_values(_Resumed(values, reader), texts, wanted)
         return None

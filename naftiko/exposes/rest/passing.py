@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from naftiko.errors import OutputError
 from naftiko.exposes.gathering import arriving, whole_response
 from naftiko.exposes.http.answers import FIXED_HEADERS, json_bytes
 from naftiko.formats.media import (
@@ -22,13 +21,11 @@ from naftiko.formats.media import (
     SEQUENCE_TYPES,
     UNNAMED_FRAME_TYPES,
     format_of,
-    is_open_ended,
+    is_stream,
 )
 from naftiko.formats.multiplexed import Demultiplexer, begins_frame, may_begin_frame
-from naftiko.functions.runs import ShapedArrivals
+from naftiko.functions.runs import Settling, ShapedArrivals
 from naftiko.http import media_type_of
-from naftiko.transport.redirects import too_large
-from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -41,10 +38,6 @@ if TYPE_CHECKING:
     from naftiko.transport.streams import AsyncStreamedResponse
 
 NDJSON_TYPE = "application/x-ndjson"
-#: Seconds in which an answer may end, to be one value and not a stream of values.
-SETTLING = 2.0
-#: Seconds in which the end of an answer may follow its first value.
-_MOMENT = 0.2
 PLAIN_TEXT = "text/plain; charset=utf-8"
 
 
@@ -146,13 +139,15 @@ class Shaping:
             await pass_on(self._exchange, response, as_text=True)
             return None
         results = ShapedArrivals(operation, response.request, kind, shape)
-        is_stream = self._asked or media_type_of(kind) == EVENT_STREAM_TYPE
+        is_begun = self._asked or is_stream(kind, follows=follows)
         async with arriving(response) as source:
             ready: list[JSON] = []
-            if not is_stream and not (follows and is_open_ended(kind)):
-                body = await self._settled(source, results, ready, response)
-                if body is not None:
-                    return whole_response(response, body)
+            if not is_begun:
+                loop = asyncio.get_running_loop()
+                settling = Settling(response.request, results, loop.time())
+                if await self._ends_soon(source, settling):
+                    return whole_response(response, settling.body)
+                ready = settling.ready
             await self._begin(response.status)
             await self._send(ready)
             while not self._exchange.is_head and (chunk := await source.next()):
@@ -162,53 +157,20 @@ class Shaping:
         await self._exchange.send({"type": "http.response.body", "body": b""})
         return None
 
-    async def _settled(
-        self,
-        source: Arriving,
-        results: ShapedArrivals,
-        ready: list[JSON],
-        response: AsyncStreamedResponse,
-    ) -> bytes | None:
-        """Return the body if it ends soon, or else `None`.
-
-        Args:
-            source: The chunks of the response.
-            results: Its shaped values.
-            ready: Takes those that are ready by then.
-            response: The response.
-        """
+    async def _ends_soon(self, source: Arriving, settling: Settling) -> bool:
+        """Read an answer until it ends, or until it counts as a stream."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        chunks: list[bytes] = []
-        size = 0
-        is_readable = True
-        begin = SETTLING
-        while True:
-            waited = loop.time() - began
-            if waited >= begin and ready and is_readable:
-                return None
-            if waited >= self._longest:
+        end = loop.time() + self._longest
+        while not settling.is_stream(now := loop.time()):
+            if now >= end:
                 raise TimeoutError
-            is_waiting = waited >= begin
-            chunk = await source.next((self._longest if is_waiting else begin) - waited)
-            if chunk is None:
-                continue
-            if not chunk:
-                return b"".join(chunks)
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_RESPONSE_BYTES:
-                raise too_large(response.request, MAX_RESPONSE_BYTES)
-            if is_readable:
-                is_first = not ready
-                try:
-                    ready += results.feed(chunk)
-                except OutputError:
-                    # Whoever decodes the whole body tells the fault.
-                    is_readable = False
-                if is_first and ready:
-                    # A lone document ends a moment after its last byte.
-                    begin = max(SETTLING, loop.time() - began + _MOMENT)
+            wait, left = settling.wait(now), end - now
+            chunk = await source.next(left if wait is None else min(wait, left))
+            if chunk == b"":
+                return True
+            if chunk is not None:
+                settling.add(chunk, loop.time())
+        return False
 
     async def _begin(self, status: int) -> None:
         kind = self._asked or NDJSON_TYPE
