@@ -156,10 +156,8 @@ class Engine:
     ) -> tuple[Outcome, str]:
         """Run a function for a reader that gets its result as a whole, such as a model.
 
-        Of an answer without an end, the reader gets what comes in `ENOUGH` seconds, or
-        in the timeout if that is shorter. A request that may change something and does
-        not ask for an answer without end has the longest time: to cut its answer off
-        could end its work. See `run` for the arguments and errors.
+        Of an answer without an end, the reader gets what comes within a time; see
+        `_enough`. See `run` for the arguments and errors.
 
         Returns:
             The outcome, and a note if it is not the whole answer.
@@ -170,8 +168,7 @@ class Engine:
 
         async def take(response: AsyncStreamedResponse, follows: bool) -> Response:
             nonlocal note
-            is_short = follows or response.request.method in SAFE_METHODS
-            seconds = self._enough if is_short else self.longest
+            seconds = self._enough(response.request, follows=follows)
             excerpt = Excerpt(seconds, self.longest, caller.progress)
             taken = await excerpt.take(response)
             note = excerpt.note
@@ -289,7 +286,7 @@ class Engine:
         Raises:
             RequestTimeout: It has not ended in the time that a reader waits.
         """
-        excerpt = Excerpt(self._enough, self.longest)
+        excerpt = Excerpt(self._enough(request, follows=True), self.longest)
 
         async def take(response: AsyncStreamedResponse, follows: bool) -> Response:
             return await excerpt.take(response)
@@ -314,10 +311,17 @@ class Engine:
         except TimeoutError:
             raise self._too_long(request) from None
 
-    @property
-    def _enough(self) -> float:
-        """The seconds in which a reader gets a part of an answer without an end."""
-        return min(ENOUGH, self.longest / LONGEST)
+    def _enough(self, request: Request, *, follows: bool) -> float:
+        """Return the seconds in which a reader gets a part of an answer without end.
+
+        A request that may change something has longer: to cut its answer off could end
+        its work. That is the timeout if it asks for an answer without end, and else the
+        longest time.
+        """
+        timeout = self.longest / LONGEST
+        if request.method in SAFE_METHODS:
+            return min(ENOUGH, timeout)
+        return timeout if follows else self.longest
 
     @property
     def longest(self) -> float:
