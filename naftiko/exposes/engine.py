@@ -18,7 +18,7 @@ from naftiko.errors import CallError, RequestTimeout
 from naftiko.exposes.gathering import Excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.observability.silent import SILENT
-from naftiko.formats.media import is_open_ended
+from naftiko.formats.media import has_parts, is_open_ended
 from naftiko.functions.runs import Call, Reply, Work, in_step
 from naftiko.http import SAFE_METHODS
 from naftiko.transport.base import AsyncReceivingTransport
@@ -114,12 +114,21 @@ class Engine:
         values: Mapping[str, Any],
         caller: Caller,
         relay: Relay,
+        *,
+        in_values: bool = False,
     ) -> Outcome | None:
         """Run a function of one call whose answer may have no end; see `run`.
 
         An answer that is recognised by its type, or by the arguments of the call, is
         handed to `relay` before its body is read. That returns the response with its
         body, or `None` when the answer is given; then there is no outcome.
+
+        Args:
+            plan: The compiled function.
+            values: Argument → value, as `Plan.fit` returned them.
+            caller: Variables, trace and progress of this run only.
+            relay: Takes the answer.
+            in_values: It takes complete values only; other answers are read whole.
         """
         transport = self._receiving
         if plan.problem is not None or transport is None:
@@ -140,7 +149,9 @@ class Engine:
                     noted["status"] = stream.status
                     return await relay(stream, follows)
 
-                response = await self._received(transport, request, call, noting)
+                response = await self._received(
+                    transport, request, call, noting, in_values=in_values
+                )
                 if response is None:
                     run.close()
                     return None
@@ -174,7 +185,7 @@ class Engine:
             note = excerpt.note
             return taken
 
-        outcome = await self.run_open(plan, values, caller, take)
+        outcome = await self.run_open(plan, values, caller, take, in_values=True)
         assert outcome is not None  # `take` returns the response
         return outcome, note
 
@@ -184,6 +195,8 @@ class Engine:
         request: Request,
         call: Call,
         relay: Relay,
+        *,
+        in_values: bool,
     ) -> Response | None:
         """Return the whole response to a call, or `None` for one that was relayed."""
         follows = call.operation.follows(call.arguments)
@@ -191,7 +204,10 @@ class Engine:
         def stays_open(status: int, headers: Mapping[str, str]) -> bool:
             if not 200 <= status < 300 or "Content-Length" in headers:
                 return False
-            return follows or is_open_ended(headers.get("Content-Type", ""))
+            kind = headers.get("Content-Type", "")
+            if in_values and not has_parts(kind, call.operation.declared_format):
+                return False
+            return follows or is_open_ended(kind)
 
         try:
             async with asyncio.timeout(self.longest) as limit:
@@ -291,7 +307,7 @@ class Engine:
         async def take(response: AsyncStreamedResponse, follows: bool) -> Response:
             return await excerpt.take(response)
 
-        response = await self._received(transport, request, call, take)
+        response = await self._received(transport, request, call, take, in_values=False)
         assert response is not None  # `take` returns it
         if excerpt.is_cut:
             reason = f"the answer has no end within {excerpt.waited:.0f} seconds"

@@ -108,6 +108,23 @@ def is_open_ended(content_type: str) -> bool:
     return promises_many(content_type)
 
 
+def has_parts(content_type: str, declared: str = "") -> bool:
+    """Tell whether the parts of a body mean something alone: documents, events, lines.
+
+    A half of XML, of a table or of a page means nothing.
+
+    Args:
+        content_type: The type of the body.
+        declared: The `outputRawFormat`; empty when the document declares none.
+    """
+    if declared not in ("", "json", "text"):
+        return False
+    kind = media_type_of(content_type)
+    if kind in UNNAMED_FRAME_TYPES:
+        return True
+    return kind != "text/html" and format_of(kind) in ("", "json", "text", MULTIPLEXED)
+
+
 def is_stream(content_type: str, *, follows: bool) -> bool:
     """Tell whether an answer of unknown length is a stream, however soon it ends.
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from naftiko.formats.media import format_of, is_open_ended, is_script, promises_many
+from naftiko.formats.media import (
+    format_of,
+    has_parts,
+    is_open_ended,
+    is_script,
+    is_stream,
+    promises_many,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +57,41 @@ def test_open_ended_types() -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared", "expected"),
+    [
+        ("application/json", "", True),
+        ("text/event-stream", "json", True),
+        ("application/vnd.docker.multiplexed-stream", "", True),
+        ("application/octet-stream", "", True),
+        ("", "text", True),
+        ("text/html", "", False),
+        ("application/xml", "", False),
+        ("text/csv", "", False),
+        ("image/png", "", False),
+        ("application/json", "yaml", False),
+    ],
+)
+def test_parts_of_a_body_mean_something_alone(
+    kind: str, declared: str, expected: bool
+) -> None:
+    """Documents, events and lines do; half of a page or of a table does not."""
+    assert has_parts(kind, declared) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "follows", "expected"),
+    [
+        ("text/event-stream", False, True),
+        ("application/x-ndjson", False, False),
+        ("application/x-ndjson", True, True),
+        ("application/json", True, False),
+    ],
+)
+def test_stream_is_known_however_soon_it_ends(
+    kind: str, follows: bool, expected: bool
+) -> None:
+    """Events are one; NDJSON and logs only where the call asks for more."""
+    assert is_stream(kind, follows=follows) is expected

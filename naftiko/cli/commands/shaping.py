@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.commands.arrivals import Arrivals
 from naftiko.cli.commands.receiving import UNLIMITED, Reception
-from naftiko.formats.media import format_of, is_open_ended, is_stream
+from naftiko.formats.media import format_of, has_parts, is_open_ended, is_stream
 from naftiko.functions.plan import checked_arguments
 from naftiko.functions.runs import Reply, Settling, ShapedArrivals, drive
 from naftiko.settings import DEFAULT_TIMEOUT
@@ -62,8 +62,10 @@ def shaped_outcome(
     stream = arrivals.head()
     kind, request, shape = stream.content_type, stream.request, plan.arriving_shape
     assert shape is not None
-    stays_open = "Content-Length" not in stream.headers and (
-        follows or is_open_ended(kind)
+    stays_open = (
+        "Content-Length" not in stream.headers
+        and has_parts(kind, call.operation.declared_format)
+        and (follows or is_open_ended(kind))
     )
     reception = Reception(arrivals, stream, call.operation, follows=follows)
     if not stays_open:

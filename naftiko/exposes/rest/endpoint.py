@@ -197,7 +197,9 @@ class Endpoint:
                 accept = text_of(exchange.headers.get(b"accept", b""))
                 longest = self._engine.longest
                 relay = Shaping(exchange, self.plan, accept, longest).pass_on
-            run = self._engine.run_open(self.plan, values, caller, relay)
+            run = self._engine.run_open(
+                self.plan, values, caller, relay, in_values=not self.plan.passes_on
+            )
         else:
             run = self._engine.run(self.plan, values, caller)
         try:

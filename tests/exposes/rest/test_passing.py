@@ -199,6 +199,17 @@ def test_document_that_arrives_slowly_is_one_value(
     assert ask(app, "GET", "/x").json["type"] == "urn:naftiko:problem:timeout"
 
 
+def test_half_of_a_page_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XML, tables and pages are read whole, also where a path is one of streams."""
+    monkeypatch.setattr(runs, "SETTLING", 0.0)
+    get = {"name": "list", "method": "GET"}
+    consumes = {"resources": [{"name": "e", "path": "/events", "operations": [get]}]}
+    for kind in ("application/xml", "text/xml; charset=utf-8"):
+        stub = OpenStub(b"<r>\n<n>", 0.3, b"1</n></r>", content_type=kind)
+        app = served(stub, resources=shaped(_N), consumes=consumes)
+        assert ask(app, "GET", "/x").json == {"n": "1"}
+
+
 def test_failure_in_a_shaped_stream_is_its_last_line() -> None:
     """The outputs do not hide the message; before the head it is a problem."""
     parts = (b'{"n":1}\n', b'{"error":"denied"}\n')
