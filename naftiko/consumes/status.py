@@ -18,6 +18,7 @@ from naftiko.errors import (
     shorten,
 )
 from naftiko.formats import decoding
+from naftiko.formats.faults import message_without
 
 if TYPE_CHECKING:
     from naftiko.consumes.operation import Operation
@@ -176,6 +177,17 @@ def reported_failure_of(
         detail=detail,
         request=request,
         response=response,
+    )
+
+
+def unreadable_value(
+    operation: Operation, request: Request, error: OutputError
+) -> OutputError:
+    """Return the error for a value of a stream that cannot be read."""
+    return OutputError(
+        f"{operation.ref}: {message_without(request.mask, error)}",
+        hint=request.mask(error.hint),
+        request=request,
     )
 
 

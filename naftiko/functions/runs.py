@@ -19,10 +19,10 @@ from naftiko.consumes.status import (
     reported_failure,
     reported_failure_of,
     status_error,
+    unreadable_value,
 )
 from naftiko.errors import CallError, OutputError
 from naftiko.formats.arriving import BodyReader
-from naftiko.formats.faults import message_without
 from naftiko.formats.json import strict_json
 from naftiko.formats.media import EVENT_STREAM_TYPE, format_of, promises_many
 from naftiko.formats.multiplexed import is_multiplexed
@@ -371,7 +371,7 @@ class ShapedArrivals:
                 else:
                     yield from shaped_parts(self._shape, value)
         except OutputError as error:
-            raise unreadable(self._operation, self._request, error) from None
+            raise unreadable_value(self._operation, self._request, error) from None
 
 
 class Settling:
@@ -429,17 +429,6 @@ class Settling:
         if is_first and self.ready:
             # A lone document ends a moment after its last byte.
             self._begin = max(self._begin, now + _MOMENT)
-
-
-def unreadable(
-    operation: Operation, request: Request, error: OutputError
-) -> OutputError:
-    """Return the error for a value of a stream that cannot be read."""
-    return OutputError(
-        f"{operation.ref}: {message_without(request.mask, error)}",
-        hint=request.mask(error.hint),
-        request=request,
-    )
 
 
 def _values_of(response: Response, data: JSON) -> list[JSON] | None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.consumes.status import reported_failure_of
+from naftiko.consumes.status import reported_failure_of, unreadable_value
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import EventReader, JsonReader, LineReader
 from naftiko.formats.media import (
@@ -29,7 +29,6 @@ from naftiko.formats.multiplexed import (
     may_begin_frame,
 )
 from naftiko.formats.reported import LastValues
-from naftiko.functions.runs import unreadable
 from naftiko.http import ArrivingText, media_type_of
 from naftiko.transport.redirects import too_large
 from naftiko.transport.streams import MAX_RESPONSE_BYTES
@@ -248,7 +247,7 @@ class Reception:
             yield from reader.end()
         except OutputError as error:
             request = self._stream.request
-            raise unreadable(self._operation, request, error) from None
+            raise unreadable_value(self._operation, request, error) from None
 
     def _show_if_many(self, first: bytes, wanted: Wanted) -> bytes | None:
         """Print JSON documents as they arrive; return the body if it is only one.
