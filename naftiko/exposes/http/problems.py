@@ -32,7 +32,12 @@ from naftiko.errors import (
     UnusableOperation,
     shorten,
 )
-from naftiko.exposes.http.answers import Answer, json_answer, json_bytes, raw_answer
+from naftiko.exposes.http.answers import (
+    Answer,
+    failed_answer,
+    json_answer,
+    json_bytes,
+)
 from naftiko.functions.arguments import WrongArgument, code_of
 from naftiko.hints import SERVER, worded
 from naftiko.masking import mask
@@ -341,7 +346,7 @@ def status_answer(error: StatusError, request_id: str = "") -> Answer:
     if error.value is not None:
         answer = json_answer(error.value, status)
     else:
-        answer = raw_answer(response, status)
+        answer = failed_answer(response, status)
     if not answer.body:
         # Instead of an empty body: a problem names the upstream operation.
         return problem_of(error).answer(request_id)
