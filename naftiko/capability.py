@@ -252,8 +252,7 @@ class Capability:
     def _exposed(self, name: str) -> Plan:
         from naftiko.functions.plan import find_exposed
 
-        unknown = self.operations.explain(name)
-        exposed = self.functions.names()
+        unknown, exposed = self.operations.explain(name), self.functions.names()
         return find_exposed(
             self.functions.find, self.operations, exposed, unknown, name
         )
