@@ -78,7 +78,6 @@ def note_tool_name(placed: Placed, findings: Findings) -> None:
 
 def note_output_names(placed: Placed, findings: Findings) -> None:
     """Note two outputs of one list that have one name."""
-    at = (*placed.path, "outputParameters")
     outputs = placed.data.get("outputParameters")
     if isinstance(outputs, list) and len(outputs) > 1:
         names = [text_of(e.get("name")) for e in outputs if e.__class__ is dict]
@@ -87,7 +86,7 @@ def note_output_names(placed: Placed, findings: Findings) -> None:
         is_consumed = placed.part.name == "consumed-operation"
         places = (
             (where, text_of(entry.get("name")))
-            for where, entry in mappings_of(outputs, at)
+            for where, entry in mappings_of(outputs, (*placed.path, "outputParameters"))
             # One that lacks its type or value is left out, and noted as such.
             if not is_consumed or {"type", "value"} <= entry.keys()
         )

@@ -126,18 +126,13 @@ class Placed(NamedTuple):
         part: The part that it is.
         data: The mapping.
         holder: The part that it stands in; `None` for the document itself.
-        steps: The keys and indexes from the holder to it.
+        path: Its place: keys and list indexes from the root.
     """
 
     part: Part
     data: Mapping[str, JSON]
     holder: Placed | None = None
-    steps: DocumentPath = ()
-
-    @property
-    def path(self) -> DocumentPath:
-        """Its place: keys and list indexes from the root."""
-        return (*self.holder.path, *self.steps) if self.holder else ()
+    path: DocumentPath = ()
 
     @property
     def around(self) -> tuple[Placed, ...]:
@@ -207,23 +202,23 @@ def walk(data: JSON) -> list[Placed]:
     table, below = parts(), _below()
     found = [Placed(table["document"], data)] if data.__class__ is dict else []
     for placed in found:  # which grows
-        part, node = placed.part, placed.data
+        part, node, _, at = placed
         children = below[part.name]
         for key, value in node.items():
             kind = value.__class__
             if kind is list:
                 if (child := children.get(key)) is not None:
                     found += [
-                        Placed(child, entry, placed, (key, index))
+                        Placed(child, entry, placed, (*at, key, index))
                         for index, entry in enumerate(value)
                         if entry.__class__ is dict
                     ]
             elif kind is dict:
                 if (child := children.get(key)) is not None:
-                    found.append(Placed(child, value, placed, (key,)))
+                    found.append(Placed(child, value, placed, (*at, key)))
                 elif (name := part.members.get(key)) is not None:
                     found += [
-                        Placed(table[name], entry, placed, (key, member))
+                        Placed(table[name], entry, placed, (*at, key, member))
                         for member, entry in value.items()
                         if entry.__class__ is dict
                     ]
