@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 #: Bytes of a body that is passed on up to which it is checked that JSON is JSON.
 MAX_CHECKED = 64 * 1024
+#: Bytes up to which it is read as a whole for that.
+_SHORT = 1024
+_BLANKS = b" \t\r\n"
 #: Seconds in which an answer may end, to be one value and not a stream of values.
 SETTLING = 2.0
 #: Seconds in which the end of an answer may follow its first value.
@@ -254,7 +257,8 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
 def _passed_on(decoder: Decoder, reply: Reply, decode: Callable[[], JSON]) -> Outcome:
     """Return the outcome of a reply that is passed on as it came.
 
-    A small body that should be JSON, as document and response say, is looked at.
+    A body that should be JSON, as document and response say, is looked at: a short one
+    as a whole, a longer one at its ends.
 
     Raises:
         OutputError: The decoder is strict, and the body is not in its format.
@@ -263,6 +267,7 @@ def _passed_on(decoder: Decoder, reply: Reply, decode: Callable[[], JSON]) -> Ou
     status = response.status
     is_checked = (
         0 < len(response.body) <= MAX_CHECKED
+        and not (len(response.body) > _SHORT and _is_enclosed(response.body))
         and decoder.operation.declared_format in ("", "json")
         and format_of(response.content_type) == "json"
     )
@@ -288,6 +293,12 @@ def _passed_on(decoder: Decoder, reply: Reply, decode: Callable[[], JSON]) -> Ou
                 warnings=(warning,), is_mislabelled=True,
             )  # fmt: skip
     return Outcome(value, reply=reply, is_shaped=False, status=status)
+
+
+def _is_enclosed(body: bytes) -> bool:
+    """Tell whether a body begins and ends as a JSON object or list."""
+    text = body.strip(_BLANKS)
+    return text[:1] + text[-1:] in (b"{}", b"[]")
 
 
 def _is_read_as_json(decoder: Decoder, response: Response) -> bool:

@@ -12,7 +12,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    aclosing,
+    asynccontextmanager,
+    nullcontext,
+)
 from typing import TYPE_CHECKING
 
 from naftiko.errors import ServeError
@@ -29,6 +34,8 @@ from naftiko.transport.streams import MAX_RESPONSE_BYTES, AsyncStreamedResponse
 from naftiko.transport.threaded import ThreadedTransport, rereadable
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from naftiko.transport.aio_pool import AioExchange, AioOrigin, AioPool, CallCookies
     from naftiko.transport.base import Timeout
 
@@ -159,61 +166,93 @@ class AioTransport:
             finally:
                 exchange.end()
 
-    @asynccontextmanager
-    async def receive(
+    def receive(
         self,
         request: Request,
         *,
         timeout: Timeout,
         stays_open: Callable[[int, Mapping[str, str]], bool],
-    ) -> AsyncIterator[Response | AsyncStreamedResponse]:
+    ) -> AbstractAsyncContextManager[Response | AsyncStreamedResponse]:
         """Send a request and give the whole response, or one that stays open.
 
         See `AsyncReceivingTransport.receive`.
         """
-        first = RedirectedRequest(request)
-        is_repeated = isinstance(request.auth, SignIn)
-        async with rereadable(first) if is_repeated else nullcontext(first) as hop:
-            exchange = await self._open(hop, timeout)
-            if isinstance(exchange, RedirectedRequest):
-                through = self._threaded.stream(exchange, timeout=timeout, decode=True)
-                async with through as stream:
-                    if stays_open(stream.status, stream.headers):
-                        yield stream
-                        return
-                    body = await stream.read(self._max_bytes + 1)
-                    if len(body) > self._max_bytes:
-                        raise too_large(request, self._max_bytes)
-                    yield Response(
-                        stream.status, stream.headers, body, reason=stream.reason
-                    )
-                return
-            pairs = exchange.pairs
-            headers = Headers.joined(pairs)
-            if not stays_open(exchange.status, headers):
-                body = await exchange.read(self._max_bytes)
-                yield Response(
+        if isinstance(request.auth, SignIn):
+            return self._receive_repeated(request, timeout, stays_open)
+        return _Receiving(self, RedirectedRequest(request), timeout, stays_open)
+
+    @asynccontextmanager
+    async def _receive_repeated(
+        self,
+        request: Request,
+        timeout: Timeout,
+        stays_open: Callable[[int, Mapping[str, str]], bool],
+    ) -> AsyncIterator[Response | AsyncStreamedResponse]:
+        """Give the response to a request that may be sent twice; see `receive`."""
+        async with (
+            rereadable(RedirectedRequest(request)) as hop,
+            _Receiving(self, hop, timeout, stays_open) as response,
+        ):
+            yield response
+
+    async def receive_whole(
+        self,
+        hop: RedirectedRequest,
+        timeout: Timeout,
+        stays_open: Callable[[int, Mapping[str, str]], bool],
+    ) -> Response | AbstractAsyncContextManager[Response | AsyncStreamedResponse]:
+        """Return the whole response, or the context of one that has not come whole."""
+        exchange = await self._open(hop, timeout)
+        if isinstance(exchange, RedirectedRequest):
+            return self._received_threaded(exchange, timeout, stays_open)
+        headers = Headers.joined(exchange.pairs)
+        if stays_open(exchange.status, headers):
+            return self._streamed(exchange, headers)
+        return Response(
+            exchange.status,
+            headers,
+            await exchange.read(self._max_bytes),
+            reason=exchange.reason,
+            url=hop.request.mask(exchange.hop.url),
+        )
+
+    @asynccontextmanager
+    async def _streamed(
+        self, exchange: AioExchange, headers: Headers
+    ) -> AsyncIterator[AsyncStreamedResponse]:
+        """Give a response that stays open, however long it is silent."""
+        exchange.begin()
+        exchange.wait_for_ever()
+        try:
+            async with aclosing(exchange.chunks(decode=True)) as chunks:
+                yield AsyncStreamedResponse(
+                    exchange.hop.request,
                     exchange.status,
                     headers,
-                    body,
+                    chunks,
                     reason=exchange.reason,
-                    url=request.mask(exchange.hop.url),
+                    pairs=exchange.pairs,
                 )
+        finally:
+            exchange.end()
+
+    @asynccontextmanager
+    async def _received_threaded(
+        self,
+        hop: RedirectedRequest,
+        timeout: Timeout,
+        stays_open: Callable[[int, Mapping[str, str]], bool],
+    ) -> AsyncIterator[Response | AsyncStreamedResponse]:
+        """Give the response to a request that only `requests` can send."""
+        through = self._threaded.stream(hop, timeout=timeout, decode=True)
+        async with through as stream:
+            if stays_open(stream.status, stream.headers):
+                yield stream
                 return
-            exchange.begin()
-            exchange.wait_for_ever()
-            try:
-                async with aclosing(exchange.chunks(decode=True)) as chunks:
-                    yield AsyncStreamedResponse(
-                        request,
-                        exchange.status,
-                        headers,
-                        chunks,
-                        reason=exchange.reason,
-                        pairs=pairs,
-                    )
-            finally:
-                exchange.end()
+            body = await stream.read(self._max_bytes + 1)
+            if len(body) > self._max_bytes:
+                raise too_large(hop.request, self._max_bytes)
+            yield Response(stream.status, stream.headers, body, reason=stream.reason)
 
     async def close(self) -> None:
         """Close every connection; nothing can be sent afterwards."""
@@ -290,3 +329,47 @@ class AioTransport:
         if origin.session is None or not all(map(str.isascii, headers.values())):
             return None
         return await self._pool.exchange(hop, headers, origin, timeout)
+
+
+class _Receiving:
+    """The context of `AioTransport.receive`: what every served call passes.
+
+    It is a class, because the context of a generator takes three times as long.
+    """
+
+    __slots__ = ("_hop", "_rest", "_stays_open", "_timeout", "_transport")
+
+    def __init__(
+        self,
+        transport: AioTransport,
+        hop: RedirectedRequest,
+        timeout: Timeout,
+        stays_open: Callable[[int, Mapping[str, str]], bool],
+    ) -> None:
+        self._transport = transport
+        self._hop = hop
+        self._timeout = timeout
+        self._stays_open = stays_open
+        #: The context of a response that has not come as a whole.
+        self._rest: (
+            AbstractAsyncContextManager[Response | AsyncStreamedResponse] | None
+        ) = None
+
+    async def __aenter__(self) -> Response | AsyncStreamedResponse:
+        response = await self._transport.receive_whole(
+            self._hop, self._timeout, self._stays_open
+        )
+        if isinstance(response, Response):
+            return response
+        self._rest = response
+        return await response.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        if self._rest is None:
+            return None
+        return await self._rest.__aexit__(kind, error, traceback)

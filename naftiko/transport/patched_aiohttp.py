@@ -43,6 +43,7 @@ from naftiko.transport.wire.heads import (
     TOO_MANY_INTERIM,
     Unreadable,
     parse_head,
+    plain_length,
     write_head,
 )
 
@@ -145,6 +146,10 @@ class ExactHandler(ResponseHandler):
                 self._came = came
                 self._reschedule_timeout()
                 return
+            length = None if self._is_head else plain_length(came[: end.end()])
+            if length is not None:
+                self._begin_plain(length, came, end.end())
+                return
             head = parse_head(came[: end.end()], is_head=self._is_head)
             came, begin = came[end.end() :], 0
             if not head.is_interim:
@@ -153,6 +158,16 @@ class ExactHandler(ResponseHandler):
             self._interim += 1
             if self._interim > MAX_INTERIM:
                 raise Unreadable(TOO_MANY_INTERIM)
+
+    def _begin_plain(self, length: int, came: bytes, end: int) -> None:
+        """Give a head as it came, and what came behind it, to the parser."""
+        self._came = b""
+        left = length - (len(came) - end)
+        self._left = max(left, 0)
+        self._feed = self._feed_counted if left > 0 else self._feed_nothing
+        super().data_received(came if left >= 0 else came[:left])
+        if left < 0:
+            self._feed_nothing(came[left:])
 
     def _begin(self, head: ResponseHead, body: bytes) -> None:
         """Give a head, and the part of the body that came with it, to the parser."""

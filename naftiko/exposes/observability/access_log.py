@@ -56,7 +56,10 @@ class AccessLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message.setdefault("headers", [])
-                if not any(name == b"x-request-id" for name, _ in headers):
+                for name, _ in headers:
+                    if name == b"x-request-id":
+                        break
+                else:
                     message["headers"] = [*headers, (b"x-request-id", request_id)]
                 if counted and scope["method"] == "GET" and _is_stream(message):
                     self.open_requests -= counted

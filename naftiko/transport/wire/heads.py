@@ -40,6 +40,14 @@ _STATUS_LINE = re.compile(r"HTTP/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?[ \t]*",
 _is_length = re.compile(r"[0-9]{1,18}").fullmatch
 #: A field line; blanks are allowed around its parts, and are none of them.
 _FIELD = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:([^\n]*)\n", re.MULTILINE)
+#: A head without anything unusual: a status of a body, names and values as they should.
+_PLAIN_HEAD = re.compile(
+    rb"HTTP/1\.1 (?!204|304)[2-9][0-9][0-9] (?:[!-~](?:[ -~]*[!-~])?)?\r\n"
+    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n"
+)
+_PLAIN_LENGTH = re.compile(rb"\ncontent-length: ([0-9]{1,18})\r")
+#: Bytes of such a head, so that no limit of lines or fields is met.
+_MOST_OF_PLAIN = 4096
 #: NUL, and CR without LF: RFC 9110, 5.5 replaces them by a blank.
 _BREAKS = re.compile(r"\x00|\r(?!\n)")
 _BLANKS = " \t"
@@ -88,6 +96,26 @@ class ResponseHead(NamedTuple):
     def is_interim(self) -> bool:
         """Whether another response follows; not so after 101 (RFC 9110, 15.2)."""
         return self.status < 200 and self.status != 101
+
+
+def plain_length(data: bytes) -> int | None:
+    """Return the length of the body behind a head that every parser reads alike.
+
+    `None` is for all others, which `parse_head` reads: those with blanks or bytes in
+    unusual places, with framing fields but one `Content-Length`, or without a body.
+    """
+    if len(data) > _MOST_OF_PLAIN or not _PLAIN_HEAD.fullmatch(data):
+        return None
+    folded = data.lower()
+    if (
+        folded.count(b"\ncontent-length:") != 1
+        or folded.count(b"\ncontent-type:") > 1
+        or b"\nconnection:" in folded
+        or b"\ntransfer-encoding:" in folded
+    ):
+        return None
+    found = _PLAIN_LENGTH.search(folded)
+    return int(found[1]) if found else None
 
 
 def parse_head(data: bytes, *, is_head: bool = False) -> ResponseHead:
