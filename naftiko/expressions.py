@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
 
+_FOLDED = str.maketrans("", "", "-_")
+
 
 class _Absent:
     def __repr__(self) -> str:
@@ -416,6 +418,11 @@ def to_scalar(value: Any) -> str:
     if value is None:
         return ""
     raise TypeError(f"a value of type '{type(value).__name__}' cannot be sent")
+
+
+def folded(name: str) -> str:
+    """Return a name without case, `-` and `_`: `App_Uuid` → `appuuid`."""
+    return name.lower().translate(_FOLDED)
 
 
 def compact_json(value: Any) -> str:

@@ -20,6 +20,7 @@ from naftiko.expressions import (
     Scope,
     TemplateError,
     compact_json,
+    folded,
     is_known,
     is_upper,
     lone,
@@ -310,3 +311,8 @@ def test_placeholder_of_a_step_has_a_value_or_none(
 ) -> None:
     """Only a plain name is an argument that nothing declares."""
     assert is_known(name, ["ship"], is_closed=is_closed) is found
+
+
+def test_name_is_folded() -> None:
+    """Case, `-` and `_` go; other characters are part of the name."""
+    assert folded("Application-Uuid_2.x") == "applicationuuid2.x"

@@ -23,6 +23,7 @@ from naftiko.expressions import (
     Scope,
     Template,
     TemplateError,
+    folded,
     parse,
     parse_credential,
     parse_path,
@@ -271,13 +272,14 @@ class _LayoutCompiler:
         """Return path parameter → the undeclared placeholder that surely means it."""
         if not self.unplaced:
             return {}
-        undeclared = [ref.name for ref in references if ref.name not in self.declared]
+        names = {ref.name for ref in references if ref.name not in self.declared}
+        undeclared = {folded(name): name for name in sorted(names)}
         meant = {}
         for parameter in self.unplaced:
-            name = parameter.name
+            name = folded(parameter.name)
             near = nearest(name, undeclared, 1, cutoff=0.8)
             if near and abs(len(near[0]) - len(name)) < 2:
-                meant[name] = near[0]
+                meant[parameter.name] = undeclared[near[0]]
         return meant
 
     def _with_unplaced(self, path: Template, misspelled: Mapping[str, str]) -> Template:

@@ -20,6 +20,7 @@ from naftiko.errors import did_you_mean, names_of, nearest, shorten
 from naftiko.expressions import (
     ARGUMENT_WORDS,
     TemplateError,
+    folded,
     parse_path,
     refs,
     source_of,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
     #: A function → the arguments of what it calls.
     _TakesOf = Callable[[Function], Iterable[str]]
-
-_FOLDED = str.maketrans("", "", "-_")
 
 
 class Spelling(NamedTuple):
@@ -78,11 +77,6 @@ def spelling_of(placeholders: Iterable[str], names: Iterable[str]) -> Spelling:
         else:
             unclear |= dict.fromkeys(asked, tuple(by_fold[fold]))
     return Spelling(meant, unclear)
-
-
-def folded(name: str) -> str:
-    """Return a name without case, `-` and `_`: `App_Uuid` → `appuuid`."""
-    return name.lower().translate(_FOLDED)
 
 
 def placeholders_of(function: Function) -> list[str]:

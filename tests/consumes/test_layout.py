@@ -242,7 +242,13 @@ def test_unplaced_path_parameters_are_appended(
 
 @pytest.mark.parametrize(
     ("url_path", "name"),
-    [("/a/{itemid}", "itemId"), ("/a/{itmeId}", "itemId"), ("/a/{item_id}", "item-id")],
+    [
+        ("/a/{itemid}", "itemId"),
+        ("/a/{itmeId}", "itemId"),
+        ("/a/{item_id}", "item-id"),
+        ("/a/{pet_id}", "petId"),
+        ("/a/{pet_idd}", "petId"),
+    ],
 )
 def test_misspelled_placeholder_is_guessed(url_path: str, name: str) -> None:
     """It is never taken for another segment, not even where parameters are appended."""

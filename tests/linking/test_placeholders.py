@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import naftiko
-from naftiko.linking.placeholders import folded, spelling_of
+from naftiko.linking.placeholders import spelling_of
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,6 @@ def test_spelling_is_compared_without_case_and_dashes(
 ) -> None:
     """Exact names win, and what could be several names is told."""
     assert spelling_of(placeholders, names) == (meant, unclear)
-
-
-def test_name_is_folded() -> None:
-    """Case, `-` and `_` go; other characters are part of the name."""
-    assert folded("Application-Uuid_2.x") == "applicationuuid2.x"
 
 
 def document(
