@@ -385,10 +385,14 @@ class Decoder:
             return value, warnings
         if not is_other or any(found is not None for found in outputs.values()):
             return outputs, warnings
+        return value, warnings or (self.lacking_outputs(value),)
+
+    def lacking_outputs(self, value: JSON) -> str:
+        """Return the warning about a text, or bytes, where outputs are declared."""
         what = "bytes" if isinstance(value, bytes) else "a text"
-        return value, warnings or (
+        return (
             f"{self.operation.ref}: the document declares outputs, but the response is"
-            f" {what}; the result is what came",
+            f" {what}; the result is what came"
         )
 
 

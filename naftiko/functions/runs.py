@@ -35,7 +35,7 @@ from naftiko.transport.redirects import too_large
 from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
-    from naftiko.consumes.exchange import Decoder
+    from naftiko.consumes.exchange import Decoder, Received
     from naftiko.consumes.operation import Operation
     from naftiko.functions.shapes import Shape
     from naftiko.transport.messages import Request, Response
@@ -232,11 +232,12 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
     ):
         # The outputs describe one value of a sequence.
         parts = [part for value in values for part in shaped_parts(shape, value)]
-        if says_something(parts):
+        # Lines of a text that say nothing to the outputs are that text.
+        is_found = shape.is_identity or parts != values or received.value is values
+        if is_found and says_something(parts):
             return Outcome(parts, reply=reply, status=status, is_sequence=True)
     if received.is_other and not received.warning and not shape.takes_text:
-        # The outputs say that it is JSON, though neither document nor response do.
-        received = decoder.receive(request, response, format="json")
+        received = _as_json(decoder, reply, shape, received)
     data = received.value
     if received.warning and isinstance(data, (str, bytes)) and not shape.takes_text:
         return Outcome(
@@ -252,6 +253,27 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
             data, reply=reply, is_shaped=False, status=status, warnings=warnings
         )
     return Outcome(value, reply=reply, status=status, warnings=warnings)
+
+
+def _as_json(
+    decoder: Decoder, reply: Reply, shape: Shape, received: Received
+) -> Received:
+    """Return the value of a body that only outputs say to be JSON.
+
+    It stays what its type says where it is no JSON, with a warning. A page is refused:
+    it tells people that something went wrong.
+
+    Raises:
+        OutputError: It is no JSON, and the decoder is strict, an object or a list as a
+            whole is declared, or it is a page.
+    """
+    try:
+        return decoder.receive(*reply, format="json")
+    except OutputError:
+        is_page = reply.response.body.lstrip()[:1] == b"<"
+        if decoder.is_strict or shape.is_identity or is_page:
+            raise
+    return received._replace(warning=decoder.lacking_outputs(received.value))
 
 
 def _passed_on(decoder: Decoder, reply: Reply, decode: Callable[[], JSON]) -> Outcome:

@@ -146,6 +146,27 @@ def test_body_that_is_needed_has_to_be_in_its_format(outputs: Any) -> None:
         simple_outcome(decoder(), reply(b"{"), compile_shape(outputs))
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "value"),
+    [
+        ("text/plain", b"all well", "all well"),
+        ("application/octet-stream", b"\x00\xd8", b"\x00\xd8"),
+        ("application/vnd.docker.raw-stream", b"\1\0\0\0\0\0\0\2up", "up"),
+    ],
+)
+def test_answer_that_is_no_json_is_what_came(
+    kind: str, body: bytes, value: Any
+) -> None:
+    """Nothing but the outputs of the function made JSON of it."""
+    sent = reply(body, content_type=kind)
+    made = simple_outcome(decoder(), sent, compile_shape(NAME))
+    assert (made.value, made.is_shaped) == (value, False)
+    assert "outputs" in made.warnings[0]
+    operation = capability({}).operations["api.op"]
+    with pytest.raises(OutputError, match=r"api\.op: the body is not json"):
+        simple_outcome(Decoder(operation, is_strict=True), sent, compile_shape(NAME))
+
+
 def test_body_that_is_passed_on_is_decoded_when_it_is_asked_for() -> None:
     """A response that nothing is taken from may be in any format."""
     made = simple_outcome(decoder(), reply(b"{"), compile_shape(None))
