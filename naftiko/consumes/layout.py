@@ -389,7 +389,7 @@ class _LayoutCompiler:
             f"serve with --append-path-parameters, or set {APPEND_PATH_PARAMETERS}=1",
         ).after(begin)
         if meant := [p.name for p in unplaced if p.name in misspelled]:
-            hint = "; ".join(
+            hint = " ".join(
                 f"did you mean '{{{name}}}' by '{{{misspelled[name]}}}'?"
                 for name in meant
             )
