@@ -103,6 +103,7 @@ _CHECKS: dict[str, tuple[_Check, ...]] = {
     "exposed-output": (note_type, note_value, note_limits, note_empty_path),
     "tool": (note_description, note_tool_name, *_OF_CALLER),
     "tool-input": (note_type, note_secret_input, note_limits),
+    "nested-input": (note_type,),
     "prompt": (note_description, note_prompt),
     "skill": (note_description, note_listed_twice),
     "function": (note_description, *_OF_CALLER),

@@ -28,8 +28,13 @@ _ANYWHERE = frozenset(
 )
 #: Parts that messages call by the key that holds them.
 _BY_THEIR_KEY = frozenset(
-    ("hints", "semantics", "management", "observability", "traces", "info")
-)
+    (
+        "hints", "semantics", "management", "scripting", "observability", "traces",
+        "forward", "info",
+    )
+)  # fmt: skip
+#: Parts so special that a key of theirs is seldom meant elsewhere.
+_INNER = _BY_THEIR_KEY | {"message", "stakeholder", "origin", "prompt-argument"}
 #: Type of an exposed adapter → the keys that only it has, or that it shares.
 _OF_TYPE = {
     "rest": ("resources",),
@@ -56,6 +61,8 @@ _FOREIGN = {
     ("consumed-operation", "parameters"): "inputParameters",
     ("consumed-operation", "params"): "inputParameters",
     ("consumed-operation", "headers"): "inputParameters",
+    ("consumed-operation", "query"): "inputParameters",
+    ("consumed-operation", "url"): "path",
     ("consumed-operation", "inputs"): "inputParameters",
     ("consumed-operation", "outputs"): "outputParameters",
     ("consumed-operation", "requestBody"): "body",
@@ -68,11 +75,21 @@ _FOREIGN = {
     ("consumed-resource", "endpoint"): "path",
     ("consumed-resource", "parameters"): "inputParameters",
     ("consumed-resource", "methods"): "operations",
+    ("body", "content"): "data",
+    ("body", "payload"): "data",
+    ("body", "json"): "data",
+    ("body", "mediaType"): "type",
+    ("authentication", "user"): "username",
+    ("authentication", "login"): "username",
+    ("authentication", "pass"): "password",
     ("consumed-input", "location"): "in",
     ("consumed-input", "place"): "in",
     ("consumed-output", "path"): "value",
     ("consumed-output", "jsonPath"): "value",
     ("consumed-output", "const"): "value",
+    ("exposed-adapter", "paths"): "resources",
+    ("exposed-adapter", "routes"): "resources",
+    ("exposed-adapter", "endpoints"): "resources",
     ("exposed-adapter", "host"): "address",
     ("exposed-adapter", "bind"): "address",
     ("exposed-adapter", "security"): "authentication",
@@ -83,6 +100,7 @@ _FOREIGN = {
     ("exposed-operation", "outputs"): "outputParameters",
     ("exposed-operation", "verb"): "method",
     ("exposed-operation", "arguments"): "with",
+    ("exposed-operation", "args"): "with",
     ("exposed-output", "path"): "mapping",
     ("exposed-output", "jsonPath"): "mapping",
     ("tool", "parameters"): "inputParameters",
@@ -119,7 +137,9 @@ def note_keys(placed: Placed, findings: Findings) -> None:
             )
         elif meant:
             _note_misspelt(key, meant, placed, findings)
-        elif key not in _ANYWHERE and (way := _way_home(key, placed)):
+        elif part.name == "nested-input" or key in _ANYWHERE:
+            continue  # JSON Schema has keys of its own
+        elif way := _way_home(key, placed):
             at = (*placed.path, key)
             findings.add(
                 rules.KEY_MISPLACED,
@@ -178,6 +198,9 @@ def _note_misspelt(key: str, meant: str, placed: Placed, findings: Findings) -> 
     at = (*placed.path, key)
     is_free = meant not in placed.data
     name = _a(placed.part.name)
+    # The value of a foreign word may be of another shape: `headers: {X: y}`.
+    is_foreign = (placed.part.name, key) in _FOREIGN
+    is_sure = not (is_foreign and isinstance(placed.data[key], dict))
     findings.add(
         rules.KEY_UNKNOWN,
         at,
@@ -186,7 +209,7 @@ def _note_misspelt(key: str, meant: str, placed: Placed, findings: Findings) -> 
         if is_free
         else f"`{meant}` stands beside it; keep one of them",
         at_key=True,
-        fix=Edit(RENAME, pointer(at), meant) if is_free else None,
+        fix=Edit(RENAME, pointer(at), meant) if is_free and is_sure else None,
     )
 
 
@@ -195,8 +218,12 @@ def _meant(key: str, part: Part, placed: Placed) -> str:
     if foreign := _FOREIGN.get((part.name, key)):
         return foreign
     folded = _folded(key)
-    free = [name for name in part.published if name not in placed.data]
-    for known in (*free, *part.published):
+    names = part.published
+    if part.name.endswith(("input", "output")):
+        # What real documents say of a value counts as the specification's keys do.
+        names += tuple(sorted(part.known.difference(names)))
+    free = [name for name in names if name not in placed.data]
+    for known in (*free, *names):
         if _folded(known) == folded:
             return known
     if f"{key}s" in free:
@@ -205,8 +232,7 @@ def _meant(key: str, part: Part, placed: Placed) -> str:
     if homes_of(key):
         return ""
     near = [
-        (distance(folded, _folded(known)), known not in free, known)
-        for known in part.published
+        (distance(folded, _folded(known)), known not in free, known) for known in names
     ]
     allowed = 2 if len(key) > 4 else 1
     best = min(near, default=(9, True, ""))
@@ -226,8 +252,10 @@ def _way_home(key: str, placed: Placed) -> str:
             return f"move it up into the {_shown(home)} around it"
         for parent, below in parents_of(home):
             if parent == here:
-                entries = "an entry of " if below.endswith("s") else ""
-                return f"move it under {entries}`{below}`"
+                is_one = home in _BY_THEIR_KEY or not below.endswith("s")
+                return f"move it under {'' if is_one else 'an entry of '}`{below}`"
+        if home in _INNER:
+            return f"remove it; only {_a(home)} has such a key"
         return f"it belongs in {_a(home)}; move it there"
     return ""
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _HALF = re.compile(
     r"(?<!\{)(?:\{\{\s*([A-Za-z_][\w.-]*)\s*\}(?!\})|\{\s*([A-Za-z_][\w.-]*)\s*\}\}(?!\}))"
 )
+#: A reference that lacks both braces at one end: `{{plate`, or `plate}}` in a text
+#: without another brace before it.
+_OPEN = re.compile(
+    r"(?<!\{)\{\{\s*([A-Za-z_][\w.-]*)(?![\w.-])[^{}]*(?:\{|\Z)"
+    r"|\A[^{}]*?([A-Za-z_][\w.-]*)\s*\}\}(?!\})"
+)
 #: A whole text in typographic quotation marks, which YAML takes for letters of it.
 _TYPOGRAPHIC = re.compile(
     r"[\u201c\u201d\u201e\u2018\u2019].*[\u201c\u201d\u2018\u2019]"
@@ -46,7 +52,12 @@ def may_hold_half(texts: bytes) -> bool:
 
     So it is with a reference in typographic quotation marks.
     """
-    return _MAY_BE_HALF.search(texts) is not None or _MARKED.search(texts) is not None
+    # Two braces that nothing closes, or nothing opens, leave the numbers unequal.
+    return (
+        texts.count(b"{{") != texts.count(b"}}")
+        or _MAY_BE_HALF.search(texts) is not None
+        or _MARKED.search(texts) is not None
+    )
 
 
 def note_template(placed: Placed, key: str, findings: Findings) -> None:
@@ -99,6 +110,15 @@ def _note(path: DocumentPath, value: JSON, findings: Findings) -> None:
                 path,
                 f"'{shorten(half[0])}' lacks one {missing} brace",
                 f"did you mean '{{{{{name}}}}}'?",
+            )
+        elif ("{{" in value or "}}" in value) and (half := _OPEN.search(value)):
+            name = half[1] or half[2]
+            missing = "closing" if half[1] else "opening"
+            findings.add(
+                rules.TEMPLATE_HALF,
+                path,
+                f"the reference '{shorten(name)}' lacks its {missing} braces",
+                f"did you mean '{{{{{shorten(name)}}}}}'?",
             )
         elif "{{" in value and _TYPOGRAPHIC.fullmatch(value):
             findings.add(

@@ -36,9 +36,9 @@ consumed-operation: name label description method inputParameters=consumed-input
   outputRawFormat outputSchema outputParameters=consumed-output body=body
   | id path summary tags deprecated outputMediaType maxBinarySize responses
 consumed-input: name in value
-  | type required description default enum format pattern properties items example
-  examples minimum maximum minLength maxLength label style explode deprecated nullable
-  schema
+  | type required description default enum format pattern properties
+  items=nested-input example examples minimum maximum minLength maxLength label style
+  explode deprecated nullable schema
 consumed-output: name type value
   | mapping description items properties label required format enum example nullable
 body: type data | description required schema contentType
@@ -59,7 +59,8 @@ exposed-operation: name label description method inputParameters=exposed-input r
   with outputParameters=exposed-output steps=step mappings=mapping
   | path hints=hints tags summary id operation calls
 exposed-input: name in type description pattern value
-  | required mapping default enum format properties items example examples minimum
+  | required mapping default enum format properties items=nested-input example examples
+  minimum
   maximum minLength maxLength label
 forward: targetNamespace trustedHeaders
 tool: name label description inputParameters=tool-input ref call with steps=step
@@ -69,8 +70,15 @@ tool: name label description inputParameters=tool-input ref call with steps=step
 semantics: safe idempotent cacheable
 hints: readOnly destructive idempotent openWorld
 tool-input: name type description required
-  | mapping in default enum format pattern properties items example examples minimum
+  | mapping in default enum format pattern properties items=nested-input example
+  examples minimum
   maximum minLength maxLength label value
+nested-input:
+  | name type description properties items=nested-input required enum default format
+  pattern minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength
+  maxLength minItems maxItems uniqueItems minProperties maxProperties const not
+  additionalProperties allOf anyOf oneOf nullable readOnly writeOnly deprecated title
+  label example examples in value mapping discriminator xml
 exposed-output: name type mapping const value properties items=exposed-output
   | description required format enum label example
 prompt: name label description arguments=prompt-argument template=message location
@@ -98,7 +106,13 @@ mapping: targetName value | description type
 """
 
 #: The parts of a mapping: where the members of a mapping are parts themselves.
-_MEMBERS = {"exposed-output": {"properties": "exposed-output"}}
+_MEMBERS = {
+    "exposed-output": {"properties": "exposed-output"},
+    "consumed-input": {"properties": "nested-input"},
+    "exposed-input": {"properties": "nested-input"},
+    "tool-input": {"properties": "nested-input"},
+    "nested-input": {"properties": "nested-input"},
+}
 
 
 class Part(NamedTuple):

@@ -76,6 +76,13 @@ def test_misspelt_key_has_an_edit() -> None:
     )
 
 
+def test_mapping_under_a_foreign_word_has_no_edit() -> None:
+    """`headers: {X: y}` is meant as inputs, but a new name alone would not do."""
+    (finding,) = _findings(ADAPTER % "headers: {X: y}")
+    assert finding.hint == "did you mean 'inputParameters'?"
+    assert finding.fix is None
+
+
 def test_key_of_the_capability_has_an_edit_that_moves_it() -> None:
     """`exposes` at the top of the document is moved under `capability`."""
     (finding,) = _findings("naftiko: 1\ncapability: {consumes: []}\nexposes: []\n")

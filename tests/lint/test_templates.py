@@ -30,6 +30,9 @@ def _findings(value: str) -> list[Finding]:
         "{plate}}".ljust(123, "x"),
         "{{plate}".ljust(123, "x"),
         "é{{\u00a0plate}",
+        "{{plate",
+        "to {{plate and {{other}}",
+        "a car plate}}",
     ],
 )
 def test_reference_without_a_brace_is_told(value: str) -> None:
@@ -48,6 +51,7 @@ def test_reference_without_a_brace_is_told(value: str) -> None:
         '{"a": {"b": 1}}',
         "{ }}",
         "}}",
+        '{"a": {"b": {"c": 1}, "d": x}}',
     ],
 )
 def test_other_braces_are_left_alone(value: str) -> None:
