@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _DESCRIPTION = "Run Naftiko capability files: check one, list it, call its operations."
-#: An option without its value, which may be a secret.
 #: Options of other programs, an option of ours, and what to say where it is there.
 _HABITS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("-d", "--data", "--data-raw", "--json-body"), "--body", "write --body TEXT"),
@@ -42,7 +41,10 @@ _HABITS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("--format",), "--output", "did you mean '--output'?"),
     (("--output",), "--format", "did you mean '--format'?"),
 )
+#: An option without its value, which may be a secret.
 _OPTION_NAME = re.compile(r"--[\w-]+|-\w?")
+#: A port alone, or a URL with one.
+_SERVER = re.compile(r"(?:(?:https?://)?(?P<host>[A-Za-z0-9.-]*):)?(?P<port>\d{1,5})/?")
 #: Command → its module in `naftiko.cli.commands`, where the two names differ.
 _HOMES = {
     "list": "browse",
@@ -127,7 +129,15 @@ class _Parser(argparse.ArgumentParser):
         for word in unrecognized:
             if word.startswith("-") and word in options:
                 self._refuse_option(word)
-        if "--header" in options_of(self):
+        known = options_of(self)
+        takes_words = any(not action.option_strings for action in self._actions)
+        at = _SERVER.fullmatch(unrecognized[0])
+        if at and "--port" in known and not takes_words:
+            host = f"--address {at['host']} " if at["host"] else ""
+            self.refuse(
+                "the server is named by options", f"write {host}--port {at['port']}"
+            )
+        if "--header" in known:
             # It may be the value of a header without quotation marks: not shown.
             self.refuse(
                 "unrecognized argument, not shown: it may be part of a header",

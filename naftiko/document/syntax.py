@@ -24,6 +24,9 @@ _VALUE = re.compile(r"(?:-\s+)*[^\s:#'\"][^:#]*:\s+(?P<value>[^\s'\"{\[|>&*!].*)
 _GLUED = re.compile(r"\s*(?:-\s+)*(?P<key>[A-Za-z][\w-]*):[^\s:/]\S*\s*$")
 #: Characters that cannot begin a plain text (YAML 1.2, 5.3).
 _RESERVED = "@`%"
+#: Opening bracket → the one that closes it.
+_PARTNERS = {"[": "]", "{": "}"}
+_CLOSING = ("]", "}")
 
 
 class Fault(NamedTuple):
@@ -102,19 +105,46 @@ def explain(error: Any, text: str, name: str) -> Fault:
         above = _GLUED.match(source[line - 2])
         if above:
             return _keyless(line - 1, above.start("key") + 1, source)
+    if "flow node" in str(context) and "<stream end>" in problem:
+        opened = _opened(text)
+        if opened:
+            bracket = source[opened[0] - 1][opened[1] - 1]
+            message = f"the {bracket} that opens here is never closed"
+            hint = f"close it with {_PARTNERS[bracket]}"
+            return Fault(*opened, f"not well-formed YAML: {message}", hint)
+    return _in_its_words(error, problem, line, column, source, name)
+
+
+def _in_its_words(
+    error: Any, problem: str, line: int, column: int, source: list[str], name: str
+) -> Fault:
+    """Return a fault in the words of the parser, with a hint and where it began."""
+    begin, context = (
+        getattr(error, "context_mark", None),
+        getattr(error, "context", None),
+    )
     message = f"not well-formed YAML: {problem}"
     if context:
         message += f" {context}"
     shown = source[line - 1] if line <= len(source) else ""
     hint = _hint(problem, shown, column)
+    is_flow = "flow" in str(context)
+    found = shown[column - 1 : column]
+    bracket = source[begin.line][begin.column : begin.column + 1] if begin else ""
+    if (
+        begin
+        and is_flow
+        and found in _CLOSING
+        and _PARTNERS.get(bracket, found) != found
+    ):
+        where = f"the {bracket} of line {begin.line + 1}, column {begin.column + 1}"
+        hint = f"close {where} with {_PARTNERS[bracket]} before this {found}"
     related: tuple[Related, ...] = ()
-    if begin and mark and begin.line < mark.line and context:
-        is_flow = "flow" in str(context)
+    if begin and context and begin.line < line - 1:
         what = "the bracket opens here" if is_flow else "the mapping begins here"
         if is_flow or "block mapping" in str(context):
             related = (Related(what, "", begin.line + 1, begin.column + 1, name),)
         if is_flow and hint == _CHECK:
-            bracket = source[begin.line][begin.column : begin.column + 1]
             hint = f"close the {bracket} of line {begin.line + 1}, or add a comma"
     return Fault(line, column, message, hint, related)
 
@@ -149,6 +179,10 @@ def _hint(problem: str, shown: str, column: int) -> str:
         return "indent this line as the one above it"
     if "cannot start any token" in problem and shown[column - 1 : column] in _RESERVED:
         return f"quote a text that begins with `{shown[column - 1]}`"
+    if "sequence entries" in problem:
+        return "quote a text that begins with `-`, or write the list below its key"
+    if "<scalar>" in problem and shown[: column - 1].rstrip().endswith(("'", '"')):
+        return "text stands behind the closing quotation mark: quote the whole text"
     return _CHECK
 
 
@@ -202,6 +236,22 @@ def _quoted(text: str) -> Iterator[_Quoted]:
                     end.line + 1,
                     end.column + 1,
                 )
+
+
+def _opened(text: str) -> tuple[int, int] | None:
+    """Return line and column of the last bracket that nothing closes, if any."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    opened: list[tuple[int, int]] = []
+    with suppress(YAMLError, RecursionError):
+        for token in YAML(typ="safe", pure=True).scan(text):
+            kind = type(token).__name__
+            if kind in ("FlowSequenceStartToken", "FlowMappingStartToken"):
+                opened.append((token.start_mark.line + 1, token.start_mark.column + 1))
+            elif kind in ("FlowSequenceEndToken", "FlowMappingEndToken") and opened:
+                opened.pop()
+    return opened[-1] if opened else None
 
 
 def _begins_another(text: str, offset: int) -> bool:

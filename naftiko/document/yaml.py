@@ -293,7 +293,13 @@ class Builder:
         line, column = at.line + 1, at.column + 1
         if value is NO_VALUE:
             why = "stands inside itself" if anchor in anchors else "is not defined"
-            self._refuse(line, column, rules.YAML_ALIAS, f"the alias '*{anchor}' {why}")
+            self._refuse(
+                line,
+                column,
+                rules.YAML_ALIAS,
+                f"the alias '*{anchor}' {why}",
+                "" if anchor in anchors else "quote a text that begins with `*`",
+            )
         size = self._sizes.get(anchor, 1)
         self._aliased += size
         if self._aliased > MAX_ALIASED:

@@ -238,8 +238,10 @@ class Functions:
         operation = self._operations.resolve(call)
         if operation is None:
             explained = self._operations.explain(call)
+            many = explained.code == rules.OPERATION_AMBIGUOUS.code
+            found = "several operations" if many else "no operation"
             raise UnresolvedCall(
-                f"'{shorten(call)}' names no operation: {explained.message}",
+                f"'{shorten(call)}' names {found}",
                 code=explained.code or rules.CALL_UNRESOLVED.code,
                 hint=explained.hint,
             )

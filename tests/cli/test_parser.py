@@ -144,6 +144,12 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
             "expected one of OK, ERROR, got 'FAILED'",
             "--help",
         ),
+        (["health", "9090"], "the server is named by options", "write --port 9090"),
+        (
+            ["reload", "http://a.test:81/"],
+            "named by options",
+            "write --address a.test --port 81",
+        ),
         (["traces", ""], "TRACE: expected a name, got an empty text", "unset?"),
         (["list", ""], "FILE: expected a name, got an empty text", "unset?"),
         (

@@ -83,3 +83,27 @@ def test_fault_inside_brackets_names_where_they_open() -> None:
 def test_quoted_text_of_several_lines_is_no_fault() -> None:
     """A quoted text may span lines where YAML allows it."""
     assert read_text('a: "x\n  y"\nb: 1\n').data == {"a": "x y", "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ("a: 1\nb: [\n", (2, 4), "close it with ]"),
+        ("a: {b: [1], c:\n", (1, 4), "close it with }"),
+        ("a: [{b: 1]\n", (1, 10), "close the { of line 1, column 5 with } before this ]"),
+        ('a: {b: "{{x}}"]\n', (1, 15),
+         "close the { of line 1, column 4 with } before this ]"),
+        ("a: - b\n", (1, 4),
+         "quote a text that begins with `-`, or write the list below its key"),
+        ('a: "b" c\n', (1, 8),
+         "text stands behind the closing quotation mark: quote the whole text"),
+        ("a: *b\n", (1, 4), "quote a text that begins with `*`"),
+    ],
+)  # fmt: skip
+def test_hint_mends_the_fault(text: str, place: tuple[int, int], hint: str) -> None:
+    """An open bracket is told where it opened; other faults have a hint of their own."""
+    with pytest.raises(naftiko.DocumentError) as caught:
+        read_text(text)
+    assert caught.value.location is not None
+    assert caught.value.location[1:] == place
+    assert caught.value.hint == hint
