@@ -191,7 +191,9 @@ class ExposedLinker:
                     rules.CALL_UNRESOLVED,
                     link.path,
                     f"'{link.namespace}' has no tool or operation"
-                    f" '{shorten(link.action)}'",
+                    f" '{shorten(link.action)}'"
+                    if link.action
+                    else f"`from` names no `action` of '{link.namespace}'",
                     self.names.suggest(link.action, names)
                     or f"it has: {names_of(names)}",
                 )

@@ -268,7 +268,7 @@ def note_lacking(function: Function, called: Operation, findings: Findings) -> b
         return True
     needed = {ref.name for ref in refs(called.layout.path) if not ref.is_variable}
     lacking = sorted(needed - offered - set(placeholders))
-    if not lacking:
+    if not lacking or not written:
         return False
     asking = [name for name in placeholders if name not in needed]
     unclear = spelling_of(asking, lacking).unclear

@@ -142,8 +142,10 @@ def note_sources(placed: Placed, findings: Findings) -> None:
             )
             continue
         word, dot, name = value.removeprefix("$this.").partition(".")
-        near = name in offered and did_you_mean(word, [namespace])
-        if dot and near:
+        is_near = name in offered and (
+            did_you_mean(word, [namespace]) or word in _namespaces(placed)
+        )
+        if dot and is_near:
             _note(
                 placed,
                 key,
@@ -180,6 +182,16 @@ def _note(
 ) -> None:
     """Note a value of `with` that fits nothing."""
     findings.add(rules.WITH_SOURCE, (*placed.path, "with", key), message, hint)
+
+
+def _namespaces(placed: Placed) -> list[str]:
+    """Return the namespaces of the exposed adapters beside that of a unit."""
+    if placed.part.name == "function":
+        return []  # it takes the inputs of whatever refers to it
+    adapters = placed.around[1].data.get("exposes")
+    return [
+        text_of(adapter.get("namespace")) for _, adapter in mappings_of(adapters, ())
+    ]
 
 
 def _declared(data: Mapping[str, JSON]) -> Iterator[str]:

@@ -53,7 +53,7 @@ def read_function(
         steps=tuple(_read_steps(unit.get("steps"), (*at, "steps"), findings)),
         inputs=tuple(read_inputs(unit, at, findings)),
         outputs=outputs,
-        hints={} if kind == "rest" else _hints(unit, at, findings),
+        hints={} if kind == "rest" else _flags(unit, "hints", at, findings),
         is_mock=_has_static(outputs),
         path=at,
         label=text_of(unit.get("label")),
@@ -62,7 +62,7 @@ def read_function(
         mappings=tuple(
             _read_mappings(unit.get("mappings"), (*at, "mappings"), findings)
         ),
-        semantics=findings.mapping(unit, "semantics", at) or {},
+        semantics=_flags(unit, "semantics", at, findings),
     )
 
 
@@ -111,17 +111,19 @@ def _with(
     return {name: value for name, value in with_.items() if value is not None}
 
 
-def _hints(
-    unit: Mapping[str, JSON], at: DocumentPath, findings: Findings
+def _flags(
+    unit: Mapping[str, JSON], key: str, at: DocumentPath, findings: Findings
 ) -> dict[str, JSON]:
-    hint = "write `hints: {readOnly: true}`, or remove it"
-    hints = findings.mapping(unit, "hints", at, hint) or {}
+    """Return the `hints` or the `semantics` of a unit, each true or false."""
+    kind, one = ("hint", "readOnly") if key == "hints" else ("semantic", "safe")
+    hint = f"write `{key}: {{{one}: true}}`, or remove it"
+    hints = findings.mapping(unit, key, at, hint) or {}
     for name, value in hints.items():
         if not isinstance(value, bool):
             findings.dropped(
-                (*at, "hints", name),
-                f"the hint '{shorten(name)}' is {a_kind_of(value)}, not true or false,"
-                " and is left out",
+                (*at, key, name),
+                f"the {kind} '{shorten(name)}' is {a_kind_of(value)}, not true or"
+                " false, and is left out",
                 "write true or false",
             )
     return {name: value for name, value in hints.items() if isinstance(value, bool)}
