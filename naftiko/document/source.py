@@ -106,11 +106,15 @@ def near_file(path: Path) -> str:
         names = sorted(entry.name for entry in path.parent.iterdir())
     except (OSError, ValueError):
         return ""
-    # One of another kind is no guess.
-    alike = [name for name in names if name[-2:] == path.name[-2:]]
-    if path.name in names or not (near := nearest(path.name, alike, 1, cutoff=0.7)):
+    # One of another kind is no guess; a name without an ending may lack one.
+    endings = (path.name[-2:],) if path.suffix else (".yaml", ".yml", ".json")
+    alike = [name for name in names if name.endswith(endings)]
+    # A common ending makes short names look alike: `nope.yaml`, `p.yaml`.
+    by_stem = {name.rpartition(".")[0] or name: name for name in alike}
+    stem = path.name.rpartition(".")[0] or path.name
+    if path.name in names or not (near := nearest(stem, by_stem, 1, cutoff=0.7)):
         return ""
-    return f"did you mean '{path.with_name(near[0])}'?"
+    return f"did you mean '{path.with_name(by_stem[near[0]])}'?"
 
 
 def _read_path(source: str | Path, name: str) -> Document:

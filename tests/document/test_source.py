@@ -65,6 +65,8 @@ def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
         ("shop.yml", 1),
         ("shop.txt", 0),
         ("x.yaml", 0),
+        ("shop", 1),
+        ("nope.yaml", 0),
     ):
         with pytest.raises(DocumentError) as caught:
             read(tmp_path / name)
