@@ -105,7 +105,7 @@ def explain(error: Any, text: str, name: str) -> Fault:
         above = _GLUED.match(source[line - 2])
         if above:
             return _keyless(line - 1, above.start("key") + 1, source)
-    if "flow node" in str(context) and "<stream end>" in problem:
+    if "flow" in str(context) and "<stream end>" in problem:
         opened = _opened(text)
         if opened:
             bracket = source[opened[0] - 1][opened[1] - 1]

@@ -90,6 +90,7 @@ def test_quoted_text_of_several_lines_is_no_fault() -> None:
     [
         ("a: 1\nb: [\n", (2, 4), "close it with ]"),
         ("a: {b: [1], c:\n", (1, 4), "close it with }"),
+        ('{"a": [{"b": 1}]', (1, 1), "close it with }"),
         ("a: [{b: 1]\n", (1, 10), "close the { of line 1, column 5 with } before this ]"),
         ('a: {b: "{{x}}"]\n', (1, 15),
          "close the { of line 1, column 4 with } before this ]"),
