@@ -145,12 +145,19 @@ def status_error(
 
 
 def _declared_auth(operation: Operation) -> str:
-    """Return type and variables: `bearer, with the variable 'SHOP_TOKEN'`."""
-    names = [f"'{name}'" for name in operation.credential_variables]
-    if not names:
-        return operation.auth or "none"
-    many = "s" if len(names) > 1 else ""
-    return f"{operation.auth}, with the variable{many} {names_of(names)}"
+    """Return type and variables: `bearer, with the variable 'SHOP_TOKEN'`.
+
+    Without a type, every variable counts: a header may be the credential.
+    """
+    auth = operation.auth
+    used = operation.credential_variables if auth else operation.layout.variables
+    if not used:
+        return auth or "none"
+    names = names_of(f"'{name}'" for name in used)
+    many = "s" if len(used) > 1 else ""
+    if not auth:
+        return f"none, and sends the variable{many} {names}"
+    return f"{auth}, with the variable{many} {names}"
 
 
 def reported_failure(

@@ -55,6 +55,22 @@ def test_refused_credential_names_its_variable_to_the_user_alone() -> None:
     assert caught.value.hint == (f"{told}, with the variables 'USER_NAME', 'PASSWORD'")
 
 
+def test_refused_header_names_its_variable_to_the_user_alone() -> None:
+    """Without a declared authentication, a header from a variable may be refused."""
+    key = {"name": "X-Key", "in": "header", "value": "{{API_KEY}}"}
+    refused = StubTransport(lambda request: Response(401, {}, b"no"))
+    api = capability(
+        consumes={"inputParameters": [key]},
+        variables={"API_KEY": "s3cret"},
+        transport=refused,
+    )
+    with pytest.raises(StatusError) as caught:
+        api.call("api.op")
+    told = "the credentials are missing or wrong; the document declares: none"
+    assert caught.value.public_hint == told
+    assert caught.value.hint == f"{told}, and sends the variable 'API_KEY'"
+
+
 @pytest.mark.parametrize(
     ("page", "told"),
     [
