@@ -239,16 +239,12 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
     if received.is_other and not received.warning and not shape.takes_text:
         received = _as_json(decoder, reply, shape, received)
     data = received.value
-    if received.warning and isinstance(data, (str, bytes)) and not shape.takes_text:
-        return Outcome(
-            data, reply=reply, is_shaped=False, status=status,
-            warnings=(received.warning,),
-        )  # fmt: skip
     warnings = (received.warning,) if received.warning else ()
-    value = (
-        data if shape.is_identity else shaped(decoder.operation, response, shape, data)
-    )
-    if value is None and data is not None:
+    is_kept = warnings and isinstance(data, (str, bytes)) and not shape.takes_text
+    value = data
+    if not (shape.is_identity or is_kept):
+        value = shaped(decoder.operation, response, shape, data)
+    if is_kept or (value is None and data is not None):
         return Outcome(
             data, reply=reply, is_shaped=False, status=status, warnings=warnings
         )

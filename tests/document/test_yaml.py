@@ -254,7 +254,7 @@ def test_duplicate_key_points_at_the_first() -> None:
         ("\tb: 1", "indent with blanks, not with tabs"),
         ("  b: v{{X}}: c", 'quote a template: "{{NAME}}"'),
         ("  b: c: d", "quote a text that holds a colon and a blank"),
-        ("  b: [1", "close the [ of line 2, or add a comma"),
+        ("  b: [1", "close it with ]"),
         (
             "  b: c\n d",
             "check the indentation and the quotes here and in the line above",
