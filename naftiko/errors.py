@@ -462,6 +462,17 @@ def nearest(
     return [folded[text] for text in near]
 
 
+def is_misspelt(name: str, meant: str) -> bool:
+    """Tell whether a name is surely another one with a mistake in it.
+
+    `ordr` is `order`. The plural `orders` is a name of its own, and so is `ord`.
+    """
+    short, long = sorted((name.lower(), meant.lower()), key=len)
+    return long not in (f"{short}s", f"{short}es") and bool(
+        nearest(name, (meant,), cutoff=0.8)
+    )
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the nearest known name, or an empty text."""
     near = nearest(name, known, 1)

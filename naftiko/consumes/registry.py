@@ -19,6 +19,7 @@ from naftiko.errors import (
     nearest,
     shorten,
 )
+from naftiko.expressions import parts_of
 from naftiko.hints import Hint
 
 if TYPE_CHECKING:
@@ -94,6 +95,18 @@ class Registry(Mapping[str, Operation]):
             namespace = max(prefixes, key=len)
             name = call.removeprefix(namespace + ".")
         return self._by_ref.get(f"{namespace}.{name}") or self._longer(call)
+
+    def long_names(self, calls: Iterable[str]) -> list[str]:
+        """Return the parameters with a dot or brackets in their names: `filter[id]`.
+
+        In a unit that declares no inputs, they are names of arguments.
+
+        Args:
+            calls: What the steps of the unit call; their declared parameters count.
+        """
+        called = filter(None, map(self.resolve, dict.fromkeys(calls)))
+        declared = [p.name for operation in called for p in operation.spec.parameters]
+        return [name for name in dict.fromkeys(declared) if len(parts_of(name)) > 1]
 
     def adapter(self, namespace: str, consumed: Iterable[str]) -> Operation:
         """Return the operation that stands for an adapter, see `adapters`.

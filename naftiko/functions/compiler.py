@@ -379,7 +379,9 @@ class Functions:
     def _compile_steps(
         self, function: Function, namespace: str, exposes: Exposes | None
     ) -> Plan:
-        injector = self._injector(function, namespace, ())
+        calls = () if function.inputs else [step.call for step in function.steps]
+        long = self._operations.long_names(calls)
+        injector = self._injector(function, namespace, (), long)
         nodes = injector.entries(function.with_)
         injector.check()
         given = function.with_ or {}
@@ -389,7 +391,7 @@ class Functions:
         names = dict(injector.names)
         for number, step in enumerate(function.steps):
             name = step.name or f"step-{number + 1}"
-            injector = self._injector(function, namespace, earlier, given)
+            injector = self._injector(function, namespace, earlier, [*given, *long])
             compiled = self._compile_step(step, name, injector)
             needed = compiled.refers
             if isinstance(compiled, CallStep):

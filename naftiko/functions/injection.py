@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.document import rules
-from naftiko.errors import CallError, did_you_mean, names_of, shorten
+from naftiko.errors import CallError, did_you_mean, is_misspelt, names_of, shorten
 from naftiko.expressions import (
     ABSENT,
     Ref,
@@ -399,6 +399,8 @@ class Target:
         #: What the templates of the operation itself name of a step.
         self._named_of_steps = {n for n in self.passed if is_step(n, steps)} - lenient
         own = {p.name for p in operation.parameters if not p.inferred}
+        #: Declared parameters such as `filter[id]`: no input `filter` fills them.
+        self._whole = {n for n in own if "[" in n and not is_step(n, steps)}
         for name in self.passed:
             if (
                 name not in own
@@ -453,7 +455,8 @@ class Target:
             elif operation.takes_body:
                 fields[name] = value
         for name in self.passed:
-            value = value_at(seen, name)
+            is_whole = name in self._whole
+            value = seen.get(name, ABSENT) if is_whole else value_at(seen, name)
             if value is not ABSENT and value is not None:
                 arguments[name] = value
             elif value is ABSENT and name in self._named_of_steps:
@@ -468,9 +471,9 @@ class Target:
 
 
 def _is_nearly(name: str, steps: Collection[str]) -> bool:
-    """Tell whether a name means a member of something that is nearly called a step."""
+    """Tell whether a name means a member of a step whose name is misspelt."""
     head, *inner = map(str, parts_of(name))
-    return bool(inner) and bool(did_you_mean(head, steps))
+    return bool(inner) and any(is_misspelt(head, step) for step in steps)
 
 
 def _lone_name(value: JSON, injector: Injector) -> str:

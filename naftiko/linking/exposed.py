@@ -226,7 +226,7 @@ class ExposedLinker:
         self._steps(function)
         label = label_of(function)
         note_inputs(spelled, label, self._calls(spelled), self.names, namespace)
-        note_steps(function, label, self.registry.resolve, self.names)
+        note_steps(function, label, self.registry, self.names)
         if function.kind == "rest":
             for parameter in function.inputs:
                 if parameter.in_ == "body" and parameter.value is not None:

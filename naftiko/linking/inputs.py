@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.document import rules
-from naftiko.errors import names_of, shorten
+from naftiko.errors import is_misspelt, names_of, shorten
 from naftiko.expressions import (
     TemplateError,
     is_known,
@@ -27,9 +27,10 @@ from naftiko.expressions import (
 from naftiko.linking.names import texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from naftiko.consumes.operation import Operation
+    from naftiko.consumes.registry import Registry
     from naftiko.document.findings import Findings
     from naftiko.expressions import Ref
     from naftiko.linking.names import DocumentNames
@@ -125,7 +126,7 @@ def note_hints(function: Function, label: str, method: str, findings: Findings) 
 def note_steps(
     function: Function,
     label: str,
-    operation_of: Callable[[str], Operation | None],
+    registry: Registry,
     names: DocumentNames,
 ) -> None:
     """Note each placeholder of a step that names no earlier step and no input.
@@ -136,13 +137,15 @@ def note_steps(
     Args:
         function: The unit.
         label: How messages call it: `the tool 'list'`.
-        operation_of: Returns the operation that a `call` names.
+        registry: The operations of the document.
         names: The names of the document, and where findings go.
     """
     if not function.steps:
         return
     inputs = [p.name for p in function.inputs]
     known = [*inputs, *_placeholders(function)]
+    if not inputs:
+        known += registry.long_names(step.call for step in function.steps)
     entries = [
         ((*function.path, "with", name), name, value)
         for name, value in (function.with_ or {}).items()
@@ -164,13 +167,13 @@ def note_steps(
         else:
             given = [*known, *steps]
             _note_names(wanted, path, given, label, names, is_closed=bool(inputs))
-        if step.call and (operation := operation_of(step.call)) is not None:
+        if step.call and (operation := registry.resolve(step.call)) is not None:
             own = {p.name for p in operation.parameters if not p.inferred}
             for name in sorted(operation.layout.takes - own - step.with_.keys()):
                 head, *inner = map(str, parts_of(name))
-                # The template of an operation may have arguments with dots: only what
-                # is nearly called like a step means that step.
-                is_meant = inner and steps and names.suggest(head, steps)
+                # The template of an operation may have arguments with dots: only a
+                # step's name with a mistake in it means that step.
+                is_meant = inner and is_misspelt(head, names.nearest(head, steps))
                 if is_meant and not is_known(name, [*known, *steps], is_closed=True):
                     place = (*step.path, "call")
                     _note_name(f"{{{{{name}}}}}", place, steps, label, names)

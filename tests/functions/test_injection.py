@@ -302,3 +302,51 @@ def test_dotted_name_reaches_into_objects_and_lists(name: str, value: Any) -> No
         "ids[]": [3],
     }
     assert value_at(values, name) == value
+
+
+@pytest.mark.parametrize("step", ["customers", "cust", "other"])
+def test_template_of_an_operation_keeps_its_argument_beside_a_step(step: str) -> None:
+    """A plural, or half a name, is no misspelling: the argument has a value."""
+    data = document({"method": "POST", "body": {"type": "json", "data": {"a": "{{customer.name}}"}}})  # fmt: skip
+    steps = [{"type": "call", "name": step, "call": "api.op", "with": {"customer.name": "1"}}, {"type": "call", "name": "two", "call": "api.op"}]  # fmt: skip
+    tool = {"name": "t", "description": "d", "steps": steps}
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    transport = StubTransport()
+    loaded = naftiko.load(data, schema=None, transport=transport)
+    assert "U-step-result" not in {p.code for p in loaded.problems}
+    loaded.invoke("m.t", {"customer.name": "Ann"})
+    assert transport.requests[-1].body == b'{"a":"Ann"}'
+
+
+@pytest.mark.parametrize("name", ["filter[id]", "item.id"])
+def test_declared_parameter_is_an_argument_of_steps_without_inputs(name: str) -> None:
+    """The name holds a dot or brackets, and means no step."""
+    query = [{"name": name, "in": "query", "required": False}]
+    data = document({"method": "POST", "inputParameters": query})
+    steps = [{"type": "call", "name": "one", "call": "api.op"}, {"type": "call", "name": "two", "call": "api.op", "with": {name: f"{{{{{name}}}}}"}}]  # fmt: skip
+    tool = {"name": "t", "description": "d", "steps": steps}
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    transport = StubTransport()
+    loaded = naftiko.load(data, schema=None, transport=transport)
+    assert "U-step-result" not in {p.code for p in loaded.problems}
+    loaded.invoke("m.t", {name: "7"})
+    assert transport.requests[-1].url.endswith(f"?{name}=7")
+
+
+@pytest.mark.parametrize("given", ["filter", "filter.id"])
+def test_input_fills_no_parameter_that_has_brackets(given: str) -> None:
+    """`filter[id]` is the whole name of a parameter, which the tool does not offer."""
+    query = [{"name": "filter[id]", "in": "query", "required": False}]
+    data = document({"method": "POST", "inputParameters": query})
+    inputs = [{"name": given, "type": "object", "description": "d"}]
+    tool = {"name": "t", "description": "d", "call": "api.op", "inputParameters": inputs}  # fmt: skip
+    data["capability"]["exposes"] = [
+        {"type": "mcp", "namespace": "m", "port": 3000, "tools": [tool]}
+    ]
+    loaded = naftiko.load(data, schema=None, transport=StubTransport())
+    request = loaded.functions.find("m.t").only_call({given: {"id": 1}})
+    assert "filter[id]" not in request.arguments
