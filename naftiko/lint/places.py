@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}|\{[^{}]*\}")
 #: What most paths are, so that most are looked at once.
-_USUAL = re.compile(r"/[^\s?]*")
+_USUAL = re.compile(r"/\S*")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]")
 _MEDIA_TYPE = re.compile(r"[\w.+*-]+/[\w.+*-]+\s*(;.*)?")
@@ -56,13 +56,6 @@ def note_url_path(placed: Placed, findings: Findings) -> None:
             at,
             "the path begins or ends with a blank, which is sent as `%20`",
             "remove the blank",
-        )
-    if is_route and "?" in plain:
-        findings.add(
-            rules.PATH,
-            at,
-            "the path of a route holds a `?`, and a request's path never does",
-            "declare what follows as `inputParameters`, `in: query`",
         )
 
 

@@ -70,3 +70,10 @@ def test_text_that_is_no_uri_or_media_type_is_told(
     (finding,) = _findings(_resource(keys))
     assert (finding.rule.code, finding.path[-1]) == ("W-resource-uri", key)
     assert finding.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("path", ["/?Action=List", "/a/{id}?view={v}", "/b?c"])
+def test_route_with_a_query_has_no_finding(path: str) -> None:
+    """The query of the path is looked for in the query of the request."""
+    unit = f"{{name: r, path: '{path}', operations: [{{method: GET, call: a.b}}]}}"
+    assert _findings(f"type: rest, resources: [{unit}]") == []
