@@ -176,7 +176,7 @@ def test_unreadable_import_says_why(tmp_path: Path) -> None:
         {"location": "list.yml", "import": "x"},
     )
     first, second = problems(file)
-    assert "bad.yml, line 1, column 5: not well-formed YAML" in first[2]
+    assert "bad.yml, line 1, column 4: not well-formed YAML" in first[2]
     assert "holds no consumed adapter" in second[2]
 
 
