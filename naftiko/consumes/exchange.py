@@ -345,14 +345,16 @@ class Decoder:
 
     def _found(self, response: Response, value: JSON) -> dict[str, JSON]:
         """Return output name → what it finds in the decoded body of a response."""
-        from naftiko.formats.xml import is_xml
-
         outputs = self._outputs
-        if is_xml(self.operation.declared_format, response.content_type):
-            outputs = [
-                (o.name or "result", path_into_xml(o.value, o.type))
-                for o in self.operation.output_parameters
-            ]
+        declared, kind = self.operation.declared_format, response.content_type
+        if "xml" in (declared or kind).lower():
+            from naftiko.formats.xml import is_xml
+
+            if is_xml(declared, kind):
+                outputs = [
+                    (o.name or "result", path_into_xml(o.value, o.type))
+                    for o in self.operation.output_parameters
+                ]
         return extract(outputs, value)
 
     def _exchange(
@@ -413,9 +415,12 @@ def received_failure(
     """Return the error that a decoded body reports, or `None`."""
     if not received.is_json:
         return reported_failure(operation, request, response)
+    value = received.value
+    if isinstance(value, dict) and "errorDetail" not in value:
+        return None  # as nearly every answer; see `reported_by`
     from naftiko.formats.reported import reported_by
 
-    found = reported_by(received.value, response.body, response.content_type)
+    found = reported_by(value, response.body, response.content_type)
     if found is None:
         return None
     return reported_failure_of(operation, request, response, found)

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from naftiko.errors import (
@@ -21,6 +22,8 @@ from naftiko.formats import decoding
 from naftiko.formats.faults import message_without
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from naftiko.consumes.operation import Operation
     from naftiko.plain import JSON
     from naftiko.transport.messages import Request, Response
@@ -160,13 +163,19 @@ def _declared_auth(operation: Operation) -> str:
     return f"{auth}, with the variable{many} {names}"
 
 
+@cache
+def _reader() -> Callable[[bytes, str], JSON]:
+    """Return `reported_in`, imported when the first response has come."""
+    from naftiko.formats.reported import reported_in
+
+    return reported_in
+
+
 def reported_failure(
     operation: Operation, request: Request, response: Response
 ) -> ReportedError | None:
     """Return the error that the body of a successful response reports, or `None`."""
-    from naftiko.formats.reported import reported_in
-
-    found = reported_in(response.body, response.content_type)
+    found = _reader()(response.body, response.content_type)
     if found is None:
         return None
     return reported_failure_of(operation, request, response, found)
