@@ -238,6 +238,18 @@ def parse_path(
     return tuple(_split(text, _PATH_TEMPLATE, scope, declared, False))
 
 
+@lru_cache(maxsize=256)
+def names_in_path(text: str) -> tuple[str, ...]:
+    """Return the names of the placeholders of a path; the last results are kept.
+
+    `names_in_path("/ships/{id}")` is `("id",)`.
+
+    Raises:
+        TemplateError: See `parse`.
+    """
+    return tuple(ref.name for ref in refs(parse_path(text)))
+
+
 def parse_base_uri(text: str, scope: Scope = Scope()) -> Template:
     """Split a base URI at `{{X}}`, `${X}`, `{x}` and `[x]`; see `parse`.
 

@@ -116,10 +116,9 @@ def load(
     stages.check()
     if stages.is_refused():
         raise _refused(stages.problems())
-    registry, used = stages.read_and_link(
-        variables, paths, append_unplaced=append_unplaced
-    )
-    spec = fitted(stages.spec, registry)
+    linked = stages.read_and_link(variables, paths, append_unplaced=append_unplaced)
+    registry, used = linked.registry, linked.variables
+    spec = fitted(stages.spec, linked)
     if unknown := next((ref for ref in paths if ref not in registry), None):
         raise ArgumentError(
             f"paths: no operation is called '{unknown}'",

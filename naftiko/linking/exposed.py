@@ -61,6 +61,8 @@ class ExposedLinker:
         self.findings = names.findings
         self.registry = registry
         self.scripting = script_settings(names.spec.exposes)
+        #: Place of a function → it as its path spells its inputs; see `placeholders`.
+        self.spelled: dict[DocumentPath, Function] = {}
         #: `namespace.operation` → the operations that share this name.
         self._by_name: dict[str, list[Operation]] = defaultdict(list)
         for operation in registry.values():
@@ -454,6 +456,7 @@ class ExposedLinker:
             target = function.ref
         spelled = aligned_function(function, takes, namespace)
         if spelled is not function:
+            self.spelled[function.path] = spelled
             note_spelling(function, spelled, namespace, target, self.findings)
         # Declared inputs are compared as a whole, by `note_inputs`.
         is_inferred = not function.with_ and not function.inputs

@@ -18,8 +18,8 @@ from naftiko.expressions import (
     TemplateError,
     is_known,
     is_step_path,
+    names_in_path,
     parse,
-    parse_path,
     parts_of,
     refs,
     source_of,
@@ -262,10 +262,9 @@ def _note_unused(
 
 def _placeholders(function: Function) -> set[str]:
     try:
-        template = parse_path(function.url_path or function.uri)
+        return set(names_in_path(function.url_path or function.uri))
     except TemplateError:
         return set()
-    return {ref.name for ref in refs(template)}
 
 
 def _target(mapping: str) -> str:

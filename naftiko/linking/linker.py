@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from naftiko.consumes.registry import Registry
     from naftiko.document.findings import Findings
     from naftiko.expressions import Scope
-    from naftiko.spec.model import CapabilitySpec, Import
+    from naftiko.plain import DocumentPath
+    from naftiko.spec.model import CapabilitySpec, Function, Import
 
 
 class Linked(NamedTuple):
@@ -35,10 +36,13 @@ class Linked(NamedTuple):
     Attributes:
         registry: Its consumed operations, by ref.
         variables: Names of the variables that its templates refer to, bound or not.
+        spelled: Place of an exposed function → it as its path spells its inputs, where
+            that is another way; see `placeholders`.
     """
 
     registry: Registry
     variables: frozenset[str]
+    spelled: Mapping[DocumentPath, Function]
 
 
 def link(
@@ -70,15 +74,15 @@ def link(
     note_inert_keys(spec, registry, names)
     _note_undeclared(names)
     _note_unused(names)
-    return Linked(registry, frozenset(names.used))
+    return Linked(registry, frozenset(names.used), exposed.spelled)
 
 
-def fitted(spec: CapabilitySpec, registry: Registry) -> CapabilitySpec:
+def fitted(spec: CapabilitySpec, linked: Linked) -> CapabilitySpec:
     """Return a linked document whose exposed functions fit what they call.
 
     `validate` has no use for it; see `placeholders`.
     """
-    return relaxed(aligned(spec, registry), registry)
+    return relaxed(aligned(spec, linked.spelled), linked.registry)
 
 
 def _note_import(entry: Import, findings: Findings) -> None:

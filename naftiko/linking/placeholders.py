@@ -21,21 +21,19 @@ from naftiko.expressions import (
     ARGUMENT_WORDS,
     TemplateError,
     folded,
-    parse_path,
+    names_in_path,
     refs,
     source_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
     from naftiko.document.findings import Findings
-    from naftiko.spec.model import CapabilitySpec, Exposes, Function
-
-    #: A function → the arguments of what it calls.
-    _TakesOf = Callable[[Function], Iterable[str]]
+    from naftiko.plain import DocumentPath
+    from naftiko.spec.model import CapabilitySpec, Function
 
 
 class Spelling(NamedTuple):
@@ -82,39 +80,31 @@ def spelling_of(placeholders: Iterable[str], names: Iterable[str]) -> Spelling:
 def placeholders_of(function: Function) -> list[str]:
     """Return the placeholders of the path, or of the URI, of a function."""
     path = function.url_path or function.uri
-    if "{" not in path:
-        return []
     try:
-        return [ref.name for ref in refs(parse_path(path))]
+        return list(names_in_path(path))
     except TemplateError:
         return []
 
 
-def aligned(spec: CapabilitySpec, registry: Registry) -> CapabilitySpec:
+def aligned(
+    spec: CapabilitySpec, spelled: Mapping[DocumentPath, Function]
+) -> CapabilitySpec:
     """Return a document in which each placeholder fills the parameter that it means.
 
     Args:
         spec: The document, read.
-        registry: Its operations.
+        spelled: Place of a route or a resource → it as `aligned_function` returned it,
+            where that is another.
     """
-    if not any(exposes.functions for exposes in spec.exposes):
+    if not spelled:
         return spec
-    aggregates = {
-        f"{namespace}.{function.name}": [
-            parameter.name for parameter in function.inputs
-        ]
-        for namespace, functions in spec.aggregates
-        for function in functions
-    }
-
-    def takes_of(function: Function) -> Iterable[str]:
-        if function.ref:
-            return aggregates.get(function.ref, ())
-        called = registry.resolve(function.call) if function.call else None
-        return called.layout.takes if called else ()
-
     return spec._replace(
-        exposes=tuple(_aligned_adapter(exposes, takes_of) for exposes in spec.exposes)
+        exposes=tuple(
+            exposes._replace(
+                functions=tuple(spelled.get(f.path, f) for f in exposes.functions)
+            )
+            for exposes in spec.exposes
+        )
     )
 
 
@@ -158,16 +148,6 @@ def relaxed(spec: CapabilitySpec, registry: Registry) -> CapabilitySpec:
             for exposes in spec.exposes
         )
     )
-
-
-def _aligned_adapter(exposes: Exposes, takes_of: _TakesOf) -> Exposes:
-    functions = tuple(
-        aligned_function(function, takes_of(function), exposes.namespace)
-        if function.kind in ("rest", "resource")
-        else function
-        for function in exposes.functions
-    )
-    return exposes._replace(functions=functions)
 
 
 def aligned_function(
@@ -260,7 +240,7 @@ def note_lacking(function: Function, called: Operation, findings: Findings) -> b
     offered |= (function.with_ or {}).keys()
     try:
         written = function.url_path if is_route else function.uri
-        placeholders = [ref.name for ref in refs(parse_path(written))]
+        placeholders = names_in_path(written)
     except TemplateError as error:
         if not is_route:
             return False  # `validate` tells what is no URI
