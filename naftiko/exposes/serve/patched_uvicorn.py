@@ -3,7 +3,8 @@
 With the parser in C (`httptools`), the head of a request may be endless and may take
 for ever (slowloris), and so may a body. Besides, uvicorn keeps the object of a
 connection that was reset until its keep-alive would have ended. It answers a malformed
-request with a line of text, and keeps the blanks behind the value of a header.
+request with a line of text, and keeps the blanks behind the value of a header. The head
+and the body of a response are two writes, so two calls of the system and two packets.
 
 `watchful` subclasses a protocol of uvicorn. These names are private or undocumented;
 `tests/exposes/serve/test_patched_uvicorn.py` checks each of them:
@@ -13,7 +14,8 @@ request with a line of text, and keeps the blanks behind the value of a header.
   callbacks of the parser `on_message_begin`, `on_url`, `on_header`,
   `on_headers_complete`, `on_body`, `on_message_complete`
 - `uvicorn.protocols.http.h11_impl.H11Protocol`: `timeout_keep_alive_task`
-- both protocols: `send_400_response`, called where the error of the parser is handled
+- both protocols: `connection_made(transport)` takes any object with the methods of a
+  transport; `send_400_response`, called where the error of the parser is handled
 - `uvicorn.Config`: `load`, `http_protocol_class`
 - `uvicorn.Server`: `capture_signals`, `server_state.tasks`, `started`, `should_exit`,
   `force_exit` (used by `serve/server.py`)
@@ -39,6 +41,8 @@ _LINGER = 1.0
 _MOST_DISCARDED = 1024 * 1024
 #: Colon, blank and line end of a header.
 _PUNCTUATION = 4
+#: Bytes that are copied to go out together with a head.
+_MOST_TOGETHER = 64 * 1024
 _MALFORMED = HttpProblem("malformed-request", "it is not well-formed HTTP/1.1")
 _LIMIT = f"at most {MAX_HEAD_BYTES:,} bytes of URL and headers are read"
 _HEAD_TOO_LARGE = HttpProblem("head-too-large", _LIMIT)
@@ -50,6 +54,8 @@ def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
 
         HttpToolsProtocol  →  a protocol that limits heads, and closes slow connections
         H11Protocol        →  a protocol that only forgets lost connections
+
+    Both send the head of a response together with the beginning of its body.
 
     Args:
         protocol: The protocol class that uvicorn would use.
@@ -76,6 +82,9 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
         _is_refused = False
         #: Bytes that came after the refusal.
         _discarded = 0
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(_Corked(transport, self.loop))
 
         def send_400_response(self, msg: str) -> None:
             # h11 says with its error which status it means.
@@ -114,6 +123,55 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
                 self.timeout_keep_alive_task = None
 
     return Forgetting
+
+
+class _Corked:
+    """A transport that sends the head of a response together with what follows it.
+
+    What begins like a head waits for the next write, or for the end of this turn of the
+    event loop: a response without a body is not late either.
+    """
+
+    __slots__ = ("_held", "_loop", "_transport")
+
+    def __init__(self, transport: Any, loop: Any) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        held = self._held
+        if held:
+            self._held = b""
+            if len(data) <= _MOST_TOGETHER:
+                self._transport.write(held + data)
+                return
+            self._transport.write(held)
+        elif data[:7] == b"HTTP/1.":
+            self._held = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            if not self._transport.is_closing():
+                self._transport.write(held)
+
+    def write_eof(self) -> None:
+        """Close this direction when all is sent."""
+        self._flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        """Close the connection when all is sent."""
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 def _answer(problem: HttpProblem) -> bytes:

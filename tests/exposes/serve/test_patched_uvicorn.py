@@ -242,11 +242,11 @@ async def _answer_nothing(scope: Any, receive: Any, send: Any) -> None:
     """Answer no request."""
 
 
-def _made(protocol: type[Any]) -> Any:
+def _made(protocol: type[Any], running: asyncio.AbstractEventLoop | None = None) -> Any:
     """Return an instance of a protocol, made as uvicorn makes it."""
     config = uvicorn.Config(_answer_nothing, log_config=None, lifespan="off")
     config.load()
-    loop = asyncio.new_event_loop()
+    loop = running or asyncio.new_event_loop()
     try:
         return protocol(
             config=config,
@@ -255,7 +255,71 @@ def _made(protocol: type[Any]) -> Any:
             _loop=loop,
         )
     finally:
-        loop.close()
+        if running is None:
+            loop.close()
+
+
+class _Wire(asyncio.Transport):
+    """A transport that keeps each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+        self.is_closed = False
+
+    def write(self, data: Any) -> None:
+        """Keep what is sent at once."""
+        self.sent.append(data)
+
+    def write_eof(self) -> None:
+        """Keep the end."""
+        self.sent.append(b"")
+
+    def is_closing(self) -> bool:
+        """Tell whether `close` was called."""
+        return self.is_closed
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self.is_closed = True
+
+
+_HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "sent"),
+    [
+        ([_HEAD, b"body", b"more"], [_HEAD + b"body", b"more"]),
+        ([_HEAD, b"x" * 65_537], [_HEAD, b"x" * 65_537]),
+        ([_HEAD, None, b"late"], [_HEAD, b"late"]),
+        ([_HEAD, "close"], [_HEAD]),
+        ([_HEAD, "write_eof"], [_HEAD, b""]),
+        ([b"body", _HEAD, _HEAD], [b"body", _HEAD + _HEAD]),
+    ],
+)
+def test_head_goes_out_with_the_beginning_of_its_body(
+    parts: list[bytes | str | None], sent: list[bytes]
+) -> None:
+    """One write is one packet; a head waits for no longer than a turn of the loop."""
+
+    async def run() -> list[bytes]:
+        loop = asyncio.get_running_loop()
+        made = _made(watchful(H11Protocol), loop)
+        wire = _Wire()
+        made.connection_made(wire)
+        for part in parts:
+            if part is None:
+                await asyncio.sleep(0)
+            elif isinstance(part, str):
+                getattr(made.transport, part)()
+            else:
+                made.transport.write(part)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return wire.sent
+
+    assert asyncio.run(run()) == sent
 
 
 def _parameters(function: Any) -> list[str]:
