@@ -635,7 +635,10 @@ ORDER = "POST /orders Order a ship."
 
 def toggle(page: Browser, name: str) -> None:
     """Change an object of the open form from fields to JSON, or back."""
-    page.one(f"{OPEN} button[aria-label='{name} as JSON']").click()
+    button = page.one(f"{OPEN} button[aria-label='{name} as JSON']")
+    # As a person does: a part of it may be below the bar that stays on top.
+    page.run("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
 
 
 def whole(page: Browser, name: str) -> Any:
