@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from naftiko.functions.compiler import Functions
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call, Outcome, Work
-    from naftiko.functions.scripts import Scripting
+    from naftiko.functions.scripting.scripts import Scripting
     from naftiko.plain import JSON
     from naftiko.spec.model import CapabilitySpec, Exposes, Info
     from naftiko.transport.base import Timeout, Transport

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.observability.telemetry import AnyTelemetry
     from naftiko.functions.plan import Plan
-    from naftiko.functions.scripts import Script
+    from naftiko.functions.scripting.scripts import Script
     from naftiko.plain import JSON
     from naftiko.spec.adapters import ForwardSpec
 

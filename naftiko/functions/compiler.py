@@ -37,6 +37,7 @@ from naftiko.functions.arguments import (
 )
 from naftiko.functions.injection import Injector, Target, inject, is_step, value_at
 from naftiko.functions.mocks import compile_mock
+from naftiko.functions.outcomes import checked, shaped, simple_outcome
 from naftiko.functions.plan import (
     Plan,
     does_the_same,
@@ -45,16 +46,8 @@ from naftiko.functions.plan import (
     route_of,
     unknown_function,
 )
-from naftiko.functions.runs import (
-    Lookup,
-    Outcome,
-    Run,
-    Values,
-    checked,
-    shaped,
-    simple_outcome,
-)
-from naftiko.functions.scripts import scripting_of
+from naftiko.functions.runs import Lookup, Outcome, Run, Values
+from naftiko.functions.scripting.scripts import scripting_of
 from naftiko.functions.shapes import compile_shape
 from naftiko.functions.steps import (
     AnyStep,

@@ -22,7 +22,8 @@ from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
 from naftiko.functions.injection import inject, is_step, nothing_in_step, value_at
-from naftiko.functions.runs import Outcome, Work, checked, in_step, simple_outcome
+from naftiko.functions.outcomes import checked, simple_outcome
+from naftiko.functions.runs import Outcome, Work, in_step
 from naftiko.http import SAFE_METHODS
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from naftiko.consumes.exchange import Decoder
     from naftiko.functions.injection import Injector, Node, Nodes, Target
     from naftiko.functions.runs import Call, Lookup, Reply, Values
-    from naftiko.functions.scripts import Script
+    from naftiko.functions.scripting.scripts import Script
     from naftiko.functions.shapes import Shape
     from naftiko.plain import JSON
     from naftiko.spec.model import Step

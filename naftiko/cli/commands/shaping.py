@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.commands.arrivals import Arrivals
 from naftiko.cli.commands.receiving import UNLIMITED, Reception
 from naftiko.formats.media import format_of, has_parts, is_open_ended, is_stream
+from naftiko.functions.arrivals import Settling, ShapedArrivals
 from naftiko.functions.plan import checked_arguments
-from naftiko.functions.runs import Reply, Settling, ShapedArrivals, drive
+from naftiko.functions.runs import Reply, drive
 from naftiko.settings import DEFAULT_TIMEOUT
 from naftiko.transport.messages import Response
 

@@ -19,7 +19,7 @@ from naftiko.spec.model import SCRIPT_LANGUAGES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from naftiko.functions.scripts import Scripting
+    from naftiko.functions.scripting.scripts import Scripting
     from naftiko.plain import JSON
     from naftiko.spec.model import ScriptSettings
 

@@ -20,7 +20,7 @@ from naftiko.errors import OutputError
 from naftiko.expressions import to_scalar
 from naftiko.formats.json import decode_json, strict_json
 from naftiko.formats.media import format_of
-from naftiko.functions.runs import MAX_CHECKED
+from naftiko.functions.outcomes import MAX_CHECKED
 from naftiko.http import charset_of, is_utf8
 from naftiko.plain import finite
 

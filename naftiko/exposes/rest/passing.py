@@ -24,7 +24,7 @@ from naftiko.formats.media import (
     is_stream,
 )
 from naftiko.formats.multiplexed import Demultiplexer, begins_frame, may_begin_frame
-from naftiko.functions.runs import Settling, ShapedArrivals
+from naftiko.functions.arrivals import Settling, ShapedArrivals
 from naftiko.http import media_type_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from naftiko.cli import main
-from naftiko.functions import runs
+from naftiko.functions import arrivals
 from support.building import document
 from support.exchanges import chunked
 from support.recorder import Recorder, response
@@ -76,8 +76,8 @@ def test_answer_that_stays_open_is_begun(
     call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a sign in the arguments, the time tells."""
-    monkeypatch.setattr(runs, "SETTLING", 0.0)
-    monkeypatch.setattr(runs, "_MOMENT", -1.0)
+    monkeypatch.setattr(arrivals, "SETTLING", 0.0)
+    monkeypatch.setattr(arrivals, "_MOMENT", -1.0)
     assert call(chunked(LINES, content_type=NDJSON), N)[1] == '{"n": 1}\n{"n": 2}\n'
 
 

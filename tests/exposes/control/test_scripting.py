@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.functions.scripts import Stats
+from naftiko.functions.scripting.scripts import Stats
 from support.controlling import ALL, app, get, send
 
 

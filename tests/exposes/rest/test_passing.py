@@ -13,7 +13,7 @@ from naftiko.exposes.engine import Engine
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.app import RestApp
 from naftiko.exposes.rest.passing import PLAIN_TEXT
-from naftiko.functions import runs
+from naftiko.functions import arrivals
 from naftiko.transport.aio import AioTransport
 from naftiko.transport.messages import Response
 from naftiko.transport.streams import AsyncStreamedResponse
@@ -181,7 +181,7 @@ def test_answer_that_ends_soon_is_one_value(
     app = served(OpenStub(*parts), resources=shaped(output))
     got = ask(app, "GET", "/x")
     assert (got.type, got.json) == ("application/json", [{"n": 1}, {"n": 2}])
-    monkeypatch.setattr(runs, "SETTLING", 0.01)
+    monkeypatch.setattr(arrivals, "SETTLING", 0.01)
     app = served(OpenStub(parts[0], 0.3, parts[1]), resources=shaped(output))
     got = ask(app, "GET", "/x")
     assert (got.type, got.body) == (NDJSON, b"".join(parts))
@@ -191,7 +191,7 @@ def test_document_that_arrives_slowly_is_one_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Half a document is no value yet; a document that never ends is a timeout."""
-    monkeypatch.setattr(runs, "SETTLING", 0.01)
+    monkeypatch.setattr(arrivals, "SETTLING", 0.01)
     app = served(OpenStub(b'{"n":', 0.05, b"1}"), resources=shaped(_N))
     assert ask(app, "GET", "/x").json == [{"n": 1}]
     app = served(OpenStub(b'{"n":', None), resources=shaped(_N))
@@ -201,7 +201,7 @@ def test_document_that_arrives_slowly_is_one_value(
 
 def test_half_of_a_page_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """XML, tables and pages are read whole, also where a path is one of streams."""
-    monkeypatch.setattr(runs, "SETTLING", 0.0)
+    monkeypatch.setattr(arrivals, "SETTLING", 0.0)
     get = {"name": "list", "method": "GET"}
     consumes = {"resources": [{"name": "e", "path": "/events", "operations": [get]}]}
     for kind in ("application/xml", "text/xml; charset=utf-8"):

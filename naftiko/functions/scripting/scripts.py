@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import CallError, shorten
-from naftiko.functions.javascript import JavaScriptError, evaluate, instrumented
+from naftiko.functions.scripting.javascript import (
+    JavaScriptError,
+    evaluate,
+    instrumented,
+)
 from naftiko.locations import is_file_uri, path_of
 from naftiko.spec.model import ScriptSettings
 

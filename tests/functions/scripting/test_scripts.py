@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from naftiko.errors import CallError
-from naftiko.functions.scripts import Scripting
+from naftiko.functions.scripting.scripts import Scripting
 from naftiko.spec.model import ScriptSettings
 
 

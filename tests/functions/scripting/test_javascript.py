@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 
 from naftiko.expressions import ABSENT
-from naftiko.functions import javascript
-from naftiko.functions.javascript import JavaScriptError, evaluate, instrumented
+from naftiko.functions.scripting import javascript
+from naftiko.functions.scripting.javascript import (
+    JavaScriptError,
+    evaluate,
+    instrumented,
+)
 
 MANY = 10**9
 

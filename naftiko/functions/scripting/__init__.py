@@ -1,0 +1,1 @@
+"""Script steps: JavaScript in a sandbox with limits."""
