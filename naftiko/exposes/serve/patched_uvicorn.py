@@ -66,7 +66,7 @@ def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
     # The parser in Python (h11) has no such callbacks, and limits heads by itself.
     if not hasattr(forgetting, "on_headers_complete"):
         return forgetting
-    return _measured(_timed(forgetting, patience))
+    return _limited(forgetting, patience)
 
 
 def _forgetting(protocol: type[Any]) -> type[Any]:
@@ -184,15 +184,24 @@ def _answer(problem: HttpProblem) -> bytes:
     ).encode() + answer.body
 
 
-def _timed(protocol: type[Any], patience: float) -> type[Any]:
-    class Timed(protocol):  # type: ignore[misc]
-        """Closes a connection that stalls (slowloris)."""
+def _limited(protocol: type[Any], patience: float) -> type[Any]:
+    class Limited(protocol):  # type: ignore[misc]
+        """Closes a connection that stalls (slowloris), and refuses a head too large.
+
+        It also trims the values of headers. One class, because each request passes all
+        of its methods.
+        """
 
         in_head = True
         in_body = False
         #: When the head began, or when the latest part of the body came.
         _since = 0.0
         _timer: Any = None
+        #: Bytes since the parser last completed a head or a part of a body.
+        _unparsed = 0
+        #: Bytes of the head that is read.
+        _head_size = 0
+        url = b""
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -215,34 +224,6 @@ def _timed(protocol: type[Any], patience: float) -> type[Any]:
         def data_received(self, data: bytes) -> None:
             if self.in_body:
                 self._since = self.loop.time()
-            super().data_received(data)
-
-        def on_message_begin(self) -> None:
-            self.in_head, self._since = True, self.loop.time()
-            super().on_message_begin()
-
-        def on_headers_complete(self) -> None:
-            self.in_head, self.in_body = False, True
-            super().on_headers_complete()
-
-        def on_message_complete(self) -> None:
-            self.in_body = False
-            super().on_message_complete()
-
-    return Timed
-
-
-def _measured(protocol: type[Any]) -> type[Any]:
-    class Measured(protocol):  # type: ignore[misc]
-        """Refuses a head that is too large, and trims the values of headers."""
-
-        #: Bytes since the parser last completed a head or a part of a body.
-        _unparsed = 0
-        #: Bytes of the head that is read.
-        _head_size = 0
-        url = b""
-
-        def data_received(self, data: bytes) -> None:
             self._unparsed += len(data)
             super().data_received(data)
             if self._unparsed > MAX_HEAD_BYTES:
@@ -259,6 +240,7 @@ def _measured(protocol: type[Any]) -> type[Any]:
             self.refuse(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
 
         def on_message_begin(self) -> None:
+            self.in_head, self._since = True, self.loop.time()
             self._head_size = 0
             super().on_message_begin()
 
@@ -276,6 +258,7 @@ def _measured(protocol: type[Any]) -> type[Any]:
                 # A head that came at once; the parser then calls `send_400_response`.
                 raise ValueError("the head is too large")
             self._unparsed = 0
+            self.in_head, self.in_body = False, True
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
@@ -284,6 +267,7 @@ def _measured(protocol: type[Any]) -> type[Any]:
 
         def on_message_complete(self) -> None:
             self._unparsed = 0
+            self.in_body = False
             super().on_message_complete()
 
-    return Measured
+    return Limited
