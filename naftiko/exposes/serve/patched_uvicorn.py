@@ -66,7 +66,7 @@ def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
     # The parser in Python (h11) has no such callbacks, and limits heads by itself.
     if not hasattr(forgetting, "on_headers_complete"):
         return forgetting
-    return _limited(forgetting, patience)
+    return type("Limited", (_Limits, forgetting), {"patience": patience})
 
 
 def _forgetting(protocol: type[Any]) -> type[Any]:
@@ -184,90 +184,93 @@ def _answer(problem: HttpProblem) -> bytes:
     ).encode() + answer.body
 
 
-def _limited(protocol: type[Any], patience: float) -> type[Any]:
-    class Limited(protocol):  # type: ignore[misc]
-        """Closes a connection that stalls (slowloris), and refuses a head too large.
+#: Whatever protocol `_Limits` stands before.
+_Protocol: Any = object
 
-        It also trims the values of headers. One class, because each request passes all
-        of its methods.
-        """
 
-        in_head = True
-        in_body = False
-        #: When the head began, or when the latest part of the body came.
-        _since = 0.0
-        _timer: Any = None
-        #: Bytes since the parser last completed a head or a part of a body.
-        _unparsed = 0
-        #: Bytes of the head that is read.
-        _head_size = 0
-        url = b""
+class _Limits(_Protocol):  # type: ignore[misc]
+    """Closes a connection that stalls (slowloris), and refuses a head too large.
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+    It also trims the values of headers. One class, because each request passes all
+    of its methods.
+    """
+
+    #: Seconds that a whole head may take, and seconds between two parts of a body.
+    patience = PATIENCE
+    in_head = True
+    in_body = False
+    #: When the head began, or when the latest part of the body came.
+    _since = 0.0
+    _timer: Any = None
+    #: Bytes since the parser last completed a head or a part of a body.
+    _unparsed = 0
+    #: Bytes of the head that is read.
+    _head_size = 0
+    url = b""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        self._timer = self.loop.call_later(self.patience, self._check)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _check(self) -> None:
+        """Close a connection that stalls; one timer serves all its requests."""
+        # A client is not late while reading from it is paused (back pressure).
+        is_waiting = self.in_head or (self.in_body and not self.flow.read_paused)
+        if is_waiting and self.loop.time() - self._since >= self.patience:
+            self.transport.close()
+        else:
+            self._timer = self.loop.call_later(self.patience, self._check)
+
+    def data_received(self, data: bytes) -> None:
+        if self.in_body:
             self._since = self.loop.time()
-            self._timer = self.loop.call_later(patience, self._check)
+        self._unparsed += len(data)
+        super().data_received(data)
+        if self._unparsed > MAX_HEAD_BYTES:
+            self._refuse_head()
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._timer.cancel()
-            super().connection_lost(exc)
+    def send_400_response(self, msg: str) -> None:
+        if self._head_size > MAX_HEAD_BYTES:
+            self._refuse_head()
+        else:
+            super().send_400_response(msg)
 
-        def _check(self) -> None:
-            """Close a connection that stalls; one timer serves all its requests."""
-            # A client is not late while reading from it is paused (back pressure).
-            is_waiting = self.in_head or (self.in_body and not self.flow.read_paused)
-            if is_waiting and self.loop.time() - self._since >= patience:
-                self.transport.close()
-            else:
-                self._timer = self.loop.call_later(patience, self._check)
+    def _refuse_head(self) -> None:
+        is_url = self.in_head and 2 * len(self.url) > MAX_HEAD_BYTES
+        self.refuse(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
 
-        def data_received(self, data: bytes) -> None:
-            if self.in_body:
-                self._since = self.loop.time()
-            self._unparsed += len(data)
-            super().data_received(data)
-            if self._unparsed > MAX_HEAD_BYTES:
-                self._refuse_head()
+    def on_message_begin(self) -> None:
+        self.in_head, self._since = True, self.loop.time()
+        self._head_size = 0
+        super().on_message_begin()
 
-        def send_400_response(self, msg: str) -> None:
-            if self._head_size > MAX_HEAD_BYTES:
-                self._refuse_head()
-            else:
-                super().send_400_response(msg)
+    def on_url(self, url: bytes) -> None:
+        self._head_size += len(url)
+        super().on_url(url)
 
-        def _refuse_head(self) -> None:
-            is_url = self.in_head and 2 * len(self.url) > MAX_HEAD_BYTES
-            self.refuse(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_size += len(name) + len(value) + _PUNCTUATION
+        # RFC 9110, 5.5: blanks around a value are no part of it.
+        super().on_header(name, value.strip(b" \t"))
 
-        def on_message_begin(self) -> None:
-            self.in_head, self._since = True, self.loop.time()
-            self._head_size = 0
-            super().on_message_begin()
+    def on_headers_complete(self) -> None:
+        if self._head_size > MAX_HEAD_BYTES:
+            # A head that came at once; the parser then calls `send_400_response`.
+            raise ValueError("the head is too large")
+        self._unparsed = 0
+        self.in_head, self.in_body = False, True
+        super().on_headers_complete()
 
-        def on_url(self, url: bytes) -> None:
-            self._head_size += len(url)
-            super().on_url(url)
+    def on_body(self, body: bytes) -> None:
+        self._unparsed = 0
+        super().on_body(body)
 
-        def on_header(self, name: bytes, value: bytes) -> None:
-            self._head_size += len(name) + len(value) + _PUNCTUATION
-            # RFC 9110, 5.5: blanks around a value are no part of it.
-            super().on_header(name, value.strip(b" \t"))
-
-        def on_headers_complete(self) -> None:
-            if self._head_size > MAX_HEAD_BYTES:
-                # A head that came at once; the parser then calls `send_400_response`.
-                raise ValueError("the head is too large")
-            self._unparsed = 0
-            self.in_head, self.in_body = False, True
-            super().on_headers_complete()
-
-        def on_body(self, body: bytes) -> None:
-            self._unparsed = 0
-            super().on_body(body)
-
-        def on_message_complete(self) -> None:
-            self._unparsed = 0
-            self.in_body = False
-            super().on_message_complete()
-
-    return Limited
+    def on_message_complete(self) -> None:
+        self._unparsed = 0
+        self.in_body = False
+        super().on_message_complete()
