@@ -58,7 +58,9 @@ STEP_PATH_HINT = (
 #: One part of a dotted name: `[1]`, `['a b']`, or a name after a dot.
 _PART = re.compile(
     r"""\[\s*(?:(?P<index>-?[0-9]{1,9})|'(?P<one>[^']*)'|"(?P<two>[^"]*)"|"""
-    r"""(?P<bare>[^\[\]'"]+?))\s*\]|(?:^|\.)(?P<name>[^.\[\]]+)"""
+    # It begins and ends with no blank, so that no two parts compete for blanks.
+    r"""(?P<bare>[^\[\]'"\s](?:[^\[\]'"]*[^\[\]'"\s])?))\s*\]|"""
+    r"""(?:^|\.)(?P<name>[^.\[\]]+)"""
 )
 
 #: Fixed words for the arguments of a unit in published files; not namespaces.

@@ -18,13 +18,13 @@ from naftiko.expressions import (
     TemplateError,
     is_known,
     is_step_path,
-    names_in_path,
     parse,
     parts_of,
     refs,
     source_of,
 )
 from naftiko.linking.names import texts_of
+from naftiko.linking.placeholders import placeholders_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,7 +59,7 @@ def note_inputs(
         _note_reference(function, label, names)
     if not function.inputs or function.ref or not calls:
         return
-    placeholders = _placeholders(function)
+    placeholders = set(placeholders_of(function))
     targets = {_target(p.mapping) or p.name for p in function.inputs}
     offered = {p.name for p in function.inputs} | targets | placeholders
     offered |= {step.name for step in function.steps} | set(function.with_ or ())
@@ -85,7 +85,7 @@ def _note_reference(function: Function, label: str, names: DocumentNames) -> Non
         for inner in functions:
             if f"{namespace}.{inner.name}" != function.ref:
                 continue
-            offered = {p.name for p in function.inputs} | _placeholders(function)
+            offered = {p.name for p in function.inputs} | set(placeholders_of(function))
             offered |= set(function.with_ or ())
             lacking = [
                 shorten(p.name)
@@ -143,7 +143,7 @@ def note_steps(
     if not function.steps:
         return
     inputs = [p.name for p in function.inputs]
-    known = [*inputs, *_placeholders(function)]
+    known = [*inputs, *placeholders_of(function)]
     if not inputs:
         known += registry.long_names(step.call for step in function.steps)
     entries = [
@@ -258,13 +258,6 @@ def _note_unused(
                 "name it in `with`, or describe the parameter or the body of the"
                 " operation",
             )
-
-
-def _placeholders(function: Function) -> set[str]:
-    try:
-        return set(names_in_path(function.url_path or function.uri))
-    except TemplateError:
-        return set()
 
 
 def _target(mapping: str) -> str:
