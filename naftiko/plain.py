@@ -37,6 +37,12 @@ def text_of(value: JSON) -> str:
     return value if isinstance(value, str) else str(value)
 
 
+def seconds_of(amount: float) -> str:
+    """Return a duration in words: `1.0` → `"1 second"`, `0.5` → `"0.5 seconds"`."""
+    number = f"{amount:g}"
+    return f"{number} second" if number == "1" else f"{number} seconds"
+
+
 def valid_text(text: str) -> str:
     """Return a text that UTF-8 can encode: half a surrogate pair becomes U+FFFD.
 

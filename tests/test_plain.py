@@ -12,6 +12,7 @@ from naftiko.plain import (
     join_path,
     kind_of,
     mappings_of,
+    seconds_of,
     text_of,
     types_of,
     valid_text,
@@ -137,3 +138,18 @@ def test_valid_text_can_be_utf8(text: str, valid: str) -> None:
 def test_types_are_those_beside_null(value: Any, types: list[str]) -> None:
     """A list of types is how OpenAPI 3.1 writes a value that may be null."""
     assert types_of(value) == types
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        (1, "1 second"),
+        (1.0, "1 second"),
+        (0, "0 seconds"),
+        (0.5, "0.5 seconds"),
+        (600.0, "600 seconds"),
+    ],
+)
+def test_duration_is_told_in_words(amount: float, words: str) -> None:
+    """Only one second is singular."""
+    assert seconds_of(amount) == words

@@ -21,6 +21,7 @@ from naftiko.exposes.observability.silent import SILENT
 from naftiko.formats.media import has_parts, is_open_ended
 from naftiko.functions.runs import Call, Reply, Work, in_step
 from naftiko.http import SAFE_METHODS
+from naftiko.plain import seconds_of
 from naftiko.transport.base import AsyncReceivingTransport
 from naftiko.transport.messages import Response
 
@@ -310,7 +311,7 @@ class Engine:
         response = await self._received(transport, request, call, take, in_values=False)
         assert response is not None  # `take` returns it
         if excerpt.is_cut:
-            reason = f"the answer has no end within {excerpt.waited:.0f} seconds"
+            reason = f"the answer has no end within {seconds_of(round(excerpt.waited))}"
             raise RequestTimeout(
                 f"{call.operation.ref}: {reason}, and a step needs the whole answer",
                 reason=reason,
@@ -347,7 +348,7 @@ class Engine:
 
     def _too_long(self, request: Request) -> RequestTimeout:
         where = request.mask(request.socket) or request.shown_url
-        reason = f"no end of the response within {self.longest:g} seconds"
+        reason = f"no end of the response within {seconds_of(self.longest)}"
         return RequestTimeout(
             f"{request.method} {where}: {reason}",
             reason=reason,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import BodyReader, complete_part
+from naftiko.plain import seconds_of
 from naftiko.transport.messages import Response
 from naftiko.transport.redirects import too_large
 from naftiko.transport.streams import MAX_RESPONSE_BYTES
@@ -176,9 +177,9 @@ class Excerpt:
             many = f"{self.count:,} {what}s" if self.count > 1 else f"one {what}"
             came = f"this is what came of it, {many},"
         return (
-            f"The answer is still going on: {came} in {self.waited:.0f} seconds. It was"
-            " stopped here. Call again to see later parts, or ask for an answer that"
-            " ends."
+            f"The answer is still going on: {came} in {seconds_of(round(self.waited))}."
+            " It was stopped here. Call again to see later parts, or ask for an answer"
+            " that ends."
         )
 
     def _count(self, chunk: bytes) -> None:

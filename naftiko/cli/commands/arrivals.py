@@ -18,6 +18,7 @@ from naftiko.cli.console import note, paint
 from naftiko.consumes.status import reported_failure_of
 from naftiko.errors import RequestTimeout
 from naftiko.formats.reported import reported_in
+from naftiko.plain import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,8 @@ class Arrivals:
         return found
 
     def _too_long(self) -> RequestTimeout:
-        reason = f"no end of the response within {self._max_time:g} seconds"
+        assert self._max_time is not None  # without one, nothing takes too long
+        reason = f"no end of the response within {seconds_of(self._max_time)}"
         request = self._request
         where = f"{request.method} {request.shown_url}: " if request else ""
         return RequestTimeout(
