@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 #: The member of the structured content that holds a result that is no object.
 RESULT = "result"
+#: The member that holds the results of all values, where a response has several.
+RESULTS = "results"
 _STRUCTURES = ("object", "array")
 
 
@@ -55,16 +57,27 @@ class ToolOutput(NamedTuple):
     Attributes:
         schema: The `outputSchema`; its type is `object`.
         conform: Value of the tool → structured content that matches the schema.
+        has_members: The value is an object; the structured content is itself.
     """
 
     schema: dict[str, JSON]
     conform: Callable[[JSON], dict[str, JSON]]
+    has_members: bool = False
 
-    @property
-    def is_list(self) -> bool:
-        """Whether the value of the tool is a list."""
-        result = self.schema["properties"].get(RESULT)
-        return result is not None and "array" in result.get("type", ())
+    def conform_all(self, values: list[JSON]) -> dict[str, JSON]:
+        """Return structured content of the results of a sequence, which is not empty.
+
+        Outputs that describe one value get the last one, and all of them beside it:
+        `[7, 8]` → `{"results": [7, 8], "result": 8}`. The schema allows more members.
+        """
+        if (
+            not self.has_members
+            and "array" in self.schema["properties"][RESULT]["type"]
+        ):
+            return self.conform(values)
+        each = [self.conform(value) for value in values]
+        results = each if self.has_members else [one[RESULT] for one in each]
+        return {RESULTS: results, **each[-1]}
 
 
 class ValueSchema(NamedTuple):
@@ -164,7 +177,7 @@ def _of_members(node: _SchemaNode, members: Mapping[str, _SchemaNode]) -> ToolOu
             return dict(nothing)
         return {**nothing, RESULT: value}
 
-    return ToolOutput(_not_null(node.schema), conform)
+    return ToolOutput(_not_null(node.schema), conform, has_members=True)
 
 
 def _not_null(schema: dict[str, JSON]) -> dict[str, JSON]:

@@ -205,3 +205,61 @@ def test_tools_and_rest_operations_have_one_schema(declared: Any) -> None:
         assert tool.schema == value
     else:
         assert tool.schema["properties"] == {"result": value}
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "content"),
+    [
+        (
+            [{"type": "number", "mapping": "$.n"}],
+            [7, "8"],
+            {"results": [7, 8], "result": 8},
+        ),
+        (
+            [
+                {
+                    "name": "result",
+                    "type": "array",
+                    "items": {"type": "string", "mapping": "$"},
+                    "mapping": "$.a",
+                },
+                {"name": "n", "type": "number", "mapping": "$.n"},
+            ],
+            [{"result": ["a"], "n": 1}, {"result": ["b"], "n": None}],
+            {
+                "results": [{"result": ["a"], "n": 1}, {"result": ["b"], "n": None}],
+                "result": ["b"],
+                "n": None,
+            },
+        ),
+        (
+            [
+                {"name": "results", "type": "number", "mapping": "$.a"},
+                {"name": "n", "type": "number", "mapping": "$.n"},
+            ],
+            [{"results": 1, "n": 1}, {"results": 2, "n": 2}],
+            {"results": 2, "n": 2},
+        ),
+        (
+            [
+                {
+                    "type": "array",
+                    "mapping": "$",
+                    "items": {"type": "number", "mapping": "$.n"},
+                }
+            ],
+            [7, 8],
+            {"result": [7, 8]},
+        ),
+    ],
+    ids=["scalar", "members", "member called results", "list"],
+)
+def test_content_of_a_sequence_has_every_result(
+    declared: Any, values: list[Any], content: Any
+) -> None:
+    """Where the schema describes one value, all stand beside it and match the schema."""
+    described = tool_output(plan_of(declared))
+    assert described is not None
+    made = described.conform_all(values)
+    assert made == content
+    validate(made, described.schema)

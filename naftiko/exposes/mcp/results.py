@@ -136,10 +136,10 @@ def result_of(
         content = _passed_on(response, plan)
         value = _decoded(outcome, content)
     result: dict[str, JSON] = {"content": content, "isError": False}
-    if outputs is not None:
+    if outputs is not None and outcome.is_sequence:
+        result["structuredContent"] = outputs.conform_all(value)
+    elif outputs is not None:
         is_value = outcome.is_shaped and not isinstance(value, bytes)
-        if outcome.is_sequence and not outputs.is_list:
-            value = value[-1]  # the schema describes one value; the text has all
         result["structuredContent"] = outputs.conform(value if is_value else None)
     elif isinstance(value, dict):
         result["structuredContent"] = value

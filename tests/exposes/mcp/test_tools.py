@@ -31,7 +31,16 @@ _N = {"type": "object", "properties": {"n": {"type": "number", "mapping": "$.n"}
     ("unit", "text", "structured"),
     [
         ({}, '{"n":1}\n{"n":2}\n', {"result": [{"n": 1}, {"n": 2}]}),
-        ({"outputParameters": [_N]}, '[{"n":1},{"n":2}]', {"n": 2}),
+        (
+            {"outputParameters": [_N]},
+            '[{"n":1},{"n":2}]',
+            {"n": 2, "results": [{"n": 1}, {"n": 2}]},
+        ),
+        (
+            {"outputParameters": [{"type": "number", "mapping": "$.n"}]},
+            "[1,2]",
+            {"result": 2, "results": [1, 2]},
+        ),
         (
             {"outputParameters": [{"type": "array", "mapping": "$", "items": _N}]},
             '[{"n":1},{"n":2}]',
@@ -42,7 +51,7 @@ _N = {"type": "object", "properties": {"n": {"type": "number", "mapping": "$.n"}
 def test_answer_without_end_is_a_result_that_says_so(
     unit: Any, text: str, structured: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model reads what came, and that it was cut; a schema of one has the last."""
+    """A model reads what came, and that it was cut; a schema of one loses nothing."""
     monkeypatch.setattr(engine, "ENOUGH", 0.01)
     stub = OpenStub(b'{"n":1}\n{"n":2}\n{"n', None)
     tool = {"name": "crew", "description": "d", "call": "api.crew", **unit}
