@@ -210,7 +210,8 @@ def unreadable_value(
 # Patterns of HTML pages, compiled when an error comes as one.
 #: Parts of a page that nobody reads.
 _UNREAD = r"(?is)<!--.*?(?:-->|$)|<(script|style|head|svg)\b.*?(?:</\1\s*>|$)"
-_TITLE = r"(?is)<title[^>]*>(.*?)</title"
+#: One that is never closed ends with the page, so that none is looked for twice.
+_TITLE = r"(?is)<title\b[^<>]*>(.*?)(?:</title|$)"
 _TAG = r"<[!/?a-zA-Z][^>]*>?"
 _PAGE = r"(?i)\s*<(?:!doctype\s+html|html|head|body|title|center|h1)\b"
 

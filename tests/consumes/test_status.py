@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -97,3 +98,17 @@ def test_page_of_a_proxy_is_told_as_its_text(page: str, told: str) -> None:
             Response(502, {}, page.encode(), reason="Bad Gateway"),
         )
     assert error.message.endswith(told)
+
+
+@pytest.mark.parametrize("tag", ["<title>", "<title "])
+def test_page_of_titles_without_end_takes_linear_time(tag: str) -> None:
+    """A server reads such a page while other calls wait."""
+    times = []
+    with capability() as loaded:
+        operation = loaded.operations.find("api.op")
+        for count in (500, 4000):
+            page = f"<html>{tag * count}".encode()
+            began = time.process_time()
+            status_error(operation, Request("GET", "/x"), Response(502, {}, page))
+            times.append(time.process_time() - began)
+    assert times[1] < 20 * times[0] + 0.05
