@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from naftiko.capability import Capability
-    from naftiko.exposes.engine import Engine, Relay
+    from naftiko.exposes.engine import Engine
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.http.payload import Payload
@@ -103,7 +103,7 @@ class Endpoint:
         accept = exchange.headers.get(b"accept", b"")[:_LONGEST_ACCEPT]
         media_type = chosen(accept.decode("latin-1")) if accept else JSON_TYPE
         if not media_type:
-            is_streamed = self.is_open and streamed_type(accept.decode("latin-1"))
+            is_streamed = self.is_open and streamed_type(exchange)
             if self.is_negotiated and not is_streamed:
                 # Refused before anything is called, so it has no effect.
                 await exchange.refuse(
@@ -192,13 +192,11 @@ class Endpoint:
         caller = exchange.caller(self._callers)
         run: Coroutine[Any, Any, Outcome | None]
         if self.is_open:
-            relay: Relay = partial(pass_on, exchange)
-            if not self.plan.passes_on:
-                accept = text_of(exchange.headers.get(b"accept", b""))
-                longest = self._engine.longest
-                relay = Shaping(exchange, self.plan, accept, longest).pass_on
+            passes_on = self.plan.passes_on
+            shaping = Shaping(exchange, self.plan, self._engine.longest)
+            relay = partial(pass_on, exchange) if passes_on else shaping.pass_on
             run = self._engine.run_open(
-                self.plan, values, caller, relay, in_values=not self.plan.passes_on
+                self.plan, values, caller, relay, in_values=not passes_on
             )
         else:
             run = self._engine.run(self.plan, values, caller)

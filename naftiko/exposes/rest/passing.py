@@ -90,12 +90,13 @@ async def pass_on(
     await exchange.send({"type": "http.response.body", "body": b""})
 
 
-def streamed_type(accept: str) -> str:
-    """Return the media type of a stream that an `Accept` header names, if any.
+def streamed_type(exchange: Inbound) -> str:
+    """Return the media type of a stream that the `Accept` header names, if any.
 
     "application/jsonl, */*;q=0.1"  →  "application/x-ndjson"
     """
-    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    accept = exchange.headers.get(b"accept", b"").decode("latin-1")
+    kinds = {media_type_of(part) for part in accept.split(",")}
     if kinds & SEQUENCE_TYPES:
         return NDJSON_TYPE
     return EVENT_STREAM_TYPE if EVENT_STREAM_TYPE in kinds else ""
@@ -110,17 +111,15 @@ class Shaping:
     Args:
         exchange: The request of the caller.
         plan: The function; one with outputs and one call.
-        accept: The `Accept` header.
         longest: Seconds until at least one value of the answer has to be complete.
     """
 
-    def __init__(
-        self, exchange: Inbound, plan: Plan, accept: str, longest: float
-    ) -> None:
+    def __init__(self, exchange: Inbound, plan: Plan, longest: float) -> None:
         self._exchange = exchange
         self._plan = plan
-        self._asked = streamed_type(accept)
         self._longest = longest
+        #: Of nearly every request, the answer has an end, and this is not asked.
+        self._asked = ""
 
     async def pass_on(
         self, response: AsyncStreamedResponse, follows: bool
@@ -139,6 +138,7 @@ class Shaping:
             await pass_on(self._exchange, response, as_text=True)
             return None
         results = ShapedArrivals(operation, response.request, kind, shape)
+        self._asked = streamed_type(self._exchange)
         is_begun = self._asked or is_stream(kind, follows=follows)
         async with arriving(response) as source:
             ready: list[JSON] = []
@@ -149,10 +149,10 @@ class Shaping:
                     return whole_response(response, settling.body)
                 ready = settling.ready
             await self._begin(response.status)
-            await self._send(ready)
-            while not self._exchange.is_head and (chunk := await source.next()):
-                await self._send(results.feed(chunk))
             if not self._exchange.is_head:
+                await self._send(ready)
+                while chunk := await source.next():
+                    await self._send(results.feed(chunk))
                 await self._send(results.end())
         await self._exchange.send({"type": "http.response.body", "body": b""})
         return None

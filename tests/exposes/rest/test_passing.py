@@ -185,6 +185,9 @@ def test_answer_that_ends_soon_is_one_value(
     app = served(OpenStub(parts[0], 0.3, parts[1]), resources=shaped(output))
     got = ask(app, "GET", "/x")
     assert (got.type, got.body) == (NDJSON, b"".join(parts))
+    app = served(OpenStub(parts[0], 0.3, parts[1]), resources=shaped(output))
+    got = ask(app, "HEAD", "/x")
+    assert (got.type, got.body) == (NDJSON, b"")
 
 
 def test_document_that_arrives_slowly_is_one_value(
