@@ -168,7 +168,7 @@ class Capability:
         """Call an operation; return request, response and outputs, see `call`.
 
         Args:
-            ref: `namespace.operation`, or else a function that makes one call of one.
+            ref: `namespace.operation`, or the name of a function that makes one call.
             arguments: Parameter name → value.
             raise_for_status: Otherwise a failed response is returned like any other.
             **more: Arguments as keywords.
@@ -269,7 +269,7 @@ class Capability:
             # A served function may pass on an undecoded body; here it would be lost.
             self._decoders[plan.operation].check()
         outcome = self.run(plan, values)
-        value = outcome.value
+        value = outcome.value  # a fault of the body is told before any warning
         if outcome.warnings:
             warn_of(outcome.warnings)
         return value

@@ -385,8 +385,9 @@ def _written(value: Any, name: str, type_name: str) -> Any:
     """Return a whole JSON body; a text that holds JSON is the body as it is written.
 
     Generated files call the body of any operation an object or a string, so the type
-    says little (dialect 14): an object or a list in a text is one, whatever the type,
-    and any other text is a JSON string.
+    says little (dialect 14): an object or a list in a text is one, whatever the type.
+    A text of a declared `string` that begins otherwise, and any text that holds no
+    JSON, is a JSON string.
 
     Raises:
         ArgumentError: The document declares an object or a list, and the text begins
@@ -396,7 +397,7 @@ def _written(value: Any, name: str, type_name: str) -> Any:
         return value
     if type_name == "string" and value.lstrip()[:1] not in ("{", "[", '"'):
         return value
-    if holds_json(value):
+    if _holds_json(value):
         return EncodedText(value)
     if type_name not in _STRUCTURES or value.lstrip()[:1] not in ("{", "["):
         return value
@@ -411,7 +412,7 @@ def _written(value: Any, name: str, type_name: str) -> Any:
     )
 
 
-def holds_json(text: str) -> bool:
+def _holds_json(text: str) -> bool:
     """Tell whether a text is strict JSON."""
     try:
         # A number may have any length: it is not converted.
@@ -419,7 +420,7 @@ def holds_json(text: str) -> bool:
     except ValueError:
         return False
     except RecursionError:
-        pass
+        pass  # nested too deeply to be told; the API decides
     return True
 
 

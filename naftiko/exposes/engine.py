@@ -335,16 +335,20 @@ class Engine:
         its work. That is the timeout if it asks for an answer without end, and else the
         longest time.
         """
-        timeout = self.longest / LONGEST
         if request.method in SAFE_METHODS:
-            return min(ENOUGH, timeout)
-        return timeout if follows else self.longest
+            return min(ENOUGH, self._longest_silence)
+        return self._longest_silence if follows else self.longest
 
     @property
     def longest(self) -> float:
         """The seconds after which a response must have ended."""
+        return LONGEST * self._longest_silence
+
+    @property
+    def _longest_silence(self) -> float:
+        """The timeout in seconds; of two, for connecting and reading, the longer."""
         timeout = self.timeout
-        return LONGEST * (max(timeout) if isinstance(timeout, tuple) else timeout)
+        return max(timeout) if isinstance(timeout, tuple) else timeout
 
     def _too_long(self, request: Request) -> RequestTimeout:
         where = request.mask(request.socket) or request.shown_url
