@@ -240,6 +240,7 @@ class FrameReader:
     def __init__(self) -> None:
         self._frames = Demultiplexer()
         self._lines: dict[str, LineReader] = {}
+        self._reported = ""
         self.failure: JSON = None
 
     def feed(self, chunk: bytes) -> Iterator[JSON]:
@@ -257,8 +258,8 @@ class FrameReader:
 
     def _take(self, stream: str, text: str) -> Iterator[JSON]:
         if stream == FAILURE_STREAM:
-            said = "" if self.failure is None else self.failure["error"]
-            self.failure = {"error": f"{said}{text}".strip()}
+            self._reported += text
+            self.failure = {"error": self._reported.strip()}
             return
         reader = self._lines.setdefault(stream, LineReader())
         for line in reader.feed(text):

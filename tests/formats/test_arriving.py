@@ -158,6 +158,8 @@ def test_failure_that_an_engine_writes_between_frames_is_told() -> None:
     reader = BodyReader(MULTIPLEXED)
     assert list(reader.feed(b"\x03\0\0\0\0\0\0\x03no\n")) == []
     assert reader.failure == {"error": "no"}
+    assert list(reader.feed(b"\x03\0\0\0\0\0\0\x04disk")) == []
+    assert reader.failure == {"error": "no\ndisk"}
     reader = BodyReader(EVENTS)
     assert len(list(reader.feed(b"event: error\ndata: no\n\n"))) == 1
     assert reader.failure == "no"

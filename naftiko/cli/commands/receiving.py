@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.consumes.status import reported_failure_of, unreadable_value
 from naftiko.errors import OutputError
-from naftiko.formats.arriving import EventReader, JsonReader, LineReader
+from naftiko.formats.arriving import EventReader, FrameReader, JsonReader, LineReader
 from naftiko.formats.media import (
     EVENT_STREAM_TYPE,
     MULTIPLEXED_TYPE,
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from naftiko.formats.multiplexed import StreamPart
     from naftiko.plain import JSON
     from naftiko.transport.streams import StreamedResponse
+
+    #: A reader of pieces of text, or the one of frames, which takes bytes.
+    AnyReader = Reader | FrameReader
 
 #: Seconds without a further part after which a whole JSON document counts as the first
 #: of many.
@@ -105,8 +108,10 @@ class Reception:
             kind = self._kind_of(first, wanted)
         if not kind:
             return self.whole(first)
-        if kind == "frames":
-            self._show_frames(first, wanted)
+        if kind == "frames" and wanted.is_valued:
+            self._show_values(FrameReader(), self._chunks(first), wanted)
+        elif kind == "frames":
+            self._show_frames(first, is_split=wanted.is_split)
         elif kind == "text" and not wanted.is_valued:
             self._show_text(first)
         elif kind in _READERS:
@@ -194,26 +199,18 @@ class Reception:
         if last != "\n":
             print(flush=True)
 
-    def _show_frames(self, first: bytes, wanted: Wanted) -> None:
+    def _show_frames(self, first: bytes, *, is_split: bool) -> None:
         demultiplexer = Demultiplexer()
         failure = ""
         last = "\n"
-        lines: dict[str, LineReader] = {}
         for part in self._parts(demultiplexer, first):
             if part.stream == FAILURE_STREAM:
                 failure += part.text
-            elif wanted.is_valued:
-                reader = lines.setdefault(part.stream, LineReader())
-                for line in reader.feed(part.text):
-                    wanted.show({"stream": part.stream, "text": line})
             else:
-                is_error = wanted.is_split and part.stream == "stderr"
+                is_error = is_split and part.stream == "stderr"
                 target = sys.stderr if is_error else sys.stdout
                 written = _print_text(part.text, target)
                 last = last if is_error else written or last
-        for stream, reader in lines.items():
-            for line in reader.end():
-                wanted.show({"stream": stream, "text": line})
         if last != "\n":
             print(flush=True)
         if failure:
@@ -227,7 +224,7 @@ class Reception:
         yield from demultiplexer.end()
 
     def _show_values(
-        self, reader: Reader, pieces: Iterable[str], wanted: Wanted
+        self, reader: AnyReader, pieces: Iterable[Any], wanted: Wanted
     ) -> None:
         """Print each value as soon as a reader has it."""
         last = LastValues()
@@ -235,12 +232,12 @@ class Reception:
             last.add(value)
             wanted.show(value)
         found = last.failure
-        if found is None and isinstance(reader, EventReader):
+        if found is None and isinstance(reader, (EventReader, FrameReader)):
             found = reader.failure
         if found is not None:
             self._fail(found)
 
-    def _values(self, reader: Reader, pieces: Iterable[str]) -> Iterator[JSON]:
+    def _values(self, reader: AnyReader, pieces: Iterable[Any]) -> Iterator[JSON]:
         try:
             for piece in pieces:
                 yield from reader.feed(piece)

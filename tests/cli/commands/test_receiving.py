@@ -223,6 +223,9 @@ def test_failure_at_the_end_of_an_answer_exits_with_1(call: Any) -> None:
     gone = b"\x03\0\0\0\0\0\0\x04gone"
     code, out, error = call(chunked(FRAMES + gone, content_type=MULTIPLEXED))
     assert (code, out, error) == (1, "a1\nb1\n", "error: api.op: gone\n")
+    answer = chunked(FRAMES + gone, content_type=MULTIPLEXED)
+    words = ("follow=1", "--select", "$.text")
+    assert call(answer, *words, operation=FOLLOW) == (code, out, error)
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "200 OK", "304 Not Modified"])
