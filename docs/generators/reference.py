@@ -2,7 +2,7 @@
 
     schemas/naftiko-1.0.0-alpha2.json    types, required keys, meanings, examples
     schemas/naftiko-observed.json        keys that are read but not published
-    SINCE, REQUIRED, CODES below         what a JSON Schema cannot say
+    reference.yaml, beside this file     what a JSON Schema cannot say
 
 The text is the same on every run. A test compares it with the file, and asks that each
 key has a type, a meaning, an example and a version.
@@ -13,154 +13,88 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from naftiko.document.rule_examples import examples
+from naftiko.document.source import read
+
+if TYPE_CHECKING:
+    from naftiko.document.document import Document
+    from naftiko.plain import DocumentPath
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "reference.md"
 SCHEMAS = ROOT / "schemas"
 
-#: Chapter → the nouns in it, by the names of `$defs`; an empty name is the document.
-CHAPTERS: dict[str, tuple[str, ...]] = {
-    "The document": ("", "Info", "Stakeholder", "Bind", "Capability"),
-    "Consumed APIs": (
-        "HttpAdapter", "ImportedAdapter", "ConsumedResource", "ConsumedOperation",
-        "ConsumedInputParameter", "ConsumedOutputParameter", "RequestBody", "FormPart",
-    ),
-    "Authentication": (
-        "BearerAuthentication", "ApiKeyAuthentication", "PasswordAuthentication",
-        "OAuth2Authentication",
-    ),
-    "REST": (
-        "RestAdapter", "ExposedResource", "ExposedOperation", "ExposedInputParameter",
-        "Forward",
-    ),
-    "MCP": (
-        "McpAdapter", "Tool", "ToolHints", "ToolInputParameter", "McpResource",
-        "Prompt", "PromptArgument", "PromptMessage",
-    ),
-    "Skills": ("SkillAdapter", "Skill", "SkillTool"),
-    "Control": ("ControlAdapter", "Management", "Scripting", "Observability", "Traces"),
-    "Functions": ("Aggregate", "AggregateFunction", "With"),
-    "Steps": ("CallStep", "LookupStep", "ScriptStep", "StepOutputMapping"),
-    "Outputs": (
-        "MappedScalar", "MappedObject", "MappedArray", "OrchestratedScalar",
-        "OrchestratedObject", "OrchestratedArray", "FixedOutputParameter",
-    ),
-    "Names": ("Name", "ParameterName", "FunctionReference", "Address"),
-}  # fmt: skip
-#: Nouns that only choose between others → those they choose between.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "ConsumesAdapter": ("HttpAdapter", "ImportedAdapter"),
-    "ExposesAdapter": ("RestAdapter", "McpAdapter", "SkillAdapter", "ControlAdapter"),
-    "Authentication": CHAPTERS["Authentication"],
-    "Step": ("CallStep", "LookupStep", "ScriptStep"),
-    "MappedOutputParameter": ("MappedScalar", "MappedObject", "MappedArray"),
-    "OrchestratedOutputParameter": (
-        "OrchestratedScalar", "OrchestratedObject", "OrchestratedArray",
-    ),
-}  # fmt: skip
-#: Nouns that only choose → the chapter that has all of the choice.
-CHAPTER_OF = {
-    "Authentication": "Authentication",
-    "Step": "Steps",
-    "MappedOutputParameter": "Outputs",
-    "OrchestratedOutputParameter": "Outputs",
+#: Fact → the shape of its entries: what stands for each key, from outside in.
+_SHAPES: dict[str, tuple[type, ...]] = {
+    "chapters": (list, str),
+    "about": (str,),
+    "choices": (list, str),
+    "chapterOf": (str,),
+    "since": (str,),
+    "required": (str,),
+    "observed": (str,),
+    "alsoRead": (list, str),
+    "codes": (dict, list, str),
 }
-#: Chapter → what its parts have in common.
-ABOUT = {
-    "Authentication": "The key `type` chooses the scheme. Consumed adapters send these"
-    " credentials, exposed adapters ask callers for them. Only exposed adapters take"
-    " `oauth2`.",
-    "Functions": "A function of an aggregate is written once, and offered by tools and"
-    " REST operations with `ref: namespace.function`.",
-    "Steps": "The key `type` chooses the kind of step. Steps run in the order of the"
-    " document, and see the results of the steps before them.",
-    "Outputs": "A function with `call` has mapped outputs: `mapping` is a JSONPath into"
-    " the response. A function with `steps` has named outputs, which `mappings` fill. A"
-    " function with neither has fixed outputs.",
-}
+
+
+def facts(document: Document) -> dict[str, dict[str, Any]]:
+    """Return the facts of a document such as `reference.yaml`.
+
+    Raises:
+        ValueError: A fact is missing, unknown, or not of its shape; the message names
+            file, line and entry.
+    """
+    data = document.data if isinstance(document.data, dict) else {}
+    for name in sorted({*data, *_SHAPES}):
+        if name not in data:
+            raise ValueError(f"{document.name}: the fact '{name}' is missing")
+        if name not in _SHAPES:
+            raise _wrong(document, (name,), "no fact has this name")
+        _check(document, (name,), data[name], (dict, *_SHAPES[name]))
+    return data
+
+
+def _check(
+    document: Document, path: DocumentPath, value: Any, shape: tuple[type, ...]
+) -> None:
+    kind, *inner = shape
+    if not isinstance(value, kind) or not value:
+        raise _wrong(document, path, f"expected a {kind.__name__} that is not empty")
+    if isinstance(value, dict):
+        entries = list(value.items())
+    else:
+        entries = list(enumerate(value)) if isinstance(value, list) else []
+    for key, entry in entries:
+        # The empty noun is the document.
+        if entry != "" or path[0] != "chapters":
+            _check(document, (*path, key), entry, tuple(inner))
+
+
+def _wrong(document: Document, path: DocumentPath, why: str) -> ValueError:
+    where = document.locate(path, key=isinstance(path[-1], str))
+    entry = ".".join(map(str, path))
+    return ValueError(f"{where.file}:{where.line}: '{entry}': {why}")
+
+
+_FACTS = facts(read(Path(__file__).with_suffix(".yaml")))
+CHAPTERS: dict[str, list[str]] = _FACTS["chapters"]
+CHOICES: dict[str, list[str]] = _FACTS["choices"]
+CHAPTER_OF: dict[str, str] = _FACTS["chapterOf"]
+ABOUT: dict[str, str] = _FACTS["about"]
+SINCE: dict[str, str] = _FACTS["since"]
+REQUIRED: dict[str, str] = _FACTS["required"]
+OBSERVED: dict[str, str] = _FACTS["observed"]
+ALSO_READ: dict[str, list[str]] = _FACTS["alsoRead"]
+CODES: dict[str, dict[str, list[str]]] = _FACTS["codes"]
 #: The form of the outputs of a function depends on what does its work.
 OUTPUTS = (
     "MappedOutputParameter",
     "OrchestratedOutputParameter",
     "FixedOutputParameter",
 )
-#: Noun, or `Noun.key` → version of the specification that brought it; others: 0.4.
-SINCE = {
-    ".binds": "1.0.0-alpha1",
-    ".consumes": "0.5",
-    "Aggregate": "1.0.0-alpha2",
-    "AggregateFunction": "1.0.0-alpha2",
-    "Bind": "1.0.0-alpha1",
-    "Capability.aggregates": "1.0.0-alpha2",
-    "Capability.binds": "1.0.0-alpha1",
-    "ConsumedOperation.outputSchema": "1.0.0-alpha2",
-    "ControlAdapter": "1.0.0-alpha2",
-    "ExposedOperation.ref": "1.0.0-alpha2",
-    "FixedOutputParameter.value": "1.0.0-alpha2",
-    "ImportedAdapter": "0.5",
-    "Management": "1.0.0-alpha2",
-    "MappedArray.value": "1.0.0-alpha2",
-    "MappedObject.value": "1.0.0-alpha2",
-    "MappedScalar.value": "1.0.0-alpha2",
-    "McpAdapter.authentication": "1.0.0-alpha2",
-    "McpAdapter.prompts": "0.5",
-    "McpAdapter.resources": "0.5",
-    "McpResource": "0.5",
-    "OAuth2Authentication": "1.0.0-alpha2",
-    "Observability": "1.0.0-alpha2",
-    "Prompt": "0.5",
-    "PromptArgument": "0.5",
-    "PromptMessage": "0.5",
-    "ScriptStep": "1.0.0-alpha2",
-    "Scripting": "1.0.0-alpha2",
-    "Skill": "0.5",
-    "SkillAdapter": "0.5",
-    "SkillTool": "0.5",
-    "Tool.hints": "1.0.0-alpha2",
-    "Tool.label": "0.5",
-    "Tool.ref": "1.0.0-alpha2",
-    "ToolHints": "1.0.0-alpha2",
-    "Traces": "1.0.0-alpha2",
-}
-#: Keys that are required under a condition.
-REQUIRED = {
-    "AggregateFunction.call": "or `steps`, or `outputParameters`",
-    "AggregateFunction.outputParameters": "or `call`, or `steps`",
-    "AggregateFunction.steps": "or `call`, or `outputParameters`",
-    "ApiKeyAuthentication.key": "to sign in",
-    "ApiKeyAuthentication.value": "to sign in",
-    "BearerAuthentication.token": "to sign in",
-    "ExposedOperation.name": "with `steps` and named outputs",
-    "McpAdapter.port": "unless `transport: stdio`",
-    "McpResource.call": "or `steps`, or `location`",
-    "McpResource.location": "or `call`, or `steps`",
-    "McpResource.steps": "or `call`, or `location`",
-    "PasswordAuthentication.password": "to sign in",
-    "PasswordAuthentication.username": "to sign in",
-    "Tool.call": "or `steps`, `ref`, `outputParameters`",
-    "Tool.description": "without `ref`",
-    "Tool.name": "without `ref`",
-}
-#: Noun of the published rules → the noun of the observed rules that covers it.
-OBSERVED = {
-    "Bind": "Bind",
-    "HttpAdapter": "ConsumesAdapter",
-    "ConsumedResource": "ConsumedResource",
-    "ConsumedOperation": "ConsumedOperation",
-    "ConsumedInputParameter": "InputParameter",
-    "ExposedOperation": "Function",
-}
-#: Keys of the observed rules that are read where the published rules do not have them.
-ALSO_READ = {
-    "Info": ("title", "name"),
-    "HttpAdapter": ("auth",),
-    "ConsumedOperation": ("id", "path"),
-    "ConsumedInputParameter": ("type", "required"),
-    "ExposedOperation": ("path",),
-}
 _PLAIN = re.compile(r"[A-Za-z0-9$./_][\w$./@ -]*[\w.)]|[\w$]")
 _MOST = 48
 
@@ -481,169 +415,6 @@ def _also_read(noun: str) -> str:
     return (
         f"Also read, though the published rules do not have it: {', '.join(texts)}.\n"
     )
-
-
-#: Noun → key → codes of the problems that concern it; an empty key is the noun itself.
-CODES: dict[str, dict[str, tuple[str, ...]]] = {
-    "": {
-        "": ("E-not-a-capability", "E-nothing-to-run"),
-        "naftiko": ("E-version-unsupported", "W-version-older"),
-    },
-    "Info": {"label": ("W-info-label",)},
-    "Bind": {
-        "keys": (
-            "U-variable-unbound", "W-variable-undeclared", "S-variable-unused",
-            "S-name",
-        ),
-    },
-    "HttpAdapter": {
-        "type": ("U-consumes-type",),
-        "namespace": ("W-namespace-name", "W-namespace-duplicate", "S-name"),
-        "baseUri": (
-            "U-base-uri-missing", "U-base-uri-not-http", "U-base-uri-unresolved",
-            "W-base-uri-templated", "W-base-uri-placeholder", "W-base-uri-scheme",
-        ),
-        "authentication": ("U-auth-unsupported", "W-auth-shape"),
-        "resources": ("W-incomplete-dropped",),
-    },
-    "ImportedAdapter": {
-        "location": ("U-import-unresolved",),
-        "import": ("U-import-unresolved",),
-    },
-    "ConsumedResource": {
-        "name": ("W-resource-name", "S-name"),
-        "path": (
-            "W-path-fragment", "W-path-repeats-base", "W-path",
-            "U-path-parameter-unplaced", "S-placeholder-undeclared",
-        ),
-    },
-    "ConsumedOperation": {
-        "name": ("U-operation-ambiguous", "S-name"),
-        "path": ("W-operation-path",),
-        "method": ("U-method", "S-method", "W-method"),
-        "outputRawFormat": (
-            "U-output-format", "U-output-format-undecoded", "W-output-format",
-        ),
-    },
-    "ConsumedInputParameter": {
-        "name": (
-            "U-parameter-nameless",
-            "S-parameter-name",
-            "U-argument-missing",
-            "U-argument-unknown",
-        ),
-        "in": ("U-parameter-place", "W-parameter-place"),
-        "type": ("W-parameter-type",),
-        "value": ("U-template", "W-parameter-value", "W-template"),
-        "": (
-            "W-parameter-duplicate", "W-value", "W-pattern", "W-format", "W-required",
-            "W-header-name",
-        ),
-    },
-    "ConsumedOutputParameter": {
-        "type": ("W-type",),
-        "name": ("W-name-duplicate",),
-        "value": ("U-output-path", "W-path-length", "W-output-empty"),
-    },
-    "RequestBody": {
-        "": ("W-body-method", "W-body-json"),
-        "type": ("U-body-type", "W-body-type"),
-        "data": ("U-template", "W-body-data"),
-    },
-    "BearerAuthentication": {
-        "token": ("U-auth-incomplete", "W-secret-literal", "W-variable-spelling"),
-    },
-    "ApiKeyAuthentication": {
-        "value": ("U-auth-incomplete",),
-        "placement": ("U-auth-placement",),
-    },
-    "PasswordAuthentication": {"password": ("U-auth-incomplete",)},
-    "RestAdapter": {
-        "": ("W-expose-empty",),
-        "type": ("U-expose-type",),
-        "port": ("W-port-missing", "W-port-duplicate"),
-        "authentication": ("U-auth-value", "U-auth-variable"),
-    },
-    "ExposedResource": {
-        "path": (
-            "W-route-duplicate",
-            "W-rest-arguments",
-            "W-rest-placeholder-spelling",
-        )
-    },
-    "ExposedInputParameter": {"name": ("W-path-parameter",), "type": ("W-type",)},
-    "ExposedOperation": {
-        "": ("U-unit-without-call", "U-input-missing"),
-        "inputParameters": ("W-input-unused",),
-        "call": ("U-call-unresolved",),
-        "ref": ("U-call-unresolved",),
-    },
-    "Forward": {"targetNamespace": ("U-call-unresolved",)},
-    "McpAdapter": {
-        "": ("W-expose-empty",),
-        "port": ("W-port-missing", "W-port-duplicate"),
-        "authentication": ("U-auth-value", "U-auth-variable"),
-    },
-    "McpResource": {
-        "uri": ("W-resource-uri",),
-        "description": ("W-description",),
-        "location": ("U-location", "W-file-missing"),
-    },
-    "Prompt": {
-        "name": ("W-prompt-duplicate",),
-        "description": ("W-description",),
-        "template": ("U-prompt", "W-prompt-argument"),
-        "location": ("U-location", "W-file-missing"),
-    },
-    "PromptMessage": {"role": ("U-prompt",)},
-    "Tool": {
-        "": ("U-unit-without-call", "U-input-missing"),
-        "inputParameters": ("W-input-unused",),
-        "name": ("W-tool-duplicate", "W-tool-name"),
-        "description": ("W-description",),
-        "call": ("U-call-unresolved",),
-        "ref": ("U-call-unresolved",),
-        "hints": ("S-hint", "W-hint"),
-    },
-    "Skill": {
-        "name": ("W-skill-duplicate",),
-        "description": ("W-description",),
-        "location": ("U-location", "W-file-missing"),
-        "tools": ("W-skill-shape",),
-    },
-    "SkillTool": {
-        "from": ("U-call-unresolved", "U-skill-tool"),
-        "instruction": ("U-skill-tool", "W-file-missing"),
-    },
-    "ControlAdapter": {"port": ("W-port-missing", "W-port-duplicate")},
-    "Management": {"": ("W-control-key", "W-control-value")},
-    "Scripting": {"": ("W-control-key", "W-control-value")},
-    "Observability": {"": ("W-control-key", "W-control-value")},
-    "AggregateFunction": {
-        "name": ("U-operation-ambiguous",),
-        "call": ("U-call-unresolved",),
-    },
-    "With": {
-        "": ("W-with-source", "W-with-target", "W-with-value", "U-step-result"),
-    },
-    "CallStep": {"type": ("U-step-type",), "call": ("U-call-unresolved",)},
-    "LookupStep": {
-        "": ("W-step-incomplete",),
-        "lookupValue": ("U-step-path", "W-step-reference"),
-    },
-    "ScriptStep": {
-        "": ("U-script", "W-file-missing"),
-        "language": ("U-script-language",),
-        "location": ("U-location",),
-    },
-    "StepOutputMapping": {
-        "targetName": ("W-mapping-target",),
-        "value": ("U-step-path", "W-step-reference"),
-    },
-    "MappedScalar": {"mapping": ("U-output-path", "W-path-length", "W-output-empty")},
-    "Name": {"": ("S-name",)},
-    "Address": {"": ("W-address-public", "W-address")},
-}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 
 import naftiko
 from naftiko.document.rules import RULES
+from naftiko.document.source import read_text
 from support.shared import ROOT
 
 FOLDER = ROOT / "docs" / "generators"
@@ -135,3 +136,25 @@ def test_members_left_out_of_the_api_page_exist() -> None:
         kind = getattr(naftiko, name)
         documented = re.findall(r"^ {4,8}(\w+): ", kind.__doc__ or "", re.MULTILINE)
         assert members <= {*dir(kind), *documented}, name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('  .consumes: "0.5"', "  .consumes: 0.5", "since..consumes': expected a str"),
+        ("  Info: [title, name]", "  Info:", "alsoRead.Info': expected a list"),
+        ("[W-info-label]", "W-info-label", "codes.Info.label': expected a list"),
+        ("since:", "until:", "the fact 'since' is missing"),
+        ("since:", "more: {a: b}\n\nsince:", "'more': no fact has this name"),
+    ],
+)
+def test_malformed_fact_of_the_reference_is_named(
+    old: str, new: str, message: str
+) -> None:
+    """The error names file and entry, so that it is found in the long file."""
+    text = (FOLDER / "reference.yaml").read_text("utf-8")
+    assert old in text
+    document = read_text(text.replace(old, new, 1), "reference.yaml")
+    with pytest.raises(ValueError, match=r"^reference\.yaml:") as caught:
+        REFERENCE.facts(document)
+    assert message in str(caught.value)
