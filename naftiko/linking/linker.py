@@ -108,9 +108,9 @@ def _note_undeclared(names: DocumentNames) -> None:
                 rules.VARIABLE_UNDECLARED,
                 path,
                 f"the variable '{shorten(name)}' is in no bind",
-                hint
-                if (hint := names.how_to_bind(name)).startswith("did")
-                else f"the environment is asked all the same; add it: {hint}",
+                names.how_to_bind(
+                    name, "the environment is asked all the same; add it: "
+                ),
             )
 
 

@@ -79,11 +79,20 @@ class DocumentNames:
         texts = texts_of(self.node(path), path)
         return next((place for place, text in texts if is_wanted(text)), ())
 
-    def how_to_bind(self, name: str) -> str:
-        """Return the hint for a variable in no bind: one of nearly its name first."""
+    def how_to_bind(self, name: str, begin: str = "") -> str:
+        """Return the hint for a variable in no bind: one of nearly its name first.
+
+        Args:
+            name: The variable.
+            begin: Stands before the bind where no other variable has nearly its name.
+        """
         line = f"binds: [{{namespace: env, keys: {{{name}: {name}}}}}]"
         near = nearest(name, self.scope.variables, 1, cutoff=0.85)
-        return f"did you mean '{near[0]}'? Otherwise bind it: {line}" if near else line
+        return (
+            f"did you mean '{near[0]}'? Otherwise bind it: {line}"
+            if near
+            else begin + line
+        )
 
     def suggest(self, name: str, known: Collection[str]) -> str:
         """Return `did you mean …?` for the nearest name, or an empty text.
