@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 _HALF = re.compile(
     r"(?<!\{)(?:\{\{\s*([A-Za-z_][\w.-]*)\s*\}(?!\})|\{\s*([A-Za-z_][\w.-]*)\s*\}\}(?!\}))"
 )
-#: A reference that lacks both braces at one end: `{{plate`, or `plate}}` in a text
-#: without another brace before it.
-_OPEN = re.compile(
-    r"(?<!\{)\{\{\s*([A-Za-z_][\w.-]*)(?![\w.-])[^{}]*(?:\{|\Z)"
-    r"|\A[^{}]*?([A-Za-z_][\w.-]*)\s*\}\}(?!\})"
-)
+#: A reference that lacks both braces at its end: `{{plate`.
+_UNCLOSED = re.compile(r"(?<!\{)\{\{\s*([A-Za-z_][\w.-]*)(?![\w.-])[^{}]*(?:\{|\Z)")
+#: The name at the end of a text, and how much of a text is looked at for one.
+_LAST_NAME = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]*)\s*\Z")
+_NAME_REACH = 200
 #: A whole text in typographic quotation marks, which YAML takes for letters of it.
 _TYPOGRAPHIC = re.compile(
     r"[\u201c\u201d\u201e\u2018\u2019].*[\u201c\u201d\u2018\u2019]"
@@ -35,7 +34,7 @@ _TYPOGRAPHIC = re.compile(
 #: A whole text that is a reference of a shell, or of a path.
 _SINGLE = re.compile(r"\$?\{\s*([A-Za-z_][\w-]*)\s*\}")
 #: A statement or a filter of another template language, or its dollar.
-_FOREIGN = re.compile(r"\{%.*?%\}|\{\{[^{}|]*\|[^{}]*\}\}|\$\{\{[^{}]*\}\}", re.DOTALL)
+_FOREIGN = re.compile(r"\{%[^%]*%\}|\{\{[^{}|]*\|[^{}]*\}\}|\$\{\{[^{}]*\}\}")
 #: The keys whose values are filled from arguments, and know `{{name}}` alone.
 _FILLED = ("data", "with", "lookupValue")
 #: Whatever has two braces on one side and one on the other; it begins with a brace,
@@ -100,6 +99,24 @@ def _braced(steps: DocumentPath, value: JSON) -> Iterator[tuple[DocumentPath, st
                 yield from _braced((*steps, key), entry)
 
 
+def _unopened(text: str) -> str | None:
+    """Return the name before the first `}}` of a text without a brace before it."""
+    end = text.index("}}")
+    if text.startswith("}", end + 2) or 0 <= text.find("{") < end:
+        return None
+    last = _LAST_NAME.search(text, max(0, end - _NAME_REACH), end)
+    return last[1] if last else None
+
+
+def _note_open(path: DocumentPath, name: str, missing: str, findings: Findings) -> None:
+    findings.add(
+        rules.TEMPLATE_HALF,
+        path,
+        f"the reference '{shorten(name)}' lacks its {missing} braces",
+        f"did you mean '{{{{{shorten(name)}}}}}'?",
+    )
+
+
 def _note(path: DocumentPath, value: JSON, findings: Findings) -> None:
     if value.__class__ is str:
         if "{" in value and (half := _HALF.search(value)):
@@ -111,15 +128,10 @@ def _note(path: DocumentPath, value: JSON, findings: Findings) -> None:
                 f"'{shorten(half[0])}' lacks one {missing} brace",
                 f"did you mean '{{{{{name}}}}}'?",
             )
-        elif ("{{" in value or "}}" in value) and (half := _OPEN.search(value)):
-            name = half[1] or half[2]
-            missing = "closing" if half[1] else "opening"
-            findings.add(
-                rules.TEMPLATE_HALF,
-                path,
-                f"the reference '{shorten(name)}' lacks its {missing} braces",
-                f"did you mean '{{{{{shorten(name)}}}}}'?",
-            )
+        elif "{{" in value and (half := _UNCLOSED.search(value)):
+            _note_open(path, half[1], "closing", findings)
+        elif "}}" in value and (name := _unopened(value)):
+            _note_open(path, name, "opening", findings)
         elif "{{" in value and _TYPOGRAPHIC.fullmatch(value):
             findings.add(
                 rules.TEMPLATE_HALF,
