@@ -44,6 +44,9 @@ _OF_NAME, _OF_QUESTION = 0.7, 0.7
 #: A question that says nothing of what is done wants to see something. This action has
 #: less weight than a word of the question.
 _SHOW, _UNSAID = "show", 0.3
+#: Characters of a question that are read, and of a name that is taken apart. Each word
+#: costs, and whoever asks can send a megabyte.
+_REACH, _LONGEST = 1_000, 100
 
 
 class _Score:
@@ -191,7 +194,7 @@ def _parts(word: str, known: set[str]) -> list[str]:
 
     `containercreate` -> `container`, `create`.
     """
-    if word in known or len(word) < 7:
+    if word in known or not 7 <= len(word) <= _LONGEST:
         return [word]
     for place in range(len(word) - 3, 2, -1):
         if word[:place] in known:
@@ -209,7 +212,7 @@ def _asked(question: str) -> list[str]:
     """Return the words of a question that say what is asked for, each once."""
     words = [
         word
-        for word in thesaurus.plain(words_of(question))
+        for word in thesaurus.plain(words_of(question[:_REACH]))
         if len(word) > 1 or not word.isascii()
     ]
     telling = [word for word in words if word not in thesaurus.EMPTY]

@@ -47,6 +47,12 @@ def test_question_without_known_words_finds_nothing() -> None:
     assert len(found("")) == len(found("  !? ")) == len(TEXTS)
 
 
+def test_endless_question_is_read_from_its_beginning() -> None:
+    """What an agent sends by mistake, such as a whole file, costs no more."""
+    assert found("run " + "x" * 1_000_000)[0] == "run-widget"
+    assert found("run " + "a1 " * 100_000)[0] == "run-widget"
+
+
 def test_empty_index_finds_nothing() -> None:
     """An adapter without tools has nothing to find."""
     assert Ranking([]).find("list") == []
