@@ -195,14 +195,12 @@ class _LayoutCompiler:
         takes_body = bool(body and body.is_open and OPEN_ARGUMENT not in takes)
         if takes_body:
             takes |= {OPEN_ARGUMENT, "Content-Type"}
-        filled = {
-            (slot.argument, in_)
-            for in_, slots in self.places.items()
-            for slot in slots
-            if slot.argument
-        }
-        filled |= {(ref.name, "path") for ref in references}
-        filled |= {(name, "body") for name in (body.arguments if body else ())}
+        filled = {(ref.name, "path") for ref in references}
+        for in_, slots in self.places.items():
+            if slots:
+                filled |= {(slot.argument, in_) for slot in slots if slot.argument}
+        if body:
+            filled |= {(name, "body") for name in body.arguments}
         return Layout(
             path=path,
             query_head=query_head,
@@ -262,7 +260,9 @@ class _LayoutCompiler:
                 slot = self._valued(parameter, in_)
             else:
                 slot = Slot(parameter.name, parameter.name, default=parameter.default)
-                self._take_argument(parameter._replace(in_=in_))
+                # A copy takes longer than all else that is done for most parameters.
+                same = in_ == parameter.in_
+                self._take_argument(parameter if same else parameter._replace(in_=in_))
                 if in_ == "environment":
                     self.environment.append(parameter.name)
             if in_ in self.places:
@@ -347,7 +347,8 @@ class _LayoutCompiler:
             self.arguments[name] = known._replace(required=False)
         elif name in self.arguments:
             known = self.arguments[name]
-            self.arguments[name] = known._replace(required=True)
+            if not known.required:
+                self.arguments[name] = known._replace(required=True)
         else:
             self._find(
                 rules.PLACEHOLDER_UNDECLARED,

@@ -226,9 +226,8 @@ class ExposedLinker:
         if function.kind in ("rest", "resource"):
             spelled = self._placeholders(function, called, namespace)
         self._steps(function)
-        label = label_of(function)
-        note_inputs(spelled, label, self._calls(spelled), self.names, namespace)
-        note_steps(function, label, self.registry, self.names)
+        note_inputs(spelled, self._calls(spelled), self.names, namespace)
+        note_steps(function, self.registry, self.names)
         if function.kind == "rest":
             for parameter in function.inputs:
                 if parameter.in_ == "body" and parameter.value is not None:
@@ -239,7 +238,7 @@ class ExposedLinker:
             self.names.use_all(function.outputs, outputs_at)
         self._mappings(function.outputs, outputs_at, is_top=not function.is_mock)
         if called is not None and function.kind == "tool":
-            note_hints(function, label, called.method, self.findings)
+            note_hints(function, called.method, self.findings)
 
     def _ref(self, function: Function) -> None:
         """Check that the aggregate function which a `ref` names is there."""

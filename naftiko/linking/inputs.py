@@ -23,7 +23,7 @@ from naftiko.expressions import (
     refs,
     source_of,
 )
-from naftiko.linking.names import texts_of
+from naftiko.linking.names import label_of, texts_of
 from naftiko.linking.placeholders import placeholders_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 def note_inputs(
     function: Function,
-    label: str,
     calls: Iterable[tuple[Operation, Mapping[str, JSON]]],
     names: DocumentNames,
     namespace: str,
@@ -49,15 +48,16 @@ def note_inputs(
 
     Args:
         function: The unit.
-        label: How messages call it: `the tool 'list'`.
         calls: Each operation that it calls, with the `with` of that call.
         names: The names of the document, and where findings go.
         namespace: The namespace of the adapter or aggregate around the unit.
     """
+    if not function.inputs:
+        return
     calls = list(calls)
-    if function.inputs and function.ref:
-        _note_reference(function, label, names)
-    if not function.inputs or function.ref or not calls:
+    if function.ref:
+        _note_reference(function, names)
+    if function.ref or not calls:
         return
     placeholders = set(placeholders_of(function))
     targets = {_target(p.mapping) or p.name for p in function.inputs}
@@ -69,17 +69,17 @@ def note_inputs(
             names.findings.add(
                 rules.INPUT_MISSING,
                 function.path,
-                f"{label} declares inputs, and none of them gives"
+                f"{label_of(function)} declares inputs, and none of them gives"
                 f" {names_of(map(shorten, lacking))}, which '{operation.ref}' requires",
                 "add it to `inputParameters`, or give it a value in `with`",
             )
     sources = {source_of(v, namespace) for v in (function.with_ or {}).values()}
     if sources <= {"", *offered}:
         # Otherwise a name in `with` is misspelled, which is noted there.
-        _note_unused(function, label, calls, names, placeholders)
+        _note_unused(function, calls, names, placeholders)
 
 
-def _note_reference(function: Function, label: str, names: DocumentNames) -> None:
+def _note_reference(function: Function, names: DocumentNames) -> None:
     """Note the inputs that an aggregate function requires and a unit does not offer."""
     for namespace, functions in names.spec.aggregates:
         for inner in functions:
@@ -96,21 +96,21 @@ def _note_reference(function: Function, label: str, names: DocumentNames) -> Non
                 names.findings.add(
                     rules.INPUT_MISSING,
                     function.path,
-                    f"{label} declares inputs, and none of them gives"
+                    f"{label_of(function)} declares inputs, and none of them gives"
                     f" {names_of(lacking)}, which '{shorten(function.ref)}' requires",
                     "add it to `inputParameters`, or give it a value in `with`",
                 )
             return
 
 
-def note_hints(function: Function, label: str, method: str, findings: Findings) -> None:
+def note_hints(function: Function, method: str, findings: Findings) -> None:
     """Note the hints of a tool that its operation contradicts, or that it lacks."""
     hints = function.hints
     if method == "DELETE" and hints.get("destructive") is not True:
         findings.add(
             rules.HINT,
             function.path,
-            f"{label} deletes without a hint",
+            f"{label_of(function)} deletes without a hint",
             "add `hints: {destructive: true}`",
         )
     # A POST or PUT may only read: APIs search and look up so.
@@ -118,14 +118,13 @@ def note_hints(function: Function, label: str, method: str, findings: Findings) 
         findings.add(
             rules.HINT_WRONG,
             (*function.path, "hints", "readOnly"),
-            f"{label} says that it only reads, and calls a {method}",
+            f"{label_of(function)} says that it only reads, and calls a {method}",
             "write `readOnly: false`: clients run what only reads without asking",
         )
 
 
 def note_steps(
     function: Function,
-    label: str,
     registry: Registry,
     names: DocumentNames,
 ) -> None:
@@ -136,12 +135,12 @@ def note_steps(
 
     Args:
         function: The unit.
-        label: How messages call it: `the tool 'list'`.
         registry: The operations of the document.
         names: The names of the document, and where findings go.
     """
     if not function.steps:
         return
+    label = label_of(function)
     inputs = [p.name for p in function.inputs]
     known = [*inputs, *placeholders_of(function)]
     if not inputs:
@@ -227,7 +226,6 @@ def _arguments_in(text: str, names: DocumentNames) -> list[Ref]:
 
 def _note_unused(
     function: Function,
-    label: str,
     calls: list[tuple[Operation, Mapping[str, JSON]]],
     names: DocumentNames,
     placeholders: set[str],
@@ -235,12 +233,14 @@ def _note_unused(
     """Note each declared input that no call takes and no text refers to."""
     if any(step.type == "script" for step in function.steps):
         return  # a script sees every input
-    texts = [text for _, text in texts_of(dict(function.with_ or {}), ())]
-    for step in function.steps:
-        texts += [step.lookup_value, *(t for _, t in texts_of(dict(step.with_), ()))]
     taken = {*placeholders}
     for operation, _ in calls:
         taken |= operation.layout.takes | operation.base_names
+    if all(parameter.name in taken for parameter in function.inputs):
+        return  # as in most units, whose inputs are called as parameters are
+    texts = [text for _, text in texts_of(dict(function.with_ or {}), ())]
+    for step in function.steps:
+        texts += [step.lookup_value, *(t for _, t in texts_of(dict(step.with_), ()))]
     for parameter in function.inputs:
         name = parameter.name
         is_used = (
@@ -253,7 +253,8 @@ def _note_unused(
             names.findings.add(
                 rules.INPUT_UNUSED,
                 parameter.path,
-                f"the input '{shorten(name)}' of {label} goes nowhere: {called} takes"
+                f"the input '{shorten(name)}' of {label_of(function)} goes nowhere:"
+                f" {called} takes"
                 " no argument of that name",
                 "name it in `with`, or describe the parameter or the body of the"
                 " operation",

@@ -279,10 +279,13 @@ def note_astray(function: Function, called: Operation, findings: Findings) -> No
     if called.takes_body or not called.layout.takes:
         return  # it takes any argument, or its parameters are not described
     written = function.url_path or function.uri
+    names = placeholders_of(function)
+    if called.layout.takes.issuperset(names):
+        return
     takes = [*called.layout.takes, *called.base_names]
     known = {folded(name) for name in takes}
     told = folded(" ".join(map(str, (function.with_ or {}).values())))
-    for name in placeholders_of(function):
+    for name in names:
         if folded(name) not in known and folded(name) not in told:
             key = "path" if function.url_path else "uri"
             findings.add(

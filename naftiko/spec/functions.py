@@ -43,6 +43,7 @@ def read_function(
     if outputs is not None:
         places = findings.mappings(outputs, (*at, "outputParameters"))
         outputs = [_with_plain_types(entry, where, findings) for where, entry in places]
+    steps, mappings = unit.get("steps"), unit.get("mappings")
     return Function(
         kind,
         text_of(unit.get("name")),
@@ -50,7 +51,9 @@ def read_function(
         call=text_of(unit.get("call")),
         ref=text_of(unit.get("ref")),
         with_=_with(unit, at, findings),
-        steps=tuple(_read_steps(unit.get("steps"), (*at, "steps"), findings)),
+        steps=()
+        if steps is None
+        else tuple(_read_steps(steps, (*at, "steps"), findings)),
         inputs=tuple(read_inputs(unit, at, findings)),
         outputs=outputs,
         hints={} if kind == "rest" else _flags(unit, "hints", at, findings),
@@ -59,9 +62,9 @@ def read_function(
         label=text_of(unit.get("label")),
         uri=text_of(unit.get("uri")),
         mime_type=text_of(unit.get("mimeType")),
-        mappings=tuple(
-            _read_mappings(unit.get("mappings"), (*at, "mappings"), findings)
-        ),
+        mappings=()
+        if mappings is None
+        else tuple(_read_mappings(mappings, (*at, "mappings"), findings)),
         semantics=_flags(unit, "semantics", at, findings),
     )
 
@@ -98,6 +101,8 @@ def overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]
 def _with(
     unit: Mapping[str, JSON], at: DocumentPath, findings: Findings
 ) -> dict[str, JSON] | None:
+    if "with" not in unit:
+        return None
     hint = "write a mapping: parameter → value, or remove it"
     with_ = findings.mapping(unit, "with", at, hint)
     if with_ is None:
@@ -115,9 +120,13 @@ def _flags(
     unit: Mapping[str, JSON], key: str, at: DocumentPath, findings: Findings
 ) -> dict[str, JSON]:
     """Return the `hints` or the `semantics` of a unit, each true or false."""
+    if key not in unit:
+        return {}
     kind, one = ("hint", "readOnly") if key == "hints" else ("semantic", "safe")
     hint = f"write `{key}: {{{one}: true}}`, or remove it"
-    hints = findings.mapping(unit, key, at, hint) or {}
+    hints = findings.mapping(unit, key, at, hint)
+    if not hints:
+        return {}
     for name, value in hints.items():
         if not isinstance(value, bool):
             findings.dropped(
