@@ -43,20 +43,20 @@ _MUSTACHE = (
 )
 _TEMPLATE = re.compile(_MUSTACHE)
 _PATH_TEMPLATE = re.compile(_MUSTACHE + r"|\{(?P<single>[^{}/]+)\}")
-_BASE_TEMPLATE = re.compile(
+_BASE_TEMPLATE = (
     _MUSTACHE
     + r"|\$\{(?P<shell>[^{}]+)\}|\{(?P<single>[^{}]+)\}|\[(?P<square>[A-Za-z_]\w*)\]"
 )
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]*")
 _JSON_LIKE = re.compile(r"\s*(?:\[|\{(?!\{)|\{\{\{\{)")
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
-_STEP_PATH = re.compile(r"\$(\.[^\s.$\[\]{}*?()]+)+")
+_STEP_PATH = r"\$(\.[^\s.$\[\]{}*?()]+)+"
 STEP_PATH_HINT = (
     "write $.<step>, $.<step>.<field> or $.<step>.<index>; no brackets or wildcards"
 )
 
 #: One part of a dotted name: `[1]`, `['a b']`, or a name after a dot.
-_PART = re.compile(
+_PART = (
     r"""\[\s*(?:(?P<index>-?[0-9]{1,9})|'(?P<one>[^']*)'|"(?P<two>[^"]*)"|"""
     # It begins and ends with no blank, so that no two parts compete for blanks.
     r"""(?P<bare>[^\[\]'"\s](?:[^\[\]'"]*[^\[\]'"\s])?))\s*\]|"""
@@ -158,7 +158,8 @@ def parts_of(name: str) -> tuple[str | int, ...]:
     """
     parts: list[str | int] = []
     end = 0
-    while part := _PART.match(name, end):
+    pattern = re.compile(_PART)
+    while part := pattern.match(name, end):
         end = part.end()
         index, *texts = part.groups()
         parts.append(int(index) if index else next(t for t in texts if t is not None))
@@ -192,7 +193,7 @@ def is_known(name: str, known: Iterable[str], *, is_closed: bool) -> bool:
 
 def is_step_path(text: str) -> bool:
     """Tell whether a text is `$.step` or `$.step.field`, names only (spec 3.5)."""
-    return _STEP_PATH.fullmatch(text.strip()) is not None
+    return re.fullmatch(_STEP_PATH, text.strip()) is not None
 
 
 def parse(
@@ -257,7 +258,9 @@ def parse_base_uri(text: str, scope: Scope = Scope()) -> Template:
 
     `parse_base_uri("https://${HOST}/v1")` is `("https://", Ref("HOST", …), "/v1")`.
     """
-    return tuple(_split(text, _BASE_TEMPLATE, scope, (), False))
+    if "{" not in text and "[" not in text:
+        return (text,) if text else ()
+    return tuple(_split(text, re.compile(_BASE_TEMPLATE), scope, (), False))
 
 
 @lru_cache(maxsize=64)

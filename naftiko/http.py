@@ -8,7 +8,8 @@ import re
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 BODY_METHODS = frozenset(("POST", "PUT", "PATCH"))
-CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"',]+)", re.IGNORECASE)
+# A text, which is compiled for the first type that names one.
+CHARSET = r"(?i)charset\s*=\s*[\"']?([^\s;\"',]+)"
 #: Beginning of the name of a charset whose bytes may be valid UTF-8 → a mark of it.
 _DISGUISED = (
     ("utf-16", b"\0"),
@@ -29,8 +30,9 @@ _NO_CHARSETS = frozenset(
 
 def charset_of(content_type: str) -> str:
     """Return the character encoding that a `Content-Type` names, UTF-8 by default."""
-    charset = CHARSET.search(content_type)
-    return known_charset(charset.group(1)) if charset else "utf-8"
+    # Most types are a word, and name none.
+    charset = re.search(CHARSET, content_type) if "=" in content_type else None
+    return known_charset(charset[1]) if charset else "utf-8"
 
 
 def known_charset(name: str) -> str:

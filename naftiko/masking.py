@@ -77,8 +77,10 @@ def without_secrets(url: str) -> str:
     The user ends at the last `@`, because a password may hold any character:
     `https://u:p@a.test/x?k=v` → `https://…@a.test/x?…`.
     """
-    url = re.sub(r"^([a-z][a-z0-9+.-]*:/+)?.*@", r"\1…@", url, flags=re.S | re.I)
-    return re.sub(r"([?#]).*", r"\1…", url, flags=re.S)
+    if "@" in url:
+        url = re.sub(r"^([a-z][a-z0-9+.-]*:/+)?.*@", r"\1…@", url, flags=re.S | re.I)
+    end = min((at for mark in "?#" if (at := url.find(mark)) >= 0), default=-1)
+    return url if end < 0 else f"{url[: end + 1]}…"
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]")
@@ -134,11 +136,12 @@ LOGIN = "Basic:"
 # A preview carries every variable as its name between two private characters, which
 # survive percent-encoding recognisably and cannot stand in a document by accident.
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_MARKER = re.compile(
+# Texts, which are compiled when a preview is made.
+_MARKER = (
     f"(?:{_OPEN}|{quote(_OPEN)}|\\\\ue000)([^{_OPEN}{_CLOSE}%\\\\]+)"
     f"(?:{_CLOSE}|{quote(_CLOSE)}|\\\\ue001)"
 )
-_ALONE = re.compile(f"{_OPEN}[^{_OPEN}{_CLOSE}/?#@:\\\\]+{_CLOSE}")
+_ALONE = f"{_OPEN}[^{_OPEN}{_CLOSE}/?#@:\\\\]+{_CLOSE}"
 
 
 def marker(name: str) -> str:
@@ -148,12 +151,12 @@ def marker(name: str) -> str:
 
 def plain(text: str) -> str:
     """Return a text of a preview with `$NAME` for every marker."""
-    return _MARKER.sub(rf"{_MASK}\1", text) if has_marker(text) else text
+    return re.sub(_MARKER, rf"{_MASK}\1", text) if has_marker(text) else text
 
 
 def split_markers(text: str) -> list[tuple[str, bool]]:
     """Return the parts of a text of a preview, and whether each is a variable."""
-    parts = _MARKER.split(text)
+    parts = re.split(_MARKER, text)
     return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
 
 
@@ -162,7 +165,7 @@ def is_marker(text: str) -> bool:
 
     No marker holds a separator of URLs: such a text was made to look like one.
     """
-    return _ALONE.fullmatch(text) is not None
+    return re.fullmatch(_ALONE, text) is not None
 
 
 def has_marker(text: str) -> bool:

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
     from naftiko.errors import NaftikoError
 
-# All control characters but the line break and the tab.
-_CONTROL = re.compile(
-    r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
+# All control characters but the line break and the tab. A text, which is compiled when
+# one may be there.
+_CONTROL = r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _COLOURS = {
     "error": "31", "warning": "33", "info": "36", "hint": "2", "strong": "1",
     "key": "34", "text": "32", "number": "36", "word": "35",
@@ -76,7 +75,8 @@ def clean(text: str) -> str:
     Messages hold names of files, texts of documents and answers of servers; none of
     them may move the cursor or change a colour.
     """
-    return _CONTROL.sub(_escaped, text)
+    # What can be printed is no control character.
+    return text if text.isprintable() else re.sub(_CONTROL, _escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:

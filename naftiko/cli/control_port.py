@@ -15,8 +15,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.cli.values import RefusedWord, is_host, port_there
-from naftiko.cli.words import UsageError, headers
+from naftiko.cli.options.repeated import headers
+from naftiko.cli.values import RefusedWord, UsageError, is_host, port_there
 from naftiko.document.source import read
 from naftiko.errors import CallError, DocumentError, shorten
 from naftiko.masking import without_secrets

@@ -36,7 +36,7 @@ _MASKED = 1 << 20
 _CREDENTIALS = frozenset(
     ("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key")
 )
-_BEFORE_CREDENTIAL = re.compile(r"[A-Za-z0-9_-]+(?: (?=\S)|=)")
+_BEFORE_CREDENTIAL = r"[A-Za-z0-9_-]+(?: (?=\S)|=)"
 _OFF = ("", "0", "no", "off", "false")
 
 
@@ -144,7 +144,7 @@ def _fields(headers: Mapping[str, str]) -> Iterator[str]:
     for name, value in headers.items():
         if name.lower() in _CREDENTIALS and "$" not in value:
             # The scheme and the name of a cookie tell enough.
-            known = _BEFORE_CREDENTIAL.match(value)
+            known = re.match(_BEFORE_CREDENTIAL, value)
             value = f"{known[0] if known else ''}…"
         yield f"{name}: {value}"
 

@@ -116,8 +116,8 @@ def _reading(arguments: Namespace) -> Iterator[None]:
 
 def _prepare_process() -> None:
     """Prepare the garbage collector and the standard streams for a command."""
-    # Starting makes many objects and little garbage: looking for it takes 5 %.
-    gc.set_threshold(50_000)
+    # Starting makes some 50,000 objects and little garbage: looking for it takes 5 %.
+    gc.set_threshold(100_000)
     for name in ("stdin", "stdout", "stderr"):
         # The caller may have closed a stream. The next file or connection would get
         # its number, and then our output.

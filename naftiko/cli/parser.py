@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,10 +42,11 @@ _HABITS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("--format",), "--output", "did you mean '--output'?"),
     (("--output",), "--format", "did you mean '--format'?"),
 )
+# Patterns are texts, which are compiled when a word is refused.
 #: An option without its value, which may be a secret.
-_OPTION_NAME = re.compile(r"--[\w-]+|-\w?")
+_OPTION_NAME = r"--[\w-]+|-\w?"
 #: A port alone, or a URL with one.
-_SERVER = re.compile(r"(?:(?:https?://)?(?P<host>[A-Za-z0-9.-]*):)?(?P<port>\d{1,5})/?")
+_SERVER = r"(?:(?:https?://)?(?P<host>[A-Za-z0-9.-]*):)?(?P<port>\d{1,5})/?"
 #: Command → its module in `naftiko.cli.commands`, where the two names differ.
 _HOMES = {
     "list": "browse",
@@ -82,6 +84,11 @@ class _Parser(argparse.ArgumentParser):
         `parse_known_intermixed_args` formats it ahead, which imports `shutil` (4 ms).
         """
         return ""
+
+    def format_help(self) -> str:
+        """Return the help, as wide as the terminal."""
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        return super().format_help()
 
     def print_help(self, file: Any = None) -> None:
         """Print the help.
@@ -131,7 +138,7 @@ class _Parser(argparse.ArgumentParser):
                 self._refuse_option(word)
         known = options_of(self)
         takes_words = any(not action.option_strings for action in self._actions)
-        at = _SERVER.fullmatch(unrecognized[0])
+        at = re.fullmatch(_SERVER, unrecognized[0])
         if at and "--port" in known and not takes_words:
             host = f"--address {at['host']} " if at["host"] else ""
             self.refuse(
@@ -147,7 +154,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _refuse_option(self, word: str) -> NoReturn:
         # A value that is written together with the option may be a secret.
-        match = _OPTION_NAME.match(word)
+        match = re.match(_OPTION_NAME, word)
         name = match[0] if match else word[:2]
         self.refuse(f"unrecognized option '{name}'", self._meant(name))
 
@@ -238,7 +245,7 @@ def _show_help(command: _Parser, words: list[str]) -> None:
 
 def _refuse_command(parser: _Parser, word: str) -> NoReturn:
     if word.startswith("-"):
-        match = _OPTION_NAME.match(word)
+        match = re.match(_OPTION_NAME, word)
         name = match[0] if match else word[:2]
         near = did_you_mean(name, ("--help", "--version"))
         hint = near or "options come after the command"
@@ -259,12 +266,24 @@ def options_of(command: _Parser) -> dict[str, argparse.Action]:
 
 def build_parser(names: Iterable[str] | None = None) -> _Parser:
     """Return the parser of all commands, or of those that are named."""
-    parser = _Parser("naftiko", description=_DESCRIPTION, allow_abbrev=False)
+    # `argparse` makes a formatter for each option that is added. One without a width
+    # imports `shutil`, and asks the terminal.
+    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80)
+    parser = _Parser(
+        "naftiko",
+        description=_DESCRIPTION,
+        allow_abbrev=False,
+        formatter_class=formatter,
+    )
     parser.add_argument(
         "-V", "--version", action="version", version=f"naftiko {__version__}"
     )
     commands = parser.add_subparsers(
-        metavar="COMMAND", dest="command", title="commands", parser_class=_Parser
+        metavar="COMMAND",
+        dest="command",
+        title="commands",
+        parser_class=_Parser,
+        prog="naftiko",
     )
     for name in COMMANDS if names is None else names:
         text, add = COMMANDS[name]
@@ -274,7 +293,7 @@ def build_parser(names: Iterable[str] | None = None) -> _Parser:
             description=text[0].upper() + text[1:] + ".",
             allow_abbrev=False,
             exit_on_error=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=formatter,
         )
         add(command)
         command.set_defaults(run=_runner(name))

@@ -14,7 +14,7 @@ from pathlib import Path
 from stat import S_IMODE
 from typing import IO, TYPE_CHECKING
 
-from naftiko.cli.words import UsageError
+from naftiko.cli.values import UsageError
 from naftiko.errors import CallError
 
 if TYPE_CHECKING:

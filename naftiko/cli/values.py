@@ -16,18 +16,19 @@ from collections.abc import Callable
 
 from naftiko.errors import EXIT_USAGE, ArgumentError, did_you_mean, shorten
 
+# Patterns are texts, which are compiled when an option is given.
 #: The name of a header, a colon, and the rest (RFC 9110, 5.1 and 5.6.2).
-_HEADER = re.compile(r"\s*([\w!#$%&'*+.^`|~-]+)\s*:(.*)", re.ASCII | re.DOTALL)
+_HEADER = r"(?as)\s*([\w!#$%&'*+.^`|~-]+)\s*:(.*)"
 #: A word that is surely the name of a header whose colon is missing.
-_NAME_ALONE = re.compile(r"\s*([A-Za-z][A-Za-z-]*)\s")
-_PORT = re.compile(r"0*([0-9]{1,5})")
+_NAME_ALONE = r"\s*([A-Za-z][A-Za-z-]*)\s"
+_PORT = r"0*([0-9]{1,5})"
 #: Headers that describe the framing of the body: another value breaks the exchange.
 _FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
 #: A word that is rather the name of a file.
-_FILE_NAME = re.compile(r"[/\\.]")
-_COUNT = re.compile(r"[0-9]{1,3}")
-_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*")
+_FILE_NAME = r"[/\\.]"
+_COUNT = r"[0-9]{1,3}"
+_HOST = r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*"
 _MOST_SECONDS = 1e6
 
 
@@ -51,6 +52,22 @@ class RefusedWord(ArgumentTypeError):
         self.hint = hint
 
 
+def text_of(text: str, what: str, hint: str = "write it in UTF-8") -> str:
+    """Return a word of the command line if it is text.
+
+    Raises:
+        UsageError: The word holds bytes that are not UTF-8; `what` names it.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{what} holds bytes that are not UTF-8",
+            hint=hint,
+        ) from None
+    return text
+
+
 def one_of(*known: str, hint: str = "") -> Callable[[str], str]:
     """Return a type for one of a few words: `one_of("text", "json")("json")` → `json`.
 
@@ -61,7 +78,7 @@ def one_of(*known: str, hint: str = "") -> Callable[[str], str]:
         if text not in known:
             raise RefusedWord(
                 f"expected one of {', '.join(known)}, got '{shorten(text)}'",
-                (hint if _FILE_NAME.search(text) else "")
+                (hint if re.search(_FILE_NAME, text) else "")
                 or did_you_mean(text, known)
                 or hint,
             )
@@ -81,10 +98,10 @@ def header(text: str) -> tuple[str, str]:
         text.encode()
     except UnicodeEncodeError:
         raise RefusedWord("expected UTF-8 text, got other bytes", hint) from None
-    match = _HEADER.fullmatch(text)
+    match = re.fullmatch(_HEADER, text)
     if not match:
         # Any part of the word may be the secret, except what is surely a name.
-        alone = _NAME_ALONE.match(text)
+        alone = re.match(_NAME_ALONE, text)
         given = f"'{alone[1]} …'" if alone else "a word without a header name"
         raise RefusedWord(f"expected 'Name: value', got {given}", hint)
     name, value = match[1], match[2]
@@ -95,7 +112,7 @@ def header(text: str) -> tuple[str, str]:
         )
     if name.lower() in _FRAMING:
         raise RefusedWord(f"header '{name}' is set by the connection", "leave it out")
-    if _CONTROL.search(value):
+    if re.search(_CONTROL, value):
         raise RefusedWord(
             f"the value of header '{name}' contains a control character,"
             " such as a line break",
@@ -113,7 +130,7 @@ def some_name(text: str) -> str:
 
 def port_of(text: str, lowest: int = 0) -> int:
     """Return a port to listen on: `8080` → `8080`; 0 asks for any free one."""
-    match = _PORT.fullmatch(text)
+    match = re.fullmatch(_PORT, text)
     if not match or not lowest <= int(match[1]) <= 65535:
         raise RefusedWord(
             f"expected a port from {lowest} to 65535, got '{shorten(text, 20)}'"
@@ -128,14 +145,14 @@ def port_there(text: str) -> int:
 
 def is_host(text: str) -> bool:
     """Tell whether a text is a host name or an IP address, without scheme or port."""
-    return _HOST.fullmatch(text) is not None
+    return re.fullmatch(_HOST, text) is not None
 
 
 def count_of(what: str, lowest: int) -> Callable[[str], int]:
     """Return a type for a count from `lowest` to 999; `what` is named in refusals."""
 
     def count(text: str) -> int:
-        if not _COUNT.fullmatch(text) or int(text) < lowest:
+        if not re.fullmatch(_COUNT, text) or int(text) < lowest:
             raise RefusedWord(
                 f"expected a number of {what}, got '{shorten(text, 20)}'",
                 f"write a whole number from {lowest} to 999",

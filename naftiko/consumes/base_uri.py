@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from naftiko.expressions import Template
 
 
-_REFERENCE = re.compile(r"\$?\{\{?[^{}]*\}\}?")
+# Texts, which are compiled for a URI with references, or one that is given.
+_REFERENCE = r"\$?\{\{?[^{}]*\}\}?"
 
 
 #: A host label, a port or a whole host (RFC 3986, 3.2).
-_HOST_VALUE = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST_VALUE = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 #: Dot segments name another resource; encoded ones too, as some servers decode.
-_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?=/|$)", re.IGNORECASE)
+_DOTS = r"(?i)(?:^|/)(?:\.|%2e){1,2}(?=/|$)"
 _SAFE_PATH = "/:@!$&'()*+,;=~%"
 
 
@@ -149,7 +150,7 @@ def checked_uri(uri: Any) -> str:
             "a base URI may not hold credentials",
             hint="declare `authentication`, or pass `auth`",
         )
-    elif is_web(_REFERENCE.sub("1", text)):
+    elif is_web(re.sub(_REFERENCE, "1", text)):
         return text.removesuffix("/")
     raise ArgumentError(
         f"'{shorten(without_secrets(str(uri)))}' is not a base URI",
@@ -186,7 +187,7 @@ def fill(
             raise _without(base, part)
         written.append(_placed(part, value, "".join(written), base))
     text = "".join(written)
-    if _DOTS.search(_behind_scheme(text).partition("/")[2]):
+    if re.search(_DOTS, _behind_scheme(text).partition("/")[2]):
         names = names_of(f"'{p.name}'" for p in base.template if isinstance(p, Ref))
         raise ArgumentError(
             f"the base URI would hold a dot segment (argument {names})",
@@ -241,7 +242,7 @@ def _placed(ref: Ref, value: str, before: str, base: BaseUri) -> str:
     host_ended = "/" in _behind_scheme(before)
     if host_ended:
         return quote(value, safe="")
-    if not _HOST_VALUE.fullmatch(value):
+    if not re.fullmatch(_HOST_VALUE, value):
         raise ArgumentError(
             f"the value of '{ref.name}' is no host name or port",
             hint="it may hold letters, digits, '.', '-' and '_'",

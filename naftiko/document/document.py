@@ -3,21 +3,30 @@
     ("capability", "consumes", 0)   →  Location(file, line, column)
 
 A mark (line, column) per node is kept as two integers in an array, in the order of the
-text; which mark belongs to a path is counted only when a place is asked for.
+text; which mark belongs to a path is counted only when a place is asked for. What every
+document must keep to, such as its depth, stands here too.
 """
 
 from __future__ import annotations
 
 from array import array
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from naftiko.errors import Location
+from naftiko.errors import DocumentSyntaxError, Location
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from naftiko.document.rules import Rule
+    from naftiko.errors import Related
     from naftiko.plain import JSON, DocumentPath, Key
+
+MAX_DEPTH = 100
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+BRACKETS_HINT = "look for brackets that are not closed"
+#: Digits of a number; Python refuses to convert longer ones, and nothing needs them.
+MAX_DIGITS = 3000
 
 
 class Truncation:
@@ -246,3 +255,28 @@ class Document:
                     last = len(node) - 1
                     stack += [((*path, last - i), v) for i, v in enumerate(node[::-1])]
             number += 1
+
+
+def refuse(
+    name: str,
+    line: int,
+    column: int,
+    rule: Rule,
+    message: str,
+    hint: str = "",
+    related: tuple[Related, ...] = (),
+) -> NoReturn:
+    """Raise the syntax error for a place in a text; line and column count from 1."""
+    raise DocumentSyntaxError(
+        message,
+        hint=hint,
+        code=rule.code,
+        location=Location(name, line, column),
+        related=related,
+    ) from None
+
+
+def line_column(text: str, offset: int) -> tuple[int, int]:
+    """Return the line and column of an offset; both count from 1."""
+    begin = text.rfind("\n", 0, offset) + 1
+    return text.count("\n", 0, offset) + 1, offset - begin + 1

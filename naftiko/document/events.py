@@ -23,7 +23,8 @@ _JSON_TOKEN = re.compile(
 )
 # Line breaks of YAML 1.1 that are none in YAML 1.2 (5.4); both parsers are of 1.1.
 _OLD_BREAKS = "\x85\u2028\u2029"
-_SURROGATE = re.compile("[\ud800-\udfff]")
+# A text, which is compiled for the first text beyond ASCII.
+_SURROGATE = "[\ud800-\udfff]"
 #: The attributes of the events of ruamel that `shorten_constructors` knows.
 _OF_EVENTS = ("start_mark", "end_mark", "comment")
 _OF_NODES = ("anchor",)
@@ -168,7 +169,7 @@ def pure_events(text: str) -> Iterator[Any]:
     yaml.Scanner = TabScanner
     for event in yaml.parse(text):
         value = getattr(event, "value", "")
-        if value and _SURROGATE.search(value):
+        if not value.isascii() and re.search(_SURROGATE, value):
             problem = "found invalid Unicode character escape code"
             raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
         yield event
@@ -284,7 +285,7 @@ def json_events(
             else:
                 is_escaped = "\\" in written
                 value = loads(written) if is_escaped else written[1:-1]
-                if is_escaped and _SURROGATE.search(value):
+                if not value.isascii() and re.search(_SURROGATE, value):
                     refuse_half(line + 1, scalar.column + 1)
                 scalar.value, scalar.implicit = value, quoted
             yield scalar

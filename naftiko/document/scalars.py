@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from naftiko.document.document import MAX_DIGITS
+
 if TYPE_CHECKING:
     from naftiko.plain import JSON
 
@@ -23,8 +25,6 @@ CONSTANTS: dict[str, JSON] = {
 }
 #: The characters that a number can begin with.
 NUMERIC_START = frozenset("+-.0123456789")
-#: Digits of a number; Python refuses to convert longer ones, and nothing needs them.
-MAX_DIGITS = 3000
 _SCALAR_TAGS = {"null": type(None), "bool": bool, "int": int, "float": float}
 #: Tags of texts, and the texts that they fit (https://yaml.org/type/).
 _TEXT_TAGS = {

@@ -12,20 +12,17 @@ import codecs
 import re
 import sys
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
-from naftiko.document.document import Document, Truncation
-from naftiko.document.scalars import MAX_DIGITS
-from naftiko.document.yaml import (
+from naftiko.document.document import (
     BRACKETS_HINT,
     MAX_DEPTH,
-    NO_VALUE,
+    MAX_DIGITS,
     TOO_DEEP,
-    UNPRINTABLE,
-    Builder,
+    Document,
+    Truncation,
     line_column,
     refuse,
 )
@@ -94,6 +91,9 @@ def _plain_data(value: Any, name: str, depth: int = 0) -> JSON:
         return data
     if isinstance(value, (list, tuple)):
         return [_plain_data(item, name, depth + 1) for item in value]
+    # Imported here: no text is read as a date.
+    from datetime import date
+
     if isinstance(value, date):
         return value.isoformat()
     kind = type(value).__name__
@@ -176,6 +176,9 @@ def _decode(raw: bytes, name: str) -> str:
 
 def read_text(text: str, name: str = "<text>") -> Document:
     """Read a document from its text; see `read`."""
+    # Imported here: a document that is kept from an earlier run needs no parser.
+    from naftiko.document.yaml import NO_VALUE, UNPRINTABLE, Builder
+
     if len(text) > MAX_BYTES:
         refuse(
             name, 1, 1, rules.YAML_SIZE, f"larger than {MAX_BYTES >> 20} MiB", _SPLIT

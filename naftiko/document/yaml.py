@@ -15,7 +15,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.document import rules
-from naftiko.document.document import Document
+from naftiko.document.document import (
+    BRACKETS_HINT,
+    MAX_DEPTH,
+    TOO_DEEP,
+    Document,
+    refuse,
+)
 from naftiko.document.events import (
     JSON_KINDS,
     json_events,
@@ -32,7 +38,7 @@ from naftiko.document.scalars import (
     resolve_tagged,
 )
 from naftiko.document.tags import has_ordered, kind_tags, with_plain_mappings
-from naftiko.errors import DocumentSyntaxError, Location, Related, shorten
+from naftiko.errors import Related, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,11 +50,8 @@ if TYPE_CHECKING:
     #: A container, the key that waits for its value, its anchor, its first mark.
     _Opened = tuple[JSON, JSON, str | None, int]
 
-MAX_DEPTH = 100
 #: Nodes that aliases may stand for, all together: a bomb has billions.
 MAX_ALIASED = 100_000
-TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
-BRACKETS_HINT = "look for brackets that are not closed"
 # Characters that YAML 1.2 does not call printable (section 5.1). The complement, which
 # the specification gives, takes ten times as long to compile.
 UNPRINTABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
@@ -389,28 +392,3 @@ class Builder:
 
 def _nothing(pairs: list[tuple[str, JSON]]) -> None:
     """Keep nothing of an object: it is built by the walk over the tokens."""
-
-
-def refuse(
-    name: str,
-    line: int,
-    column: int,
-    rule: Rule,
-    message: str,
-    hint: str = "",
-    related: tuple[Related, ...] = (),
-) -> NoReturn:
-    """Raise the syntax error for a place in a text; line and column count from 1."""
-    raise DocumentSyntaxError(
-        message,
-        hint=hint,
-        code=rule.code,
-        location=Location(name, line, column),
-        related=related,
-    ) from None
-
-
-def line_column(text: str, offset: int) -> tuple[int, int]:
-    """Return the line and column of an offset; both count from 1."""
-    begin = text.rfind("\n", 0, offset) + 1
-    return text.count("\n", 0, offset) + 1, offset - begin + 1

@@ -13,6 +13,7 @@ Bytes that are no characters are no fault: the rest of the text may be what coun
 from __future__ import annotations
 
 import codecs
+import re
 from typing import TYPE_CHECKING
 
 from naftiko.formats.faults import offset_at, refuse_body
@@ -80,7 +81,7 @@ def declared_charset(body: bytes, content_type: str) -> str:
     for mark, name in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return name
-    found = CHARSET.search(content_type)
+    found = re.search(CHARSET, content_type) if "=" in content_type else None
     charset = found.group(1).lower() if found else ""
     if charset in _UTF8_NAMES or (charset and is_utf8(body, charset)):
         return "utf-8"

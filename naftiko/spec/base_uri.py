@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from naftiko.document.findings import Findings
     from naftiko.plain import DocumentPath
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 #: A whole origin, and a path; no user, query or fragment (RFC 3986, 3).
 _WEB = re.compile(
     r"https?://(?:[^/?#\s@:\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
     r"(?:/[^?#\x00-\x1f]*)?",
     re.IGNORECASE,
 )
-_PLACEHOLDER_HOST = re.compile(
-    r"https?://(?:[^/]*\.)?(?:example\.(?:com|org|net)|your-[^/]*)(?:[:/]|$)",
-    re.IGNORECASE,
+# Texts, which are compiled for a URI that may be wrong.
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*):"
+_PLACEHOLDER_HOST = (
+    r"(?i)https?://(?:[^/]*\.)?(?:example\.(?:com|org|net)|your-[^/]*)(?:[:/]|$)"
 )
 #: A path, or a scheme before one: there is no host to send a request to.
-_HOSTLESS = re.compile(r"/(?!/).*|(?:https?:)?/{2,3}(?:[?#].*|/.*)?|https?:", re.DOTALL)
+_HOSTLESS = r"(?s)/(?!/).*|(?:https?:)?/{2,3}(?:[?#].*|/.*)?|https?:"
 _SCHEMES = ("http", "https", "unix", "http+unix")
 _TOO_MUCH = {"@": "credentials", "?": "a query", "#": "a fragment"}
 
@@ -53,11 +53,28 @@ def read_base_uri(
     """
     text = "" if value is None else str(value).strip()
     path = (*at, "baseUri")
+    if not is_web(text):
+        text = _mended(text, path if written else at, path, findings)
+    is_odd = "example" in text.lower() or "your-" in text.lower()
+    if is_odd and re.match(_PLACEHOLDER_HOST, text):
+        findings.add(
+            rules.BASE_URI_PLACEHOLDER,
+            path,
+            f"the base URI '{shorten(without_secrets(text))}' is a placeholder",
+            give_base_uri("give the real one: "),
+        )
+    return text.removesuffix("/")
+
+
+def _mended(
+    text: str, where: DocumentPath, path: DocumentPath, findings: Findings
+) -> str:
+    """Return a base URI that is no plain one with what it lacks, or an empty text."""
     shown = shorten(without_secrets(text))
-    if not text or _HOSTLESS.fullmatch(text):
+    if not text or re.fullmatch(_HOSTLESS, text):
         findings.add(
             rules.BASE_URI_MISSING,
-            path if written else at,
+            where,
             f"the base URI '{shown}' names no host" if text else "there is no base URI",
             give_base_uri("give one: "),
         )
@@ -72,7 +89,7 @@ def read_base_uri(
             fix=Edit(SET, pointer(path), f"https:{text}") if shown == text else None,
         )
         text = "https:" + text
-    scheme = _SCHEME.match(text)
+    scheme = re.match(_SCHEME, text)
     if scheme and re.match(r"\d+(?:/|$)", text[scheme.end() :]):
         scheme = None  # a host and its port
     if text[0] not in "{$[" and (not scheme or scheme[1].lower() not in _SCHEMES):
@@ -98,14 +115,7 @@ def read_base_uri(
             else "credentials go to `authentication`, a constant query to the paths",
         )
         return ""
-    if _PLACEHOLDER_HOST.match(text):
-        findings.add(
-            rules.BASE_URI_PLACEHOLDER,
-            path,
-            f"the base URI '{shown}' is a placeholder",
-            give_base_uri("give the real one: "),
-        )
-    return text.removesuffix("/")
+    return text
 
 
 def give_base_uri(text: str) -> Hint:

@@ -43,9 +43,9 @@ from naftiko.transport.wire.heads import (
     TOO_MANY_INTERIM,
     Unreadable,
     parse_head,
-    plain_length,
     write_head,
 )
+from naftiko.transport.wire.plain_heads import plain_length
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter

@@ -8,16 +8,17 @@ This module must not know which library receives them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from naftiko.errors import OutputError
-from naftiko.formats.arriving import EventLineReader, LineReader
 from naftiko.formats.faults import message_without
 from naftiko.formats.json import documents
 from naftiko.formats.media import EVENT_STREAM_TYPE
-from naftiko.formats.multiplexed import StreamPart, parts_of
 from naftiko.http import ArrivingText, media_type_of
 from naftiko.transport.messages import Request
+
+if TYPE_CHECKING:
+    from naftiko.formats.multiplexed import StreamPart
 
 #: Bytes: how large a response may be, unless a transport is told otherwise.
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
@@ -127,6 +128,9 @@ class StreamedResponse:
 
         In an event stream a CR alone ends a line too (HTML, 9.2.5).
         """
+        # Imported here: most responses are read as a whole.
+        from naftiko.formats.arriving import EventLineReader, LineReader
+
         decoder = ArrivingText(self.content_type)
         is_events = media_type_of(self.content_type) == EVENT_STREAM_TYPE
         reader = EventLineReader() if is_events else LineReader()
@@ -160,6 +164,8 @@ class StreamedResponse:
         `("stdout", "ready\n")` is such a part. The body is a multiplexed stream of a
         Docker Engine, whatever its `Content-Type`.
         """
+        from naftiko.formats.multiplexed import parts_of
+
         return parts_of(self.bytes())
 
     def __iter__(self) -> Iterator[Any]:

@@ -81,3 +81,12 @@ def test_port_may_have_leading_zeros() -> None:
 def test_host_has_no_scheme_and_no_port(text: str, answer: bool) -> None:
     """`is_host` accepts a name or an IP address, without scheme and port."""
     assert values.is_host(text) is answer
+
+
+def test_bytes_that_are_not_utf_8_are_refused() -> None:
+    """Bytes that are not UTF-8 are refused; the error names only the option."""
+    assert values.text_of("é", "--body") == "é"
+    with pytest.raises(
+        values.UsageError, match="--body holds bytes that are not UTF-8"
+    ):
+        values.text_of("s3cr3t\udcff", "--body")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from naftiko.document.document import Document, Truncation
+from naftiko.document import rules
+from naftiko.document.document import Document, Truncation, line_column, refuse
 from naftiko.document.source import read, read_text
-from naftiko.errors import Location
+from naftiko.errors import DocumentSyntaxError, Location
 
 
 @pytest.mark.usefixtures("parser")
@@ -135,3 +136,23 @@ def test_stored_document_is_made_again() -> None:
     for path in ((), ("a", 0), ("b", 0), ("b",)):
         assert again.locate(path) == original.locate(path)
     assert Document(None).stored() == (None, b"", [], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "place"),
+    [("", 0, (1, 1)), ("ab", 1, (1, 2)), ("a\nb", 2, (2, 1)), ("a\n\nb\n", 5, (4, 1))],
+)
+def test_offset_has_a_line_and_a_column(
+    text: str, offset: int, place: tuple[int, int]
+) -> None:
+    """Both count from one, and the end of a text is a place too."""
+    assert line_column(text, offset) == place
+
+
+def test_refusal_carries_rule_and_place() -> None:
+    """The error holds the code of its rule and the place that was given."""
+    with pytest.raises(DocumentSyntaxError) as caught:
+        refuse("f.yaml", 3, 4, rules.YAML_KEY, "no key", "mend it")
+    error = caught.value
+    assert (error.code, error.location) == ("E-yaml-key", Location("f.yaml", 3, 4))
+    assert (error.message, error.hint) == ("no key", "mend it")

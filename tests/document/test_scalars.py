@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from naftiko.document.document import MAX_DIGITS
 from naftiko.document.scalars import (
     CORE_TAG,
-    MAX_DIGITS,
     is_scalar_tag,
     resolve_number,
     resolve_plain,

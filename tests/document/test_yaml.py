@@ -7,18 +7,10 @@ from typing import Any
 
 import pytest
 
-from naftiko.document import rules, yaml
-from naftiko.document.document import Document
+from naftiko.document import yaml
+from naftiko.document.document import MAX_DEPTH, Document
 from naftiko.document.source import read, read_text
-from naftiko.document.yaml import (
-    MAX_ALIASED,
-    MAX_DEPTH,
-    NO_VALUE,
-    Builder,
-    line_column,
-    parse_value,
-    refuse,
-)
+from naftiko.document.yaml import MAX_ALIASED, NO_VALUE, Builder, parse_value
 from naftiko.errors import DocumentSyntaxError, Location, Related
 from support.casefiles import cases
 from support.shared import CAPABILITIES, corpus_files, each_or_all, needs_corpus
@@ -306,23 +298,3 @@ def test_nodes_behind_aliases_are_counted_where_they_are_used() -> None:
         read(f"{text}\nmore: [{', '.join(['*x4'] * 9)}]\n")
     assert caught.value.message == f"aliases stand for more than {MAX_ALIASED:,} nodes"
     assert caught.value.hint == "write the values out"
-
-
-@pytest.mark.parametrize(
-    ("text", "offset", "place"),
-    [("", 0, (1, 1)), ("ab", 1, (1, 2)), ("a\nb", 2, (2, 1)), ("a\n\nb\n", 5, (4, 1))],
-)
-def test_offset_has_a_line_and_a_column(
-    text: str, offset: int, place: tuple[int, int]
-) -> None:
-    """Both count from one, and the end of a text is a place too."""
-    assert line_column(text, offset) == place
-
-
-def test_refusal_carries_rule_and_place() -> None:
-    """The error holds the code of its rule and the place that was given."""
-    with pytest.raises(DocumentSyntaxError) as caught:
-        refuse("f.yaml", 3, 4, rules.YAML_KEY, "no key", "mend it")
-    error = caught.value
-    assert (error.code, error.location) == ("E-yaml-key", Location("f.yaml", 3, 4))
-    assert (error.message, error.hint) == ("no key", "mend it")

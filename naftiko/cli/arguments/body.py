@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 from naftiko.cli.arguments.filling import fill, template_of
-from naftiko.cli.arguments.reading import decoded, file_argument, read_json, text_of
+from naftiko.cli.arguments.reading import decoded, file_argument, read_json
 from naftiko.cli.console import clean, note
-from naftiko.cli.values import UsageError
+from naftiko.cli.values import UsageError, text_of
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.content import FORM_KINDS, Content
 from naftiko.consumes.operation import Operation

@@ -18,22 +18,6 @@ from naftiko.cli.values import UsageError
 _MOST_DIGITS = 3000
 
 
-def text_of(text: str, what: str, hint: str = "write it in UTF-8") -> str:
-    """Return a word of the command line if it is text.
-
-    Raises:
-        UsageError: The word holds bytes that are not UTF-8; `what` names it.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError(
-            f"{what} holds bytes that are not UTF-8",
-            hint=hint,
-        ) from None
-    return text
-
-
 def file_argument(text: str, what: str) -> Path | IO[bytes]:
     """Return a file as a path, or open when it can be read only once."""
     path = Path(text).expanduser()

@@ -1,31 +1,33 @@
-"""The chunks of a response, received by a thread, and how a response ended.
+"""The chunks of a response as they arrive, and how a response ended.
 
     Arrivals(open, max_time=5)  →  head(), chunk(), chunk(), … b""
 
-A thread receives, so that the command can wait for a limited time: for `--max-time`,
-and to notice an answer that stays open.
+A thread receives where the command waits for a limited time: for `--max-time`, and to
+notice an answer that stays open.
 """
 
 from __future__ import annotations
 
-import queue
 import sys
 import time
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.console import note, paint
 from naftiko.consumes.status import reported_failure_of
 from naftiko.errors import RequestTimeout
-from naftiko.formats.reported import reported_in
 from naftiko.plain import seconds_of
+from naftiko.transport.redirects import too_large
+from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from queue import Queue
 
     from naftiko.consumes.operation import Operation
     from naftiko.transport.streams import StreamedResponse
 
+#: Seconds for the timeout of an answer that is expected to be silent for long.
+UNLIMITED = 1e6
 #: Bytes at the end of a body in which a failure is looked for.
 _TAIL = 128 * 1024
 #: Seconds after which a terminal is told that an answer stays open.
@@ -35,7 +37,9 @@ _AHEAD = 16
 
 
 class Arrivals:
-    """The head and the chunks of a response, received by a thread.
+    """The head and the chunks of a response, received by a thread where it takes one.
+
+    A thread starts when a wait is limited; most answers need none.
 
     Args:
         open: Sends the request and returns the response.
@@ -47,26 +51,12 @@ class Arrivals:
     ) -> None:
         self._max_time = max_time
         self._end = None if max_time is None else time.monotonic() + max_time
-        self._arrived: queue.Queue[Any] = queue.Queue(_AHEAD)
-        self._request: Any = None
+        self._parts = _parts(open)
+        self._arrived: Queue[Any] | None = None
+        self._stream: StreamedResponse | None = None
         self._is_ended = False
         self._began = time.monotonic()
         self._is_told = not sys.stderr.isatty()
-        thread = Thread(
-            target=self._receive, args=(open,), name="naftiko-call", daemon=True
-        )
-        thread.start()
-
-    def _receive(self, open: Callable[[], StreamedResponse]) -> None:
-        put = self._arrived.put
-        try:
-            with open() as stream:
-                put(stream)
-                for chunk in stream.bytes():
-                    put(chunk)
-            put(b"")
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
-            put(error)
 
     def head(self) -> StreamedResponse:
         """Return the response, its body not read yet.
@@ -75,9 +65,37 @@ class Arrivals:
             CallError: No usable response came back, or not within the time.
         """
         stream: StreamedResponse = self._next(None)
-        self._request = stream.request
+        self._stream = stream
         self._began = time.monotonic()
         return stream
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the head, which has arrived, says where the body ends."""
+        stream = self._stream
+        assert stream is not None
+        is_bodiless = stream.request.method == "HEAD" or stream.status in (204, 304)
+        return is_bodiless or "Content-Length" in stream.headers
+
+    def whole(self, *first: bytes) -> bytes:
+        """Return the whole body, of which some chunks may be there already.
+
+        Raises:
+            TransportError: It is larger than a whole body may be, or broke off.
+        """
+        stream = self._stream
+        assert stream is not None
+        length = stream.headers.get("Content-Length", "")
+        is_declared = length.isdigit() and stream.request.method != "HEAD"
+        declared = int(length) if is_declared else 0
+        chunks = list(first)
+        size = sum(map(len, chunks))
+        while max(size, declared) <= MAX_RESPONSE_BYTES:
+            if not (chunk := self.chunk()):
+                return b"".join(chunks)
+            chunks.append(chunk)
+            size += len(chunk)
+        raise too_large(stream.request, MAX_RESPONSE_BYTES)
 
     def chunk(self, wait: float | None = None) -> bytes | None:
         """Return the next chunk; none at the end, `None` after `wait` seconds.
@@ -113,9 +131,15 @@ class Arrivals:
     def _next(self, wait: float | None) -> Any:
         left = None if self._end is None else max(0, self._end - time.monotonic())
         is_last = left is not None and (wait is None or left <= wait)
+        timeout = left if is_last else wait
+        if self._arrived is None and timeout is None:
+            return next(self._parts)
+        from queue import Empty
+
+        self._arrived = self._arrived or _received(self._parts)
         try:
-            found = self._arrived.get(timeout=left if is_last else wait)
-        except queue.Empty:
+            found = self._arrived.get(timeout=timeout)
+        except Empty:
             if not is_last:
                 return None
             raise self._too_long() from None
@@ -126,7 +150,7 @@ class Arrivals:
     def _too_long(self) -> RequestTimeout:
         assert self._max_time is not None  # without one, nothing takes too long
         reason = f"no end of the response within {seconds_of(self._max_time)}"
-        request = self._request
+        request = self._stream.request if self._stream else None
         where = f"{request.method} {request.shown_url}: " if request else ""
         return RequestTimeout(
             f"{where}{reason}",
@@ -135,6 +159,32 @@ class Arrivals:
             request=request,
             hint="--max-time SECONDS gives it longer",
         )
+
+
+def _parts(open: Callable[[], StreamedResponse]) -> Iterator[Any]:
+    """Yield a response, its chunks, and none at the end."""
+    with open() as stream:
+        yield stream
+        yield from stream.bytes()
+    yield b""
+
+
+def _received(parts: Iterator[Any]) -> Queue[Any]:
+    """Return a queue that a thread puts the parts into, or the error that ends them."""
+    from queue import Queue
+    from threading import Thread
+
+    arrived: Queue[Any] = Queue(_AHEAD)
+
+    def receive() -> None:
+        try:
+            for part in parts:
+                arrived.put(part)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            arrived.put(error)
+
+    Thread(target=receive, name="naftiko-call", daemon=True).start()
+    return arrived
 
 
 class RawTail:
@@ -163,6 +213,8 @@ class RawTail:
         Raises:
             ReportedError: The body reports one.
         """
+        from naftiko.formats.reported import reported_in
+
         body = self._kept
         if self._is_cut:
             # What stands before the first line break is a part of a value.

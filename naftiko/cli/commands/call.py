@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.cache import read_cached
 from naftiko.cli.console import clean, paint, paint_json, warn
 from naftiko.cli.conversation import conversation
+from naftiko.cli.options.combining import TABLES, check_combination
+from naftiko.cli.options.repeated import base_uris, headers
 from naftiko.cli.progress import Progress
 from naftiko.cli.tables import (
     csv_text,
@@ -29,9 +31,8 @@ from naftiko.cli.tables import (
     yaml_text,
 )
 from naftiko.cli.units.finding import check_function_options, find, output_paths
-from naftiko.cli.units.typed import takes_of, text_hint, with_lists
 from naftiko.cli.units.variables import check_known, value_hint, variable_values
-from naftiko.cli.words import UsageError, base_uris, call_arguments, headers, text_of
+from naftiko.cli.values import UsageError, text_of
 from naftiko.consumes.exchange import Decoder
 from naftiko.consumes.operation import Operation
 from naftiko.errors import (
@@ -60,12 +61,11 @@ if TYPE_CHECKING:
     from naftiko.transport.streams import StreamedResponse
 
 _RAW_HINT = "--raw prints the body without decoding it"
-_RESULT_OPTIONS = ("--select", "--output", "--output raw")
 
 
 def run_call(arguments: Namespace) -> int:
     """Call an operation or an exposed function, and print its result."""
-    _check_options(arguments)
+    check_combination(arguments)
     arguments.output = "lines" if arguments.lines else arguments.output
     select = _selector(arguments.select)
     is_raw = arguments.raw or arguments.output == "raw"
@@ -78,9 +78,8 @@ def run_call(arguments: Namespace) -> int:
     ) as loaded:
         check_known(values, loaded.variables.names)
         found = find(loaded, text_of(arguments.ref, "the operation"), arguments.file)
-        operation = takes_of(found, arguments.ref)
         capability = _view(loaded, arguments)
-        given = with_lists(call_arguments(arguments.items, arguments.body, operation))
+        given = _given(found, arguments)
         if arguments.curl or arguments.dry_run:
             _show_request(capability.request(arguments.ref, given), arguments)
             return 0
@@ -104,8 +103,9 @@ def run_call(arguments: Namespace) -> int:
                 _show_head(error.response)
             if is_raw:
                 _write(error.response.body)
-            hint = text_hint(error, given, operation)
-            error.hint = "; ".join(filter(None, [error.hint, hint]))
+            error.hint = "; ".join(
+                filter(None, [error.hint, _text_hint(error, given, found, arguments)])
+            )
             raise
         except UnboundVariable as error:
             error.hint = value_hint(error.name)
@@ -118,62 +118,30 @@ def run_call(arguments: Namespace) -> int:
     return 0
 
 
-#: Option → the options that have no effect, or another one, beside it.
-_EXCLUDED = {
-    "--dry-run": (
-        "--curl", "--stream", "-O", "--raw", "--include", "--select", "--output raw",
-        "--split-streams", "--max-time",
-    ),
-    "--curl": (
-        "--stream", "-O", "--raw", "--include", "--split-streams", "--max-time",
-        *_RESULT_OPTIONS, "-r",
-    ),
-    "--stream": ("-O", "--select", "--output", "--split-streams", "--strict", "-r"),
-    "-O": ("--select", "--output", "--split-streams", "--strict", "-r"),
-    "--raw": ("--select", "--output", "--split-streams", "--strict", "-r"),
-    "--output": ("-r",),
-    "--output raw": ("--select", "-r"),
-}  # fmt: skip
+def _given(found: Operation | Plan, arguments: Namespace) -> dict[str, Any]:
+    """Return the arguments of the call."""
+    if not arguments.items and arguments.body is None:
+        return {}
+    # Imported here: many calls have no arguments, and start quicker.
+    from naftiko.cli.arguments.typed import takes_of, with_lists
+    from naftiko.cli.arguments.words import call_arguments
+
+    takes = takes_of(found, arguments.ref)
+    return with_lists(call_arguments(arguments.items, arguments.body, takes))
 
 
-def _check_options(arguments: Namespace) -> None:
-    output = "--output raw" if arguments.output == "raw" else "--output"
-    given = {
-        "--dry-run": arguments.dry_run,
-        "--curl": arguments.curl,
-        "--stream": arguments.stream,
-        "-O": arguments.save is not None,
-        "--raw": arguments.raw,
-        "--include": arguments.include,
-        "--select": arguments.select is not None,
-        "--split-streams": arguments.split_streams,
-        "--strict": arguments.strict,
-        "--max-time": arguments.max_time is not None,
-        output: arguments.output is not None,
-        "-r": arguments.lines,
-    }
-    if arguments.columns is not None and arguments.output is None:
-        arguments.output = "table"
-    if (
-        arguments.columns is not None or arguments.full
-    ) and arguments.output not in _TABLES:
-        option = "--full" if arguments.columns is None else "--columns"
-        raise UsageError(f"{option} is for tables", hint="add --output table")
-    if arguments.no_header and arguments.output not in _TABLES:
-        raise UsageError(
-            "--no-header: there is a header only in a table",
-            hint=f"give --output {', '.join(_TABLES)} too, or leave it out",
-        )
-    reads = {"-", "@-"} & {arguments.body, *arguments.items}
-    if arguments.file == "-" and reads:
-        raise UsageError("standard input cannot be the document and the body at once")
-    for option, others in _EXCLUDED.items():
-        for other in others:
-            if given.get(option) and given.get(other):
-                raise UsageError(
-                    f"{option} and {other} are mutually exclusive",
-                    hint="leave one of them out",
-                )
+def _text_hint(
+    error: StatusError,
+    given: Mapping[str, Any],
+    found: Operation | Plan,
+    arguments: Namespace,
+) -> str:
+    """Return what to try when an API refuses values that were sent as texts."""
+    if not given:
+        return ""
+    from naftiko.cli.arguments.typed import takes_of, text_hint
+
+    return text_hint(error, given, takes_of(found, arguments.ref))
 
 
 def _view(loaded: Capability, arguments: Namespace) -> Capability:
@@ -241,7 +209,7 @@ def _show_headers(headers: Mapping[str, str]) -> None:
 def _arrivals(
     capability: Capability, arguments: Namespace, given: dict[str, Any]
 ) -> Arrivals:
-    """Send the request of a call; its response is received by a thread."""
+    """Send the request of a call, and receive its response."""
     from naftiko.cli.commands.arrivals import Arrivals
 
     return Arrivals(lambda: capability.stream(arguments.ref, given), arguments.max_time)
@@ -263,7 +231,7 @@ def _show_answer(
     arguments: Namespace,
 ) -> None:
     """Call an operation and print its answer: in parts, or decoded as a whole."""
-    from naftiko.cli.commands.receiving import UNLIMITED, Reception
+    from naftiko.cli.commands.arrivals import UNLIMITED
 
     is_operation = isinstance(found, Operation)
     decoder = Decoder(operation, is_strict=arguments.strict, has_outputs=is_operation)
@@ -279,8 +247,14 @@ def _show_answer(
     stream = arrivals.head()
     if arguments.include:
         _show_head(stream)
-    reception = Reception(arrivals, stream, operation, follows=follows)
-    body = reception.show(_wanted(decoder, select, arguments))
+    body: bytes | None
+    if arrivals.is_bounded:
+        body = arrivals.whole()
+    else:
+        from naftiko.cli.commands.receiving import Reception
+
+        reception = Reception(arrivals, stream, operation, follows=follows)
+        body = reception.show(_wanted(decoder, select, arguments))
     if body is None:
         return
     response = Response(stream.status, stream.headers, body, reason=stream.reason)
@@ -311,7 +285,7 @@ def _wanted(
             text = result if isinstance(result, str) else line_text(result)
         elif arguments.output == "yaml":
             text = f"---\n{yaml_text(result)}"
-        elif arguments.output in _TABLES:
+        elif arguments.output in TABLES:
             table = table_of(result if isinstance(result, list) else [result])
             if arguments.columns is not None:
                 table = picked(table, arguments.columns)
@@ -345,7 +319,7 @@ def _show_result(
     if is_empty and (response.status in (204, 205, 304) or not exchange.data):
         result = None
     columns = None
-    if arguments.output in _TABLES and result is exchange.outputs is exchange.result:
+    if arguments.output in TABLES and result is exchange.outputs is exchange.result:
         operation = exchange.operation
         paths = [(o.name or "result", o.value) for o in operation.output_parameters]
         columns = output_columns(paths, operation, response)
@@ -373,7 +347,7 @@ def _show_function(
     for warning in outcome.warnings:
         warn(warning)
     columns = source = None
-    is_table = select is None and arguments.output in _TABLES
+    is_table = select is None and arguments.output in TABLES
     if is_table and outcome.reply is not None and isinstance(outcome.value, dict):
         source = decoder.receive(*outcome.reply).value
         response = outcome.reply.response
@@ -395,7 +369,7 @@ def _show_value(
         _write(bytes(result))
     elif isinstance(result, str) and is_plain:
         print(result, end="" if result.endswith("\n") else "\n")
-    elif arguments.output in _TABLES:
+    elif arguments.output in TABLES:
         table = table_of(result, columns if select is None else None, source)
         if arguments.columns is not None:
             table = picked(table, arguments.columns)
@@ -409,8 +383,9 @@ def _written(value: Any, arguments: Namespace) -> str:
     kind = arguments.output or "json"
     if kind == "table":
         return table_text(value, header=not arguments.no_header, full=arguments.full)
-    if kind in _TABLES:
-        return _TABLES[kind](value, header=not arguments.no_header)
+    if kind in TABLES:
+        write = tsv_text if kind == "tsv" else csv_text
+        return write(value, header=not arguments.no_header)
     text = _WRITERS[kind](value)
     return paint_json(text, sys.stdout) if kind in ("json", "ndjson") else text
 
@@ -420,12 +395,6 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "ndjson": ndjson_text,
     "yaml": yaml_text,
     "lines": lines_text,
-}
-#: Formats with a header.
-_TABLES: dict[str, Callable[..., str]] = {
-    "table": table_text,
-    "csv": csv_text,
-    "tsv": tsv_text,
 }
 
 

@@ -227,7 +227,7 @@ def _paths(prefix: str, text: str) -> list[str]:
 
 def _from_file(command: str, given: list[str], last: str) -> list[str]:
     """Return operations, or names of arguments, of the document on the line."""
-    from naftiko.cli.units.typed import takes_of
+    from naftiko.cli.arguments.typed import takes_of
 
     capability = _loaded(given)
     if capability is None:
@@ -262,7 +262,7 @@ def _bare(capability: Capability, names: list[str], last: str) -> list[str]:
 
 def _items(operation: Operation, given: list[str], last: str) -> list[str]:
     """Return names of arguments, or values behind a name: `fl` → `flag=`."""
-    from naftiko.cli.words import split_item
+    from naftiko.cli.arguments.words import split_item
 
     types = {parameter.name: parameter.type for parameter in operation.inputs}
     choices = {p.name: p.keywords.get("enum") for p in operation.inputs}

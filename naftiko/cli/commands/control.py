@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from naftiko.cli.console import clean, note, paint, paint_json
 from naftiko.cli.control_port import ControlPort, ControlReply
 from naftiko.cli.tables import columns, json_text, width
-from naftiko.cli.words import UsageError, text_of
+from naftiko.cli.values import UsageError, text_of
 from naftiko.errors import EXIT_CALL, EXIT_OK, CallError, did_you_mean, shorten
 
 if TYPE_CHECKING:

@@ -30,8 +30,6 @@ from naftiko.formats.multiplexed import (
 )
 from naftiko.formats.reported import LastValues
 from naftiko.http import ArrivingText, media_type_of
-from naftiko.transport.redirects import too_large
-from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,8 +47,6 @@ if TYPE_CHECKING:
 #: Seconds without a further part after which a whole JSON document counts as the first
 #: of many.
 QUIET = 1.0
-#: Seconds for the timeout of an answer that is expected to be silent for long.
-UNLIMITED = 1e6
 #: Chunks in which the first of several JSON documents ends, if there are several.
 _MOST_CHUNKS = 32
 
@@ -107,7 +103,7 @@ class Reception:
                 first += chunk
             kind = self._kind_of(first, wanted)
         if not kind:
-            return self.whole(first)
+            return self._arrivals.whole(first)
         if kind == "frames" and wanted.is_valued:
             self._show_values(FrameReader(), self._chunks(first), wanted)
         elif kind == "frames":
@@ -121,24 +117,6 @@ class Reception:
             return self._show_if_many(first, wanted)
         return None
 
-    def whole(self, *first: bytes) -> bytes:
-        """Return the whole body.
-
-        Raises:
-            TransportError: It is larger than a whole body may be.
-        """
-        request = self._stream.request
-        length = self._stream.headers.get("Content-Length", "")
-        declared = int(length) if length.isdigit() and request.method != "HEAD" else 0
-        chunks = list(first)
-        size = sum(map(len, chunks))
-        while max(size, declared) <= MAX_RESPONSE_BYTES:
-            if not (chunk := self._arrivals.chunk()):
-                return b"".join(chunks)
-            chunks.append(chunk)
-            size += len(chunk)
-        raise too_large(request, MAX_RESPONSE_BYTES)
-
     def _texts(self, first: bytes, decoder: ArrivingText) -> Iterator[str]:
         """Yield the body as text; at its end, an empty text at least."""
         yield ""
@@ -150,8 +128,7 @@ class Reception:
         """Return how the body arrives; empty for one that is read to its end."""
         stream = self._stream
         declared = self._operation.declared_format.lower()
-        is_bodiless = stream.request.method == "HEAD" or stream.status in (204, 304)
-        if is_bodiless or "Content-Length" in stream.headers:
+        if self._arrivals.is_bounded:
             return ""
         media_type = media_type_of(stream.content_type)
         if media_type == EVENT_STREAM_TYPE and declared in ("", "json", "text"):
@@ -266,14 +243,14 @@ class Reception:
                 return b"".join(chunks)
             chunks.append(chunk)
             if not values and len(chunks) > _MOST_CHUNKS:
-                return self.whole(*chunks)
+                return self._arrivals.whole(*chunks)
             if chunks[0].lstrip()[:1] not in (b"{", b"[", b""):
-                return self.whole(*chunks)
+                return self._arrivals.whole(*chunks)
             try:
                 values += reader.feed(decoder.decode(chunk))
             except OutputError:
                 # Whoever decodes the whole body tells the fault.
-                return self.whole(*chunks)
+                return self._arrivals.whole(*chunks)
         texts = self._texts(b"", decoder)
         self._show_values(_Resumed(values, reader), texts, wanted)
         return None

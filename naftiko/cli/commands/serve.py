@@ -16,9 +16,9 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from naftiko.cli.options.repeated import base_uris
 from naftiko.cli.units.variables import variable_values
-from naftiko.cli.values import RefusedWord, is_host, port_of
-from naftiko.cli.words import UsageError, base_uris
+from naftiko.cli.values import RefusedWord, UsageError, is_host, port_of
 from naftiko.errors import EXIT_USAGE, ArgumentError, NaftikoError, ServeError, shorten
 from naftiko.hints import SERVER, worded
 from naftiko.masking import without_secrets

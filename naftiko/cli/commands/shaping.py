@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from naftiko.cli.commands.arrivals import Arrivals
-from naftiko.cli.commands.receiving import UNLIMITED, Reception
+from naftiko.cli.commands.arrivals import UNLIMITED, Arrivals
+from naftiko.cli.commands.receiving import Reception
 from naftiko.formats.media import format_of, has_parts, is_open_ended, is_stream
 from naftiko.functions.arrivals import Settling, ShapedArrivals
 from naftiko.functions.plan import checked_arguments
@@ -70,7 +70,7 @@ def shaped_outcome(
     )
     reception = Reception(arrivals, stream, call.operation, follows=follows)
     if not stays_open:
-        body: bytes | None = reception.whole()
+        body: bytes | None = arrivals.whole()
     elif shape.is_identity and format_of(kind) != "json":
         body = reception.show(wanted)
     else:

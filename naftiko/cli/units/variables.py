@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naftiko.bindings import first_unused, parse_dotenv
-from naftiko.cli.arguments.reading import text_of
-from naftiko.cli.values import UsageError
+from naftiko.cli.values import UsageError, text_of
 from naftiko.errors import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_NAME = re.compile(r"[^\s=]+")
+_NAME = r"[^\s=]+"
 
 
 def variable_values(words: Sequence[str]) -> dict[str, str]:
@@ -34,7 +33,7 @@ def variable_values(words: Sequence[str]) -> dict[str, str]:
     values: dict[str, str] = {}
     for word in words:
         name, sign, value = text_of(word, "--variable").partition("=")
-        if not sign or not _NAME.fullmatch(name):
+        if not sign or not re.fullmatch(_NAME, name):
             # The word may be the value itself.
             raise UsageError(
                 "--variable: expected NAME=VALUE",

@@ -12,7 +12,8 @@ import re
 
 from naftiko.transport.wire.heads import MAX_FIELDS, MAX_LINE, Unreadable
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r?\n", re.S)
+# A text, which is compiled for the first body in chunks.
+_SIZE = rb"(?s)([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r?\n"
 
 SIZE_TOO_LONG = f"the size of a chunk has over {MAX_LINE:,} bytes"
 NO_END = "a chunk does not end where its size says"
@@ -25,7 +26,7 @@ def chunk_size(line: bytes) -> int:
     Raises:
         Unreadable: The line is no size.
     """
-    size = _SIZE.fullmatch(line)
+    size = re.fullmatch(_SIZE, line)
     if size is None:
         raise Unreadable("the size of a chunk is not a hexadecimal number")
     return int(size[1], 16)

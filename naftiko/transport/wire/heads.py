@@ -36,20 +36,13 @@ HEAD_TOO_LONG = f"its head has over {MAX_HEAD:,} bytes"
 TOO_MANY_FIELDS = f"its head has over {MAX_FIELDS:,} fields"
 TOO_MANY_INTERIM = f"over {MAX_INTERIM:,} interim responses came before it"
 
-_STATUS_LINE = re.compile(r"HTTP/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?[ \t]*", re.S)
-_is_length = re.compile(r"[0-9]{1,18}").fullmatch
+# Texts, which are compiled for the first head that is not plain.
+_STATUS_LINE = r"(?s)HTTP/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?[ \t]*"
+_LENGTH = "[0-9]{1,18}"
 #: A field line; blanks are allowed around its parts, and are none of them.
-_FIELD = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:([^\n]*)\n", re.MULTILINE)
-#: A head without anything unusual: a status of a body, names and values as they should.
-_PLAIN_HEAD = re.compile(
-    rb"HTTP/1\.1 (?!204|304)[2-9][0-9][0-9] (?:[!-~](?:[ -~]*[!-~])?)?\r\n"
-    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n"
-)
-_PLAIN_LENGTH = re.compile(rb"\ncontent-length: ([0-9]{1,18})\r")
-#: Bytes of such a head, so that no limit of lines or fields is met.
-_MOST_OF_PLAIN = 4096
+_FIELD = r"(?m)^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:([^\n]*)\n"
 #: NUL, and CR without LF: RFC 9110, 5.5 replaces them by a blank.
-_BREAKS = re.compile(r"\x00|\r(?!\n)")
+_BREAKS = r"\x00|\r(?!\n)"
 _BLANKS = " \t"
 #: Blanks, and the CR of a line end.
 _ENDS = " \t\r"
@@ -98,26 +91,6 @@ class ResponseHead(NamedTuple):
         return self.status < 200 and self.status != 101
 
 
-def plain_length(data: bytes) -> int | None:
-    """Return the length of the body behind a head that every parser reads alike.
-
-    `None` is for all others, which `parse_head` reads: those with blanks or bytes in
-    unusual places, with framing fields but one `Content-Length`, or without a body.
-    """
-    if len(data) > _MOST_OF_PLAIN or not _PLAIN_HEAD.fullmatch(data):
-        return None
-    folded = data.lower()
-    if (
-        folded.count(b"\ncontent-length:") != 1
-        or folded.count(b"\ncontent-type:") > 1
-        or b"\nconnection:" in folded
-        or b"\ntransfer-encoding:" in folded
-    ):
-        return None
-    found = _PLAIN_LENGTH.search(folded)
-    return int(found[1]) if found else None
-
-
 def parse_head(data: bytes, *, is_head: bool = False) -> ResponseHead:
     """Return the head of a response.
 
@@ -133,10 +106,9 @@ def parse_head(data: bytes, *, is_head: bool = False) -> ResponseHead:
             not say where the body ends.
     """
     text = data.decode("latin-1")
-    if _BREAKS.search(text):
-        text = _BREAKS.sub(" ", text)
+    text = re.sub(_BREAKS, " ", text)
     line, _, fields = text.partition("\n")
-    begun = _STATUS_LINE.fullmatch(line.removesuffix("\r"))
+    begun = re.fullmatch(_STATUS_LINE, line.removesuffix("\r"))
     if begun is None:
         raise Unreadable(NO_HTTP)
     count = fields.count("\n")
@@ -144,7 +116,7 @@ def parse_head(data: bytes, *, is_head: bool = False) -> ResponseHead:
         raise Unreadable(TOO_MANY_FIELDS)
     if len(data) > MAX_LINE and max(map(len, text.split("\n"))) > MAX_LINE:
         raise Unreadable(LINE_TOO_LONG)
-    found = [(name, value.strip(_ENDS)) for name, value in _FIELD.findall(fields)]
+    found = [(name, value.strip(_ENDS)) for name, value in re.findall(_FIELD, fields)]
     # All lines but the empty one at the end, or else some of them are malformed.
     pairs = found if len(found) == count - 1 else _lenient_pairs(fields)
     noted: dict[str, list[str]] = {}
@@ -172,7 +144,7 @@ def _lenient_pairs(fields: str) -> list[tuple[str, str]]:
                 name, value = pairs[-1]
                 pairs[-1] = (name, f"{value} {line.strip()}".strip())
             continue
-        field = _FIELD.fullmatch(f"{line}\n")
+        field = re.fullmatch(_FIELD, f"{line}\n")
         if line.strip():
             is_known = field is not None
         if field is not None:
@@ -277,7 +249,7 @@ def _unframed(head: ResponseHead) -> list[tuple[str, str]]:
 def _length(fields: list[str]) -> int:
     """Return the one length that `Content-Length` fields agree on: "5, 5" is 5."""
     values = {value.strip(_BLANKS) for value in ",".join(fields).split(",")}
-    if not all(map(_is_length, values)):
+    if not all(re.fullmatch(_LENGTH, value) for value in values):
         raise Unreadable("its Content-Length is not a number of bytes")
     if len(lengths := set(map(int, values))) > 1:
         raise Unreadable("it has two different values of Content-Length")

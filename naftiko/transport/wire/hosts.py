@@ -13,8 +13,8 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-_END_OF_AUTHORITY = re.compile("[/?#]")
-_DELIMITER = re.compile(r"[\x00-\x20/?#@:\[\]\\]")
+# A text, which is compiled for the first host beyond ASCII.
+_DELIMITER = r"[\x00-\x20/?#@:\[\]\\]"
 
 
 def ascii_url(url: str) -> str:
@@ -24,13 +24,12 @@ def ascii_url(url: str) -> str:
         ValueError: The host is no name.
     """
     begin = url.find("//") + 2
-    end = _END_OF_AUTHORITY.search(url, begin)
-    authority = url[begin : end.start()] if end else url[begin:]
+    ends = (at for mark in "/?#" if (at := url.find(mark, begin)) >= 0)
+    end = min(ends, default=len(url))
+    authority = url[begin:end]
     if authority.isascii() and "%" not in authority:
         return url
-    return (
-        url[:begin] + _ascii_authority(authority) + (url[end.start() :] if end else "")
-    )
+    return url[:begin] + _ascii_authority(authority) + url[end:]
 
 
 @lru_cache(256)
@@ -55,7 +54,7 @@ def ascii_host(host: str) -> str:
         except UnicodeDecodeError:
             host = raw.decode("latin-1")
     host = host if host.isascii() else _encoded(host)
-    if _DELIMITER.search(host):
+    if re.search(_DELIMITER, host):
         raise ValueError("a delimiter in a host name")
     return host
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from naftiko.cli.units.typed import FunctionTakes
+from naftiko.cli.arguments.typed import FunctionTakes
+from naftiko.cli.arguments.words import call_arguments
 from naftiko.cli.values import UsageError
-from naftiko.cli.words import call_arguments
 from naftiko.errors import ArgumentError
 from naftiko.spec.model import InputParameter
 from support.building import capability

@@ -1,4 +1,4 @@
-"""Chunks of a response that a thread receives, and the end of a body as it came."""
+"""Chunks of a response as they arrive, and the end of a body as it came."""
 
 from __future__ import annotations
 
@@ -47,14 +47,25 @@ def test_silence_is_told_from_the_end() -> None:
     gate.set()
 
 
-def test_error_of_the_sender_is_raised() -> None:
-    """An error in the thread is raised where the response is waited for."""
+def test_limited_wait_goes_on_where_the_others_ended() -> None:
+    """A thread takes over when a wait is limited, and nothing is lost."""
+    before = threading.active_count()
+    arrivals = Arrivals(lambda: stream(b"a", b"b", b"c"), None)
+    assert arrivals.head().status == 200
+    assert arrivals.chunk() == b"a"
+    assert threading.active_count() == before
+    assert [arrivals.chunk(20), arrivals.chunk(), arrivals.chunk()] == [b"b", b"c", b""]
+
+
+@pytest.mark.parametrize("max_time", [None, 20])
+def test_error_of_the_sender_is_raised(max_time: float | None) -> None:
+    """An error is raised where the response is waited for."""
 
     def fail() -> StreamedResponse:
         raise naftiko.TransportError("no connection")
 
     with pytest.raises(naftiko.TransportError, match="no connection"):
-        Arrivals(fail, None).head()
+        Arrivals(fail, max_time).head()
 
 
 @pytest.mark.parametrize("before", [b"", b'{"n": 1}\n', b'{"n": 1}\n' * 40_000])

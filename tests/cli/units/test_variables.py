@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from naftiko.cli.units.variables import applied, check_known, variable_values
-from naftiko.cli.words import UsageError
+from naftiko.cli.values import UsageError
 from support.building import capability
 
 

@@ -1,8 +1,7 @@
-"""Words of a command line → arguments, body, headers and base URIs of a call.
+"""Words of a command line → arguments and body of a call.
 
     call_arguments(["isbn=1", "quantity:=2"], None, operation)
         → {"isbn": "1", "quantity": 2}
-    base_uris(["shop=http://h.test"], ["shop"]) → {"shop": "http://h.test"}
 
 A word that may hold a secret is not repeated in a message.
 """
@@ -23,15 +22,13 @@ from naftiko.cli.arguments.body import (
 from naftiko.cli.arguments.filling import fill, place_in, template_of
 from naftiko.cli.arguments.nested import Gathered, split_nested
 from naftiko.cli.arguments.reading import decoded, file_argument, read_json
-from naftiko.cli.arguments.reading import text_of as text_of
-from naftiko.cli.units.typed import typed
-from naftiko.cli.values import UsageError as UsageError
-from naftiko.consumes.base_uri import checked_uri
+from naftiko.cli.arguments.typed import typed
+from naftiko.cli.values import UsageError, text_of
 from naftiko.consumes.body import OPEN_ARGUMENT
-from naftiko.errors import ArgumentError, did_you_mean, names_of
+from naftiko.errors import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from naftiko.consumes.operation import Operation
 
@@ -39,69 +36,8 @@ _ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
 #: The part of a name that reaches into a value.
 _REACHES = re.compile(r"\w(?:\.|\[)")
-#: Characters that a URI has before its first `=`, and a namespace never.
-_NO_NAMESPACE = re.compile(r"[/:@?#]")
 #: Body kinds that can carry a file as it is.
 _FILE_KINDS = frozenset(("multipartForm", "binary"))
-
-
-def base_uris(
-    given: Sequence[str], namespaces: Sequence[str] | None = None
-) -> dict[str, str]:
-    """Return namespace → URI: `["a=http://h.test"]` → `{"a": "http://h.test"}`.
-
-    Args:
-        given: The values of `--base-uri`. One without a namespace is for all others.
-        namespaces: Those that there are. Without them no namespace is checked, and the
-            URI for all others has the empty namespace.
-
-    Raises:
-        UsageError: A URI is none, or its namespace is unknown or given twice.
-    """
-    uris: dict[str, str] = {}
-    for text in given:
-        name, sign, uri = text_of(text, "--base-uri").partition("=")
-        if not sign or _NO_NAMESPACE.search(name):
-            name, uri = "", text
-        if name in uris:
-            shown = f" for '{name}'" if name else ""
-            raise UsageError(
-                f"--base-uri is given twice{shown}",
-                hint="write --base-uri NAMESPACE=URI for each namespace",
-            )
-        try:
-            uris[name] = checked_uri(uri)
-        except ArgumentError as error:
-            raise UsageError(f"--base-uri: {error.message}", hint=error.hint) from None
-    if namespaces is None:
-        return uris
-    for name in filter(None, uris):
-        if name not in namespaces:
-            raise UsageError(
-                f"--base-uri: no namespace is called '{name}'",
-                hint=did_you_mean(name, namespaces)
-                or f"the document consumes: {names_of(namespaces)}",
-            )
-    if "" in uris:
-        uris = {**dict.fromkeys(namespaces, uris.pop("")), **uris}
-    return uris
-
-
-def headers(given: list[tuple[str, str]]) -> dict[str, str]:
-    """Return header name → value: `[("X-Who", "me")]` → `{"X-Who": "me"}`.
-
-    Raises:
-        UsageError: A header is given twice, in any case of letters.
-    """
-    named: dict[str, str] = {}
-    for name, value in given:
-        if name.lower() in map(str.lower, named):
-            raise UsageError(
-                f"--header: '{name}' is given twice",
-                hint="write its values in one, with a comma between them",
-            )
-        named[name] = value
-    return named
 
 
 def call_arguments(

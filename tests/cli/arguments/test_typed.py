@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.cli.units.typed import takes_of, text_hint, typed, with_lists
+from naftiko.cli.arguments.typed import takes_of, text_hint, typed, with_lists
 from naftiko.consumes.operation import Operation
 from naftiko.errors import StatusError
 from support.building import capability
