@@ -169,15 +169,18 @@ class Operation:
         Args:
             given: Parameter name → value.
         """
-        said = [
-            str(value).strip().lower() not in _NO
-            for name, value in given.items()
-            if value is not None and name.lower() in _FOLLOWING
-        ]
-        if said:
-            return any(said)
+        if not _FOLLOWING.isdisjoint(map(str.lower, given)):
+            said = [
+                str(value).strip().lower() not in _NO
+                for name, value in given.items()
+                if value is not None and name.lower() in _FOLLOWING
+            ]
+            if said:
+                return any(said)
+        if self.method != "GET":
+            return False
         last = self.path.lower().rstrip("/").rpartition("/")[2]
-        return self.method == "GET" and last in _ENDLESS
+        return last in _ENDLESS
 
     @property
     def may_follow(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -174,13 +175,19 @@ def texts_for(call: CallValues, name: str, value: Any) -> list[str]:
         raise _unwritable(call, name, error) from None
 
 
+@lru_cache(maxsize=1024)
+def _literal_path(text: str) -> str:
+    """Return a part of a path that the document writes, percent-encoded."""
+    return quote_path(text)
+
+
 def path_text(call: CallValues, template: Template) -> str:
     """Return the path of the request, its placeholders filled and percent-encoded."""
     written: list[str] = []
     has_values = False
     for part in template:
         if isinstance(part, str):
-            written.append(quote_path(part))
+            written.append(_literal_path(part))
         else:
             written.append(_path_value(call, part))
             has_values = True
@@ -203,7 +210,9 @@ def _path_value(call: CallValues, ref: Ref) -> str:
     if value is ABSENT:
         raise unplaceable(call, ref.name, "is missing")
     if value.__class__ is str:
-        text = quote(value, safe="")
+        # Most values are a word or a number, which `quote` would leave as it is.
+        is_plain = value.isascii() and value.isalnum()
+        text = value if is_plain else quote(value, safe="")
     elif isinstance(value, (bytes, bytearray)):
         text = quote(bytes(value), safe="")
     elif isinstance(value, RawPath):

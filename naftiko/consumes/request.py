@@ -99,7 +99,8 @@ class Prepared:
     """
 
     __slots__ = (
-        "_base", "_defaults", "_headers", "_layout", "_signer", "decoder", "operation",
+        "_base", "_defaults", "_headers", "_layout", "_may_identify", "_signer",
+        "decoder", "operation",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +120,12 @@ class Prepared:
         self._signer = signer
         self._headers = headers
         self._defaults = _defaults(operation) if defaults is None else defaults
+        #: Whether a header of a request can be `Authorization`.
+        self._may_identify = bool(
+            self._layout.headers
+            or headers
+            or has_header(self._defaults, "authorization")
+        )
 
     def request(
         self,
@@ -193,7 +200,7 @@ class Prepared:
             auth is not None
             or bool(layout.credentials)
             or layout.login is not None
-            or has_header(headers, "authorization")
+            or (self._may_identify and has_header(headers, "authorization"))
         )
         if cookies:
             if given := header_of(headers, "cookie"):

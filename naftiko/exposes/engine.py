@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from naftiko.bindings import Variables
     from naftiko.capability import Capability
     from naftiko.exposes.http.callers import Caller
+    from naftiko.exposes.observability.silent import Noted
     from naftiko.exposes.observability.telemetry import AnyTelemetry
     from naftiko.functions.compiler import Functions
     from naftiko.functions.plan import Plan
@@ -77,6 +78,10 @@ class Engine:
             transport if isinstance(transport, AsyncReceivingTransport) else None
         )
         self.timeout = timeout
+        #: The timeout in seconds; of two, for connecting and reading, the longer.
+        self._silence = max(timeout) if isinstance(timeout, tuple) else timeout
+        #: The seconds after which a response must have ended.
+        self.longest = LONGEST * self._silence
         self.telemetry = telemetry
 
     @property
@@ -143,20 +148,12 @@ class Engine:
             assert isinstance(call, Call)
             request = self.capability.request_for(call, variables)
             with self.telemetry.call(request, caller.trace) as noted:
-
-                async def noting(
-                    stream: AsyncStreamedResponse, follows: bool
-                ) -> Response | None:
-                    noted["status"] = stream.status
-                    return await relay(stream, follows)
-
                 response = await self._received(
-                    transport, request, call, noting, in_values=in_values
+                    transport, request, call, relay, noted, in_values=in_values
                 )
-                if response is None:
-                    run.close()
-                    return None
-                noted["status"] = response.status
+            if response is None:
+                run.close()
+                return None
             try:
                 run.send([Reply(request, response)])
             except StopIteration as stop:
@@ -196,10 +193,14 @@ class Engine:
         request: Request,
         call: Call,
         relay: Relay,
+        noted: Noted,
         *,
         in_values: bool,
     ) -> Response | None:
-        """Return the whole response to a call, or `None` for one that was relayed."""
+        """Return the whole response to a call, or `None` for one that was relayed.
+
+        Its status is noted as soon as its head has come.
+        """
         follows = call.operation.follows(call.arguments)
 
         def stays_open(status: int, headers: Mapping[str, str]) -> bool:
@@ -216,6 +217,7 @@ class Engine:
                     request, timeout=self.timeout, stays_open=stays_open
                 )
                 async with received as response:
+                    noted["status"] = response.status
                     if isinstance(response, Response):
                         return response
                     limit.reschedule(None)
@@ -287,16 +289,22 @@ class Engine:
             request = self.capability.request_for(item, variables)
             with self.telemetry.call(request, caller.trace) as noted:
                 if self._receiving and item.operation.follows(item.arguments):
-                    response = await self._ended_soon(self._receiving, request, item)
+                    response = await self._ended_soon(
+                        self._receiving, request, item, noted
+                    )
                 else:
                     response = await self._send(request)
-                noted["status"] = response.status
+                    noted["status"] = response.status
         except CallError as error:
             raise in_step(error, item.step) from None
         return Reply(request, response)
 
     async def _ended_soon(
-        self, transport: AsyncReceivingTransport, request: Request, call: Call
+        self,
+        transport: AsyncReceivingTransport,
+        request: Request,
+        call: Call,
+        noted: Noted,
     ) -> Response:
         """Return the whole response to a step that asks for an answer without end.
 
@@ -308,7 +316,9 @@ class Engine:
         async def take(response: AsyncStreamedResponse, follows: bool) -> Response:
             return await excerpt.take(response)
 
-        response = await self._received(transport, request, call, take, in_values=False)
+        response = await self._received(
+            transport, request, call, take, noted, in_values=False
+        )
         assert response is not None  # `take` returns it
         if excerpt.is_cut:
             reason = f"the answer has no end within {seconds_of(round(excerpt.waited))}"
@@ -336,19 +346,8 @@ class Engine:
         longest time.
         """
         if request.method in SAFE_METHODS:
-            return min(ENOUGH, self._longest_silence)
-        return self._longest_silence if follows else self.longest
-
-    @property
-    def longest(self) -> float:
-        """The seconds after which a response must have ended."""
-        return LONGEST * self._longest_silence
-
-    @property
-    def _longest_silence(self) -> float:
-        """The timeout in seconds; of two, for connecting and reading, the longer."""
-        timeout = self.timeout
-        return max(timeout) if isinstance(timeout, tuple) else timeout
+            return min(ENOUGH, self._silence)
+        return self._silence if follows else self.longest
 
     def _too_long(self, request: Request) -> RequestTimeout:
         where = request.mask(request.socket) or request.shown_url

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from naftiko.consumes.status import is_success, reported_failure, status_error
+from naftiko.consumes.status import is_success, reported_failure_of, status_error
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import BodyReader
 from naftiko.formats.json import strict_json
 from naftiko.formats.media import EVENT_STREAM_TYPE, format_of, promises_many
 from naftiko.formats.multiplexed import is_multiplexed
+from naftiko.formats.reported import reported_in
 from naftiko.formats.xml import is_xml
 from naftiko.functions.runs import Outcome, in_step
 from naftiko.functions.shapes import says_something, shaped_parts
@@ -54,7 +55,10 @@ def checked(
         if shape is not None:
             error.value = failed_value(decoder, reply, shape)
         raise in_step(error, step)
-    if (failed := reported_failure(decoder.operation, *reply)) is not None:
+    request, response = reply
+    found = reported_in(response.body, response.content_type)
+    if found is not None:
+        failed = reported_failure_of(decoder.operation, request, response, found)
         raise in_step(failed, step)
     return reply
 

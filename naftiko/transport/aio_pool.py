@@ -15,6 +15,7 @@ import ssl
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from functools import lru_cache, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -123,10 +124,10 @@ class AioExchange:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The headers as they came, read as Latin-1, as `http.client` reads them."""
-        return [
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in self.raw.raw_headers
-        ]
+        # Decoded all at once: no name and no value holds a line break.
+        fields = b"\n".join(chain.from_iterable(self.raw.raw_headers)).decode("latin-1")
+        parts = iter(fields.split("\n") if fields else ())
+        return list(zip(parts, parts, strict=True))
 
     @property
     def locations(self) -> list[str]:

@@ -17,7 +17,7 @@ from collections.abc import (
     ValuesView,
 )
 from copy import copy
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar, overload
 
 from naftiko.errors import shorten
 from naftiko.http import text_of
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from naftiko.plain import JSON
+
+
+T = TypeVar("T")
 
 
 class Headers(MutableMapping[str, str]):
@@ -54,14 +57,15 @@ class Headers(MutableMapping[str, str]):
     def joined(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
         """Return headers of names and values, those that come several times joined."""
         headers = cls()
-        items = headers._items
         pairs = tuple(pairs)
-        for name, value in pairs:
-            folded = name.lower()
-            known = items.get(folded)
-            items[folded] = (name, f"{known[1]}, {value}" if known else value)
+        items = headers._items = {pair[0].lower(): pair for pair in pairs}
         if len(items) < len(pairs):
             headers._pairs = pairs
+            items.clear()
+            for name, value in pairs:
+                folded = name.lower()
+                known = items.get(folded)
+                items[folded] = (name, f"{known[1]}, {value}" if known else value)
         return headers
 
     @property
@@ -76,6 +80,19 @@ class Headers(MutableMapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._items[name.lower()][1]
+
+    # The methods of the base class raise and catch an error for a name that is absent.
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._items
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str | T, /) -> str | T: ...
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """Return the value of a name, or the default."""
+        known = self._items.get(name.lower())
+        return default if known is None else known[1]
 
     def __setitem__(self, name: str, value: str) -> None:
         self._items[name.lower()] = (name, value)

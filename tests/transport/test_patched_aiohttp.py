@@ -84,7 +84,12 @@ def test_a_connector_makes_handlers_that_are_replaced() -> None:
         for name in ("_parser", "_payload", "transport"):
             assert getattr(known, name) is None
         known.set_response_params(skip_payload=True)
-        assert known._parser is not None
+        first = known._parser
+        assert first is not None
+        assert known._skip_payload
+        known.set_response_params()
+        assert known._parser is not first
+        assert not known._skip_payload
         for name in ("_reschedule_timeout", "force_close", "set_exception"):
             assert callable(getattr(known, name))
 

@@ -26,7 +26,7 @@ from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.scope import is_preflight, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from naftiko.bindings import Variables
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
@@ -70,11 +70,17 @@ class Guard:
             values = Secrets(asked, exposes, variables)
             self._check, self.documents = _checker(asked, values, transport)
 
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    def __call__(
+        self, scope: ASGIScope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
         """Serve one request, or refuse it."""
         if self._check is None or scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._checked(self._check, scope, receive, send)
+
+    async def _checked(
+        self, check: Check, scope: ASGIScope, receive: Receive, send: Send
+    ) -> None:
         path = path_of(scope)
         if path in self.documents and scope["method"] in ("GET", "HEAD"):
             document = Answer(200, JSON_TYPE, self.documents[path])
@@ -85,7 +91,7 @@ class Guard:
             await _inbound(scope, receive, send).answer(Answer(204))
             return
         if self._is_open is None or not self._is_open(scope):
-            refusal = await self._check(scope)
+            refusal = await check(scope)
             if refusal is not None:
                 await _inbound(scope, receive, send).refuse(refusal)
                 return

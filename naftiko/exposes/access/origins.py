@@ -23,7 +23,7 @@ from naftiko.exposes.http.scope import header
 from naftiko.transport.wire.hosts import ascii_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
@@ -89,14 +89,14 @@ class Origins:
         self._trusted = frozenset(options.cors)
         self._names = HostNames(options)
 
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    def __call__(
+        self, scope: ASGIScope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
         """Serve one request, or refuse it."""
-        if scope["type"] == "http":
-            refusal = self._refusal(scope)
-            if refusal is not None:
-                await Inbound(scope, receive, send).refuse(refusal)
-                return
-        await self._app(scope, receive, send)
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if refusal is not None:
+            return Inbound(scope, receive, send).refuse(refusal)
+        return self._app(scope, receive, send)
 
     def _refusal(self, scope: ASGIScope) -> HttpProblem | None:
         if scope["method"] not in _SAFE and self._is_cross_origin(scope):
@@ -122,6 +122,7 @@ class Origins:
         return bool(origin) and origin.partition("://")[2] != header(scope, b"host")
 
 
+@lru_cache(256)
 def _name_in(host: str) -> str:
     """Return the name in a `Host`: without its port, and in lower case."""
     host = host.strip().lower()

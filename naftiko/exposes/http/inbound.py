@@ -47,7 +47,7 @@ def request_id_of(scope: ASGIScope) -> bytes:
     if known is None:
         ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
         known = ids[0] if len(ids) == 1 else b""
-        if not _REQUEST_ID.fullmatch(known):
+        if not known or not _REQUEST_ID.fullmatch(known):
             # It has to be unique, not secret: guessing an id gains nothing.
             known = b"%032x" % getrandbits(128)
         scope[_ID] = known
@@ -81,7 +81,7 @@ class Inbound:
         self.headers = headers_of(scope)
         self.method: str = scope["method"]
         self.is_head = self.method == "HEAD"
-        self.request_id = request_id_of(scope)
+        self.request_id: bytes = scope.get(_ID) or request_id_of(scope)
         self.more: list[tuple[bytes, bytes]] = [(b"x-request-id", self.request_id)]
         self.is_started = False
 

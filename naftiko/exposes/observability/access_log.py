@@ -56,12 +56,15 @@ class AccessLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message.setdefault("headers", [])
-                for name, _ in headers:
-                    if name == b"x-request-id":
-                        break
-                else:
+                known = dict(headers)
+                if b"x-request-id" not in known:
                     message["headers"] = [*headers, (b"x-request-id", request_id)]
-                if counted and scope["method"] == "GET" and _is_stream(message):
+                kind = known.get(b"content-type", b"")
+                if (
+                    counted
+                    and scope["method"] == "GET"
+                    and kind.startswith(b"text/event-stream")
+                ):
                     self.open_requests -= counted
                     counted = 0
             await send(message)
@@ -101,10 +104,3 @@ class AccessLog:
                 "request_id": request_id,
             },
         )
-
-
-def _is_stream(message: Any) -> bool:
-    for name, value in message.get("headers", ()):
-        if name == b"content-type":
-            return bool(value.startswith(b"text/event-stream"))
-    return False

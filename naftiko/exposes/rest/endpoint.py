@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from naftiko.capability import Capability
-    from naftiko.exposes.engine import Engine
+    from naftiko.exposes.engine import Engine, Relay
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.inbound import Inbound
     from naftiko.exposes.http.payload import Payload
@@ -193,8 +193,9 @@ class Endpoint:
         run: Coroutine[Any, Any, Outcome | None]
         if self.is_open:
             passes_on = self.plan.passes_on
-            shaping = Shaping(exchange, self.plan, self._engine.longest)
-            relay = partial(pass_on, exchange) if passes_on else shaping.pass_on
+            relay: Relay = partial(pass_on, exchange)
+            if not passes_on:
+                relay = Shaping(exchange, self.plan, self._engine.longest).pass_on
             run = self._engine.run_open(
                 self.plan, values, caller, relay, in_values=not passes_on
             )

@@ -43,7 +43,8 @@ PLAIN_TEXT = "text/plain; charset=utf-8"
 
 def wants_text(exchange: Inbound) -> bool:
     """Tell whether the `Accept` header names a text, as that of a browser does."""
-    return b"text/" in exchange.headers.get(b"accept", b"").lower()
+    accept = exchange.headers.get(b"accept", b"")
+    return bool(accept) and accept.lower().find(b"text/") >= 0
 
 
 async def pass_on(

@@ -11,8 +11,9 @@ and the body of a response are two writes, so two calls of the system and two pa
 
 - `uvicorn.protocols.http.httptools_impl.HttpToolsProtocol`: `loop`, `transport`,
   `flow.read_paused`, `cycle.response_complete`, `timeout_keep_alive_task`, and the
-  callbacks of the parser `on_message_begin`, `on_url`, `on_header`,
-  `on_headers_complete`, `on_body`, `on_message_complete`
+  callbacks of the parser `on_message_begin`, `on_headers_complete`, `on_body`,
+  `on_message_complete`; `url`, `headers` and `expect_100_continue` when the head is
+  complete
 - `uvicorn.protocols.http.h11_impl.H11Protocol`: `timeout_keep_alive_task`
 - both protocols: `connection_made(transport)` takes any object with the methods of a
   transport; `send_400_response`, called where the error of the parser is handled
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 import sys
 from http import HTTPStatus
+from itertools import chain
 from random import getrandbits
 from typing import Any
 
@@ -132,12 +134,14 @@ class _Corked:
     event loop: a response without a body is not late either.
     """
 
-    __slots__ = ("_held", "_loop", "_transport")
+    __slots__ = ("_held", "_loop", "_transport", "is_closing")
 
     def __init__(self, transport: Any, loop: Any) -> None:
         self._transport = transport
         self._loop = loop
         self._held = b""
+        #: Asked for each request; `__getattr__` is slow.
+        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -204,9 +208,11 @@ class _Limits(_Protocol):  # type: ignore[misc]
     _timer: Any = None
     #: Bytes since the parser last completed a head or a part of a body.
     _unparsed = 0
-    #: Bytes of the head that is read.
+    #: Bytes of the head, once it is complete.
     _head_size = 0
     url = b""
+    headers: list[tuple[bytes, bytes]]
+    expect_100_continue: bool
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -249,19 +255,19 @@ class _Limits(_Protocol):  # type: ignore[misc]
         self._head_size = 0
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        self._head_size += len(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_size += len(name) + len(value) + _PUNCTUATION
-        # RFC 9110, 5.5: blanks around a value are no part of it.
-        super().on_header(name, value.strip(b" \t"))
-
     def on_headers_complete(self) -> None:
+        headers = self.headers
+        parts = sum(map(len, chain.from_iterable(headers)))
+        self._head_size = len(self.url) + parts + _PUNCTUATION * len(headers)
         if self._head_size > MAX_HEAD_BYTES:
             # A head that came at once; the parser then calls `send_400_response`.
             raise ValueError("the head is too large")
+        # RFC 9110, 5.5: blanks around a value are no part of it.
+        trimmed = [(name, value.strip(b" \t")) for name, value in headers]
+        if trimmed != headers:
+            headers[:] = trimmed
+            if dict(headers).get(b"expect", b"").lower() == b"100-continue":
+                self.expect_100_continue = True
         self._unparsed = 0
         self.in_head, self.in_body = False, True
         super().on_headers_complete()

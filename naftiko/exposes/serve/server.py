@@ -378,6 +378,8 @@ def _uvicorn(uvicorn: Any, listener: Listener, certificate: Certificate | None) 
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nothing that is served asks for the address or the scheme of the caller.
+        proxy_headers=False,
         # Adapters limit bodies. Heads are limited here, for h11, and by `watchful`.
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_keep_alive=75,

@@ -33,7 +33,7 @@ from naftiko.exposes.state import (
 from naftiko.hints import SERVER, worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
 
     from naftiko.capability import Capability
     from naftiko.exposes.access.guard import Guard
@@ -85,9 +85,11 @@ class RunningAdapter:
         self.front: ASGIApp = self.logged
         self.state = AdapterState(exposes.type, exposes.namespace, exposes.port)
 
-    async def _answer(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    def _answer(
+        self, scope: ASGIScope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
         # Looked up for each request: a reload replaces the guard.
-        await self.guarded(scope, receive, send)
+        return self.guarded(scope, receive, send)
 
 
 class Site:

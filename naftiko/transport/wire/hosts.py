@@ -23,6 +23,8 @@ def ascii_url(url: str) -> str:
     Raises:
         ValueError: The host is no name.
     """
+    if url.isascii() and "%" not in url:
+        return url
     begin = url.find("//") + 2
     ends = (at for mark in "/?#" if (at := url.find(mark, begin)) >= 0)
     end = min(ends, default=len(url))

@@ -1,7 +1,7 @@
-r"""The usual head of a response → the length of its body, at once (RFC 9112).
+r"""The usual head of a response → its end and the length of its body (RFC 9112).
 
-    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"    →  2
-    b"HTTP/1.1 200 OK\nContent-Length : 2\r\n\r\n"     →  None, for `parse_head`
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"    →  (38, 2)
+    b"HTTP/1.1 200 OK\nContent-Length : 2\r\n\r\n{}"     →  None, for `parse_head`
 
 Nearly every head is one that all parsers read alike, and a server that calls thousands
 of them need not read them twice.
@@ -11,31 +11,39 @@ from __future__ import annotations
 
 import re
 
-#: A head without anything unusual: a status of a body, names and values as they should.
-_PLAIN_HEAD = re.compile(
-    rb"HTTP/1\.1 (?!204|304)[2-9][0-9][0-9] (?:[!-~](?:[ -~]*[!-~])?)?\r\n"
-    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n"
+#: Blanks stand inside a value only.
+_VALUE = rb": (?! )[ -~]+(?<! )\r\n"
+#: Lines whose names do not begin as those of framing fields do (`con`, `tra`), in any
+#: case of letters, and the usual ones that do and say nothing about framing.
+_LINES = (
+    rb"(?:(?:[!#$%&'*+.^_`|~0-9ABD-SU-Zabd-su-z-]|[Cc](?![Oo][Nn])|[Tt](?![Rr][Aa]))"
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*" + _VALUE + rb"|"
+    rb"[Cc]ontent-(?:[Dd]isposition|[Ee]ncoding|[Ll]anguage|[Ll]ocation|[Rr]ange"
+    rb"|[Ss]ecurity-[Pp]olicy)" + _VALUE + rb")*"
 )
-_PLAIN_LENGTH = re.compile(rb"\ncontent-length: ([0-9]{1,18})\r")
+_TYPE = rb"[Cc]ontent-[Tt]ype" + _VALUE
+_LENGTH = rb"[Cc]ontent-[Ll]ength: "
+#: A head without anything unusual: a status of a body, names and values as they should,
+#: one `Content-Length`, at most one `Content-Type` before or behind it.
+_PLAIN_HEAD = re.compile(
+    rb"HTTP/1\.1 (?!204|304)[2-9][0-9][0-9] (?:(?! )[ -~]+(?<! ))?\r\n" + _LINES
+    + rb"(?:" + _TYPE + _LINES + _LENGTH + rb"([0-9]{1,18})\r\n" + _LINES
+    + rb"|" + _LENGTH + rb"([0-9]{1,18})\r\n" + _LINES
+    + rb"(?:" + _TYPE + _LINES + rb")?)\r\n"
+)  # fmt: skip
 #: Bytes of such a head, so that no limit of lines or fields is met.
 _MOST_OF_PLAIN = 4096
 
 
-def plain_length(data: bytes) -> int | None:
-    """Return the length of the body behind a head that every parser reads alike.
+def plain_head(data: bytes) -> tuple[int, int] | None:
+    """Return where a head ends that every parser reads alike, and the length behind it.
 
     `None` is for all others, which `parse_head` reads: those with blanks or bytes in
-    unusual places, with framing fields but one `Content-Length`, or without a body.
+    unusual places, with framing fields but one `Content-Length`, or without a body. It
+    is for a head that is not complete, too.
+
+    Args:
+        data: The head, and what came behind it.
     """
-    if len(data) > _MOST_OF_PLAIN or not _PLAIN_HEAD.fullmatch(data):
-        return None
-    folded = data.lower()
-    if (
-        folded.count(b"\ncontent-length:") != 1
-        or folded.count(b"\ncontent-type:") > 1
-        or b"\nconnection:" in folded
-        or b"\ntransfer-encoding:" in folded
-    ):
-        return None
-    found = _PLAIN_LENGTH.search(folded)
-    return int(found[1]) if found else None
+    found = _PLAIN_HEAD.match(data, 0, _MOST_OF_PLAIN)
+    return (found.end(), int(found[found.lastindex or 0])) if found else None

@@ -198,7 +198,7 @@ def test_document_that_arrives_slowly_is_one_value(
     app = served(OpenStub(b'{"n":', 0.05, b"1}"), resources=shaped(_N))
     assert ask(app, "GET", "/x").json == [{"n": 1}]
     app = served(OpenStub(b'{"n":', None), resources=shaped(_N))
-    app._served.engine.timeout = 0.002
+    app._served.engine.longest = 0.02
     assert ask(app, "GET", "/x").json["type"] == "urn:naftiko:problem:timeout"
 
 

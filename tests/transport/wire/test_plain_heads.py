@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from naftiko.transport.wire.heads import parse_head, write_head
-from naftiko.transport.wire.plain_heads import plain_length
+from naftiko.transport.wire.plain_heads import plain_head
 
 _LINES = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n"
 
@@ -24,7 +24,7 @@ _LINES = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\
 def test_plain_head_needs_no_correction(head: bytes) -> None:
     """What is taken as it came is what `parse_head` would have written."""
     parsed = parse_head(head)
-    assert plain_length(head) == parsed.length
+    assert plain_head(head + b"rest") == (len(head), parsed.length)
     assert parsed.stays_open
     assert write_head(parsed) == head
 
@@ -55,4 +55,9 @@ def test_plain_head_needs_no_correction(head: bytes) -> None:
 )
 def test_other_head_is_parsed(old: bytes, new: bytes) -> None:
     """A head that may be read in two ways is read by the rules of this package."""
-    assert plain_length(_LINES.replace(old, new)) is None
+    assert plain_head(_LINES.replace(old, new)) is None
+
+
+def test_head_that_is_not_complete_is_waited_for() -> None:
+    """No beginning of a head is taken for one."""
+    assert not any(plain_head(_LINES[:end]) for end in range(len(_LINES)))
