@@ -86,10 +86,10 @@ class Headers(MutableMapping[str, str]):
         return isinstance(name, str) and name.lower() in self._items
 
     @overload
-    def get(self, name: str, /) -> str | None: ...
+    def get(self, name: str) -> str | None: ...
     @overload
-    def get(self, name: str, default: str | T, /) -> str | T: ...
-    def get(self, name: str, default: Any = None, /) -> Any:
+    def get(self, name: str, default: str | T) -> str | T: ...
+    def get(self, name: str, default: Any = None) -> Any:
         """Return the value of a name, or the default."""
         known = self._items.get(name.lower())
         return default if known is None else known[1]
