@@ -102,8 +102,9 @@ def test_decompression_does_not_block_the_event_loop() -> None:
             assert len(answer.body) == 60_000_000
             return longest
 
-        # Joining the parts of the body is the longest step.
-        assert sending(act) < 0.5
+        # Joining the parts of the body is the longest step. Other work of the machine
+        # can make one try late, and not each.
+        assert min(sending(act) for _ in range(3)) < 0.5
 
 
 def test_unix_sockets_have_pools_of_their_own(tmp_path: Path) -> None:
