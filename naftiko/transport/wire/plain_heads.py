@@ -18,7 +18,7 @@ _VALUE = rb": (?! )[ -~]+(?<! )\r\n"
 _LINES = (
     rb"(?:(?:[!#$%&'*+.^_`|~0-9ABD-SU-Zabd-su-z-]|[Cc](?![Oo][Nn])|[Tt](?![Rr][Aa]))"
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*" + _VALUE + rb"|"
-    rb"[Cc]ontent-(?:[Dd]isposition|[Ee]ncoding|[Ll]anguage|[Ll]ocation|[Rr]ange"
+    rb"[Cc]ontent-(?:[Dd]isposition|[Ee]ncoding|[Ll]ocation|[Rr]ange"
     rb"|[Ss]ecurity-[Pp]olicy)" + _VALUE + rb")*"
 )
 _TYPE = rb"[Cc]ontent-[Tt]ype" + _VALUE
