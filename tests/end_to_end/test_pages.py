@@ -123,6 +123,7 @@ def test_control_page_shows_live_numbers_and_traces(
             page.shot(f"control-{'dark' if is_dark else 'light'}")
             for part in ("h1", "h2", ".soft", ".good", ".bad", "td", "th"):
                 assert page.contrast(part) >= 4.5, (part, is_dark)
+        page.leave()
         assert server.stop() == 0
 
 
@@ -162,6 +163,7 @@ def test_control_page_draws_charts(
         page.one("#theme").click()
         assert page.text("#theme") == "Theme: light"
         page.run("localStorage.clear()")
+        page.leave()
         assert server.stop() == 0
 
 
@@ -195,6 +197,7 @@ def test_control_page_reloads_the_document(
         page.wait("document.querySelector('#actions .bad')")
         assert page.text("#actions [role=status]").startswith("Not reloaded: ")
         assert requests.get(f"{server.urls['shop']}/things", timeout=5).ok
+        page.leave()
         assert server.stop() == 0
 
 
@@ -209,6 +212,7 @@ def test_control_page_offers_only_what_the_document_turns_on(
         page.wait("document.querySelector('#state').innerText === 'Up'")
         assert page.all("#actions button") == []
         assert [node.text for node in page.all("#actions a")] == ["Traces", "Metrics"]
+        page.leave()
         assert server.stop() == 0
 
 

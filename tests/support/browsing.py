@@ -124,6 +124,10 @@ class Browser:
         self._events.clear()
         self.expected = ()
 
+    def leave(self) -> None:
+        """Open an empty page: one that asks again and again complains about the end."""
+        self.open("about:blank")
+
     def origins(self) -> set[str]:
         """Return the origins of all requests since the last `forget`."""
         for entry in self.driver.get_log("performance"):
