@@ -421,8 +421,7 @@ def _show_stream(
 
     stream = arrivals.head()
     tail = RawTail(operation, stream)
-    is_known = "Content-Length" in stream.headers
-    following = arrivals.chunk if is_known else arrivals.next_chunk
+    following = arrivals.chunk if arrivals.is_bounded else arrivals.next_chunk
     if arguments.include:
         _show_head(stream)
     last = b"\n"

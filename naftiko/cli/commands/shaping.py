@@ -64,7 +64,7 @@ def shaped_outcome(
     kind, request, shape = stream.content_type, stream.request, plan.arriving_shape
     assert shape is not None
     stays_open = (
-        "Content-Length" not in stream.headers
+        not arrivals.is_bounded
         and has_parts(kind, call.operation.declared_format)
         and (follows or is_open_ended(kind))
     )
