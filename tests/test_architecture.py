@@ -16,7 +16,7 @@ PACKAGE = ROOT / "naftiko"
 #: The fourteen levels, lowest first. A room is a folder, or a module beside folders. A
 #: room imports from lower levels; `ALSO` lists imports inside one level.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version", "search"),
+    ("errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version", "search", "workers"),
     ("jsonpath", "document"),
     ("spec", "formats", "lint"),
     ("bindings", "transport"),
@@ -35,6 +35,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 ALSO = {
     ("settings", "errors"),
     ("errors", "hints"),
+    ("workers", "errors"),
     # The error of a malformed JSONPath has the code of a document rule.
     ("jsonpath", "document"),
     ("exposes.asgi", "exposes.adapters"),
