@@ -296,8 +296,8 @@ def _run_workers(plan: ServePlan, host: Any, count: int) -> int:
 
     sockets = asyncio.run(check())
 
-    def work(bound: Sequence[Any]) -> None:
-        process.run(server.serve(plan, host, bound))
+    def work(bound: Sequence[Any], around: Any) -> None:
+        process.run(server.serve(plan, host, bound, around))
 
     code = workers.supervise(count, work, sockets)
     sys.stdout.flush()

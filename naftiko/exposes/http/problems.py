@@ -83,6 +83,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "upstream": (502, "The upstream API failed"),
     "unreachable": (502, "The upstream API gave no response"),
     "busy": (503, "Too many requests at the same time"),
+    "quarantined": (503, "This request may have ended a process of the server"),
     "stopping": (503, "The server stops"),
     "unverified": (503, "The credentials cannot be checked at the moment"),
     "timeout": (504, "The upstream API took too long"),

@@ -45,9 +45,10 @@ from naftiko.exposes.state import STARTED, STOPPED, Host, Reloaded
 from naftiko.hints import SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from naftiko.capability import Capability
+    from naftiko.exposes.http.scope import ASGIApp
     from naftiko.exposes.serve.plan import ServePlan
     from naftiko.exposes.serve.tls import Certificate
 
@@ -132,13 +133,23 @@ class Server:
 
     # --- running ----------------------------------------------------------------------
 
-    async def run(self, listeners: Sequence[Listener]) -> None:
-        """Serve until `stop` is called."""
+    async def run(
+        self,
+        listeners: Sequence[Listener],
+        around: Callable[[ASGIApp], ASGIApp] | None = None,
+    ) -> None:
+        """Serve until `stop` is called.
+
+        Args:
+            listeners: The sockets, and what is served there.
+            around: Puts an application of its own around that of each socket.
+        """
         import uvicorn
 
         self._observe()
         certificate = self.plan.certificate
-        servers = [_uvicorn(uvicorn, one, certificate) for one in listeners]
+        apps = [around(one.app) if around else one.app for one in listeners]
+        servers = [_uvicorn(uvicorn, app, certificate) for app in apps]
         stack = AsyncExitStack()
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -371,9 +382,9 @@ class Server:
         return stamps
 
 
-def _uvicorn(uvicorn: Any, listener: Listener, certificate: Certificate | None) -> Any:
+def _uvicorn(uvicorn: Any, app: ASGIApp, certificate: Certificate | None) -> Any:
     config = uvicorn.Config(
-        listener.app,
+        app,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -432,7 +443,10 @@ def run(plan: ServePlan, host: Host) -> None:
 
 
 async def serve(
-    plan: ServePlan, host: Host, sockets: Sequence[socket.socket] = ()
+    plan: ServePlan,
+    host: Host,
+    sockets: Sequence[socket.socket] = (),
+    around: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -440,6 +454,7 @@ async def serve(
         plan: The documents to serve, how, and where.
         host: Where the state of the server is kept.
         sockets: Sockets bound by the parent process; this process is then a worker.
+        around: Puts an application of its own around that of each socket.
 
     Raises:
         DocumentError: A document cannot be loaded.
@@ -464,4 +479,4 @@ async def serve(
         running.add_signal_handler(
             signal.SIGHUP, lambda: asyncio.ensure_future(server.reload_unasked())
         )
-    await server.run(listeners)
+    await server.run(listeners, around)

@@ -2,7 +2,9 @@
 
 The parent checks the documents and binds the sockets before it forks, so an error is
 reported once. It replaces a worker that dies, passes SIGHUP on to all workers, and
-stops them at SIGTERM or SIGINT. This module must not know what is served.
+stops them at SIGTERM or SIGINT. The requests that a dead worker leaves are refused for
+a while, so that none kills worker after worker. This module must not know what is
+served.
 """
 
 from __future__ import annotations
@@ -15,11 +17,18 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from naftiko.errors import ServeError
+from naftiko.errors import EXIT_CALL, ServeError
+from naftiko.exposes.serve.quarantine import Quarantine
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
+
+    from naftiko.exposes.http.scope import ASGIApp
+
+    #: Puts an application behind the quarantine, in the worker where it is called.
+    Around = Callable[[ASGIApp], ASGIApp]
+    Work = Callable[[Sequence[socket.socket], Around], None]
 
 _log = logging.getLogger("naftiko.serve")
 #: A worker that dies within this many seconds is replaced after a pause.
@@ -34,14 +43,18 @@ HURRY = getattr(signal, "SIGUSR1", signal.SIGTERM)
 
 def supervise(
     count: int,
-    work: Callable[[Sequence[socket.socket]], None],
+    work: Work,
     sockets: Sequence[socket.socket],
 ) -> int:
     """Run workers until SIGTERM or SIGINT; return an exit code.
 
+    The code is 0 after a signal. It is 1 when the workers keep dying: supervisors
+    (systemd, Docker, Kubernetes) start a process anew that ends so.
+
     Args:
         count: Number of workers.
-        work: Called with the sockets in each worker; it returns after SIGTERM.
+        work: Called in each worker with the sockets, and with what watches the
+            requests of an application; it returns after SIGTERM.
         sockets: Bound sockets, which every worker inherits.
 
     Raises:
@@ -59,14 +72,17 @@ class _Supervisor:
     def __init__(
         self,
         count: int,
-        work: Callable[[Sequence[socket.socket]], None],
+        work: Work,
         sockets: Sequence[socket.socket],
     ) -> None:
         self._count = count
         self._work = work
         self._sockets = sockets
-        self._workers: dict[int, float] = {}
+        #: Process id → when it started, and its number among the workers.
+        self._workers: dict[int, tuple[float, int]] = {}
+        self._quarantine = Quarantine(count)
         self._is_stopping = False
+        self._has_given_up = False
         self._short = 0
         # Only the parent keeps the write end open. When the parent ends, however it
         # ends, the workers read the end of the file.
@@ -76,8 +92,8 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._pass_on)
-        for _ in range(self._count):
-            self._start()
+        for place in range(self._count):
+            self._start(place)
         while self._workers and not self._is_stopping:
             self._wait()
         until = time.monotonic() + _PATIENCE
@@ -86,26 +102,26 @@ class _Supervisor:
                 self._signal(signal.SIGKILL)
             if not self._reap(os.WNOHANG):
                 time.sleep(0.02)
-        return 0 if self._is_stopping else 1
+        return EXIT_CALL if self._has_given_up or not self._is_stopping else 0
 
-    def _start(self) -> None:
+    def _start(self, number: int) -> None:
         pid = os.fork()
         if pid == 0:
-            self._be_a_worker()
-        self._workers[pid] = time.monotonic()
+            self._be_a_worker(number)
+        self._workers[pid] = time.monotonic(), number
         _log.info("worker %d started", pid, extra={"worker": pid})
 
-    def _be_a_worker(self) -> None:
+    def _be_a_worker(self, number: int) -> None:
         code = 1
         try:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
+            for sent in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(sent, signal.SIG_DFL)
             # Ctrl-C sends SIGINT to the whole group; the parent answers with SIGTERM.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(HURRY, signal.SIG_IGN)
             os.close(self._write_end)
             threading.Thread(target=self._stop_with_parent, daemon=True).start()
-            self._work(self._sockets)
+            self._work(self._sockets, lambda app: self._quarantine.around(app, number))
             code = 0
         except Exception:  # noqa: BLE001 - the parent decides what follows
             _log.exception("a worker failed")
@@ -127,25 +143,40 @@ class _Supervisor:
             return
         if ended is None or self._is_stopping:
             return
-        pid, started = ended
+        pid, started, number = ended
         self._short = self._short + 1 if time.monotonic() - started < _SHORT else 0
         if self._short >= _MOST_SHORT:
             _log.error("workers keep dying; stopping")
+            self._has_given_up = True
             self._stop()
             return
         _log.error("worker %d died; it is replaced", pid, extra={"worker": pid})
         if self._short:
             time.sleep(0.1 * 2**self._short)
-        self._start()
+        # A signal may have come meanwhile; nobody would stop a worker after it.
+        if not self._is_stopping:
+            self._start(number)
 
-    def _reap(self, options: int) -> tuple[int, float] | None:
-        """Return id and start of a worker that has ended, or `None`."""
+    def _reap(self, options: int) -> tuple[int, float, int] | None:
+        """Return id, start and number of a worker that has ended, or `None`."""
         try:
-            pid, _ = os.waitpid(-1, options)
+            pid, status = os.waitpid(-1, options)
         except ChildProcessError:
             self._workers.clear()
             return None
-        return (pid, self._workers.pop(pid)) if pid in self._workers else None
+        if pid not in self._workers:
+            return None
+        started, number = self._workers.pop(pid)
+        if status == 0 or self._is_stopping:
+            self._quarantine.left(number)
+        elif refused := self._quarantine.died(number):
+            _log.error(
+                "%d of the requests under way in worker %d are refused for a while",
+                refused,
+                pid,
+                extra={"worker": pid},
+            )
+        return pid, started, number
 
     def _signal(self, number: int) -> None:
         for pid in tuple(self._workers):
