@@ -172,7 +172,8 @@ class Document:
         key = key and len(at) == len(path)
         if key and at and isinstance(at[-1], str):
             number -= 1  # a key stands right before its value
-        line, column = self._marks[2 * number], self._marks[2 * number + 1]
+        # Marks of a cache may be too few; those of a text never are.
+        line, column = self._marks[2 * number : 2 * number + 2] or (0, 0)
         return Location(self.name, line + 1, column + 1)
 
     def _nearest(self, path: tuple[Key, ...]) -> tuple[int, tuple[Key, ...]]:
