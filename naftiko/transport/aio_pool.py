@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from functools import lru_cache, partial
 from itertools import chain
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 1024
 #: Seconds that an unused connection is kept.
 _IDLE = 60.0
-#: Bytes that are decompressed before other tasks of the event loop get their turn.
-_TURN = 1024 * 1024
+#: Seconds of decompressing after which other tasks of the event loop get their turn.
+_TURN = 0.004
 
 #: Exceptions of `aiohttp` → cause, the most specific first.
 _CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
@@ -171,36 +172,47 @@ class AioExchange:
             self.end()
 
     async def _unpacked(self, limit: int) -> tuple[list[bytes], int]:
-        chunks, size, turn = [], 0, _TURN
-        async with aclosing(self.chunks(decode=True)) as pieces:
+        chunks, size = [], 0
+        async with aclosing(self.chunks(decode=True, most=limit)) as pieces:
             async for piece in pieces:
                 chunks.append(piece)
                 size += len(piece)
                 if size > limit:
                     break
-                if size > turn:
-                    turn += _TURN
-                    await asyncio.sleep(0)
         return chunks, size
 
-    async def chunks(self, *, decode: bool) -> AsyncGenerator[bytes, None]:
+    async def chunks(
+        self, *, decode: bool, most: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the body as it arrives.
 
         Args:
             decode: Undo its `Content-Encoding`.
+            most: Bytes that it may have, as it came and after each encoding that is
+                undone; `None` for any number.
 
         Raises:
-            TransportError: It breaks off, or is damaged.
+            TransportError: It breaks off, is damaged, or grows too much.
         """
         hop, raw = self.hop, self.raw
-        unpacker = unpacker_of(self.encoding if decode else None)
+        received = 0
         try:
+            unpacker = unpacker_of(self.encoding if decode else None, most)
             while chunk := await raw.content.readany():
                 if unpacker is None:
                     yield chunk
-                else:
-                    for piece in unpacker.feed(chunk):
+                    continue
+                received += len(chunk)
+                if most is not None and received > most:
+                    raise too_large(hop.request, most)
+                # A chunk can stand for megabytes: others have their turn between.
+                turn = monotonic() + _TURN
+                for piece in unpacker.steps(chunk):
+                    if piece:
                         yield piece
+                    if monotonic() > turn:
+                        await asyncio.sleep(0)
+                        turn = monotonic() + _TURN
             if unpacker is not None:
                 unpacker.end()
         except Damaged as error:

@@ -400,7 +400,8 @@ class HttpTransport:
             chunks, size = [], 0
             arriving = iter(lambda: raw.read(CHUNK, decode_content=False), b"")
             # Not by `urllib3`, which would accept a truncated body.
-            for chunk in unpacked(raw.headers.get("Content-Encoding"), arriving):
+            encoding = raw.headers.get("Content-Encoding")
+            for chunk in unpacked(encoding, arriving, limit):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:

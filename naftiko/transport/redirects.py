@@ -21,7 +21,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from naftiko.errors import ArgumentError, TransportError, shorten
 from naftiko.http import BODY_METHODS
 from naftiko.masking import mask
-from naftiko.transport.encodings import CutOff, Unknown
+from naftiko.transport.encodings import CutOff, Grown, OverLimit, Unknown
 from naftiko.transport.messages import Headers
 from naftiko.transport.wire.hosts import ascii_url
 
@@ -260,12 +260,15 @@ def location_of(values: Sequence[str], request: Request) -> str:
     return values[0] if values else ""
 
 
+_RAISE_LIMIT = "stream it, or raise `max_response_bytes` of the transport"
+
+
 def too_large(request: Request, limit: int) -> TransportError:
     """Return the error for a response that goes beyond a limit."""
     return refusal(
         f"the response is larger than {limit:,} bytes",
         request,
-        "stream it, or raise `max_response_bytes` of the transport",
+        _RAISE_LIMIT,
         was_sent=True,
     )
 
@@ -274,6 +277,10 @@ def damaged(error: Damaged, request: Request) -> TransportError:
     """Return the error for a damaged or truncated response."""
     if isinstance(error, CutOff):
         return refusal("the response broke off", request, was_sent=True)
+    if isinstance(error, Grown):
+        is_limit = isinstance(error, OverLimit)
+        hint = _RAISE_LIMIT if is_limit else "send a header `Accept-Encoding: identity`"
+        return refusal(f"the response {error}", request, hint, was_sent=True)
     hint = "`br` needs a library: pip install 'naftiko[formats]'"
     return refusal(
         "the response is damaged",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from random import getrandbits
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from naftiko.errors import shorten
@@ -29,8 +30,8 @@ T = TypeVar("T")
 
 #: A request id of a caller that is safe in a header and in a log line.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-#: Encodings of one body: each can blow it up a thousandfold.
-_MOST_CODINGS = 2
+#: Seconds of decompressing after which other tasks of the event loop get their turn.
+_TURN = 0.004
 #: Key of the scope under which the id of its request is kept.
 _ID = "naftiko.request_id"
 #: Seconds of work after which the connection is watched for a hang-up. Most requests
@@ -135,7 +136,7 @@ async def read_body(
         Gone: The caller hung up.
     """
     coding = headers.get(b"content-encoding")
-    unpacker = _unpacker_of(coding) if coding else None
+    unpacker = _unpacker_of(coding, limit) if coding else None
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit:
         raise BadRequest(too_large(limit))
@@ -153,25 +154,31 @@ async def read_body(
         if not message.get("more_body", False):
             break
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    return body if unpacker is None or not body else _unpacked(unpacker, body, limit)
+    return body if unpacker is None or not body else await _unpacked(unpacker, body)
 
 
-def _unpacker_of(coding: bytes) -> Unpacker | None:
+def _unpacker_of(coding: bytes, limit: int) -> Unpacker | None:
     """Return what undoes the `Content-Encoding` of a request; `None` for none.
 
     Raises:
         BadRequest: It is not undone here.
     """
-    from naftiko.transport.encodings import UNDONE, Unpacker, is_undone, names_in
+    from naftiko.transport.encodings import (
+        MOST_LAYERS,
+        UNDONE,
+        Unpacker,
+        is_undone,
+        names_in,
+    )
 
     names = names_in(coding.decode("latin-1"))
     if not names:
         return None
     known = ", ".join(UNDONE)
     unknown = [name for name in names if not is_undone(name)]
-    if not unknown and len(names) <= _MOST_CODINGS:
-        return Unpacker(names)
-    what = f"'{shorten(unknown[0])}'" if unknown else f"over {_MOST_CODINGS} encodings"
+    if not unknown and len(names) <= MOST_LAYERS:
+        return Unpacker(names, limit)
+    what = f"'{shorten(unknown[0])}'" if unknown else f"over {MOST_LAYERS} encodings"
     raise BadRequest(
         HttpProblem(
             "unsupported-media-type",
@@ -182,17 +189,20 @@ def _unpacker_of(coding: bytes) -> Unpacker | None:
     )
 
 
-def _unpacked(unpacker: Unpacker, body: bytes, limit: int) -> bytes:
-    from naftiko.transport.encodings import Damaged
+async def _unpacked(unpacker: Unpacker, body: bytes) -> bytes:
+    from naftiko.transport.encodings import Damaged, Grown
 
-    pieces, size = [], 0
+    pieces = []
+    turn = monotonic() + _TURN
     try:
-        for piece in unpacker.feed(body):
-            size += len(piece)
-            if size > limit:
-                raise BadRequest(too_large(limit))
+        for piece in unpacker.steps(body):
             pieces.append(piece)
+            if monotonic() > turn:
+                await asyncio.sleep(0)
+                turn = monotonic() + _TURN
         unpacker.end()
+    except Grown as error:
+        raise BadRequest(HttpProblem("too-large", f"the body {error}")) from None
     except Damaged:
         detail = "the request body is not what its `Content-Encoding` says, or cut off"
         raise BadRequest(HttpProblem("malformed-request", detail)) from None
