@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -159,3 +160,33 @@ def test_ordinary_text_needs_no_quotes(text: str) -> None:
 def test_number_that_json_has_no_form_for_is_null(number: float) -> None:
     """YAML has a form for it, but every output of the program says the same."""
     assert writing.write_yaml({"a": [number, 1.5]}) == "a:\n- null\n- 1.5"
+
+
+def test_depth_of_a_value_has_no_limit() -> None:
+    """A value as deep as any reader accepts is written, without recursion."""
+    value: Any = 1
+    for _ in range(5000):
+        value = [value]
+    assert writing.write_yaml(value) == "- " * 5000 + "1"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"k" * 200: [1, {"a": 2}]}, f"? {'k' * 200}\n: - 1\n  - a: 2"),
+        ({"a\nb": {"c": 1, "d": []}}, "? |-\n  a\n  b\n: c: 1\n  d: []"),
+        ([[[1], []], {"a": [[2]]}], "- - - 1\n  - []\n- a:\n  - - 2"),
+        ({"a": ["x\n\ny", " x\ny"]}, "a:\n- |-\n  x\n\n  y\n- |2-\n   x\n  y"),
+        ({"a": b"\x00\xff"}, "a: !!binary |\n  AP8="),
+        ({None: 1, True: 2, 3: 4}, "null: 1\ntrue: 2\n3: 4"),
+    ],
+)
+def test_form_of_keys_blocks_and_nested_lists(value: Any, text: str) -> None:
+    """Long keys take a line of their own, and lists begin where they are named."""
+    assert writing.write_yaml(value) == text
+
+
+def test_date_is_written_as_text_and_what_is_no_data_refused() -> None:
+    assert writing.write_yaml([date(2026, 1, 2)]) == "- '2026-01-02'"
+    with pytest.raises(TypeError):
+        writing.write_yaml([object()])
