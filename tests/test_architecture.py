@@ -60,6 +60,7 @@ HOMES = {
     "anyio": {"exposes.mcp.sdk"},
     "brotli": {"transport.encodings"},
     "brotlicffi": {"transport.encodings"},
+    "h11": {"exposes.serve.patched_uvicorn"},
     "idna": {"transport.wire.hosts"},
     "jsonpath_ng": {"jsonpath.library"},
     "jsonschema": {"document.schema"},

@@ -15,6 +15,8 @@ from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.adapters import ALONE, adapter_of, guarded, installed
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.http.callers import check_variables
+from naftiko.exposes.http.heads import BadHead, check_scope
+from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.scope import trim_headers
 from naftiko.exposes.options import Options
 from naftiko.exposes.state import Host
@@ -40,8 +42,10 @@ def asgi(
     upstream calls over connections of its own. It starts with the first request or
     with the `lifespan` of the server, whichever comes first.
 
-    It does not check `Host` and `Origin`: the application around it knows its names
-    and its proxies. Only an MCP adapter checks both, as the MCP specification requires.
+    It does not check which `Host` and `Origin` a request has: the application around it
+    knows its names and its proxies. Only an MCP adapter checks both, as the MCP
+    specification requires. A request with two hosts, or with user information in its
+    host, is refused with 400.
 
     Args:
         capability: A loaded capability.
@@ -118,6 +122,12 @@ class AdapterApp:
         if not self._is_ready.is_set():
             await self.start()
         trim_headers(scope)
+        if scope["type"] == "http":
+            try:
+                check_scope(scope)
+            except BadHead as error:
+                await Inbound(scope, receive, send).refuse(error.problem)
+                return
         await self._app(scope, receive, send)
 
     async def start(self) -> None:

@@ -17,6 +17,9 @@ and the body of a response are two writes, so two calls of the system and two pa
 - `uvicorn.protocols.http.h11_impl.H11Protocol`: `timeout_keep_alive_task`
 - both protocols: `connection_made(transport)` takes any object with the methods of a
   transport; `send_400_response`, called where the error of the parser is handled
+- `uvicorn.protocols.http.h11_impl.H11Protocol`: `conn`, an `h11.Connection`
+- `h11.Connection`: `next_event`, `_receive_buffer`; `h11._receivebuffer.ReceiveBuffer`:
+  `maybe_extract_lines`, `maybe_extract_next_line`, `_data`
 - `uvicorn.Config`: `load`, `http_protocol_class`
 - `uvicorn.Server`: `capture_signals`, `server_state.tasks`, `started`, `should_exit`,
   `force_exit` (used by `serve/server.py`)
@@ -26,16 +29,23 @@ This module must not know what is served.
 
 from __future__ import annotations
 
+import re
 import sys
+from functools import lru_cache
 from http import HTTPStatus
 from itertools import chain
 from random import getrandbits
 from typing import Any
 
+from naftiko.exposes.http.heads import (
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    TOO_MANY_FIELDS,
+    BadHead,
+    origin_form,
+)
 from naftiko.exposes.http.problems import HttpProblem
 
-#: Bytes of a head, or of the framing of a body, that may come in.
-MAX_HEAD_BYTES = 64 * 1024
 #: Seconds that a whole head may take, and seconds between two parts of a body.
 PATIENCE = 60.0
 #: Seconds, and bytes, for which a client that was refused may go on sending.
@@ -47,17 +57,27 @@ _PUNCTUATION = 4
 _MOST_TOGETHER = 64 * 1024
 _MALFORMED = HttpProblem("malformed-request", "it is not well-formed HTTP/1.1")
 _LIMIT = f"at most {MAX_HEAD_BYTES:,} bytes of URL and headers are read"
+_FRAMING = f"at most {MAX_HEAD_BYTES:,} bytes of chunk extensions and trailer are read"
 _HEAD_TOO_LARGE = HttpProblem("head-too-large", _LIMIT)
 _URI_TOO_LONG = HttpProblem("uri-too-long", _LIMIT)
+_FRAMING_TOO_LARGE = HttpProblem("head-too-large", _FRAMING)
+#: Bytes of framing that each byte of a body may have: a chunk of one byte has five.
+_FRAMING_RATIO = 8
+#: Bytes of a line that tells the size of a chunk, without an extension.
+_SIZE_LINE = 18
+#: Control characters that no value of a header has (RFC 9110, 5.5); a text, which is
+#: compiled when h11 is used.
+_CONTROL = rb"[\0-\x08\x0a-\x1f\x7f]"
 
 
 def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
     """Return a subclass of a uvicorn protocol that limits requests.
 
         HttpToolsProtocol  →  a protocol that limits heads, and closes slow connections
-        H11Protocol        →  a protocol that only forgets lost connections
+        H11Protocol        →  a protocol that limits heads
 
-    Both send the head of a response together with the beginning of its body.
+    Both refuse the same heads: see `naftiko/exposes/http/heads.py`. Both send the head
+    of a response together with the beginning of its body.
 
     Args:
         protocol: The protocol class that uvicorn would use.
@@ -65,9 +85,9 @@ def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
             a body.
     """
     forgetting = _forgetting(protocol)
-    # The parser in Python (h11) has no such callbacks, and limits heads by itself.
+    # The parser in Python (h11) has no such callbacks.
     if not hasattr(forgetting, "on_headers_complete"):
-        return forgetting
+        return type("Checked", (_Checks, forgetting), {})
     return type("Limited", (_Limits, forgetting), {"patience": patience})
 
 
@@ -89,10 +109,11 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
             super().connection_made(_Corked(transport, self.loop))
 
         def send_400_response(self, msg: str) -> None:
-            # h11 says with its error which status it means.
+            # An error of our checks says why; h11 says which status it means.
             error = sys.exc_info()[1]
             is_large = getattr(error, "error_status_hint", 400) == 431
-            self.refuse(_HEAD_TOO_LARGE if is_large else _MALFORMED)
+            problem = _HEAD_TOO_LARGE if is_large else _MALFORMED
+            self.refuse(getattr(error, "problem", problem))
 
         def refuse(self, problem: HttpProblem) -> None:
             """Answer with a problem, unless another answer is under way, and close."""
@@ -210,6 +231,11 @@ class _Limits(_Protocol):  # type: ignore[misc]
     _unparsed = 0
     #: Bytes of the head, once it is complete.
     _head_size = 0
+    #: Bytes around a body in chunks, and of it.
+    _framing = 0
+    _body_size = 0
+    #: Why the head, or the trailer, is refused.
+    _fault: HttpProblem | None = None
     url = b""
     headers: list[tuple[bytes, bytes]]
     expect_100_continue: bool
@@ -235,20 +261,26 @@ class _Limits(_Protocol):  # type: ignore[misc]
     def data_received(self, data: bytes) -> None:
         if self.in_body:
             self._since = self.loop.time()
+            self._framing += len(data)
         self._unparsed += len(data)
         super().data_received(data)
         if self._unparsed > MAX_HEAD_BYTES:
             self._refuse_head()
+        elif self._framing > MAX_HEAD_BYTES + _FRAMING_RATIO * self._body_size:
+            self.refuse(_FRAMING_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
-        if self._head_size > MAX_HEAD_BYTES:
+        if self._fault is not None:
+            self.refuse(self._fault)
+        elif self._head_size > MAX_HEAD_BYTES:
             self._refuse_head()
         else:
             super().send_400_response(msg)
 
     def _refuse_head(self) -> None:
         is_url = self.in_head and 2 * len(self.url) > MAX_HEAD_BYTES
-        self.refuse(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
+        problem = _HEAD_TOO_LARGE if self.in_head else _FRAMING_TOO_LARGE
+        self.refuse(_URI_TOO_LONG if is_url else problem)
 
     def on_message_begin(self) -> None:
         self.in_head, self._since = True, self.loop.time()
@@ -268,15 +300,143 @@ class _Limits(_Protocol):  # type: ignore[misc]
             headers[:] = trimmed
             if dict(headers).get(b"expect", b"").lower() == b"100-continue":
                 self.expect_100_continue = True
-        self._unparsed = 0
+        try:
+            version = self.parser.get_http_version()
+            self.url = origin_form(self.url, version, headers)
+        except BadHead as error:
+            self._fault = error.problem
+            raise
+        self._unparsed = self._framing = self._body_size = 0
         self.in_head, self.in_body = False, True
         super().on_headers_complete()
+        # The parser gives the trailer behind a body as further headers. They must not
+        # be taken for those of the head (RFC 9110, 6.5.1), which the scope holds now.
+        self.headers = []
 
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
+        self._framing -= len(body)
+        self._body_size += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._unparsed = 0
+        if self.headers:
+            self._check_trailer()
+        self._unparsed = self._framing = 0
         self.in_body = False
         super().on_message_complete()
+
+    def _check_trailer(self) -> None:
+        if len(self.headers) > MAX_FIELDS:
+            self._fault = TOO_MANY_FIELDS
+        elif sum(map(len, chain.from_iterable(self.headers))) > MAX_HEAD_BYTES:
+            self._fault = _FRAMING_TOO_LARGE
+        if self._fault is not None:
+            raise BadHead(self._fault)
+
+
+class _Checks(_Protocol):  # type: ignore[misc]
+    """Lets h11 refuse the heads that `_Limits` refuses."""
+
+    conn: Any
+
+    def connection_made(self, transport: Any) -> None:
+        self.conn = _connection_class()()
+        super().connection_made(transport)
+
+
+def _refusal(error: type[Exception], problem: HttpProblem) -> Exception:
+    """Return an error of h11 that `send_400_response` answers with a problem."""
+    refusal = error("refused")
+    refusal.problem = problem  # type: ignore[attr-defined]
+    return refusal
+
+
+@lru_cache(1)
+def _connection_class() -> type[Any]:
+    """Return the connection of h11 with our checks; h11 is imported when it is used."""
+    import h11
+
+    has_control = re.compile(_CONTROL).search
+    lines_class = _lines_class()
+
+    class Connection(h11.Connection):
+        """Checks each head that was read."""
+
+        def __init__(self) -> None:
+            super().__init__(h11.SERVER, MAX_HEAD_BYTES)
+            self._receive_buffer = lines_class()
+
+        def next_event(self) -> Any:
+            """Return the next event; raises as that of h11 does."""
+            event = super().next_event()
+            if not isinstance(event, h11.Request):
+                return event
+            headers = [(name.lower(), value) for name, value in event.headers]
+            version = event.http_version.decode()
+            try:
+                target = origin_form(event.target, version, headers)
+            except BadHead as error:
+                raise _refusal(h11.RemoteProtocolError, error.problem) from None
+            is_bad = any(has_control(value) for _, value in headers)
+            if is_bad or event.method == b"CONNECT":
+                raise _refusal(h11.RemoteProtocolError, _MALFORMED)
+            if target == event.target:
+                return event
+            return h11.Request(
+                method=event.method,
+                target=target,
+                headers=headers,
+                http_version=event.http_version,
+            )
+
+    return Connection
+
+
+def _lines_class() -> type[Any]:
+    """Return the buffer of h11 with our checks of the lines that are read out of it."""
+    import h11
+    from h11._receivebuffer import ReceiveBuffer
+
+    def refusal(problem: HttpProblem) -> Exception:
+        return _refusal(h11.LocalProtocolError, problem)
+
+    class Lines(ReceiveBuffer):
+        """Refuses what h11 mends by itself: folded lines, bare line feeds."""
+
+        #: Bytes of chunk extensions.
+        _extensions = 0
+
+        def maybe_extract_lines(self) -> list[bytearray] | None:
+            """Return the lines of a head or of a trailer, once they are there."""
+            before = len(self)
+            lines = super().maybe_extract_lines()
+            if not lines:
+                if before > MAX_HEAD_BYTES and lines is None:
+                    is_url = b"\n" not in self._data[: MAX_HEAD_BYTES // 2]
+                    raise refusal(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
+                return lines
+            size = sum(map(len, lines)) + 2 * len(lines) + 2
+            lengths = [x for x in lines if x[:15].lower() == b"content-length:"]
+            if size > MAX_HEAD_BYTES:
+                is_url = 2 * len(lines[0]) > MAX_HEAD_BYTES
+                raise refusal(_URI_TOO_LONG if is_url else _HEAD_TOO_LARGE)
+            # A trailer has no request line before its fields.
+            if len(lines) - (b" HTTP/" in lines[0]) > MAX_FIELDS:
+                raise refusal(TOO_MANY_FIELDS)
+            is_bare = before - len(self) != size
+            if is_bare or len(lengths) > 1 or any(x[:1] in b" \t" for x in lines):
+                raise refusal(_MALFORMED)
+            self._extensions = 0
+            return lines
+
+        def maybe_extract_next_line(self) -> bytearray | None:
+            """Return the line that tells the size of a chunk, once it is there."""
+            line = super().maybe_extract_next_line()
+            if line is not None:
+                self._extensions += max(0, len(line) - _SIZE_LINE)
+            if self._extensions > MAX_HEAD_BYTES:
+                raise refusal(_FRAMING_TOO_LARGE)
+            return line
+
+    return Lines

@@ -23,7 +23,7 @@ from naftiko.exposes.observability.telemetry import PATIENCE, telemetry_of
 from naftiko.exposes.observability.traced import InTrace
 from naftiko.exposes.options import GRACE
 from naftiko.exposes.serve import process
-from naftiko.exposes.serve.patched_uvicorn import MAX_HEAD_BYTES, watchful
+from naftiko.exposes.serve.patched_uvicorn import watchful
 from naftiko.exposes.serve.places import (
     BACKLOG,
     Listener,
@@ -391,8 +391,9 @@ def _uvicorn(uvicorn: Any, app: ASGIApp, certificate: Certificate | None) -> Any
         server_header=False,
         # Nothing that is served asks for the address or the scheme of the caller.
         proxy_headers=False,
-        # Adapters limit bodies. Heads are limited here, for h11, and by `watchful`.
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        # Adapters limit bodies; heads are limited by `watchful`. No adapter speaks
+        # WebSocket, and a request to upgrade to it is answered as if it did not ask.
+        ws="none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(GRACE + _LAST),
         backlog=BACKLOG,

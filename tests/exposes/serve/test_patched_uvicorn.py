@@ -16,8 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import h11
 import pytest
 import uvicorn
+from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http import flow_control
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -356,6 +358,19 @@ def test_uvicorn_protocol_in_c_has_the_state_of_its_request() -> None:
     assert isinstance(flow_control.FlowControl(None).read_paused, bool)  # type: ignore[arg-type]
     source = inspect.getsource(httptools.RequestResponseCycle.__init__)
     assert "self.response_complete = False" in source
+
+
+def test_parser_in_python_reads_lines_out_of_its_buffer() -> None:
+    """`Lines` overrides what h11 asks its buffer for; uvicorn asks `conn` for events."""
+    connection = _made(H11Protocol).conn
+    assert isinstance(connection, h11.Connection)
+    buffer = connection._receive_buffer
+    assert isinstance(buffer, ReceiveBuffer)
+    assert isinstance(buffer._data, bytearray)
+    assert _parameters(ReceiveBuffer.maybe_extract_lines) == ["self"]
+    assert _parameters(ReceiveBuffer.maybe_extract_next_line) == ["self"]
+    assert "self._reader(self._receive_buffer)" in inspect.getsource(h11.Connection)
+    assert "self.conn.next_event()" in inspect.getsource(H11Protocol.handle_events)
 
 
 def test_uvicorn_config_holds_the_protocol_class() -> None:
