@@ -15,6 +15,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, RequestTimeout
+from naftiko.exposes import offload
 from naftiko.exposes.gathering import Excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.observability.silent import SILENT
@@ -154,11 +155,14 @@ class Engine:
             if response is None:
                 run.close()
                 return None
+            replies: list[Any] = [Reply(request, response)]
             try:
-                run.send([Reply(request, response)])
+                while True:
+                    # A large reply is read as work.
+                    stage = run.send(replies)
+                    replies = await self._replies(stage, variables, caller)
             except StopIteration as stop:
                 return self._ended(stop.value)
-        raise AssertionError("a function of one call ends after it")
 
     async def run_excerpt(
         self, plan: Plan, values: Mapping[str, Any], caller: Caller = ANONYMOUS
@@ -238,7 +242,7 @@ class Engine:
             done = 0
             while True:
                 replies = await self._replies(stage, variables, caller)
-                if caller.progress is not None:
+                if caller.progress is not None and not _is_reading(stage):
                     done += 1
                     steps = ", ".join(item.step for item in stage if item.step)
                     await caller.progress(done, plan.stages, steps)
@@ -284,6 +288,8 @@ class Engine:
         self, item: Call | Work, variables: Variables, caller: Caller
     ) -> Any:
         if isinstance(item, Work):
+            if item.reading is not None:
+                return await offload.read(item)
             return item.run() if item.is_quick else await asyncio.to_thread(item.run)
         try:
             request = self.capability.request_for(item, variables)
@@ -363,3 +369,7 @@ class Engine:
     async def close(self) -> None:
         """Release the connections."""
         await self.transport.close()
+
+
+def _is_reading(stage: tuple[Call | Work, ...]) -> bool:
+    return isinstance(stage[0], Work) and stage[0].reading is not None

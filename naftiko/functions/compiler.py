@@ -37,7 +37,13 @@ from naftiko.functions.arguments import (
 )
 from naftiko.functions.injection import Injector, Target, inject, is_step, value_at
 from naftiko.functions.mocks import compile_mock
-from naftiko.functions.outcomes import checked, shaped, simple_outcome
+from naftiko.functions.outcomes import (
+    checked,
+    is_large,
+    read_apart,
+    shaped,
+    simple_outcome,
+)
 from naftiko.functions.plan import (
     Plan,
     does_the_same,
@@ -56,6 +62,7 @@ from naftiko.functions.steps import (
     ScriptStep,
     State,
     asked,
+    keep,
     stages,
     step_path,
 )
@@ -274,8 +281,10 @@ class Functions:
                 target.decoder.check()
             call = target.call(values, look, progressive=progressive)
             (reply,) = yield (call,)
-            checked(target.decoder, reply, shape=shape)
-            return simple_outcome(target.decoder, reply, shape)
+            if is_large(decoder, reply.response):
+                return (yield from read_apart(decoder, reply, shape, function.outputs))
+            checked(decoder, reply, shape=shape)
+            return simple_outcome(decoder, reply, shape)
 
         return Plan(function, exposes, arguments, run, operation=operation, shape=shape)
 
@@ -412,10 +421,8 @@ class Functions:
             inject(nodes, state.values, look)
             for group in groups:
                 replies = yield tuple(asked(step, state, look) for step in group)
-                for step, reply in zip(group, replies, strict=True):
-                    # Calls keep replies, and the others the results of their work.
-                    step.keep(state, reply)
-            return state.outcome(mappings, shape)
+                yield from keep(group, replies, state)
+            return (yield from state.ended(mappings, shape, function.outputs))
 
         count = len(groups)
         return Plan(function, exposes, arguments, run, shape=shape, stages=count)

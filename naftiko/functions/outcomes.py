@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from naftiko.consumes.status import is_success, reported_failure_of, status_error
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import BodyReader
+from naftiko.formats.budget import is_slow
 from naftiko.formats.json import strict_json
 from naftiko.formats.media import EVENT_STREAM_TYPE, format_of, promises_many
 from naftiko.formats.multiplexed import is_multiplexed
 from naftiko.formats.reported import reported_in
 from naftiko.formats.xml import is_xml
-from naftiko.functions.runs import Outcome, in_step
+from naftiko.functions.runs import Outcome, Reading, Work, in_step
 from naftiko.functions.shapes import says_something, shaped_parts
 from naftiko.http import media_type_of
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from naftiko.consumes.exchange import Decoder, Received
     from naftiko.consumes.operation import Operation
-    from naftiko.functions.runs import Reply
+    from naftiko.functions.runs import Reply, Run
     from naftiko.functions.shapes import Shape
     from naftiko.plain import JSON
     from naftiko.transport.messages import Response
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 MAX_CHECKED = 64 * 1024
 #: Bytes up to which it is read as a whole for that.
 _SHORT = 1024
+#: Bytes of a body that is read at once, whatever its format.
+_SMALL = 512
 _BLANKS = b" \t\r\n"
 
 
@@ -61,6 +64,35 @@ def checked(
         failed = reported_failure_of(decoder.operation, request, response, found)
         raise in_step(failed, step)
     return reply
+
+
+def is_large(decoder: Decoder, response: Response) -> bool:
+    """Tell whether reading a body takes longer than an event loop may stand still."""
+    size = len(response.body)
+    if size <= _SMALL:
+        return False
+    declared, named = (
+        decoder.operation.declared_format,
+        format_of(response.content_type),
+    )
+    return is_slow(declared or named, size) or (named != "" and is_slow(named, size))
+
+
+def read_apart(decoder: Decoder, reply: Reply, shape: Shape, outputs: JSON) -> Run:
+    """Ask for the outcome of a large reply as work, and return it.
+
+    Raises:
+        CallError: See `checked` and `simple_outcome`.
+    """
+    reading = Reading(decoder, reply, shape, outputs)
+
+    def read() -> Outcome:
+        return simple_outcome(decoder, checked(decoder, reply, shape=shape), shape)
+
+    (outcome,) = yield (Work(read, kind="reading", reading=reading),)
+    outcome.reading = reading
+    result: Outcome = outcome
+    return result
 
 
 def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:

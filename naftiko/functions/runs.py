@@ -19,7 +19,9 @@ from naftiko.errors import CallError
 from naftiko.plain import JSON
 
 if TYPE_CHECKING:
+    from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
+    from naftiko.functions.shapes import Shape
     from naftiko.transport.messages import Request, Response
 
 ErrorT = TypeVar("ErrorT", bound=CallError)
@@ -51,14 +53,15 @@ class Call(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A lookup or a script that a run asks for in place of a call.
+    """A lookup, a script or a reading that a run asks for in place of a call.
 
     Attributes:
         run: Does the work; its result is sent to the run in place of a reply.
         step: The step that asks for it.
         is_quick: It never takes long, so that an event loop may do it itself.
-        kind: `lookup` or `script`.
+        kind: `lookup`, `script` or `reading`.
         about: Its attributes in a trace.
+        reading: The reading, which another process can do as well.
     """
 
     run: Callable[[], Any]
@@ -66,6 +69,7 @@ class Work(NamedTuple):
     is_quick: bool = False
     kind: str = ""
     about: Mapping[str, str] = {}
+    reading: Reading | None = None
 
 
 class Reply(NamedTuple):
@@ -73,6 +77,25 @@ class Reply(NamedTuple):
 
     request: Request
     response: Response
+
+
+class Reading(NamedTuple):
+    """What is made of a large reply; plain data besides, so that it can travel.
+
+    Attributes:
+        decoder: Of the operation that was called.
+        reply: The reply.
+        shape: How its body becomes the value of a function; `None` for the part of it
+            that a step keeps.
+        outputs: The `outputParameters` that the shape was compiled from.
+        step: The step whose reply it is; empty in simple mode.
+    """
+
+    decoder: Decoder
+    reply: Reply
+    shape: Shape | None = None
+    outputs: JSON = None
+    step: str = ""
 
 
 class Outcome:
@@ -89,11 +112,14 @@ class Outcome:
             that.
         is_sequence: The value is a list of what the outputs find in each value of the
             response.
+        reading: How it was made, if its reply is a large one.
+        encoded: The value as JSON, if it was made in another process; else empty.
+        is_large: The value may be large, and was made here.
     """
 
     __slots__ = (
-        "_decode", "_value", "is_mislabelled", "is_sequence", "is_shaped",
-        "is_verbatim", "reply", "status", "warnings",
+        "_decode", "_value", "encoded", "is_large", "is_mislabelled", "is_sequence",
+        "is_shaped", "is_verbatim", "reading", "reply", "status", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -108,7 +134,11 @@ class Outcome:
         warnings: tuple[str, ...] = (),
         is_mislabelled: bool = False,
         is_sequence: bool = False,
+        encoded: bytes = b"",
     ) -> None:
+        self.reading: Reading | None = None
+        self.encoded = encoded
+        self.is_large = False
         self.is_sequence = is_sequence
         self.warnings = warnings
         self.is_mislabelled = is_mislabelled
@@ -129,6 +159,11 @@ class Outcome:
         if self._decode is not None:
             self._value, self._decode = self._decode(), None
         return self._value
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether the value is there, so that asking for it takes no time."""
+        return self._decode is None
 
 
 class Lookup:

@@ -16,22 +16,23 @@ the same time. This module must not know what a function is exposed as.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
 from naftiko.functions.injection import inject, is_step, nothing_in_step, value_at
-from naftiko.functions.outcomes import checked, simple_outcome
-from naftiko.functions.runs import Outcome, Work, in_step
+from naftiko.functions.outcomes import checked, is_large, read_apart, simple_outcome
+from naftiko.functions.runs import Outcome, Reading, Work, in_step
 from naftiko.http import SAFE_METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 
-    from naftiko.consumes.exchange import Decoder
+    from naftiko.consumes.exchange import Decoder, Received
     from naftiko.functions.injection import Injector, Node, Nodes, Target
-    from naftiko.functions.runs import Call, Lookup, Reply, Values
+    from naftiko.functions.runs import Call, Lookup, Reply, Run, Values
     from naftiko.functions.scripting.scripts import Script
     from naftiko.functions.shapes import Shape
     from naftiko.plain import JSON
@@ -81,6 +82,7 @@ class State:
         last: The last call in the order of the document, or `None`.
         steps: The names of all steps.
         warnings: Why responses are not what the document declares.
+        is_large: One of the outputs is that of a large reply.
     """
 
     def __init__(self, values: Values, steps: Collection[str] = ()) -> None:
@@ -89,6 +91,7 @@ class State:
         self.outputs: Values = {}
         self.last: tuple[Decoder, Reply] | None = None
         self.warnings: tuple[str, ...] = ()
+        self.is_large = False
 
     def keep(self, name: str, value: JSON) -> None:
         """Keep the output of a step."""
@@ -107,6 +110,30 @@ class State:
             mappings: Target, and the path of its value.
             shape: How the response of the last call becomes the value.
         """
+        mapped = self._mapped(mappings)
+        if mapped is not None or self.last is None:
+            return mapped or self._last_output()
+        return self._with_warnings(simple_outcome(*self.last, shape))
+
+    def ended(
+        self, mappings: Sequence[tuple[str, StepPath]], shape: Shape, outputs: JSON
+    ) -> Run:
+        """Do the same; a large reply of the last call is read as work.
+
+        Args:
+            mappings: See `outcome`.
+            shape: See `outcome`.
+            outputs: The `outputParameters` that the shape was compiled from.
+        """
+        if self.last is None or not is_large(self.last[0], self.last[1].response):
+            return self.outcome(mappings, shape)
+        mapped = self._mapped(mappings)
+        if mapped is not None:
+            return mapped
+        return self._with_warnings((yield from read_apart(*self.last, shape, outputs)))
+
+    def _mapped(self, mappings: Sequence[tuple[str, StepPath]]) -> Outcome | None:
+        """Return the result of the mappings, if they find anything."""
         result: dict[str, JSON] = {}
         for target, path in mappings:
             value = path(self.outputs)
@@ -116,16 +143,18 @@ class State:
                 # A step without an output, such as a lookup without a match, is none
                 # of these: its mapping is skipped (spec 3.5).
                 self._warn(target, path.name)
-        if result:
-            return Outcome(
-                result,
-                reply=self.last[1] if self.last else None,
-                warnings=self.warnings,
-            )
-        if self.last is None:
-            value = next(reversed(self.outputs.values()), None)
-            return Outcome(value, warnings=self.warnings)
-        outcome = simple_outcome(*self.last, shape)
+        if not result:
+            return None
+        reply = self.last[1] if self.last else None
+        outcome = Outcome(result, reply=reply, warnings=self.warnings)
+        outcome.is_large = self.is_large
+        return outcome
+
+    def _last_output(self) -> Outcome:
+        value = next(reversed(self.outputs.values()), None)
+        return Outcome(value, warnings=self.warnings)
+
+    def _with_warnings(self, outcome: Outcome) -> Outcome:
         # The last response was looked at by its step, too.
         outcome.warnings = tuple(dict.fromkeys((*self.warnings, *outcome.warnings)))
         return outcome
@@ -171,8 +200,8 @@ class CallStep:
         self.target.decoder.check()
         return self.target.call(state.values, look, step=self.name)
 
-    def keep(self, state: State, reply: Reply) -> None:
-        """Keep the output of its call, as the operation declares it (spec 2.9).
+    def read(self, reply: Reply) -> Received:
+        """Return the output of its call, as the operation declares it (spec 2.9).
 
         Raises:
             StatusError: The response has a status outside 200 to 299.
@@ -180,15 +209,42 @@ class CallStep:
         """
         decoder = self.target.decoder
         checked(decoder, reply, step=self.name)
+        try:
+            return decoder.projected(reply)
+        except OutputError as error:
+            raise in_step(error, self.name) from None
+
+    def is_large(self, reply: Reply) -> bool:
+        """Tell whether reading a reply takes long."""
+        return is_large(self.target.decoder, reply.response)
+
+    def reading(self, reply: Reply) -> Work:
+        """Return the reading of a large reply."""
+        decoder = self.target.decoder
+        reading = Reading(decoder, reply, step=self.name)
+        return Work(partial(self.read, reply), kind="reading", reading=reading)
+
+    def keep(
+        self, state: State, reply: Reply, received: Received | None = None
+    ) -> None:
+        """Keep the output of its call; see `read`.
+
+        Args:
+            state: Where it is kept.
+            reply: The reply.
+            received: What `read` returned for it, if it was asked already.
+        """
+        decoder = self.target.decoder
+        if received is None:
+            if not reply.response.body:
+                checked(decoder, reply, step=self.name)
+                state.last = (decoder, reply)
+                return
+            received = self.read(reply)
         state.last = (decoder, reply)
-        if reply.response.body:
-            try:
-                received = decoder.projected(reply)
-                if received.warning:
-                    state.warnings += (received.warning,)
-                state.keep(self.name, received.value)
-            except OutputError as error:
-                raise in_step(error, self.name) from None
+        if received.warning:
+            state.warnings += (received.warning,)
+        state.keep(self.name, received.value)
 
 
 class LookupStep:
@@ -339,6 +395,37 @@ def asked(step: AnyStep, state: State, look: Lookup) -> Call | Work:
         return step.ask(state, look)
     except CallError as error:
         raise in_step(error, step.name) from None
+
+
+def keep(
+    group: Sequence[AnyStep], replies: Sequence[Any], state: State
+) -> Generator[tuple[Work, ...], Sequence[Any], None]:
+    """Keep the outputs of one stage; large replies are read as work that it asks for.
+
+    Args:
+        group: The steps.
+        replies: The reply of each call, and the result of each other work.
+        state: Where they are kept.
+    """
+    pairs = list(zip(group, replies, strict=True))
+    large = [
+        (step, reply)
+        for step, reply in pairs
+        if isinstance(step, CallStep) and step.is_large(reply)
+    ]
+    if not large:
+        for step, reply in pairs:
+            # Calls keep replies, and the others the results of their work.
+            step.keep(state, reply)
+        return
+    state.is_large = True
+    results = yield tuple(step.reading(reply) for step, reply in large)
+    read = dict(zip((step.name for step, _ in large), results, strict=True))
+    for step, reply in pairs:
+        if isinstance(step, CallStep):
+            step.keep(state, reply, read.get(step.name))
+        else:
+            step.keep(state, reply)
 
 
 def stages(steps: Sequence[AnyStep]) -> Iterator[tuple[AnyStep, ...]]:

@@ -56,6 +56,8 @@ def text_for_json(value: object) -> str:
     return to_scalar(value)
 
 
+#: Items of a list that are written at once.
+_MOST_AT_ONCE = 1000
 _JSON: dict[str, Any] = {
     "separators": (",", ":"),
     "allow_nan": False,
@@ -110,6 +112,11 @@ def written(name: str, value: str) -> tuple[bytes, bytes]:
 
 def json_bytes(value: JSON) -> bytes:
     """Return compact JSON; a number that JSON has no form for, such as NaN, is null."""
+    if type(value) is list and len(value) > _MOST_AT_ONCE:
+        # One by one, so that a thread which writes a long list lets others run.
+        starts = range(0, len(value), _MOST_AT_ONCE)
+        parts = (json_bytes(value[at : at + _MOST_AT_ONCE])[1:-1] for at in starts)
+        return b"[%b]" % b",".join(parts)
     try:
         return _encode(value).encode()
     except UnicodeEncodeError:
@@ -213,6 +220,8 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
         reply = outcome.reply
         if reply is not None and outcome.is_verbatim and media_type == JSON_TYPE:
             return Answer(outcome.status, JSON_TYPE, reply.response.body)
+        if outcome.encoded and media_type == JSON_TYPE:
+            return Answer(outcome.status, JSON_TYPE, outcome.encoded)
         value = outcome.value
         if reply is not None and isinstance(value, bytes):
             # `outputRawFormat: binary` as a whole; its upstream media type is kept.
@@ -224,7 +233,7 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
         return Answer(outcome.status, _plain_type(response.body), response.body)
     if media_type != JSON_TYPE and response.body and _is_json(response.content_type):
         return value_answer(outcome.value, media_type, outcome.status)
-    if _may_be_no_json(response):
+    if may_be_no_json(response):
         try:
             value = outcome.value
         except OutputError:
@@ -234,7 +243,7 @@ def outcome_answer(outcome: Outcome, media_type: str) -> Answer:
     return raw_answer(response, outcome.status)
 
 
-def _may_be_no_json(response: Response) -> bool:
+def may_be_no_json(response: Response) -> bool:
     """Tell whether a body that calls itself JSON has words that JSON does not have."""
     body = response.body
     # `find` of one byte, and then of the word: `in` takes ten times as long.

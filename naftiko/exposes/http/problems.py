@@ -89,9 +89,15 @@ KINDS: dict[str, tuple[int, str]] = {
     "timeout": (504, "The upstream API took too long"),
 }
 
+
+class Busy(CallError):
+    """Too much work waits for this server to begin it."""
+
+
 #: Error → kind; the nearest class in its line of ancestors counts.
 KIND_OF: dict[type[CallError], str] = {
     CallError: "failed",
+    Busy: "busy",
     UnknownOperation: "unresolved-call",
     UnknownFunction: "unresolved-call",
     UnresolvedCall: "unresolved-call",
@@ -230,6 +236,9 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
         kind = "unusable-operation"
     if isinstance(error, StatusError):
         return _upstream(error)
+    if isinstance(error, Busy):
+        later = (("Retry-After", str(RETRY_AFTER)),)
+        return HttpProblem(kind, error.message, error.hint, headers=later)
     if isinstance(error, ReportedError):
         return HttpProblem(kind, error.message)
     if isinstance(error, TransportError):

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, StatusError, UnboundVariable
+from naftiko.exposes import offload
 from naftiko.exposes.http.answers import (
     JSON_TYPE,
     MEDIA_TYPES,
@@ -209,7 +210,10 @@ class Endpoint:
                 return Answer(outcome.status, PLAIN_TEXT, text)
             if self.is_mock and outcome.value == {}:
                 return Answer(204)
-            return outcome_answer(outcome, media_type)
+            is_small = outcome.reading is None and not outcome.is_large
+            if is_small and media_type == JSON_TYPE:
+                return outcome_answer(outcome, media_type)
+            return await watched(offload.answer(outcome, media_type), exchange.receive)
         except StatusError as error:
             return status_answer(error, request_id)
         except UnboundVariable as error:
