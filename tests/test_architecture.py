@@ -53,7 +53,11 @@ NEVER = {
 #: Room → the rooms that may import it: only the loader links documents.
 ONLY = {"linking": {"loader"}}
 #: Import name → name of the library, where they differ.
-LIBRARY = {"ruamel": "ruamel.yaml", "_ruamel_yaml": "ruamel.yaml"}
+LIBRARY = {
+    "_quickjs": "quickjs",
+    "ruamel": "ruamel.yaml",
+    "_ruamel_yaml": "ruamel.yaml",
+}
 #: Library → the modules or folders that may import it.
 HOMES = {
     "aiohttp": {"transport.aio_pool", "transport.patched_aiohttp"},
@@ -71,12 +75,12 @@ HOMES = {
     "opentelemetry": {"exposes.observability"},
     "prometheus_client": {"exposes.observability"},
     "pydantic": {"exposes.mcp.sdk"},
-    "quickjs": {"functions.scripting"},
+    "quickjs": {"functions.scripting.sandbox"},
     "requests": {"transport"},
     "ruamel.yaml": {"document"},
     "starlette": {"exposes.rest", "exposes.http", "exposes.access.cors"},
-    "tree_sitter": {"functions.scripting.javascript"},
-    "tree_sitter_javascript": {"functions.scripting.javascript"},
+    "tree_sitter": {"functions.scripting.instrumenting"},
+    "tree_sitter_javascript": {"functions.scripting.instrumenting"},
     "urllib3": {"transport", "consumes.content"},
     "uvicorn": {"exposes.serve"},
     "uvloop": {"exposes.serve.process"},

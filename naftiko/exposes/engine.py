@@ -290,7 +290,7 @@ class Engine:
         if isinstance(item, Work):
             if item.reading is not None:
                 return await offload.read(item)
-            return item.run() if item.is_quick else await asyncio.to_thread(item.run)
+            return await item.run_async() if item.run_async else item.run()
         try:
             request = self.capability.request_for(item, variables)
             with self.telemetry.call(request, caller.trace) as noted:

@@ -11,7 +11,7 @@ reply; that is `outcomes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
@@ -58,7 +58,8 @@ class Work(NamedTuple):
     Attributes:
         run: Does the work; its result is sent to the run in place of a reply.
         step: The step that asks for it.
-        is_quick: It never takes long, so that an event loop may do it itself.
+        run_async: Does the same without blocking; `None` for work that takes no time
+            worth waiting for.
         kind: `lookup`, `script` or `reading`.
         about: Its attributes in a trace.
         reading: The reading, which another process can do as well.
@@ -66,7 +67,7 @@ class Work(NamedTuple):
 
     run: Callable[[], Any]
     step: str = ""
-    is_quick: bool = False
+    run_async: Callable[[], Awaitable[Any]] | None = None
     kind: str = ""
     about: Mapping[str, str] = {}
     reading: Reading | None = None

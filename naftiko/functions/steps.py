@@ -289,7 +289,6 @@ class LookupStep:
         return Work(
             lambda: self._search(state, wanted),
             self.name,
-            is_quick=True,
             kind="lookup",
             about={
                 "naftiko.step.index": self._step.index,
@@ -375,6 +374,7 @@ class ScriptStep:
         return Work(
             lambda: self.script.run(context),
             self.name,
+            lambda: self.script.run_async(context),
             kind="script",
             about=self.script.about,
         )

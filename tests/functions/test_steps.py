@@ -345,7 +345,7 @@ def test_mapping_that_finds_nothing_is_left_out_with_a_warning() -> None:
 def test_lookup_is_quick_work() -> None:
     """An event loop may do the search itself; a trace names step and field."""
     asked = lookup("7").ask(State({}), LOOK)
-    assert (asked.step, asked.kind, asked.is_quick) == ("found", "lookup", True)
+    assert (asked.step, asked.kind, asked.run_async) == ("found", "lookup", None)
     assert asked.about == {"naftiko.step.index": "crew", "naftiko.step.match": "id"}
 
 
@@ -392,7 +392,8 @@ def test_script_sees_values_outputs_and_its_own() -> None:
     state.outputs["one"] = "output"
     step = script("two", {"a": "{{who}}!", "b": "{{a}}?", "c": "tools.gone"})
     asked = step.ask(state, LOOK)
-    assert (asked.step, asked.kind, asked.is_quick) == ("two", "script", False)
+    assert (asked.step, asked.kind) == ("two", "script")
+    assert asked.run_async is not None
     assert asked.about == {"naftiko.step.script.file": "x.js"}
     assert asked.run() == {"who": "me", "one": "output", "a": "me!", "b": "me!?"}
     assert state.values == {"who": "me", "one": "argument"}

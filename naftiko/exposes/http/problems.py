@@ -39,6 +39,7 @@ from naftiko.exposes.http.answers import (
     json_bytes,
 )
 from naftiko.functions.arguments import WrongArgument, code_of
+from naftiko.functions.scripting.scripts import ScriptBusy
 from naftiko.hints import SERVER, worded
 from naftiko.masking import mask
 
@@ -109,6 +110,7 @@ KIND_OF: dict[type[CallError], str] = {
     StatusError: "upstream",
     ReportedError: "upstream",
     OutputError: "output",
+    ScriptBusy: "busy",
 }
 
 #: Errors that only the operator can mend, whatever their class.
@@ -252,7 +254,10 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
             *(WrongArgument(name, "", "is missing") for name in error.missing),
             *(WrongArgument(name, "", "is not known") for name in error.unknown),
         )
-    return HttpProblem(kind, error.message, error.hint, errors, members=_code(error))
+    headers = (("Retry-After", str(RETRY_AFTER)),) if kind == "busy" else ()
+    return HttpProblem(
+        kind, error.message, error.hint, errors, headers, members=_code(error)
+    )
 
 
 def _code(error: CallError) -> dict[str, JSON]:

@@ -1,86 +1,156 @@
-"""JavaScript in a sandbox: counted statements, limited engine (spec 8.5).
+"""JavaScript of script steps: what child processes are asked, what they answer.
 
-    source                          instrumented, where T() is the counter
-    ------------------------------  ---------------------------------------------------
-    if (a) b(); else c()            T();if (a) {T();b();} else {T();c()}
-    while (true);                   T();while (true){T();;}
-    const f = x => x + 1            T();const f = x => (T(),x + 1)
+    evaluation(sources, {"n": 2}, limits)   a generator of jobs, returns `result`
+    run(jobs)                               does the jobs, and blocks
+    await run_async(jobs)                   does them without blocking
 
-The engine is QuickJS, embedded: it has no files, network, processes, timers or host
-objects, and its memory, stack and time are limited. It cannot count statements, so a
-counter is called before each of them; that counter also watches the clock. This module
-must not know where a source comes from.
+Scripts run in processes of their own: the engine has native functions that heed no
+limit, and only a process can be ended whatever it does. This module must not know
+where a source comes from.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from naftiko.errors import shorten
 from naftiko.expressions import ABSENT, to_scalar
+from naftiko.functions.scripting import sandbox
+from naftiko.functions.scripting.sandbox import Limits, request_of
 
 if TYPE_CHECKING:
-    from naftiko.plain import JSON
+    from collections.abc import Generator, Iterable, Mapping
 
-#: Bytes that the engine may allocate, of a result as JSON text, and of its stack.
-_MAX_MEMORY = 64 * 1024 * 1024
-_MAX_RESULT = 16 * 1024 * 1024
-_MAX_STACK = 512 * 1024
-_COUNTER = "__naftiko_"
-#: Stands for the counter in an instrumented source; no source holds it by accident.
-_COUNTER_PLACE = "\ue000tick\ue001"
-#: Removes `eval` and the function constructors, whose code would run uncounted, and
-#: returns the counter. It keeps its own references: a script may replace any global.
-_PRELUDE = """((limit, milliseconds) => {
-  const now = Date.now, stop = now() + milliseconds, Failure = Error;
-  for (const make of [function () {}, async function () {}, function* () {},
-                      async function* () {}])
-    Object.defineProperty(Object.getPrototypeOf(make), 'constructor',
-                          {value: undefined, writable: false, configurable: false});
-  delete globalThis.eval; delete globalThis.Function;
-  let count = 0, over = '';
-  const tick = () => {
-    if (over === '') {
-      if (++count > limit) over = 'statements';
-      else if ((count & 255) === 0 && now() > stop) over = 'time';
-      else return;
-    }
-    throw new Failure('limit');
-  };
-  tick.over = () => over;
-  tick.written = JSON.stringify;
-  return Object.freeze(tick);
-})"""
-_TAKE_CONTEXT = """globalThis.context = JSON.parse(__context);
-delete globalThis.__context;
-globalThis.result = undefined;"""
-_GIVE_RESULT = "typeof result === 'undefined' ? undefined : {counter}.written(result)"
-#: Nodes that hold statements one after another.
-_BLOCKS = frozenset(("program", "statement_block", "switch_case", "switch_default"))
-#: Nodes whose body may be a single statement without braces.
-_HOLDERS = frozenset(
-    (
-        "if_statement", "else_clause", "for_statement", "for_in_statement",
-        "while_statement", "do_statement", "with_statement",
-    )
-)  # fmt: skip
+    from naftiko.plain import JSON
+    from naftiko.workers.pool import Pool
+    from naftiko.workers.process import WorkerError
+
+    Jobs: TypeAlias = Generator["Job", bytes, "Result"]
+
+Result = TypeVar("Result")
+MIB = 1024 * 1024
+#: Bytes of the context as JSON, of one source, and of all sources of a script.
+_MAX_CONTEXT = 16 * MIB
+MAX_SOURCE = 1 * MIB
+_MAX_SOURCES = 4 * MIB
+#: Bytes that a child may take beside the memory of the engine, and to read a source.
+_MEMORY = 128 * MIB
+_MEMORY_OF_READING = 512 * MIB
+#: Seconds beyond the timeout after which a child is ended: the engine is asked first.
+_GRACE = 0.25
+#: Seconds to read a source, whatever the timeout.
+_LEAST, _MOST = 1.0, 10.0
 
 
 class JavaScriptError(Exception):
     """A script failed; the message goes on after its name: "failed: …"."""
 
 
-def evaluate(
-    sources: Iterable[str],
-    context: Mapping[str, JSON],
-    *,
-    timeout: int,
-    statement_limit: int,
-) -> JSON:
+class BusyError(JavaScriptError):
+    """There was no child process for a script."""
+
+
+class Job(NamedTuple):
+    """Work of a child process; see `Pool.run`."""
+
+    task: str
+    payload: bytes
+    seconds: float
+    memory: int
+
+
+@cache
+def _pool() -> Pool:
+    # A capability without scripts has no pool.
+    from naftiko.workers.pool import Pool
+
+    return Pool()
+
+
+def run(jobs: Jobs[Result]) -> Result:
+    """Do jobs one after the other; return what they return.
+
+    Raises:
+        JavaScriptError: See `evaluation` and `reading`.
+        ImportError: A library is not installed.
+    """
+    from naftiko.workers.process import WorkerError
+
+    pool = _pool()
+    with closing(jobs):
+        try:
+            job = next(jobs)
+            while True:
+                try:
+                    answer = pool.run(
+                        job.task, job.payload, seconds=job.seconds, memory=job.memory
+                    )
+                except WorkerError as error:
+                    job = jobs.throw(error)
+                else:
+                    job = jobs.send(answer)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+
+
+async def run_async(jobs: Jobs[Result]) -> Result:
+    """Do the same as `run`, without blocking and without a thread."""
+    from naftiko.workers.process import WorkerError
+
+    pool = _pool()
+    with closing(jobs):
+        try:
+            job = next(jobs)
+            while True:
+                try:
+                    answer = await pool.run_async(
+                        job.task, job.payload, seconds=job.seconds, memory=job.memory
+                    )
+                except WorkerError as error:
+                    job = jobs.throw(error)
+                else:
+                    job = jobs.send(answer)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+
+
+def reading(source: str, name: str, *, timeout: int) -> Jobs[str]:
+    """Return a source with a counter before each statement.
+
+    Args:
+        source: The script.
+        name: The name of its file, for messages.
+        timeout: Milliseconds, as for the script; it has between 1 and 10 seconds.
+
+    Raises:
+        JavaScriptError: It is not JavaScript, or uses a name of the counter.
+        ImportError: The parser is not installed.
+    """
+    from naftiko.workers.process import WorkerError
+
+    seconds = min(max(timeout / 1000, _LEAST), _MOST)
+    payload = f"{name}\0{source}".encode()
+    task = "naftiko.functions.scripting.instrumenting:read"
+    try:
+        answer = yield Job(task, payload, seconds, _MEMORY_OF_READING)
+    except WorkerError as error:
+        if error.reason == "time":
+            raise JavaScriptError(f"failed: {name} takes too long to read") from None
+        raise _trouble(error) from None
+    kind, text = answer[:1], answer[1:].decode()
+    if kind == sandbox.FAILED:
+        raise JavaScriptError(f"failed: {text}")
+    return text
+
+
+def evaluation(
+    sources: Iterable[str], context: Mapping[str, JSON], limits: Limits
+) -> Jobs[JSON]:
     """Return the global `result` after some sources have run, or `ABSENT`.
 
     The source `result = context.n + 1` gives `3` for the context `{"n": 2}`.
@@ -88,61 +158,59 @@ def evaluate(
     Args:
         sources: Instrumented sources, run in one engine, in order.
         context: The global `context`.
-        timeout: Milliseconds of time for all of them.
-        statement_limit: Statements that they may run together.
+        limits: What all of them may take together.
 
     Raises:
         JavaScriptError: A source raised an error, a limit was exceeded, or context or
             result have no form in JSON.
         ImportError: The engine is not installed.
     """
-    import quickjs
+    from naftiko.workers.process import WorkerError
 
-    given = _written(context)
-    # A context belongs to one thread; it is made, used and dropped in this call.
-    engine = quickjs.Context()
-    engine.set_memory_limit(_MAX_MEMORY)
-    engine.set_max_stack_size(_MAX_STACK)
-    # The engine counts processor time; the counter watches the clock.
-    engine.set_time_limit(timeout / 1000)
-    counter = _COUNTER + secrets.token_hex(8)
+    payload = request_of(limits, [_written(context), *_bounded(sources)])
+    seconds = min(limits.timeout, 2**31) / 1000 + _GRACE
+    task = "naftiko.functions.scripting.sandbox:evaluate"
     try:
-        engine.eval(f"const {counter} = {_PRELUDE}({statement_limit}, {timeout});")
-        engine.set("__context", given)
-        engine.eval(_TAKE_CONTEXT)
-        for source in sources:
-            # Python may have no type for the value of the last statement.
-            engine.eval(source.replace(_COUNTER_PLACE, counter) + "\n;undefined")
-        text = engine.eval(_GIVE_RESULT.format(counter=counter))
-    except quickjs.StackOverflow:
-        raise JavaScriptError("failed: it calls itself too deeply") from None
-    except quickjs.JSException as error:
-        limit = _exceeded(engine, counter) or _limit_of(str(error))
-        if limit:
-            raise _over(limit, timeout, statement_limit) from None
-        raise JavaScriptError(f"failed: {_first_line(str(error))}") from None
-    # A script may catch the error of the counter.
-    if limit := _exceeded(engine, counter):
-        raise _over(limit, timeout, statement_limit)
-    if text is None:
+        answer = yield Job(task, payload, seconds, limits.memory + _MEMORY)
+    except WorkerError as error:
+        if error.reason == "time":
+            raise _over(sandbox.TIME, limits) from None
+        if error.reason == "memory":
+            raise _over(sandbox.MEMORY, limits) from None
+        raise _trouble(error) from None
+    return _result(answer, limits)
+
+
+def _result(answer: bytes, limits: Limits) -> JSON:
+    kind, text = answer[:1], answer[1:]
+    if kind == sandbox.NOTHING:
         return ABSENT
-    if len(text) > _MAX_RESULT:
-        raise JavaScriptError(
-            f"failed: its result is larger than {_MAX_RESULT >> 20} MiB"
-        )
+    if kind == sandbox.FAILED:
+        raise JavaScriptError(f"failed: {shorten(text.decode(), 200)}")
+    if kind != sandbox.RESULT:
+        raise _over(kind, limits)
     try:
         return json.loads(text)
     except RecursionError:
-        raise JavaScriptError("failed: its result is nested too deeply") from None
+        raise _over(sandbox.DEEP, limits) from None
+    except ValueError as error:
+        # `JSON.rawJSON` writes numbers of thousands of digits.
+        raise JavaScriptError(f"failed: its result: {shorten(error, 200)}") from None
 
 
 def _written(context: Mapping[str, JSON]) -> str:
     try:
-        return json.dumps(context, default=_text_for_script, allow_nan=False)
+        text = json.dumps(context, default=_text_for_script, allow_nan=False)
     except RecursionError:
         fault = "it is nested too deeply"
     except (TypeError, ValueError) as error:
         fault = shorten(error)
+    else:
+        if len(text) <= _MAX_CONTEXT:
+            return text
+        raise JavaScriptError(
+            f"failed: its context is larger than {_MAX_CONTEXT // MIB} MiB"
+        )
     raise JavaScriptError(f"failed: its context cannot be written as JSON: {fault}")
 
 
@@ -155,140 +223,37 @@ def _text_for_script(value: Any) -> Any:
     )
 
 
-def _exceeded(engine: Any, counter: str) -> str:
-    """Return the limit that the counter found exceeded, or an empty text."""
-    import quickjs
-
-    try:
-        engine.set_time_limit(1)
-        return str(engine.eval(f"{counter}.over()"))
-    except (quickjs.JSException, quickjs.StackOverflow):
-        return ""
-
-
-def _limit_of(message: str) -> str:
-    """Return the limit of the engine that an error is about, or an empty text.
-
-    QuickJS has no other sign of it than the text of the message.
-    """
-    if "interrupted" in message:
-        return "time"
-    return "memory" if "out of memory" in message else ""
-
-
-def _first_line(text: str) -> str:
-    """Return the message of an error of the engine without its stack."""
-    return shorten(text.partition("\n")[0], 200)
-
-
-def _over(limit: str, timeout: int, statement_limit: int) -> JavaScriptError:
-    limits = {
-        "time": f"timeout limit ({timeout} ms)",
-        "memory": f"memory limit ({_MAX_MEMORY >> 20} MiB)",
-        "statements": f"statement limit ({statement_limit})",
-    }
-    return JavaScriptError(f"exceeded the {limits[limit]}")
-
-
-# --- instrumented sources -----------------------------------------------------------
-
-
-def instrumented(source: str, name: str) -> str:
-    """Return JavaScript with a call of the counter before each statement.
-
-    `a(); b()` becomes `T();a(); T();b()`. Lines stay lines, so that places in messages
-    are true.
-
-    Args:
-        source: The script.
-        name: The name of its file, for messages.
-
-    Raises:
-        JavaScriptError: It is not JavaScript, or uses a name of the counter.
-        ImportError: The parser is not installed.
-    """
-    import tree_sitter
-    import tree_sitter_javascript
-
-    if _COUNTER_PLACE in source or _COUNTER in source:
-        raise JavaScriptError(f"failed: {name} uses a reserved name")
-    raw = source.encode()
-    language = tree_sitter.Language(tree_sitter_javascript.language())
-    root = tree_sitter.Parser(language).parse(raw).root_node
-    if root.has_error:
-        row, column = _first_error(root).start_point
-        place = f"{name}:{row + 1}:{column + 1}"
-        raise JavaScriptError(f"failed: {place}: is not JavaScript")
-    pieces: list[bytes] = []
-    end = 0
-    for at, text in sorted(_insertions(root), key=itemgetter(0)):
-        pieces += raw[end:at], text.encode()
-        end = at
-    return b"".join((*pieces, raw[end:])).decode()
-
-
-def _first_error(node: Any) -> Any:
-    """Return the innermost node that the parser could not read."""
-    while True:
-        inner = [
-            child
-            for child in node.children
-            if child.has_error or child.is_error or child.is_missing
-        ]
-        if node.is_error or node.is_missing or not inner:
-            return node
-        node = inner[0]
-
-
-def _insertions(root: Any) -> Iterator[tuple[int, str]]:
-    """Yield offset in bytes and text of each insertion, in any order."""
-    tick = f"{_COUNTER_PLACE}();"
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        pending += node.named_children
-        if node.type in _BLOCKS:
-            yield from _in_block(node, tick)
-        elif node.type in _HOLDERS:
-            for body in _bodies(node):
-                if body.type == "statement_block":
-                    # A loop with an empty body runs for ever all the same.
-                    yield body.start_byte + 1, tick
-                else:
-                    yield body.start_byte, "{" + tick
-                    yield body.end_byte, "}"
-        elif node.type == "arrow_function":
-            body = node.child_by_field_name("body")
-            if body is not None and body.type != "statement_block":
-                yield body.start_byte, f"({_COUNTER_PLACE}(),"
-                yield body.end_byte, ")"
-
-
-def _in_block(node: Any, tick: str) -> Iterator[tuple[int, str]]:
-    """Yield the insertions before the statements of a block."""
-    prologue = True
-    label = node.child_by_field_name("value") if node.type == "switch_case" else None
-    for child in node.named_children:
-        if child.type == "comment" or child == label:
-            continue
-        only_text = (
-            child.type == "expression_statement"
-            and len(child.named_children) == 1
-            and child.named_children[0].type == "string"
+def _bounded(sources: Iterable[str]) -> list[str]:
+    given = list(sources)
+    if sum(map(len, given)) > _MAX_SOURCES:
+        raise JavaScriptError(
+            f"failed: its files are larger than {_MAX_SOURCES // MIB} MiB together"
         )
-        # "use strict" only counts as the first statement.
-        if prologue and only_text:
-            continue
-        prologue = False
-        yield child.start_byte, tick
+    return given
 
 
-def _bodies(node: Any) -> Iterator[Any]:
-    """Yield the bodies of a node; those of `else if` have a node of their own."""
-    names = ("consequence", "body")
-    bodies = [node.child_by_field_name(name) for name in names]
-    if node.type == "else_clause":
-        bodies = [child for child in node.named_children if child.type != "comment"][:1]
-    for body in bodies:
-        if body is not None and body.type != "else_clause":
-            yield body
+def _over(limit: bytes, limits: Limits) -> JavaScriptError:
+    """Return the error for a limit that was exceeded."""
+    exceeded = {
+        sandbox.TIME: f"timeout limit ({limits.timeout} ms)",
+        sandbox.MEMORY: f"memory limit ({limits.memory // MIB} MiB)",
+        sandbox.STATEMENTS: f"statement limit ({limits.statements})",
+    }
+    failed = {
+        sandbox.CALLS: "it calls itself too deeply",
+        sandbox.LARGE: f"its result is larger than {limits.result // MIB} MiB",
+        sandbox.MANY: f"its result has more than {limits.values:,} values",
+        sandbox.DEEP: "its result is nested too deeply",
+    }
+    if limit in exceeded:
+        return JavaScriptError(f"exceeded the {exceeded[limit]}")
+    return JavaScriptError(f"failed: {failed[limit]}")
+
+
+def _trouble(error: WorkerError) -> Exception:
+    """Return the error for a child process that has given no answer."""
+    if error.kind in ("ImportError", "ModuleNotFoundError"):
+        return ImportError(error.message)
+    if error.reason == "busy":
+        return BusyError(f"waited too long: {error.message}")
+    return JavaScriptError(f"failed: {shorten(error.message, 200)}")

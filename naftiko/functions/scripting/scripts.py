@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -17,23 +18,36 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import CallError, shorten
 from naftiko.functions.scripting.javascript import (
+    MAX_SOURCE,
+    MIB,
+    BusyError,
     JavaScriptError,
-    evaluate,
-    instrumented,
+    evaluation,
+    reading,
+    run,
+    run_async,
 )
+from naftiko.functions.scripting.sandbox import Limits
 from naftiko.locations import is_file_uri, path_of
 from naftiko.spec.model import ScriptSettings
 
 if TYPE_CHECKING:
+    from naftiko.functions.scripting.javascript import Jobs
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
 
 ENVIRONMENT = "NAFTIKO_SCRIPTING"
 _SEGMENT = re.compile(r"[a-zA-Z0-9._-]+")
+#: Files of one script, itself included.
+_MAX_FILES = 64
 
 
 class ScriptError(CallError):
     """A script step cannot run, or failed."""
+
+
+class ScriptBusy(ScriptError):
+    """A script step got no process to run in: too many scripts run at the same time."""
 
 
 def scripting_of(
@@ -108,7 +122,7 @@ class Scripting:
                     time.time(),
                 )
 
-    def source(self, path: Path) -> str:
+    def source(self, path: Path) -> Jobs[str]:
         """Return the instrumented source of a file, read again when it changed.
 
         Raises:
@@ -119,8 +133,16 @@ class Scripting:
         version = (status.st_mtime_ns, status.st_size)
         known = self._sources.get(path)
         if known is None or known[0] != version:
-            known = (version, instrumented(path.read_text("utf-8-sig"), path.name))
-            self._sources[path] = known
+            if not stat.S_ISREG(status.st_mode):
+                # Reading a pipe or a device may never end.
+                raise OSError(f"{path} is no file")
+            if status.st_size > MAX_SOURCE:
+                raise JavaScriptError(
+                    f"failed: {path.name} is larger than {MAX_SOURCE // MIB} MiB"
+                )
+            text = path.read_text("utf-8-sig")
+            made = yield from reading(text, path.name, timeout=self.settings.timeout)
+            known = self._sources[path] = (version, made)
         return known[1]
 
 
@@ -163,21 +185,29 @@ class Script:
         Raises:
             ScriptError: It cannot run, or failed.
         """
+        return run(self._jobs(context))
+
+    async def run_async(self, context: Mapping[str, JSON]) -> JSON:
+        """Do the same as `run`, without blocking and without a thread."""
+        return await run_async(self._jobs(context))
+
+    def _jobs(self, context: Mapping[str, JSON]) -> Jobs[JSON]:
         scripting, settings = self._scripting, self._scripting.settings
         self._check_enabled(settings)
         location, files = self._files(settings)
         started = time.perf_counter()
         failed = True
         try:
-            sources = [self._read(location, file) for file in files]
-            result = evaluate(
-                sources,
-                context,
-                timeout=settings.timeout,
-                statement_limit=settings.statement_limit,
-            )
+            sources = []
+            for file in files:
+                source = yield from self._read(location, file)
+                sources.append(source)
+            limits = Limits(settings.timeout, settings.statement_limit)
+            result = yield from evaluation(sources, context, limits)
             failed = False
             return result
+        except BusyError as error:
+            raise self._fail(str(error), "try again in a moment", ScriptBusy) from None
         except JavaScriptError as error:
             raise self._fail(str(error)) from None
         except ImportError:
@@ -188,8 +218,10 @@ class Script:
         finally:
             scripting.count(started, failed=failed)
 
-    def _fail(self, message: str, hint: str = "") -> ScriptError:
-        return ScriptError(f"Script step '{self._step}' {message}", hint=hint)
+    def _fail(
+        self, message: str, hint: str = "", kind: type[ScriptError] = ScriptError
+    ) -> ScriptError:
+        return kind(f"Script step '{self._step}' {message}", hint=hint)
 
     def _check_enabled(self, settings: ScriptSettings) -> None:
         if settings.enabled is False:
@@ -233,10 +265,14 @@ class Script:
             )
         dependencies = script.get("dependencies")
         more = dependencies if isinstance(dependencies, list) else []
+        if len(more) >= _MAX_FILES:
+            raise self._fail(
+                f"has more than {_MAX_FILES - 1} dependencies", "join some of them"
+            )
         folder = _folder(str(location), self._scripting.directory, self._fail)
         return folder, [*map(str, more), str(file)]
 
-    def _read(self, folder: Path, file: str) -> str:
+    def _read(self, folder: Path, file: str) -> Jobs[str]:
         for segment in file.split("/"):
             if not _SEGMENT.fullmatch(segment) or segment in (".", ".."):
                 raise self._fail(
@@ -251,7 +287,7 @@ class Script:
         if not path.is_relative_to(folder.resolve()):
             raise self._fail(f"names a file outside its location: '{shorten(file)}'")
         try:
-            return self._scripting.source(path)
+            return (yield from self._scripting.source(path))
         except (OSError, UnicodeDecodeError):
             raise self._fail(unreadable) from None
 

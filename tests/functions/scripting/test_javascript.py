@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,19 +15,36 @@ from naftiko.expressions import ABSENT
 from naftiko.functions.scripting import javascript
 from naftiko.functions.scripting.javascript import (
     JavaScriptError,
-    evaluate,
-    instrumented,
+    evaluation,
+    reading,
 )
+from naftiko.functions.scripting.sandbox import Limits
+from naftiko.workers.pool import Pool
 
 MANY = 10**9
 
 
 def run(
-    source: str, context: Any = None, *, limit: int = 100_000, timeout: int = 20_000
+    source: str,
+    context: Any = None,
+    *,
+    limit: int = 100_000,
+    timeout: int = 20_000,
+    **limits: int,
 ) -> Any:
     """Run a script."""
-    sources = [instrumented(source, "main.js")]
-    return evaluate(sources, context or {}, timeout=timeout, statement_limit=limit)
+    given = Limits(timeout, limit, **limits)
+    return evaluate([instrumented(source, "main.js")], context or {}, given)
+
+
+def evaluate(sources: list[str], context: Any, limits: Limits) -> Any:
+    """Run instrumented sources in a child process."""
+    return javascript.run(evaluation(sources, context, limits))
+
+
+def instrumented(source: str, name: str) -> str:
+    """Put the counter into a source, in a child process."""
+    return javascript.run(reading(source, name, timeout=20_000))
 
 
 # --- context and result ---------------------------------------------------------------
@@ -153,12 +170,13 @@ def test_deep_result_is_given_or_refused(depth: int) -> None:
         )
 
 
-def test_large_result_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_result_is_refused() -> None:
     """A result has a limit of its own, its quotation marks included."""
-    monkeypatch.setattr(javascript, "_MAX_RESULT", 1 << 20)
-    assert len(run("result = 'x'.repeat(1024 * 1024 - 2)")) == (1 << 20) - 2
+    limit = 1 << 20
+    text = run("result = 'x'.repeat(1024 * 1024 - 2)", result=limit)
+    assert len(text) == limit - 2
     with pytest.raises(JavaScriptError) as caught:
-        run("result = 'x'.repeat(1024 * 1024 - 1)")
+        run("result = 'x'.repeat(1024 * 1024 - 1)", result=limit)
     assert str(caught.value) == "failed: its result is larger than 1 MiB"
 
 
@@ -166,9 +184,9 @@ def test_sources_share_one_engine() -> None:
     """X05: declarations of one source are there for the next, with one limit for all."""
     sources = ["const base = 2", "function twice(x) { return base * x }"]
     ready = [instrumented(source, "x.js") for source in (*sources, "result = twice(4)")]
-    assert evaluate(ready, {}, timeout=5000, statement_limit=4) == 8
+    assert evaluate(ready, {}, Limits(5000, 4)) == 8
     with pytest.raises(JavaScriptError, match="statement limit"):
-        evaluate(ready, {}, timeout=5000, statement_limit=3)
+        evaluate(ready, {}, Limits(5000, 3))
 
 
 # --- limits ---------------------------------------------------------------------------
@@ -239,11 +257,10 @@ def test_time_is_limited(source: str) -> None:
         "new Array(2**27).fill('xx').join()",
     ],
 )
-def test_memory_is_limited(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_limited(source: str) -> None:
     """A script cannot take the memory of the server."""
-    monkeypatch.setattr(javascript, "_MAX_MEMORY", 8 << 20)
     with pytest.raises(JavaScriptError) as caught:
-        run(source, limit=MANY)
+        run(source, limit=MANY, memory=8 << 20)
     assert str(caught.value) == "exceeded the memory limit (8 MiB)"
 
 
@@ -358,14 +375,18 @@ def test_long_failure_is_cut() -> None:
     assert len(str(caught.value)) == len("failed: ") + 200
 
 
-@pytest.mark.parametrize("library", ["quickjs", "tree_sitter"])
+@pytest.mark.parametrize("library", ["_quickjs", "tree_sitter"])
 def test_missing_library_is_an_import_error(
-    library: str, monkeypatch: pytest.MonkeyPatch
+    library: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The caller turns the error into a hint to install the library."""
-    monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ImportError):
+    (tmp_path / f"{library}.py").write_text("raise ImportError('there is none')")
+    monkeypatch.syspath_prepend(tmp_path)
+    pool = Pool(1)
+    monkeypatch.setattr(javascript, "_pool", lambda: pool)
+    with pytest.raises(ImportError, match="there is none"):
         run("result = 1")
+    pool.close()
 
 
 # --- instrumented sources -------------------------------------------------------------
