@@ -39,8 +39,10 @@ _MAX_SOURCES = 4 * MIB
 #: Bytes that a child may take beside the memory of the engine, and to read a source.
 _MEMORY = 128 * MIB
 _MEMORY_OF_READING = 512 * MIB
+#: Child processes. More scripts than this wait for their turn.
+_PROCESSES = 4
 #: Seconds beyond the timeout after which a child is ended: the engine is asked first.
-_GRACE = 0.25
+_GRACE = 0.1
 #: Seconds to read a source, whatever the timeout.
 _LEAST, _MOST = 1.0, 10.0
 
@@ -67,7 +69,7 @@ def _pool() -> Pool:
     # A capability without scripts has no pool.
     from naftiko.workers.pool import Pool
 
-    return Pool()
+    return Pool(_PROCESSES)
 
 
 def run(jobs: Jobs[Result]) -> Result:

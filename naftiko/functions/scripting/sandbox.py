@@ -131,6 +131,8 @@ def evaluate(request: bytes) -> bytes:
         return _exceeded(engine, counter) or CALLS
     except quickjs.JSException as error:
         return _exceeded(engine, counter) or _failure(error)
+    except UnicodeError:
+        return FAILED + b"it gives a text with half a character"
     # A script may catch the error of the counter.
     if over := _exceeded(engine, counter):
         return over
