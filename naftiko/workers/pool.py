@@ -42,14 +42,21 @@ class Pool:
     Args:
         size: The most children; 0 for one for each processor, 2 to 4.
         waiting: The most pieces of work that wait for a child.
+        waiting_bytes: The most bytes of their payloads together.
         idle: Seconds without work after which a child ends.
     """
 
     def __init__(
-        self, size: int = 0, *, waiting: int = 1000, idle: float = _IDLE
+        self,
+        size: int = 0,
+        *,
+        waiting: int = 1000,
+        waiting_bytes: int = 64 * MIB,
+        idle: float = _IDLE,
     ) -> None:
         self.size = size or max(2, min(4, _processors()))
         self._most_waiting = waiting
+        self._most_bytes = waiting_bytes
         self._idle_seconds = idle
         self._renew()
         _pools.add(self)
@@ -88,7 +95,7 @@ class Pool:
         """
         gate = threading.Lock()
         gate.acquire()
-        turn = _Turn(gate.release)
+        turn = _Turn(gate.release, len(payload))
         try:
             if not self._enter(turn):
                 gate.acquire(timeout=patience)
@@ -130,7 +137,7 @@ class Pool:
             with suppress(RuntimeError):  # its loop has ended meanwhile
                 loop.call_soon_threadsafe(gate.set)
 
-        turn = _Turn(wake)
+        turn = _Turn(wake, len(payload))
         try:
             if not self._enter(turn):
                 with suppress(TimeoutError):
@@ -174,7 +181,11 @@ class Pool:
             if self._free:
                 self._free -= 1
                 turn.has_place = True
-            elif len(self._turns) >= self._most_waiting:
+            elif (
+                len(self._turns) >= self._most_waiting
+                or sum(other.size for other in self._turns) + turn.size
+                > self._most_bytes
+            ):
                 raise self._full()
             else:
                 self._turns.append(turn)
@@ -271,10 +282,11 @@ class Pool:
 class _Turn:
     """One who waits for a place; `wake` is called when it has one."""
 
-    __slots__ = ("has_place", "wake")
+    __slots__ = ("has_place", "size", "wake")
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], size: int = 0) -> None:
         self.wake = wake
+        self.size = size
         self.has_place = False
 
 

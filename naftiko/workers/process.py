@@ -23,6 +23,8 @@ from naftiko.workers.child import ANSWER, DONE, HEAD, READY
 if TYPE_CHECKING:
     import asyncio
 
+#: A request in parts, so that its payload is not copied.
+Frame: TypeAlias = tuple[bytes, bytes]
 Reason: TypeAlias = Literal["busy", "start", "time", "memory", "died", "failed"]
 #: Seconds in which a new child must say that it is ready.
 _START = 20.0
@@ -70,6 +72,12 @@ class Worker:
     """
 
     def __init__(self, idle: float) -> None:
+        if getattr(sys, "frozen", False):
+            raise WorkerError(
+                "a worker process cannot be started: this program is no interpreter",
+                reason="start",
+                hint="run it with Python",
+            )
         try:
             self._socket, theirs = socket.socketpair()
             with theirs:
@@ -87,7 +95,7 @@ class Worker:
         self.is_ready = self.is_ended = False
         self.idles_since = 0.0
 
-    def talk(self, frame: bytes, seconds: float, most: int) -> None:
+    def talk(self, frame: Frame, seconds: float, most: int) -> None:
         """Send a request and receive the answer.
 
         Raises:
@@ -100,8 +108,9 @@ class Worker:
                 self._receive(len(READY), time.monotonic() + _START)
             self._begin()
             until = time.monotonic() + seconds
-            self._socket.settimeout(max(until - time.monotonic(), 0.001))
-            self._socket.sendall(frame)
+            for part in frame:
+                self._socket.settimeout(max(until - time.monotonic(), 0.001))
+                self._socket.sendall(part)
             self._keep(*self._receive_answer(until, most))
         except TimeoutError:
             raise self._late() from None
@@ -125,7 +134,7 @@ class Worker:
         return bytes(data)
 
     async def talk_async(
-        self, loop: asyncio.AbstractEventLoop, frame: bytes, seconds: float, most: int
+        self, loop: asyncio.AbstractEventLoop, frame: Frame, seconds: float, most: int
     ) -> None:
         """Do the same as `talk`, without blocking."""
         import asyncio
@@ -149,7 +158,8 @@ class Worker:
                     await receive(len(READY))
             self._begin()
             async with asyncio.timeout(seconds):
-                await loop.sock_sendall(self._socket, frame)
+                for part in frame:
+                    await loop.sock_sendall(self._socket, part)
                 how, is_last, length = ANSWER.unpack(await receive(ANSWER.size))
                 self._check(length, most)
                 self._keep(how, is_last, await receive(length))
@@ -263,9 +273,7 @@ def _started(command: list[str], theirs: socket.socket) -> subprocess.Popen[byte
     )
 
 
-def frame_of(task: str, payload: bytes, seconds: float, memory: int) -> bytes:
+def frame_of(task: str, payload: bytes, seconds: float, memory: int) -> Frame:
     """Return a request for a child; see `naftiko.workers.child`."""
     name = task.encode()
-    return b"".join(
-        (HEAD.pack(seconds, memory, len(name), len(payload)), name, payload)
-    )
+    return HEAD.pack(seconds, memory, len(name), len(payload)) + name, payload

@@ -229,10 +229,24 @@ def test_queue_is_bounded() -> None:
     assert pool._free == 1
 
 
-def _hold(pool: Pool) -> Any:
+def test_bytes_of_the_queue_are_bounded() -> None:
+    """Payloads that wait are bounded together, as each of them is kept."""
+    pool = Pool(1, waiting_bytes=100)
+    turns = [_hold(pool), _hold(pool, 60)]
+    for way in (run, lambda *given: asyncio.run(run_async(*given))):
+        with pytest.raises(WorkerError) as caught:
+            way(pool, "echo", b"x" * 41)
+        assert caught.value.reason == "busy"
+    for turn in turns:
+        pool._leave(turn)
+    assert run(pool, "echo", b"x" * 101) == b"x" * 101
+    pool.close()
+
+
+def _hold(pool: Pool, size: int = 0) -> Any:
     from naftiko.workers.pool import _Turn
 
-    turn = _Turn(lambda: None)
+    turn = _Turn(lambda: None, size)
     pool._enter(turn)
     return turn
 
@@ -423,13 +437,16 @@ def _is_gone(number: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("trouble", ["executable", "path"])
+@pytest.mark.parametrize("trouble", ["executable", "path", "frozen"])
 def test_child_that_cannot_start_is_an_error(
     work: Any, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing interpreter, or one that cannot import the package, says so."""
     if trouble == "executable":
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    elif trouble == "frozen":
+        # Its executable is the program itself, which would start again and again.
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
     else:
         monkeypatch.setattr("naftiko.workers.process._BEGIN", "raise SystemExit(1)")
     with pytest.raises(WorkerError) as caught:

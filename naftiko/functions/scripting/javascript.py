@@ -184,11 +184,12 @@ def evaluation(
 
 
 def _result(answer: bytes, limits: Limits) -> JSON:
-    kind, text = answer[:1], answer[1:]
+    # Through a view: a result may be large, and is not copied twice.
+    kind, text = answer[:1], str(memoryview(answer)[1:], "utf-8")
     if kind == sandbox.NOTHING:
         return ABSENT
     if kind == sandbox.FAILED:
-        raise JavaScriptError(f"failed: {shorten(text.decode(), 200)}")
+        raise JavaScriptError(f"failed: {shorten(text, 200)}")
     if kind != sandbox.RESULT:
         raise _over(kind, limits)
     try:

@@ -185,6 +185,12 @@ def _excess(data: bytes, limits: Limits) -> bytes:
     """Return the limit that a result exceeds, or nothing; `data` is its JSON."""
     if len(data) > limits.result:
         return LARGE
+    opened = data.count(b"[") + data.count(b"{")
+    if opened <= MAX_DEPTH and opened + data.count(b",") <= limits.values:
+        return b""  # nearly every result
+    # Each value has at most a name and a text.
+    if data.count(b'"') - data.count(b'\\"') > 4 * limits.values:
+        return MANY
     # Without its texts: escapes first, then every second part between quotation marks.
     plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     plain = b"".join(plain.split(b'"')[::2])
