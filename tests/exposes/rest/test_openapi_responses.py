@@ -177,8 +177,9 @@ def test_problem_is_described_once_for_all_operations() -> None:
         ),
         (
             503,
-            "Too many requests at the same time, or The server stops, or The"
-            " credentials cannot be checked at the moment.",
+            "Too many requests at the same time, or This request may have ended a"
+            " process of the server, or The server stops, or The credentials cannot be"
+            " checked at the moment.",
         ),
     ],
 )
