@@ -102,22 +102,30 @@ async def read(work: Work) -> Any:
     return outcome
 
 
-async def answer(outcome: Outcome, media_type: str) -> Answer:
+async def answer(outcome: Outcome, media_type: str, most: int) -> Answer:
     """Return the answer for an outcome; a large one is written by another process.
 
+    Args:
+        outcome: The outcome.
+        media_type: The result of `chosen`.
+        most: Bytes of JSON that become another format at most.
+
     Raises:
+        TooLarge: The value has more.
         OutputError: See `outcome_answer`.
         Busy: Too much work waits already.
     """
     reading = outcome.reading
     if reading is None or outcome.is_decoded:
         if media_type != JSON_TYPE and outcome.is_shaped:
-            return await _in_yaml(outcome, media_type)
+            return await _in_yaml(outcome, media_type, most)
         if outcome.is_large:
             return await aside(outcome_answer, outcome, media_type)
         return outcome_answer(outcome, media_type)
-    if not takes_long(outcome, media_type):
+    if media_type == JSON_TYPE and not _has_no_json(outcome):
         return outcome_answer(outcome, media_type)
+    if media_type != JSON_TYPE:
+        check_size(size_of(outcome), most)
     read = Read(
         outcome.is_shaped, outcome.is_verbatim, outcome.is_mislabelled,
         outcome.is_sequence, outcome.status, outcome.warnings,
@@ -130,21 +138,69 @@ async def answer(outcome: Outcome, media_type: str) -> Answer:
     return Answer(*done)
 
 
-def takes_long(outcome: Outcome, media_type: str) -> bool:
-    """Tell whether it takes long to write the answer for a large reply."""
+class TooLarge(OutputError):
+    """A value has more bytes than the server writes in the form that is asked for.
+
+    Attributes:
+        size: Its bytes, as JSON.
+        most: The bytes that it may have.
+    """
+
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(
+            f"the value has {size:,} bytes, and at most {most:,} are written in this"
+            " form",
+            hint="ask for less, such as one page or fewer fields",
+        )
+        self.size = size
+        self.most = most
+
+
+def check_size(size: int, most: int) -> None:
+    """Refuse a value that is too large for a slow form.
+
+    Raises:
+        TooLarge: It is.
+    """
+    if size > most:
+        raise TooLarge(size, most)
+
+
+def size_of(outcome: Outcome) -> int:
+    """Return the bytes of a value that comes from a large reply, about; else 0."""
+    if outcome.reading is None:
+        return 0
+    return len(outcome.encoded or outcome.reading.reply.response.body)
+
+
+async def small_enough(
+    outcome: Outcome, most: int, make: Callable[..., T], *arguments: Any
+) -> T:
+    """Return what a function makes of an outcome; a thread runs it for a large one.
+
+    Raises:
+        TooLarge: The value has more bytes than `most`.
+        Busy: Too much work waits already.
+    """
+    if outcome.reading is None and not outcome.is_large:
+        return make(*arguments)
+    check_size(size_of(outcome), most)
+    return await aside(make, *arguments)
+
+
+def _has_no_json(outcome: Outcome) -> bool:
+    """Tell whether a body that is passed on may hold numbers that JSON has not."""
     assert outcome.reply is not None
-    response = outcome.reply.response
-    if media_type != JSON_TYPE:
-        return True
-    return not outcome.is_shaped and may_be_no_json(response)
+    return not outcome.is_shaped and may_be_no_json(outcome.reply.response)
 
 
-async def _in_yaml(outcome: Outcome, media_type: str) -> Answer:
+async def _in_yaml(outcome: Outcome, media_type: str, most: int) -> Answer:
     """Return the answer for a value that is there, in YAML."""
     value = outcome.value
     if isinstance(value, bytes):
         return outcome_answer(outcome, media_type)
     encoded = await aside(json_bytes, value) if outcome.is_large else json_bytes(value)
+    check_size(len(encoded), most)
     if len(encoded) > SLOW_ANSWER:
         done = await _sent("write", (media_type, outcome.status, encoded), len(encoded))
         if done is not None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MIB = 1024 * 1024
+#: Bytes of a value, as JSON, that is written in a slow form at most.
+MAX_SLOW_ANSWER = 2 * MIB
 #: Seconds that requests under way have to finish when serving ends.
 GRACE = 7.0
 
@@ -17,6 +19,8 @@ class Options(NamedTuple):
         cors: Origins whose pages may call from a browser; `("*",)` for any, empty for
             none.
         max_body_bytes: Larger request bodies are refused.
+        max_slow_answer: Larger values, in bytes of JSON, are not written as YAML and
+            are no result of an MCP tool.
         max_concurrency: Requests of one adapter that are worked on at the same time.
         timeout: Seconds for each upstream call.
         variable_headers: Bind variable → request header that fills it for that request.
@@ -31,6 +35,7 @@ class Options(NamedTuple):
 
     cors: tuple[str, ...] = ()
     max_body_bytes: int = 10 * MIB
+    max_slow_answer: int = MAX_SLOW_ANSWER
     max_concurrency: int = 1000
     timeout: float = 30.0
     variable_headers: Mapping[str, str] = {}

@@ -79,6 +79,7 @@ class Handlers:
         self.served = served
         self._variables = CallerVariables(options.variable_headers)
         self._most = options.max_concurrency
+        self._most_bytes = options.max_slow_answer
         self.running = 0
 
     def by_method(self) -> dict[str, tuple[Any, Any]]:
@@ -166,7 +167,9 @@ class Handlers:
         self.running += 1
         try:
             caller = caller_of(ctx, self._variables)
-            return await tool.call(served.engine, arguments, self._variables, caller)
+            return await tool.call(
+                served.engine, arguments, self._variables, caller, self._most_bytes
+            )
         finally:
             self.running -= 1
 
@@ -185,7 +188,12 @@ class Handlers:
             else:
                 caller = caller_of(ctx, self._variables)
                 content = await read_backed(
-                    served.engine, backed, uri, self._variables, caller
+                    served.engine,
+                    backed,
+                    uri,
+                    self._variables,
+                    caller,
+                    self._most_bytes,
                 )
         except ResourceError as error:
             raise _rpc_error(error, {"uri": uri}) from None

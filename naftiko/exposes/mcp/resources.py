@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from naftiko.errors import CallError, StatusError, shorten
+from naftiko.exposes import offload
 from naftiko.exposes.files import (
     UNKNOWN_TYPE,
     FileIsFolder,
@@ -38,6 +39,7 @@ from naftiko.exposes.mcp.results import (
     to_json,
     wrong_arguments,
 )
+from naftiko.exposes.options import MAX_SLOW_ANSWER
 from naftiko.spec.model import Function
 
 if TYPE_CHECKING:
@@ -326,6 +328,7 @@ async def read_backed(
     uri: str,
     callers: CallerVariables,
     caller: Caller = ANONYMOUS,
+    most: int = MAX_SLOW_ANSWER,
 ) -> dict[str, JSON]:
     """Return the content of a resource that a function reads.
 
@@ -335,6 +338,7 @@ async def read_backed(
         uri: The URI of the resource.
         callers: The headers that fill variables.
         caller: Variables and trace of this request.
+        most: Bytes of a value that is given.
 
     Raises:
         ResourceError: The values have wrong types, or the call failed.
@@ -348,7 +352,9 @@ async def read_backed(
         raise ResourceError(wrong_arguments(plan, wrong))
     try:
         outcome, note = await engine.run_excerpt(plan, given, caller)
-        content = _content(outcome, plan, uri)
+        content = await offload.small_enough(
+            outcome, most, _content, outcome, plan, uri
+        )
     except CallError as error:
         # The upstream API does not have it, so another URI may help.
         absent = isinstance(error, StatusError) and error.status in (404, 410)
@@ -363,6 +369,9 @@ def _content(outcome: Outcome, plan: Plan, uri: str) -> dict[str, JSON]:
     declared = plan.function.mime_type
     response = outcome.reply.response if outcome.reply is not None else None
     if outcome.is_shaped and not isinstance(outcome.value, bytes):
+        if outcome.encoded and not outcome.encoded.startswith(b'"'):
+            encoded = outcome.encoded.decode()
+            return {"uri": uri, "mimeType": declared or _JSON_TYPE, "text": encoded}
         is_text = isinstance(outcome.value, str) and bool(
             plan.shape is not None and plan.shape.is_identity
         )

@@ -30,6 +30,7 @@ from naftiko.errors import (
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
 from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
+from naftiko.exposes.offload import TooLarge
 from naftiko.formats.json import strict_json
 from naftiko.formats.media import format_of
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
@@ -105,7 +106,7 @@ def _cleaned(value: JSON) -> JSON:
 
 
 def result_of(
-    outcome: Outcome, plan: Plan, outputs: ToolOutput | None
+    outcome: Outcome, plan: Plan, outputs: ToolOutput | None, most: int
 ) -> dict[str, JSON]:
     """Return the result of a tool.
 
@@ -114,8 +115,14 @@ def result_of(
     A JSON value is structured content too: an object itself, a list as the member
     `result`.
 
+    Args:
+        outcome: The outcome of the function.
+        plan: The function.
+        outputs: What the tool declares of its result.
+        most: Bytes of a value that is given.
+
     Raises:
-        OutputError: The body is not what the document says it is.
+        OutputError: The body is not what the document says it is, or too large.
     """
     value: JSON = None
     response = outcome.reply.response if outcome.reply is not None else None
@@ -128,8 +135,12 @@ def result_of(
             content = _passed_on(response, plan)
         elif outcome.is_verbatim and response is not None and _is_compact(response):
             content = [{"type": "text", "text": response.body.decode()}]
+        elif outcome.encoded and b"\\ud" not in outcome.encoded:
+            content = [{"type": "text", "text": outcome.encoded.decode()}]
         else:
             text, value = sendable(value)
+            if len(text) > most:
+                raise TooLarge(len(text), most)
             content = [{"type": "text", "text": text}]
     else:
         assert response is not None  # only a response is passed on

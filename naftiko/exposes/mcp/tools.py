@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.errors import CallError, did_you_mean
+from naftiko.exposes import offload
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
+from naftiko.exposes.options import MAX_SLOW_ANSWER
 from naftiko.functions.arguments import json_schema
 from naftiko.functions.output_schema import tool_output
 
@@ -58,6 +60,7 @@ class Tool:
         arguments: Mapping[str, JSON],
         callers: CallerVariables,
         caller: Caller = ANONYMOUS,
+        most: int = MAX_SLOW_ANSWER,
     ) -> dict[str, JSON]:
         """Call the tool and return its result in the form of the wire.
 
@@ -66,6 +69,7 @@ class Tool:
             arguments: Argument → value.
             callers: The headers that fill variables.
             caller: Variables, trace and progress of this call.
+            most: Bytes of a result that is given.
         """
         plan = self.plan
         if plan.problem is not None:
@@ -75,7 +79,9 @@ class Tool:
             return failure(wrong_arguments(plan, wrong))
         try:
             outcome, note = await engine.run_excerpt(plan, values, caller)
-            result = result_of(outcome, plan, self._outputs)
+            result = await offload.small_enough(
+                outcome, most, result_of, outcome, plan, self._outputs, most
+            )
         except CallError as error:
             return failure(explain(error, plan, callers))
         if note:

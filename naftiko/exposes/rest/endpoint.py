@@ -90,6 +90,7 @@ class Endpoint:
         self._engine = engine
         self._callers = callers
         self._limit = options.max_body_bytes
+        self._most = options.max_slow_answer
         self.reader = ArgumentReader(plan)
         self.problem = _unusable(plan, engine.capability) or self.reader.problem
         self.is_mock = _is_mock(plan)
@@ -213,7 +214,10 @@ class Endpoint:
             is_small = outcome.reading is None and not outcome.is_large
             if is_small and media_type == JSON_TYPE:
                 return outcome_answer(outcome, media_type)
-            return await watched(offload.answer(outcome, media_type), exchange.receive)
+            writing = offload.answer(outcome, media_type, self._most)
+            return await watched(writing, exchange.receive)
+        except offload.TooLarge as error:
+            return _only_json(error).answer(request_id)
         except StatusError as error:
             return status_answer(error, request_id)
         except UnboundVariable as error:
@@ -230,6 +234,16 @@ class Endpoint:
             if problem.code >= 500 and problem.code != 501:
                 log.error("request %s: %s", request_id, one_line(error))
             return problem.answer(request_id)
+
+
+def _only_json(error: offload.TooLarge) -> HttpProblem:
+    """Return the problem of a value that is too large for YAML."""
+    return HttpProblem(
+        "not-acceptable",
+        f"the value has {error.size:,} bytes as JSON, and as {MEDIA_TYPES[1]} at most"
+        f" {error.most:,} are written",
+        f"send `Accept: {JSON_TYPE}`, or {error.hint}",
+    )
 
 
 def _unusable(plan: Plan, capability: Capability) -> CallError | None:
