@@ -5,12 +5,21 @@ This module must not know what the data means.
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+# Characters that move the cursor, change colours, begin a line or turn the direction of
+# a text: C0, DEL, C1, marks and overrides of direction, separators of lines, invisible
+# ones, halves of surrogate pairs, tags. A text, which is compiled when it is needed.
+_HIDDEN = (
+    "[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 JSON = Any
 Key = str | int
@@ -55,6 +64,43 @@ def valid_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def visible(text: str, keep: str = "") -> str:
+    r"""Return a text whose control characters are escaped: ESC becomes `\x1b`.
+
+    A text of others cannot begin a line of its own with it, move the cursor of a
+    terminal, or show its characters in another order.
+
+    Args:
+        text: The text.
+        keep: Characters that stay as they are, such as the line break.
+    """
+    # What can be printed is none of them.
+    if text.isprintable():
+        return text
+    return re.sub(_HIDDEN, lambda m: m[0] if m[0] in keep else _escaped(m[0]), text)
+
+
+def visible_json(text: str) -> str:
+    r"""Return a JSON text with escapes in place of what `visible` escapes: `\u0085`.
+
+    The value stays the same, and the text is one line if JSON was written as one.
+    """
+    if text.isprintable():
+        return text
+    return re.sub(
+        _HIDDEN, lambda m: m[0] if m[0] in "\n\r\t" else _json_escaped(m[0]), text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _json_escaped(character: str) -> str:
+    pair = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{pair[at : at + 4]}" for at in range(0, len(pair), 4))
 
 
 def types_of(value: JSON) -> list[str]:

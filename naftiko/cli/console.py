@@ -14,15 +14,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from naftiko.hints import SHELL, worded
+from naftiko.plain import visible
 
 if TYPE_CHECKING:
     from typing import TextIO
 
     from naftiko.errors import NaftikoError
 
-# All control characters but the line break and the tab. A text, which is compiled when
-# one may be there.
-_CONTROL = r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _COLOURS = {
     "error": "31", "warning": "33", "info": "36", "hint": "2", "strong": "1",
     "key": "34", "text": "32", "number": "36", "word": "35",
@@ -70,17 +68,22 @@ def _painted(match: re.Match[str]) -> str:
 
 
 def clean(text: str) -> str:
-    """Return a text with its control characters escaped.
+    """Return a text with its control characters escaped, but line breaks and tabs.
 
     Messages hold names of files, texts of documents and answers of servers; none of
     them may move the cursor or change a colour.
     """
-    # What can be printed is no control character.
-    return text if text.isprintable() else re.sub(_CONTROL, _escaped, text)
+    return visible(text, keep="\n\t")
 
 
-def _escaped(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape").decode("ascii")
+def for_terminal(text: str, stream: TextIO) -> str:
+    """Return a text of others for a stream: escaped in a terminal, else as it is."""
+    return visible(text, keep="\r\n\t") if stream.isatty() else text
+
+
+def line_of(text: str) -> str:
+    """Return a text of a message, which is one line: none may look like another."""
+    return visible(text, keep="\t")
 
 
 def show_error(error: NaftikoError) -> None:
@@ -102,20 +105,20 @@ def show_error(error: NaftikoError) -> None:
 def fail(text: str, hint: str = "") -> None:
     """Print an error message to standard error."""
     label = paint("error:", "error", sys.stderr)
-    note(f"{label} {clean(text)}")
+    note(f"{label} {line_of(text)}")
     if hint:
         note_hint(hint)
 
 
 def note_hint(hint: str) -> None:
     """Print a hint below a message, to standard error."""
-    words = clean(worded(hint, SHELL))
+    words = line_of(worded(hint, SHELL))
     note(paint(f"  hint: {words}", "hint", sys.stderr))
 
 
 def warn(text: str) -> None:
     """Print a warning to standard error."""
-    note(f"{paint('warning:', 'warning', sys.stderr)} {clean(text)}")
+    note(f"{paint('warning:', 'warning', sys.stderr)} {line_of(text)}")
 
 
 def note(text: str) -> None:

@@ -15,7 +15,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from naftiko.cli.console import clean, note, paint
+from naftiko.cli.console import line_of, note, paint
 from naftiko.cli.values import UsageError
 from naftiko.errors import CallError
 
@@ -126,7 +126,7 @@ def _ask(request: Request) -> None:
             " to ask in",
             hint="--yes answers",
         )
-    question = clean(f"{request.method} {request.as_dict()['url']}")
+    question = line_of(f"{request.method} {request.as_dict()['url']}")
     print(f"{question}: send it? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CallError("not sent: the answer was not 'y'")
@@ -181,4 +181,4 @@ def _shown(request: Request, body: bytes, size: int) -> str:
 
 
 def _show(sign: str, text: str, style: str = "hint") -> None:
-    note(paint(f"{sign} {clean(text)}".rstrip(), style, sys.stderr))
+    note(paint(f"{sign} {line_of(text)}".rstrip(), style, sys.stderr))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from naftiko.cli.console import clean, paint
+from naftiko.cli.console import line_of, paint
 from naftiko.cli.excerpts import excerpt
 from naftiko.cli.tables import json_text
 from naftiko.errors import Problem, Related, with_stop
@@ -61,7 +61,7 @@ class TextReport:
         # For a file that cannot be read there is an error on standard error already.
         problems = checked.problems if checked.is_readable else ()
         if self._on_terminal and problems:
-            print(paint(_one_line(checked.file), "strong", sys.stdout))
+            print(paint(line_of(checked.file), "strong", sys.stdout))
         counted = Counter(map(_kind, problems))
         folded: dict[tuple[str, ...], list[Problem]] = {}
         for problem in problems:
@@ -78,23 +78,23 @@ class TextReport:
 
     def _show(self, problem: Problem, file: str) -> None:
         severity = paint(problem.severity, problem.severity, sys.stdout)
-        message = clean(with_stop(problem.message))
+        message = line_of(with_stop(problem.message))
         print(f"{self._where(problem, file)}: {severity}: {message} [{problem.code}]")
         if self._on_terminal:
             shown = excerpt(problem.file, problem.line, problem.column, indent="    ")
             if shown:
                 print(shown)
         for place in problem.related:
-            where = f"{_one_line(place.file)}:{place.line}:{place.column}"
-            print(f"  note: {where}: {clean(place.message)}")
+            where = f"{line_of(place.file)}:{place.line}:{place.column}"
+            print(f"  note: {where}: {line_of(place.message)}")
         if problem.hint:
-            print(paint(f"  hint: {clean(problem.hint)}", "hint", sys.stdout))
+            print(paint(f"  hint: {line_of(problem.hint)}", "hint", sys.stdout))
 
     def _where(self, problem: Problem, file: str) -> str:
         place = f"{problem.line}:{problem.column}"
         if self._on_terminal and problem.file == file:
             return f"  {place}"
-        return f"{_one_line(problem.file)}:{place}"
+        return f"{line_of(problem.file)}:{place}"
 
     def _count(self, alike: list[Problem], file: str) -> None:
         """Tell how many problems of a kind are not shown, and where they are."""
@@ -102,7 +102,7 @@ class TextReport:
         lines = sorted({problem.line for problem in alike})
         listed = ", ".join(map(str, lines[:5])) + (", …" if lines[5:] else "")
         noun = "line" if len(lines) == 1 else "lines"
-        place = clean(".".join(_kind(first)[1:][-2:]) or "the document")
+        place = line_of(".".join(_kind(first)[1:][-2:]) or "the document")
         print(
             f"{self._where(first, file)}: note: {len(alike)} more like it at `{place}`,"
             f" {noun} {listed} [{first.code}]"
@@ -119,10 +119,6 @@ def _kind(problem: Problem) -> tuple[str, ...]:
     """
     steps = problem.path.split("/")[1:]
     return (problem.code, *(step for step in steps if not step.isdigit()))
-
-
-def _one_line(name: str) -> str:
-    return clean(name).replace("\n", "\\n")
 
 
 class _Json:

@@ -14,9 +14,9 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naftiko.cli.console import clean, note
+from naftiko.cli.console import line_of, note
 from naftiko.errors import CallError, did_you_mean, names_of
-from naftiko.plain import finite
+from naftiko.plain import finite, visible_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -79,7 +79,7 @@ def columns(rows: Sequence[Sequence[str]], limit: int | None = None) -> Iterator
     """
     if not rows:
         return
-    rows = [[clean(cell) for cell in row] for row in rows]
+    rows = [[line_of(cell) for cell in row] for row in rows]
     sizes = [max(_size(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
         cells = [
@@ -141,9 +141,10 @@ def _json(value: Any, **form: Any) -> str:
     form["ensure_ascii"] = not is_unicode(sys.stdout)
     form["default"] = _base64_or_text
     try:
-        return json.dumps(value, allow_nan=False, **form)
+        text = json.dumps(value, allow_nan=False, **form)
     except ValueError:
-        return json.dumps(_finite(value), **form)
+        text = json.dumps(_finite(value), **form)
+    return visible_json(text)
 
 
 def yaml_text(value: Any) -> str:
@@ -346,7 +347,7 @@ def csv_text(value: Any, *, header: bool = True) -> str:
 def _note_beside(beside: dict[str, Any]) -> None:
     """Tell on standard error what stands beside the rows: they have no place for it."""
     for name, item in beside.items():
-        note(clean(f"{name}: {_one_line(cell(item))}"))
+        note(line_of(f"{name}: {_one_line(cell(item))}"))
 
 
 def _one_line(text: str) -> str:

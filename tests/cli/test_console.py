@@ -58,7 +58,7 @@ def test_error_shows_place_message_code_and_hint(
     )
     show_error(error)
     assert capsys.readouterr().err == (
-        "error: a.yaml:1:2: no\n  hint: yes [X-y]\n  hint: fix it\n"
+        "error: a.yaml:1:2: no\\n  hint: yes [X-y]\n  hint: fix it\n"
     )
     fail("\x07")
     assert capsys.readouterr().err == "error: \\x07\n"

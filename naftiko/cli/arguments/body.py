@@ -14,7 +14,7 @@ from typing import Any
 
 from naftiko.cli.arguments.filling import fill, template_of
 from naftiko.cli.arguments.reading import decoded, file_argument, read_json
-from naftiko.cli.console import clean, note
+from naftiko.cli.console import line_of, note
 from naftiko.cli.values import UsageError, text_of
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.content import FORM_KINDS, Content
@@ -181,7 +181,7 @@ def _filled(
             )
         if template:
             note(
-                f"note: '{clean(shorten(name))}' is no member that the document"
+                f"note: '{line_of(shorten(name))}' is no member that the document"
                 " describes; it is sent as it is"
             )
     if filling.is_whole:

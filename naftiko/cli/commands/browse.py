@@ -19,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from naftiko.cli.cache import read_cached
-from naftiko.cli.console import clean, note
+from naftiko.cli.console import line_of, note
 from naftiko.cli.tables import columns, json_text, width
 from naftiko.cli.units import describing
 from naftiko.cli.units.files import each, is_several
@@ -115,10 +115,11 @@ class _Listing:
             print(line)
         what = "exposed function" if self.exposed else "operation"
         if self.is_near:
-            note(f"no {what} has every word of '{clean(self.search)}'; these come near")
+            words = line_of(self.search)
+            note(f"no {what} has every word of '{words}'; these come near")
         if not self.rows and not self.is_summary:
             note(
-                f"no {what} matches '{clean(self.search)}'"
+                f"no {what} matches '{line_of(self.search)}'"
                 if self.search
                 else f"no {what} is declared"
             )
@@ -163,7 +164,7 @@ class _Listing:
         for name, function in listed:
             kind = KINDS.get(function.kind, function.kind)
             text = " ".join(described[function.path].split())
-            row = [name, kind, clean(route_of(function)), text]
+            row = [name, kind, line_of(route_of(function)), text]
             self.rows.append(self._row(file, row))
             if self.is_json:
                 plan = functions.find(name)
@@ -213,10 +214,10 @@ def _notes(capability: Capability, file: str) -> list[str]:
     counts = ((len(lost), "incomplete and left out"), (len(unusable), "not callable"))
     parts = [f"{count} {nature}" for count, nature in counts if count]
     if parts:
-        notes.append(f"{', '.join(parts)}: see `naftiko validate {clean(file)}`")
+        notes.append(f"{', '.join(parts)}: see `naftiko validate {line_of(file)}`")
     states = describing.states_of(capability, capability.variables.names)
     for title, told in describing.told_of(states).items():
-        notes.append(f"{title}: {clean(', '.join(told))}")
+        notes.append(f"{title}: {line_of(', '.join(told))}")
     return notes
 
 

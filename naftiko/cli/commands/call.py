@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.cache import read_cached
-from naftiko.cli.console import clean, paint, paint_json, warn
+from naftiko.cli.console import for_terminal, line_of, paint, paint_json, warn
 from naftiko.cli.conversation import conversation
 from naftiko.cli.options.combining import TABLES, check_combination
 from naftiko.cli.options.repeated import base_uris, headers
@@ -195,7 +195,7 @@ def _selector(path: str | None) -> Callable[[Any], Any] | None:
 
 
 def _show_head(response: Response | StreamedResponse) -> None:
-    line = f"HTTP {response.status} {clean(response.reason)}".rstrip()
+    line = f"HTTP {response.status} {line_of(response.reason)}".rstrip()
     print(paint(line, "strong", sys.stdout))
     _show_headers(response.headers)
     print()
@@ -203,7 +203,7 @@ def _show_head(response: Response | StreamedResponse) -> None:
 
 def _show_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
-        print(clean(f"{name}: {value}"))
+        print(line_of(f"{name}: {value}"))
 
 
 def _arrivals(
@@ -282,9 +282,10 @@ def _wanted(
         result = decoder.result_of(value)
         result = result if select is None else select(result)
         if arguments.output is None:
-            text = result if isinstance(result, str) else line_text(result)
+            is_text = isinstance(result, str)
+            text = _shown_text(result) if is_text else line_text(result)
         elif arguments.output == "yaml":
-            text = f"---\n{yaml_text(result)}"
+            text = f"---\n{_shown_text(yaml_text(result))}"
         elif arguments.output in TABLES:
             table = table_of(result if isinstance(result, list) else [result])
             if arguments.columns is not None:
@@ -312,7 +313,7 @@ def _show_result(
         return  # a success without content
     streams = exchange.streams if arguments.split_streams else {}
     if streams and arguments.output is None and select is None:
-        sys.stderr.write(streams.pop("stderr"))
+        sys.stderr.write(for_terminal(streams.pop("stderr"), sys.stderr))
         _show_value("".join(streams.values()), None, arguments)
         return
     result = streams or exchange.result
@@ -366,9 +367,9 @@ def _show_value(
     result = value if select is None else select(value)
     is_plain = arguments.output in (None, "lines")
     if isinstance(result, (bytes, bytearray)) and is_plain:
-        _write(bytes(result))
+        _write(_shown_bytes(bytes(result)))
     elif isinstance(result, str) and is_plain:
-        print(result, end="" if result.endswith("\n") else "\n")
+        print(_shown_text(result), end="" if result.endswith("\n") else "\n")
     elif arguments.output in TABLES:
         table = table_of(result, columns if select is None else None, source)
         if arguments.columns is not None:
@@ -385,9 +386,22 @@ def _written(value: Any, arguments: Namespace) -> str:
         return table_text(value, header=not arguments.no_header, full=arguments.full)
     if kind in TABLES:
         write = tsv_text if kind == "tsv" else csv_text
-        return write(value, header=not arguments.no_header)
+        return _shown_text(write(value, header=not arguments.no_header))
     text = _WRITERS[kind](value)
-    return paint_json(text, sys.stdout) if kind in ("json", "ndjson") else text
+    is_json = kind in ("json", "ndjson")
+    return paint_json(text, sys.stdout) if is_json else _shown_text(text)
+
+
+def _shown_text(text: str) -> str:
+    """Return a text for standard output; a terminal obeys no control character."""
+    return for_terminal(text, sys.stdout)
+
+
+def _shown_bytes(data: bytes) -> bytes:
+    """Return bytes for standard output; a terminal gets them as a text, as above."""
+    if b"\0" in data[:1024] or not sys.stdout.isatty():
+        return data
+    return _shown_text(data.decode("utf-8", "backslashreplace")).encode()
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from naftiko.cli.console import clean, note, paint, paint_json
+from naftiko.cli.console import line_of, note, paint, paint_json
 from naftiko.cli.control_port import ControlPort, ControlReply
 from naftiko.cli.tables import columns, json_text, width
 from naftiko.cli.values import UsageError, text_of
@@ -161,7 +161,7 @@ def _one_trace(arguments: Namespace, trace_id: str, query: str) -> int:
 def _note_silence(reply: ControlReply) -> None:
     """Tell that the server keeps no traces, and why as it says itself."""
     why = reply.data().get("error")
-    note(clean(f"Telemetry is off. {why if isinstance(why, str) else ''}".rstrip()))
+    note(line_of(f"Telemetry is off. {why if isinstance(why, str) else ''}".rstrip()))
 
 
 def _observed(reply: ControlReply, *empty: int, **wanted: type) -> dict[str, JSON]:
@@ -181,7 +181,7 @@ def _observed(reply: ControlReply, *empty: int, **wanted: type) -> dict[str, JSO
 
 def _print_trace(trace: JSON) -> None:
     """Print the spans of a trace as a tree."""
-    print(paint(clean(trace["traceId"]), "strong", sys.stdout))
+    print(paint(line_of(trace["traceId"]), "strong", sys.stdout))
     depths: dict[str, int] = {}
     for span in _objects(trace["spans"]):
         depth = depths.get(str(span.get("parentSpanId")), -1) + 1
@@ -321,7 +321,7 @@ def run_reload(arguments: Namespace) -> int:
     else:
         print("Not reloaded: the old version is served.")
     for problem in data["problems"]:
-        print(f"  {clean(str(problem))}", file=sys.stdout if done else sys.stderr)
+        print(f"  {line_of(str(problem))}", file=sys.stdout if done else sys.stderr)
     if not done and data.get("forcible"):
         note(paint("  hint: --force serves the new version anyway", "hint", sys.stderr))
     return EXIT_OK if done else EXIT_CALL
@@ -332,7 +332,7 @@ def run_reload(arguments: Namespace) -> int:
 
 def _print(text: str) -> None:
     """Print a line with texts of the server, their control characters escaped."""
-    print(clean(text))
+    print(line_of(text))
 
 
 def _print_json(value: JSON) -> None:

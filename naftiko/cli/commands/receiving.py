@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from naftiko.cli.console import for_terminal
 from naftiko.consumes.status import reported_failure_of, unreadable_value
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import EventReader, FrameReader, JsonReader, LineReader
@@ -298,6 +299,6 @@ class _Resumed:
 def _print_text(text: str, target: Any) -> str:
     """Print a piece of text at once; return its last character."""
     if text:
-        target.write(text)
+        target.write(for_terminal(text, target))
         target.flush()
     return text[-1:]

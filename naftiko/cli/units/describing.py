@@ -10,7 +10,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from naftiko.cli.console import clean, paint
+from naftiko.cli.console import clean, line_of, paint
 from naftiko.cli.tables import columns, width
 from naftiko.cli.units.finding import KINDS
 from naftiko.consumes.operation import Operation
@@ -167,9 +167,10 @@ def describe_operation(capability: Capability, operation: Operation) -> list[str
     if operation.is_idempotent and not operation.is_safe:
         nature += ", can be repeated"
     outputs = [[f"  {o.name}", o.type, o.value] for o in operation.output_parameters]
+    address = f"{operation.base_uri}{operation.path}"
     lines = [
-        paint(operation.ref, "strong", sys.stdout),
-        f"  {operation.method} {operation.base_uri}{operation.path}  ({nature})",
+        paint(line_of(operation.ref), "strong", sys.stdout),
+        line_of(f"  {operation.method} {address}  ({nature})"),
         *_wrapped(operation.description),
         *_section("arguments", argument_lines(operation.inputs) or ["  none"]),
         *_section("body", [f"  {operation.body or 'none'}"]),
@@ -181,8 +182,9 @@ def describe_operation(capability: Capability, operation: Operation) -> list[str
         ),
     ]
     if operation.problems:
-        reasons = [clean(str(p.for_reader(SHELL))) for p in operation.problems]
-        indented = [f"  {reason}".replace("\n", "\n  ") for reason in reasons]
+        # A reason has lines of its own: message and hint.
+        reasons = [str(p.for_reader(SHELL)).split("\n") for p in operation.problems]
+        indented = [f"  {line}" for reason in reasons for line in reason]
         lines += _section("cannot be called", indented)
     return lines
 
@@ -196,15 +198,15 @@ def describe_function(capability: Capability, name: str, plan: Plan) -> list[str
     route = route_of(plan.function)
     called = [op.ref for op in capability.functions.operations_of(plan)]
     lines = [
-        paint(name, "strong", sys.stdout),
-        f"  {clean(route)}  ({kind}{where})" if route else f"  {kind}{where}",
+        paint(line_of(name), "strong", sys.stdout),
+        line_of(f"  {route}  ({kind}{where})" if route else f"  {kind}{where}"),
         *_wrapped(plan.description),
         *_section("arguments", argument_lines(plan.arguments) or ["  none"]),
         *_section("calls", [f"  {ref}" for ref in called] or ["  nothing"]),
         *_variables(capability, plan),
     ]
     if plan.problem is not None:
-        lines += _section("cannot be called", [f"  {clean(plan.problem.headline)}"])
+        lines += _section("cannot be called", [f"  {plan.problem.headline}"])
     return lines
 
 
@@ -212,7 +214,7 @@ def _variables(capability: Capability, found: Operation | Plan) -> list[str]:
     states = states_of(capability, variables_of(capability, found))
     if not states:
         return []
-    return _section("variables", [f"  {clean(variable_line(s))}" for s in states])
+    return _section("variables", [f"  {variable_line(s)}" for s in states])
 
 
 def argument_lines(parameters: Sequence[InputParameter]) -> list[str]:
@@ -282,19 +284,17 @@ def describe_document(capability: Capability, file: str) -> list[str]:
         counted += f", {exposed:,} exposed"
     states = states_of(capability, capability.variables.names)
     lines = [
-        paint(clean(info.label or file), "strong", sys.stdout),
-        f"  {clean(file)}: {counted}",
+        paint(line_of(info.label or file), "strong", sys.stdout),
+        f"  {line_of(file)}: {counted}",
         *_wrapped(info.description),
     ]
     if bases:
         rows = [[f"  {name}", uri] for name, uri in bases.items()]
         lines += _section("consumes", list(columns(rows, width())))
     if capability.exposes:
-        lines += _section(
-            "exposes", [f"  {clean(_adapter(e))}" for e in capability.exposes]
-        )
+        lines += _section("exposes", [f"  {_adapter(e)}" for e in capability.exposes])
     for title, told in told_of(states).items():
-        lines += _section(title, [f"  {clean(line)}" for line in told])
+        lines += _section(title, [f"  {line}" for line in told])
     return lines
 
 
@@ -317,7 +317,8 @@ def several(count: int, noun: str) -> str:
 
 
 def _section(title: str, lines: list[str]) -> list[str]:
-    return ["", paint(title, "strong", sys.stdout), *lines]
+    # Names and texts of a document stand in them.
+    return ["", paint(line_of(title), "strong", sys.stdout), *map(line_of, lines)]
 
 
 def _wrapped(text: str) -> list[str]:

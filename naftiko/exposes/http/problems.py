@@ -42,6 +42,7 @@ from naftiko.functions.arguments import WrongArgument, code_of
 from naftiko.functions.scripting.scripts import ScriptBusy
 from naftiko.hints import SERVER, worded
 from naftiko.masking import mask
+from naftiko.plain import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -213,7 +214,8 @@ def missing_header(header: str) -> HttpProblem:
 
 def one_line(error: CallError) -> str:
     """Return an error as one log line; queries of URLs are left out."""
-    return _QUERY.sub(r"\1", " ".join(error.text_for(SERVER).split()))
+    text = visible(" ".join(error.text_for(SERVER).split()))
+    return _QUERY.sub(r"\1", text)
 
 
 def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:

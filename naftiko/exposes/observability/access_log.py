@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.http.inbound import request_id_of
+from naftiko.plain import visible
 
 if TYPE_CHECKING:
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
@@ -90,8 +91,8 @@ class AccessLog:
         _log.info(
             "%s %s %s %s %.1f ms %s",
             self._name,
-            method,
-            path,
+            visible(method),
+            visible(path),
             status or "-",
             milliseconds,
             request_id,

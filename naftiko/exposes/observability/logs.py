@@ -1,7 +1,9 @@
 """Log lines of a server: as text or JSON, and the latest of them for the control port.
 
-A line never holds a query string or a header: both may hold credentials. This module
-must not know what is served.
+A record is one line, whatever a path, an error or a document holds: control characters
+are escaped, so that none of them begins a line of its own. Only a traceback has further
+lines, which are indented. A line never holds a query string or a header: both may hold
+credentials. This module must not know what is served.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ import json
 import logging
 import sys
 import time
+import traceback
 from collections import deque
 from typing import TYPE_CHECKING, Any
+
+from naftiko.plain import visible, visible_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +32,8 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return json.dumps(as_dict(record), ensure_ascii=False, default=str)
+        text = json.dumps(as_dict(record), ensure_ascii=False, default=str)
+        return visible_json(text)
 
 
 class TextLines(logging.Formatter):
@@ -35,6 +41,66 @@ class TextLines(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line without a traceback."""
+        return visible(super().formatMessage(record).rstrip("\n"))
+
+    def formatException(self, ei: Any) -> str:
+        """Return a traceback, each of its lines indented."""
+        return _indented(traceback_of(ei[1]))
+
+    def formatStack(self, stack_info: str) -> str:
+        """Return a stack, each of its lines indented."""
+        return _indented(stack_info)
+
+
+#: Exceptions of one traceback: causes, and members of groups.
+_MOST_EXCEPTIONS = 20
+
+
+def traceback_of(error: BaseException | None) -> str:
+    """Return the traceback of an exception and of its causes, the cause first.
+
+    The text of an exception may come from outside, so its control characters are
+    escaped: it is one line.
+    """
+    parts: list[str] = []
+    _note_traceback(error, parts, set())
+    return "\n".join(parts)
+
+
+def _note_traceback(
+    error: BaseException | None, parts: list[str], seen: set[int]
+) -> None:
+    if error is None or id(error) in seen or len(seen) >= _MOST_EXCEPTIONS:
+        return
+    seen.add(id(error))
+    earlier = error.__cause__
+    if earlier is None and not error.__suppress_context__:
+        earlier = error.__context__
+    if earlier is not None and id(earlier) not in seen:
+        _note_traceback(earlier, parts, seen)
+        parts.append("which led to:")
+    if error.__traceback__ is not None:
+        parts.append("Traceback (most recent call last):")
+        frames = traceback.format_tb(error.__traceback__)
+        parts += [visible(frame.rstrip("\n"), keep="\n") for frame in frames]
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the text of a broken exception
+        text = "(no text)"
+    notes = [str(note) for note in getattr(error, "__notes__", ())]
+    told = visible("; ".join([text, *notes]))
+    name = visible(type(error).__qualname__)
+    parts.append(f"{name}: {told}" if told else name)
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            _note_traceback(member, parts, seen)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))
 
 
 def as_dict(record: logging.LogRecord) -> dict[str, Any]:
@@ -55,7 +121,7 @@ def as_dict(record: logging.LogRecord) -> dict[str, Any]:
         if name not in _OWN and not name.startswith("_")
     }
     if record.exc_info and record.exc_info[1] is not None:
-        line["error"] = logging.Formatter().formatException(record.exc_info)
+        line["error"] = traceback_of(record.exc_info[1])
     return line
 
 
