@@ -27,7 +27,9 @@ _FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
 _CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
 #: A word that is rather the name of a file.
 _FILE_NAME = r"[/\\.]"
-_COUNT = r"[0-9]{1,3}"
+_COUNT = r"[0-9]{1,7}"
+_SIZE = r"([0-9]{1,15})(?:([kmg])(i?)b?)?"
+_FACTORS = {"": 0, "k": 1, "m": 2, "g": 3}
 _HOST = r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*"
 _MOST_SECONDS = 1e6
 
@@ -148,18 +150,39 @@ def is_host(text: str) -> bool:
     return re.fullmatch(_HOST, text) is not None
 
 
-def count_of(what: str, lowest: int) -> Callable[[str], int]:
-    """Return a type for a count from `lowest` to 999; `what` is named in refusals."""
+def count_of(what: str, lowest: int, most: int = 999) -> Callable[[str], int]:
+    """Return a type for a count from `lowest` to `most`.
+
+    Args:
+        what: The things that are counted, for refusals.
+        lowest: The lowest count.
+        most: The highest count.
+    """
 
     def count(text: str) -> int:
-        if not re.fullmatch(_COUNT, text) or int(text) < lowest:
+        if not re.fullmatch(_COUNT, text) or not lowest <= int(text) <= most:
             raise RefusedWord(
                 f"expected a number of {what}, got '{shorten(text, 20)}'",
-                f"write a whole number from {lowest} to 999",
+                f"write a whole number from {lowest} to {most}",
             )
         return int(text)
 
     return count
+
+
+def size_of(text: str) -> int:
+    """Return a number of bytes above 0: `64MiB` → 67108864, `1000` → 1000."""
+    match = re.fullmatch(_SIZE, text.lower())
+    size = 0
+    if match:
+        factor = 1024 if match[3] or not match[2] else 1000
+        size = int(match[1]) * int(factor ** _FACTORS[match[2] or ""])
+    if not size:
+        raise RefusedWord(
+            f"expected a size above 0, got '{shorten(text, 20)}'",
+            "write bytes, or a unit such as 64MiB",
+        )
+    return size
 
 
 def seconds(text: str) -> float:

@@ -68,7 +68,7 @@ def _rest(engine: Engine, exposes: Exposes, options: Options, host: Host) -> Ada
 def _mcp(engine: Engine, exposes: Exposes, options: Options, host: Host) -> Adapter:
     from naftiko.exposes.mcp.app import McpApp
 
-    return McpApp(engine, exposes, options)
+    return McpApp(engine, exposes, options, host.bodies)
 
 
 def _skill(engine: Engine, exposes: Exposes, options: Options, host: Host) -> Adapter:

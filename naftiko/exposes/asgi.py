@@ -70,7 +70,7 @@ def asgi(
 
             transport = AioTransport()
     engine = Engine(capability, transport, timeout=settings.timeout)
-    adapter = adapter_of(engine, exposes, settings, Host())
+    adapter = adapter_of(engine, exposes, settings, Host(settings))
     return AdapterApp(adapter, engine, exposes, settings)
 
 

@@ -21,6 +21,9 @@ class Options(NamedTuple):
         max_body_bytes: Larger request bodies are refused.
         max_slow_answer: Larger values, in bytes of JSON, are not written as YAML and
             are no result of an MCP tool.
+        max_total_bytes: Bytes of all request bodies that are under way at the same
+            time, and of all upstream responses that are held at the same time, each;
+            further ones are refused.
         max_concurrency: Requests of one adapter that are worked on at the same time.
         timeout: Seconds for each upstream call.
         variable_headers: Bind variable → request header that fills it for that request.
@@ -31,14 +34,20 @@ class Options(NamedTuple):
         sessions: Keep sessions with MCP clients whose revision has sessions. Without
             sessions any replica answers any request, but such clients are not notified
             when lists change.
+        max_sessions: Sessions with MCP clients, and subscriptions of theirs, that one
+            adapter keeps; further ones are refused.
+        session_idle: Seconds without a request after which such a session ends.
     """
 
     cors: tuple[str, ...] = ()
     max_body_bytes: int = 10 * MIB
     max_slow_answer: int = MAX_SLOW_ANSWER
+    max_total_bytes: int = 64 * MIB
     max_concurrency: int = 1000
     timeout: float = 30.0
     variable_headers: Mapping[str, str] = {}
     tools: str = "all"
     allowed_hosts: tuple[str, ...] = ()
     sessions: bool = True
+    max_sessions: int = 1000
+    session_idle: float = 1800.0

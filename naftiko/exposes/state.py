@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.consumes.base_uri import override_of
 from naftiko.errors import NaftikoError, UnboundVariable
 from naftiko.exposes.observability.silent import SILENT
+from naftiko.exposes.options import Options
 from naftiko.expressions import refs
 from naftiko.functions.plan import name_of
 from naftiko.masking import without_secrets
+from naftiko.transport.wire.totals import Total
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -238,9 +240,11 @@ class Host:
         reload: Reads the documents again; with `True` a unit that worked may become
             unusable.
         parent: The process that started this one as one of several workers, or 0.
+        bodies: The bytes of all request bodies that are under way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options | None = None) -> None:
+        self.bodies = Total((options or Options()).max_total_bytes)
         self.adapters: list[AdapterState] = []
         self.started_at = time.time()
         self.is_stopping = False

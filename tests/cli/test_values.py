@@ -44,6 +44,9 @@ def test_header_has_name_and_value(word: str, pair: tuple[str, str]) -> None:
         (values.seconds, "inf", "expected seconds above 0", ""),
         (values.seconds, "0", "expected seconds above 0", ""),
         (values.one_of("red", "green"), "gren", "red, green, got 'gren'", "'green'?"),
+        (values.size_of, "64TiB", "expected a size above 0", "such as 64MiB"),
+        (values.size_of, "0k", "expected a size above 0", ""),
+        (values.count_of("cats", 1, 5), "6", "expected a number of cats", "1 to 5"),
         (values.count_of("cats", 1), "0", "expected a number of cats", "1 to 999"),
     ],
 )

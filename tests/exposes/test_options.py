@@ -27,6 +27,9 @@ def test_command_serves_by_the_same_defaults() -> None:
         (["--tools", "search"], {"tools": "search"}),
         (["--cors", "https://a.test"], {"cors": ("https://a.test",)}),
         (["--allowed-host", "a.test"], {"allowed_hosts": ("a.test",)}),
+        (["--max-bodies", "2MiB"], {"max_total_bytes": 2 * MIB}),
+        (["--max-sessions", "7"], {"max_sessions": 7}),
+        (["--session-idle", "2.5"], {"session_idle": 2.5}),
         (["--host", "0.0.0.0"], {"allowed_hosts": ("0.0.0.0",)}),
     ],
 )

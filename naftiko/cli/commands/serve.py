@@ -69,7 +69,7 @@ def _run(arguments: Namespace, latest: LatestLines) -> int:
     from naftiko.exposes.state import Host
 
     allow_many()
-    host = Host()
+    host = Host(plan.options)
     host.logs = latest
     if arguments.workers > 1:
         return _run_workers(plan, host, arguments.workers)
@@ -96,12 +96,16 @@ def _check_installed(is_stdio: bool) -> None:
 
 def _plan(arguments: Namespace) -> ServePlan:
     from naftiko.exposes.options import Options
-    from naftiko.exposes.serve.plan import ServePlan, Source
+    from naftiko.exposes.serve.plan import MOST_CONNECTIONS, ServePlan, Source
 
     values, headers = _variables(arguments.variable)
+    default = Options()
     options: Options = Options(
         cors=tuple(arguments.cors),
-        timeout=arguments.timeout or Options().timeout,
+        timeout=arguments.timeout or default.timeout,
+        max_total_bytes=arguments.max_bodies or default.max_total_bytes,
+        max_sessions=arguments.max_sessions or default.max_sessions,
+        session_idle=arguments.session_idle or default.session_idle,
         variable_headers=headers,
         tools=arguments.tools,
         allowed_hosts=(*arguments.allowed_host, *filter(None, [arguments.host])),
@@ -121,6 +125,7 @@ def _plan(arguments: Namespace) -> ServePlan:
         watch=arguments.reload,
         certificate=_certificate(arguments),
         allow_missing_secrets=arguments.allow_missing_secrets,
+        max_connections=arguments.max_connections or MOST_CONNECTIONS,
     )
 
 
@@ -186,6 +191,10 @@ def _check_stdio(arguments: Namespace) -> None:
         ("--stateless", arguments.stateless),
         ("--tls-certificate", arguments.tls_certificate),
         ("--tls-key", arguments.tls_key),
+        ("--max-connections", arguments.max_connections),
+        ("--max-bodies", arguments.max_bodies),
+        ("--max-sessions", arguments.max_sessions),
+        ("--session-idle", arguments.session_idle),
     ):
         if is_given:
             raise UsageError(

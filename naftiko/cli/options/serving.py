@@ -20,6 +20,7 @@ from naftiko.cli.values import (
     port_of,
     port_there,
     seconds,
+    size_of,
     some_name,
 )
 
@@ -33,6 +34,7 @@ def add_serve(command: Any) -> None:
     _add_where(command)
     _add_upstream(command)
     _add_access(command)
+    _add_limits(command)
     add_choice(
         command,
         "--log-format",
@@ -127,6 +129,36 @@ def _add_access(command: Any) -> None:
     add("--tls-key", metavar="FILE", help="PEM key, if it is not in the same file")
     add_flag(
         command, "--stateless", "keep no MCP sessions: any replica answers any request"
+    )
+
+
+def _add_limits(command: Any) -> None:
+    """Add the options that bound what clients may take of the server."""
+    add = command.add_argument
+    add(
+        "--max-connections",
+        type=count_of("connections", 1, 65_535),
+        metavar="N",
+        help="connections of clients at the same time (default: 2000)",
+    )
+    add(
+        "--max-bodies",
+        type=size_of,
+        metavar="SIZE",
+        help="memory for all request bodies, and for all answers of the consumed"
+        " APIs, each (default: 64MiB)",
+    )
+    add(
+        "--max-sessions",
+        type=count_of("sessions", 1, 1_000_000),
+        metavar="N",
+        help="MCP sessions at the same time (default: 1000)",
+    )
+    add(
+        "--session-idle",
+        type=seconds,
+        metavar="SECONDS",
+        help="time without a request after which an MCP session ends (default: 1800)",
     )
 
 

@@ -398,13 +398,16 @@ class ControlApp:
     async def _body(self, request: ControlRequest) -> bytes:
         """Return the body of a request, its `Content-Encoding` undone."""
         headers = headers_of(request.scope)
+        held = self.host.bodies.holder()
         try:
-            return await read_body(request.receive, headers, self._limit)
+            return await read_body(request.receive, headers, self._limit, held)
         except BadRequest as error:
             problem = error.problem
             raise _Refused(problem.code, problem.detail, *problem.headers) from None
         except Gone:
             raise _Refused(400, "the request broke off") from None
+        finally:
+            held.free()
 
     async def _object(self, request: ControlRequest) -> dict[str, JSON]:
         try:

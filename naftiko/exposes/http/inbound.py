@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from naftiko.errors import shorten
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
-from naftiko.exposes.http.problems import BadRequest, HttpProblem
+from naftiko.exposes.http.problems import RETRY_AFTER, BadRequest, HttpProblem
+from naftiko.transport.wire.totals import Total
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.transport.encodings import Unpacker
+    from naftiko.transport.wire.totals import Holder
 
 T = TypeVar("T")
 
@@ -55,6 +57,15 @@ def request_id_of(scope: ASGIScope) -> bytes:
     return known
 
 
+#: Refuses a body while too many bytes of others are under way.
+FULL = HttpProblem(
+    "busy",
+    "the bodies of other requests fill the memory that is meant for them",
+    "try again in a moment",
+    headers=(("Retry-After", str(RETRY_AFTER)),),
+)
+
+
 class Gone(Exception):
     """The caller has hung up; no answer can reach it."""
 
@@ -68,14 +79,22 @@ class Inbound:
         is_started: An answer has begun.
         request_id: The `X-Request-Id` of the caller, or a new one.
         more: Headers added to every answer.
+        bodies: The bytes of all bodies that are under way.
+        held: Counts the bytes of this body; `None` until it is read.
     """
 
     __slots__ = (
-        "headers", "is_head", "is_started", "method", "more", "receive", "request_id",
-        "scope", "send",
+        "bodies", "headers", "held", "is_head", "is_started", "method", "more",
+        "receive", "request_id", "scope", "send",
     )  # fmt: skip
 
-    def __init__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        scope: ASGIScope,
+        receive: Receive,
+        send: Send,
+        bodies: Total | None = None,
+    ) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send
@@ -85,6 +104,20 @@ class Inbound:
         self.request_id: bytes = scope.get(_ID) or request_id_of(scope)
         self.more: list[tuple[bytes, bytes]] = [(b"x-request-id", self.request_id)]
         self.is_started = False
+        self.bodies = bodies
+        self.held: Holder | None = None
+
+    async def body(self, limit: int) -> bytes:
+        """Return the body; see `read_body`. It counts until `held` is freed."""
+        held = self.hold(limit)
+        return await read_body(self.receive, self.headers, limit, held)
+
+    def hold(self, limit: int) -> Holder:
+        """Return what counts the bytes of a body of at most so many."""
+        if self.bodies is None:
+            self.bodies = Total(limit)
+        self.held = self.bodies.holder()
+        return self.held
 
     async def answer(self, answer: Answer) -> None:
         """Send the answer."""
@@ -121,7 +154,10 @@ class Inbound:
 
 
 async def read_body(
-    receive: Receive, headers: Mapping[bytes, bytes], limit: int
+    receive: Receive,
+    headers: Mapping[bytes, bytes],
+    limit: int,
+    held: Holder | None = None,
 ) -> bytes:
     """Return the body of a request, its `Content-Encoding` undone.
 
@@ -129,17 +165,19 @@ async def read_body(
         receive: The `receive` of the request.
         headers: Name in lower case → value.
         limit: Bytes that are read at most, and that come out at most.
+        held: Counts the bytes; whoever made it frees it. `None` counts none.
 
     Raises:
         BadRequest: The body is larger than the limit, damaged, or in an encoding that
-            is not undone here.
+            is not undone here; or too many bytes are under way.
         Gone: The caller hung up.
     """
+    held = held or Total(4 * limit).holder()
     coding = headers.get(b"content-encoding")
     unpacker = _unpacker_of(coding, limit) if coding else None
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > limit:
-        raise BadRequest(too_large(limit))
+    if length.isdigit():
+        check_length(int(length), limit, held)
     chunks = []
     size = 0
     while True:
@@ -150,11 +188,15 @@ async def read_body(
         size += len(chunk)
         if size > limit:
             raise BadRequest(too_large(limit))
+        if not held.add(len(chunk)):
+            raise BadRequest(FULL)
         chunks.append(chunk)
         if not message.get("more_body", False):
             break
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    return body if unpacker is None or not body else await _unpacked(unpacker, body)
+    if unpacker is None or not body:
+        return body
+    return await _unpacked(unpacker, body, held)
 
 
 def _unpacker_of(coding: bytes, limit: int) -> Unpacker | None:
@@ -189,13 +231,15 @@ def _unpacker_of(coding: bytes, limit: int) -> Unpacker | None:
     )
 
 
-async def _unpacked(unpacker: Unpacker, body: bytes) -> bytes:
+async def _unpacked(unpacker: Unpacker, body: bytes, held: Holder) -> bytes:
     from naftiko.transport.encodings import Damaged, Grown
 
     pieces = []
     turn = monotonic() + _TURN
     try:
         for piece in unpacker.steps(body):
+            if not held.add(len(piece)):
+                raise BadRequest(FULL)
             pieces.append(piece)
             if monotonic() > turn:
                 await asyncio.sleep(0)
@@ -210,20 +254,21 @@ async def _unpacked(unpacker: Unpacker, body: bytes) -> bytes:
 
 
 async def with_plain_body(
-    scope: ASGIScope, receive: Receive, limit: int
+    scope: ASGIScope, receive: Receive, limit: int, held: Holder | None = None
 ) -> tuple[ASGIScope, Receive]:
-    """Return a request whose body has no `Content-Encoding`; the same if it has none.
+    """Return a request whose body has no `Content-Encoding`.
 
-    It is for applications of others, which read the body as it is.
+    It is for applications of others, which read the body as it is; see `read_body`. The
+    body is read whole, unless it neither is to be counted nor has an encoding.
 
     Raises:
         BadRequest: The body cannot be read.
         Gone: The caller hung up.
     """
     headers = headers_of(scope)
-    if b"content-encoding" not in headers:
+    if held is None and b"content-encoding" not in headers:
         return scope, receive
-    body: bytes | None = await read_body(receive, headers, limit)
+    body: bytes | None = await read_body(receive, headers, limit, held)
     told = (b"content-encoding", b"content-length", b"transfer-encoding")
     pairs = [pair for pair in scope["headers"] if pair[0] not in told]
     pairs.append((b"content-length", b"%d" % len(body or b"")))
@@ -237,6 +282,18 @@ async def with_plain_body(
         return message
 
     return {**scope, "headers": pairs}, receive_plain
+
+
+def check_length(length: int, limit: int, held: Holder) -> None:
+    """Refuse a body of a declared length before it is read.
+
+    Raises:
+        BadRequest: It is larger than the limit, or too many bytes are under way.
+    """
+    if length > limit:
+        raise BadRequest(too_large(limit))
+    if not held.has_room(length):
+        raise BadRequest(FULL)
 
 
 def too_large(limit: int) -> HttpProblem:

@@ -24,8 +24,9 @@ from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.exposes.http.scope import OPERATION, header
 from naftiko.exposes.mcp.accepting import accept_stream, negotiated
 from naftiko.exposes.mcp.catalogue import McpVersion
-from naftiko.exposes.mcp.sdk import StreamableHTTPSessionManager
 from naftiko.exposes.mcp.server import McpServer
+from naftiko.exposes.mcp.sessions import MOST_OPENING, SESSION, Sessions, opens_session
+from naftiko.transport.wire.totals import Total
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,13 +36,11 @@ if TYPE_CHECKING:
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
 
-    Manager = StreamableHTTPSessionManager
-    McpEndpoint = Callable[[Manager, ASGIScope, Receive, Send], Awaitable[None]]
+    McpEndpoint = Callable[[Sessions, ASGIScope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("naftiko.mcp")
 
 PATHS = ("/mcp", "/")
-_SESSION = b"mcp-session-id"
 _NO_PATH = HttpProblem("not-found", "MCP is served at /mcp")
 #: Also for GET and DELETE without a session: there is nothing to follow or to end. The
 #: SDK would open a session first and then refuse the request.
@@ -59,16 +58,24 @@ class McpApp:
         engine: Runs its functions.
         exposes: The adapter.
         options: The settings of the server.
+        bodies: The bytes of all request bodies that are under way.
 
     Attributes:
         server: The server of the SDK, which also talks over stdio.
     """
 
-    def __init__(self, engine: Engine, exposes: Exposes, options: Options) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        exposes: Exposes,
+        options: Options,
+        bodies: Total | None = None,
+    ) -> None:
         self.options = options
+        self._bodies = bodies or Total(options.max_total_bytes)
         self.server = McpServer(self.prepare(engine, exposes), options)
         self._names = HostNames(options)
-        self._manager: StreamableHTTPSessionManager | None = None
+        self._sessions: Sessions | None = None
         self._router: Router[McpEndpoint] = Router()
         for path in PATHS:
             self._router.add("POST", path, self._post)
@@ -109,17 +116,13 @@ class McpApp:
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Keep the sessions of HTTP clients; entered once, when serving begins."""
-        manager = StreamableHTTPSessionManager(
-            self.server,
-            stateless=not self.options.sessions,
-            max_request_body_size=self.options.max_body_bytes,
-        )
-        async with self.attached(), manager.run():
-            self._manager = manager
+        sessions = Sessions(self.server, self.options)
+        async with self.attached(), sessions.manager.run():
+            self._sessions = self.server.sessions = sessions
             try:
                 yield
             finally:
-                self._manager = None
+                self._sessions = self.server.sessions = None
 
     @asynccontextmanager
     async def attached(self) -> AsyncIterator[None]:
@@ -150,7 +153,7 @@ class McpApp:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _serve(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if self._manager is None:
+        if self._sessions is None:
             raise RuntimeError("an MCP adapter is served inside `lifespan()`")
         refusal = self._refusal(scope)
         if refusal is not None:
@@ -166,33 +169,42 @@ class McpApp:
             problem = _NO_METHOD if match.allowed else _NO_PATH
             await Inbound(scope, receive, send).refuse(problem)
             return
-        await match.endpoint(self._manager, scope, receive, send)
+        if self._sessions.is_over(scope):
+            # The manager answers with 404; no body is read for that.
+            receive = _nothing
+        await match.endpoint(self._sessions, scope, receive, send)
 
     async def _post(
-        self, manager: Manager, scope: ASGIScope, receive: Receive, send: Send
+        self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
     ) -> None:
         """Answer a message: a request, a notification or a response."""
         if self.server.served.engine.telemetry.is_on:
             send = _noting_notifications(scope, send)
+        held = self._bodies.holder()
         try:
+            if (refusal := await sessions.refusal(scope)) is not None:
+                raise BadRequest(refusal)
             limit = self.options.max_body_bytes
-            scope, receive = await with_plain_body(scope, receive, limit)
+            if self.options.sessions and opens_session(scope):
+                limit = min(limit, MOST_OPENING)
+            scope, receive = await with_plain_body(scope, receive, limit, held)
+            await sessions.handle(scope, receive, negotiated(scope, send))
         except BadRequest as error:
             await Inbound(scope, receive, send).refuse(error.problem)
-            return
         except Gone:
             return
-        await manager.handle_request(scope, receive, negotiated(scope, send))
+        finally:
+            held.free()
 
     async def _delete(
-        self, manager: Manager, scope: ASGIScope, receive: Receive, send: Send
+        self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
     ) -> None:
         """End a session."""
         if not _has_session(scope):
             await Inbound(scope, receive, send).refuse(_NO_METHOD)
             return
         scope[OPERATION] = "DELETE"
-        await manager.handle_request(scope, receive, send)
+        await sessions.handle(scope, receive, send)
 
     def _refusal(self, scope: ASGIScope) -> HttpProblem | None:
         """Return why the `Host` or the `Origin` of a request is refused, if it is.
@@ -214,7 +226,7 @@ class McpApp:
         )
 
     async def _get(
-        self, manager: Manager, scope: ASGIScope, receive: Receive, send: Send
+        self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
     ) -> None:
         """Serve the stream of a session until the client leaves or `drain` ends it."""
         if scope["method"] == "HEAD" or not _has_session(scope):
@@ -245,7 +257,7 @@ class McpApp:
             )
             await send(message)
 
-        await manager.handle_request(scope, receive_or_end, noting)
+        await sessions.handle(scope, receive_or_end, noting)
         if is_open and ended.is_set():
             await send({"type": "http.response.body", "body": b""})
 
@@ -265,4 +277,9 @@ def _noting_notifications(scope: ASGIScope, send: Send) -> Send:
 
 
 def _has_session(scope: ASGIScope) -> bool:
-    return any(name == _SESSION for name, _ in scope["headers"])
+    return any(name == SESSION for name, _ in scope["headers"])
+
+
+async def _nothing() -> Any:
+    """Return an empty body."""
+    return {"type": "http.request", "body": b"", "more_body": False}

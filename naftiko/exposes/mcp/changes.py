@@ -22,6 +22,8 @@ from naftiko.exposes.mcp.sdk import (
 if TYPE_CHECKING:
     from naftiko.exposes.mcp.sdk import Context, NotificationParams
 
+#: Notifications that wait for a client; the stream of one that does not read ends.
+_BACKLOG = 64
 #: Seconds after which a notification to a client that does not read is given up.
 _PATIENCE = 5.0
 
@@ -37,14 +39,19 @@ ANNOUNCED = tuple(_EVENTS)
 class Changes:
     """The clients of one server that get notifications.
 
+    Args:
+        most: Streams of `subscriptions/listen` at the same time.
+
     Attributes:
         listen: Answers `subscriptions/listen` until the client leaves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self._bus = InMemorySubscriptionBus()
         self._connections: WeakSet[Any] = WeakSet()
-        self.listen = ListenHandler(self._bus)
+        self.listen = ListenHandler(
+            self._bus, max_subscriptions=most, max_buffered_events=_BACKLOG
+        )
 
     async def connected(self, ctx: Context, params: NotificationParams) -> None:
         """Note the connection of a client that has finished the handshake."""

@@ -76,7 +76,7 @@ from mcp_types import (
     ServerCapabilities,
     jsonrpc_message_adapter,
 )
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 #: The record of a request that a handler gets.
@@ -93,6 +93,7 @@ def memory_stream() -> tuple[Any, Any]:
 
 __all__ = [
     "CONNECTION_CLOSED",
+    "HANDSHAKE_PROTOCOL_VERSIONS",
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
     "INVALID_REQUEST",

@@ -33,6 +33,7 @@ from naftiko.plain import valid_text
 
 if TYPE_CHECKING:
     from naftiko.exposes.mcp.catalogue import McpVersion
+    from naftiko.exposes.mcp.sessions import Sessions
     from naftiko.exposes.options import Options
 
 logger = logging.getLogger(__name__)
@@ -52,12 +53,14 @@ class McpServer(Server[dict[str, Any]]):
         handlers: The answers of the adapter.
         changes: The clients that are told of changed lists.
         pages: (method, revision, cursor) → page of a list, encoded by the SDK.
+        sessions: The sessions of HTTP clients; `None` over stdio.
     """
 
     def __init__(self, served: McpVersion, options: Options) -> None:
         self.handlers = Handlers(served, options)
         self.pages: dict[tuple[str, str, str | None], HandlerResult] = {}
-        self.changes = Changes()
+        self.sessions: Sessions | None = None
+        self.changes = Changes(options.max_sessions)
         super().__init__(
             served.name,
             version=served.version,
@@ -145,6 +148,17 @@ class McpServer(Server[dict[str, Any]]):
         `call_next` is the way of the SDK: it validates the request and the result
         against its models. Lists and tool calls take a shorter way where they can.
         """
+        sessions = self.sessions
+        if sessions is None:
+            return await self._answer(ctx, call_next)
+        session = sessions.enter(ctx)
+        try:
+            return await self._answer(ctx, call_next)
+        finally:
+            if session is not None:
+                sessions.leave(session)
+
+    async def _answer(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         scope = None if ctx.request is None else ctx.request.scope
         if scope is not None and ctx.request_id is not None:
             scope[OPERATION] = ctx.method if self._knows(ctx.method) else None

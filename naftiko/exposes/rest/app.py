@@ -35,6 +35,7 @@ from naftiko.exposes.rest.explorer import page
 from naftiko.exposes.rest.forward import Forward, forwards_of
 from naftiko.exposes.rest.mcp_addresses import mcp_addresses
 from naftiko.exposes.rest.openapi import Api
+from naftiko.transport.wire.totals import Total
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -72,6 +73,7 @@ class RestApp:
         self._host = host
         self._callers = CallerVariables(options.variable_headers)
         self._active = 0
+        self._bodies = host.bodies if host else Total(options.max_total_bytes)
         self.replace(self.prepare(engine, exposes))
 
     @property
@@ -109,7 +111,7 @@ class RestApp:
             return
         if scope["type"] != "http":
             return
-        exchange = Inbound(scope, receive, send)
+        exchange = Inbound(scope, receive, send, self._bodies)
         if self._active >= self.options.max_concurrency:
             await exchange.refuse(
                 HttpProblem(
@@ -125,6 +127,8 @@ class RestApp:
             await self._served.serve(exchange)
         finally:
             self._active -= 1
+            if exchange.held is not None:
+                exchange.held.free()
 
 
 class RestVersion:

@@ -24,7 +24,7 @@ from naftiko.exposes.http.answers import (
     chosen,
     outcome_answer,
 )
-from naftiko.exposes.http.inbound import read_body, watched
+from naftiko.exposes.http.inbound import watched
 from naftiko.exposes.http.payload import read_payload
 from naftiko.exposes.http.problems import (
     BadRequest,
@@ -146,7 +146,7 @@ class Endpoint:
         unreadable: HttpProblem | None = None
         faults: tuple[WrongArgument, ...] = ()
         if reader.reads_body:
-            body = await read_body(exchange.receive, exchange.headers, self._limit)
+            body = await exchange.body(self._limit)
             content_type = text_of(exchange.headers.get(b"content-type", b""))
             try:
                 incoming.payload = await read_payload(

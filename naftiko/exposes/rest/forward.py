@@ -23,7 +23,7 @@ from urllib.parse import quote, unquote, unquote_plus
 from naftiko.consumes.request import USER_AGENT
 from naftiko.errors import CallError, ServeError, TransportError, UnboundVariable
 from naftiko.exposes.http.answers import written
-from naftiko.exposes.http.inbound import Gone, too_large, watched
+from naftiko.exposes.http.inbound import FULL, Gone, too_large, watched
 from naftiko.exposes.http.problems import (
     BadRequest,
     HttpProblem,
@@ -334,12 +334,15 @@ class _Upload:
         length = int(declared) if declared.isdigit() else None
         if length is not None and length > self._limit:
             raise BadRequest(too_large(self._limit))
+        held = self._exchange.hold(self._limit)
         message = await self._exchange.receive()
         if message["type"] == "http.disconnect":
             raise Gone
         self._first = message.get("body", b"")
         if len(self._first) > self._limit:
             raise BadRequest(too_large(self._limit))
+        if not held.add(len(self._first)):
+            raise BadRequest(FULL)
         if message.get("more_body", False):
             self.body, self.length = self._chunks(), length
             return
@@ -349,9 +352,13 @@ class _Upload:
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         chunk, size, more = self._first, len(self._first), True
+        held = self._exchange.held
+        assert held is not None  # `open` came first
         while True:
             if chunk:
                 yield chunk
+                # It is sent, so only the next one is held.
+                held.drop(len(chunk))
             if not more:
                 self._end.set()
                 return
@@ -364,6 +371,9 @@ class _Upload:
             if size > self._limit:
                 self.problem = too_large(self._limit)
                 raise TransportError("the request body is too large")
+            if not held.add(len(chunk)):
+                self.problem = FULL
+                raise TransportError("the bodies of other requests fill the memory")
 
     async def wait_for_disconnect(self) -> Any:
         """Return the next message after the body."""

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from naftiko.exposes.serve.tls import Certificate
 
 
+#: Connections of clients at the same time, unless the operator says otherwise.
+MOST_CONNECTIONS = 2000
+
+
 class Source(NamedTuple):
     """One document and how it is loaded.
 
@@ -71,6 +75,7 @@ class ServePlan(NamedTuple):
         watch: Reload when a document changes.
         certificate: What a server shows over TLS; `None` for plain HTTP.
         allow_missing_secrets: Serve although a credential has no value.
+        max_connections: Connections of clients at the same time, in each process.
     """
 
     sources: Sequence[Source]
@@ -83,3 +88,4 @@ class ServePlan(NamedTuple):
     watch: bool = False
     certificate: Certificate | None = None
     allow_missing_secrets: bool = False
+    max_connections: int = MOST_CONNECTIONS

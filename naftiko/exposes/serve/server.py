@@ -80,7 +80,7 @@ class Server:
         from naftiko.transport.aio import AioTransport
 
         self.plan = plan
-        self.host = host or Host()
+        self.host = host or Host(plan.options)
         self.transport = AioTransport()
         self.sites = [
             Site(source, self.transport, plan.options, self.host, only=plan.only)
