@@ -306,13 +306,13 @@ def first_unused(given: Iterable[str], *used: Collection[str]) -> UnusedVariable
 def scope_of(binds: Sequence[Binding], given: Mapping[str, Any] | None = None) -> Scope:
     """Return the names that a document binds, for reading its templates."""
     names = {variable for bind in binds for variable in bind.keys}
-    qualified = [
-        (f"{bind.namespace}.{variable}", variable)
+    qualified = {
+        f"{bind.namespace}.{variable}": variable
         for bind in binds
         for variable in bind.keys
         if bind.namespace
-    ]
-    return Scope(frozenset(names | set(given or ())), tuple(qualified))
+    }
+    return Scope(frozenset(names | set(given or ())), qualified)
 
 
 def _as_text(name: str, value: Any) -> str:

@@ -21,14 +21,19 @@ The tree, which a test keeps equal to the classes below::
         └── OutputError
 
 A message says where, what and how to mend it, in that order; the mend is the `hint`.
-This module must not know any other module of the package.
+This module must not know any other module but the words of hints.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sized
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.hints import worded
+from naftiko.search.likeness import did_you_mean as did_you_mean
+from naftiko.search.likeness import is_misspelt as is_misspelt
+from naftiko.search.likeness import nearest as nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -443,50 +448,13 @@ def shorten(value: object, limit: int = _SHORT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def nearest(
-    name: str, known: Iterable[str], count: int = 3, *, cutoff: float = 0.6
-) -> list[str]:
-    """Return the known names most like `name`, best first.
-
-    Args:
-        name: The name.
-        known: The names that it is compared with; case does not count.
-        count: How many names are returned at most.
-        cutoff: How much of two names must be alike, from 0 to 1.
-    """
-    # Imported here: only a mistake needs it, and it costs 3 ms.
-    from difflib import get_close_matches
-
-    folded = {text.lower(): text for text in known}
-    near = get_close_matches(name.lower(), folded, n=count, cutoff=cutoff)
-    return [folded[text] for text in near]
-
-
-def is_misspelt(name: str, meant: str) -> bool:
-    """Tell whether a name is surely another one with a mistake in it.
-
-    `ordr` is `order`. The plural `orders` is a name of its own, and so is `ord`.
-    """
-    short, long = sorted((name.lower(), meant.lower()), key=len)
-    return long not in (f"{short}s", f"{short}es") and bool(
-        nearest(name, (meant,), cutoff=0.8)
-    )
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'x'?` for the nearest known name, or an empty text."""
-    near = nearest(name, known, 1)
-    return f"did you mean '{near[0]}'?" if near else ""
-
-
 def names_of(names: Iterable[str], limit: int = 30) -> str:
     """Return names as a comma list that stays readable when there are hundreds."""
-    listed = list(names)
-    if not listed:
-        return "nothing"
-    more = len(listed) - limit
+    # The rest of thousands of names is counted only: a document may ask as often.
+    all_names = names if isinstance(names, Sized) else list(names)
+    more = len(all_names) - limit
     tail = f" and {more} more" if more > 0 else ""
-    return ", ".join(listed[:limit]) + tail
+    return ", ".join(islice(all_names, limit)) + tail or "nothing"
 
 
 def with_stop(text: str) -> str:

@@ -20,6 +20,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ _PART = (
     r"""(?:^|\.)(?P<name>[^.\[\]]+)"""
 )
 
+#: How many dots and brackets of a name are looked at: none is that deep.
+_MOST_PARTS = 64
 #: Fixed words for the arguments of a unit in published files; not namespaces.
 ARGUMENT_WORDS = ("tools.", "rest.")
 
@@ -101,16 +104,25 @@ def is_upper(name: str) -> bool:
     return _UPPER.fullmatch(name) is not None
 
 
-class Scope(NamedTuple):
+class Scope:
     """The names a document declares, which decide what a reference means.
+
+    Two of them are never equal: a comparison would look at thousands of names.
 
     Attributes:
         variables: Names of bound variables.
         qualified: `namespace.NAME` → variable, for every bind.
     """
 
-    variables: frozenset[str] = frozenset()
-    qualified: tuple[tuple[str, str], ...] = ()
+    __slots__ = ("qualified", "variables")
+
+    def __init__(
+        self,
+        variables: frozenset[str] = frozenset(),
+        qualified: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.variables = variables
+        self.qualified = dict(qualified)
 
     def resolve(self, name: str, declared: Container[str] = ()) -> tuple[str, bool]:
         """Return the bare name and whether it is a variable.
@@ -126,9 +138,8 @@ class Scope(NamedTuple):
                 return name.removeprefix(word), False
         if name in self.variables:
             return name, True
-        for written, variable in self.qualified:
-            if name == written:
-                return variable, True
+        if name in self.qualified:
+            return self.qualified[name], True
         if name.startswith("env.") and name not in declared:
             return name.removeprefix("env."), True
         return name, is_upper(name) and name not in declared
@@ -177,7 +188,21 @@ def is_part(name: str, whole: str) -> bool:
     )
 
 
-def is_known(name: str, known: Iterable[str], *, is_closed: bool) -> bool:
+def is_part_of_any(name: str, *known: Container[str]) -> bool:
+    """Tell whether a name is a known one, or that of something inside of it.
+
+    What begins the name is looked up: there may be thousands of known names.
+    """
+    if any(name in names for names in known):
+        return True
+    for end in islice(re.finditer(r"\.|\[(?!\])", name), _MOST_PARTS):
+        whole = name[: end.start()]
+        if any(whole in names for names in known):
+            return True
+    return False
+
+
+def is_known(name: str, *known: Container[str], is_closed: bool) -> bool:
     """Tell whether the name in a placeholder of a step can have a value.
 
     Args:
@@ -188,7 +213,7 @@ def is_known(name: str, known: Iterable[str], *, is_closed: bool) -> bool:
     """
     if not is_closed and len(parts_of(name)) == 1:
         return True
-    return any(is_part(name, whole) for whole in known)
+    return is_part_of_any(name, *known)
 
 
 def is_step_path(text: str) -> bool:

@@ -29,6 +29,7 @@ from naftiko.errors import (
     did_you_mean,
 )
 from naftiko.linking.linker import fitted, link
+from naftiko.search.likeness import limited_comparisons
 from naftiko.settings import DEFAULT_TIMEOUT, appends_path_parameters, checked_names
 from naftiko.spec.capability import read_capability, refusal
 from naftiko.spec.consumes import is_foreign
@@ -60,6 +61,7 @@ _TRUNCATED = ("accept", "reject")
 _UNPLACED = ("refuse", "append")
 
 
+@limited_comparisons()
 def load(
     source: Source,
     *,
@@ -164,6 +166,7 @@ class _Callers:
         return self._found.words_of(operation)
 
 
+@limited_comparisons()
 def validate(
     source: Source,
     *,

@@ -36,6 +36,7 @@ ALSO = {
     ("settings", "errors"),
     ("errors", "hints"),
     ("workers", "errors"),
+    ("errors", "search"),
     # The error of a malformed JSONPath has the code of a document rule.
     ("jsonpath", "document"),
     ("exposes.asgi", "exposes.adapters"),

@@ -273,7 +273,8 @@ class _LayoutCompiler:
         if not self.unplaced:
             return {}
         names = {ref.name for ref in references if ref.name not in self.declared}
-        undeclared = {folded(name): name for name in sorted(names)}
+        # Fifty, because each is compared with each.
+        undeclared = {folded(name): name for name in sorted(names)[:50]}
         meant = {}
         for parameter in self.unplaced:
             name = folded(parameter.name)

@@ -6,7 +6,8 @@ This module must not know how an operation was read or how it is called.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.operation import Operation
@@ -25,6 +26,26 @@ from naftiko.hints import Hint
 if TYPE_CHECKING:
     from naftiko.search.matching import Entry
 
+#: How many dots of a call are tried as the end of a namespace.
+_MOST_DOTS = 32
+
+
+def split_call(call: str, namespaces: Container[str]) -> tuple[str, str]:
+    """Return the namespace and the name of a call (dialect 7.3).
+
+    It is split at its last dot; when that names no namespace, after the longest one
+    that begins it. `split_call("a.b.c", {"a"})` is `("a", "b.c")`.
+    """
+    last, _, name = call.rpartition(".")
+    namespace = last
+    for _ in range(_MOST_DOTS):
+        if namespace in namespaces:
+            return namespace, call[len(namespace) + 1 :]
+        namespace, dot, _ = namespace.rpartition(".")
+        if not dot:
+            break
+    return last, name
+
 
 class Registry(Mapping[str, Operation]):
     """The operations of a capability, by ref, in the order of the document.
@@ -37,8 +58,6 @@ class Registry(Mapping[str, Operation]):
             parameters and credentials; for forwarded requests (spec 3.8).
     """
 
-    __slots__ = ("_ambiguous", "_by_ref", "adapters")
-
     def __init__(
         self,
         operations: Iterable[Operation] = (),
@@ -48,6 +67,33 @@ class Registry(Mapping[str, Operation]):
         self._by_ref = {operation.ref: operation for operation in operations}
         self._ambiguous = dict(ambiguous or {})
         self.adapters = dict(adapters or {})
+
+    # Made when they are first asked for: most refs are found without them.
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Operation]]:
+        """Bare name → the operations of that name, whatever their namespace."""
+        return _grouped((op.name, op) for op in self.values())
+
+    @cached_property
+    def _by_long_name(self) -> dict[str, list[Operation]]:
+        """`namespace.resource.operation` → the operations of that name."""
+        return _grouped(
+            (f"{op.namespace}.{op.resource}.{op.name}", op) for op in self.values()
+        )
+
+    @cached_property
+    def _namesakes(self) -> dict[str, list[Operation]]:
+        """`namespace.operation` → the operations of that name."""
+        return _grouped((f"{op.namespace}.{op.name}", op) for op in self.values())
+
+    @cached_property
+    def _by_namespace(self) -> dict[str, list[str]]:
+        """Namespace → the refs of its operations."""
+        refs: dict[str, list[str]] = {}
+        for ref, operation in self.items():
+            refs.setdefault(operation.namespace, []).append(ref)
+        return refs
 
     def __getitem__(self, ref: str) -> Operation:
         try:
@@ -75,7 +121,7 @@ class Registry(Mapping[str, Operation]):
 
     def named(self, name: str) -> list[Operation]:
         """Return the operations of a bare name, whatever their namespace."""
-        return [op for op in self.values() if op.name == name]
+        return list(self._by_name.get(name, ()))
 
     def resolve(self, call: str) -> Operation | None:
         """Return the operation that a `call` names, or `None` (dialect 7.3).
@@ -86,15 +132,18 @@ class Registry(Mapping[str, Operation]):
         operation = self._by_ref.get(call)
         if operation is not None or call in self._ambiguous:
             return operation
-        namespaces = {op.namespace for op in self._by_ref.values()}
-        namespace, _, name = call.rpartition(".")
-        if namespace not in namespaces:
-            prefixes = [n for n in namespaces if call.startswith(n + ".")]
-            if not prefixes:
-                return None
-            namespace = max(prefixes, key=len)
-            name = call.removeprefix(namespace + ".")
+        namespace, name = split_call(call, self._by_namespace)
+        if namespace not in self._by_namespace:
+            return None
         return self._by_ref.get(f"{namespace}.{name}") or self._longer(call)
+
+    def refs_of(self, namespace: str) -> Sequence[str]:
+        """Return the refs of the operations of a namespace, in order."""
+        return self._by_namespace.get(namespace, ())
+
+    def first_named(self, name: str) -> Operation | None:
+        """Return the first operation of a bare name, whatever its namespace."""
+        return next(iter(self._by_name.get(name, ())), None)
 
     def long_names(self, calls: Iterable[str]) -> list[str]:
         """Return the parameters with a dot or brackets in their names: `filter[id]`.
@@ -157,21 +206,17 @@ class Registry(Mapping[str, Operation]):
         if not refs:
             # A bare operation name is close to every ref that ends in it.
             tail = ref.rpartition(".")[2]
-            by_name = {op.name: known for known, op in self._by_ref.items()}
-            refs = [by_name[name] for name in nearest(tail, by_name)]
+            near = nearest(tail, self._by_name)
+            refs = [self._by_name[name][-1].ref for name in near]
         return refs
 
     def _longer(self, ref: str) -> Operation | None:
         """Resolve `namespace.resource.operation` and `namespace.operation#n`."""
         head, sign, number = ref.rpartition("#")
         if sign and re.fullmatch("[0-9]{1,6}", number):
-            named = [op for op in self.values() if f"{op.namespace}.{op.name}" == head]
+            named = self._namesakes.get(head, ())
             return named[int(number) - 1] if 0 < int(number) <= len(named) else None
-        long = [
-            op
-            for op in self.values()
-            if f"{op.namespace}.{op.resource}.{op.name}" == ref
-        ]
+        long = self._by_long_name.get(ref, ())
         return long[0] if len(long) == 1 else None
 
     def search(self, text: str) -> tuple[Operation, ...]:
@@ -233,6 +278,13 @@ class Registry(Mapping[str, Operation]):
             "<table><tr><th>operation</th><th>method</th><th>path</th>"
             f"<th>description</th></tr>{rows}</table>"
         )
+
+
+def _grouped(named: Iterable[tuple[str, Operation]]) -> dict[str, list[Operation]]:
+    groups: dict[str, list[Operation]] = {}
+    for name, operation in named:
+        groups.setdefault(name, []).append(operation)
+    return groups
 
 
 def _entry(op: Operation) -> Entry:

@@ -27,7 +27,7 @@ from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.expressions import (
     ABSENT,
     TemplateError,
-    is_part,
+    is_part_of_any,
     parse_path,
     refs,
     to_text,
@@ -59,6 +59,8 @@ _PLACES = {
 #: Kinds of units whose inputs have no key `required` (spec 3.3). The inputs of tools
 #: and of aggregate functions are required unless they say otherwise (spec 4.2, 6).
 _OPTIONAL_BY_DEFAULT = ("rest", "resource")
+#: How many unknown arguments of one call are compared with the known ones.
+_MOST_GUESSES = 8
 
 
 class Feed(NamedTuple):
@@ -138,10 +140,10 @@ def arguments_of(
     if not function.inputs:
         for feed in feeds:
             names += _uncovered(feed) if feed.is_open else ()
+    declared_names = {parameter.name for parameter in function.inputs}
     for name in filter(None, names):
         # `filter.status` is a member of the declared input `filter`.
-        is_member = any(is_part(name, p.name) for p in function.inputs)
-        if name not in arguments and not is_member:
+        if name not in arguments and not is_part_of_any(name, declared_names):
             known = inherited_by_name.get(name)
             arguments[name] = _inferred(name, function, feeding, placeholders, known)
     return tuple(arguments.values())
@@ -403,12 +405,12 @@ def fit(
         ):
             wrong.append(WrongArgument(parameter.name, parameter.in_, mismatch))
         values[parameter.name] = value if mismatch else converted
-    for name in given:
-        if name not in known and given[name] is not None:
-            guess = did_you_mean(name, known)
-            wrong.append(
-                WrongArgument(name, "", "is not known", UNKNOWN, guess, tuple(known))
-            )
+    unknown = [name for name in given if name not in known and given[name] is not None]
+    names = tuple(known) if unknown else ()
+    for number, name in enumerate(unknown):
+        # A caller may send thousands.
+        guess = did_you_mean(name, names) if number < _MOST_GUESSES else ""
+        wrong.append(WrongArgument(name, "", "is not known", UNKNOWN, guess, names))
     return values, wrong
 
 

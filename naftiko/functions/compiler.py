@@ -35,7 +35,7 @@ from naftiko.functions.arguments import (
     placeholders_of,
     target_of,
 )
-from naftiko.functions.injection import Injector, Target, inject, is_step, value_at
+from naftiko.functions.injection import Injector, Target, inject
 from naftiko.functions.mocks import compile_mock
 from naftiko.functions.outcomes import (
     checked,
@@ -52,12 +52,13 @@ from naftiko.functions.plan import (
     route_of,
     unknown_function,
 )
-from naftiko.functions.runs import Lookup, Outcome, Run, Values
+from naftiko.functions.runs import Lookup, Outcome, Run, Values, is_step, value_at
 from naftiko.functions.scripting.scripts import scripting_of
 from naftiko.functions.shapes import compile_shape
 from naftiko.functions.steps import (
     AnyStep,
     CallStep,
+    Earlier,
     LookupStep,
     ScriptStep,
     State,
@@ -66,6 +67,7 @@ from naftiko.functions.steps import (
     stages,
     step_path,
 )
+from naftiko.search.likeness import limited_comparisons
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -79,7 +81,6 @@ if TYPE_CHECKING:
         CapabilitySpec,
         Exposes,
         Function,
-        InputParameter,
         Step,
     )
 
@@ -125,7 +126,8 @@ class Functions:
 
     def of(self, exposes: Exposes) -> tuple[Plan, ...]:
         """Return the functions of an adapter, in the order of the document."""
-        return tuple(self.plan(function, exposes) for function in exposes.functions)
+        with limited_comparisons():
+            return tuple(self.plan(function, exposes) for function in exposes.functions)
 
     def plan(self, function: Function, exposes: Exposes | None = None) -> Plan:
         """Return the plan of one function, compiled when it is first asked for."""
@@ -255,8 +257,9 @@ class Functions:
         given: Iterable[str] = (),
     ) -> Injector:
         declared = frozenset(p.name for p in function.inputs)
-        given = (*placeholders_of(function.url_path or function.uri), *given)
-        return Injector(namespace, self._scope, declared, steps, given)
+        placeholders = placeholders_of(function.url_path or function.uri)
+        known = dict.fromkeys((*placeholders, *given))
+        return Injector(namespace, self._scope, declared, steps, known)
 
     def _compile_simple(
         self, function: Function, namespace: str, exposes: Exposes | None
@@ -272,7 +275,7 @@ class Functions:
         target = Target(operation, decoder, function.with_ or {}, injector, mapped)
         feed = Feed(operation, target.sources)
         arguments = arguments_of(function, (feed,), sources=injector.names)
-        _check_offered(function, operation, {*target.sources}, arguments)
+        _check_offered(function, operation, {p.name for p in arguments}, target.sources)
         shape = compile_shape(function.outputs)
         progressive = function.kind != "tool"
 
@@ -389,11 +392,14 @@ class Functions:
         given = function.with_ or {}
         steps: list[AnyStep] = []
         feeds: list[Feed] = []
-        earlier: set[str] = set()
+        order: dict[str, int] = {}
+        earlier = Earlier(order)
         names = dict(injector.names)
+        base = self._injector(function, namespace, (), [*given, *long])
         for number, step in enumerate(function.steps):
             name = step.name or f"step-{number + 1}"
-            injector = self._injector(function, namespace, earlier, [*given, *long])
+            earlier = Earlier(order)
+            injector = base.for_step(earlier)
             compiled = self._compile_step(step, name, injector)
             needed = compiled.refers
             if isinstance(compiled, CallStep):
@@ -403,15 +409,16 @@ class Functions:
             # Outputs of earlier steps are no arguments of the unit.
             names |= dict.fromkeys(n for n in needed if not is_step(n, earlier))
             steps.append(compiled)
-            earlier.add(name)
+            order.setdefault(name, len(order))
+        earlier = Earlier(order)
         arguments = arguments_of(
             function, feeds, sources=[n for n in names if n not in given]
         )
+        offered = {*given, *earlier, *(p.name for p in arguments)}
         for compiled in steps:
             if isinstance(compiled, CallStep):
-                given_here = {*given, *earlier, *compiled.target.sources}
-                operation = compiled.target.operation
-                _check_offered(function, operation, given_here, arguments)
+                target = compiled.target
+                _check_offered(function, target.operation, offered, target.sources)
         shape = compile_shape(function.outputs)
         groups = list(stages(steps))
         mappings = [(m.target_name, step_path(m.value)) for m in function.mappings]
@@ -457,22 +464,24 @@ class Functions:
 def _check_offered(
     function: Function,
     operation: Operation,
-    given: set[str],
-    arguments: tuple[InputParameter, ...],
+    offered: set[str],
+    given: Collection[str],
 ) -> None:
     """Refuse a unit whose declared inputs leave out what an operation requires.
 
     Args:
         function: The unit.
         operation: An operation that it calls.
-        given: Parameters of the operation that `with` or a step gives.
-        arguments: The arguments of the unit.
+        offered: The arguments of the unit, and its steps.
+        given: Parameters of the operation that its `with` gives.
 
     Raises:
         UnusableOperation: No call of the unit could succeed.
     """
-    lacking = operation.lacking({*given, *(p.name for p in arguments)})
-    if lacking and function.inputs:
+    if not function.inputs:
+        return
+    lacking = [name for name in operation.lacking(offered) if name not in given]
+    if lacking:
         raise _not_offered(function, lacking, operation.ref)
 
 

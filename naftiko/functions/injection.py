@@ -17,18 +17,16 @@ before anything is sent. This module must not know how a call is made.
 
 from __future__ import annotations
 
-import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
-from naftiko.document import rules
-from naftiko.errors import CallError, did_you_mean, is_misspelt, names_of, shorten
+from naftiko.errors import CallError, is_misspelt, shorten
 from naftiko.expressions import (
     ABSENT,
     Ref,
     TemplateError,
     is_known,
-    is_part,
     is_upper,
     lone,
     parse,
@@ -38,10 +36,23 @@ from naftiko.expressions import (
     source_of,
 )
 from naftiko.functions.arguments import Feed
-from naftiko.functions.runs import Call, Lookup, in_step
+from naftiko.functions.runs import (
+    Call,
+    Lookup,
+    in_step,
+    is_step,
+    nothing_in_step,
+    value_at,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Container,
+        Mapping,
+        Sequence,
+    )
 
     from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
@@ -52,115 +63,6 @@ if TYPE_CHECKING:
     #: Values of a run and its variables → one value, or `ABSENT`.
     Node = Callable[[Values, Lookup], JSON]
     Nodes = Sequence[tuple[str, Node]]
-
-#: The index of an item, between two dots.
-_INDEX = re.compile(r"[0-9]{1,9}")
-
-
-def value_at(values: JSON, name: str) -> JSON:
-    """Return a value by its name, or an inner one by a longer name (spec 8.1).
-
-    `value_at({"ship": {"crew": [{"id": 7}]}}, "ship.crew.0.id")` is `7`, and so it is
-    for `ship.crew[0].id`; a missing value is `ABSENT`.
-
-    Args:
-        values: Name → value; or, inside of one, a list.
-        name: Names of members and indexes of lists, with dots between them or in
-            brackets. An index in brackets may be negative: it counts from the end.
-    """
-    if isinstance(values, dict) and name in values:
-        return values[name]
-    return _inner(values, parts_of(name))
-
-
-def _inner(value: JSON, parts: tuple[str | int, ...]) -> JSON:
-    if not parts:
-        return value
-    if isinstance(value, list):
-        index = parts[0]
-        if isinstance(index, str):
-            index = int(index) if _INDEX.fullmatch(index) else len(value)
-        if not -len(value) <= index < len(value):
-            return ABSENT
-        return _inner(value[index], parts[1:])
-    if not isinstance(value, dict):
-        return ABSENT
-    whole = ".".join(map(str, parts))
-    if whole in value:
-        return value[whole]
-    # A step may have a dot in its name, as arguments have.
-    for count in range(1, len(parts)):
-        inner = value.get(".".join(map(str, parts[:count])))
-        if isinstance(inner, (dict, list)):
-            return _inner(inner, parts[count:])
-    return ABSENT
-
-
-def is_step(name: str, earlier: Iterable[str]) -> bool:
-    """Tell whether a name in a template means an earlier step, or a part of one."""
-    return any(is_part(name, step) for step in earlier)
-
-
-def nothing_in_step(
-    name: str,
-    earlier: Iterable[str],
-    values: Values,
-    known: Iterable[str] = (),
-    *,
-    written: str = "",
-) -> CallError:
-    """Return the error for a placeholder that finds nothing in the result of a step.
-
-    Args:
-        name: The name in the placeholder, such as `find.0.imo`.
-        earlier: The steps before the one with the placeholder.
-        values: Name → value: the arguments, and the results of steps.
-        known: Other names that the placeholder could mean: inputs of the unit.
-        written: The placeholder as the document has it; by default `{{name}}`.
-    """
-    written = shorten(written or f"{{{{{name}}}}}")
-    earlier = sorted(earlier)
-    steps = [step for step in earlier if is_part(name, step)]
-    if not steps:
-        head, *inner = map(str, parts_of(name))
-        reason = f"no step '{shorten(head)}' comes before"
-        if not inner:
-            reason = "no earlier step and no declared input has this name"
-        names = [*earlier, *known]
-        hint = did_you_mean(head, names)
-        if head == "$":
-            hint = f"write '{{{{{shorten(name.removeprefix('$.'))}}}}}'"
-        elif names and not hint:
-            hint = f"known: {names_of(map(shorten, names), 12)}"
-    else:
-        step = max(steps, key=len)
-        path = name.removeprefix(step).removeprefix(".")
-        reason, hint = f"step '{step}' gave no result", ""
-        if (result := values.get(step)) is not None:
-            reason, hint = _missing(step, path, result)
-    return CallError(
-        f"'{written}' finds nothing: {reason}", code=rules.STEP_RESULT.code, hint=hint
-    )
-
-
-def _missing(step: str, path: str, result: JSON) -> tuple[str, str]:
-    """Return why a path finds nothing in the result of a step, and what is there."""
-    parts = parts_of(path)
-    if _inner(result, parts) is None:
-        return (
-            f"'{shorten(path)}' in the result of step '{step}' is null",
-            "write `required: false` at the parameter, if it may be left out",
-        )
-    depth, inner = 0, result
-    while isinstance(deeper := _inner(result, parts[: depth + 1]), (dict, list)):
-        depth, inner = depth + 1, deeper
-    it = f"'{shorten('.'.join(map(str, parts[:depth])))}'" if depth else "it"
-    hint = f"{it} is a single value"
-    if isinstance(inner, dict):
-        hint = f"{it} has: {names_of(map(shorten, map(str, inner)), 12)}"
-    elif isinstance(inner, list):
-        hint = f"{it} is a list of {len(inner)}"
-    return f"the result of step '{step}' has no '{shorten(path)}'", hint
 
 
 class Injector:
@@ -187,20 +89,27 @@ class Injector:
         scope: Scope,
         declared: frozenset[str],
         steps: Collection[str] | None = None,
-        given: Iterable[str] = (),
+        given: Collection[str] = (),
     ) -> None:
         self.namespace = namespace
         self.scope = scope
         self.declared = declared
-        self.steps = frozenset(steps or ())
+        #: Not copied: a unit may have thousands of steps.
+        self.steps: Collection[str] = () if steps is None else steps
         self._is_in_steps = steps is not None
         #: Names that are no steps. Each entry of a `with` sees the ones before it.
-        self.known = dict.fromkeys((*declared, *given))
+        self._own: dict[str, None] = {}
+        self._given = given
+        self._names = (declared, given, self._own)
         #: Whether the value that is compiled may find nothing in the result of a step.
         self._is_lenient = False
         self.names: dict[str, None] = {}
         self.variables: set[str] = set()
         self.mistake: CallError | None = None
+
+    def for_step(self, earlier: Collection[str]) -> Injector:
+        """Return one for the `with` of a step, which knows the same names."""
+        return Injector(self.namespace, self.scope, self.declared, earlier, self._given)
 
     def compile(self, value: JSON) -> Node:
         """Return a function that gives the value, or `ABSENT`.
@@ -242,7 +151,7 @@ class Injector:
         for name, value in (with_ or {}).items():
             self._is_lenient = name in optional
             nodes.append((name, self.compile(value)))
-            self.known[name] = None
+            self._own[name] = None
         self._is_lenient = False
         return nodes
 
@@ -264,7 +173,7 @@ class Injector:
         Where a unit declares no inputs, a name without dots is an argument of its own.
         """
         return self._is_in_steps and not is_known(
-            name, [*self.steps, *self.known], is_closed=bool(self.declared)
+            name, self.steps, *self._names, is_closed=bool(self.declared)
         )
 
     def _reference(self, name: str) -> Node:
@@ -291,7 +200,9 @@ class Injector:
             if ref.is_variable:
                 self.variables.add(ref.name)
             elif self.is_unknown(ref.name) and not ref.is_said_argument:
-                known = [*self.known]
+                if self.mistake is not None:
+                    continue  # the unit is refused for the first one
+                known = list(dict.fromkeys(chain(*self._names)))
                 self.mistake = nothing_in_step(ref.name, self.steps, {}, known)
             else:
                 self.names[ref.name] = None
@@ -302,7 +213,7 @@ class Injector:
             return self._reference(name)
         if not refs(template):
             return lambda values, look: text
-        steps = frozenset() if self._is_lenient else self.steps
+        steps: Collection[str] = () if self._is_lenient else self.steps
 
         def build(values: Values, look: Lookup) -> JSON:
             def value_of(ref: Ref) -> JSON:
@@ -416,7 +327,7 @@ class Target:
             body.data if body is not None and isinstance(body.data, dict) else ()
         )
 
-    def feed(self, earlier: set[str]) -> Feed:
+    def feed(self, earlier: Container[str]) -> Feed:
         """Return what the arguments of a unit give to it, without earlier steps."""
         sources = {
             name: "" if is_step(source, earlier) else source

@@ -16,19 +16,29 @@ the same time. This module must not know what a function is exposed as.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
-from naftiko.functions.injection import inject, is_step, nothing_in_step, value_at
+from naftiko.functions.injection import inject
 from naftiko.functions.outcomes import checked, is_large, read_apart, simple_outcome
-from naftiko.functions.runs import Outcome, Reading, Work, in_step
+from naftiko.functions.runs import (
+    Outcome,
+    Reading,
+    Work,
+    in_step,
+    is_step,
+    nothing_in_step,
+    value_at,
+)
 from naftiko.http import SAFE_METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from naftiko.consumes.exchange import Decoder, Received
     from naftiko.functions.injection import Injector, Node, Nodes, Target
@@ -71,6 +81,31 @@ def step_path(text: str) -> StepPath:
             hint=STEP_PATH_HINT,
         )
     return StepPath(path.removeprefix("$."))
+
+
+class Earlier(Collection[str]):
+    """The steps of a unit that are known so far, though more of them come later.
+
+    Args:
+        order: Step → its number; it may grow.
+    """
+
+    __slots__ = ("_count", "_order")
+
+    def __init__(self, order: Mapping[str, int]) -> None:
+        self._order = order
+        self._count = len(order)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and (
+            self._order.get(name, self._count) < self._count
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return islice(self._order, self._count)
+
+    def __len__(self) -> int:
+        return self._count
 
 
 class State:

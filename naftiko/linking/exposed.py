@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from naftiko.consumes.registry import split_call
 from naftiko.document import rules
 from naftiko.document.findings import Mention
 from naftiko.errors import names_of, shorten
@@ -37,7 +38,7 @@ from naftiko.linking.unsupported import note_script, script_settings
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
@@ -67,12 +68,16 @@ class ExposedLinker:
         self._by_name: dict[str, list[Operation]] = defaultdict(list)
         for operation in registry.values():
             self._by_name[f"{operation.namespace}.{operation.name}"].append(operation)
-        #: `namespace.function` of every aggregate function → the names of its inputs.
-        self._aggregates = {
-            f"{namespace}.{function.name}": [p.name for p in function.inputs]
-            for namespace, functions in names.spec.aggregates
-            for function in functions
-        }
+        self._namespaces = sorted(filter(None, names.namespaces))
+        #: Ref of an operation → its parameters; namespace of an import → its location.
+        self._takes: dict[str, list[str]] = {}
+        self._imported = {e.namespace: e.location for e in reversed(names.spec.imports)}
+        #: Namespace of an adapter that skills can refer to → the names of its units.
+        self._offered: dict[str, dict[str, None]] = {}
+        for exposes in names.spec.exposes:
+            if exposes.type in ("rest", "mcp") and exposes.namespace:
+                offered = self._offered.setdefault(exposes.namespace, {})
+                offered.update((function.name, None) for function in exposes.functions)
 
     def adapter(self, exposes: Exposes) -> None:
         """Check an exposing adapter and each function of it."""
@@ -167,12 +172,9 @@ class ExposedLinker:
 
     def _link(self, link: Link) -> None:
         """Check that the adapter which a forward or a skill refers to is there."""
-        spec = self.names.spec
+        known: Collection[str] = self._offered
         if link.kind == "forward":
-            known = sorted(self.names.namespaces)
-        else:
-            offering = [e for e in spec.exposes if e.type in ("rest", "mcp")]
-            known = [e.namespace for e in offering if e.namespace]
+            known = self._namespaces
         if link.namespace not in known:
             self.findings.add(
                 rules.CALL_UNRESOLVED,
@@ -182,12 +184,7 @@ class ExposedLinker:
                 or f"declared: {names_of(known)}",
             )
         elif link.kind == "from":
-            names = [
-                function.name
-                for exposes in spec.exposes
-                if exposes.namespace == link.namespace
-                for function in exposes.functions
-            ]
+            names = self._offered[link.namespace]
             if link.action not in names:
                 self.findings.add(
                     rules.CALL_UNRESOLVED,
@@ -242,15 +239,15 @@ class ExposedLinker:
 
     def _ref(self, function: Function) -> None:
         """Check that the aggregate function which a `ref` names is there."""
-        if function.ref not in self._aggregates:
+        if function.ref not in self.names.aggregates:
             self.findings.add(
                 rules.CALL_UNRESOLVED,
                 (*function.path, "ref"),
                 f"no aggregate function is called '{shorten(function.ref)}'",
                 f"it is a consumed operation; write `call: {function.ref}`"
                 if self.registry.resolve(function.ref) is not None
-                else self.names.suggest(function.ref, self._aggregates)
-                or f"declared: {names_of(self._aggregates)}",
+                else self.names.suggest(function.ref, self.names.aggregates)
+                or f"declared: {names_of(self.names.aggregates)}",
             )
 
     def _called(self, call: str, path: DocumentPath) -> Operation | None:
@@ -258,13 +255,7 @@ class ExposedLinker:
         if (operation := self.registry.resolve(call)) is not None:
             return operation
         namespaces = self.names.namespaces
-        namespace, _, name = call.rpartition(".")
-        if namespace not in namespaces:
-            # A namespace may hold dots itself.
-            prefixes = [n for n in namespaces if call.startswith(n + ".")]
-            if prefixes:
-                namespace = max(prefixes, key=len)
-                name = call.removeprefix(namespace + ".")
+        namespace, name = split_call(call, namespaces)
         if named := self._by_name.get(f"{namespace}.{name}", []):
             self.findings.add(
                 rules.OPERATION_AMBIGUOUS,
@@ -288,29 +279,24 @@ class ExposedLinker:
 
     def _meant(self, namespace: str, name: str, call: str) -> str:
         """Return the hint for a call that names nothing: the nearest name, if any."""
-        if call in self._aggregates:
+        if call in self.names.aggregates:
             return f"it is an aggregate function; write `ref: {call}`"
         if self.registry.resolve(dotted := call.replace("/", ".")) is not None:
             return f"did you mean '{dotted}'?"
-        operations = self.registry.values()
         namespaces = self.names.namespaces
         if namespace in namespaces:
-            known = [op.ref for op in operations if op.namespace == namespace]
+            known = self.registry.refs_of(namespace)
             return self.names.suggest(call, known) or (
                 f"'{shorten(namespace)}' has: {names_of(known, 8)}"
             )
-        for entry in self.names.spec.imports:
-            if entry.namespace == namespace:
-                source = shorten(without_secrets(entry.location))
-                return (
-                    f"'{namespace}' is imported from {source}, which is not available"
-                )
-        for operation in operations:
-            if operation.name == name:
-                return f"did you mean '{operation.ref}'?"
+        if (location := self._imported.get(namespace)) is not None:
+            source = shorten(without_secrets(location))
+            return f"'{namespace}' is imported from {source}, which is not available"
+        if (operation := self.registry.first_named(name)) is not None:
+            return f"did you mean '{operation.ref}'?"
         if near := self.names.nearest(namespace, namespaces):
             return f"did you mean the namespace '{near}'?"
-        return f"declared: {names_of(sorted(filter(None, namespaces)))}"
+        return f"declared: {names_of(self._namespaces)}"
 
     def _calls(self, function: Function) -> Iterator[_Call]:
         """Yield each operation that a function calls, with the `with` of the call."""
@@ -323,17 +309,17 @@ class ExposedLinker:
 
     def _steps(self, function: Function) -> None:
         """Check the steps of a function, in the order in which they run."""
-        earlier: list[str] = []
+        earlier: dict[str, None] = {}
         for step in function.steps:
             self._step(step, earlier)
             self.names.use_all(step.with_, (*step.path, "with"))
             if step.lookup_value.startswith("$."):
                 self._step_path(step.lookup_value, (*step.path, "lookupValue"))
-            earlier.append(step.name)
+            earlier[step.name] = None
         for mapping in function.mappings:
             self._step_path(mapping.value, (*mapping.path, "value"))
 
-    def _step(self, step: Step, earlier: list[str]) -> None:
+    def _step(self, step: Step, earlier: Collection[str]) -> None:
         """Check one step.
 
         Args:
@@ -387,12 +373,13 @@ class ExposedLinker:
         """Check the `with` of a function against the operation that it calls."""
         if not function.with_:
             return
+        declared = {parameter.name for parameter in function.inputs}
         for name, value in function.with_.items():
             path = (*function.path, "with", name)
             self._target(name, called, path)
             self._value(name, value, path)
             self.names.use_all(value, path)
-            self._source(function, source_of(value, namespace), path)
+            self._source(function, declared, source_of(value, namespace), path)
 
     def _value(self, name: str, value: JSON, path: DocumentPath) -> None:
         """Note a value of `with` that is no plain reference or text."""
@@ -408,9 +395,10 @@ class ExposedLinker:
                 " instead",
             )
 
-    def _source(self, function: Function, source: str, path: DocumentPath) -> None:
+    def _source(
+        self, function: Function, declared: set[str], source: str, path: DocumentPath
+    ) -> None:
         """Note an argument that `with` refers to and its tool does not declare."""
-        declared = {parameter.name for parameter in function.inputs}
         is_checked = function.kind == "tool" and bool(declared)
         is_known = source in declared or source.partition(".")[0] in declared
         if source and is_checked and not is_known:
@@ -436,7 +424,9 @@ class ExposedLinker:
             )
         else:
             message = f"'{called.ref}' takes no argument '{shorten(name)}'"
-        takes = [parameter.name for parameter in called.parameters]
+        takes = self._takes.get(called.ref)
+        if takes is None:
+            takes = self._takes[called.ref] = [p.name for p in called.parameters]
         hint = self.names.suggest(name, takes) or f"It takes: {names_of(takes, 12)}."
         self.findings.add(rules.WITH_TARGET, path, message, hint, at_key=True)
 
@@ -451,7 +441,8 @@ class ExposedLinker:
         if called is not None:
             takes, target = called.layout.takes, called.ref
         else:
-            takes = frozenset(self._aggregates.get(function.ref, ()))
+            inner = self.names.aggregates.get(function.ref)
+            takes = frozenset(p.name for p in inner.inputs) if inner else frozenset()
             target = function.ref
         spelled = aligned_function(function, takes, namespace)
         if spelled is not function:

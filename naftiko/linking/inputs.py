@@ -17,6 +17,7 @@ from naftiko.errors import is_misspelt, names_of, shorten
 from naftiko.expressions import (
     TemplateError,
     is_known,
+    is_part_of_any,
     is_step_path,
     parse,
     parts_of,
@@ -27,7 +28,7 @@ from naftiko.linking.names import label_of, texts_of
 from naftiko.linking.placeholders import placeholders_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from naftiko.linking.names import DocumentNames
     from naftiko.plain import JSON, DocumentPath
     from naftiko.spec.model import Function
+
+#: How many characters of the texts of a unit are searched for names of its inputs.
+_MOST_SEARCHED = 10_000_000
 
 
 def note_inputs(
@@ -64,7 +68,7 @@ def note_inputs(
     offered = {p.name for p in function.inputs} | targets | placeholders
     offered |= {step.name for step in function.steps} | set(function.with_ or ())
     for operation, with_ in calls:
-        lacking = operation.lacking({*offered, *with_})
+        lacking = [n for n in operation.lacking(offered) if n not in with_]
         if lacking and not operation.findings:
             names.findings.add(
                 rules.INPUT_MISSING,
@@ -81,26 +85,24 @@ def note_inputs(
 
 def _note_reference(function: Function, names: DocumentNames) -> None:
     """Note the inputs that an aggregate function requires and a unit does not offer."""
-    for namespace, functions in names.spec.aggregates:
-        for inner in functions:
-            if f"{namespace}.{inner.name}" != function.ref:
-                continue
-            offered = {p.name for p in function.inputs} | set(placeholders_of(function))
-            offered |= set(function.with_ or ())
-            lacking = [
-                shorten(p.name)
-                for p in inner.inputs
-                if p.value is None and not p.is_optional and p.name not in offered
-            ]
-            if lacking:
-                names.findings.add(
-                    rules.INPUT_MISSING,
-                    function.path,
-                    f"{label_of(function)} declares inputs, and none of them gives"
-                    f" {names_of(lacking)}, which '{shorten(function.ref)}' requires",
-                    "add it to `inputParameters`, or give it a value in `with`",
-                )
-            return
+    inner = names.aggregates.get(function.ref)
+    if inner is None:
+        return
+    offered = {p.name for p in function.inputs} | set(placeholders_of(function))
+    offered |= set(function.with_ or ())
+    lacking = [
+        shorten(p.name)
+        for p in inner.inputs
+        if p.value is None and not p.is_optional and p.name not in offered
+    ]
+    if lacking:
+        names.findings.add(
+            rules.INPUT_MISSING,
+            function.path,
+            f"{label_of(function)} declares inputs, and none of them gives"
+            f" {names_of(lacking)}, which '{shorten(function.ref)}' requires",
+            "add it to `inputParameters`, or give it a value in `with`",
+        )
 
 
 def note_hints(function: Function, method: str, findings: Findings) -> None:
@@ -142,47 +144,51 @@ def note_steps(
         return
     label = label_of(function)
     inputs = [p.name for p in function.inputs]
-    known = [*inputs, *placeholders_of(function)]
+    known = dict.fromkeys((*inputs, *placeholders_of(function)))
     if not inputs:
-        known += registry.long_names(step.call for step in function.steps)
+        long = registry.long_names(step.call for step in function.steps)
+        known.update(dict.fromkeys(long))
     entries = [
         ((*function.path, "with", name), name, value)
         for name, value in (function.with_ or {}).items()
     ]
     for path, name, value in entries:
         _note_names(value, path, known, label, names, is_closed=bool(inputs))
-        known.append(name)
-    steps: list[str] = []
+        known[name] = None
+    steps: dict[str, None] = {}
     for step in function.steps:
-        given = [*known, *steps]
+        # The inputs, the steps so far, and the entries of this `with` so far.
+        own = [name for name in step.with_ if name not in known]
         for name, value in step.with_.items():
             path = (*step.path, "with", name)
-            _note_names(value, path, given, label, names, is_closed=bool(inputs))
-            given.append(name)
+            _note_names(value, path, known, label, names, is_closed=bool(inputs))
+            known[name] = None
+        for name in own:
+            del known[name]
         path = (*step.path, "lookupValue")
         if is_step_path(wanted := step.lookup_value):
-            if not is_known(wanted.strip()[2:], steps, is_closed=True):
+            if not is_part_of_any(wanted.strip()[2:], steps):
                 _note_name(wanted, path, steps, label, names)
         else:
-            given = [*known, *steps]
-            _note_names(wanted, path, given, label, names, is_closed=bool(inputs))
+            _note_names(wanted, path, known, label, names, is_closed=bool(inputs))
         if step.call and (operation := registry.resolve(step.call)) is not None:
-            own = {p.name for p in operation.parameters if not p.inferred}
-            for name in sorted(operation.layout.takes - own - step.with_.keys()):
+            told = {p.name for p in operation.parameters if not p.inferred}
+            for name in sorted(operation.layout.takes - told - step.with_.keys()):
                 head, *inner = map(str, parts_of(name))
                 # The template of an operation may have arguments with dots: only a
                 # step's name with a mistake in it means that step.
                 is_meant = inner and is_misspelt(head, names.nearest(head, steps))
-                if is_meant and not is_known(name, [*known, *steps], is_closed=True):
+                if is_meant and not is_part_of_any(name, known):
                     place = (*step.path, "call")
                     _note_name(f"{{{{{name}}}}}", place, steps, label, names)
-        steps.append(step.name)
+        if step.name:
+            steps[step.name] = known[step.name] = None
 
 
 def _note_names(
     value: JSON,
     path: DocumentPath,
-    known: list[str],
+    known: Collection[str],
     label: str,
     names: DocumentNames,
     *,
@@ -201,7 +207,7 @@ def _note_names(
 def _note_name(
     written: str,
     path: DocumentPath,
-    known: list[str],
+    known: Collection[str],
     label: str,
     names: DocumentNames,
 ) -> None:
@@ -210,8 +216,7 @@ def _note_name(
         rules.STEP_RESULT,
         path,
         f"'{shorten(written)}' in {label} names no earlier step and no input",
-        names.suggest(head, known)
-        or (f"known: {names_of([*filter(None, known)])}" if any(known) else ""),
+        names.suggest(head, known) or (f"known: {names_of(known)}" if known else ""),
     )
 
 
@@ -241,12 +246,11 @@ def _note_unused(
     texts = [text for _, text in texts_of(dict(function.with_ or {}), ())]
     for step in function.steps:
         texts += [step.lookup_value, *(t for _, t in texts_of(dict(step.with_), ()))]
+    said = _Said(texts)
     for parameter in function.inputs:
         name = parameter.name
         is_used = (
-            name in taken
-            or _target(parameter.mapping) in taken
-            or any(name in text for text in texts)
+            name in taken or _target(parameter.mapping) in taken or said.holds(name)
         )
         if not is_used:
             called = names_of(sorted({f"'{op.ref}'" for op, _ in calls}))
@@ -259,6 +263,19 @@ def _note_unused(
                 "name it in `with`, or describe the parameter or the body of the"
                 " operation",
             )
+
+
+class _Said:
+    """The texts of a unit, in which the names of its inputs are looked for."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self._text = "\n".join(texts)
+        self._left = _MOST_SEARCHED
+
+    def holds(self, name: str) -> bool:
+        """Tell whether a name stands in a text, or whether that takes too long."""
+        self._left -= len(self._text)
+        return self._left < 0 or name in self._text
 
 
 def _target(mapping: str) -> str:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 #: A variable as some published files write it, without braces: `env.TOKEN`.
 _BARE_VARIABLE = re.compile(r"env\.[A-Z][A-Z0-9_]*")
-#: How many names are compared to find out what a wrong one was meant to be. A document
-#: of a thousand wrong calls would be checked for minutes otherwise.
-_MOST_COMPARISONS = 50_000
 
 #: Kind of a function → how messages call it.
 _KINDS = {
@@ -55,7 +52,11 @@ class DocumentNames:
         self.findings = findings
         self.namespaces = {consumes.namespace for consumes in spec.consumes}
         self.used: dict[str, DocumentPath] = {}
-        self._comparisons = _MOST_COMPARISONS
+        #: `namespace.function` → the first aggregate function of that name.
+        self.aggregates: dict[str, Function] = {}
+        for namespace, functions in spec.aggregates:
+            for function in functions:
+                self.aggregates.setdefault(f"{namespace}.{function.name}", function)
 
     def use(self, name: str, path: DocumentPath) -> None:
         """Note that a place refers to a variable."""
@@ -97,15 +98,14 @@ class DocumentNames:
     def suggest(self, name: str, known: Collection[str]) -> str:
         """Return `did you mean …?` for the nearest name, or an empty text.
 
-        It is empty too when this document has used up its comparisons.
+        It is empty too when this document has used up its comparisons (`likeness`).
         """
         near = self.nearest(name, known)
         return f"did you mean '{near}'?" if near else ""
 
     def nearest(self, name: str, known: Collection[str]) -> str:
         """Return the known name most like one; see `suggest`."""
-        self._comparisons -= len(known)
-        near = nearest(name, known, 1) if self._comparisons >= 0 else []
+        near = nearest(name, known, 1)
         return near[0] if near else ""
 
 

@@ -8,7 +8,8 @@ Dialect 4.1 and 5.3. This module must not know what a document exposes.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.base_uri import compile_base_uri
@@ -23,7 +24,7 @@ from naftiko.formats import decoding
 from naftiko.hints import Hint
 from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import is_plain, is_root, needs_length
-from naftiko.linking.names import is_no_template, variables_of
+from naftiko.linking.names import is_no_template, texts_of, variables_of
 from naftiko.linking.unsupported import note_format
 from naftiko.spec.model import OperationSpec
 
@@ -115,9 +116,10 @@ class OperationLinker:
             if finding.spoils_unit:
                 findings.append(finding)
         findings += () if spec.consumes.is_foreign else self._decoding(spec)
-        for name in layout.variables:
-            if name not in names.used:
-                names.use(name, self._place_of(name, spec))
+        new = [name for name in layout.variables if name not in names.used]
+        places = self._places_of(new, spec)
+        for name in new:
+            names.use(name, places.get(name, spec.path))
         return Operation(
             spec,
             layout,
@@ -194,19 +196,23 @@ class OperationLinker:
             if finding := note_path(output.value, at, self.names.findings):
                 yield finding
 
-    def _place_of(self, name: str, spec: OperationSpec) -> DocumentPath:
-        """Return the place in an operation that refers to a variable."""
+    def _places_of(
+        self, variables: list[str], spec: OperationSpec
+    ) -> dict[str, DocumentPath]:
+        """Return variable → the first place in an operation that refers to it.
+
+        Those that are bound are not looked for: nothing is reported about them.
+        """
         scope = self.names.scope
-        if name in scope.variables:
-            return spec.path  # it is not reported, so it is not looked for
+        found: dict[str, DocumentPath] = {}
+        if scope.variables.issuperset(variables):
+            return found
         values = [(*parameter.path, "value") for parameter in spec.parameters]
         for place in (spec.url_path_at, *values, (*spec.path, "body")):
-            at = self.names.first_text(
-                place, lambda text: name in variables_of(text, scope)
-            )
-            if at:
-                return at
-        return spec.path
+            for at, text in texts_of(self.names.node(place), place):
+                for name in variables_of(text, scope):
+                    found.setdefault(name, at)
+        return found
 
 
 def is_quiet(expression: str) -> bool:
@@ -287,8 +293,21 @@ def _bound(name: str, scope: Scope) -> str:
     for known in (name, upper):
         if known in scope.variables:
             return known
-    ends = [known for known in scope.variables if known.endswith(f"_{upper}")]
+    ends = _by_ending(scope.variables).get(upper, ())
     return ends[0] if len(ends) == 1 else ""
+
+
+@lru_cache(maxsize=2)
+def _by_ending(variables: frozenset[str]) -> dict[str, list[str]]:
+    """Return what follows an underscore → variables: `AWS_REGION` is in `REGION`."""
+    ends: dict[str, list[str]] = defaultdict(list)
+    for known in variables:
+        # No name is that long; the endings of a text take the square of its length.
+        at = known.find("_") if len(known) < 256 else -1
+        while at >= 0:
+            ends[known[at + 1 :]].append(known)
+            at = known.find("_", at + 1)
+    return ends
 
 
 def addresses_of(
@@ -309,9 +328,10 @@ def addresses_of(
         for number in numbers:
             op = spec.operations[number]
             longer.append(f"{op.consumes.namespace}.{op.resource}.{op.name}")
+        times = Counter(longer)
         for order, (number, long) in enumerate(zip(numbers, longer, strict=True), 1):
             # Resources of one name leave only the order to tell them apart.
-            alone = spec.operations[number].resource and longer.count(long) == 1
+            alone = spec.operations[number].resource and times[long] == 1
             # Names that hold dots may add up to the name of another operation.
             is_free = alone and long not in used
             addresses[number] = long if is_free else f"{name}#{order}"

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from naftiko.expressions import Scope
-from naftiko.linking import names as names_module
 from naftiko.linking.names import (
-    DocumentNames,
     is_bare_variable,
     is_no_template,
     texts_of,
     variables_of,
 )
+from naftiko.search import likeness
 from support.building import document
 from support.linking import names
 
@@ -132,8 +131,8 @@ def test_comparisons_of_one_document_are_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A document of very many wrong names gets no hint for the last of them."""
-    monkeypatch.setattr(names_module, "_MOST_COMPARISONS", 4)
-    whole = names(document())
-    known = DocumentNames(whole.spec, whole.scope, whole.findings)
-    near = [known.nearest("lst", ["list", "logs"]) for _ in range(3)]
+    monkeypatch.setattr(likeness, "MOST_COMPARISONS", 4)
+    known = names(document())
+    with likeness.limited_comparisons():
+        near = [known.nearest("lst", ["list", "logs"]) for _ in range(3)]
     assert near == ["list", "list", ""]
