@@ -122,10 +122,10 @@ def test_options_of_serve_in_deploy_files_exist(file: str) -> None:
 
     known = set(options_of(command_parsers(build_parser())["serve"]))
     text = (DEPLOY / file).read_text("utf-8")
+    if file == "Dockerfile":  # its other lines have options of other programs
+        text = "".join(re.findall(r"^(?:ENTRYPOINT|CMD) .*$", text, re.MULTILINE))
     used = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", text))
-    others = {"--no-cache-dir", "--system", "--uid", "--no-create-home", "--from"}
-    docker = {"--interval", "--timeout", "--start-period"}
-    assert used - others - docker <= known
+    assert used <= known
 
 
 OVERLAYS = sorted((DEPLOY / "overlays").iterdir())
