@@ -23,7 +23,6 @@ from naftiko.document import rules
 from naftiko.errors import (
     CallError,
     UnresolvedCall,
-    UnusableOperation,
     did_you_mean,
     names_of,
     shorten,
@@ -46,9 +45,11 @@ from naftiko.functions.outcomes import (
 )
 from naftiko.functions.plan import (
     Plan,
+    check_offered,
     does_the_same,
     full_name,
     name_of,
+    not_offered,
     route_of,
     unknown_function,
 )
@@ -275,7 +276,7 @@ class Functions:
         target = Target(operation, decoder, function.with_ or {}, injector, mapped)
         feed = Feed(operation, target.sources)
         arguments = arguments_of(function, (feed,), sources=injector.names)
-        _check_offered(function, operation, {p.name for p in arguments}, target.sources)
+        check_offered(function, operation, {p.name for p in arguments}, target.sources)
         shape = compile_shape(function.outputs)
         progressive = function.kind != "tool"
 
@@ -345,7 +346,7 @@ class Functions:
         required = {p.name for p in inner.arguments if p.required}
         lacking = sorted(required - given.keys() - {p.name for p in arguments})
         if function.inputs and lacking:
-            raise _not_offered(function, lacking, function.ref)
+            raise not_offered(function, lacking, function.ref)
         # The inputs of a route have no key `required`; those of the function do.
         arguments = tuple(
             p._replace(
@@ -418,7 +419,7 @@ class Functions:
         for compiled in steps:
             if isinstance(compiled, CallStep):
                 target = compiled.target
-                _check_offered(function, target.operation, offered, target.sources)
+                check_offered(function, target.operation, offered, target.sources)
         shape = compile_shape(function.outputs)
         groups = list(stages(steps))
         mappings = [(m.target_name, step_path(m.value)) for m in function.mappings]
@@ -459,42 +460,6 @@ class Functions:
             code=rules.STEP_TYPE.code,
             hint="a step is a call, a lookup or a script",
         )
-
-
-def _check_offered(
-    function: Function,
-    operation: Operation,
-    offered: set[str],
-    given: Collection[str],
-) -> None:
-    """Refuse a unit whose declared inputs leave out what an operation requires.
-
-    Args:
-        function: The unit.
-        operation: An operation that it calls.
-        offered: The arguments of the unit, and its steps.
-        given: Parameters of the operation that its `with` gives.
-
-    Raises:
-        UnusableOperation: No call of the unit could succeed.
-    """
-    if not function.inputs:
-        return
-    lacking = [name for name in operation.lacking(offered) if name not in given]
-    if lacking:
-        raise _not_offered(function, lacking, operation.ref)
-
-
-def _not_offered(
-    function: Function, lacking: list[str], called: str
-) -> UnusableOperation:
-    names = names_of(f"'{shorten(name)}'" for name in lacking)
-    return UnusableOperation(
-        f"'{shorten(name_of(function))}' declares inputs, and none of them gives"
-        f" {names}, which '{shorten(called)}' requires",
-        code=rules.INPUT_MISSING.code,
-        hint="add it to `inputParameters`, or give it a value in `with`",
-    )
 
 
 def _open_parameters(feed: Feed, function: Function) -> Iterator[str]:

@@ -5,13 +5,15 @@ This module must not know how a plan is compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from naftiko.document import rules
 from naftiko.errors import (
     ArgumentError,
     CallError,
     UnknownFunction,
+    UnusableOperation,
     names_of,
     nearest,
     shorten,
@@ -275,3 +277,40 @@ def find_exposed(
             unknown.near = tuple(near)
             unknown.hint = f"nearest: {', '.join(near)}"
         raise unknown from None
+
+
+def check_offered(
+    function: Function,
+    operation: Operation,
+    offered: set[str],
+    given: Collection[str],
+) -> None:
+    """Refuse a unit whose declared inputs leave out what an operation requires.
+
+    Args:
+        function: The unit.
+        operation: An operation that it calls.
+        offered: The arguments of the unit, and its steps.
+        given: Parameters of the operation that its `with` gives.
+
+    Raises:
+        UnusableOperation: No call of the unit could succeed.
+    """
+    if not function.inputs:
+        return
+    lacking = [name for name in operation.lacking(offered) if name not in given]
+    if lacking:
+        raise not_offered(function, lacking, operation.ref)
+
+
+def not_offered(
+    function: Function, lacking: list[str], called: str
+) -> UnusableOperation:
+    """Return the error of a unit whose declared inputs lack what a call requires."""
+    names = names_of(f"'{shorten(name)}'" for name in lacking)
+    return UnusableOperation(
+        f"'{shorten(name_of(function))}' declares inputs, and none of them gives"
+        f" {names}, which '{shorten(called)}' requires",
+        code=rules.INPUT_MISSING.code,
+        hint="add it to `inputParameters`, or give it a value in `with`",
+    )
