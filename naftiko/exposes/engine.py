@@ -147,7 +147,11 @@ class Engine:
             run = plan.run(values, variables.get)
             (call,) = next(run)
             assert isinstance(call, Call)
-            request = self.capability.request_for(call, variables)
+            make = self.capability.request_for
+            if caller.sends_much:
+                request = await offload.aside(make, call, variables)
+            else:
+                request = make(call, variables)
             with self.telemetry.call(request, caller.trace) as noted:
                 response = await self._received(
                     transport, request, call, relay, noted, in_values=in_values
@@ -292,7 +296,11 @@ class Engine:
                 return await offload.read(item)
             return await item.run_async() if item.run_async else item.run()
         try:
-            request = self.capability.request_for(item, variables)
+            make = self.capability.request_for
+            if caller.sends_much:
+                request = await offload.aside(make, item, variables)
+            else:
+                request = make(item, variables)
             with self.telemetry.call(request, caller.trace) as noted:
                 if self._receiving and item.operation.follows(item.arguments):
                     response = await self._ended_soon(

@@ -42,11 +42,13 @@ class Caller(NamedTuple):
         trace: Headers of the caller's trace, sent with every upstream call unless the
             document sets them.
         progress: Told after each stage of an orchestrated function.
+        sends_much: The arguments are large, so that encoding them takes long.
     """
 
     variables: Mapping[str, str | None] | None = None
     trace: Mapping[str, str] = {}
     progress: Progress | None = None
+    sends_much: bool = False
 
 
 #: A caller without variables, trace and progress.

@@ -77,6 +77,7 @@ class Inbound:
         headers: Name in lower case → value.
         is_head: The method is HEAD: only the headers of the answer are sent.
         is_started: An answer has begun.
+        is_long: Its body is large.
         request_id: The `X-Request-Id` of the caller, or a new one.
         more: Headers added to every answer.
         bodies: The bytes of all bodies that are under way.
@@ -84,8 +85,8 @@ class Inbound:
     """
 
     __slots__ = (
-        "bodies", "headers", "held", "is_head", "is_started", "method", "more",
-        "receive", "request_id", "scope", "send",
+        "bodies", "headers", "held", "is_head", "is_long", "is_started", "method",
+        "more", "receive", "request_id", "scope", "send",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +105,7 @@ class Inbound:
         self.request_id: bytes = scope.get(_ID) or request_id_of(scope)
         self.more: list[tuple[bytes, bytes]] = [(b"x-request-id", self.request_id)]
         self.is_started = False
+        self.is_long = False
         self.bodies = bodies
         self.held: Holder | None = None
 

@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from naftiko.consumes.content import Content
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
+from naftiko.formats import pieces
+from naftiko.formats.budget import is_slow
 from naftiko.functions.arguments import WrongArgument
 from naftiko.http import media_type_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from naftiko.plain import JSON
+
+    #: Runs a function with its arguments elsewhere than on the event loop.
+    Aside = Callable[..., Awaitable[Any]]
 
 _JSON_BEGINS = re.compile(rb"\s*[{\[]")
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -63,7 +68,12 @@ class Payload(NamedTuple):
 
 
 async def read_payload(
-    body: bytes, content_type: str, *, reads_fields: bool, takes_any: bool
+    body: bytes,
+    content_type: str,
+    *,
+    reads_fields: bool,
+    takes_any: bool,
+    aside: Aside | None = None,
 ) -> Payload:
     """Return a request body, read by its media type.
 
@@ -75,17 +85,33 @@ async def read_payload(
         content_type: The `Content-Type` header.
         reads_fields: The operation takes single fields of the body.
         takes_any: The operation takes the whole body, in any media type.
+        aside: Runs a function that takes long, which reading a large body does.
 
     Raises:
         BadRequest: The body is malformed, or its media type has no fields.
     """
+    if aside is not None and is_long(body):
+        arguments = (body, content_type, reads_fields, takes_any)
+        payload: Payload = await aside(_payload, *arguments)
+        return payload
+    return _payload(body, content_type, reads_fields, takes_any)
+
+
+def is_long(body: bytes) -> bool:
+    """Tell whether reading a request body takes longer than a few milliseconds."""
+    return is_slow("json", len(body))
+
+
+def _payload(
+    body: bytes, content_type: str, reads_fields: bool, takes_any: bool
+) -> Payload:
     if not body:
         return Payload(content_type=content_type)
     media_type = media_type_of(content_type)
     if media_type == _MULTIPART_TYPE:
         if takes_any or not reads_fields:
             return Payload("raw", None, body, content_type)
-        fields = await _multipart(body, content_type)
+        fields = _multipart(body, content_type)
         return Payload("form", fields, body, content_type)
     if media_type in ("", "application/json") or media_type.endswith("+json"):
         try:
@@ -128,7 +154,8 @@ def _parsed_json(body: bytes) -> JSON:
         raise ValueError(f"{name} is not JSON")
 
     try:
-        return json.loads(body, parse_constant=refuse)
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        return pieces.decode(json.JSONDecoder(parse_constant=refuse), text)
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except RecursionError:
@@ -188,8 +215,19 @@ def _collected(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
     return fields
 
 
-async def _multipart(body: bytes, content_type: str) -> dict[str, JSON]:
+def _multipart(body: bytes, content_type: str) -> dict[str, JSON]:
     """Return field → text, or bytes for a file, or a list of them."""
+    reading = _read_multipart(body, content_type)
+    try:
+        # Nothing in it waits.
+        reading.send(None)
+    except StopIteration as stop:
+        fields: dict[str, JSON] = stop.value
+        return fields
+    raise AssertionError("a part that is kept in memory is there at once")
+
+
+async def _read_multipart(body: bytes, content_type: str) -> dict[str, JSON]:
     from starlette.datastructures import Headers, UploadFile
     from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -204,6 +242,8 @@ async def _multipart(body: bytes, content_type: str) -> dict[str, JSON]:
         max_fields=_MAX_FIELDS,
         max_part_size=len(body),
     )
+    # Every part stays in memory, as the body does. The name differs by version.
+    parser.spool_max_size = parser.max_file_size = len(body) + 1  # type: ignore[attr-defined]
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:

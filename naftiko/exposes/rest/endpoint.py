@@ -25,9 +25,10 @@ from naftiko.exposes.http.answers import (
     outcome_answer,
 )
 from naftiko.exposes.http.inbound import watched
-from naftiko.exposes.http.payload import read_payload
+from naftiko.exposes.http.payload import is_long, read_payload
 from naftiko.exposes.http.problems import (
     BadRequest,
+    Busy,
     HttpProblem,
     missing_header,
     one_line,
@@ -122,6 +123,9 @@ class Endpoint:
         except BadRequest as error:
             await exchange.refuse(error.problem)
             return
+        except Busy as error:
+            await exchange.refuse(problem_of(error))
+            return
         if self._callers:
             # A cache must not give one caller the answer for another.
             exchange.more.append((b"cache-control", b"no-store"))
@@ -144,7 +148,6 @@ class Endpoint:
             captures, exchange.scope.get("query_string", b""), exchange.headers
         )
         unreadable: HttpProblem | None = None
-        faults: tuple[WrongArgument, ...] = ()
         if reader.reads_body:
             body = await exchange.body(self._limit)
             content_type = text_of(exchange.headers.get(b"content-type", b""))
@@ -154,9 +157,26 @@ class Endpoint:
                     content_type,
                     reads_fields=reader.reads_fields,
                     takes_any=reader.takes_any,
+                    aside=offload.aside,
                 )
             except BadRequest as error:
                 unreadable = error.problem
+            if is_long(body):
+                exchange.is_long = True
+                return await offload.aside(self._fitted, incoming, unreadable)
+        return self._fitted(incoming, unreadable)
+
+    def _fitted(
+        self, incoming: Incoming, unreadable: HttpProblem | None
+    ) -> dict[str, JSON]:
+        """Return the arguments of a request in their types.
+
+        Raises:
+            BadRequest: Arguments are missing or wrong, or the body cannot be read.
+        """
+        reader = self.reader
+        faults: tuple[WrongArgument, ...] = ()
+        if reader.reads_body:
             faults = self._faults(incoming.payload)
             if faults and not faults[0].name:
                 detail = f"the request body {faults[0].fault}"
@@ -192,6 +212,8 @@ class Endpoint:
         """Return the answer, or `None` when it was sent while it arrived."""
         request_id = exchange.request_id.decode()
         caller = exchange.caller(self._callers)
+        if exchange.is_long:
+            caller = caller._replace(sends_much=True)
         run: Coroutine[Any, Any, Outcome | None]
         if self.is_open:
             passes_on = self.plan.passes_on
