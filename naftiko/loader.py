@@ -175,6 +175,7 @@ def validate(
     truncated: str = "report",
     variables: Mapping[str, Any] | None = None,
     unplaced_path_parameters: str | None = None,
+    read_files: bool = True,
 ) -> tuple[Problem, ...]:
     """Return all problems of a document; never raise for its content.
 
@@ -187,6 +188,8 @@ def validate(
             `"reject"` it with an error; `"accept"` means `"report"`.
         unplaced_path_parameters: As for `load()`.
         variables: As for `load()`; a name in it counts as bound.
+        read_files: Look at the files that the document names. Without, nothing is read
+            but the source: for a document that others sent.
 
     Returns:
         The problems, best first: errors before warnings, problems of the whole document
@@ -210,7 +213,7 @@ def validate(
                 where.line, where.column, where.file, error.related,
             ),
         )  # fmt: skip
-    stages = _Stages(document, schema, strict=strict)
+    stages = _Stages(document, schema, strict=strict, reads_files=read_files)
     is_refused = truncated == "reject"
     note_truncation(
         stages.findings, rules.SOURCE_REJECTED if is_refused else rules.SOURCE_TRUNCATED
@@ -241,7 +244,12 @@ class _Stages:
     imported: tuple[Path, ...] = ()
 
     def __init__(
-        self, document: Document, schema: str | None, *, strict: bool = False
+        self,
+        document: Document,
+        schema: str | None,
+        *,
+        strict: bool = False,
+        reads_files: bool = True,
     ) -> None:
         if document.truncation is not None:
             # The half-written end gets dropped, but not for the next reader of it.
@@ -249,6 +257,7 @@ class _Stages:
         self.document = document
         self.schema = schema
         self.strict = strict
+        self.reads_files = reads_files
         self.findings = Findings(document, strict=strict or schema == "published")
         self.broken: list[Finding] = []
 
@@ -286,7 +295,9 @@ class _Stages:
 
     def _import(self) -> None:
         """Put imported adapters in place, and check them too."""
-        self.resolved = resolved = resolve_imports(self.document)
+        self.resolved = resolved = resolve_imports(
+            self.document, reads_files=self.reads_files
+        )
         if not resolved.parts:
             return
         self.document = self.document.with_parts(resolved.parts)
@@ -334,7 +345,7 @@ class _Stages:
 
     def look_for_files(self) -> None:
         """Note files that the document names beside it, and that are not there."""
-        if self.document.directory is not None:
+        if self.reads_files and self.document.directory is not None:
             from naftiko.linking.files import note_missing_files
 
             note_missing_files(self.spec, self.document.directory, self.findings)
@@ -397,6 +408,9 @@ class _Stages:
         if self.strict:
             return finding._replace(severity=rules.ERROR)
         if self.schema == "published" and finding.rule.is_of_unit:
+            return finding._replace(severity=rules.WARNING)
+        if not self.reads_files and finding.rule is rules.IMPORT_UNRESOLVED:
+            # Whether it can be resolved is not known.
             return finding._replace(severity=rules.WARNING)
         return finding
 

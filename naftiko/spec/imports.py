@@ -88,8 +88,11 @@ class _Adapter(NamedTuple):
     lack: Lack | None = None
 
 
-def resolve_imports(document: Document) -> Resolved:
-    """Return the data of a document, each import replaced by the adapter it names."""
+def resolve_imports(document: Document, *, reads_files: bool = True) -> Resolved:
+    """Return the data of a document, each import replaced by the adapter it names.
+
+    Without `reads_files` no import is available, and no file is looked for.
+    """
     data = document.data
     at: DocumentPath = ("capability",) if "capability" in data else ()
     holder = data["capability"] if at else data
@@ -98,11 +101,11 @@ def resolve_imports(document: Document) -> Resolved:
     beside = list(_beside(data, holder, at))
     if not beside and not any(is_import(entry) for entry in listed):
         return Resolved(data)
-    resolver = _Resolver()
+    resolver = _Resolver(reads_files=reads_files)
     lacks: dict[DocumentPath, Lack] = {}
     folder = document.directory or Path()
-    own = os.path.realpath(document.file or document.name)
-    origin = _Origin(folder, folder, (own,))
+    own = (os.path.realpath(document.file or document.name),) if reads_files else ()
+    origin = _Origin(folder, folder, own)
     # One for one, so that every adapter keeps its place in the text.
     placed: list[_Adapter] = []
     more: list[_Adapter] = []
@@ -182,7 +185,8 @@ class _Origin(NamedTuple):
 class _Resolver:
     """Read files once, and pick adapters out of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reads_files: bool) -> None:
+        self._reads_files = reads_files
         self.binds: list[tuple[ForeignPart, Mapping[str, JSON]]] = []
         self.files: dict[Path, Document] = {}
         # In order, like a set: a file that is missing now is watched too.
@@ -206,6 +210,11 @@ class _Resolver:
             )
         if not wanted.location:
             raise _Unavailable("it names no file", "add `location:`")
+        if not self._reads_files:
+            raise _Unavailable(
+                "no file is read here",
+                "validate it where its files are: naftiko validate FILE",
+            )
         path, named = _path(wanted.location, origin)
         name = str(path)
         shown = shorten(wanted.location)

@@ -33,6 +33,7 @@ from naftiko.exposes.control.scripting import (
     scripting_state,
 )
 from naftiko.exposes.control.stream import EVENT_STREAM, LogStream
+from naftiko.exposes.control.validating import NotValidated, problems_of
 from naftiko.exposes.http.answers import (
     SECURITY_POLICY,
     Answer,
@@ -333,20 +334,31 @@ class ControlApp:
         return json_answer(told, 200 if reloaded.is_done else 422)
 
     async def _validate(self, request: ControlRequest) -> Answer:
-        """Validate the document in the body, or without a body the served one."""
+        """Validate the document in the body, or without a body the served one.
+
+        Of a document that was sent, nothing but its text is read.
+        """
         body = await self._body(request)
-        sources: list[Any] = [body] if body.strip() else []
-        if not sources:
-            sources = list(self._served.engine.capability.files[:1])
+        if body.strip():
+            try:
+                listed = await problems_of(body)
+            except NotValidated as error:
+                headers = (("Retry-After", "1"),) if error.is_busy else ()
+                code = 503 if error.is_busy else 422
+                raise _Refused(code, str(error), *headers) from None
+        else:
+            listed = await self._own_problems()
+        is_valid = not any(problem["severity"] == "error" for problem in listed)
+        return json_answer({"valid": is_valid, "problems": listed})
+
+    async def _own_problems(self) -> list[dict[str, JSON]]:
+        """Return the problems of the served document, and of its files."""
+        files = self._served.engine.capability.files[:1]
         try:
-            problems = [
-                p for s in sources for p in await asyncio.to_thread(validate, s)
-            ]
+            problems = [p for f in files for p in await asyncio.to_thread(validate, f)]
         except DocumentError as error:
             raise _Refused(422, error.message) from None
-        is_valid = not any(problem.severity == "error" for problem in problems)
-        listed = [problem.for_reader(SERVER).as_dict() for problem in problems]
-        return json_answer({"valid": is_valid, "problems": listed})
+        return [problem.for_reader(SERVER).as_dict() for problem in problems]
 
     # --- logs -------------------------------------------------------------------------
 
