@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 #: One entry of a file of environment variables; a quoted value may hold line breaks.
 #: Compiled when there is such a file.
 _DOTENV = r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*=[ \t]*
-    (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<plain>[^'"\n][^\n]*|))
+    (?:'(?P<single>[^']*)'|"(?P<double>(?:[^"\\]++|\\.)*+)"
+    |(?P<plain>[^'"\n][^\n]*|))
     [ \t]*(?:(?<=[\s'"])\#[^\n]*)?(?:\n|\Z)"""
 #: A line of such a file that holds no entry.
 _NO_ENTRY = r"[ \t]*(?:\#[^\n]*)?(?:\n|\Z)"
@@ -358,8 +359,9 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], list[int]]:
     text = text.replace("\r\n", "\n")
     values: dict[str, str] = {}
     wrong: list[int] = []
-    entry, no_entry = re.compile(_DOTENV, re.VERBOSE), re.compile(_NO_ENTRY)
-    at = 0
+    entry = re.compile(_DOTENV, re.VERBOSE)
+    no_entry = re.compile(_NO_ENTRY)
+    at, line, counted = 0, 1, 0
     while at < len(text):
         if found := no_entry.match(text, at):
             at = found.end()
@@ -367,7 +369,8 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], list[int]]:
             values[found["name"]] = _dotenv_value(found)
             at = found.end()
         else:
-            wrong.append(text.count("\n", 0, at) + 1)
+            line, counted = line + text.count("\n", counted, at), at
+            wrong.append(line)
             end = text.find("\n", at)
             at = len(text) if end < 0 else end + 1
     return values, wrong
@@ -378,4 +381,5 @@ def _dotenv_value(line: re.Match[str]) -> str:
         return line["single"]
     if line["double"] is not None:
         return _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), line["double"])
-    return re.sub(r"\s+#.*$", "", line["plain"]).strip()
+    # Blanks are read from the first of them only.
+    return re.sub(r"(?<!\s)\s++#.*$", "", line["plain"]).strip()

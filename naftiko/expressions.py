@@ -39,9 +39,9 @@ ABSENT: Any = _Absent()
 
 #: Inner blanks are allowed; `{{{x}}}` and `{{&x}}` mean the same (spec 8.1).
 #: A third brace belongs to the reference only on both sides: `{"n": {{n}}}` is JSON.
-_MUSTACHE = (
-    r"\{\{\{\s*(?P<triple>[^{}]*?)\s*\}\}\}|\{\{\s*&?\s*(?P<mustache>[^{}]*?)\s*\}\}"
-)
+#: Possessive, and the blanks are stripped from the name later: no two repeats compete
+#: for the blanks of a reference that nothing closes.
+_MUSTACHE = r"\{\{\{(?P<triple>[^{}]*+)\}\}\}|\{\{\s*+&?(?P<mustache>[^{}]*+)\}\}"
 _TEMPLATE = re.compile(_MUSTACHE)
 _PATH_TEMPLATE = re.compile(_MUSTACHE + r"|\{(?P<single>[^{}/]+)\}")
 _BASE_TEMPLATE = (

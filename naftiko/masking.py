@@ -78,7 +78,9 @@ def without_secrets(url: str) -> str:
     `https://u:p@a.test/x?k=v` → `https://…@a.test/x?…`.
     """
     if "@" in url:
-        url = re.sub(r"^([a-z][a-z0-9+.-]*:/+)?.*@", r"\1…@", url, flags=re.S | re.I)
+        user, sign, rest = url.rpartition("@")
+        scheme = re.match(r"[a-z][a-z0-9+.-]*:/+", user, re.IGNORECASE)
+        url = f"{scheme[0] if scheme else ''}…{sign}{rest}"
     end = min((at for mark in "?#" if (at := url.find(mark)) >= 0), default=-1)
     return url if end < 0 else f"{url[: end + 1]}…"
 

@@ -27,7 +27,7 @@ _COLOURS = {
 }  # fmt: skip
 #: A token of JSON that has a colour; a text before a colon is a key.
 _JSON_WORD = (
-    r'(?P<key>"(?:[^"\\]|\\.)*"(?=\s*:))|(?P<text>"(?:[^"\\]|\\.)*")'
+    r'(?P<key>"(?:[^"\\]++|\\.)*+"(?=\s*:))|(?P<text>"(?:[^"\\]++|\\.)*+"?)'
     r"|(?P<number>-?\d[\d.eE+-]*)|(?P<word>true|false|null)"
 )
 

@@ -20,7 +20,7 @@ _MASKED = "…"
 #: A key that may hold a credential, and its literal value.
 _CREDENTIAL = re.compile(
     r"(?P<key>(?:token|password|value|default|secret|authorization|(?:api|secret|access"
-    r"|signing|session|refresh|consumer|client)[-_]?(?:key|token|secret)[a-z]*)"
+    r"|signing|session|refresh|consumer|client)[-_]?(?:key|token|secret)[a-z]{0,20})"
     r"[\"']?\s*:\s*)(?P<value>\"[^\"]*\"?|'[^']*'?|[^\s,}\]#][^,}\]]*)",
     re.IGNORECASE,
 )

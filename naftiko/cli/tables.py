@@ -31,11 +31,13 @@ _LEAST = 8
 #: Digits of a long identifier that are enough to tell it from others, as Docker has it.
 _SHORT_ID = 12
 _LONG_ID = r"(?:sha256:)?([0-9a-f]{64})"
-#: Names of columns that hold a time, as a number of seconds or in the form of ISO 8601.
+#: Ends of names of columns that hold a time, as a number of seconds or as in ISO 8601,
+#: and how much of a name is looked at.
 _TIME_NAME = (
-    r"(?i).*(?:created|updated|modified|started|finished|published|timestamp|time)"
-    r"(?:_?at|_?time)?"
+    r"(?i)(?:created|updated|modified|started|finished|published|timestamp|time)"
+    r"(?:_?at|_?time)?\Z"
 )
+_TIME_NAME_REACH = 20
 _TIME_TEXT = (
     r"(?i)([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?"
     r"(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -359,7 +361,7 @@ def _shown(name: str, value: Any, *, full: bool) -> str:
     if not full:
         if isinstance(value, str) and (match := re.fullmatch(_LONG_ID, value)):
             return match[1][:_SHORT_ID]
-        if re.fullmatch(_TIME_NAME, name) and (age := _age(value)):
+        if re.search(_TIME_NAME, name[-_TIME_NAME_REACH:]) and (age := _age(value)):
             return age
     return _one_line(cell(value))
 

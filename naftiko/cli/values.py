@@ -30,7 +30,7 @@ _FILE_NAME = r"[/\\.]"
 _COUNT = r"[0-9]{1,7}"
 _SIZE = r"([0-9]{1,15})(?:([kmg])(i?)b?)?"
 _FACTORS = {"": 0, "k": 1, "m": 2, "g": 3}
-_HOST = r"[\w.-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[\w.:%]*"
+_HOST = r"[\w.-]+|[0-9a-fA-F.]*:[0-9a-fA-F.]*:[\w.:%]*"
 _MOST_SECONDS = 1e6
 
 

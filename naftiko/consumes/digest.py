@@ -39,8 +39,13 @@ _STRENGTHS = tuple(_HASHES.values())
 _SESSION = "-SESS"
 _TCHAR = r"[\w!#$%&'*+.^`|~-]"
 _SCHEME = re.compile(rf"(?:^|,)\s*([A-Za-z]{_TCHAR}*)(?:\s+|\s*(?=,|$))(?!=)")
-_PARAMETER = re.compile(rf'({_TCHAR}+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+# The header comes from a stranger: a name is read from its first character only, and a
+# quotation mark that nothing closes takes the rest, so that no part is read twice.
+_PARAMETER = re.compile(
+    rf"(?<!{_TCHAR})({_TCHAR}++)\s*+=\s*+"
+    r'(?:"((?:[^"\\]++|\\.)*+)"|([^\s,"]+))'
+)
+_QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+("?)')
 
 
 class DigestAlgorithm(NamedTuple):
@@ -115,7 +120,9 @@ def parse_challenges(header: str) -> Iterator[dict[str, str]]:
     'Basic realm="b", Digest realm="r", nonce="n"'  ->  {"realm": "r", "nonce": "n"}
     """
     # A quoted text may look like a challenge: schemes are found with quotes blanked.
-    plain = _QUOTED.sub(lambda match: f'"{"_" * (len(match[0]) - 2)}"', header)
+    plain = _QUOTED.sub(
+        lambda match: f'"{"_" * (len(match[0]) - 2)}"' if match[1] else match[0], header
+    )
     schemes = list(_SCHEME.finditer(plain))
     for scheme, following in zip_longest(schemes, schemes[1:]):
         if scheme[1].lower() == "digest":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Events = Callable[[str], Iterator[Any]]
 
 _JSON_TOKEN = re.compile(
-    r'[ \t\r\n]+|("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+)', re.DOTALL
+    r'[ \t\r\n]+|("(?:[^"\\]++|\\.)*+"?)|([{}\[\],:])|([^\s{}\[\],:"]+)', re.DOTALL
 )
 # Line breaks of YAML 1.1 that are none in YAML 1.2 (5.4); both parsers are of 1.1.
 _OLD_BREAKS = "\x85\u2028\u2029"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CHECK = "check the indentation and the quotes here and in the line above"
 #: `key: text: more` in one line: the value, quoted or not.
-_VALUE = re.compile(r"(?:-\s+)*[^\s:#'\"][^:#]*:\s+(?P<value>[^\s'\"{\[|>&*!].*)")
+_VALUE = re.compile(r"[^\s:#'\"][^:#]*:\s+(?P<value>[^\s'\"{\[|>&*!].*)")
 #: `key:value`, without the blank between them.
 _GLUED = re.compile(r"\s*(?:-\s+)*(?P<key>[A-Za-z][\w-]*):[^\s:/]\S*\s*$")
 #: Characters that cannot begin a plain text (YAML 1.2, 5.3).

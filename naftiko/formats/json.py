@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
 
 _NDJSON = "application/x-ndjson"
-_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+#: One that does not end takes the rest, so that none is read twice.
+_JSON_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+("?)')
 #: RFC 7464 puts a record separator before each document.
 _GAP = re.compile("[ \t\r\n\x1e]*")
 #: One of these between two documents says that they are two.
@@ -159,7 +160,7 @@ def _joined(lines: list[str]) -> list[JSON]:
 
 def _opened(line: str) -> int:
     """Return how many more brackets a line opens than it closes, outside of strings."""
-    plain = _JSON_STRING.sub("", line)
+    plain = _JSON_STRING.sub(lambda string: "" if string[1] else string[0], line)
     opened = plain.count("{") + plain.count("[")
     return opened - plain.count("}") - plain.count("]")
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     #: A reader at the beginning of a test → the test; the reader is at its end.
     ReadTest = Callable[["PathReader"], Any]
 
-_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_QUOTED = r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+\""""
 #: A comparison with a pattern; brackets and quotes in it are its own.
 _PATTERN = re.compile(r"=~\s*/(?:[^/\\]|\\.)+/", re.DOTALL)
 _STRING = re.compile(_QUOTED, re.DOTALL)
@@ -45,7 +45,7 @@ _FILTER_NAME = re.compile(
     r"(?:[^\x00-@\[-^`{-\x7f]|[$@](?=[\w$@-]))[^\x00-#%-,./:-?\[-^`{-\x7f]*"
 )
 _BLANKS = re.compile(r"\s*")
-_OPERATOR = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
+_OPERATOR = re.compile(r"`(?:[^`\\]++|\\.)*+`", re.DOTALL)
 #: Without leading zeros, and exact in every reader of JSON (RFC 9535, 2.1).
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,15}")
 _MOST = 2**53 - 1
@@ -109,7 +109,8 @@ class PathReader:
         segments: list[Segment] = []
         while not segments or segments[-1].kind != FUNCTION:
             start = self.at
-            sign = self.text[self.skip_blanks() :][:1]
+            at = self.skip_blanks()
+            sign = self.text[at : at + 1]
             if sign == "[":
                 segments.append(self._bracketed())
             elif sign == ".":
@@ -162,7 +163,7 @@ class PathReader:
                 f"'{name}(' is no function of a path", start, _known_functions(name)
             )
         self.at += 1
-        if self.text[self.skip_blanks() :][:1] != ")":
+        if not self.text.startswith(")", self.skip_blanks()):
             self.refuse(
                 f"'{name}(' is no function with arguments", start, _known_functions("")
             )

@@ -80,7 +80,8 @@ def read_test(reader: PathReader) -> Passes:
     if reader.depth > MAX_DEPTH:
         reader.refuse("tests are nested too deeply", reader.at, "write a simpler test")
     passes = _joined(reader, "||", any)
-    if reader.text[reader.skip_blanks() :][:1] not in ("]", ",", ")", ""):
+    at = reader.skip_blanks()
+    if reader.text[at : at + 1] not in ("]", ",", ")", ""):
         _refuse_rest(reader)
     reader.depth -= 1
     return passes

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON, DocumentPath
 
 #: The placeholders of a route: `{id}`, and `{{id}}` as the reference writes it.
-_PLACEHOLDER = re.compile(r"\{\s*([^{}]+?)\s*\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 #: Other ways to write a name: `$.id`, `$id`, `:id`, `<id>`.
 _OTHER_SPELLING = re.compile(r"(?:\$\.?|:|<)([A-Za-z_][\w-]*)>?")
@@ -68,6 +68,10 @@ def note_path_inputs(placed: Placed, findings: Findings) -> None:
         _note_path_inputs(placed, at, entry, whole, findings)
 
 
+def _names_in(path: str) -> list[str]:
+    return [name.strip() for name in _PLACEHOLDER.findall(path)]
+
+
 def _note_path_inputs(
     placed: Placed,
     at: DocumentPath,
@@ -78,7 +82,7 @@ def _note_path_inputs(
     inputs = data.get("inputParameters")
     if not inputs:
         return
-    names = _PLACEHOLDER.findall(path)
+    names = _names_in(path)
     for where, given in mappings_of(inputs, (*at, "inputParameters")):
         name = text_of(given.get("name"))
         if name and given.get("in") == "path" and name not in names:
@@ -111,7 +115,7 @@ def note_sources(placed: Placed, findings: Findings) -> None:
         route = around[-1].data
         path = f"{text_of(route.get('path'))}/{text_of(placed.data.get('path'))}"
         declared |= set(_declared(route))
-        offered = declared | set(_PLACEHOLDER.findall(path))
+        offered = declared | set(_names_in(path))
     for key, value in with_.items():
         if not isinstance(value, str):
             continue

@@ -28,7 +28,7 @@ _NAME = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 _HALF_NAME = re.compile(r"\{\{\s*([^{}\s]+)\s*\}(?!\})|(?<!\{)\{\s*[^{}\s]+\s*\}\}")
 _SINGLE = re.compile(r"(?<!\{)\{\s*([A-Za-z_][\w-]*)\s*\}(?!\})")
 #: A description that waits for its words.
-_UNWRITTEN = re.compile(r"\s*(?:todo|tbd|fixme|xxx|\.{3}|-+)?[\s.:!]*", re.IGNORECASE)
+_UNWRITTEN = re.compile(r"\s*+(?:todo|tbd|fixme|xxx|\.{3}|-+)?[\s.:!]*", re.IGNORECASE)
 #: A longer description has words.
 _LONG = 12
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 _KEBAB = re.compile(r"[a-zA-Z0-9-]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-#: The beginning of a base URI: an origin, or a template that stands for one.
-_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[{$\[][^/]*")
+#: The beginning of a base URI: an origin, or a template that stands for one. A scheme
+#: is read from its first character only.
+_ORIGIN = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://[^/]*|[{$\[][^/]*")
 _PLACES = ("query", "header", "path", "cookie", "body", "environment")
 
 

@@ -11,7 +11,6 @@ module must not know requests or routes.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.consumes.placing import all_text
@@ -51,8 +50,6 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.transport.messages import Request, Response
 
-#: The query of a URL in a line of text.
-_QUERY = re.compile(r"(\w+://[^\s?]*)\?\S*?(?=:?(?:\s|$))")
 PROBLEM_TYPE = "application/problem+json"
 #: Stands before the kind of a problem in its `type`.
 TYPE_PREFIX = "urn:naftiko:problem:"
@@ -214,8 +211,16 @@ def missing_header(header: str) -> HttpProblem:
 
 def one_line(error: CallError) -> str:
     """Return an error as one log line; queries of URLs are left out."""
-    text = visible(" ".join(error.text_for(SERVER).split()))
-    return _QUERY.sub(r"\1", text)
+    return visible(" ".join(map(_without_query, error.text_for(SERVER).split())))
+
+
+def _without_query(word: str) -> str:
+    """Return a word without the query of a URL in it: `http://h/x?k=1:` → `http://h/x:`."""
+    scheme = word.find("://")
+    query = word.find("?", scheme) if scheme > 0 else -1
+    if query < 0:
+        return word
+    return word[:query] + (":" if word.endswith(":") else "")
 
 
 def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:

@@ -252,8 +252,14 @@ class _Entry(NamedTuple, Generic[T]):
     conditions: tuple[tuple[str, str | None], ...]
 
 
-class _Mixed(NamedTuple):
-    """A segment of texts and placeholders: `{id}:verb`, `{a}.{b}`."""
+class MixedSegment(NamedTuple):
+    """A segment of texts and placeholders: `{id}:verb`, `{a}.{b}`.
+
+    Attributes:
+        prefix: The text before the first placeholder.
+        between: The texts between two placeholders.
+        suffix: The text behind the last placeholder.
+    """
 
     prefix: str
     between: tuple[str, ...]
@@ -294,7 +300,7 @@ class _Kind:
 
 #: One placeholder that is the whole segment, and the placeholder `path`.
 _ONE, _REST = _Kind(), _Kind()
-_Part = str | _Mixed | _Kind
+_Part = str | MixedSegment | _Kind
 
 
 class _RouteNode(Generic[T]):
@@ -304,7 +310,7 @@ class _RouteNode(Generic[T]):
 
     def __init__(self) -> None:
         self.literals: dict[str, _RouteNode[T]] = {}
-        self.mixed: list[tuple[_Mixed, _RouteNode[T]]] = []
+        self.mixed: list[tuple[MixedSegment, _RouteNode[T]]] = []
         self.one: _RouteNode[T] | None = None
         self.rest: _RouteNode[T] | None = None
         #: For the node of `path`: the numbers of segments that templates have after it.
@@ -321,7 +327,7 @@ class _RouteNode(Generic[T]):
         if part is _REST:
             self.rest = self.rest or _RouteNode()
             return self.rest
-        assert isinstance(part, _Mixed)
+        assert isinstance(part, MixedSegment)
         for known, node in self.mixed:
             if known == part:
                 return node
@@ -378,14 +384,14 @@ def _template(text: str) -> Template:
         return (text,)
 
 
-def _mixed(parts: Template) -> _Mixed:
+def _mixed(parts: Template) -> MixedSegment:
     texts = [""]
     for part in parts:
         if isinstance(part, str):
             texts[-1] += unquote(part)
         else:
             texts.append("")
-    return _Mixed(texts[0], tuple(texts[1:-1]), texts[-1])
+    return MixedSegment(texts[0], tuple(texts[1:-1]), texts[-1])
 
 
 def _decoded(text: str) -> str:

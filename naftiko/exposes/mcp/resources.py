@@ -31,6 +31,7 @@ from naftiko.exposes.files import (
     media_type,
 )
 from naftiko.exposes.http.callers import ANONYMOUS
+from naftiko.exposes.http.routes import MixedSegment
 from naftiko.exposes.mcp.results import (
     blob,
     body_text,
@@ -84,16 +85,34 @@ class UriTemplate:
     def __init__(self, uri: str) -> None:
         parts = _PLACEHOLDER.split(uri)
         self.names = parts[1::2]
-        pattern = "([^/]+)".join(re.escape(part) for part in parts[::2])
-        self._pattern = re.compile(pattern)
+        # No placeholder takes a `/`, so each segment of a URI is matched alone.
+        segments: list[list[str]] = [[]]
+        for text in parts[::2]:
+            first, *others = text.split("/")
+            segments[-1].append(first)
+            segments += [[other] for other in others]
+        self._segments = [
+            MixedSegment(texts[0], tuple(texts[1:-1]), texts[-1])
+            if len(texts) > 1
+            else texts[0]
+            for texts in segments
+        ]
 
     def match(self, uri: str) -> dict[str, str] | None:
         """Return placeholder → decoded value; `None` when the URI does not match."""
-        matched = self._pattern.fullmatch(uri)
-        if matched is None:
+        pieces = uri.split("/")
+        if len(pieces) != len(self._segments):
             return None
+        found: list[str] = []
+        for segment, piece in zip(self._segments, pieces, strict=True):
+            if isinstance(segment, MixedSegment):
+                if not (inner := segment.match(piece)):
+                    return None
+                found += inner
+            elif segment != piece:
+                return None
         values: dict[str, str] = {}
-        for name, text in zip(self.names, matched.groups(), strict=True):
+        for name, text in zip(self.names, found, strict=True):
             value = unquote(text)
             # A placeholder that occurs twice must have the same value in both places.
             if values.setdefault(name, value) != value:

@@ -51,9 +51,11 @@ _AHEAD = 16
 #: Ids of one unreadable line that get an error each.
 _MOST_IDS = 1000
 _BOM = b"\xef\xbb\xbf"
-#: The tokens of JSON that matter for finding an id. A text that does not end matches
-#: nothing, so the search ends there.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++|(")', re.DOTALL)
+#: The tokens of JSON that matter for finding an id. A text that does not end takes the
+#: rest of the line, so the search ends there.
+_TOKEN = re.compile(
+    rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++|(".*)', re.DOTALL
+)
 _WHOLE_NUMBER = re.compile(rb"-?[0-9]{1,400}")
 
 
