@@ -20,6 +20,7 @@ from naftiko.errors import (
 )
 from naftiko.formats import decoding
 from naftiko.formats.faults import message_without
+from naftiko.http import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,8 @@ _MESSAGE_DEPTH = 6
 _EXCERPT = 500
 #: Bytes of a body that an excerpt is taken from: masked first, then cut.
 ERROR_BODY_BYTES = 64 * 1024
+#: Bytes of a failed response in which a message is looked for.
+_MOST_DECODED = 256 * 1024
 #: Status → its most frequent meaning for the caller.
 _HINTS = {
     401: "the credentials are missing or wrong; the document declares: {auth}",
@@ -125,10 +128,12 @@ def status_error(
     Its text holds the error message that the body carries, or else the beginning of
     the body; secrets that the server repeats are masked.
     """
-    body = _masked(error_body(operation, response), request)
+    is_read = len(response.body) <= _MOST_DECODED
+    body = _masked(error_body(operation, response), request) if is_read else None
     detail = request.mask(message_of(body))
     reason = f" {shorten(request.mask(response.reason))}" if response.reason else ""
-    excerpt = detail or _readable(request.mask(response.text[:ERROR_BODY_BYTES]))
+    text = response.text if is_read else _beginning(response)
+    excerpt = detail or _readable(request.mask(text[:ERROR_BODY_BYTES]))
     # The page of a proxy begins with the status line once more.
     excerpt = excerpt.removeprefix(f"{response.status}{reason}").strip()
     excerpt = shorten(excerpt, _EXCERPT)
@@ -145,6 +150,11 @@ def status_error(
     )
     error.public_hint = hint.format(auth=operation.auth or "none")
     return error
+
+
+def _beginning(response: Response) -> str:
+    """Return the beginning of a large body as text."""
+    return text_of(response.body[: 2 * ERROR_BODY_BYTES], response.content_type)
 
 
 def _declared_auth(operation: Operation) -> str:

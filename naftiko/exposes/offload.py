@@ -52,8 +52,9 @@ T = TypeVar("T")
 
 #: Bytes of a value in JSON that is written as YAML within some three milliseconds.
 SLOW_ANSWER = 32 * 1024
-#: Pieces of work that wait for a process, and for a thread.
-MOST_WAITING = 16
+#: Pieces of work that wait for a process, and for a thread. The memory that they hold
+#: is bounded besides, with that of all bodies.
+MOST_WAITING = 200
 #: Seconds to wait for a process.
 PATIENCE = 10.0
 #: Seconds for one piece of work.

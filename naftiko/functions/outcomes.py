@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MAX_CHECKED = 64 * 1024
 #: Bytes up to which it is read as a whole for that.
 _SHORT = 1024
+#: Bytes of the body of a failure in which outputs are looked for.
+_MOST_OF_FAILED = 256 * 1024
 #: Bytes of a body that is read at once, whatever its format.
 _SMALL = 512
 _BLANKS = b" \t\r\n"
@@ -226,7 +228,8 @@ def failed_value(decoder: Decoder, reply: Reply, shape: Shape) -> JSON:
 
     It is `None` when they find nothing, so that the body itself can be passed on.
     """
-    if not shape.is_declared or shape.is_identity or not reply.response.body:
+    size = len(reply.response.body)
+    if not shape.is_declared or shape.is_identity or not 0 < size <= _MOST_OF_FAILED:
         return None
     try:
         data = decoder.receive(*reply, is_structured=True).value

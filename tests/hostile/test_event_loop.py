@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import naftiko
+from naftiko.consumes import status
 from naftiko.consumes.exchange import Decoder
 from naftiko.document.writing import write_yaml
 from naftiko.errors import OutputError
@@ -23,6 +24,7 @@ from naftiko.exposes import offload
 from naftiko.exposes.http import answers, payload
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.endpoint import Endpoint
+from naftiko.exposes.rest.openapi import Api
 from naftiko.formats import pieces
 from naftiko.transport.base import StubTransport
 from naftiko.transport.messages import Response
@@ -348,6 +350,36 @@ def test_large_result_of_a_tool_is_made_by_a_thread(on_loop: list[str]) -> None:
     assert json.loads(result["content"][0]["text"]) == SHIPS
     assert result["structuredContent"] == {"result": SHIPS}
     assert on_loop == []
+
+
+def test_large_failure_is_not_read(on_loop: list[str]) -> None:
+    """The beginning of its body tells enough, and the body is passed on as it came."""
+    body = json.dumps({"message": "no", "ships": SHIPS * 4}).encode()
+    answer = Response(404, {"Content-Type": "application/json"}, body)
+    seen: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        decode = status.decoding.decode
+        patch.setattr(
+            status.decoding,
+            "decode",
+            lambda *a, **b: seen.append(len(a[1])) or decode(*a, **b),
+        )
+        app, _ = rest_app(shaping("$"), answer)
+        got = ask(app, "GET", "/x")
+    assert (got.status, got.body) == (404, body)
+    assert (seen, on_loop) == ([], [])
+
+
+def test_openapi_description_is_made_by_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is made once, for any number of operations."""
+    called = watched(monkeypatch, (Api, "data"))
+    app, _ = rest_app(shaping("$"))
+    first, second = (ask(app, "GET", "/openapi.json") for _ in range(2))
+    assert first.body == second.body
+    assert list(first.json["paths"]) == ["/x"]
+    assert called == []
 
 
 # --- reading a long JSON text in pieces ---------------------------------------------

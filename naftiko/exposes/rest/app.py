@@ -17,10 +17,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from naftiko.exposes import offload
 from naftiko.exposes.http.answers import JSON_TYPE, SECURITY_POLICY, Answer
 from naftiko.exposes.http.callers import CallerVariables
 from naftiko.exposes.http.inbound import Gone, Inbound
-from naftiko.exposes.http.problems import RETRY_AFTER, HttpProblem
+from naftiko.exposes.http.problems import RETRY_AFTER, Busy, HttpProblem, problem_of
 from naftiko.exposes.http.routes import (
     ANY_METHOD,
     PATH_SAFE,
@@ -280,5 +281,13 @@ class _Description:
             if adapter.namespace in self._namespaces
         ]
         port = (scope.get("server") or (None, None))[1]
-        body = self.api.document(root_path, mcp_addresses(beside, port, root_path))
+        mcp = mcp_addresses(beside, port, root_path)
+        if self.api.is_made(mcp):
+            body = self.api.document(root_path, mcp)
+        else:
+            try:
+                body = await offload.aside(self.api.document, root_path, mcp)
+            except Busy as error:
+                await exchange.refuse(problem_of(error))
+                return
         await exchange.answer(Answer(200, JSON_TYPE, body))

@@ -78,6 +78,10 @@ class Api:
         self._parts: tuple[str, str] | None = None
         self._mcp: Sequence[Mapping[str, str]] = ()
 
+    def is_made(self, mcp: Sequence[Mapping[str, str]]) -> bool:
+        """Tell whether `document` has nothing to do but to name the server."""
+        return self._parts is not None and self._mcp == mcp
+
     def document(
         self, root_path: str = "", mcp: Sequence[Mapping[str, str]] = ()
     ) -> bytes:
@@ -88,15 +92,16 @@ class Api:
             mcp: Name and URL of each MCP adapter beside this one; `info` has them.
         """
         # Made again when the addresses have changed.
-        if self._parts is None or self._mcp != mcp:
+        parts = self._parts
+        if parts is None or self._mcp != mcp:
             data = self.data("\0")
             if mcp:
                 data["info"]["x-mcp"] = mcp
             text = json.dumps(data, ensure_ascii=False)
             before, _, after = text.partition(json.dumps("\0"))
-            self._parts, self._mcp = (before, after), mcp
+            self._parts, self._mcp = parts, _ = (before, after), mcp
         server = json.dumps(quote(root_path) or "/")
-        return server.join(self._parts).encode()
+        return server.join(parts).encode()
 
     def data(self, root_path: str = "/") -> dict[str, JSON]:
         """Return the description as plain data."""
