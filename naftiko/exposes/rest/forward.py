@@ -18,12 +18,27 @@ import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, unquote_plus
+from urllib.parse import quote
 
 from naftiko.consumes.request import USER_AGENT
-from naftiko.errors import CallError, ServeError, TransportError, UnboundVariable
+from naftiko.errors import (
+    CallError,
+    ServeError,
+    TransportError,
+    UnboundVariable,
+    shorten,
+)
 from naftiko.exposes.http.answers import written
 from naftiko.exposes.http.inbound import FULL, Gone, too_large, watched
+from naftiko.exposes.http.paths import (
+    OwnName,
+    check_parameters,
+    cookie_names,
+    joined_cookies,
+    joined_query,
+    leaves,
+    names_in,
+)
 from naftiko.exposes.http.problems import (
     BadRequest,
     HttpProblem,
@@ -71,7 +86,11 @@ _OF_ORIGIN = frozenset(
 _OF_CACHES = frozenset(("age", "cache-control", "expires", "pragma"))
 _CATCH_ALL_END = re.compile(r"/\{\{?\s*" + CATCH_ALL + r"\s*\}?\}$")
 _PATH_SAFE = "/:@!$&'()*+,;=~%"
-_QUERY_SAFE = "/?:@!$&'()*+,;=~%[]"
+_LEAVING = HttpProblem(
+    "malformed-request",
+    "the path may hold neither '.' or '..' as a segment nor a control character",
+    "it would name another resource than the one that is forwarded",
+)
 
 
 def forwards_of(
@@ -130,14 +149,8 @@ class Forward:
             )
             return
         rest = captures.get(CATCH_ALL, "")
-        if _leaves(rest):
-            await exchange.refuse(
-                HttpProblem(
-                    "malformed-request",
-                    "the path may not hold '.' or '..' as a segment",
-                    "it would name another resource than the one that is forwarded",
-                )
-            )
+        if leaves(rest):
+            await exchange.refuse(_LEAVING)
             return
         if self._callers:
             exchange.more.append((b"cache-control", b"no-store"))
@@ -149,6 +162,8 @@ class Forward:
             )
         except BadRequest as error:
             await exchange.refuse(error.problem)
+        except OwnName as error:
+            await exchange.refuse(_own(error))
         except CallError as error:
             if upload.is_gone:
                 raise Gone from None
@@ -187,10 +202,13 @@ class Forward:
         request = self._engine.capability.adapter_request(self.namespace, variables)
         request.method = exchange.method
         url, _, own_query = request.url.partition("?")
+        own_cookies = request.headers.get("cookie", "")
         if rest:
+            if own_query or own_cookies:
+                check_parameters(rest, names_in(own_query) | cookie_names(own_cookies))
             safe_rest = quote(rest.encode("latin-1"), safe=_PATH_SAFE)
             url = f"{url.removesuffix('/')}/{safe_rest}"
-        query = _query(exchange.scope.get("query_string", b""), own_query)
+        query = joined_query(exchange.scope.get("query_string", b""), own_query)
         request.url = f"{url}?{query}" if query else url
         dropped = _connection_options(headers.get(b"connection", b"").decode("latin-1"))
         for name in self._folded - dropped:
@@ -198,8 +216,8 @@ class Forward:
             if value is None:
                 continue
             text = value.decode("latin-1")
-            if name == "cookie" and name in request.headers:
-                request.headers[name] = f"{request.headers[name]}; {text}"
+            if name == "cookie" and own_cookies:
+                request.headers[name] = joined_cookies(own_cookies, text)
             else:
                 request.headers.setdefault(name, text)
         if "authorization" in request.headers:
@@ -270,32 +288,12 @@ class Forward:
             yield written(name, mask(value, secrets) if secrets else value)
 
 
-def _leaves(rest: str) -> bool:
-    """Tell whether a server might read a segment as `.` or `..` (path traversal).
-
-    Encoded dots count too, and dots between encoded slashes or backslashes, and dots
-    before a path parameter: `%2e%2e`, `..%2f`, `..%5c`, `..;x`.
-    """
-    if "." not in rest and "%2" not in rest:
-        return False
-    for part in re.split(r"[/\\]", unquote(rest)):
-        if part.partition(";")[0].strip() in (".", ".."):
-            return True
-    return False
-
-
-def _query(given: bytes, own: str) -> str:
-    """Return the query of the caller, overridden by that of the adapter."""
-    text = quote(given, safe=_QUERY_SAFE)
-    if not own:
-        return text
-    taken = {unquote_plus(pair.partition("=")[0]) for pair in own.split("&")}
-    kept = [
-        pair
-        for pair in filter(None, text.split("&"))
-        if unquote_plus(pair.partition("=")[0]) not in taken
-    ]
-    return "&".join([*kept, own])
+def _own(error: OwnName) -> HttpProblem:
+    return HttpProblem(
+        "malformed-request",
+        f"';{shorten(str(error))}=' names what is added to the request",
+        "separate parameters of the query by '&', and leave it out of the path",
+    )
 
 
 def _connection_options(value: str) -> frozenset[str]:
