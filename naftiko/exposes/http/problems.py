@@ -67,6 +67,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "not-found": (404, "Nothing is served at this path"),
     "method-not-allowed": (405, "The path does not take this method"),
     "not-acceptable": (406, "None of the media types of the value is acceptable"),
+    "too-slow": (408, "The request took too long to come"),
     "too-large": (413, "The request body is too large"),
     "uri-too-long": (414, "The URL is too long"),
     "unknown-host": (421, "The server is not known by this name"),

@@ -9,18 +9,17 @@ and the body of a response are two writes, so two calls of the system and two pa
 `watchful` subclasses a protocol of uvicorn. These names are private or undocumented;
 `tests/exposes/serve/test_patched_uvicorn.py` checks each of them:
 
-- `uvicorn.protocols.http.httptools_impl.HttpToolsProtocol`: `loop`, `transport`,
-  `flow.read_paused`, `cycle.response_complete`, `timeout_keep_alive_task`, and the
-  callbacks of the parser `on_message_begin`, `on_headers_complete`, `on_body`,
-  `on_message_complete`; `url`, `headers` and `expect_100_continue` when the head is
-  complete
-- `uvicorn.protocols.http.h11_impl.H11Protocol`: `timeout_keep_alive_task`
-- both protocols: `connection_made(transport)` takes any object with the methods of a
-  transport; `send_400_response`, called where the error of the parser is handled
+- `uvicorn.protocols.http.httptools_impl.HttpToolsProtocol`: the callbacks of the parser
+  `on_message_begin`, `on_headers_complete`, `on_body`, `on_message_complete`; `url`,
+  `headers` and `expect_100_continue` when the head is complete
+- both protocols: `loop`, `transport`, `flow.read_paused`, `flow.write_paused`,
+  `cycle.response_complete`, `cycle.more_body`, `timeout_keep_alive_task`;
+  `connection_made(transport)` takes any object with the methods of a transport;
+  `send_400_response`, called where the error of the parser is handled
 - `uvicorn.protocols.http.h11_impl.H11Protocol`: `conn`, an `h11.Connection`
 - `h11.Connection`: `next_event`, `_receive_buffer`; `h11._receivebuffer.ReceiveBuffer`:
   `maybe_extract_lines`, `maybe_extract_next_line`, `_data`
-- `uvicorn.Config`: `load`, `http_protocol_class`
+- `uvicorn.Config`: `load`, `http_protocol_class`, which is called with keywords
 - `uvicorn.Server`: `capture_signals`, `server_state.tasks`, `started`, `should_exit`,
   `force_exit` (used by `serve/server.py`)
 
@@ -45,9 +44,9 @@ from naftiko.exposes.http.heads import (
     origin_form,
 )
 from naftiko.exposes.http.problems import HttpProblem
+from naftiko.exposes.serve.connections import Crowd, Patience, Timed
+from naftiko.exposes.serve.plan import MOST_CONNECTIONS
 
-#: Seconds that a whole head may take, and seconds between two parts of a body.
-PATIENCE = 60.0
 #: Seconds, and bytes, for which a client that was refused may go on sending.
 _LINGER = 1.0
 _MOST_DISCARDED = 1024 * 1024
@@ -70,25 +69,32 @@ _SIZE_LINE = 18
 _CONTROL = rb"[\0-\x08\x0a-\x1f\x7f]"
 
 
-def watchful(protocol: type[Any], patience: float = PATIENCE) -> type[Any]:
+def watchful(
+    protocol: type[Any],
+    patience: float | Patience = Patience(),
+    crowd: Crowd | None = None,
+) -> type[Any]:
     """Return a subclass of a uvicorn protocol that limits requests.
 
-        HttpToolsProtocol  →  a protocol that limits heads, and closes slow connections
-        H11Protocol        →  a protocol that limits heads
+        HttpToolsProtocol, H11Protocol
+            →  a protocol that limits heads, and closes slow connections
 
     Both refuse the same heads: see `naftiko/exposes/http/heads.py`. Both send the head
     of a response together with the beginning of its body.
 
     Args:
         protocol: The protocol class that uvicorn would use.
-        patience: Seconds that a whole head may take, and seconds between two parts of
-            a body.
+        patience: The times that the parts of a request may take; one number for all.
+        crowd: The connections of the process; by default those of this class.
     """
+    if not isinstance(patience, Patience):
+        patience = Patience(patience, patience)
     forgetting = _forgetting(protocol)
+    settings = {"patience": patience, "crowd": crowd or Crowd(MOST_CONNECTIONS)}
     # The parser in Python (h11) has no such callbacks.
     if not hasattr(forgetting, "on_headers_complete"):
-        return type("Checked", (_Checks, forgetting), {})
-    return type("Limited", (_Limits, forgetting), {"patience": patience})
+        return type("Checked", (_Checks, Timed, forgetting), settings)
+    return type("Limited", (_Limits, Timed, forgetting), settings)
 
 
 def _forgetting(protocol: type[Any]) -> type[Any]:
@@ -203,8 +209,9 @@ def _answer(problem: HttpProblem) -> bytes:
     """Return the response for a request that no application has seen."""
     answer = problem.answer(f"{getrandbits(128):032x}")
     status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    more = "".join(f"{name}: {value}\r\n" for name, value in problem.headers)
     return (
-        f"HTTP/1.1 {status}\r\nContent-Type: {answer.content_type}\r\n"
+        f"HTTP/1.1 {status}\r\nContent-Type: {answer.content_type}\r\n{more}"
         f"Content-Length: {len(answer.body)}\r\nConnection: close\r\n\r\n"
     ).encode() + answer.body
 
@@ -214,19 +221,13 @@ _Protocol: Any = object
 
 
 class _Limits(_Protocol):  # type: ignore[misc]
-    """Closes a connection that stalls (slowloris), and refuses a head too large.
+    """Refuses a head too large, and trims the values of headers.
 
-    It also trims the values of headers. One class, because each request passes all
-    of its methods.
+    One class, because each request passes all of its methods.
     """
 
-    #: Seconds that a whole head may take, and seconds between two parts of a body.
-    patience = PATIENCE
     in_head = True
     in_body = False
-    #: When the head began, or when the latest part of the body came.
-    _since = 0.0
-    _timer: Any = None
     #: Bytes since the parser last completed a head or a part of a body.
     _unparsed = 0
     #: Bytes of the head, once it is complete.
@@ -240,27 +241,8 @@ class _Limits(_Protocol):  # type: ignore[misc]
     headers: list[tuple[bytes, bytes]]
     expect_100_continue: bool
 
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._since = self.loop.time()
-        self._timer = self.loop.call_later(self.patience, self._check)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
-        super().connection_lost(exc)
-
-    def _check(self) -> None:
-        """Close a connection that stalls; one timer serves all its requests."""
-        # A client is not late while reading from it is paused (back pressure).
-        is_waiting = self.in_head or (self.in_body and not self.flow.read_paused)
-        if is_waiting and self.loop.time() - self._since >= self.patience:
-            self.transport.close()
-        else:
-            self._timer = self.loop.call_later(self.patience, self._check)
-
     def data_received(self, data: bytes) -> None:
         if self.in_body:
-            self._since = self.loop.time()
             self._framing += len(data)
         self._unparsed += len(data)
         super().data_received(data)
@@ -283,7 +265,7 @@ class _Limits(_Protocol):  # type: ignore[misc]
         self.refuse(_URI_TOO_LONG if is_url else problem)
 
     def on_message_begin(self) -> None:
-        self.in_head, self._since = True, self.loop.time()
+        self.in_head, self.since = True, self.loop.time()
         self._head_size = 0
         super().on_message_begin()
 

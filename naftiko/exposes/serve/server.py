@@ -23,6 +23,7 @@ from naftiko.exposes.observability.telemetry import PATIENCE, telemetry_of
 from naftiko.exposes.observability.traced import InTrace
 from naftiko.exposes.options import GRACE
 from naftiko.exposes.serve import process
+from naftiko.exposes.serve.connections import Crowd, Patience, over_tls
 from naftiko.exposes.serve.patched_uvicorn import watchful
 from naftiko.exposes.serve.places import (
     BACKLOG,
@@ -148,8 +149,9 @@ class Server:
 
         self._observe()
         certificate = self.plan.certificate
+        crowd = Crowd(self.plan.max_connections)
         apps = [around(one.app) if around else one.app for one in listeners]
-        servers = [_uvicorn(uvicorn, app, certificate) for app in apps]
+        servers = [_uvicorn(uvicorn, app, certificate, crowd) for app in apps]
         stack = AsyncExitStack()
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -382,7 +384,9 @@ class Server:
         return stamps
 
 
-def _uvicorn(uvicorn: Any, app: ASGIApp, certificate: Certificate | None) -> Any:
+def _uvicorn(
+    uvicorn: Any, app: ASGIApp, certificate: Certificate | None, crowd: Crowd
+) -> Any:
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -399,9 +403,10 @@ def _uvicorn(uvicorn: Any, app: ASGIApp, certificate: Certificate | None) -> Any
         backlog=BACKLOG,
     )
     config.load()
+    protocol: Any = watchful(config.http_protocol_class, crowd=crowd)
     if certificate is not None:
-        config.ssl = certificate.context
-    config.http_protocol_class = watchful(config.http_protocol_class)
+        protocol = over_tls(protocol, certificate.context, Patience(), crowd)
+    config.http_protocol_class = protocol
     server = uvicorn.Server(config)
     # One process may have several uvicorn servers, so it handles the signals itself.
     server.capture_signals = _no_signals
