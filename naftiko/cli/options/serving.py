@@ -139,7 +139,7 @@ def _add_limits(command: Any) -> None:
         "--max-connections",
         type=count_of("connections", 1, 65_535),
         metavar="N",
-        help="connections of clients at the same time (default: 2000)",
+        help="connections of clients at the same time (default: 1000)",
     )
     add(
         "--max-bodies",

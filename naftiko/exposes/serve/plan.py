@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: Connections of clients at the same time, unless the operator says otherwise.
-MOST_CONNECTIONS = 2000
+MOST_CONNECTIONS = 1000
 
 
 class Source(NamedTuple):
