@@ -26,6 +26,7 @@ from naftiko.errors import (
     UnboundVariable,
     did_you_mean,
     names_of,
+    refuse_pickle,
     shorten,
 )
 from naftiko.expressions import Scope, is_upper, to_text
@@ -110,6 +111,8 @@ class Variables:
         self._withheld: frozenset[str] = frozenset()
         #: Names that the templates of the document refer to, bound or not.
         self._used = frozenset(used)
+
+    __reduce_ex__ = refuse_pickle
 
     @property
     def directory(self) -> Path | None:

@@ -17,7 +17,9 @@ from naftiko.errors import (
     UnboundVariable,
     UnknownOperation,
     UnusableOperation,
+    refuse_pickle,
 )
+from naftiko.masking import forgetful
 from naftiko.settings import (
     DEFAULT_TIMEOUT,
     checked_auth,
@@ -107,8 +109,7 @@ class Capability:
         self._forwarded: dict[str, Prepared] = {}
         self._functions: Functions | None = None
 
-    # --- calling ----------------------------------------------------------------------
-
+    @forgetful
     def call(
         self, ref: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
     ) -> JSON:
@@ -141,6 +142,8 @@ class Capability:
         transport = self._transport.get()
         return send(decoder, request, transport, timeout=self._timeout).result
 
+    __reduce_ex__ = refuse_pickle
+
     def find(self, name: str) -> Operation | Plan:
         """Return the operation, or else the exposed function, that has a name.
 
@@ -156,15 +159,11 @@ class Capability:
         except UnknownOperation:
             return self._exposed(name)
 
+    @forgetful
     def exchange(
-        self,
-        ref: str,
-        arguments: Mapping[str, Any] | None = None,
-        /,
-        *,
-        raise_for_status: bool = True,
-        **more: Any,
-    ) -> Exchange:
+        self, ref: str, arguments: Mapping[str, Any] | None = None, /, *,
+        raise_for_status: bool = True, **more: Any,
+    ) -> Exchange:  # fmt: skip
         """Call an operation; return request, response and outputs, see `call`.
 
         Args:
@@ -180,6 +179,7 @@ class Capability:
             raise_for_status=raise_for_status,
         )
 
+    @forgetful
     def request(
         self, ref: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
     ) -> Request:
@@ -204,6 +204,7 @@ class Capability:
         request.preview = shown
         return request
 
+    @forgetful
     def stream(
         self, ref: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
     ) -> StreamedResponse:
@@ -228,6 +229,7 @@ class Capability:
             raise status_error(decoder.operation, request, response)
         return reply
 
+    @forgetful
     def invoke(
         self, function: str, arguments: Mapping[str, Any] | None = None, /, **more: Any
     ) -> JSON:
@@ -314,6 +316,7 @@ class Capability:
         """The folder of the document, where relative locations start."""
         return self._variables.directory
 
+    @forgetful
     def run(self, plan: Plan, values: Mapping[str, Any]) -> Outcome:
         """Run an exposed function that was made ready, with arguments that fit."""
         if plan.problem is not None:
@@ -384,8 +387,7 @@ class Capability:
             self._forwarded[namespace] = prepared
         return prepared.request({}, variables or self._variables)
 
-    # --- views ------------------------------------------------------------------------
-
+    @forgetful
     def using(
         self,
         *,
@@ -403,7 +405,7 @@ class Capability:
             variables: Name → value, or a function that returns it.
             auth: Namespace → signer of the requests to it.
             base_uri: One URI, or namespace → URI.
-            timeout: Seconds, or (seconds to connect, seconds between two parts).
+            timeout: As for `load`.
             headers: Sent with every call; they replace all others of their names.
         """
         view = object.__new__(Capability)
@@ -435,8 +437,6 @@ class Capability:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # --- inside -----------------------------------------------------------------------
 
     def _requested(
         self, ref: str, arguments: Mapping[str, Any] | None, more: dict[str, Any]

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from naftiko.hints import worded
 from naftiko.search.likeness import did_you_mean as did_you_mean
@@ -183,10 +183,36 @@ class NaftikoError(Exception):
     def __str__(self) -> str:
         return f"{self.headline}\n  hint: {self.hint}" if self.hint else self.headline
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors of worker processes: a request in it leaves its secrets out.
+        kinds = type(self).__mro__
+        kind = next(k for k in kinds if k.__module__ == __name__)
+        return _restored, (kind, self.args, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return self.__dict__
+
     def text_for(self, reader: str) -> str:
         """Return the error as a text, its hint in the words of `SHELL` or `SERVER`."""
         hint = worded(self.hint, reader)
         return f"{self.headline}\n  hint: {hint}" if hint else self.headline
+
+
+def _restored(
+    kind: type[NaftikoError], arguments: tuple[Any, ...], state: dict[str, Any]
+) -> NaftikoError:
+    """Return an error that was pickled, or copied."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
+
+
+def refuse_pickle(self: object, _: object = None) -> NoReturn:
+    """Refuse to pickle an object that holds credentials; it is a `__reduce_ex__`."""
+    raise NaftikoError(
+        f"a {type(self).__name__} holds credentials and cannot be pickled or copied",
+        hint="load the document where it is needed; `using()` makes a view of it",
+    )
 
 
 class DocumentError(NaftikoError):
@@ -336,6 +362,13 @@ class _Exchanged(CallError):
         super().__init__(message, **more)
         self.request = request
         self.response = response
+
+    def _state(self) -> dict[str, Any]:
+        # The other side may have repeated a secret in its body.
+        if self.request is None or not hasattr(self.response, "masked"):
+            return self.__dict__
+        response = self.response.masked(self.request.mask)
+        return {**self.__dict__, "response": response, "value": None}
 
 
 class TransportError(_Exchanged):

@@ -29,6 +29,7 @@ from naftiko.errors import (
     did_you_mean,
 )
 from naftiko.linking.linker import fitted, link
+from naftiko.masking import forgetful
 from naftiko.search.likeness import limited_comparisons
 from naftiko.settings import DEFAULT_TIMEOUT, appends_path_parameters, checked_names
 from naftiko.spec.capability import read_capability, refusal
@@ -61,6 +62,7 @@ _TRUNCATED = ("accept", "reject")
 _UNPLACED = ("refuse", "append")
 
 
+@forgetful
 @limited_comparisons()
 def load(
     source: Source,
@@ -166,6 +168,7 @@ class _Callers:
         return self._found.words_of(operation)
 
 
+@forgetful
 @limited_comparisons()
 def validate(
     source: Source,

@@ -2,22 +2,35 @@
 
     "?key=s%2Bx", Secret("KEY", "s+x")   →  "?key=$KEY"
 
-A request that was sent is masked by the values of its secrets, in every encoding. A
-preview never holds a value: it has a marker with the name of the variable instead. This
-module must not know requests.
+A request that was sent is masked by the values of its secrets, however the other side
+repeats them: percent-encoded, in base64, in hexadecimal, in upper and lower case. A
+preview never holds a value: it has a marker with the name of the variable instead. What
+a traceback keeps is forgotten. This module must not know requests.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    #: A pattern, or `None` where nothing is secret, and the names of its groups.
+    _Found = tuple[re.Pattern[str] | None, tuple[str, ...]]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _MASK = "$"
+#: Libraries that carry requests: their variables hold what is sent.
+_CARRIERS = frozenset(
+    "aiohttp asyncio http idna requests selectors socket ssl urllib3".split()  # noqa: SIM905
+)
+_CLEARED = frozenset(("naftiko", *_CARRIERS))
 
 
 class Secret(NamedTuple):
@@ -29,37 +42,55 @@ class Secret(NamedTuple):
     def __repr__(self) -> str:
         return f"Secret({self.name!r})"
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str, str]]:
+        # A pickle goes to files and other processes.
+        return Secret, (self.name, "")
+
 
 def mask(text: str, secrets: tuple[Secret, ...]) -> str:
     """Return a text with every secret replaced by `$NAME`, however it is encoded.
 
     Mask before cutting: a part of a secret is not recognised.
     """
-    return _replaced(text, secrets, lambda name: _MASK + name)
+    return _replaced(text, _pattern(secrets, True), lambda name: _MASK + name)
+
+
+def mask_own(text: str, secrets: tuple[Secret, ...]) -> str:
+    """Return a text that this program wrote, such as a URL, with its secrets masked.
+
+    It is faster than `mask`: the program writes a secret as it is, or as URLs, JSON and
+    HTML escape it.
+    """
+    return _replaced(text, _pattern(secrets, False), lambda name: _MASK + name)
 
 
 def mark(text: str, secrets: tuple[Secret, ...]) -> str:
     """Return a text with a marker for every secret; see `mask`."""
-    return _replaced(text, secrets, marker)
+    return _replaced(text, _pattern(secrets, False), marker)
 
 
-def _replaced(
-    text: str, secrets: tuple[Secret, ...], shown: Callable[[str], str]
-) -> str:
-    if not secrets or not text:
-        return text
-    pattern, names = _pattern(secrets)
-    if pattern is None:
+def _replaced(text: str, found: _Found, shown: Callable[[str], str]) -> str:
+    pattern, names = found
+    if pattern is None or not text:
         return text
     # In one pass: the value of a secret may be the name of another one.
     return pattern.sub(lambda match: shown(names[(match.lastindex or 1) - 1]), text)
 
 
 @lru_cache(maxsize=256)
-def _pattern(
-    secrets: tuple[Secret, ...],
-) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
-    """Return the pattern that finds the secrets, and the names of its groups."""
+def _pattern(secrets: tuple[Secret, ...], is_repeated: bool) -> _Found:
+    """Return the pattern that finds the secrets, and the names of its groups.
+
+    Args:
+        secrets: The secrets.
+        is_repeated: The text is another's, who may have encoded them in any way.
+    """
     # Blanks around a value are not sent. The longest first: one secret may be a part
     # of another.
     known = {secret.value.strip(): secret.name for secret in reversed(secrets)}
@@ -67,7 +98,8 @@ def _pattern(
     values = sorted(known, key=len, reverse=True)
     if not values:
         return None, ()
-    groups = (f"({''.join(map(_written, _CHARS.findall(value)))})" for value in values)
+    written = _repeated if is_repeated else _as_written
+    groups = (f"({written(value)})" for value in values)
     return re.compile("|".join(groups)), tuple(known[value] for value in values)
 
 
@@ -85,6 +117,59 @@ def without_secrets(url: str) -> str:
     return url if end < 0 else f"{url[: end + 1]}…"
 
 
+def _as_written(value: str) -> str:
+    """Return a pattern for a value in the notations that this program writes."""
+    return "".join(map(_written, _CHARS.findall(value)))
+
+
+def _repeated(value: str) -> str:
+    """Return a pattern for a value in every notation that a server may answer in."""
+    forms = [f"(?i:{''.join(map(_in_any_case, _CHARS.findall(value)))})"]
+    data = value.encode("utf-8", "surrogatepass")
+    if len(data) >= _SHORTEST:
+        # The bytes may be joined by colons or blanks, as dumps join them.
+        forms.append("[ :-]?".join(_hexadecimal(byte, 2) for byte in data))
+        forms += [_base64(data, before) for before in range(3)]
+    return "|".join(forms)
+
+
+def _in_any_case(char: str) -> str:
+    """Return a pattern for a character whose cases may have another length: `ß`."""
+    cases = {char, char.upper(), char.lower()}
+    if all(len(case) == len(char) for case in cases):
+        return _written(char)
+    return f"(?:{'|'.join(''.join(map(_written, case)) for case in sorted(cases))})"
+
+
+def _base64(data: bytes, before: int) -> str:
+    """Return a pattern for bytes within a longer text in base64 (RFC 4648, 4 and 5).
+
+    Three bytes are four characters, so there are three patterns: `before` bytes of a
+    group stand before the data. A character that holds bits of its neighbours is one
+    of several.
+    """
+    bits = "".join(f"{byte:08b}" for byte in data)
+    first, last = (8 * before) % 6, -(8 * before + len(bits)) % 6
+    bits = "?" * first + bits + "?" * last
+    groups = (bits[at : at + 6] for at in range(0, len(bits), 6))
+    return "".join(map(_base64_char, groups)) + "(?:=|%3[dD]){0,2}"
+
+
+def _base64_char(bits: str) -> str:
+    """Return a pattern for six bits, of which those at one end may be anything."""
+    unknown = bits.count("?")
+    known = int(bits.replace("?", ""), 2)
+    step, count = (1, known << unknown) if bits[-1] == "?" else (64 >> unknown, known)
+    chars = [_BASE64[count + step * number] for number in range(1 << unknown)]
+    text = "".join(chars).replace("+", "+-").replace("/", "/_")
+    escaped = r"|%2[bB]" * ("+" in chars) + r"|\\/|%2[fF]" * ("/" in chars)
+    one = f"[{re.escape(text)}]" if len(text) > 1 else text
+    return f"(?:{one}{escaped})" if escaped else one
+
+
+#: Shorter secrets are looked for as they are only: their bytes are in any text.
+_SHORTEST = 4
+_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]")
 _CHARS = re.compile(r"\\+|[^\\]")
 #: Character → the letter that a backslash stands before, in JSON and in a `repr`.
@@ -173,3 +258,77 @@ def is_marker(text: str) -> bool:
 def has_marker(text: str) -> bool:
     """Tell whether a text of a preview holds a marker."""
     return _OPEN in text or "%EE%80%80" in text or "\\ue000" in text
+
+
+def forgetful(function: Callable[P, T]) -> Callable[P, T]:
+    """Return a public function whose errors hold no credential in their traceback.
+
+    A traceback keeps the local variables of each frame, and reports of errors show
+    them. Files, lines and messages stay.
+    """
+
+    @wraps(function)
+    def guarded(*arguments: P.args, **keywords: P.kwargs) -> T:
+        try:
+            return function(*arguments, **keywords)
+        except BaseException as error:
+            del arguments, keywords
+            forget(error)
+            raise
+
+    return guarded
+
+
+def forgetful_iterator(
+    function: Callable[P, Iterator[T]],
+) -> Callable[P, Iterator[T]]:
+    """Return a public generator whose errors hold no credential; see `forgetful`."""
+
+    @wraps(function)
+    def guarded(*arguments: P.args, **keywords: P.kwargs) -> Iterator[T]:
+        try:
+            yield from function(*arguments, **keywords)
+        except Exception as error:
+            del arguments, keywords
+            forget(error)
+            raise
+
+    return guarded
+
+
+def forget(error: BaseException) -> None:
+    """Clear the variables of this package's frames in the traceback of an error.
+
+    Those of the libraries that it calls are cleared too, and those of the errors that
+    led to this one. A suppressed context is dropped: nobody is shown it, and it holds
+    what was sent. Frames of callers and of their functions keep their variables.
+    """
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        known = pending.pop()
+        if known is None or id(known) in seen:
+            continue
+        seen.add(id(known))
+        at, is_inside = known.__traceback__, False
+        while at is not None:
+            is_inside = is_inside or _package_of(at.tb_frame) == "naftiko"
+            if is_inside and _package_of(at.tb_frame) in _CLEARED:
+                _clear(at.tb_frame)
+            at = at.tb_next
+        if not is_inside and known is not error:
+            continue  # an error of the caller, who was handling it
+        if known.__suppress_context__ and known.__cause__ is None:
+            known.__context__ = None
+        pending += [known.__cause__, known.__context__]
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _clear(frame: FrameType) -> None:
+    try:
+        frame.clear()
+    except RuntimeError:
+        return  # it is still running

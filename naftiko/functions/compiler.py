@@ -125,10 +125,10 @@ class Functions:
         self._aggregate_plans: dict[str, Plan] = {}
         self._plans: dict[tuple[object, ...], Plan] = {}
 
+    @limited_comparisons()
     def of(self, exposes: Exposes) -> tuple[Plan, ...]:
         """Return the functions of an adapter, in the order of the document."""
-        with limited_comparisons():
-            return tuple(self.plan(function, exposes) for function in exposes.functions)
+        return tuple(self.plan(function, exposes) for function in exposes.functions)
 
     def plan(self, function: Function, exposes: Exposes | None = None) -> Plan:
         """Return the plan of one function, compiled when it is first asked for."""

@@ -20,7 +20,8 @@ from contextlib import (
 )
 from typing import TYPE_CHECKING
 
-from naftiko.errors import ServeError
+from naftiko.errors import CallError, ServeError, refuse_pickle
+from naftiko.masking import forget
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.messages import Headers, Request, Response, SignIn
 from naftiko.transport.redirects import (
@@ -92,13 +93,19 @@ class AioTransport:
             settings, follow_redirects, max_response_bytes
         )
 
+    __reduce_ex__ = refuse_pickle
+
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """Send a request and return the whole response; see `AsyncTransport.send`."""
         first = RedirectedRequest(request)
-        if not isinstance(request.auth, SignIn):
-            return await self._send(first, request, timeout)
-        async with rereadable(first) as hop:
-            return await self._send(hop, request, timeout)
+        try:
+            if not isinstance(request.auth, SignIn):
+                return await self._send(first, request, timeout)
+            async with rereadable(first) as hop:
+                return await self._send(hop, request, timeout)
+        except CallError as error:
+            forget(error)
+            raise
 
     async def _send(
         self, hop: RedirectedRequest, request: Request, timeout: Timeout
@@ -116,10 +123,10 @@ class AioTransport:
             )  # fmt: skip
         return Response(
             exchange.status,
-            Headers.joined(exchange.pairs),
+            Headers.joined(exchange.pairs, request.secrets),
             body,
             reason=exchange.reason,
-            url=request.mask(exchange.hop.url),
+            url=request.shown(exchange.hop.url),
         )
 
     @asynccontextmanager
@@ -158,7 +165,7 @@ class AioTransport:
                     yield AsyncStreamedResponse(
                         request,
                         exchange.status,
-                        Headers.joined(pairs),
+                        Headers.joined(pairs, request.secrets),
                         chunks,
                         reason=exchange.reason,
                         pairs=pairs,
@@ -205,7 +212,7 @@ class AioTransport:
         exchange = await self._open(hop, timeout)
         if isinstance(exchange, RedirectedRequest):
             return self._received_threaded(exchange, timeout, stays_open)
-        headers = Headers.joined(exchange.pairs)
+        headers = Headers.joined(exchange.pairs, hop.request.secrets)
         if stays_open(exchange.status, headers):
             return self._streamed(exchange, headers)
         return Response(
@@ -213,7 +220,7 @@ class AioTransport:
             headers,
             await exchange.read(self._max_bytes),
             reason=exchange.reason,
-            url=hop.request.mask(exchange.hop.url),
+            url=hop.request.shown(exchange.hop.url),
         )
 
     @asynccontextmanager

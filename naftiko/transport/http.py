@@ -31,8 +31,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 from urllib3.util import Timeout as Timeouts
 
-from naftiko.errors import CallError, TransportError
+from naftiko.errors import CallError, TransportError, refuse_pickle
 from naftiko.http import IDEMPOTENT_METHODS
+from naftiko.masking import forgetful
 from naftiko.transport.encodings import Damaged, unpacked
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.failures import failure, is_dead
@@ -122,6 +123,8 @@ class HttpTransport:
         #: One jar for each origin: cookies know no port, and are credentials.
         self._cookies: dict[str, RequestsCookieJar] = {}
 
+    __reduce_ex__ = refuse_pickle
+
     def view(self) -> HttpTransport:
         """Return a transport over the same connections, with cookies of its own."""
         other = object.__new__(HttpTransport)
@@ -129,6 +132,7 @@ class HttpTransport:
         other._cookies = {}
         return other
 
+    @forgetful
     def send(
         self,
         request: Request,
@@ -155,12 +159,13 @@ class HttpTransport:
             )  # fmt: skip
         return Response(
             raw.status,
-            _headers_of(raw),
+            _headers_of(raw, request),
             body,
             reason=raw.reason or "",
-            url=request.mask(opened.url),
+            url=request.shown(opened.url),
         )
 
+    @forgetful
     def stream(
         self,
         request: Request,
@@ -172,9 +177,7 @@ class HttpTransport:
         """Send a request and return the response before its body is read.
 
         Args:
-            request: The request to send.
-            timeout: Seconds, or (seconds to connect, seconds between two parts).
-            hop: The request that redirects have led to; by default `request` itself.
+            request: See `send`, as for `timeout` and `hop`.
             decode: Undo a `Content-Encoding`; otherwise the body stays encoded.
         """
         opened = self._open(hop or RedirectedRequest(request), timeout)
@@ -182,7 +185,7 @@ class HttpTransport:
         return StreamedResponse(
             request,
             raw.status,
-            _headers_of(raw),
+            _headers_of(raw, request),
             lambda size: _chunks(opened, request, size, decode=decode),
             reason=raw.reason or "",
             pairs=tuple(raw.headers.iteritems()),
@@ -197,8 +200,6 @@ class HttpTransport:
             for adapter in self._sockets.values():
                 adapter.close()
             self._sockets.clear()
-
-    # --- one exchange, redirects included -------------------------------------------
 
     def _open(self, hop: RedirectedRequest, timeout: Timeout) -> _OpenResponse:
         while True:
@@ -258,7 +259,9 @@ class HttpTransport:
             opened = self._send_once(attempt, route, None, timeout)
             raw = opened.raw
             try:
-                request = attempts.send(Response(raw.status, _headers_of(raw)))
+                request = attempts.send(
+                    Response(raw.status, _headers_of(raw, hop.request))
+                )
             except StopIteration:
                 return opened
             if not hop.rewind():
@@ -435,13 +438,12 @@ def _prepared(hop: RedirectedRequest) -> PreparedRequest:
 
 
 def _timeouts(timeout: Timeout) -> Timeouts:
-    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    return Timeouts(connect=connect, read=read)
+    return Timeouts(*(timeout if isinstance(timeout, tuple) else (timeout, timeout)))
 
 
-def _headers_of(raw: BaseHTTPResponse) -> Headers:
+def _headers_of(raw: BaseHTTPResponse, request: Request) -> Headers:
     """Return the headers of a response; the values of a repeated name are joined."""
-    return Headers.joined(raw.headers.iteritems())
+    return Headers.joined(raw.headers.iteritems(), request.secrets)
 
 
 def _chunks(
@@ -487,10 +489,8 @@ def _signing(hop: RedirectedRequest, auth: Any) -> Iterator[None]:
     except (CallError, HTTPError, OSError, Unreadable):
         raise
     except Exception as error:
-        request = hop.request
-        reason = (
-            f"the signer '{type(auth).__name__}' failed with {type(error).__name__}"
-        )
+        request, signer = hop.request, type(auth).__name__
+        reason = f"the signer '{signer}' failed with {type(error).__name__}"
         raise TransportError(
             f"{request.method} {request.shown_url}: {reason}",
             reason=reason,

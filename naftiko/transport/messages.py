@@ -8,6 +8,7 @@ is built or sent.
 from __future__ import annotations
 
 from collections.abc import (
+    Callable,
     Generator,
     ItemsView,
     Iterable,
@@ -17,11 +18,12 @@ from collections.abc import (
     ValuesView,
 )
 from copy import copy
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar, overload
 
-from naftiko.errors import shorten
+from naftiko.errors import OutputError, refuse_pickle, shorten
 from naftiko.http import text_of
-from naftiko.masking import LOGIN, Secret, mark, mask, plain
+from naftiko.masking import LOGIN, Secret, has_marker, mark, mask, mask_own, plain
 from naftiko.transport.curl import curl_command
 
 if TYPE_CHECKING:
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+#: Headers that hold a credential, of one side or of the other.
+_CREDENTIALS = frozenset(
+    ("authorization", "proxy-authorization", "cookie", "set-cookie", "set-cookie2",
+     "x-api-key", "api-key", "apikey", "x-auth-token", "x-csrf-token",
+     "x-amz-security-token")
+)  # fmt: skip
 
 
 class Headers(MutableMapping[str, str]):
@@ -54,9 +63,16 @@ class Headers(MutableMapping[str, str]):
         self._pairs: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def joined(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
-        """Return headers of names and values, those that come several times joined."""
-        headers = cls()
+    def joined(
+        cls, pairs: Iterable[tuple[str, str]], secrets: tuple[Secret, ...] = ()
+    ) -> Headers:
+        """Return headers of names and values, those that come several times joined.
+
+        Args:
+            pairs: Names and values, as they came.
+            secrets: The values that the representation hides, should they be there.
+        """
+        headers = cls(secrets=secrets)
         pairs = tuple(pairs)
         items = headers._items = {pair[0].lower(): pair for pair in pairs}
         if len(items) < len(pairs):
@@ -123,8 +139,32 @@ class Headers(MutableMapping[str, str]):
         return len(self._items)
 
     def __repr__(self) -> str:
-        shown = {name: mask(value, self._secrets) for name, value in self.items()}
+        shown = {name: self._shown(name, value) for name, value in self.items()}
         return f"Headers({shown!r})"
+
+    def _shown(self, name: str, value: str) -> str:
+        """Return a value as it may be shown: no credential, whoever gave it."""
+        masked = mask(value, self._secrets)
+        if name.lower() not in _CREDENTIALS or masked != value or has_marker(value):
+            return masked
+        return "…"
+
+    def __copy__(self) -> Headers:
+        other = Headers(secrets=self._secrets)
+        other._items, other._pairs = dict(self._items), self._pairs
+        return other
+
+    def __deepcopy__(self, _: object) -> Headers:
+        return copy(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickle goes to files and other processes: it holds what may be shown.
+        pairs = tuple((name, self._shown(name, value)) for name, value in self.pairs)
+        return Headers.joined, (pairs,)
+
+
+#: How many characters of a body a pickled request holds.
+_PICKLED = 64 * 1024
 
 
 # No protocol: `isinstance` of one takes 20 µs, and is asked for each request.
@@ -139,6 +179,8 @@ class SignIn:
     """
 
     __slots__ = ()
+
+    __reduce_ex__ = refuse_pickle
 
     def attempts(self, request: Request) -> Generator[Request, Response, None]:
         """Yield the requests to send, at least one.
@@ -212,6 +254,27 @@ class Request:
         """Return a text with a marker, which a shell can fill in, for every secret."""
         return mark(text, self.secrets)
 
+    def shown(self, url: str) -> str:
+        """Return a URL that it led to, as it may be shown: mostly its own."""
+        return self.shown_url if url == self.url else self.mask(url)
+
+    def __copy__(self) -> Request:
+        other = object.__new__(type(self))
+        for name in Request.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
+
+    def __deepcopy__(self, _: object) -> Request:
+        other = copy(self)
+        other.headers = copy(self.headers)
+        return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickle goes to files and other processes: it holds what may be shown.
+        body = self.shown_body(_PICKLED).encode("utf-8", "surrogatepass") or None
+        arguments = (self.method, self.shown_url, self.headers, body)
+        return partial(Request, socket=self.mask(self.socket)), arguments
+
     def with_header(self, name: str, value: str) -> Request:
         """Return the same request with a header set."""
         other = copy(self)
@@ -242,7 +305,7 @@ class Request:
     @property
     def shown_url(self) -> str:
         """The URL as it may be shown."""
-        return self.mask(self.url)
+        return mask_own(self.url, self.secrets)
 
     @property
     def content(self) -> bytes | None:
@@ -343,14 +406,37 @@ class Response:
         return text_of(self.body, self.content_type)
 
     def json(self) -> JSON:
-        """Return the body read as JSON; raises `ValueError` when it is not."""
+        """Return the body read as JSON.
+
+        Raises:
+            OutputError: It is not JSON; it is a `ValueError` too.
+        """
         import json
 
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            reason = error if isinstance(error, json.JSONDecodeError) else "too deep"
+            raise NotJson(f"the body is not JSON: {reason}") from None
+
+    def masked(self, mask: Callable[[str], str]) -> Response:
+        """Return the response with a function applied to the text of its body."""
+        body = mask(self.body.decode("utf-8", "surrogateescape"))
+        return Response(
+            self.status,
+            self.headers,
+            body.encode("utf-8", "surrogateescape"),
+            reason=mask(self.reason),
+            url=self.url,
+        )
 
     def __repr__(self) -> str:
         kind = self.content_type.partition(";")[0] or "no content type"
         return f"<Response {self.status} {kind}, {len(self.body):,} bytes>"
+
+
+class NotJson(OutputError, ValueError):
+    """The body of a `Response` is not JSON."""
 
 
 def _folds(headers: Mapping[str, str]) -> bool:

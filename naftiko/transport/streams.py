@@ -15,6 +15,7 @@ from naftiko.formats.faults import message_without
 from naftiko.formats.json import documents
 from naftiko.formats.media import EVENT_STREAM_TYPE
 from naftiko.http import ArrivingText, media_type_of
+from naftiko.masking import forgetful, forgetful_iterator
 from naftiko.transport.messages import Request
 
 if TYPE_CHECKING:
@@ -121,8 +122,13 @@ class StreamedResponse:
 
     def bytes(self, size: int = CHUNK) -> Iterator[_Bytes]:
         """Yield chunks of at most `size` bytes as soon as they are there."""
-        return self._chunks(size)
+        return self._arriving(size)
 
+    @forgetful_iterator
+    def _arriving(self, size: int) -> Iterator[_Bytes]:
+        yield from self._chunks(size)
+
+    @forgetful_iterator
     def lines(self) -> Iterator[str]:
         """Yield lines of text, without their ends.
 
@@ -139,6 +145,7 @@ class StreamedResponse:
         yield from reader.feed(decoder.decode(b"", final=True))
         yield from reader.end()
 
+    @forgetful_iterator
     def values(self) -> Iterator[Any]:
         """Yield JSON values, each as soon as it is complete.
 
@@ -174,6 +181,7 @@ class StreamedResponse:
             return self.values()
         return self.lines() if kind.startswith("text/") else self.bytes()
 
+    @forgetful
     def read(self, limit: int = MAX_RESPONSE_BYTES) -> _Bytes:
         """Return the rest of the body, up to `limit` bytes."""
         chunks: list[Any] = []
