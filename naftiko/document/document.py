@@ -79,6 +79,7 @@ class Document:
         "_marked",
         "_marks",
         "_sizes",
+        "_starts",
         "data",
         "directory",
         "file",
@@ -110,6 +111,8 @@ class Document:
         self._index: dict[tuple[Key, ...], int] | None = None
         #: `id` of a mapping or a list → how many marks it has.
         self._sizes: dict[int, int] = {}
+        #: `id` of a mapping or a list → key or index → the mark of that member.
+        self._starts: dict[int, dict[Key, int]] = {}
 
     def copied(self) -> Document:
         """Return a copy whose data can be changed; it keeps the places of this one."""
@@ -186,24 +189,29 @@ class Document:
             return self._index.get(path, 0), path
         number, node = 0, self._marked
         for depth, step in enumerate(path):
-            before: Iterable[JSON]
-            if isinstance(node, dict) and step in node:
-                keys = list(node)
-                keys = keys[: keys.index(step)]
-                number += 2 + len(keys)
-                before = map(node.__getitem__, keys)
-            elif (
-                isinstance(node, list)
-                and isinstance(step, int)
-                and 0 <= step < len(node)
-            ):
-                number += 1
-                before = node[:step]
-            else:
+            start = self._starts_in(node).get(step)
+            if start is None:
                 return number, path[:depth]
-            number += sum(map(self._size, before))
+            number += start
             node = node[step]
         return number, path
+
+    def _starts_in(self, node: JSON) -> Mapping[Key, int]:
+        """Return member → how many marks stand between it and its mapping or list.
+
+        They are kept: a document may have thousands of findings in one list.
+        """
+        starts = self._starts.get(id(node))
+        if starts is None:
+            starts = {}
+            is_mapping, number = isinstance(node, dict), 1
+            if is_mapping or isinstance(node, list):
+                for key, member in node.items() if is_mapping else enumerate(node):
+                    number += is_mapping
+                    starts[key] = number
+                    number += self._size(member)
+                self._starts[id(node)] = starts
+        return starts
 
     def _size(self, node: JSON) -> int:
         """Return how many marks a node without aliases has, those below it included."""

@@ -177,7 +177,9 @@ class HttpTransport:
         """Send a request and return the response before its body is read.
 
         Args:
-            request: See `send`, as for `timeout` and `hop`.
+            request: See `send`.
+            timeout: See `send`.
+            hop: See `send`.
             decode: Undo a `Content-Encoding`; otherwise the body stays encoded.
         """
         opened = self._open(hop or RedirectedRequest(request), timeout)

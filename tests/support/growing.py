@@ -665,7 +665,7 @@ def _skill_tools(n: int) -> Data:
 
 def _unknown_keys(n: int) -> Data:
     """Keys that are nearly known ones."""
-    return _consumes(operation(1, **{f"methd{i}": 1 for i in range(n)}))
+    return _consumes(operation(1, **{f"methodx{i}": 1 for i in range(n)}))
 
 
 def _unknown_keys_everywhere(n: int) -> Data:

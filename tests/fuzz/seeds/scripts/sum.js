@@ -1,0 +1,1 @@
+result = {sum: Number(context.n) + 1, all: context};
