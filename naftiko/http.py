@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 BODY_METHODS = frozenset(("POST", "PUT", "PATCH"))
+#: Characters of a host name (RFC 1035, 2.3.4); a longer one is not cached.
+_LONGEST_NAME = 253
 # A text, which is compiled for the first type that names one.
 CHARSET = r"(?i)charset\s*=\s*[\"']?([^\s;\"',]+)"
 #: Beginning of the name of a charset whose bytes may be valid UTF-8 → a mark of it.
@@ -134,3 +137,22 @@ def header_text(value: str) -> str:
 def media_type_of(content_type: str) -> str:
     """Return the media type of a `Content-Type`, in lower case, without parameters."""
     return content_type.partition(";")[0].strip().lower()
+
+
+def is_loopback(name: str) -> bool:
+    """Tell whether a name or an address can only mean this machine."""
+    name = name.lower()
+    return len(name) <= _LONGEST_NAME and _names_loopback(name)
+
+
+@lru_cache(256)
+def _names_loopback(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

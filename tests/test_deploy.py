@@ -15,9 +15,16 @@ import pytest
 from ruamel.yaml import YAML
 
 import naftiko
+from naftiko.exposes.control.app import ControlApp
+from naftiko.exposes.engine import Engine
+from naftiko.exposes.options import Options
+from naftiko.exposes.state import Host
+from support.controlling import get
+from support.guarding import Nobody
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
+OVERLAYS = sorted((DEPLOY / "overlays").iterdir())
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 
 
@@ -57,6 +64,72 @@ def test_probes_use_paths_of_the_control_port() -> None:
         ("readinessProbe", "/health/ready"),
     ):
         assert container[name]["httpGet"] == {"path": path, "port": "control"}
+
+
+def test_control_port_answers_probes_alone() -> None:
+    """Without authentication the control port of the cluster has health and its page."""
+    loaded = naftiko.load(manifest("configmap")["data"]["capability.yaml"])
+    (control,) = (one for one in loaded.exposes if one.type == "control")
+    assert control.authentication is None
+    app = ControlApp(Engine(loaded, Nobody()), control, Options(), Host())
+    for path in ("/health/live", "/health/ready"):
+        assert get(app, path)[0] != 404
+    others = ("/status", "/metrics", "/traces", "/traces/1", "/logs", "/logs/stream")
+    for path in (*others, "/scripting", "/config/reload", "/config/validate"):
+        assert get(app, path)[0] == 404, path
+
+
+def test_network_policy_lets_in_what_asks_for_credentials() -> None:
+    """Pods of the cluster reach the adapters with authentication, and no others."""
+    policy = manifest("networkpolicy")["spec"]
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    pods = manifest("deployment")["spec"]["template"]
+    assert policy["podSelector"]["matchLabels"] == pods["metadata"]["labels"]
+    container = pods["spec"]["containers"][0]
+    numbers = {port["name"]: port["containerPort"] for port in container["ports"]}
+    let_in = {
+        numbers[port["port"]] for rule in policy["ingress"] for port in rule["ports"]
+    }
+    loaded = naftiko.load(manifest("configmap")["data"]["capability.yaml"])
+    protected = {one.port for one in loaded.exposes if one.authentication is not None}
+    assert let_in == protected
+    services = {port["targetPort"] for port in manifest("service")["spec"]["ports"]}
+    assert {numbers[name] for name in services} == protected
+    blocks = [
+        peer["ipBlock"]
+        for rule in policy["egress"]
+        for peer in rule["to"]
+        if "ipBlock" in peer
+    ]
+    (ipv4,) = (block for block in blocks if block["cidr"] == "0.0.0.0/0")
+    assert "169.254.0.0/16" in ipv4["except"]
+
+
+def _resources() -> list[Any]:
+    """Return the resources of the container, here and in each overlay that has some."""
+    container = manifest("deployment")["spec"]["template"]["spec"]["containers"][0]
+    found = [container["resources"]]
+    for overlay in OVERLAYS:
+        text = (overlay / "kustomization.yaml").read_text("utf-8")
+        for patch in YAML(typ="safe", pure=True).load(text)["patches"]:
+            changes = YAML(typ="safe", pure=True).load(patch["patch"])
+            found += [x["value"] for x in changes if x["path"].endswith("/resources")]
+    assert len(found) > 1
+    return found
+
+
+def test_containers_are_limited() -> None:
+    """CPU, memory and disk have a limit in the manifests; processes too in compose."""
+    for resources in _resources():
+        assert {"cpu", "memory", "ephemeral-storage"} <= set(resources["limits"])
+        assert {"cpu", "memory"} <= set(resources["requests"])
+    text = (DEPLOY / "compose.yaml").read_text("utf-8")
+    service = YAML(typ="safe", pure=True).load(text)["services"]["naftiko"]
+    assert {"mem_limit", "memswap_limit", "cpus", "pids_limit"} <= set(service)
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
 def test_manifests_select_the_same_pods() -> None:
@@ -126,9 +199,6 @@ def test_options_of_serve_in_deploy_files_exist(file: str) -> None:
         text = "".join(re.findall(r"^(?:ENTRYPOINT|CMD) .*$", text, re.MULTILINE))
     used = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", text))
     assert used <= known
-
-
-OVERLAYS = sorted((DEPLOY / "overlays").iterdir())
 
 
 def test_every_image_has_the_version_of_the_package() -> None:
@@ -201,6 +271,23 @@ def test_unit_of_systemd_starts_and_reloads_the_server() -> None:
     assert _parsed(words).files == ["/etc/naftiko/%i.yaml"]
     assert settings["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert int(settings["TimeoutStopSec"]) > 10
+
+
+def test_unit_of_systemd_is_started_again_and_limited() -> None:
+    """A failure starts the server again; only what stays wrong does not."""
+    lines = (DEPLOY / "systemd" / "naftiko@.service").read_text("utf-8").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
+    assert settings["Restart"] == "on-failure"
+    assert settings["StartLimitIntervalSec"] == "0"
+    # Codes of the command line: wrong usage, and a document that cannot be used.
+    assert settings["RestartPreventExitStatus"] == "2 3"
+    assert {"MemoryMax", "TasksMax", "CPUQuota", "LimitNOFILE"} <= set(settings)
+    # A process of a script that is ended for its memory does not end the server.
+    assert settings["OOMPolicy"] == "continue"
+    for name in ("NoNewPrivileges", "PrivateDevices", "PrivateTmp", "DynamicUser"):
+        assert settings[name] == "yes"
+    assert settings["ProtectSystem"] == "strict"
+    assert "169.254.169.254" in settings["IPAddressDeny"]
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd")

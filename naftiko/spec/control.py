@@ -131,7 +131,7 @@ def _check_language(key: str, language: str, given: _Settings) -> None:
 
 
 def read_observability(
-    data: JSON, path: DocumentPath, findings: Findings
+    data: JSON, path: DocumentPath, findings: Findings, *, is_open: bool = False
 ) -> ObservabilitySettings:
     """Read an `observability` mapping; a key that it leaves out has its default.
 
@@ -139,8 +139,10 @@ def read_observability(
         data: The value of `observability`, or `None`.
         path: Its place.
         findings: Where findings go.
+        is_open: Other machines may ask the port without credentials. Metrics and
+            traces are then shown only where the document says so.
     """
-    defaults = ObservabilitySettings()
+    defaults = ObservabilitySettings(metrics=not is_open, traces=not is_open)
     given = _Settings(
         data, path, findings, ("enabled", "metrics", "traces", "exporters")
     )

@@ -399,6 +399,7 @@ def _note_shape(
 def _control(
     exposes: Exposes, entry: Mapping[str, JSON], findings: Findings
 ) -> Exposes:
+    from naftiko.http import is_loopback
     from naftiko.spec.control import (
         read_management,
         read_observability,
@@ -408,10 +409,14 @@ def _control(
     given, at = entry.get("management"), (*exposes.path, "management")
     scripting = given.get("scripting") if isinstance(given, dict) else None
     observed_at = (*exposes.path, "observability")
+    is_public = bool(exposes.address) and not is_loopback(exposes.address)
     return exposes._replace(
         management=read_management(given, at, findings),
         scripting=read_scripting(scripting, (*at, "scripting"), findings),
         observability=read_observability(
-            entry.get("observability"), observed_at, findings
+            entry.get("observability"),
+            observed_at,
+            findings,
+            is_open=is_public and exposes.authentication is None,
         ),
     )

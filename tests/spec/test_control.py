@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 import naftiko
 from naftiko.errors import Edit
 from naftiko.spec.adapters import LogSettings, Management, ObservabilitySettings
@@ -146,3 +150,45 @@ def test_an_endpoint_that_cannot_be_sent_to_is_noted() -> None:
         data = {"exporters": {"otlp": {"endpoint": endpoint}}}
         settings, codes = part(read_observability, data)
         assert (settings.endpoint, codes) == (endpoint, expected)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "shown"),
+    [
+        ({}, True),
+        ({"address": "localhost"}, True),
+        ({"address": "127.0.0.1"}, True),
+        ({"address": "::1"}, True),
+        ({"address": "0.0.0.0"}, False),
+        ({"address": "control.example"}, False),
+        ({"address": "{{HOST}}"}, False),
+        ({"address": "0.0.0.0", "observability": {}}, False),
+        ({"address": "0.0.0.0", "observability": {"traces": {"sampling": 1}}}, False),
+        ({"address": "0.0.0.0", "authentication": {"type": "none"}}, False),
+        ({"address": "0.0.0.0", "authentication": {"type": "bearer", "token": "t"}}, True),
+    ],
+)  # fmt: skip
+def test_metrics_and_traces_of_an_open_port_must_be_asked_for(
+    adapter: dict[str, Any], shown: bool
+) -> None:
+    """Where other machines come without credentials, the document has to name them."""
+    data = document()
+    data["capability"]["exposes"] = [{"type": "control", "port": 1, **adapter}]
+    (exposes,) = naftiko.load(data, schema=None).exposes
+    assert exposes.observability is not None
+    assert exposes.observability.metrics is shown
+    assert exposes.observability.traces is shown
+
+
+def test_metrics_and_traces_of_an_open_port_can_be_asked_for() -> None:
+    """`local.enabled: true` shows one of them, whoever asks."""
+    data = document()
+    adapter = {"type": "control", "port": 1, "address": "0.0.0.0"}
+    named = {"metrics": {"local": {"enabled": True}}}
+    data["capability"]["exposes"] = [{**adapter, "observability": named}]
+    (exposes,) = naftiko.load(data, schema=None).exposes
+    assert exposes.observability is not None
+    assert (exposes.observability.metrics, exposes.observability.traces) == (
+        True,
+        False,
+    )

@@ -14,12 +14,12 @@ This module must not know what is served.
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.scope import header
+from naftiko.http import is_loopback as is_loopback
 from naftiko.transport.wire.hosts import ascii_host
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Methods that only read (RFC 9110, 9.2.1).
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-#: Characters of a host name (RFC 1035, 2.3.4); a longer one is not cached.
-_LONGEST_NAME = 253
 #: Addresses that listen on every interface; they are the name of no host.
 _EVERYWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104 - nothing is bound
 
@@ -143,20 +141,3 @@ def _is_local(scope: ASGIScope) -> bool:
     """Tell whether a connection can only have come from this machine."""
     server: tuple[str, int | None] | None = scope.get("server")
     return server is not None and is_loopback(str(server[0]).lower())
-
-
-def is_loopback(name: str) -> bool:
-    """Tell whether a name or an address can only mean this machine."""
-    name = name.lower()
-    return len(name) <= _LONGEST_NAME and _names_loopback(name)
-
-
-@lru_cache(256)
-def _names_loopback(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
