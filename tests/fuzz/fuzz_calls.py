@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ BODIES: tuple[bytes, ...] = (
     b'{"errorDetail": {"message": "' + b"9" * 5000 + b'"}}', b'{"error": {"message": ["a"]}}', b'{"detail": [{"msg": 1}]}',
     b'{"message": ' + b"9" * 5000 + b"}", b"\xed\xa0\x80", "ß€😀\u2028".encode(), b"{}\n{}\n", b"[1]\n[", b"{'a': 1}",
 )  # fmt: skip
+STATUSES = (200, 200, 200, 201, 204, 206, 304, 400, 401, 404, 500, 999)
 
 
 class Round:
@@ -152,7 +154,7 @@ class Round:
             headers[rng.choice(("Location", "Set-Cookie", "Retry-After", "Link"))] = (
                 rng.choice(TEXTS)
             )
-        status = rng.choice((200, 200, 200, 201, 204, 206, 304, 400, 401, 404, 500, 999))
+        status = rng.choice(STATUSES)
         return naftiko.Response(
             status, headers, body, reason=rng.choice(TEXTS), url="https://a.test/"
         )
@@ -192,11 +194,11 @@ class Round:
         for name in rng.sample(names, min(5, len(names))):
             self.invoke(api, name)
         for exposes in api.exposes:
-            self.allowed(lambda: naftiko.asgi(api, exposes.namespace))
+            self.allowed(partial(naftiko.asgi, api, exposes.namespace))
         for name in (rng.choice(TEXTS), rng.choice(VALUES)):
-            self.allowed(lambda: api.find(name))
-            self.allowed(lambda: api.call(name))
-            self.allowed(lambda: api.invoke(name))
+            self.allowed(partial(api.find, name))
+            self.allowed(partial(api.call, name))
+            self.allowed(partial(api.invoke, name))
 
     def describe(self, api: naftiko.Capability) -> None:
         """Make every text about a capability."""
@@ -206,8 +208,8 @@ class Round:
         for operation in api:
             self.allowed(operation.as_dict)
             self.allowed(operation._repr_html_)
-            self.allowed(lambda: describing.operation_data(api, operation))
-            self.allowed(lambda: describing.describe_operation(api, operation))
+            self.allowed(partial(describing.operation_data, api, operation))
+            self.allowed(partial(describing.describe_operation, api, operation))
         text = self.rng.choice(TEXTS)
         self.allowed(lambda: api.operations.search(text))
         self.allowed(lambda: api.operations.search_near(text))
@@ -222,7 +224,9 @@ class Round:
                 self.allowed(show)
             repr(request)
             self.allowed(lambda: pickle.dumps(request))
-        exchange = self.allowed(lambda: api.exchange(ref, given, raise_for_status=False))
+        exchange = self.allowed(
+            lambda: api.exchange(ref, given, raise_for_status=False)
+        )
         if exchange is not None:
             repr(exchange)
             self.allowed(exchange._repr_html_)

@@ -59,9 +59,11 @@ def _masks() -> Made:
         "&amp;&",
         "é\U0001f600 \n",
     ):
-        pattern, _ = _pattern((Secret("A", value), Secret("B", value[:2])))
-        assert pattern is not None
-        yield pattern, "sub"
+        for is_repeated in (False, True):
+            secrets = (Secret("A", value), Secret("B", value[:2]))
+            pattern, _ = _pattern(secrets, is_repeated)
+            assert pattern is not None
+            yield pattern, "sub"
 
 
 def _phrases() -> Made:

@@ -187,8 +187,13 @@ class McpApp:
             limit = self.options.max_body_bytes
             if self.options.sessions and opens_session(scope):
                 limit = min(limit, MOST_OPENING)
-            scope, receive = await with_plain_body(scope, receive, limit, held)
-            await sessions.handle(scope, receive, negotiated(scope, send))
+            plain, receive = await with_plain_body(scope, receive, limit, held)
+            try:
+                await sessions.handle(plain, receive, negotiated(plain, send))
+            finally:
+                # The server notes what a message asks for in the scope that it gets.
+                if OPERATION in plain:
+                    scope[OPERATION] = plain[OPERATION]
         except BadRequest as error:
             await Inbound(scope, receive, send).refuse(error.problem)
         except Gone:
