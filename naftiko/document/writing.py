@@ -211,8 +211,10 @@ def _escape(match: re.Match[str]) -> str:
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], ...]:
-    texts = (_EASY, _MISREAD, _BEGIN, _INSIDE, _ODD, _ESCAPED)
-    return tuple(map(re.compile, texts))
+    return (
+        re.compile(_EASY), re.compile(_MISREAD), re.compile(_BEGIN),
+        re.compile(_INSIDE), re.compile(_ODD), re.compile(_ESCAPED),
+    )  # fmt: skip
 
 
 def _last_text(value: JSON) -> str | None:
