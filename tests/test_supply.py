@@ -351,6 +351,10 @@ def test_image_is_fixed_by_digests_and_hashes() -> None:
     tag = rf"python:{re.escape(make.PYTHON)}\.\d+-slim-\w+@sha256:[0-9a-f]{{64}}"
     assert re.fullmatch(tag, base[1])
     assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${PYTHON}"}
+    workflow = (ROOT / ".github" / "workflows" / "ci.yaml").read_text("utf-8")
+    assert re.search(
+        r"^ +image: debian:13@sha256:[0-9a-f]{64}$", workflow, re.MULTILINE
+    )
     installs = [x for x in _steps().split("&&") if " install " in x or " wheel " in x]
     assert len(installs) == 4
     for command in installs:
