@@ -31,7 +31,7 @@ from naftiko.errors import (
 )
 from naftiko.expressions import Scope, is_upper, to_text
 from naftiko.hints import Hint
-from naftiko.locations import is_file_uri, path_of
+from naftiko.locations import is_file_uri, path_of, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -263,10 +263,12 @@ class Variables:
         if path is None:
             raise refuse("cannot be the name of a file")
         try:
-            text = path.read_text("utf-8-sig")
+            text = read_regular(path).decode("utf-8-sig")
         except FileNotFoundError:
             raise refuse("no such file") from None
-        except (OSError, UnicodeDecodeError):
+        except OSError as error:
+            raise refuse(f"cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
             raise refuse("cannot be read as UTF-8 text") from None
         try:
             data = _parse(path, text)

@@ -23,6 +23,7 @@ from naftiko.masking import forgetful
 from naftiko.settings import (
     DEFAULT_TIMEOUT,
     checked_auth,
+    checked_name,
     checked_names,
     checked_timeout,
     checked_transport,
@@ -210,9 +211,9 @@ class Capability:
     ) -> StreamedResponse:
         """Call an operation, or a function with one call; read what arrives.
 
-        A context manager; leaving it closes the connection. Iterating gives
-        values of newline-delimited JSON, lines of text or chunks of bytes, whichever
-        suits the content type; `values()`, `lines()` and `bytes()` say which.
+        A context manager; leaving it closes the connection. Iterating gives values of
+        newline-delimited JSON, lines of text or chunks of bytes, as suits the content
+        type; `values()`, `lines()` and `bytes()` say which.
 
         The timeout counts between two parts of the response: give
         `using(timeout=…)` for a stream that may be silent for longer.
@@ -247,17 +248,15 @@ class Capability:
             ArgumentError: Missing, unknown or wrong arguments, all at once.
             CallError: An upstream call failed; `step` names the step.
         """
-        return self._invoked(
-            self.functions.find(function), joined_arguments(arguments, more)
-        )
+        plan = self.functions.find(checked_name(function))
+        return self._invoked(plan, joined_arguments(arguments, more))
 
     def _exposed(self, name: str) -> Plan:
         from naftiko.functions.plan import find_exposed
 
-        unknown, exposed = self.operations.explain(name), self.functions.names()
-        return find_exposed(
-            self.functions.find, self.operations, exposed, unknown, name
-        )
+        unknown = self.operations.explain(checked_name(name))
+        find, exposed = self.functions.find, self.functions.names()
+        return find_exposed(find, self.operations, exposed, unknown, name)
 
     def _invoked(self, plan: Plan, given: Mapping[str, Any]) -> JSON:
         # Imported here: calls of operations need nothing that runs functions.
@@ -426,10 +425,7 @@ class Capability:
         return view
 
     def close(self) -> None:
-        """Release the connections, those of all views included.
-
-        A view leaves them to the capability that it is of.
-        """
+        """Release the connections; a view leaves them to its capability."""
         self._transport.close()
 
     def __enter__(self) -> Capability:
@@ -442,7 +438,7 @@ class Capability:
         self, ref: str, arguments: Mapping[str, Any] | None, more: dict[str, Any]
     ) -> tuple[Decoder, Request]:
         """Return the request of a call, and the decoder of its response."""
-        prepared = self._prepared.get(ref) or self._prepare(ref)
+        prepared = self._prepared.get(checked_name(ref)) or self._prepare(ref)
         given = more if arguments is None else joined_arguments(arguments, more)
         return prepared.decoder, prepared.request(given, self._variables)
 
@@ -489,8 +485,9 @@ class Capability:
         return f"<Capability{label} from {self._name}: {count} operations>"
 
     def _repr_html_(self) -> str:
-        title = self.info.label or self._name
-        return self.operations.page(title, self.info.description)
+        return self.operations.page(
+            self.info.label or self._name, self.info.description
+        )
 
 
 def _http_transport() -> Transport:

@@ -471,7 +471,10 @@ def shorten(value: object, limit: int = _SHORT) -> str:
     Control characters, which could move a cursor or change colours, are escaped, and
     white space is one blank.
     """
-    text = " ".join(str(value).split())
+    try:
+        text = " ".join(str(value).split())
+    except Exception:  # noqa: BLE001 - any value; a number may have too many digits
+        text = f"a value of type {type(value).__name__}"
     if not text.isprintable():
         text = "".join(
             c if c.isprintable() or ord(c) > 0x9F else f"\\x{ord(c):02x}" for c in text

@@ -27,6 +27,7 @@ from naftiko.errors import (
     Problem,
     ValidationError,
     did_you_mean,
+    shorten,
 )
 from naftiko.linking.linker import fitted, link
 from naftiko.masking import forgetful
@@ -479,5 +480,5 @@ def _check_choice(name: str, value: str | None, known: tuple[str | None, ...]) -
     if value not in known:
         shown = ", ".join("None" if word is None else f"'{word}'" for word in known)
         raise ArgumentError(
-            f"{name}: '{value}' is not known", hint=f"use one of {shown}"
+            f"{name}: '{shorten(value)}' is not known", hint=f"use one of {shown}"
         )

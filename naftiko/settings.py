@@ -6,7 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from naftiko.errors import ArgumentError, did_you_mean, names_of, shorten
+from naftiko.errors import (
+    ArgumentError,
+    UnknownOperation,
+    did_you_mean,
+    names_of,
+    shorten,
+)
 
 DEFAULT_TIMEOUT = 30.0
 #: Environment variable that decides where `load()` is not told.
@@ -35,7 +41,7 @@ def checked_names(option: str, given: Mapping[str, Any] | None) -> dict[str, Any
     for name in given:
         if not isinstance(name, str):
             raise ArgumentError(
-                f"{option}: '{name}' is no text", hint="names are texts"
+                f"{option}: '{shorten(name)}' is no text", hint="names are texts"
             )
     return dict(given)
 
@@ -51,8 +57,8 @@ def checked_namespaces(
     for namespace in given:
         if namespace not in namespaces:
             raise ArgumentError(
-                f"{option}: no namespace is called '{namespace}'",
-                hint=did_you_mean(str(namespace), namespaces)
+                f"{option}: no namespace is called '{shorten(namespace)}'",
+                hint=did_you_mean(shorten(namespace), namespaces)
                 or f"the document consumes: {names_of(namespaces)}",
             )
     return dict(given)
@@ -101,7 +107,7 @@ def checked_timeout(timeout: Any) -> Any:
     )
     if not good or (isinstance(timeout, tuple) and len(parts) != 2):
         raise ArgumentError(
-            f"'{timeout}' is not a timeout",
+            f"'{shorten(timeout)}' is not a timeout",
             hint="give seconds, or (seconds to connect, seconds between two parts)",
         )
     return timeout
@@ -119,6 +125,20 @@ def checked_transport(transport: Any) -> Any:
             hint="pass an HttpTransport, a StubTransport, or an object with `send`",
         )
     return transport
+
+
+def checked_name(name: Any) -> str:
+    """Return the name of what is called.
+
+    Raises:
+        UnknownOperation: It is no text.
+    """
+    if not isinstance(name, str):
+        raise UnknownOperation(
+            f"the name of an operation is a text, not a {type(name).__name__}",
+            hint="give `namespace.operation`",
+        )
+    return name
 
 
 def joined_arguments(

@@ -22,6 +22,7 @@ from naftiko.errors import (
 )
 from naftiko.expressions import parts_of
 from naftiko.hints import Hint
+from naftiko.settings import checked_name
 
 if TYPE_CHECKING:
     from naftiko.search.matching import Entry
@@ -97,7 +98,7 @@ class Registry(Mapping[str, Operation]):
 
     def __getitem__(self, ref: str) -> Operation:
         try:
-            return self._by_ref[ref]
+            return self._by_ref[checked_name(ref)]
         except KeyError:
             raise _NoSuchKey(self.explain(ref)) from None
 
@@ -109,9 +110,9 @@ class Registry(Mapping[str, Operation]):
         Raises:
             UnknownOperation: No operation has that name, or several have it.
         """
-        operation = self._by_ref.get(ref)
+        operation = self._by_ref.get(checked_name(ref))
         if operation is None:
-            operation = self._longer(str(ref))
+            operation = self._longer(ref)
         if operation is None:
             named = self.named(ref)
             if len(named) != 1:
@@ -179,7 +180,6 @@ class Registry(Mapping[str, Operation]):
 
     def explain(self, ref: str) -> UnknownOperation:
         """Return the error for a ref that names no single operation."""
-        ref = str(ref)
         if ref in self._ambiguous:
             return UnknownOperation(
                 f"several operations are called '{ref}'",
@@ -252,7 +252,7 @@ class Registry(Mapping[str, Operation]):
         return len(self._by_ref)
 
     def __contains__(self, ref: object) -> bool:
-        return ref in self._by_ref
+        return isinstance(ref, str) and ref in self._by_ref
 
     def __repr__(self) -> str:
         return f"<Registry of {len(self)} operations>"

@@ -27,6 +27,7 @@ from naftiko.document.document import (
     refuse,
 )
 from naftiko.errors import DocumentError, nearest
+from naftiko.locations import read_regular
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ _SPLIT = "put adapters into files of their own: `consumes: [{import: …, locati
 
 _NOTICE_BEGIN = "# --- truncated at "
 _NOTICE = (
-    _NOTICE_BEGIN + r"(\d+) KB \((\d+) KB total\) ---[ \t]*"
+    _NOTICE_BEGIN + r"([0-9]{1,12}) KB \(([0-9]{1,12}) KB total\) ---[ \t]*"
     r"(?:\r?\n#[ \t]*([^\r\n]*))?\s*"
 )
 
 
-def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
+def read(
+    source: str | Path | bytes | JSON, *, name: str = "", is_named: bool = False
+) -> Document:
     """Read a capability document.
 
     Args:
@@ -57,6 +60,8 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
             break (taken as the document itself), data that is already plain, or a
             document, which is returned.
         name: What messages call it; by default the path.
+        is_named: Another document names the file, which must be a regular one then. A
+            person may give a pipe.
 
     Raises:
         DocumentSyntaxError: The text is not one well-formed document.
@@ -71,7 +76,7 @@ def read(source: str | Path | bytes | JSON, *, name: str = "") -> Document:
     ):
         return read_text(source, name or "<text>")
     if isinstance(source, (str, Path)):
-        return _read_path(source, name)
+        return _read_path(source, name, is_named=is_named)
     return Document(_plain_data(source, name or "<data>"), name or "<data>")
 
 
@@ -117,7 +122,7 @@ def near_file(path: Path) -> str:
     return f"did you mean '{path.with_name(by_stem[near[0]])}'?"
 
 
-def _read_path(source: str | Path, name: str) -> Document:
+def _read_path(source: str | Path, name: str, *, is_named: bool) -> Document:
     if str(source) == "-":
         shown, directory = name or "<stdin>", Path()
         raw = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -126,8 +131,11 @@ def _read_path(source: str | Path, name: str) -> Document:
         # A name with a line break still makes a message of one line.
         shown, directory = (name or str(source)).replace("\n", "\\n"), path.parent
         try:
-            with path.open("rb") as file:
-                raw = file.read(MAX_BYTES + 1)
+            if is_named:
+                raw = read_regular(path, MAX_BYTES)
+            else:
+                with path.open("rb") as file:
+                    raw = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             if is_url(shown):
                 raise DocumentError(

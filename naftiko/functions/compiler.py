@@ -168,7 +168,6 @@ class Functions:
         Raises:
             UnknownFunction: No function has that name, or several different ones have.
         """
-        name = str(name)
         namespace, _, short = name.rpartition(".")
         namesakes = []
         for exposes in self._spec.exposes:

@@ -272,7 +272,7 @@ def find_exposed(
     except UnknownFunction as error:
         if error.candidates:
             raise
-        near = nearest(str(name), [*operations, *exposed])
+        near = nearest(name, [*operations, *exposed])
         if near:
             unknown.near = tuple(near)
             unknown.hint = f"nearest: {', '.join(near)}"

@@ -89,7 +89,12 @@ def schema_of(name: JSON, *, nullable: bool = False) -> dict[str, JSON]:
 def _read_string(value: JSON) -> JSON:
     if isinstance(value, str):
         return value
-    return to_text(value) if isinstance(value, (bool, int, float)) else ABSENT
+    if not isinstance(value, (bool, int, float)):
+        return ABSENT
+    try:
+        return to_text(value)
+    except ValueError:
+        return ABSENT  # more digits than Python writes
 
 
 def _read_number(value: JSON) -> JSON:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 #: Comparisons for one document, or for one question outside of documents.
-MOST_COMPARISONS = 20_000
+MOST_COMPARISONS = 10_000
 #: Longer names are compared with nothing: the time grows with the square of a length.
 _LONGEST = 128
 #: The comparisons that are left for the document under way: one number in a list.

@@ -307,7 +307,7 @@ class _Resolver:
         if path in self.files:
             return self.files[path]
         try:
-            document = documents.read(path, name=str(named))
+            document = documents.read(path, name=str(named), is_named=True)
         except DocumentError as error:
             if not os.path.exists(path):
                 raise _missing(path, named, shown) from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -28,7 +27,7 @@ from naftiko.functions.scripting.javascript import (
     run_async,
 )
 from naftiko.functions.scripting.sandbox import Limits
-from naftiko.locations import is_file_uri, path_of
+from naftiko.locations import is_file_uri, path_of, read_regular
 from naftiko.spec.model import ScriptSettings
 
 if TYPE_CHECKING:
@@ -133,14 +132,11 @@ class Scripting:
         version = (status.st_mtime_ns, status.st_size)
         known = self._sources.get(path)
         if known is None or known[0] != version:
-            if not stat.S_ISREG(status.st_mode):
-                # Reading a pipe or a device may never end.
-                raise OSError(f"{path} is no file")
             if status.st_size > MAX_SOURCE:
                 raise JavaScriptError(
                     f"failed: {path.name} is larger than {MAX_SOURCE // MIB} MiB"
                 )
-            text = path.read_text("utf-8-sig")
+            text = read_regular(path).decode("utf-8-sig").replace("\r\n", "\n")
             made = yield from reading(text, path.name, timeout=self.settings.timeout)
             known = self._sources[path] = (version, made)
         return known[1]
