@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,15 +118,30 @@ def without_secrets(url: str) -> str:
 
 
 def _as_written(value: str) -> str:
-    """Return a pattern for a value in the notations that this program writes."""
-    return "".join(map(_written, _CHARS.findall(value)))
+    """Return a pattern for a value in the notations that this program writes.
+
+    The rest of a very long one is looked for in one notation at once: a pattern takes
+    some ten microseconds a character to be made.
+    """
+    return "".join(map(_written, _CHARS.findall(value[:_LONGEST]))) + _rest(value)
+
+
+def _rest(value: str) -> str:
+    """Return a pattern for the rest of a very long value."""
+    rest = value[_LONGEST:]
+    if not rest:
+        return ""
+    notations = {rest, quote_plus(rest, errors="replace")}
+    notations.add(quote(rest, errors="replace"))
+    return f"(?:{'|'.join(map(re.escape, sorted(notations)))})?"
 
 
 def _repeated(value: str) -> str:
     """Return a pattern for a value in every notation that a server may answer in."""
-    forms = [f"(?i:{''.join(map(_in_any_case, _CHARS.findall(value)))})"]
+    any_case = "".join(map(_in_any_case, _CHARS.findall(value[:_LONGEST])))
+    forms = [f"(?i:{any_case}{_rest(value)})"]
     data = value.encode("utf-8", "surrogatepass")
-    if len(data) >= _SHORTEST:
+    if _SHORTEST <= len(data) <= _LONG:
         # The bytes may be joined by colons or blanks, as dumps join them.
         forms.append("[ :-]?".join(_hexadecimal(byte, 2) for byte in data))
         forms += [_base64(data, before) for before in range(3)]
@@ -169,6 +184,9 @@ def _base64_char(bits: str) -> str:
 
 #: Shorter secrets are looked for as they are only: their bytes are in any text.
 _SHORTEST = 4
+#: Bytes of a secret that is looked for in base64 too, and characters of one in any mix
+#: of notations.
+_LONG, _LONGEST = 2048, 1024
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]")
 _CHARS = re.compile(r"\\+|[^\\]")

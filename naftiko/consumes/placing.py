@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -159,12 +160,19 @@ def _unwritable(call: CallValues, name: str, error: Exception) -> Exception:
 
 
 def all_text(value: Any) -> str:
-    """Return all texts in a value in one."""
-    if isinstance(value, Mapping):
-        value = [*value, *value.values()]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return "".join(map(all_text, value))
-    return str(value)
+    """Return all texts in a value in one, however deep it is."""
+    texts: list[str] = []
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Mapping):
+            value = [*value, *value.values()]
+        if isinstance(value, (list, tuple, set, frozenset)):
+            pending += reversed([*value])
+        else:
+            with suppress(ValueError, RecursionError):  # a number of very many digits
+                texts.append(str(value))
+    return "".join(texts)
 
 
 def texts_for(call: CallValues, name: str, value: Any) -> list[str]:

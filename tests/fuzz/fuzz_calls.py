@@ -17,7 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ from naftiko.errors import NaftikoError
 from support.mutations import mutated
 
 SEEDS = Path(__file__).with_name("seeds")
-ACCEPTANCE = Path(__file__).parents[1] / "end_to_end" / "acceptance"
 _DIGITS = "9" * 5000
 
 
@@ -116,8 +115,10 @@ class Round:
     def document(self) -> Path:
         """Write a mutated document and the file that it imports, return its path."""
         for name in ("shared.yaml", "whole.yaml"):
-            data = self.changed(read(SEEDS / name).data)
-            text = write_yaml(data)
+            data = self.changed(seed_of(name))
+            # JSON is YAML, and is read much faster.
+            write = write_yaml if self.rng.random() < 0.1 else json.dumps
+            text = write(data)
             if self.rng.random() < 0.1:
                 at = self.rng.randrange(len(text))
                 text = text[:at] + self.rng.choice(TEXTS) + text[at:]
@@ -248,6 +249,12 @@ class Round:
         self.allowed(lambda: describing.describe_function(api, name, plan))
         given = self.arguments([p.name for p in plan.arguments])
         self.allowed(lambda: api.invoke(name, given))
+
+
+@cache
+def seed_of(name: str) -> Any:
+    """Return the data of a seed, which must not be changed."""
+    return read(SEEDS / name).data
 
 
 def _texts(data: Any) -> Iterator[tuple[Any, Any]]:
