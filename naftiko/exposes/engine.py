@@ -294,7 +294,9 @@ class Engine:
         if isinstance(item, Work):
             if item.reading is not None:
                 return await offload.read(item)
-            return await item.run_async() if item.run_async else item.run()
+            if item.run_async is not None:
+                return await item.run_async(offload.aside)
+            return item.run()
         try:
             make = self.capability.request_for
             if caller.sends_much:

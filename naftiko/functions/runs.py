@@ -40,6 +40,8 @@ ErrorT = TypeVar("ErrorT", bound=CallError)
 Values: TypeAlias = dict[str, Any]
 #: Name of a variable → its value; raises `UnboundVariable`.
 VariableOf: TypeAlias = Callable[[str], str]
+#: Runs a function with arguments where it keeps nobody waiting; returns its result.
+Aside: TypeAlias = Callable[..., Awaitable[Any]]
 Run: TypeAlias = Generator["tuple[Call | Work, ...]", "Sequence[Any]", "Outcome"]
 
 
@@ -78,7 +80,7 @@ class Work(NamedTuple):
 
     run: Callable[[], Any]
     step: str = ""
-    run_async: Callable[[], Awaitable[Any]] | None = None
+    run_async: Callable[[Aside], Awaitable[Any]] | None = None
     kind: str = ""
     about: Mapping[str, str] = {}
     reading: Reading | None = None

@@ -409,7 +409,7 @@ class ScriptStep:
         return Work(
             lambda: self.script.run(context),
             self.name,
-            lambda: self.script.run_async(context),
+            lambda aside: self.script.run_async(context, aside),
             kind="script",
             about=self.script.about,
         )

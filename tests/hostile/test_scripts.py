@@ -262,6 +262,23 @@ def test_context_is_bounded(tmp_path: Path) -> None:
     assert step.run({"a": "x" * (15 << 20)}) == 15 << 20
 
 
+def test_large_data_is_written_and_read_aside(tmp_path: Path) -> None:
+    """What takes long for a context or a result does not run on the event loop."""
+    seen: list[int] = []
+
+    async def aside(function: Any, *arguments: Any) -> Any:
+        seen.append(len(arguments))
+        return await asyncio.to_thread(function, *arguments)
+
+    step = script(tmp_path, "result = context.a", timeout=20_000)
+    large = [{"id": number} for number in range(10_000)]
+    # The first time the file is read, too.
+    for value, times in ((large, 3), ("x" * 100_000, 2), ([1], 0)):
+        seen.clear()
+        assert asyncio.run(step.run_async({"a": value}, aside)) == value
+        assert len(seen) == times
+
+
 # --- their server ---------------------------------------------------------------------
 
 

@@ -12,18 +12,20 @@ where a source comes from.
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from naftiko.errors import shorten
 from naftiko.expressions import ABSENT, to_scalar
+from naftiko.formats import pieces
 from naftiko.functions.scripting import sandbox
 from naftiko.functions.scripting.sandbox import Limits, request_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
+    from naftiko.functions.runs import Aside
     from naftiko.plain import JSON
     from naftiko.workers.pool import Pool
     from naftiko.workers.process import WorkerError
@@ -83,42 +85,69 @@ def run(jobs: Jobs[Result]) -> Result:
 
     pool = _pool()
     with closing(jobs):
-        try:
-            job = next(jobs)
-            while True:
-                try:
-                    answer = pool.run(
-                        job.task, job.payload, seconds=job.seconds, memory=job.memory
-                    )
-                except WorkerError as error:
-                    job = jobs.throw(error)
-                else:
-                    job = jobs.send(answer)
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
+        asked = _next(jobs.send, None)
+        while isinstance(asked, Job):
+            step: Callable[[Any], Job]
+            given: Any
+            try:
+                step, given = jobs.send, pool.run(**asked._asdict())
+            except WorkerError as error:
+                step, given = jobs.throw, error
+            asked = _next(step, given)
+    result: Result = asked.value
+    return result
 
 
-async def run_async(jobs: Jobs[Result]) -> Result:
-    """Do the same as `run`, without blocking and without a thread."""
+async def run_async(
+    jobs: Jobs[Result], aside: Aside | None = None, *, is_large: bool = False
+) -> Result:
+    """Do the same as `run`, without blocking.
+
+    Args:
+        jobs: The jobs.
+        aside: Runs a function that takes long: large data is written and read there.
+        is_large: The jobs send large data.
+    """
     from naftiko.workers.process import WorkerError
 
+    async def advance(step: Callable[[Any], Job], given: Any) -> Job | _Done[Result]:
+        is_long = is_large or (isinstance(given, bytes) and len(given) > pieces.WINDOW)
+        if aside is not None and is_long:
+            taken: Job | _Done[Result] = await aside(_next, step, given)
+            return taken
+        return _next(step, given)
+
     pool = _pool()
-    with closing(jobs):
-        try:
-            job = next(jobs)
-            while True:
-                try:
-                    answer = await pool.run_async(
-                        job.task, job.payload, seconds=job.seconds, memory=job.memory
-                    )
-                except WorkerError as error:
-                    job = jobs.throw(error)
-                else:
-                    job = jobs.send(answer)
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
+    try:
+        asked = await advance(jobs.send, None)
+        while isinstance(asked, Job):
+            step: Callable[[Any], Job]
+            given: Any
+            try:
+                step, given = jobs.send, await pool.run_async(**asked._asdict())
+            except WorkerError as error:
+                step, given = jobs.throw, error
+            asked = await advance(step, given)
+    finally:
+        # After a cancellation another thread may still be in it, which then ends it.
+        with suppress(ValueError):
+            jobs.close()
+    result: Result = asked.value
+    return result
+
+
+class _Done(Generic[Result]):
+    """What jobs return; no future may hold a `StopIteration`."""
+
+    def __init__(self, value: Result) -> None:
+        self.value = value
+
+
+def _next(step: Callable[[Any], Job], given: Any) -> Job | _Done[Any]:
+    try:
+        return step(given)
+    except StopIteration as stop:
+        return _Done(stop.value)
 
 
 def reading(source: str, name: str, *, timeout: int) -> Jobs[str]:
@@ -193,7 +222,7 @@ def _result(answer: bytes, limits: Limits) -> JSON:
     if kind != sandbox.RESULT:
         raise _over(kind, limits)
     try:
-        return json.loads(text)
+        return pieces.decode(_DECODER, text)
     except RecursionError:
         raise _over(sandbox.DEEP, limits) from None
     except ValueError as error:
@@ -203,7 +232,7 @@ def _result(answer: bytes, limits: Limits) -> JSON:
 
 def _written(context: Mapping[str, JSON]) -> str:
     try:
-        text = json.dumps(context, default=_text_for_script, allow_nan=False)
+        text = pieces.encode(_ENCODER, context)
     except RecursionError:
         fault = "it is nested too deeply"
     except (TypeError, ValueError) as error:
@@ -224,6 +253,10 @@ def _text_for_script(value: Any) -> Any:
         if isinstance(value, bytes)
         else to_scalar(value)
     )
+
+
+_ENCODER = json.JSONEncoder(default=_text_for_script, allow_nan=False)
+_DECODER = json.JSONDecoder()
 
 
 def _bounded(sources: Iterable[str]) -> list[str]:

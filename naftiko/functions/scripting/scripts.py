@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import CallError, shorten
+from naftiko.formats.pieces import is_small
 from naftiko.functions.scripting.javascript import (
     MAX_SOURCE,
     MIB,
@@ -31,6 +32,7 @@ from naftiko.locations import is_file_uri, path_of, read_regular
 from naftiko.spec.model import ScriptSettings
 
 if TYPE_CHECKING:
+    from naftiko.functions.runs import Aside
     from naftiko.functions.scripting.javascript import Jobs
     from naftiko.plain import JSON
     from naftiko.spec.model import Exposes
@@ -183,9 +185,17 @@ class Script:
         """
         return run(self._jobs(context))
 
-    async def run_async(self, context: Mapping[str, JSON]) -> JSON:
-        """Do the same as `run`, without blocking and without a thread."""
-        return await run_async(self._jobs(context))
+    async def run_async(
+        self, context: Mapping[str, JSON], aside: Aside | None = None
+    ) -> JSON:
+        """Do the same as `run`, without blocking.
+
+        Args:
+            context: Name → value.
+            aside: Runs a function that takes long.
+        """
+        is_large = not is_small(context)
+        return await run_async(self._jobs(context), aside, is_large=is_large)
 
     def _jobs(self, context: Mapping[str, JSON]) -> Jobs[JSON]:
         scripting, settings = self._scripting, self._scripting.settings
