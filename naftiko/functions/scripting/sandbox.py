@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 MAX_MEMORY = 64 * 1024 * 1024
 MAX_RESULT = 16 * 1024 * 1024
 _MAX_STACK = 512 * 1024
-#: Values in a result, and lists and objects around one: they need far more memory, and
-#: time, than their text.
+#: Values in a result, which need far more memory and time than their text, and lists
+#: and objects around one: writers of answers go into these one by one.
 MAX_VALUES = 200_000
-MAX_DEPTH = 500
+MAX_DEPTH = 200
 #: Characters of a message.
 _MAX_MESSAGE = 2000
 COUNTER = "__naftiko_"
