@@ -24,11 +24,16 @@ _DISGUISED = (
     ("iso2022", b"\x1b"),
     ("hz", b"~{"),
 )
-#: Codecs of Python for names and literals, which are no encoding of a body; and one
-#: that standards forbid, because it hides markup and half characters.
-_NO_CHARSETS = frozenset(
-    ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7")
+#: The charsets of texts, as Python names their codecs. The others it has are for names
+#: and literals, or pack data; some of them take quadratic time, or grow.
+_CHARSETS = (
+    r"ascii|big5(?:hkscs)?|cp\d{3,4}|euc_(?:j\w{1,9}|kr)|gb(?:18030|2312|k)|hp_roman8|hz"
+    r"|iso2022_(?:jp(?:_(?:1|2|2004|3|ext))?|kr)|iso8859_\d{1,2}|johab|koi8_[rtu]"
+    r"|kz1048|latin_1|mac_[a-z]{5,8}2?|ptcp154|shift_jis(?:_2004|x0213)?|tis_620"
+    r"|utf_(?:8(?:_sig)?|(?:16|32)(?:_[bl]e)?)"
 )
+#: Characters of the longest name of a charset.
+_LONGEST_NAME = 40
 
 
 def charset_of(content_type: str) -> str:
@@ -43,12 +48,29 @@ def known_charset(name: str) -> str:
 
     "latin1"  →  "iso8859-1"
     """
+    return codec_of(name) or "utf-8"
+
+
+@lru_cache(maxsize=256)
+def codec_of(name: str) -> str:
+    """Return the codec of a charset of texts; an empty text for any other name.
+
+    "latin1"  →  "iso8859-1"        "punycode", "zlib", "foo"  →  ""
+    """
+    from encodings import normalize_encoding
+    from encodings.aliases import aliases
+
+    if len(name) > _LONGEST_NAME:
+        return ""
+    # Python keeps each name that it was asked for, also an unknown one, for ever.
+    folded = normalize_encoding(name).lower()
+    folded = aliases.get(folded) or aliases.get(folded.replace(".", "_")) or folded
+    if not re.fullmatch(_CHARSETS, folded):
+        return ""
     try:
-        name = codecs.lookup(name).name
-        b"\xff".decode(name, "replace")  # not every codec is one of text
-    except (LookupError, ValueError):
-        return "utf-8"
-    return "utf-8" if name in _NO_CHARSETS else name
+        return codecs.lookup(folded).name
+    except LookupError:
+        return ""
 
 
 def is_utf8(body: bytes, charset: str = "") -> bool:

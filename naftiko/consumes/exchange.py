@@ -267,6 +267,7 @@ class Decoder:
                 schema=operation.output_schema,
                 is_structured=is_structured or self._is_structured,
                 is_strict=self.is_strict or bool(format),
+                most=response.limit,
             )
         except OutputError as error:
             raise OutputError(

@@ -273,7 +273,10 @@ def error_body(operation: Operation, response: Response) -> JSON:
     for name in names:
         try:
             return decoding.decode(
-                name, response.body, content_type=response.content_type
+                name,
+                response.body,
+                content_type=response.content_type,
+                most=response.limit,
             )
         except OutputError:
             continue

@@ -88,5 +88,8 @@ def resolve_tagged(text: str, tag: str) -> tuple[bool, JSON]:
         return re.fullmatch(_TEXT_TAGS[name], plain) is not None, plain
     value = resolve_plain(text)
     if name == "float" and type(value) is int:
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            value = float("-inf") if value < 0 else float("inf")
     return type(value) is _SCALAR_TAGS.get(name), value

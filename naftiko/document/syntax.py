@@ -115,6 +115,21 @@ def explain(error: Any, text: str, name: str) -> Fault:
     return _in_its_words(error, problem, line, column, source, name)
 
 
+def told_briefly(error: Any) -> Fault:
+    """Return the fault behind an error of the C parser, whose text is not read again.
+
+    Args:
+        error: A `YAMLError`, with or without marks.
+    """
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    hint = (
+        "quote texts that hold `:`, `,`, `[` or `{`, and close each quote and bracket"
+    )
+    return Fault(line, column, f"not well-formed YAML: {problem}", hint)
+
+
 def _in_its_words(
     error: Any, problem: str, line: int, column: int, source: list[str], name: str
 ) -> Fault:
@@ -213,19 +228,22 @@ def _quoted_before(text: str, line: int, column: int) -> _Quoted | None:
     It may have begun in an earlier line, or end at the column itself.
     """
     last: _Quoted | None = None
-    for quoted in _quoted(text):
+    for quoted in _quoted(text, line):
         if (quoted.end_line, quoted.end_column) > (line, column):
             break
         last = quoted
     return last if last is not None and last.end_line == line else None
 
 
-def _quoted(text: str) -> Iterator[_Quoted]:
+def _quoted(text: str, last: int) -> Iterator[_Quoted]:
+    """Yield the texts in quotation marks that begin in the lines up to one."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     with suppress(YAMLError, RecursionError):
         for token in YAML(typ="safe", pure=True).scan(text):
+            if token.start_mark.line >= last:
+                return
             style = getattr(token, "style", None)
             if style in ("'", '"'):
                 begin, end = token.start_mark, token.end_mark

@@ -52,6 +52,11 @@ if TYPE_CHECKING:
 
 #: Nodes that aliases may stand for, all together: a bomb has billions.
 MAX_ALIASED = 100_000
+#: Characters that aliases may stand for beyond the length of the text, all together.
+MAX_ALIASED_TEXT = 1024 * 1024
+#: Characters of a text that the pure parser reads, of a document and of a mere value.
+#: It takes some ten seconds for a megabyte, the C parser half a second.
+MAX_SLOW_DOCUMENT, MAX_SLOW_VALUE = 512 * 1024, 64 * 1024
 # Characters that YAML 1.2 does not call printable (section 5.1). The complement, which
 # the specification gives, takes ten times as long to compile.
 UNPRINTABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
@@ -61,6 +66,8 @@ NO_VALUE: Any = object()
 def parse_value(text: str, *, as_written: bool = False) -> JSON:
     """Return the data of the first document in a YAML text.
 
+    A text over 64 KiB is read by the C parser only, if that is installed.
+
     Args:
         text: The document.
         as_written: Leave every scalar but a null the text that it is: `0123`, `1.50`.
@@ -68,7 +75,7 @@ def parse_value(text: str, *, as_written: bool = False) -> JSON:
     Raises:
         DocumentSyntaxError: The text is not well-formed.
     """
-    builder = Builder("<yaml>")
+    builder = Builder("<yaml>", MAX_SLOW_VALUE)
     if as_written:
         nothing = [text for text, value in CONSTANTS.items() if value is None]
         builder.constants, builder.numeric = dict.fromkeys(nothing), frozenset()
@@ -97,8 +104,9 @@ def _c_events(text: str) -> Iterator[Any]:
 class Builder:
     """Build data from events, and one mark (line, column from 0) per node."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most_slow: int = MAX_SLOW_DOCUMENT) -> None:
         self.name = name
+        self._most_slow = most_slow
         self.constants: dict[str, JSON] = CONSTANTS
         self.numeric = NUMERIC_START
         self._reset()
@@ -106,8 +114,11 @@ class Builder:
     def _reset(self) -> None:
         self.marks: array[int] = array("I")
         self.aliases: list[int] = []
+        #: Anchor → how many nodes it stands for, and how many characters.
         self._sizes: dict[str, int] = {}
-        self._aliased = 0
+        self._lengths: dict[str, int] = {}
+        self._aliased = self._aliased_text = 0
+        self._most_text = MAX_ALIASED_TEXT
 
     def build_yaml(self, text: str, *, first_only: bool = False) -> JSON:
         """Return the data of a YAML text, and note the place of every node.
@@ -122,12 +133,14 @@ class Builder:
         from ruamel.yaml.error import YAMLError
 
         kinds = yaml_kinds()
+        self._most_text = MAX_ALIASED_TEXT + len(text)
         try:
             if _c_parser():
                 # A text that the C parser refuses may still be YAML 1.2, such as a
                 # plain URL in a flow mapping. If it is not, the pure parser explains
                 # it better.
-                with suppress(YAMLError):
+                is_short = len(text) <= self._most_slow
+                with suppress(*[YAMLError] * is_short):
                     stream = self._events(_c_events, text)
                     return self._walk(stream, kinds, first_only=first_only)
                 self._reset()
@@ -191,6 +204,7 @@ class Builder:
                         self._tagged(event, value)
                     if event.anchor:
                         anchors[event.anchor] = value
+                        self._lengths[event.anchor] = len(value)
                     if value in container:
                         self._duplicate(value, container, stack[-1][3], start)
                     key = value
@@ -208,6 +222,7 @@ class Builder:
                 if event.anchor:
                     anchors[event.anchor] = value
                     self._sizes[event.anchor] = 1
+                    self._lengths[event.anchor] = len(event.value)
             elif kind is mapping or kind is sequence:
                 start = event.start_mark
                 if container.__class__ is dict and key is NO_VALUE:
@@ -219,6 +234,8 @@ class Builder:
                 if event.anchor:
                     anchors[event.anchor] = NO_VALUE
                     self._sizes[event.anchor] = 0
+                    # What stands in the text until its end; aliases in it add theirs.
+                    self._lengths[event.anchor] = -start.index
                 stack.append((container, key, event.anchor, len(self.marks)))
                 mark(start.line)
                 mark(start.column)
@@ -230,6 +247,7 @@ class Builder:
                 if anchor:
                     anchors[anchor] = value
                     self._sizes[anchor] += (len(self.marks) - begin) // 2
+                    self._lengths[anchor] += event.end_mark.index
             elif kind is alias:
                 start = event.start_mark
                 value = self._alias(event.anchor, anchors, start, stack)
@@ -303,20 +321,25 @@ class Builder:
                 f"the alias '*{anchor}' {why}",
                 "" if anchor in anchors else "quote a text that begins with `*`",
             )
-        size = self._sizes.get(anchor, 1)
+        size, length = self._sizes.get(anchor, 1), self._lengths[anchor]
         self._aliased += size
-        if self._aliased > MAX_ALIASED:
+        self._aliased_text += length
+        is_long = self._aliased_text > self._most_text
+        if is_long or self._aliased > MAX_ALIASED:
+            most = self._most_text if is_long else MAX_ALIASED
             self._refuse(
                 line,
                 column,
                 rules.YAML_ALIAS,
-                f"aliases stand for more than {MAX_ALIASED:,} nodes",
+                f"aliases stand for more than {most:,}"
+                f" {'characters' if is_long else 'nodes'}",
                 "write the values out",
             )
         # Nodes below an anchored node count again wherever an alias uses it.
         for _, _, name, _ in stack:
             if name:
                 self._sizes[name] += size
+                self._lengths[name] += length
         self.aliases.append(len(self.marks) // 2)
         return value
 
@@ -364,9 +387,11 @@ class Builder:
         )
 
     def _syntax_error(self, error: Any, text: str) -> NoReturn:
-        from naftiko.document.syntax import explain
+        from naftiko.document.syntax import explain, told_briefly
 
-        fault = explain(error, text, self.name)
+        # To explain it takes the pure parser.
+        is_short = len(text) <= self._most_slow
+        fault = explain(error, text, self.name) if is_short else told_briefly(error)
         if fault.is_second:
             self._second_document(fault.line, fault.column)
         self._refuse(

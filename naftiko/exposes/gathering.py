@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import BodyReader, complete_part
+from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.plain import seconds_of
 from naftiko.transport.messages import Response
 from naftiko.transport.redirects import too_large
-from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,7 +1,8 @@
 """What reading a body may cost: its size, its growth, the time that it takes.
 
-    is_slow("yaml", 4096)            →  False
-    limit_of("html", 64 MiB)         →  2 MiB
+    is_slow("yaml", 4096)                       →  False
+    limit_of("html", 64 MiB)                    →  2 MiB
+    Growth("csv", 1000, 64 MiB).spend(9999999)  →  OverBudget
 
 All limits of what is decoded stand here. They follow from one option, the largest
 response: `max_response_bytes`. A format that takes more time or more memory for a byte
@@ -10,11 +11,16 @@ has a smaller share of it. This module must not know how anything is decoded.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
+
+from naftiko.errors import OutputError
 
 MIB = 1024 * 1024
 #: Bytes: how large a response may be, unless a transport is told otherwise.
 MAX_RESPONSE_BYTES = 64 * MIB
+#: The part of the largest response that may come of any small body.
+_ROOM_SHARE = 64
+_HINT = "outputRawFormat: text gives it as it is; or raise `max_response_bytes`"
 
 
 class Cost(NamedTuple):
@@ -24,26 +30,32 @@ class Cost(NamedTuple):
         quick: Bytes of a body that are decoded within some three milliseconds.
         share: A body may have this part of the largest response: 4 is a quarter.
         memory: Bytes of memory that a byte of a usual body takes while it is decoded.
+        growth: Characters that may come of a byte of a body. Rows repeat the names of
+            their columns: of questions in a survey, that is a hundred characters for
+            an answer of two.
     """
 
     quick: int
     share: int
     memory: int
+    growth: int
 
 
 #: Measured with records of three members, on one core of 2.5 GHz.
 _COSTS = {
-    "json": Cost(64 * 1024, 1, 8),
-    "xml": Cost(10 * 1024, 4, 13),
-    "yaml": Cost(4 * 1024, 8, 19),
-    "csv": Cost(16 * 1024, 4, 32),
-    "tsv": Cost(16 * 1024, 4, 32),
-    "psv": Cost(16 * 1024, 4, 32),
-    "html": Cost(512, 32, 110),
-    "markdown": Cost(256, 64, 320),
-    "multiplexed": Cost(64 * 1024, 1, 4),
-    "text": Cost(MIB, 1, 4),
-    "binary": Cost(1 << 62, 1, 1),
+    "json": Cost(64 * 1024, 1, 8, 1),
+    "xml": Cost(10 * 1024, 4, 13, 4),
+    "yaml": Cost(4 * 1024, 8, 19, 4),
+    "csv": Cost(16 * 1024, 4, 32, 64),
+    "tsv": Cost(16 * 1024, 4, 32, 64),
+    "psv": Cost(16 * 1024, 4, 32, 64),
+    "html": Cost(2 * 1024, 16, 25, 64),
+    # A selector needs a tree of the whole page.
+    "html by selector": Cost(512, 64, 110, 64),
+    "markdown": Cost(256, 256, 320, 64),
+    "multiplexed": Cost(64 * 1024, 1, 4, 1),
+    "text": Cost(MIB, 1, 4, 1),
+    "binary": Cost(1 << 62, 1, 1, 1),
 }
 
 
@@ -76,3 +88,66 @@ def limit_of(format: str, most: int = MAX_RESPONSE_BYTES) -> int:
         most: The bytes that the largest response may have.
     """
     return most // cost_of(format).share
+
+
+class OverBudget(OutputError):
+    """A body is too large for its format, or too much comes of it."""
+
+
+def check_size(format: str, size: int, most: int) -> None:
+    """Refuse a body that is too large for its format.
+
+    Args:
+        format: The format.
+        size: The bytes of the body.
+        most: The bytes that the largest response may have.
+
+    Raises:
+        OverBudget: It is larger than `limit_of` tells.
+    """
+    limit = limit_of(format, most)
+    if size > limit:
+        raise OverBudget(
+            f"the body is not usable {format}: it has {size:,} bytes, and at most"
+            f" {limit:,} are read as {format}",
+            hint=_HINT,
+        )
+
+
+class Growth:
+    """Counts what comes of one body, in characters; a node counts as a few of them.
+
+    Args:
+        format: Its format.
+        size: Its bytes.
+        most: The bytes that the largest response may have.
+    """
+
+    __slots__ = ("_format", "_left", "_limit", "_size")
+
+    def __init__(self, format: str, size: int, most: int = MAX_RESPONSE_BYTES) -> None:
+        self._format = format
+        self._size = size
+        limit = most // _ROOM_SHARE + cost_of(format).growth * size
+        self._limit = self._left = min(limit, most)
+
+    def spend(self, amount: int, cause: str) -> None:
+        """Take note of characters.
+
+        Args:
+            amount: Their number.
+            cause: What repeats them, for the message.
+
+        Raises:
+            OverBudget: They are too many, all together.
+        """
+        self._left -= amount
+        if self._left < 0:
+            self._refuse(cause)
+
+    def _refuse(self, cause: str) -> NoReturn:
+        raise OverBudget(
+            f"the body is not usable {self._format}: {cause} make more than"
+            f" {self._limit:,} characters of its {self._size:,} bytes",
+            hint=_HINT,
+        )

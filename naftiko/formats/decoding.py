@@ -24,9 +24,10 @@ module must not know how the bytes came here.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
+from naftiko.formats.budget import MAX_RESPONSE_BYTES, OverBudget, check_size
 from naftiko.formats.faults import import_library
 from naftiko.formats.json import decode_json
 from naftiko.formats.media import MULTIPLEXED, format_of, is_script
@@ -34,12 +35,17 @@ from naftiko.formats.text import decode_binary, decode_text, decode_yaml
 from naftiko.http import media_type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from naftiko.plain import JSON
 
-    #: Body, Content-Type and `outputSchema` → value.
-    DecodeBody = Callable[[bytes, str, str], JSON]
+
+class DecodeBody(Protocol):
+    """Body, Content-Type, `outputSchema` and the largest response → value."""
+
+    def __call__(
+        self, body: bytes, content_type: str, schema: str = "", /, *, most: int
+    ) -> JSON:
+        """Return the value; `most` is the bytes that the largest response may have."""
+        ...
 
 
 def _when_used(module: str, name: str, **settings: str) -> DecodeBody:
@@ -48,9 +54,11 @@ def _when_used(module: str, name: str, **settings: str) -> DecodeBody:
     Most documents name one format, and importing all of them would slow every start.
     """
 
-    def decode_body(body: bytes, content_type: str, schema: str = "") -> JSON:
+    def decode_body(
+        body: bytes, content_type: str, schema: str = "", *, most: int
+    ) -> JSON:
         decoder = getattr(import_module(f"naftiko.formats.{module}"), name)
-        return decoder(body, content_type, schema, **settings)
+        return decoder(body, content_type, schema, most=most, **settings)
 
     return decode_body
 
@@ -101,6 +109,7 @@ def decode_received(
     schema: str = "",
     is_structured: bool = False,
     is_strict: bool = False,
+    most: int = MAX_RESPONSE_BYTES,
 ) -> Decoded:
     r"""Return the value of a received body, by its declared format or by its type.
 
@@ -115,9 +124,12 @@ def decode_received(
         is_structured: Members of the value are wanted, so a JSON object or list counts
             even where the type says text or bytes.
         is_strict: Refuse a body that is not in the declared format, whatever its type.
+        most: The bytes that the largest response may have; a format that costs more
+            time or memory has a share of it.
 
     Raises:
         OutputError: The format is unknown, or the body is in neither format.
+        OverBudget: The body is too large for its format, or too much comes of it.
     """
     named = format_of(content_type)
     if named != "json":
@@ -128,24 +140,35 @@ def decode_received(
     declared = _folded(declared) if declared else ""
     if not declared:
         return _undeclared(
-            named, body, content_type, is_structured=is_structured, is_strict=is_strict
+            named,
+            body,
+            content_type,
+            is_structured=is_structured,
+            is_strict=is_strict,
+            most=most,
         )
     if declared == "text" and named == MULTIPLEXED:
-        return Decoded(_decode_named(named, body, content_type), named)
+        return Decoded(_decode_named(named, body, content_type, most), named)
     is_another = bool(named) and named != declared and not is_strict
     is_recognisable = is_another and declared in _LENIENT and body.strip()
     found = (
-        _recognised(named, declared, body, content_type) if is_recognisable else None
+        _recognised(named, declared, body, content_type, most)
+        if is_recognisable
+        else None
     )
     if found is not None:
         return found
     try:
-        value = decode(declared, body, content_type=content_type, schema=schema)
+        value = decode(
+            declared, body, content_type=content_type, schema=schema, most=most
+        )
+    except OverBudget:
+        raise  # it is in its format
     except OutputError as error:
         if not is_another or declared not in _DECODERS:
             raise
         try:
-            value = _decode_named(named, body, content_type)
+            value = _decode_named(named, body, content_type, most)
         except OutputError:
             raise error from None
         return Decoded(value, named, is_other=True)
@@ -159,6 +182,7 @@ def _undeclared(
     *,
     is_structured: bool,
     is_strict: bool,
+    most: int,
 ) -> Decoded:
     """Return the value of a body whose format only its type can tell."""
     is_text = named in ("text", "binary")
@@ -167,7 +191,8 @@ def _undeclared(
         if value is not None:
             return Decoded(value, "json")
     if named or content_type or is_strict:
-        return Decoded(_decode_named(named or "json", body, content_type), named)
+        value = _decode_named(named or "json", body, content_type, most)
+        return Decoded(value, named)
     try:
         return Decoded(decode_json(body, ""), "json")
     except OutputError:
@@ -180,13 +205,14 @@ def _undeclared(
         return Decoded(body, "binary")
 
 
-def _decode_named(named: str, body: bytes, content_type: str) -> JSON:
+def _decode_named(named: str, body: bytes, content_type: str, most: int) -> JSON:
     """Return the value of a body in the format that its type names."""
+    check_size(named, len(body), most)
     if named == MULTIPLEXED:
         from naftiko.formats.multiplexed import text_of_frames
 
         return text_of_frames(body)
-    return _DECODERS[named](body, content_type, "")
+    return _DECODERS[named](body, content_type, "", most=most)
 
 
 def _container(body: bytes, content_type: str) -> JSON:
@@ -200,7 +226,7 @@ def _container(body: bytes, content_type: str) -> JSON:
 
 
 def _recognised(
-    named: str, declared: str, body: bytes, content_type: str
+    named: str, declared: str, body: bytes, content_type: str, most: int
 ) -> Decoded | None:
     """Return the value of a body that surely is what its type says, or `None`.
 
@@ -219,16 +245,20 @@ def _recognised(
         return Decoded(body, named, is_other=True)
     if named == "xml" and begin.startswith(b"<?xml"):
         try:
-            return Decoded(
-                _decode_named(named, body, content_type), named, is_other=True
-            )
+            value = _decode_named(named, body, content_type, most)
+            return Decoded(value, named, is_other=True)
         except OutputError:
             return None
     return None
 
 
 def decode(
-    format: str, body: bytes, *, content_type: str = "", schema: str = ""
+    format: str,
+    body: bytes,
+    *,
+    content_type: str = "",
+    schema: str = "",
+    most: int = MAX_RESPONSE_BYTES,
 ) -> JSON:
     r"""Return the value that a response body stands for.
 
@@ -241,14 +271,18 @@ def decode(
             it promises one JSON document or many; the format is never guessed from it.
         schema: The `outputSchema`: a CSS selector for `html`, the beginning of a
             heading for `markdown`.
+        most: The bytes that the largest response may have.
 
     Raises:
         OutputError: The format is unknown, or the body is not in it.
+        OverBudget: The body is too large for its format, or too much comes of it.
     """
-    decoder = _DECODERS.get(format) or _DECODERS.get(_folded(format))
+    name = format if format in _DECODERS else _folded(format)
+    decoder = _DECODERS.get(name)
     if decoder is None:
         _refuse_format(format)
-    return decoder(body, content_type, schema)
+    check_size(name, len(body), most)
+    return decoder(body, content_type, schema, most=most)
 
 
 def check(format: str) -> None:

@@ -17,8 +17,15 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import OutputError, shorten
-from naftiko.formats.faults import import_library, refuse_body, refuse_depth
-from naftiko.formats.rows import by_column
+from naftiko.formats.budget import (
+    MAX_RESPONSE_BYTES,
+    Growth,
+    OverBudget,
+    check_size,
+)
+from naftiko.formats.faults import import_library, refuse_depth
+from naftiko.formats.markup import attributes_of, pieces_of
+from naftiko.formats.rows import by_column, count_rows
 from naftiko.formats.text import declared_charset, text_in
 from naftiko.http import is_utf8
 
@@ -28,14 +35,24 @@ if TYPE_CHECKING:
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I
 )
-_XML_DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}>", re.IGNORECASE)
+#: Tables inside each other: each repeats the texts of those that it holds.
+MAX_TABLES = 50
+#: Elements of a page that a selector is tried on, each counted with those around it;
+#: and elements, where the selector looks at the ones beside or inside each.
+_MOST_STEPS, _MOST_COMPARED = 4_000_000, 10_000
 #: Elements between whose texts a browser shows a gap.
 _PARTS_WORDS = re.compile(
     "address|article|blockquote|br|d[dlt]|div|figure|h[1-6]|hr|li|[ou]l|p|pre|section"
 ).fullmatch
 
 
-def decode_html(body: bytes, content_type: str, schema: str = "") -> JSON:
+def decode_html(
+    body: bytes,
+    content_type: str,
+    schema: str = "",
+    *,
+    most: int = MAX_RESPONSE_BYTES,
+) -> JSON:
     """Return the tables of a page.
 
     Rows and cells of a table inside a table belong to the inner one only.
@@ -43,22 +60,23 @@ def decode_html(body: bytes, content_type: str, schema: str = "") -> JSON:
     Raises:
         OutputError: `schema` is not a CSS selector, the page is nested too deeply, or a
             library is not installed.
+        OverBudget: Nested tables, or the names of columns, make far more of the page.
     """
     bs4 = import_library("bs4", "html")
-    # bs4 warns about a declaration of XML, and about text without any tag.
-    text = _XML_DECLARATION.sub("", text_in(body, _charset(body, content_type)))
+    text = text_in(body, _charset(body, content_type))
     if "<" not in text:
         return {"tables": []}
-    try:
-        soup = bs4.BeautifulSoup(text, "html.parser")
-        tables = _tables(soup)
-        if schema.strip():
-            tables = _selected(soup, schema, tables)
-    except RecursionError:
-        refuse_depth("html")
-    except bs4.ParserRejectedMarkup as error:  # pragma: no cover - older Pythons only
-        refuse_body("html", shorten(error), text)
-    shaped = map(_objects, tables.values())
+    growth = Growth("html", len(body), most)
+    if schema.strip():
+        check_size("html by selector", len(body), most)
+        soup = bs4.BeautifulSoup("", "html.parser")
+        try:
+            tables = _selected(soup, schema, _tables(text, growth, soup))
+        except RecursionError:
+            refuse_depth("html")
+    else:
+        tables = _tables(text, growth)
+    shaped = [_objects(rows, growth) for rows in tables.values()]
     return {"tables": [table for table in shaped if table is not None]}
 
 
@@ -78,6 +96,7 @@ def _selected(
 ) -> dict[int, list[_Row]]:
     """Return the tables that a selector finds, and those in other elements it finds."""
     soupsieve = import_library("soupsieve", "html")
+    _check_steps(soup, selector)
     try:
         tags = soup.select(selector)
     except (soupsieve.SelectorSyntaxError, NotImplementedError, ValueError) as error:
@@ -86,11 +105,33 @@ def _selected(
             f"outputSchema '{shorten(selector)}' is not a CSS selector: {reason}",
             hint="write one such as 'table.products'",
         ) from None
-    chosen: dict[int, list[_Row]] = {}
-    for tag in tags:
-        for table in [tag] if tag.name == "table" else tag.find_all("table"):
-            chosen[id(table)] = tables[id(table)]
-    return chosen
+    chosen = {id(tag) for tag in tags}
+    for node in soup.descendants:
+        if node.name is not None and id(node.parent) in chosen:
+            chosen.add(id(node))
+    return {tag: rows for tag, rows in tables.items() if tag in chosen}
+
+
+def _check_steps(soup: Any, selector: str) -> None:
+    """Refuse a page that a selector would take too long for.
+
+    Raises:
+        OverBudget: It has too many elements inside or beside each other.
+    """
+    depths = {id(soup): 0}
+    steps = 0
+    for node in soup.descendants:
+        if node.name is not None:
+            depths[id(node)] = depth = depths[id(node.parent)] + 1
+            steps += depth
+    compares = "~" in selector or ":" in selector
+    if steps > _MOST_STEPS or (compares and len(depths) > _MOST_COMPARED):
+        raise OverBudget(
+            f"the body is not usable html: its {len(depths):,} elements are too many,"
+            f" or too deeply nested, for the selector '{shorten(selector)}'",
+            hint="a selector without `~` and `:` takes less; without an outputSchema"
+            " every table is given",
+        )
 
 
 # --- the tables of a page, in one walk -----------------------------------------------
@@ -123,6 +164,7 @@ class _Place(NamedTuple):
     Attributes:
         rows: The rows of the table; `None` outside of tables.
         outer: The cell of another table that this table stands in.
+        depth: The number of tables around it, its own included.
     """
 
     rows: list[_Row] | None = None
@@ -130,34 +172,65 @@ class _Place(NamedTuple):
     row: _Row | None = None
     cell: _Cell | None = None
     outer: _Cell | None = None
+    depth: int = 0
 
 
-def _tables(soup: Any) -> dict[int, list[_Row]]:
-    """Return the rows of every table in document order, by the identity of its tag.
+def _tables(text: str, growth: Growth, soup: Any = None) -> dict[int, list[_Row]]:
+    """Return the rows of every table in document order.
 
-    One walk does, because html.parser leaves an omitted `</td>` or `</tr>` open: the
-    rest of the table then stands inside it, and asking each cell for its text would
-    take quadratic time.
+    An omitted `</td>` or `</tr>` leaves its element open: the rest of the table then
+    stands inside it, which changes nothing for the rows.
+
+    Args:
+        text: The page.
+        growth: Counts the texts of nested tables.
+        soup: A soup to put every element into, or `None`. Tables then have the identity
+            of their tag as the key, and otherwise their number.
     """
     tables: dict[int, list[_Row]] = {}
-    places = {id(soup): _Place()}
-    for node in soup.descendants:
-        place = places[id(node.parent)]
-        if node.name is None:
-            _add_text(place, node)
-            continue
-        if _PARTS_WORDS(node.name):
-            _add_text(place, " ")
-        places[id(node)] = place = _entered(node.name, place)
-        if node.name == "table" and place.rows is not None:
-            tables[id(node)] = place.rows
+    opened: list[tuple[str, _Place]] = []
+    counts: dict[str, int] = {}
+    place = _Place()
+    for kind, name, attributes, is_closed in pieces_of(text):
+        if kind == "text":
+            _add_text(place, name, growth)
+            if soup is not None:
+                soup.handle_data(name)
+        elif kind == "open":
+            if _PARTS_WORDS(name):
+                _add_text(place, " ", growth)
+            inside = _entered(name, place)
+            key = len(tables)
+            if soup is not None:
+                given = attributes_of(attributes)
+                key = id(soup.handle_starttag(name, None, None, given))
+            if name == "table" and inside.rows is not None:
+                tables[key] = inside.rows
+            if not is_closed:
+                opened.append((name, place))
+                counts[name] = counts.get(name, 0) + 1
+                place = inside
+            elif soup is not None:
+                soup.handle_endtag(name)
+        elif counts.get(name):
+            last = ""
+            while last != name:
+                last, place = opened.pop()
+                counts[last] -= 1
+            if soup is not None:
+                soup.handle_endtag(name)
+    if soup is not None:
+        soup.endData()
     return tables
 
 
 def _entered(name: str, place: _Place) -> _Place:
     """Return the place inside an element."""
     if name == "table":
-        return _Place(rows=[], outer=place.cell or place.outer)
+        if place.depth >= MAX_TABLES:
+            refuse_depth("html")
+        outer = place.cell or place.outer
+        return _Place(rows=[], outer=outer, depth=place.depth + 1)
     if place.rows is None:
         return place
     if name in ("thead", "tbody", "tfoot"):
@@ -173,17 +246,17 @@ def _entered(name: str, place: _Place) -> _Place:
     return place
 
 
-def _add_text(place: _Place, text: str) -> None:
-    # bs4 has classes of their own for comments, scripts and style sheets.
-    if type(text).__name__ not in ("str", "NavigableString", "CData"):
-        return
+def _add_text(place: _Place, text: str, growth: Growth) -> None:
+    if place.depth > 1:
+        # It is joined once for each of them, and stands in the value as often.
+        growth.spend(4 * place.depth * len(text), "tables inside each other")
     cell = place.cell or place.outer
     while cell:
         cell.texts.append(text)
         cell = cell.outer
 
 
-def _objects(rows: list[_Row]) -> list[dict[str, JSON]] | None:
+def _objects(rows: list[_Row], growth: Growth) -> list[dict[str, JSON]] | None:
     """Return the rows of a table as objects, or `None` where no header has a name."""
     rows = [row for row in rows if row.cells]
     heads = [row for row in rows if row.section == "thead"][:1] + rows[:1]
@@ -191,6 +264,7 @@ def _objects(rows: list[_Row]) -> list[dict[str, JSON]] | None:
     if not any(names):
         return None
     bodies = [row for row in rows if row.section == "tbody"] or rows
+    count_rows(growth, names, len(bodies))
     return [
         by_column(names, [cell.text() for cell in row.cells])
         for row in bodies

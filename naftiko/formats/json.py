@@ -22,6 +22,7 @@ from naftiko.errors import shorten
 from naftiko.formats.faults import refuse_body, refuse_depth
 from naftiko.formats.media import promises_many
 from naftiko.formats.text import declared_charset, text_in
+from naftiko.http import codec_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +39,9 @@ _BREAKS = frozenset("\r\n\x1e")
 _scan = json.JSONDecoder().raw_decode
 
 
-def decode_json(body: bytes, content_type: str, _schema: str = "") -> JSON:
+def decode_json(
+    body: bytes, content_type: str, _schema: str = "", *, most: int = 0
+) -> JSON:
     """Return the document in a body, `None` for an empty body, or a list of many.
 
     Raises:
@@ -128,14 +131,15 @@ def documents(lines: Iterable[str]) -> Iterator[JSON]:
 def _json_text(body: bytes, charset: str) -> str:
     """Return a body as text; without a charset, as JSON tells the UTFs apart."""
     charset = charset or json.detect_encoding(body)
+    codec = codec_of(charset)
+    if not codec:
+        return text_in(body, "")
     try:
-        return body.decode(charset).removeprefix("\ufeff")
+        return body.decode(codec).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         fault = f"byte {error.start + 1} is not {charset}"
         offset = len(text_in(body[: error.start], charset))
         refuse_body("json", fault, text_in(body, charset), offset)
-    except (LookupError, ValueError):
-        return text_in(body, "")
 
 
 def _documents(text: str, *, promised: bool) -> Iterator[JSON]:

@@ -19,8 +19,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from naftiko.formats.budget import MAX_RESPONSE_BYTES, Growth
 from naftiko.formats.faults import import_library
-from naftiko.formats.rows import by_column
+from naftiko.formats.rows import by_column, count_rows
 from naftiko.formats.text import decode_text, parse_yaml
 
 if TYPE_CHECKING:
@@ -30,15 +31,24 @@ if TYPE_CHECKING:
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)??---[ \t]*(?:\n|\Z)", re.DOTALL)
 _LINE_BREAKS = {"softbreak": " ", "hardbreak": "\n"}
+#: Beginning of a piece of HTML that is no tag → its end (CommonMark, 6.6).
+_HTML_ENDS = {"<!--": "-->", "<?": "?>", "<![CDATA[": "]]>", "<!": ">"}
 _TEXT_TOKENS = frozenset(("text", "code_inline", "text_special", "image"))
 
 
-def decode_markdown(body: bytes, content_type: str, schema: str = "") -> JSON:
+def decode_markdown(
+    body: bytes,
+    content_type: str,
+    schema: str = "",
+    *,
+    most: int = MAX_RESPONSE_BYTES,
+) -> JSON:
     """Return front matter, tables, and the sections whose heading begins with `schema`.
 
     Raises:
         BodyError: The front matter is not YAML.
         OutputError: A library is not installed.
+        OverBudget: The names of the columns make far more of the rows of its tables.
     """
     markdown_it = import_library("markdown_it", "markdown")
     text = decode_text(body, content_type).replace("\r\n", "\n").replace("\r", "\n")
@@ -48,12 +58,13 @@ def decode_markdown(body: bytes, content_type: str, schema: str = "") -> JSON:
         front = parse_yaml("\n" + (matter.group(1) or ""), "markdown")
         text = text[matter.end() :]
     reader = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    _skip_unclosed(reader)
     tokens = reader.parse(text)
     # Published files write the marks of the heading too (spec 13, row 32).
     beginning = schema.strip().lstrip("#").strip()
     return {
         "frontMatter": front if isinstance(front, dict) else {},
-        "tables": _tables(tokens),
+        "tables": _tables(tokens, Growth("markdown", len(body), most)),
         "sections": [
             section
             for section in _sections(tokens)
@@ -62,7 +73,34 @@ def decode_markdown(body: bytes, content_type: str, schema: str = "") -> JSON:
     }
 
 
-def _tables(tokens: Iterable[Any]) -> list[list[dict[str, str]]]:
+def _skip_unclosed(reader: Any) -> None:
+    """Let a reader not look again for the end of HTML that has none in its paragraph.
+
+    Each `<![CDATA[` or `<!--` of a long paragraph would search it to its end.
+    """
+    from markdown_it.rules_inline.html_inline import html_inline
+
+    missing: dict[str, bool] = {}
+    searched = ""
+
+    def read(state: Any, silent: bool) -> bool:
+        nonlocal searched
+        if state.src is not searched:
+            searched = state.src
+            missing.clear()
+        for begin, end in _HTML_ENDS.items():
+            if state.src.startswith(begin, state.pos):
+                if end not in missing and state.src.find(end, state.pos) < 0:
+                    missing[end] = True
+                if end in missing:
+                    return False
+                break
+        return bool(html_inline(state, silent))
+
+    reader.inline.ruler.at("html_inline", read)
+
+
+def _tables(tokens: Iterable[Any], growth: Growth) -> list[list[dict[str, JSON]]]:
     tables: list[list[list[str]]] = []
     in_cell = False
     for token in tokens:
@@ -75,9 +113,12 @@ def _tables(tokens: Iterable[Any]) -> list[list[dict[str, str]]]:
         elif token.type == "inline" and in_cell:
             tables[-1][-1].append(" ".join(_inline(token).split()))
             in_cell = False
-    return [
-        [by_column(rows[0], row) for row in rows[1:]] for rows in tables if any(rows[0])
-    ]
+    found = []
+    for names, *rows in tables:
+        if any(names):
+            count_rows(growth, names, len(rows))
+            found.append([by_column(names, row) for row in rows])
+    return found
 
 
 def _sections(tokens: Iterable[Any]) -> list[dict[str, JSON]]:

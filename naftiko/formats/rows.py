@@ -19,6 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NoReturn
 
 from naftiko.errors import OutputError
+from naftiko.formats.budget import MAX_RESPONSE_BYTES, Growth
 from naftiko.formats.text import decode_text
 
 if TYPE_CHECKING:
@@ -30,13 +31,21 @@ if TYPE_CHECKING:
 _DELIMITERS = (",", ";", "\t")
 #: How much of a body tells its delimiter: characters, and rows.
 _SAMPLE, _SAMPLE_ROWS = 65_536, 10
+#: Characters that a cell counts for, beside the name of its column.
+_CELL = 32
 #: A line of our own behind the last row; a quote that is not closed swallows it.
 _END = "\ue000end of the body\ue000"
 _limit_lock = Lock()
 
 
 def decode_rows(
-    body: bytes, content_type: str, _schema: str = "", *, delimiter: str, format: str
+    body: bytes,
+    content_type: str,
+    _schema: str = "",
+    *,
+    delimiter: str,
+    format: str,
+    most: int = MAX_RESPONSE_BYTES,
 ) -> JSON:
     """Return the rows of a body, each an object with the column names of the first.
 
@@ -46,25 +55,27 @@ def decode_rows(
 
     Raises:
         OutputError: The body is not in the format.
+        OverBudget: The names of its columns make far more of its rows.
     """
     import csv
 
+    growth = Growth(format, len(body), most)
     text = decode_text(body, content_type)
     if delimiter == ",":
         text, delimiter = _delimited(text)
     if len(text) <= csv.field_size_limit():
-        return _objects(text, delimiter, format)
+        return _objects(text, delimiter, format, growth)
     # RFC 4180 has no limit for a cell. That of Python's module is one for the process,
     # so it is raised for as long as this body is read.
     with _limit_lock:
         limit = csv.field_size_limit(min(len(text), 2**31 - 1))
         try:
-            return _objects(text, delimiter, format)
+            return _objects(text, delimiter, format, growth)
         finally:
             csv.field_size_limit(limit)
 
 
-def _objects(text: str, delimiter: str, format: str) -> JSON:
+def _objects(text: str, delimiter: str, format: str, growth: Growth) -> JSON:
     import csv
 
     rows = filter(None, _rows(text, delimiter, _END))
@@ -78,6 +89,7 @@ def _objects(text: str, delimiter: str, format: str) -> JSON:
         return []
     if cells_of_rows.pop() != [_END]:
         _refuse(format, "a quote is not closed")
+    count_rows(growth, names, len(cells_of_rows))
     size = len(names)
     is_plain = len(set(names)) == size
     return [
@@ -139,6 +151,16 @@ def _row(names: list[str], cells: list[str]) -> dict[str, JSON]:
         known = row.get("", [])
         row[""] = [*(known if isinstance(known, list) else [known]), *extra]
     return row
+
+
+def count_rows(growth: Growth, names: list[str], rows: int) -> None:
+    """Take note of the objects that rows make: each repeats the names of the columns.
+
+    Raises:
+        OverBudget: They are too large, all together.
+    """
+    row = sum(map(len, names)) + _CELL * len(names)
+    growth.spend(rows * row, "the names of the columns, repeated by each row,")
 
 
 def by_column(names: list[str], cells: list[str]) -> dict[str, JSON]:

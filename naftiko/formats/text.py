@@ -33,17 +33,23 @@ _BYTE_ORDER_MARKS = (
 )
 
 
-def decode_text(body: bytes, content_type: str, _schema: str = "") -> str:
+def decode_text(
+    body: bytes, content_type: str, _schema: str = "", *, most: int = 0
+) -> str:
     """Return a body as text; bytes that are no characters become U+FFFD."""
     return text_in(body, declared_charset(body, content_type))
 
 
-def decode_binary(body: bytes, _content_type: str, _schema: str = "") -> bytes:
+def decode_binary(
+    body: bytes, _content_type: str, _schema: str = "", *, most: int = 0
+) -> bytes:
     """Return a body as it came."""
     return body
 
 
-def decode_yaml(body: bytes, content_type: str, _schema: str = "") -> JSON:
+def decode_yaml(
+    body: bytes, content_type: str, _schema: str = "", *, most: int = 0
+) -> JSON:
     """Return the value of a YAML document; `None` for an empty body.
 
     Raises:

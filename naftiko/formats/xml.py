@@ -8,7 +8,8 @@
     <a:ship xmlns:a="urn:x"><a:id>7</a:id></a:ship> {id: "7"}
     <ship>Ada</ship>                                Ada
 
-Declared entities are refused: they can fill the memory.
+Declared entities are refused: they can fill the memory. Default values of attributes,
+which a document type declares, come with each element, so they are counted.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ import re
 from typing import TYPE_CHECKING
 
 from naftiko.errors import OutputError, shorten
+from naftiko.formats.budget import MAX_RESPONSE_BYTES, Growth
 from naftiko.formats.faults import offset_at, refuse_body, refuse_depth
 from naftiko.formats.text import declared_charset, decode_text, text_in
+from naftiko.http import codec_of
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON
 
+#: Characters that an attribute counts for, beside its own.
+_ATTRIBUTE = 32
 #: Elements deeper than this are refused, before Python's own limit is met elsewhere.
 MAX_DEPTH = 200
 _DECLARED_ENCODING = re.compile(
@@ -42,7 +47,13 @@ def is_xml(format: str, content_type: str) -> bool:
     return kind.endswith(("/xml", "+xml"))
 
 
-def decode_xml(body: bytes, content_type: str, _schema: str = "") -> JSON:
+def decode_xml(
+    body: bytes,
+    content_type: str,
+    _schema: str = "",
+    *,
+    most: int = MAX_RESPONSE_BYTES,
+) -> JSON:
     """Return the content of the root element; `None` for an empty body.
 
     Attributes and child elements become members; of several with one name a list. An
@@ -52,6 +63,7 @@ def decode_xml(body: bytes, content_type: str, _schema: str = "") -> JSON:
     Raises:
         BodyError: The body is not XML.
         OutputError: It declares entities, or is nested too deeply.
+        OverBudget: Defaults of attributes make far more of it.
     """
     from xml.parsers import expat
 
@@ -65,6 +77,20 @@ def decode_xml(body: bytes, content_type: str, _schema: str = "") -> JSON:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.characters
     parser.EntityDeclHandler = builder.entity
+    growth = Growth("xml", len(body), most)
+
+    def count(name: str, attributes: dict[str, str]) -> None:
+        size = sum(map(len, attributes)) + sum(map(len, attributes.values()))
+        growth.spend(size + _ATTRIBUTE * len(attributes), "defaults of attributes")
+        builder.start(name, attributes)
+
+    def declare(
+        _element: str, _name: str, _type: str, default: str | None, _: int
+    ) -> None:
+        if default is not None:
+            parser.StartElementHandler = count
+
+    parser.AttlistDeclHandler = declare
     parser.SkippedEntityHandler = builder.skipped
     try:
         parser.Parse(source, True)
@@ -95,20 +121,13 @@ def _source(body: bytes, content_type: str) -> bytes | str:
     labels = [label for label in labels if label]
     for label in labels:
         try:
-            return body.decode(label).removeprefix("\ufeff")
-        except (LookupError, ValueError):
+            if codec := codec_of(label):
+                return body.decode(codec).removeprefix("\ufeff")
+        except UnicodeDecodeError:
             continue
-    if not labels or not (declaration or _is_charset(labels[0])):
+    if not labels or not (declaration or codec_of(labels[0])):
         return body
     refuse_body("xml", f"its bytes are not {shorten(labels[-1])}", text_in(body, ""))
-
-
-def _is_charset(label: str) -> bool:
-    try:
-        codecs.lookup(label)
-    except (LookupError, ValueError):
-        return False
-    return True
 
 
 class _XmlBuilder:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from naftiko.consumes.status import reported_failure_of, unreadable_value
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import BodyReader
+from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.formats.reported import LastValues
 from naftiko.functions.shapes import shaped_parts
 from naftiko.transport.redirects import too_large
-from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,6 +21,7 @@ from contextlib import (
 from typing import TYPE_CHECKING
 
 from naftiko.errors import CallError, ServeError, refuse_pickle
+from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.masking import forget
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.messages import Headers, Request, Response, SignIn
@@ -31,7 +32,7 @@ from naftiko.transport.redirects import (
     refusal,
     too_large,
 )
-from naftiko.transport.streams import MAX_RESPONSE_BYTES, AsyncStreamedResponse
+from naftiko.transport.streams import AsyncStreamedResponse
 from naftiko.transport.threaded import ThreadedTransport, rereadable
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class AioTransport:
             body,
             reason=exchange.reason,
             url=request.shown(exchange.hop.url),
+            limit=self._max_bytes,
         )
 
     @asynccontextmanager
@@ -221,6 +223,7 @@ class AioTransport:
             await exchange.read(self._max_bytes),
             reason=exchange.reason,
             url=hop.request.shown(exchange.hop.url),
+            limit=self._max_bytes,
         )
 
     @asynccontextmanager

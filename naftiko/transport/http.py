@@ -32,6 +32,7 @@ from urllib3.util import Retry
 from urllib3.util import Timeout as Timeouts
 
 from naftiko.errors import CallError, TransportError, refuse_pickle
+from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.http import IDEMPOTENT_METHODS
 from naftiko.masking import forgetful
 from naftiko.transport.encodings import Damaged, unpacked
@@ -51,7 +52,7 @@ from naftiko.transport.redirects import (
     location_of,
     too_large,
 )
-from naftiko.transport.streams import CHUNK, MAX_RESPONSE_BYTES, StreamedResponse
+from naftiko.transport.streams import CHUNK, StreamedResponse
 from naftiko.transport.wire.heads import Unreadable
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class HttpTransport:
             body,
             reason=raw.reason or "",
             url=request.shown(opened.url),
+            limit=self._max_bytes,
         )
 
     @forgetful

@@ -22,6 +22,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar, overload
 
 from naftiko.errors import OutputError, refuse_pickle, shorten
+from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.http import text_of
 from naftiko.masking import LOGIN, Secret, has_marker, mark, mask, mask_own, plain
 from naftiko.transport.curl import curl_command
@@ -371,9 +372,11 @@ class Response:
         headers: Names compare without case.
         body: The content, decompressed.
         url: Where it came from, after redirects; secrets are masked.
+        limit: The bytes that the largest response may have. A format that costs more
+            time or memory has a share of it (`naftiko/formats/budget.py`).
     """
 
-    __slots__ = ("body", "headers", "reason", "status", "url")
+    __slots__ = ("body", "headers", "limit", "reason", "status", "url")
 
     def __init__(
         self,
@@ -383,7 +386,9 @@ class Response:
         *,
         reason: str = "",
         url: str = "",
+        limit: int = MAX_RESPONSE_BYTES,
     ) -> None:
+        self.limit = limit
         self.status = status
         self.headers = headers if _folds(headers) else Headers(headers)
         self.body = body

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from naftiko.errors import OutputError
+from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.formats.faults import message_without
 from naftiko.formats.json import documents
 from naftiko.formats.media import EVENT_STREAM_TYPE
@@ -21,8 +22,6 @@ from naftiko.transport.messages import Request
 if TYPE_CHECKING:
     from naftiko.formats.multiplexed import StreamPart
 
-#: Bytes: how large a response may be, unless a transport is told otherwise.
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 #: Bytes that are read, or written, at once.
 CHUNK = 64 * 1024
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from naftiko.cli.console import note, paint
 from naftiko.consumes.status import reported_failure_of
 from naftiko.errors import RequestTimeout
+from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.plain import seconds_of
 from naftiko.transport.redirects import too_large
-from naftiko.transport.streams import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
