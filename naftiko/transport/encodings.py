@@ -178,16 +178,18 @@ def unpacked(
         Grown: It has too many encodings, or grows too much.
     """
     unpacker = unpacker_of(encoding, most)
-    if unpacker is None:
-        yield from chunks
-        return
     received = 0
     for chunk in chunks:
         received += len(chunk)
         if most is not None and received > most:
-            raise OverLimit(f"is larger than {most:,} bytes, with its encoding")
-        yield from unpacker.feed(chunk)
-    unpacker.end()
+            packed = "" if unpacker is None else ", with its encoding"
+            raise OverLimit(f"is larger than {most:,} bytes{packed}")
+        if unpacker is None:
+            yield chunk
+        else:
+            yield from unpacker.feed(chunk)
+    if unpacker is not None:
+        unpacker.end()
 
 
 class _Zlib:

@@ -404,16 +404,10 @@ class HttpTransport:
                     raise too_large(request, limit)
                 if "Content-Encoding" not in raw.headers:
                     return bytes(raw.read())
-            chunks, size = [], 0
             arriving = iter(lambda: raw.read(CHUNK, decode_content=False), b"")
             # Not by `urllib3`, which would accept a truncated body.
             encoding = raw.headers.get("Content-Encoding")
-            for chunk in unpacked(encoding, arriving, limit):
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    raise too_large(request, limit)
-            return b"".join(chunks)
+            return b"".join(unpacked(encoding, arriving, limit))
         except Damaged as error:
             raise damaged(error, request) from None
         except (HTTPError, OSError, Unreadable) as error:
