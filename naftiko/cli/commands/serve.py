@@ -104,6 +104,7 @@ def _plan(arguments: Namespace) -> ServePlan:
         cors=tuple(arguments.cors),
         timeout=arguments.timeout or default.timeout,
         max_total_bytes=arguments.max_bodies or default.max_total_bytes,
+        max_slow_answer=arguments.max_slow_answer or default.max_slow_answer,
         max_sessions=arguments.max_sessions or default.max_sessions,
         session_idle=arguments.session_idle or default.session_idle,
         variable_headers=headers,

@@ -149,6 +149,13 @@ def _add_limits(command: Any) -> None:
         " APIs, each (default: 64MiB)",
     )
     add(
+        "--max-slow-answer",
+        type=size_of,
+        metavar="SIZE",
+        help="bytes of JSON that are written as YAML, or given as the result of a tool"
+        " (default: 2MiB)",
+    )
+    add(
         "--max-sessions",
         type=count_of("sessions", 1, 1_000_000),
         metavar="N",
