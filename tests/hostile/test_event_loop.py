@@ -22,6 +22,7 @@ from naftiko.document.writing import write_yaml
 from naftiko.errors import OutputError
 from naftiko.exposes import offload
 from naftiko.exposes.http import answers, payload
+from naftiko.exposes.http.splicing import splice, splicing
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.endpoint import Endpoint
 from naftiko.exposes.rest.openapi import Api
@@ -31,6 +32,7 @@ from naftiko.transport.messages import Response
 from naftiko.workers.pool import Pool
 from naftiko.workers.process import WorkerError
 from support.asgi_client import ask, asked
+from support.mcp_http import in_stream, modern, served
 from support.mcping import asking, mcp_app
 from support.serving import document, operation, rest_app
 
@@ -350,6 +352,79 @@ def test_large_result_of_a_tool_is_made_by_a_thread(on_loop: list[str]) -> None:
     assert json.loads(result["content"][0]["text"]) == SHIPS
     assert result["structuredContent"] == {"result": SHIPS}
     assert on_loop == []
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize("most", [2**21, 5000])
+def test_large_result_travels_over_http(accept: str, most: int) -> None:
+    """The newest revision is answered with JSON or events; a limit is an error."""
+    outputs = [{"type": "array", "mapping": "$", "items": {"type": "object"}}]
+    tool = {
+        "name": "ships",
+        "description": "Ships.",
+        "call": "api.list",
+        "outputParameters": outputs,
+    }
+    app, _ = mcp_app(
+        answered("json"), tools=[tool], options=Options(max_slow_answer=most)
+    )
+    called = {"name": "ships", "arguments": {}}
+
+    async def call() -> Any:
+        headers, body = modern("tools/call", called, {"accept": accept})
+        return await asked(app, "POST", "/mcp", headers, body)
+
+    got = served(app, call)
+    result = (got.json if accept[-4:] == "json" else in_stream(got))["result"]
+    text = result["content"][0]["text"]
+    if most > 5000:
+        assert json.loads(text) == SHIPS
+        assert result["structuredContent"] == {"result": SHIPS}
+    else:
+        assert result["isError"]
+        assert "at most 5,000" in text
+
+
+@pytest.mark.parametrize("has_length", [False, True])
+def test_long_text_is_put_in_when_the_answer_is_sent(has_length: bool) -> None:
+    """The SDK gets a mark in its place, and encodes nothing that is long."""
+    scope: dict[str, Any] = {}
+    long, value = 'é"\n' * 40_000, {"a": [1, "é"]}
+    result = {
+        "content": [{"type": "text", "text": long}, {"type": "text", "text": "short"}],
+        "structuredContent": value,
+        "isError": False,
+    }
+    expected = json.loads(json.dumps(result))
+    splice(scope, result)
+    body = json.dumps(result).encode()
+    assert len(body) < 400
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def answer() -> None:
+        put = splicing(scope, send)
+        length = [(b"content-length", b"%d" % len(body))] if has_length else []
+        await put({"type": "http.response.start", "headers": length})
+        assert len(sent) == (not has_length)
+        await put({"type": "http.response.body", "body": body})
+
+    asyncio.run(answer())
+    assert json.loads(sent[1]["body"]) == expected
+    if has_length:
+        assert sent[0]["headers"] == [(b"content-length", b"%d" % len(sent[1]["body"]))]
+
+
+def test_mark_in_a_text_is_no_mark() -> None:
+    """A caller or an API cannot have another value put into an answer."""
+    scope: dict[str, Any] = {}
+    result = {"content": [{"type": "text", "text": "naftiko:" + "0" * 70_000}]}
+    splice(scope, result)
+    (mark,) = scope["naftiko.mcp.marks"]
+    assert len(mark) == len('"naftiko:"') + 32
+    assert result["content"][0]["text"] == mark.decode()[1:-1]
 
 
 def test_large_failure_is_not_read(on_loop: list[str]) -> None:

@@ -22,6 +22,7 @@ from naftiko.exposes.http.inbound import Gone, Inbound, with_plain_body
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
 from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.exposes.http.scope import OPERATION, header
+from naftiko.exposes.http.splicing import splicing
 from naftiko.exposes.mcp.accepting import accept_stream, negotiated
 from naftiko.exposes.mcp.catalogue import McpVersion
 from naftiko.exposes.mcp.server import McpServer
@@ -188,6 +189,7 @@ class McpApp:
             if self.options.sessions and opens_session(scope):
                 limit = min(limit, MOST_OPENING)
             plain, receive = await with_plain_body(scope, receive, limit, held)
+            send = splicing(plain, send)
             try:
                 await sessions.handle(plain, receive, negotiated(plain, send))
             finally:

@@ -17,8 +17,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import shorten
+from naftiko.exposes import offload
 from naftiko.exposes.http.callers import CallerVariables
 from naftiko.exposes.http.scope import OPERATION, UNKNOWN
+from naftiko.exposes.http.splicing import is_long, splice
 from naftiko.exposes.mcp.catalogue import (
     PROMPTS,
     RESOURCES,
@@ -148,7 +150,9 @@ class Handlers:
                 result = await self._run(ctx, served, tool, name, arguments)
             if result["isError"]:
                 noted["error"] = "tool_error"
-            return result
+        if ctx.request is not None and any(map(is_long, result["content"])):
+            await offload.aside(splice, ctx.request.scope, result)
+        return result
 
     async def _run(
         self,
@@ -197,7 +201,10 @@ class Handlers:
                 )
         except ResourceError as error:
             raise _rpc_error(error, {"uri": uri}) from None
-        return {"contents": [content], **served.envelope}
+        result = {"contents": [content], **served.envelope}
+        if ctx.request is not None and is_long(content):
+            await offload.aside(splice, ctx.request.scope, result)
+        return result
 
     # --- prompts ----------------------------------------------------------------------
 
