@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from naftiko.consumes.exchange import Received
 from naftiko.consumes.status import is_success, reported_failure_of
-from naftiko.errors import OutputError
+from naftiko.errors import CallError, OutputError
 from naftiko.exposes.http.answers import (
     JSON_TYPE,
     Answer,
@@ -139,7 +139,7 @@ async def answer(outcome: Outcome, media_type: str, most: int) -> Answer:
     return Answer(*done)
 
 
-class TooLarge(OutputError):
+class TooLarge(CallError):
     """A value has more bytes than the server writes in the form that is asked for.
 
     Attributes:

@@ -19,7 +19,7 @@ import naftiko
 from naftiko.consumes import status
 from naftiko.consumes.exchange import Decoder
 from naftiko.document.writing import write_yaml
-from naftiko.errors import OutputError
+from naftiko.errors import CallError
 from naftiko.exposes import offload
 from naftiko.exposes.http import answers, payload
 from naftiko.exposes.http.splicing import splice, splicing
@@ -382,7 +382,9 @@ def test_large_result_travels_over_http(accept: str, most: int) -> None:
         assert result["structuredContent"] == {"result": SHIPS}
     else:
         assert result["isError"]
+        assert text.startswith("ships: the value has ")
         assert "at most 5,000" in text
+        assert "ask for less" in text
 
 
 @pytest.mark.parametrize("has_length", [False, True])
@@ -558,5 +560,5 @@ def test_depth_of_yaml_is_no_matter() -> None:
 
 def test_refusal_of_large_values_belongs_to_the_package() -> None:
     error = offload.TooLarge(10, 5)
-    assert isinstance(error, OutputError)
+    assert isinstance(error, CallError)
     assert (error.size, error.most) == (10, 5)

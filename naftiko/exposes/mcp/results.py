@@ -122,7 +122,8 @@ def result_of(
         most: Bytes of a value that is given.
 
     Raises:
-        OutputError: The body is not what the document says it is, or too large.
+        OutputError: The body is not what the document says it is.
+        TooLarge: The value has more bytes than that.
     """
     value: JSON = None
     response = outcome.reply.response if outcome.reply is not None else None
