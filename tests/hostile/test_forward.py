@@ -23,9 +23,9 @@ def _proxy(**consumes: Any) -> Any:
 @pytest.mark.parametrize(
     "rest",
     [
-        "a/%252e%252e/b", "%252e%252e%252fadmin", "a/..%00/b", "..%00", "a%00b",
+        "a/%252e%252e/b", "%252e%252e%252fadmin", "a/..%00/b", "..%00", ".%00./b",
         "a/..;/b", "a/..;x=1/b", "a/..%3b/b", "a/..%5cb", "a%5c..%5cb", "a%2f..%2fb",
-        "%c0%ae%c0%ae/b", "a/%ef%bc%8e%ef%bc%8e/b", "a%0d%0aHost:%20evil", "a/%u002e%u002e",
+        "%c0%ae%c0%ae/b", "a/%ef%bc%8e%ef%bc%8e/b", "..%0d%0aHost:%20evil", "a/%u002e%u002e",
     ],
 )  # fmt: skip
 def test_path_that_leaves_is_refused(rest: str) -> None:

@@ -48,6 +48,42 @@ _CHARSET = re.compile(r"charset\s*=\s*(?:\"[^\"]*\"|[^\s;,]+)", re.IGNORECASE)
 #: Browsers must not guess a media type: upstream text could be taken for a page.
 FIXED_HEADERS = ((b"x-content-type-options", b"nosniff"),)
 
+#: Media types in which a browser runs nothing; it must not guess another one.
+_INERT = frozenset(
+    (
+        JSON_TYPE, *_YAML_TYPES, "application/x-ndjson", "application/jsonl",
+        "image/avif", "image/gif", "image/jpeg", "image/png", "image/webp", "text/csv",
+        "text/event-stream", "text/markdown", "text/plain",
+    )
+)  # fmt: skip
+_POLICY = "content-security-policy"
+#: For what others wrote: HTML, SVG, XML, PDF and types that are not known. A page of it
+#: runs no script, sends no form, and is of no origin.
+_SANDBOX = ((_POLICY.encode(), b"sandbox"),)
+#: A longer media type is not cached.
+_LONGEST_TYPE = 200
+
+
+def policy_for(content_type: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the header that lets a body of a media type run nothing in a browser.
+
+    "image/svg+xml"  →  ((b"content-security-policy", b"sandbox"),)
+    "application/json"  →  ()
+    """
+    if content_type == JSON_TYPE:
+        return ()
+    is_short = len(content_type) <= _LONGEST_TYPE
+    return () if is_short and _is_inert(content_type) else _SANDBOX
+
+
+@lru_cache(maxsize=256)
+def _is_inert(content_type: str) -> bool:
+    # Of several types, as of two headers, browsers take the last one.
+    kind = content_type.partition(";")[0].strip().lower()
+    if "," in content_type or not content_type.isascii():
+        return False
+    return kind in _INERT or (kind.endswith("+json") and kind.count("/") == 1)
+
 
 def text_for_json(value: object) -> str:
     """Return a value that JSON cannot hold as text: bytes as base64, dates as ISO."""
@@ -97,12 +133,19 @@ async def send_answer(
         pairs.append((b"content-type", content_type.encode("latin-1", "replace")))
     for name, value in more:
         pairs.append(written(name, value))
+    # Our own pages have policies of their own.
+    if body and content_type != JSON_TYPE and not _has_policy(more):
+        pairs += policy_for(content_type)
     if status in _BODILESS:
         body = b""
     else:
         pairs.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+
+def _has_policy(headers: Iterable[tuple[str, str]]) -> bool:
+    return any(name.lower() == _POLICY for name, _ in headers)
 
 
 def written(name: str, value: str) -> tuple[bytes, bytes]:

@@ -25,7 +25,8 @@ _QUERY_SAFE = "/?:@!$&'()*+,;=~%[]"
 _OVERLONG = rb"[\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]"
 #: Escapes of older servers: `%u002e`.
 _UNICODE_ESCAPE = rb"%[uU]([0-9A-Fa-f]{4})"
-_CONTROL = rb"[\x00-\x1f\x7f]"
+#: Where some servers end a text, and what others leave out.
+_CONTROL = r"[\x00-\x1f\x7f]"
 #: A name and a value that each server reads in the same way (RFC 6265, 4.1.1).
 _OCTETS = r"[!#-+\x2d-:<-\[\]-~]*"
 _COOKIE = rf"([!#$&'*+.^_`|~0-9A-Za-z-]+)=(?:{_OCTETS}|\"{_OCTETS}\")"
@@ -41,7 +42,6 @@ def leaves(path: str) -> bool:
     Encoded dots count, once or several times, and dots between encoded slashes or
     backslashes, before a path parameter, a blank or a control character, and in
     characters that become dots: `%2e%2e`, `%252e.`, `..%2f`, `..%5c`, `..;x`, `..%00`.
-    A control character is refused with or without dots.
     """
     if "%" not in path and "." not in path and path.isprintable():
         return False
@@ -63,7 +63,7 @@ def _character(match: re.Match[bytes]) -> bytes:
 
 
 def _is_climbing(path: bytes) -> bool:
-    if re.search(_CONTROL, path) or re.search(_OVERLONG, path):
+    if re.search(_OVERLONG, path):
         return True
     text = path.decode("utf-8", "replace")
     if not text.isascii():
@@ -73,9 +73,16 @@ def _is_climbing(path: bytes) -> bool:
         text = normalize("NFKC", text)
     if "." not in text:
         return False
+    return any(map(_is_dots, re.split(r"[/\\]", text)))
+
+
+def _is_dots(segment: str) -> bool:
+    if "." not in segment:
+        return False
+    text = segment.partition(";")[0]
+    begin = re.split(_CONTROL, text, maxsplit=1)[0]
     return any(
-        part.partition(";")[0].strip() in (".", "..")
-        for part in re.split(r"[/\\]", text)
+        part.strip() in (".", "..") for part in (begin, re.sub(_CONTROL, "", text))
     )
 
 

@@ -28,7 +28,7 @@ from naftiko.errors import (
     UnboundVariable,
     shorten,
 )
-from naftiko.exposes.http.answers import written
+from naftiko.exposes.http.answers import FIXED_HEADERS, policy_for, written
 from naftiko.exposes.http.inbound import FULL, Gone, too_large, watched
 from naftiko.exposes.http.paths import (
     OwnName,
@@ -83,12 +83,14 @@ _CONTENT = ("content-encoding", "content-language", "content-type")
 _OF_ORIGIN = frozenset(
     ("alt-svc", "clear-site-data", "date", "server", "strict-transport-security")
 )
+#: Those that this server sets itself.
+_FIXED = frozenset(name.decode() for name, _ in FIXED_HEADERS)
 _OF_CACHES = frozenset(("age", "cache-control", "expires", "pragma"))
 _CATCH_ALL_END = re.compile(r"/\{\{?\s*" + CATCH_ALL + r"\s*\}?\}$")
 _PATH_SAFE = "/:@!$&'()*+,;=~%"
 _LEAVING = HttpProblem(
     "malformed-request",
-    "the path may hold neither '.' or '..' as a segment nor a control character",
+    "the path may not hold '.' or '..' as a segment",
     "it would name another resource than the one that is forwarded",
 )
 
@@ -273,6 +275,10 @@ class Forward:
         """Yield the headers of a response that go back to the caller."""
         secrets = secrets_of(request)
         options = _connection_options(response.headers.get("Connection", ""))
+        kinds = [v for name, v in response.pairs if name.lower() == "content-type"]
+        policy = policy_for(", ".join(kinds))
+        yield from FIXED_HEADERS
+        yield from policy
         for name, value in response.pairs:
             folded = name.lower()
             if folded in _HOP_BY_HOP or folded in _OF_ORIGIN or folded in options:
@@ -281,6 +287,9 @@ class Forward:
             if self._callers and folded in _OF_CACHES:
                 continue
             if folded == "set-cookie" and "cookie" not in self._folded:
+                continue
+            # A policy of theirs could only be weaker than ours.
+            if folded in _FIXED or (policy and folded == "content-security-policy"):
                 continue
             # This server has its own CORS policy and its own request id.
             if folded.startswith("access-control-") or folded == "x-request-id":

@@ -14,7 +14,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from naftiko.exposes.gathering import arriving, whole_response
-from naftiko.exposes.http.answers import FIXED_HEADERS, json_bytes
+from naftiko.exposes.http.answers import FIXED_HEADERS, json_bytes, policy_for
 from naftiko.formats.media import (
     EVENT_STREAM_TYPE,
     MULTIPLEXED_TYPE,
@@ -79,7 +79,7 @@ async def pass_on(
             chunks = _with_first(first, chunks)
             if is_framed:
                 content_type, chunks = PLAIN_TEXT, _texts(chunks)
-    head = [*FIXED_HEADERS]
+    head = [*FIXED_HEADERS, *policy_for(content_type)]
     if content_type:
         head.append((b"content-type", content_type.encode("latin-1", "replace")))
     await exchange.begin(response.status, head)

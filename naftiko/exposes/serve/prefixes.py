@@ -11,7 +11,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from naftiko.exposes.http.answers import JSON_TYPE, Answer, json_bytes
+from naftiko.exposes.http.answers import (
+    JSON_TYPE,
+    SECURITY_POLICY,
+    Answer,
+    json_bytes,
+)
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 
@@ -71,7 +76,8 @@ class Prefixes:
             await inbound.refuse(problem)
         elif b"text/html" in inbound.headers.get(b"accept", b""):
             page = self._html().encode()
-            await inbound.answer(Answer(200, "text/html; charset=utf-8", page))
+            policy = (("Content-Security-Policy", SECURITY_POLICY),)
+            await inbound.answer(Answer(200, "text/html; charset=utf-8", page, policy))
         else:
             body = json_bytes({"adapters": listed})
             await inbound.answer(Answer(200, JSON_TYPE, body))
