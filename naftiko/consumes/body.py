@@ -27,6 +27,7 @@ from naftiko.consumes.content import (
     encode_content,
     named_fields,
 )
+from naftiko.consumes.markup import filled, is_xml_type, parts_of_xml
 from naftiko.errors import ArgumentError
 from naftiko.expressions import (
     ABSENT,
@@ -73,6 +74,7 @@ class BodyPlan(NamedTuple):
         arguments: Names that the body refers to → whether the body needs them.
         variables: Names of the variables that it refers to.
         build: Fills the template; returns `ABSENT` when there is nothing to send.
+        as_xml: The same for a text whose `Content-Type` header says that it is XML.
     """
 
     kind: str
@@ -81,6 +83,7 @@ class BodyPlan(NamedTuple):
     variables: tuple[str, ...]
     build: Node
     is_open: bool
+    as_xml: Node | None = None
 
 
 def compile_body(
@@ -105,6 +108,7 @@ def compile_body(
     # In XML and plain text a quotation mark is a character like any other.
     quotes = True if body.kind == "json" or body.content_type in _QUOTING else None
     compiler = _BodyCompiler(body.kind, scope, declared, settings, quotes)
+    as_xml = None
     if body.fields:
         node = compiler.fields(body)
     elif body.kind == "multipartForm":
@@ -116,16 +120,13 @@ def compile_body(
     elif body.data is None:
         node = _absent
     elif isinstance(body.data, str):
-        node = compiler.plain_text(body.data)
+        node, as_xml = compiler.plain_text(body.data), compiler.xml_text(body.data)
+        node = as_xml if is_xml_type(body.content_type) else node
     else:
         node = compiler.tree(body.data)
+    arguments, variables = compiler.arguments, tuple(compiler.variables)
     return BodyPlan(
-        body.kind,
-        body.content_type,
-        compiler.arguments,
-        tuple(compiler.variables),
-        node,
-        body.is_open,
+        body.kind, body.content_type, arguments, variables, node, body.is_open, as_xml
     )
 
 
@@ -186,6 +187,14 @@ class _BodyCompiler:
         for ref in refs(template):
             self._note(ref, needed=True)
         return lambda value_of: render(template, _or_empty(value_of))
+
+    def xml_text(self, text: str) -> Node:
+        """Compile a text of XML; one that is only a reference is a whole body."""
+        if ref := lone(self._parse(text.strip())):
+            return _value_of(ref)
+        template = parse(text, self.scope, self.declared, quotes=False)
+        parts = parts_of_xml(template, self.settings)
+        return lambda value_of: filled(parts, _or_empty(value_of))
 
     def json_text(self, text: str, types: Mapping[str, str]) -> Node:
         """Compile a text that is the whole JSON body, sent as it is written."""

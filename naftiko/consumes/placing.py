@@ -17,6 +17,7 @@ from urllib.parse import quote, quote_plus
 from naftiko.consumes.base_uri import quote_path
 from naftiko.consumes.body import OPEN_ARGUMENT, encode
 from naftiko.consumes.content import texts_of
+from naftiko.consumes.markup import is_xml_type
 from naftiko.errors import ArgumentError, CallError, UnboundVariable, names_of, shorten
 from naftiko.expressions import ABSENT, Ref, render, to_text
 from naftiko.masking import has_marker, marker
@@ -381,6 +382,9 @@ def place_body(call: CallValues, layout: Layout, items: dict[str, str]) -> Any:
         whole = _argument_for(call, OPEN_ARGUMENT, "body")
     elif OPEN_ARGUMENT in call.arguments and OPEN_ARGUMENT not in layout.takes:
         whole = _instead(call, plan)
+
+    if plan.as_xml is not None and is_xml_type(header_of(items, "content-type")):
+        plan = plan._replace(build=plan.as_xml)
 
     def value_of(ref: Ref) -> Any:
         if ref.is_variable:
