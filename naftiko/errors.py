@@ -379,6 +379,8 @@ class TransportError(_Exchanged):
         reason: What happened, without the method and the URL; may be empty.
         is_redirected: It happened after a redirect.
         was_sent: The request was sent, so it may have taken effect.
+        is_full: The responses to other requests fill the memory that is meant for
+            them; the same request may succeed in a moment.
     """
 
     def __init__(
@@ -388,12 +390,14 @@ class TransportError(_Exchanged):
         reason: str = "",
         is_redirected: bool = False,
         was_sent: bool = False,
+        is_full: bool = False,
         **more: Any,
     ) -> None:
         super().__init__(message, **more)
         self.reason = reason
         self.is_redirected = is_redirected
         self.was_sent = was_sent
+        self.is_full = is_full
 
 
 class RequestTimeout(TransportError):

@@ -68,7 +68,7 @@ def asgi(
         with installed(exposes):
             from naftiko.transport.aio import AioTransport
 
-            transport = AioTransport()
+            transport = AioTransport(max_total_bytes=settings.max_total_bytes)
     engine = Engine(capability, transport, timeout=settings.timeout)
     adapter = adapter_of(engine, exposes, settings, Host(settings))
     return AdapterApp(adapter, engine, exposes, settings)

@@ -29,11 +29,13 @@ from naftiko.transport.redirects import (
     REDIRECTS,
     RedirectedRequest,
     location_of,
+    no_room,
     refusal,
     too_large,
 )
 from naftiko.transport.streams import AsyncStreamedResponse
 from naftiko.transport.threaded import ThreadedTransport, rereadable
+from naftiko.transport.wire.totals import UNLIMITED, Holder, NoRoom, Total
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -59,6 +61,8 @@ class AioTransport:
         trust_env: Read proxies, CA bundles and `.netrc` of the environment, once.
         follow_redirects: Otherwise a redirect is the response.
         max_response_bytes: Larger responses are refused, decompressed size counting.
+        max_total_bytes: Bytes of all responses that are held at the same time; a
+            further one is refused. `None` for any number.
         pool_size: Connections per origin; further calls wait for one, as long as the
             timeout for connecting allows.
 
@@ -75,6 +79,7 @@ class AioTransport:
         trust_env: bool = True,
         follow_redirects: bool = True,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
+        max_total_bytes: int | None = None,
         pool_size: int = 256,
     ) -> None:
         try:
@@ -87,6 +92,7 @@ class AioTransport:
         settings = ConnectionSettings(verify, cert, dict(proxies or {}), trust_env)
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
+        self._total = Total(max_total_bytes) if max_total_bytes else UNLIMITED
         self._is_closed = False
         self._pool: AioPool = AioPool(settings, pool_size)
         self._new_cookies: type[CallCookies] = CallCookies
@@ -115,14 +121,14 @@ class AioTransport:
         exchange = await self._open(hop, timeout)
         if isinstance(exchange, RedirectedRequest):
             return await self._threaded.send(exchange, timeout=timeout)
-        body = await exchange.read(self._max_bytes)
+        body, held = await self._read(exchange, request)
         if _log.isEnabledFor(logging.DEBUG):
             took = (time.perf_counter() - started) * 1000
             _log.debug(
                 "%s %s %d %.0f ms",
                 request.method, request.shown_url, exchange.status, took,
             )  # fmt: skip
-        return Response(
+        response = Response(
             exchange.status,
             Headers.joined(exchange.pairs, request.secrets),
             body,
@@ -130,6 +136,8 @@ class AioTransport:
             url=request.shown(exchange.hop.url),
             limit=self._max_bytes,
         )
+        response.held = held
+        return response
 
     @asynccontextmanager
     async def stream(
@@ -217,14 +225,17 @@ class AioTransport:
         headers = Headers.joined(exchange.pairs, hop.request.secrets)
         if stays_open(exchange.status, headers):
             return self._streamed(exchange, headers)
-        return Response(
+        body, held = await self._read(exchange, hop.request)
+        response = Response(
             exchange.status,
             headers,
-            await exchange.read(self._max_bytes),
+            body,
             reason=exchange.reason,
             url=hop.request.shown(exchange.hop.url),
             limit=self._max_bytes,
         )
+        response.held = held
+        return response
 
     @asynccontextmanager
     async def _streamed(
@@ -259,10 +270,30 @@ class AioTransport:
             if stays_open(stream.status, stream.headers):
                 yield stream
                 return
-            body = await stream.read(self._max_bytes + 1)
-            if len(body) > self._max_bytes:
-                raise too_large(hop.request, self._max_bytes)
-            yield Response(stream.status, stream.headers, body, reason=stream.reason)
+            held, chunks, size = self._total.holder(), [], 0
+            async for chunk in stream:
+                if not held.add(len(chunk)):
+                    raise no_room(hop.request, was_sent=True)
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise too_large(hop.request, self._max_bytes)
+            body = b"".join(chunks)
+            response = Response(
+                stream.status, stream.headers, body, reason=stream.reason
+            )
+            response.held = held
+            yield response
+
+    async def _read(
+        self, exchange: AioExchange, request: Request
+    ) -> tuple[bytes, Holder]:
+        """Return the whole body of a response, and what counts it."""
+        held = self._total.holder()
+        try:
+            return await exchange.read(self._max_bytes, held), held
+        except NoRoom:
+            raise no_room(request, was_sent=True) from None
 
     async def close(self) -> None:
         """Close every connection; nothing can be sent afterwards."""
@@ -282,6 +313,8 @@ class AioTransport:
         while True:
             if self._is_closed:
                 raise refusal("the transport is closed", hop.request)
+            if self._total.is_full:
+                raise no_room(hop.request, was_sent=False)
             origin = await self._pool.origin(hop)
             login = hop.auth
             exchange = None

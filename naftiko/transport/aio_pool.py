@@ -39,6 +39,7 @@ from naftiko.transport.patched_aiohttp import (
 from naftiko.transport.redirects import RedirectedRequest, damaged, refusal, too_large
 from naftiko.transport.streams import CHUNK
 from naftiko.transport.wire.heads import MAX_FIELDS, MAX_HEAD, Unreadable
+from naftiko.transport.wire.totals import SMALL, UNLIMITED, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,13 +141,15 @@ class AioExchange:
         """The `Content-Encoding`, several fields joined; may be empty."""
         return ", ".join(self.raw.headers.getall("Content-Encoding", ()))
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int, held: Holder | None = None) -> bytes:
         """Return the body; its connection is free afterwards, or closed.
 
         Raises:
             TransportError: The body breaks off, is damaged, or has over `limit` bytes.
+            NoRoom: It has more bytes than may be held at the moment.
         """
         hop, raw = self.hop, self.raw
+        held = held or UNLIMITED.holder()
         self.begin()
         try:
             declared = raw.headers.get("Content-Length", "")
@@ -155,14 +158,16 @@ class AioExchange:
             if "Content-Encoding" not in raw.headers:
                 content = raw.content
                 chunk = await content.readany()
-                if content.at_eof() and len(chunk) <= limit:
+                if content.at_eof() and len(chunk) <= SMALL:
                     return chunk
+                held.hold(len(chunk))
                 chunks, size = [chunk], len(chunk)
                 while size <= limit and (chunk := await content.readany()):
+                    held.hold(len(chunk))
                     chunks.append(chunk)
                     size += len(chunk)
             else:
-                chunks, size = await self._unpacked(limit)
+                chunks, size = await self._unpacked(limit, held)
             if size > limit:
                 raise too_large(hop.request, limit)
             return b"".join(chunks)
@@ -171,10 +176,11 @@ class AioExchange:
         finally:
             self.end()
 
-    async def _unpacked(self, limit: int) -> tuple[list[bytes], int]:
+    async def _unpacked(self, limit: int, held: Holder) -> tuple[list[bytes], int]:
         chunks, size = [], 0
         async with aclosing(self.chunks(decode=True, most=limit)) as pieces:
             async for piece in pieces:
+                held.hold(len(piece))
                 chunks.append(piece)
                 size += len(piece)
                 if size > limit:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from naftiko.plain import JSON
+    from naftiko.transport.wire.totals import Holder
 
 
 T = TypeVar("T")
@@ -374,9 +375,10 @@ class Response:
         url: Where it came from, after redirects; secrets are masked.
         limit: The bytes that the largest response may have. A format that costs more
             time or memory has a share of it (`naftiko/formats/budget.py`).
+        held: Counts a large body as long as the response is there, or is `None`.
     """
 
-    __slots__ = ("body", "headers", "limit", "reason", "status", "url")
+    __slots__ = ("body", "headers", "held", "limit", "reason", "status", "url")
 
     def __init__(
         self,
@@ -394,6 +396,7 @@ class Response:
         self.body = body
         self.reason = reason
         self.url = url
+        self.held: Holder | None = None
 
     @property
     def is_success(self) -> bool:

@@ -273,6 +273,18 @@ def too_large(request: Request, limit: int) -> TransportError:
     )
 
 
+def no_room(request: Request, *, was_sent: bool) -> TransportError:
+    """Return the error for a response beside too many others."""
+    error = refusal(
+        "the responses to other requests fill the memory that is meant for them",
+        request,
+        "try again in a moment, or raise `max_total_bytes`",
+        was_sent=was_sent,
+    )
+    error.is_full = True
+    return error
+
+
 def damaged(error: Damaged, request: Request) -> TransportError:
     """Return the error for a damaged or truncated response."""
     if isinstance(error, CutOff):

@@ -18,7 +18,7 @@ from naftiko.errors import shorten
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
 from naftiko.exposes.http.problems import RETRY_AFTER, BadRequest, HttpProblem
-from naftiko.transport.wire.totals import Total
+from naftiko.transport.wire.totals import UNLIMITED, Total
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
@@ -174,7 +174,7 @@ async def read_body(
             is not undone here; or too many bytes are under way.
         Gone: The caller hung up.
     """
-    held = held or Total(4 * limit).holder()
+    held = held or UNLIMITED.holder()
     coding = headers.get(b"content-encoding")
     unpacker = _unpacker_of(coding, limit) if coding else None
     length = headers.get(b"content-length", b"")

@@ -252,6 +252,9 @@ def problem_of(error: CallError, *, is_compiled: bool = False) -> HttpProblem:
     if isinstance(error, ReportedError):
         return HttpProblem(kind, error.message)
     if isinstance(error, TransportError):
+        if error.is_full:
+            later = (("Retry-After", str(RETRY_AFTER)),)
+            return HttpProblem("busy", _transport_detail(error), headers=later)
         return HttpProblem(kind, _transport_detail(error))
     if isinstance(error, OutputError):
         detail = f"Failed to map output parameters: {error.message}"

@@ -82,7 +82,8 @@ class Server:
 
         self.plan = plan
         self.host = host or Host(plan.options)
-        self.transport = AioTransport()
+        most = plan.options.max_total_bytes
+        self.transport = AioTransport(max_total_bytes=most)
         self.sites = [
             Site(source, self.transport, plan.options, self.host, only=plan.only)
             for source in plan.sources

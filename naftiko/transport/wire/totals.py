@@ -9,8 +9,14 @@ connections bounds them. This module must not know where bodies come from.
 
 from __future__ import annotations
 
+import sys
+
 #: Bytes of each body that do not count.
 SMALL = 16 * 1024
+
+
+class NoRoom(Exception):
+    """More bytes than may be held at the same time; it never leaves the package."""
 
 
 class Total:
@@ -28,6 +34,11 @@ class Total:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Nine tenths are held: only small bodies are sure to find a place."""
+        return 10 * self.held >= 9 * self.limit
 
     def holder(self) -> Holder:
         """Return what counts one body."""
@@ -62,6 +73,16 @@ class Holder:
         self._counted += more
         return True
 
+    def hold(self, size: int) -> None:
+        """Count further bytes; see `add`.
+
+        Raises:
+            NoRoom: They are more than may be held. The body is given up with them.
+        """
+        if not self.add(size):
+            self.free()
+            raise NoRoom
+
     def drop(self, size: int) -> None:
         """Take bytes away that are not held any more."""
         self._size -= size
@@ -76,3 +97,7 @@ class Holder:
         self._size = self._counted = 0
 
     __del__ = free
+
+
+#: Of bodies that need no limit together.
+UNLIMITED = Total(sys.maxsize)
