@@ -181,7 +181,43 @@ def test_each_death_makes_the_wait_ten_times_as_long() -> None:
         assert expected - 5 < quarantine.refused_for(7) <= expected
     quarantine.completed(7)
     assert died_with(quarantine, 7) == 1
-    assert quarantine.refused_for(7) <= FIRST
+    assert 0 < quarantine.refused_for(7) <= 10
+    assert died_with(quarantine, 7) == 1
+    assert quarantine.refused_for(7) > FIRST
+
+
+def test_common_request_is_not_suspected_of_one_death() -> None:
+    """Many times under way is not alone: a server may be asked for little else."""
+    quarantine = Quarantine(1)
+    quarantine.completed(5)
+    assert died_with(quarantine, 5, 5, 5) == 0
+    assert quarantine.refused_for(5) == 0
+    assert died_with(quarantine, 5, 5, 5) == 1
+    assert quarantine.refused_for(5) > 0
+
+
+def test_request_is_forgotten_before_its_answer_is_whole() -> None:
+    """A worker that dies after that was not killed by it."""
+    quarantine = Quarantine(1)
+    under_way: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        await send({"type": "http.response.body", "body": b"b"})
+
+    async def send(message: Any) -> None:
+        under_way.append(any(quarantine._slots[0]))
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+    }
+    asyncio.run(quarantine.around(app, 0)(scope, app, send))
+    assert under_way == [True, True, False]
 
 
 def test_request_that_never_completes_is_found_among_others() -> None:

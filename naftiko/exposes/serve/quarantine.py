@@ -37,6 +37,8 @@ _MARKS = 65_536
 #: Seconds for which a request is refused after one death; ten times as many after each
 #: further death, up to `_LONGEST`.
 FIRST, _LONGEST = 60.0, 3600.0
+#: The same for a request that was alone, and that a worker has completed before.
+_ALONE = 10.0
 #: Bytes of a body that are told apart, beside its length.
 _MOST_BODY = 64 * 1024
 #: Headers that decide how a request is read and answered.
@@ -107,11 +109,12 @@ class Quarantine:
         """Refuse the requests that a worker left; return how many are refused.
 
         Of several, those that a worker has completed before are not suspected: most
-        requests under way at a death have nothing to do with it.
+        requests under way at a death have nothing to do with it. One that was alone is,
+        but for a shorter time: the system, or an operator, may have ended the worker.
         """
-        suspects = self._take(worker)
+        left = self._take(worker)
         refused = 0
-        for fingerprint in suspects:
+        for fingerprint in set(left):
             place = fingerprint % _MARKS
             has_completed = self._marks[place] == _mark(fingerprint)
             # It counts again when it completes again: a request that kills whenever it
@@ -119,19 +122,19 @@ class Quarantine:
             self._marks[place] = 0
             if has_completed:
                 self._deaths.pop(fingerprint, None)
-                if len(suspects) > 1:
+                if len(left) > 1:
                     continue
-            self._refuse(fingerprint)
+            self._refuse(fingerprint, _ALONE if has_completed else FIRST)
             refused += 1
         return refused
 
-    def _take(self, worker: int) -> set[int]:
+    def _take(self, worker: int) -> list[int]:
         slots = self._slots[worker]
-        found = {fingerprint for fingerprint in slots if fingerprint}
+        found = [fingerprint for fingerprint in slots if fingerprint]
         slots.cast("B")[:] = bytes(slots.nbytes)
         return found
 
-    def _refuse(self, fingerprint: int) -> None:
+    def _refuse(self, fingerprint: int, first: float) -> None:
         deaths = self._deaths.pop(fingerprint, 0) + 1
         self._deaths[fingerprint] = deaths
         while len(self._deaths) > _MOST_REFUSED:
@@ -141,7 +144,7 @@ class Quarantine:
             range(_MOST_REFUSED),
             key=lambda n: (self._refused[n] != fingerprint, self._until[n]),
         )
-        seconds = min(_LONGEST, FIRST * 10.0 ** (deaths - 1))
+        seconds = min(_LONGEST, FIRST * 10.0 ** (deaths - 1)) if deaths > 1 else first
         self._until[place] = time.monotonic() + seconds
         self._refused[place] = fingerprint
 
@@ -180,13 +183,11 @@ class Watched:
         flight = _Flight(self, scope, receive, send, digest)
         if has_body:
             receive = flight.receive
-            send = flight.send
         elif await flight.begin():
             return
-        if is_stream and scope["method"] == "GET":
-            send = flight.send_stream
+        flight.is_stream = is_stream and scope["method"] == "GET"
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, flight.send)
         finally:
             flight.end()
 
@@ -221,7 +222,7 @@ class _Flight:
 
     __slots__ = (
         "_digest", "_fingerprint", "_is_over", "_is_refused", "_parts", "_receive",
-        "_scope", "_send", "_size", "_slot", "_watched",
+        "_scope", "_send", "_size", "_slot", "_watched", "is_stream",
     )  # fmt: skip
 
     def __init__(
@@ -242,6 +243,7 @@ class _Flight:
         self._parts: list[bytes] = []
         self._size = 0
         self._is_refused = self._is_over = False
+        self.is_stream = False
 
     async def begin(self) -> bool:
         """Write the request down; refuse it and return `True` if it is suspected."""
@@ -281,15 +283,18 @@ class _Flight:
         return message
 
     async def send(self, message: Any) -> None:
-        """Send a part of the answer, unless the request was refused."""
-        if not self._is_refused:
-            await self._send(message)
+        """Send a part of the answer, unless the request was refused.
 
-    async def send_stream(self, message: Any) -> None:
-        """Send a part of an answer; an event stream that has begun is not watched."""
-        if message["type"] == "http.response.start":
+        The request is forgotten before its client has the whole answer, or the first
+        part of an event stream: a death after that is not its fault.
+        """
+        if self._is_refused:
+            return
+        if self.is_stream or not (
+            message.get("more_body") or message["type"] == "http.response.start"
+        ):
             self.end()
-        await self.send(message)
+        await self._send(message)
 
     def end(self) -> None:
         """Forget the request: its worker has survived it."""
