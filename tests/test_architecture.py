@@ -16,7 +16,7 @@ PACKAGE = ROOT / "naftiko"
 #: The fourteen levels, lowest first. A room is a folder, or a module beside folders. A
 #: room imports from lower levels; `ALSO` lists imports inside one level.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version", "search", "workers"),
+    ("errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version", "search", "workers", "patterns"),
     ("jsonpath", "document"),
     ("spec", "formats", "lint"),
     ("bindings", "transport"),
@@ -36,6 +36,8 @@ ALSO = {
     ("settings", "errors"),
     ("errors", "hints"),
     ("workers", "errors"),
+    ("patterns", "errors"),
+    ("patterns", "workers"),
     ("errors", "search"),
     # The error of a malformed JSONPath has the code of a document rule.
     ("jsonpath", "document"),
@@ -76,6 +78,7 @@ HOMES = {
     "opentelemetry": {"exposes.observability"},
     "prometheus_client": {"exposes.observability"},
     "pydantic": {"exposes.mcp.sdk"},
+    "re2": {"patterns.linear"},
     "quickjs": {"functions.scripting.sandbox"},
     "requests": {"transport"},
     "ruamel.yaml": {"document"},

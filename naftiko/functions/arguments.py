@@ -18,7 +18,6 @@ This module must not know protocols.
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.consumes.body import OPEN_ARGUMENT
@@ -469,10 +468,15 @@ def _listed(value: JSON) -> JSON:
 
 
 def _unmatched(pattern: str, value: JSON) -> str:
+    from naftiko.patterns.bounded import PatternLimit, bounded
+
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    try:
-        is_match = re.search(pattern, text)
-    except re.error:
+    compiled = bounded(pattern)
+    if compiled is None:
         # The schema lets any text through; a pattern that is none cannot be met.
         return f"cannot be checked: '{shorten(pattern, 40)}' is not a pattern"
+    try:
+        is_match = compiled.finds(text)
+    except PatternLimit as error:
+        return f"cannot be checked: {error.message}"
     return "" if is_match else f"does not match {shorten(pattern, 60)}"

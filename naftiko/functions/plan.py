@@ -6,6 +6,7 @@ This module must not know how a plan is compiled.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from naftiko.document import rules
@@ -72,6 +73,20 @@ class Plan:
         self.stages = stages
         self._runner = runner
         self._constants = {p.name: p.value for p in function.inputs if is_constant(p)}
+
+    @cached_property
+    def fits_slowly(self) -> bool:
+        """Whether arguments may have to wait for a process that matches a pattern.
+
+        A server asks for it when it loads a document: that compiles the patterns.
+        """
+        patterns = [argument.pattern for argument in self.arguments if argument.pattern]
+        if not patterns:
+            return False
+        from naftiko.patterns.bounded import bounded
+
+        compiled = map(bounded, patterns)
+        return any([one.may_wait for one in compiled if one])  # noqa: C419 - each
 
     @property
     def description(self) -> str:

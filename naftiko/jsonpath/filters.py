@@ -19,19 +19,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from naftiko.errors import did_you_mean, names_of
+from naftiko.errors import OutputError, did_you_mean, names_of
 from naftiko.jsonpath.comparing import SIGNS, WORDS
 from naftiko.jsonpath.cursor import MAX_DEPTH
 from naftiko.jsonpath.functions import FUNCTIONS
 from naftiko.jsonpath.patterns import compile_pattern
 from naftiko.jsonpath.segments import FUNCTION
 from naftiko.jsonpath.steps import MISSING, finder, steps_of, walk
+from naftiko.patterns.bounded import PatternLimit, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from naftiko.jsonpath.cursor import PathReader
     from naftiko.jsonpath.segments import Segment
+    from naftiko.patterns.bounded import BoundedPattern
     from naftiko.plain import JSON
 
     #: The value that is tested and the root of the path → a value or `MISSING`.
@@ -227,18 +229,26 @@ def _matched(reader: PathReader, left: Operand) -> Passes:
         pattern, first = reader.string(), start + 1
     else:
         reader.refuse("a pattern is missing here", start, _PATTERN_HINT)
-    try:
-        search = re.compile(pattern).search
-    except (re.error, OverflowError) as error:
-        fault = f"{getattr(error, 'msg', error)} in the pattern"
-        reader.refuse(fault, first + (getattr(error, "pos", 0) or 0), _PATTERN_HINT)
+    compiled = bounded(pattern)
+    if compiled is None:
+        fault, at = _fault_of(pattern)
+        reader.refuse(f"{fault} in the pattern", first + at, _PATTERN_HINT)
     of = left.of
 
     def passes(node: JSON, root: JSON) -> bool:
         value = of(node, root)
-        return isinstance(value, str) and search(value) is not None
+        return isinstance(value, str) and _finds(compiled, value)
 
     return passes
+
+
+def _fault_of(pattern: str) -> tuple[str, int]:
+    """Return what is wrong with a pattern, and at which character."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(getattr(error, "msg", error)), getattr(error, "pos", 0) or 0
+    return "there are too many characters", 0
 
 
 # --- operands -----------------------------------------------------------------------
@@ -389,19 +399,35 @@ def _nodes_of(query: Operand) -> Evaluate:
 
 def _tested(reader: PathReader, name: str, value: Operand, pattern: Operand) -> Passes:
     """Return the test of `match` or `search`."""
-    method = "fullmatch" if name == "match" else "search"
+    whole = name == "match"
     of, text_of = value.of, pattern.of
-    if isinstance(pattern.constant, str) and compile_pattern(pattern.constant) is None:
-        reader.refuse("this is no pattern", pattern.at, _PATTERN_HINT)
+    known: BoundedPattern | None = None
+    if isinstance(pattern.constant, str):
+        known = compile_pattern(pattern.constant, whole=whole)
+        if known is None:
+            reader.refuse("this is no pattern", pattern.at, _PATTERN_HINT)
 
     def passes(node: JSON, root: JSON) -> bool:
         text, told = of(node, root), text_of(node, root)
         if not isinstance(text, str) or not isinstance(told, str):
             return False
-        compiled = compile_pattern(told)
-        return compiled is not None and getattr(compiled, method)(text) is not None
+        compiled = known or compile_pattern(told, whole=whole, is_data=True)
+        return compiled is not None and _finds(compiled, text)
 
     return passes
+
+
+def _finds(pattern: BoundedPattern, text: str) -> bool:
+    """Tell whether a pattern is found.
+
+    Raises:
+        OutputError: The text is too long for the pattern, or takes too long.
+    """
+    try:
+        return pattern.finds(text)
+    except PatternLimit as error:
+        message = f"a text cannot be matched in a filter: {error.message}"
+        raise OutputError(message, hint=error.hint) from None
 
 
 # --- faults ---------------------------------------------------------------------------
@@ -409,8 +435,8 @@ def _tested(reader: PathReader, name: str, value: Operand, pattern: Operand) -> 
 
 def _refuse_unless_rest(reader: PathReader) -> None:
     """Refuse what follows a value, if it is no end of a test."""
-    rest = reader.text[reader.skip_blanks() :]
-    if not rest.startswith(("]", ")", ",", "&&", "||")):
+    at = reader.skip_blanks()
+    if not reader.text.startswith(("]", ")", ",", "&&", "||"), at):
         _refuse_rest(reader)
 
 

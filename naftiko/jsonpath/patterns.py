@@ -14,16 +14,38 @@ import re
 import sys
 from functools import lru_cache
 
+from naftiko.patterns.bounded import BoundedPattern, bounded
+
 #: What a pattern is made of: an escape, a property of characters, or one character.
 _TOKEN = re.compile(r"\\([pP])\{([A-Z][a-z&]?)\}|\\.|.", re.DOTALL)
 
 
+#: Characters of a pattern that stands in the data.
+_MOST_OF_DATA = 1000
+
+
 @lru_cache(maxsize=256)
-def compile_pattern(text: str) -> re.Pattern[str] | None:
+def compile_pattern(
+    text: str, *, whole: bool, is_data: bool = False
+) -> BoundedPattern | None:
     r"""Return an I-Regexp as a pattern of Python, or `None` for one that is malformed.
 
-    What Python has beyond RFC 9485, as `\d` or `^`, means what it means there.
+    What Python has beyond RFC 9485, as `\d` or `^`, means what it means there. One in
+    the data is a stranger's: it has no look-around and no back-references.
+
+    Args:
+        text: The pattern.
+        whole: Whether the whole of a text has to match, and not a part of it.
+        is_data: Whether it comes from the data, and not from the document.
     """
+    if is_data and len(text) > _MOST_OF_DATA:
+        return None
+    compiled = bounded(_in_python(text), whole=whole)
+    return None if is_data and compiled and not compiled.is_regular else compiled
+
+
+def _in_python(text: str) -> str:
+    """Return an I-Regexp in the syntax of Python."""
     pieces: list[str] = []
     in_class = False
     for token in _TOKEN.finditer(text):
@@ -40,10 +62,7 @@ def compile_pattern(text: str) -> re.Pattern[str] | None:
         else:
             in_class = piece == "["
         pieces.append(piece)
-    try:
-        return re.compile("".join(pieces))
-    except (re.error, OverflowError, RecursionError):
-        return None
+    return "".join(pieces)
 
 
 def _ranges(category: str, *, complement: bool) -> str:

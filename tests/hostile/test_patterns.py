@@ -7,28 +7,39 @@ with real instances, so that no pattern is left out.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
+import naftiko
 from naftiko import bindings, expressions
 from naftiko.consumes import digest
-from naftiko.document import scalars
+from naftiko.document import scalars, writing
 from naftiko.errors import CallError, OutputError
 from naftiko.exposes.http.problems import one_line
 from naftiko.exposes.mcp.resources import UriTemplate
 from naftiko.exposes.serve.lines import ids_in
 from naftiko.formats import media
+from naftiko.functions.arguments import fit
+from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import segments_of
 from naftiko.lint import secrets as lint_secrets
 from naftiko.masking import Secret, _pattern, without_secrets
 from naftiko.search import thesaurus
+from naftiko.spec.model import InputParameter
 from support.growth import OPERATIONS, Text, growth, worst
+from support.mcp_http import asked, modern, served
+from support.mcping import mcp_app
 from support.patterns import Used, all_patterns
 
+SCHEMAS = Path(naftiko.__file__).parents[1] / "schemas"
 #: The patterns are tried in so many parts, which can run at the same time.
 _PARTS = 6
 
@@ -38,6 +49,11 @@ Made = Iterator[tuple[re.Pattern[Any], str]]
 def _media_types() -> Made:
     for _, pattern in media._PATTERNS:
         yield re.compile(pattern), "fullmatch"
+
+
+def _written() -> Made:
+    uses = ("fullmatch", "fullmatch", "match", "search", "search", "sub")
+    yield from zip(writing._patterns(), uses, strict=True)
 
 
 def _tagged() -> Made:
@@ -79,15 +95,16 @@ MADE = {
     "naftiko.document.scalars:resolve_tagged": _tagged,
     "naftiko.formats.media:format_of": _media_types,
     "naftiko.lint.secrets": _beginnings_of_tokens,
+    "naftiko.document.writing:_patterns": _written,
     "naftiko.masking:_pattern": _masks,
     "naftiko.search.thesaurus:_phrases": _phrases,
     # A pattern of the command line runs in the process of who wrote it.
     "naftiko.cli.commands.control:_pattern": _none,
     # Only compiled: whether it can be.
     "naftiko.lint.limits:_note_pattern": _none,
-    "naftiko.functions.arguments:_unmatched": _none,
-    "naftiko.jsonpath.filters:_matched": _none,
-    "naftiko.jsonpath.patterns:compile_pattern": _none,
+    "naftiko.jsonpath.filters:_fault_of": _none,
+    "naftiko.patterns.bounded:bounded": _none,
+    "naftiko.patterns.bounded:run_task": _none,
 }
 #: Place and name → how a pattern is run that is kept in a table or handed on.
 TOLD = {
@@ -106,7 +123,28 @@ TOLD = {
 
 @cache
 def _patterns() -> tuple[list[Used], list[str]]:
-    return all_patterns(MADE, TOLD)
+    found, unknown = all_patterns(MADE, TOLD)
+    return found + list(_of_schemas()), unknown
+
+
+def _of_schemas() -> Iterator[Used]:
+    """Yield the patterns that documents are checked with."""
+    for path in sorted(SCHEMAS.glob("*.json")):
+        texts = _patterns_in(json.loads(path.read_text("utf-8")))
+        for text in dict.fromkeys(texts):
+            yield Used(path.name, re.compile(text), frozenset({"search"}))
+
+
+def _patterns_in(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        if isinstance(schema.get("patternProperties"), dict):
+            yield from schema["patternProperties"]
+    inner = schema.values() if isinstance(schema, dict) else schema
+    if isinstance(schema, (dict, list)):
+        for part in inner:
+            yield from _patterns_in(part)
 
 
 def test_every_pattern_of_the_package_is_found() -> None:
@@ -252,3 +290,93 @@ def test_uri_of_a_resource_gives_the_first_placeholder_most() -> None:
         "c": "1",
     }
     assert UriTemplate("s://{a}-{b}").match("s://-y") is None
+
+
+# --- patterns of documents and of data ----------------------------------------------
+
+#: Exponential in `re`, the second one in every engine that looks around.
+SLOW, SLOWEST = r"^(\w+\s?)*$", r"^(?=(\w+\s?)*$)"
+
+
+def _fitted(pattern: str, text: str) -> list[str]:
+    parameter = InputParameter("q", "string", True, "", pattern=pattern)
+    _, wrong = fit([parameter], {"q": text})
+    return [fault.reason for fault in wrong]
+
+
+@pytest.mark.parametrize("pattern", [SLOW, r"(a|a)*b", r"^([a-z]+-?)+$", r"(x+x+)+y"])
+def test_pattern_of_a_document_is_linear_on_the_text_of_a_caller(pattern: str) -> None:
+    """RE2 runs it where `re` might take for ever."""
+    pytest.importorskip("re2")
+    for text in (Text("", "a", "!"), Text("", "x", "!"), Text("", "a-", "!")):
+        assert growth(lambda given: _fitted(pattern, given), text, 2000) is None
+
+
+def test_pattern_that_no_engine_can_bound_is_ended() -> None:
+    """Look-around has a limit on the text, and a process with a limit on the time."""
+    assert not _fitted(SLOWEST, "a short text")
+    begin = monotonic()
+    (reason,) = _fitted(SLOWEST, "a" * 5000 + "!")
+    assert "takes more than 0.3 seconds" in reason
+    assert monotonic() - begin < 15
+    (reason,) = _fitted(SLOWEST, "a" * 20_000)
+    assert "longer than the 10,000 characters" in reason
+
+
+def test_loop_goes_on_while_a_process_runs_a_pattern() -> None:
+    """A thread waits for the process, not the event loop."""
+    tool = {
+        "name": "t", "description": "d", "call": "api.list", "with": {"flag": "{{q}}"},
+        "inputParameters": [
+            {"name": "q", "type": "string", "description": "d", "pattern": SLOWEST}
+        ],
+    }  # fmt: skip
+    app, _ = mcp_app(tools=[tool])
+    arguments = {"name": "t", "arguments": {"q": "a" * 5000 + "!"}}
+
+    async def run() -> tuple[Any, int]:
+        ticks = 0
+        asking = asyncio.create_task(
+            asked(app, "POST", "/mcp", *modern("tools/call", arguments))
+        )
+        while not asking.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        return asking.result(), ticks
+
+    got, ticks = served(app, run)
+    assert "takes more than 0.3 seconds" in got.body.decode()
+    assert ticks > 5
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "match(@.a, '(a+)+b')", "search(@.a, '(a|a)*b')", "@.a =~ /(a+)+b/",
+        "match(@.a, @.p)", "search(@.a, @.p)",
+    ],
+)  # fmt: skip
+def test_pattern_of_a_filter_is_linear_on_the_text_of_an_api(test: str) -> None:
+    """So is one that stands in the data."""
+    pytest.importorskip("re2")
+    path = compile_path(f"$[?{test}]")
+
+    def run(text: str) -> object:
+        return path([{"a": text, "p": "(a+)+b"}])
+
+    assert growth(run, Text("", "a", ""), 2000) is None
+
+
+def test_pattern_of_a_filter_that_no_engine_can_bound_ends_the_path() -> None:
+    """The error says why, and no further text is tried."""
+    path = compile_path("$[?@.a =~ /(?=(a+)+b)/]")
+    begin = monotonic()
+    with pytest.raises(OutputError, match="cannot be matched in a filter"):
+        path([{"a": "a" * 5000}] * 1000)
+    assert monotonic() - begin < 15
+
+
+def test_pattern_in_the_data_has_no_look_around() -> None:
+    """It is no I-Regexp (RFC 9485), so it matches nothing."""
+    path = compile_path("$[?search(@.a, @.p)]")
+    assert not path([{"a": "a" * 5000, "p": "(?=(a+)+b)"}])

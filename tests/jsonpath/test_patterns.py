@@ -35,14 +35,22 @@ def test_pattern_matches_the_whole_text(
     """A dot is no line break, and a property is a set of characters."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compiled = compile_pattern(pattern)
+        compiled = compile_pattern(pattern, whole=True)
     assert compiled is not None
-    assert compiled.fullmatch(matching)
-    assert not compiled.fullmatch(other)
+    assert compiled.finds(matching)
+    assert not compiled.finds(other)
+
+
+def test_pattern_in_the_data_is_an_i_regexp() -> None:
+    """Look-around is for documents only, and a pattern of data is short."""
+    assert compile_pattern("a(?=b)", whole=False)
+    assert compile_pattern("a(?=b)", whole=False, is_data=True) is None
+    assert compile_pattern("a" * 2000, whole=False, is_data=True) is None
+    assert compile_pattern("a+[^b]", whole=False, is_data=True)
 
 
 @pytest.mark.parametrize("pattern", ["(", "[", "a{2", "*", "a**", r"\p{Xx}["])
 def test_malformed_pattern_is_none(pattern: str) -> None:
     """A pattern from a response may be anything; it then matches nothing."""
-    compiled = compile_pattern(pattern)
-    assert compiled is None or not compiled.fullmatch("a")
+    compiled = compile_pattern(pattern, whole=True)
+    assert compiled is None or not compiled.finds("a")

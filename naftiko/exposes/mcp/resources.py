@@ -168,6 +168,7 @@ class Resources:
                 self._all.append(static)
                 continue
             plan = engine.functions.plan(spec, exposes)
+            _ = plan.fits_slowly  # compiles its patterns now
             template = UriTemplate(uri)
             entry = _entry(spec, uri)
             if spec.mime_type:
@@ -366,7 +367,15 @@ async def read_backed(
     if plan.problem is not None:
         message = explain(plan.problem, plan, callers)
         raise ResourceError(message, is_callers=False)
-    given, wrong = plan.fit(backed.values)
+    try:
+        given, wrong = (
+            await offload.aside(plan.fit, backed.values)
+            if plan.fits_slowly
+            else plan.fit(backed.values)
+        )
+    except CallError as error:  # too much waits already
+        message = explain(error, plan, callers)
+        raise ResourceError(message, is_callers=False) from None
     if wrong:
         raise ResourceError(wrong_arguments(plan, wrong))
     try:

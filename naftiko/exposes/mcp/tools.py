@@ -50,6 +50,7 @@ class Tool:
         self.plan = plan
         self.name = plan.name
         self._outputs = tool_output(plan)
+        _ = plan.fits_slowly  # compiles its patterns now
         self.entry = _entry(plan)
         if self._outputs is not None:
             self.entry["outputSchema"] = self._outputs.schema
@@ -74,10 +75,14 @@ class Tool:
         plan = self.plan
         if plan.problem is not None:
             return failure(explain(plan.problem, plan, callers))
-        values, wrong = plan.fit(arguments)
-        if wrong:
-            return failure(wrong_arguments(plan, wrong))
         try:
+            values, wrong = (
+                await offload.aside(plan.fit, arguments)
+                if plan.fits_slowly
+                else plan.fit(arguments)
+            )
+            if wrong:
+                return failure(wrong_arguments(plan, wrong))
             outcome, note = await engine.run_excerpt(plan, values, caller)
             result = await offload.small_enough(
                 outcome, most, result_of, outcome, plan, self._outputs, most

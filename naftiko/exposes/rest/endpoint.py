@@ -97,6 +97,7 @@ class Endpoint:
         self.is_mock = _is_mock(plan)
         self.is_open = plan.passes_on or plan.arriving_shape is not None
         self.is_negotiated = _is_negotiated(plan)
+        _ = plan.fits_slowly  # compiles its patterns now
 
     async def serve(self, exchange: Inbound, captures: Mapping[str, str]) -> None:
         """Answer one request."""
@@ -164,6 +165,8 @@ class Endpoint:
             if is_long(body):
                 exchange.is_long = True
                 return await offload.aside(self._fitted, incoming, unreadable)
+        if self.plan.fits_slowly:
+            return await offload.aside(self._fitted, incoming, unreadable)
         return self._fitted(incoming, unreadable)
 
     def _fitted(
