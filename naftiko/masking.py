@@ -153,7 +153,7 @@ def _in_any_case(char: str) -> str:
     cases = {char, char.upper(), char.lower()}
     if all(len(case) == len(char) for case in cases):
         return _written(char)
-    return f"(?:{'|'.join(''.join(map(_written, case)) for case in sorted(cases))})"
+    return f"(?:{'|'.join(map(_as_written, sorted(cases)))})"
 
 
 def _base64(data: bytes, before: int) -> str:
@@ -189,44 +189,78 @@ _SHORTEST = 4
 _LONG, _LONGEST = 2048, 1024
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]")
-_CHARS = re.compile(r"\\+|[^\\]")
+#: A character, and the backslashes in front of it.
+_CHARS = re.compile(r"\\+[^\\]?|[^\\]")
 #: Character → the letter that a backslash stands before, in JSON and in a `repr`.
 _ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 
-def _written(char: str) -> str:
-    """Return a pattern for one character, as URLs, JSON, Python and HTML write it."""
-    if _PLAIN.fullmatch(char):
-        return re.escape(char)
-    if char[0] == "\\":
-        # One pattern for a run of backslashes: each is written as one, two or four. A
-        # choice for each would backtrack exponentially in a text with many of them.
-        count = len(char)
-        return rf"(?:\\{{{count},{4 * count}}}|(?:%(?:25)*5[cC]){{{count}}})"
-    code = ord(char)
-    bytes_ = char.encode("utf-8", "surrogatepass")
-    units = char.encode("utf-16-be", "surrogatepass")
+def _written(unit: str) -> str:
+    """Return a pattern for a character, as URLs, JSON, Python and HTML write it.
+
+    Backslashes in front of it belong to it: each is written as one, two or four, and
+    the character may be written with some of its own. Where one ends and the other
+    begins cannot be told, and to try all ways takes exponential time.
+    """
+    char = unit.lstrip("\\")
+    count = len(unit) - len(char)
+    plain, escaped = _notations(char) if char else ([], [])
+    if not count:
+        forms = [*plain, *(_backslashes(*form) for form in escaped)]
+        return f"(?:{'|'.join(forms)})" if len(forms) > 1 else forms[0]
+    percent = rf"(?:%(?:25)*5[cC]){{{count}}}"
+    if not char:
+        return f"(?:{_backslashes(count, 4 * count, '')}|{percent})"
     forms = [
-        re.escape(char),
-        # A text that is encoded twice has `%25` for each `%`.
-        "".join(f"%(?:25)*{_hexadecimal(byte, 2)}" for byte in bytes_),
-        "".join(
-            rf"\\{{1,4}}u{_hexadecimal(units[at] << 8 | units[at + 1], 4)}"
-            for at in range(0, len(units), 2)
-        ),
-        rf"\\{{1,4}}{re.escape(_ESCAPES.get(char, char))}",
-        rf"\\{{0,4}}&(?:amp;)*(?:#0*{code}|#[xX]0*{_hexadecimal(code, 1)}"
-        + (f"|{_ENTITIES[char]}" if char in _ENTITIES else "")
-        + ");",
+        _backslashes(count + least, 4 * count + most, rest)
+        for least, most, rest in escaped
+    ]
+    literal = (1, 4, plain[0])
+    if literal in escaped:
+        # One form for both: it is the same text.
+        forms[escaped.index(literal)] = _backslashes(count, 4 * count + 4, plain[0])
+        del plain[0]
+    if plain:
+        forms.append(_backslashes(count, 4 * count, f"(?:{'|'.join(plain)})"))
+    return f"(?:{'|'.join(forms)}|{percent}{_written(char)})"
+
+
+def _backslashes(least: int, most: int, rest: str) -> str:
+    return rf"\\{{{least},{most}}}{rest}"
+
+
+def _notations(char: str) -> tuple[list[str], list[tuple[int, int, str]]]:
+    """Return the notations of a character, as patterns: the first is the character.
+
+    Then those behind backslashes: the least and the most of them, and the rest.
+    """
+    plain = [re.escape(char)]
+    if _PLAIN.fullmatch(char):
+        return plain, []
+    code = ord(char)
+    # A text that is encoded twice has `%25` for each `%`.
+    bytes_ = char.encode("utf-8", "surrogatepass")
+    plain.append("".join(f"%(?:25)*{_hexadecimal(byte, 2)}" for byte in bytes_))
+    if char == " ":
+        plain.append(r"\+")
+    units = char.encode("utf-16-be", "surrogatepass")
+    halves = [
+        f"u{_hexadecimal(units[at] << 8 | units[at + 1], 4)}"
+        for at in range(0, len(units), 2)
+    ]
+    entity = f"|{_ENTITIES[char]}" if char in _ENTITIES else ""
+    hexadecimal = f"#[xX]0*{_hexadecimal(code, 1)}"
+    escaped = [
+        (1, 4, r"\\{1,4}".join(halves)),
+        (1, 4, re.escape(_ESCAPES.get(char, char))),
+        (0, 4, f"&(?:amp;)*(?:#0*{code}|{hexadecimal}{entity});"),
     ]
     if code < 0x100:
-        forms.append(rf"\\{{1,4}}x{_hexadecimal(code, 2)}")
+        escaped.append((1, 4, f"x{_hexadecimal(code, 2)}"))
     elif code > 0xFFFF:
-        forms.append(rf"\\{{1,4}}U{_hexadecimal(code, 8)}")
-    if char == " ":
-        forms.append(r"\+")
-    return f"(?:{'|'.join(forms)})"
+        escaped.append((1, 4, f"U{_hexadecimal(code, 8)}"))
+    return plain, escaped
 
 
 def _hexadecimal(number: int, digits: int) -> str:

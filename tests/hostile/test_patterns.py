@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ from naftiko.functions.arguments import fit
 from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import segments_of
 from naftiko.lint import secrets as lint_secrets
-from naftiko.masking import Secret, _pattern, without_secrets
+from naftiko.masking import Secret, _pattern, mask, mask_own, without_secrets
 from naftiko.search import thesaurus
 from naftiko.spec.model import InputParameter
 from support.growth import OPERATIONS, Text, growth, worst
@@ -67,19 +67,13 @@ def _beginnings_of_tokens() -> Made:
 
 
 def _masks() -> Made:
-    for value in (
-        "s+x/y",
-        '{"a": "b\\n"}',
-        "\\\\\\",
-        "%25%",
-        "&amp;&",
-        "é\U0001f600 \n",
-    ):
-        for is_repeated in (False, True):
-            secrets = (Secret("A", value), Secret("B", value[:2]))
-            pattern, _ = _pattern(secrets, is_repeated)
-            assert pattern is not None
-            yield pattern, "sub"
+    for value in ('{"a": "b\\n"}', "\\\\\\", "é\U0001f600 %25"):
+        pattern, _ = _pattern((Secret("A", value), Secret("B", value[:2])), False)
+        assert pattern is not None
+        yield pattern, "sub"
+    pattern, _ = _pattern((Secret("A", "s+x&ß"),), True)
+    assert pattern is not None
+    yield pattern, "sub"
 
 
 def _phrases() -> Made:
@@ -290,6 +284,30 @@ def test_uri_of_a_resource_gives_the_first_placeholder_most() -> None:
         "c": "1",
     }
     assert UriTemplate("s://{a}-{b}").match("s://-y") is None
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("part", ['\\"', "\\\n", "\\&", "\\\\%", "\\ü", "&amp;", "%25"])
+def test_secret_with_many_escapes_is_masked_in_linear_time(
+    part: str, own: bool
+) -> None:
+    """An echo that nearly is the secret: a key in JSON in JSON has many of them."""
+    secrets = (Secret("KEY", part * 40 + "Z"),)
+    show = mask_own if own else mask
+    for echo in (
+        part,
+        json.dumps(part)[1:-1],
+        json.dumps(json.dumps(part)[1:-1])[1:-1],
+    ):
+        for near in (
+            echo,
+            echo.replace("\\", "\\" * 4),
+            echo.replace("&", "&amp;amp;"),
+        ):
+            begin = thread_time()
+            show(near * 40 + "Y", secrets)
+            assert thread_time() - begin < 0.5
+        assert show(f"<{echo * 40}Z>", secrets) == "<$KEY>"
 
 
 # --- patterns of documents and of data ----------------------------------------------
