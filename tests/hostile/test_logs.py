@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from naftiko.cli.console import fail, warn
+from naftiko.cli.progress import Progress
 from naftiko.exposes.observability.logs import JsonLines, TextLines
 from naftiko.plain import visible, visible_json
 from support.serving import document, operation
@@ -214,6 +215,8 @@ def test_terminal_obeys_no_character_of_a_document(
     from naftiko.cli import main
 
     monkeypatch.setenv("NO_COLOR", "1")
+    # On a busy machine a bar is drawn, which moves the cursor by itself.
+    monkeypatch.setattr(Progress, "_draw", lambda *_: None)
     text = HOSTILE.encode("utf-8", "replace").decode()
     inputs = [{"name": f"p{text}", "in": "query", "description": text, "enum": [text]}]
     told = {"description": text, "inputParameters": inputs}
