@@ -40,8 +40,10 @@ def _upstream() -> Iterator[str]:
     command = [sys.executable, str(SUPPORT / "soak_upstream.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.kill()
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.kill()
 
 
 def _urls(port: int) -> dict[str, str]:
