@@ -218,7 +218,7 @@ def one_line(error: CallError) -> str:
 def _without_query(word: str) -> str:
     """Return a word without the query of a URL in it: `http://h/x?k=1:` → `http://h/x:`."""
     scheme = word.find("://")
-    query = word.find("?", scheme) if scheme > 0 else -1
+    query = word.find("?", scheme) if scheme >= 0 else -1
     if query < 0:
         return word
     return word[:query] + (":" if word.endswith(":") else "")
