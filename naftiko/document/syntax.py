@@ -122,7 +122,7 @@ def told_briefly(error: Any) -> Fault:
         error: A `YAMLError`, with or without marks.
     """
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
+    problem = getattr(error, "problem", None) or "the C parser cannot read it"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     hint = (
         "quote texts that hold `:`, `,`, `[` or `{`, and close each quote and bracket"

@@ -78,8 +78,7 @@ def _skip_unclosed(reader: Any) -> None:
 
     Each `<![CDATA[` or `<!--` of a long paragraph would search it to its end.
     """
-    from markdown_it.rules_inline.html_inline import html_inline
-
+    rules = import_library("markdown_it.rules_inline", "markdown")
     missing: dict[str, bool] = {}
     searched = ""
 
@@ -95,7 +94,7 @@ def _skip_unclosed(reader: Any) -> None:
                 if end in missing:
                     return False
                 break
-        return bool(html_inline(state, silent))
+        return bool(rules.html_inline(state, silent))
 
     reader.inline.ruler.at("html_inline", read)
 
