@@ -23,6 +23,7 @@ from naftiko.errors import CallError
 from naftiko.exposes import offload
 from naftiko.exposes.http import answers, payload
 from naftiko.exposes.http.splicing import splice, splicing
+from naftiko.exposes.mcp import handlers
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.endpoint import Endpoint
 from naftiko.exposes.rest.openapi import Api
@@ -356,8 +357,17 @@ def test_large_result_of_a_tool_is_made_by_a_thread(on_loop: list[str]) -> None:
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 @pytest.mark.parametrize("most", [2**21, 5000])
-def test_large_result_travels_over_http(accept: str, most: int) -> None:
+def test_large_result_travels_over_http(
+    accept: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The newest revision is answered with JSON or events; a limit is an error."""
+    threads: list[int] = []
+
+    def noting(*arguments: Any) -> None:
+        threads.append(threading.get_ident())
+        splice(*arguments)
+
+    monkeypatch.setattr(handlers, "splice", noting)
     outputs = [{"type": "array", "mapping": "$", "items": {"type": "object"}}]
     tool = {
         "name": "ships",
@@ -380,6 +390,8 @@ def test_large_result_travels_over_http(accept: str, most: int) -> None:
     if most > 5000:
         assert json.loads(text) == SHIPS
         assert result["structuredContent"] == {"result": SHIPS}
+        assert len(threads) == 1
+        assert threading.get_ident() not in threads
     else:
         assert result["isError"]
         assert text.startswith("ships: the value has ")
