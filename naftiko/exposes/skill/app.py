@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import zipfile
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -181,9 +182,17 @@ def _file_answer(skills: Mapping[str, Skill], captures: Mapping[str, str]) -> An
 
 def _download(skills: Mapping[str, Skill], captures: Mapping[str, str]) -> Answer:
     skill = _named(captures["name"], skills)
-    attachment = f'attachment; filename="{skill.name}.zip"'
+    attachment = f'attachment; filename="{_plain_name(skill)}.zip"'
     headers = (("Content-Disposition", attachment),)
     return Answer(200, "application/zip", _zipped(skill), headers)
+
+
+def _plain_name(skill: Skill) -> str:
+    """Return the name of a skill for a header and for a path in an archive.
+
+    A name of the document may hold a line break, a quotation mark, dots or any letter.
+    """
+    return re.sub("[^A-Za-z0-9_-]", "-", skill.name[:100])
 
 
 class _SkillRoute(NamedTuple):
@@ -269,5 +278,5 @@ def _zipped(skill: Skill) -> bytes:
             if left < 0:
                 most = MAX_ZIP_BYTES >> 20
                 raise FileRefused(f"the skill '{skill.name}' is larger than {most} MiB")
-            archive.writestr(f"{skill.name}/{path}", data)
+            archive.writestr(f"{_plain_name(skill)}/{path}", data)
     return buffer.getvalue()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -152,6 +154,20 @@ def test_download_of_a_skill_is_a_zip_of_its_folder(folder: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         names = archive.namelist()
     assert names == ["o/SKILL.md", "o/guide.md", "o/references/a.json"]
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\r\nX-Y: z", "../../a", "été", "ß" * 500])
+def test_odd_name_of_a_skill_is_plain_in_header_and_archive(
+    folder: Path, name: str
+) -> None:
+    """A name cannot break a header, nor lead out of the folder of who unpacks it."""
+    skills = app({"name": name, "location": folder.as_uri()})
+    status, headers, body = ask(skills, f"/skills/{quote(name, safe='')}/download")
+    assert status == 200
+    (told,) = headers["content-disposition"]
+    assert re.fullmatch(r'attachment; filename="[A-Za-z0-9_-]{1,100}\.zip"', told)
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        assert not [path for path in archive.namelist() if ".." in path]
 
 
 def test_missing_folder_of_a_skill_is_404_on_request() -> None:
