@@ -39,7 +39,7 @@ _MISREAD = r"""(?xi)y|n|yes|no|on|off|true|false|null|~|=|<<
     |[-+]?0b[01_]+ |[-+]?0o?[0-7_]+ |[-+]?0x[0-9a-f_]+ |[-+][0-9_]+
     |[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?
     |[-+]?\.(?:[0-9_]+(?:e[-+]?[0-9]+)?|inf|nan)
-    |[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:t|[ \t]+)[0-9:. \tz+-]*)?"""
+    |[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:t|[ \t]++)[0-9:. \tz+-]*)?"""
 #: Only double quotes hold control characters, and line breaks of other kinds.
 _ODD = rf"[\r\x85\u2028\u2029\ufeff]|{UNPRINTABLE}"
 #: Texts that need no second look, of which most texts and nearly all names are.

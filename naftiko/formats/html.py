@@ -61,7 +61,7 @@ _START = re.compile(
 )
 _END = re.compile(r"</([a-zA-Z][^\s/>]*+)[^>]*+>")
 _ATTRIBUTE = re.compile(
-    r"[\s/]*+([^\s/>][^\s/>=]*+)"
+    r"([^\s/>][^\s/>=]*+)"
     r"(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>]*+)))?+"
 )
 #: Elements whose content is no markup → their end.

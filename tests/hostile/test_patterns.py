@@ -26,7 +26,7 @@ from naftiko.errors import CallError, OutputError
 from naftiko.exposes.http.problems import one_line
 from naftiko.exposes.mcp.resources import UriTemplate
 from naftiko.exposes.serve.lines import ids_in
-from naftiko.formats import media
+from naftiko.formats import html, media
 from naftiko.functions.arguments import fit
 from naftiko.jsonpath.compiling import compile_path
 from naftiko.jsonpath.reading import segments_of
@@ -49,6 +49,11 @@ Made = Iterator[tuple[re.Pattern[Any], str]]
 def _media_types() -> Made:
     for _, pattern in media._PATTERNS:
         yield re.compile(pattern), "fullmatch"
+
+
+def _raw_ends() -> Made:
+    for pattern in html._RAW_ENDS.values():
+        yield pattern, "finditer"
 
 
 def _written() -> Made:
@@ -87,6 +92,7 @@ def _none() -> Made:
 
 MADE = {
     "naftiko.document.scalars:resolve_tagged": _tagged,
+    "naftiko.formats.html": _raw_ends,
     "naftiko.formats.media:format_of": _media_types,
     "naftiko.lint.secrets": _beginnings_of_tokens,
     "naftiko.document.writing:_patterns": _written,

@@ -156,14 +156,14 @@ def all_patterns(
                 continue
             place = module.place(node)
             places.add(place)
-            if place in made:
-                continue
             call = module.parent[node]
             try:
                 if not (isinstance(call, ast.Call) and call.func is node):
                     raise NameError(f"`{ast.unparse(node)}` is passed on")
                 pattern = _compiled(module, call)
             except (NameError, TypeError) as error:
+                if place in made:
+                    continue
                 unknown.append(f"{place}, line {node.lineno}: {error}")  # type: ignore[attr-defined]
                 continue
             if node.attr == "compile":  # type: ignore[attr-defined]
