@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 _DELIMITERS = (",", ";", "\t")
 #: How much of a body tells its delimiter: characters, and rows.
 _SAMPLE, _SAMPLE_ROWS = 65_536, 10
-#: Characters that a cell counts for, beside the name of its column.
-_CELL = 32
+#: Characters that a cell counts for, beside the name of its column, and a row.
+_CELL, _ROW = 32, 96
 #: A line of our own behind the last row; a quote that is not closed swallows it.
 _END = "\ue000end of the body\ue000"
 _limit_lock = Lock()
@@ -159,7 +159,7 @@ def count_rows(growth: Growth, names: list[str], rows: int) -> None:
     Raises:
         OverBudget: They are too large, all together.
     """
-    row = sum(map(len, names)) + _CELL * len(names)
+    row = sum(map(len, names)) + _CELL * len(names) + _ROW
     growth.spend(rows * row, "the names of the columns, repeated by each row,")
 
 
