@@ -21,7 +21,7 @@ from naftiko.consumes.exchange import Decoder
 from naftiko.document.writing import write_yaml
 from naftiko.errors import CallError
 from naftiko.exposes import offload
-from naftiko.exposes.http import answers, payload, pieces
+from naftiko.exposes.http import answers, payload
 from naftiko.exposes.http.splicing import splice, splicing
 from naftiko.exposes.mcp import handlers
 from naftiko.exposes.options import Options
@@ -29,6 +29,7 @@ from naftiko.exposes.rest.endpoint import Endpoint
 from naftiko.exposes.rest.openapi import Api
 from naftiko.transport.base import StubTransport
 from naftiko.transport.messages import Response
+from naftiko.workers import pieces
 from naftiko.workers.pool import Pool
 from naftiko.workers.process import WorkerError
 from support.asgi_client import ask, asked

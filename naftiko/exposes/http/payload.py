@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from naftiko.consumes.content import Content
-from naftiko.exposes.http import pieces
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
 from naftiko.formats.budget import is_slow
 from naftiko.functions.arguments import WrongArgument
 from naftiko.http import media_type_of
+from naftiko.workers import pieces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence

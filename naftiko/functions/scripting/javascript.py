@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from naftiko.errors import shorten
 from naftiko.expressions import ABSENT, to_scalar
-from naftiko.formats import pieces
 from naftiko.functions.scripting import sandbox
 from naftiko.functions.scripting.sandbox import Limits, request_of
+from naftiko.workers import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.errors import CallError, shorten
-from naftiko.formats.pieces import is_small
 from naftiko.functions.scripting.javascript import (
     MAX_SOURCE,
     MIB,
@@ -30,6 +29,7 @@ from naftiko.functions.scripting.javascript import (
 from naftiko.functions.scripting.sandbox import Limits
 from naftiko.locations import is_file_uri, path_of, read_regular
 from naftiko.spec.model import ScriptSettings
+from naftiko.workers.pieces import is_small
 
 if TYPE_CHECKING:
     from naftiko.functions.runs import Aside

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.formats.pieces import WINDOW, decode, encode, is_small
+from naftiko.workers.pieces import WINDOW, decode, encode, is_small
 
 LONG: list[Any] = [
     [{"id": number, "name": "é", "tags": [None, True, 1.5]} for number in range(9000)],

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from naftiko.plain import JSON
+    JSON = Any
 
 #: Characters that are read at once: about a millisecond.
 WINDOW = 64 * 1024
