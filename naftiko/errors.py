@@ -198,9 +198,7 @@ class NaftikoError(Exception):
         return f"{self.headline}\n  hint: {hint}" if hint else self.headline
 
 
-def _restored(
-    kind: type[NaftikoError], arguments: tuple[Any, ...], state: dict[str, Any]
-) -> NaftikoError:
+def _restored(kind: type[NaftikoError], arguments: Any, state: Any) -> NaftikoError:
     """Return an error that was pickled, or copied."""
     error = kind.__new__(kind, *arguments)
     error.__dict__.update(state)
