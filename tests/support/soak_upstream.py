@@ -28,7 +28,7 @@ def _packed(body: bytes, layers: int) -> bytes:
     return body
 
 
-def _answers() -> dict[str, bytes]:
+def answers() -> dict[str, bytes]:
     """Return path → whole answer."""
     xml_name = "n" * 40
     defaults = "".join(f'<!ATTLIST x {xml_name}{n} CDATA "v">' for n in range(400))
@@ -75,11 +75,11 @@ def _answers() -> dict[str, bytes]:
 
 
 #: Paths of hostile answers; the last two take time instead of bytes.
-HOSTILE = (*sorted(set(_answers()) - {"good"}), "dribble", "silent")
+HOSTILE = (*sorted(set(answers()) - {"good"}), "dribble", "silent")
 
 
 async def _serve() -> None:
-    answers = _answers()
+    known = answers()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
@@ -89,7 +89,7 @@ async def _serve() -> None:
                 if kind in ("dribble", "silent"):
                     await _slowly(writer, kind)
                     break
-                writer.write(answers.get(kind, answers["good"]))
+                writer.write(known.get(kind, known["good"]))
                 await writer.drain()
                 if kind in ("chunk", "short", "head"):
                     break

@@ -193,6 +193,11 @@ class Gauge:
         status = Path(f"/proc/{self._process}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
+    def peak(self) -> float:
+        """Return the most resident memory that the process has had, in MiB."""
+        status = Path(f"/proc/{self._process}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
     def descriptors(self) -> int:
         """Return the number of open descriptors of the process."""
         return len(os.listdir(f"/proc/{self._process}/fd"))

@@ -1,0 +1,123 @@
+"""Memory of a served process: each hostile body comes ten times at once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from support.recorder import Received, Recorder, response
+from support.serving_process import Server, write
+from support.soak_upstream import HOSTILE, answers
+from support.soaking import Gauge, document
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc"),
+]
+#: MiB of resident memory, and how often a body comes at once.
+MOST, TIMES = 256.0, 10
+ANSWERS = {
+    **answers(),
+    # Just below the largest response, packed and as it is.
+    "packed": response(
+        gzip.compress(b'"' + b"x" * 60_000_000 + b'"', 1), Content_Encoding="gzip"
+    ),
+    "plain": response(b'"' + b"x" * 60_000_000 + b'"'),
+    "cells": response(b"a,b,c\n" + b"1,2,3\n" * 1_000_000, content_type="text/csv"),
+    "links": response(b"[x](y) " * 36_000, content_type="text/markdown"),
+    "keys": response(b"[" + b'{"a":0},' * 400_000 + b"0]"),
+}
+KINDS = sorted({*ANSWERS, *HOSTILE} - {"dribble", "silent", "good"})
+BODIES = {
+    "packed-twice": (gzip.compress(gzip.compress(b" " * 10**9)), "gzip, gzip"),
+    "packed": (gzip.compress(b'"' + b"x" * 9_000_000 + b'"'), "gzip"),
+    "deep": (b"[" * 9_000_000, ""),
+    "keys": (b"[" + b'{"a":0},' * 1_000_000 + b"0]", ""),
+}
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[tuple[Server, Gauge]]:
+    def answer(request: Received) -> bytes:
+        return ANSWERS.get(request.target.strip("/"), ANSWERS["good"])
+
+    with Recorder(answer) as upstream:
+        file = write(folder / "soak.yaml", document(upstream.url, folder))
+        with Server(file, ready=5) as server:
+            yield server, Gauge(server.process.pid)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Gauge]]:
+    """Serve the document of the soak for all cases: memory that stays adds up."""
+    with _served(tmp_path_factory.mktemp("soak")) as pair:
+        yield pair
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", ["shaped", "raw", "mcp"])
+def test_answer_of_an_api_ten_times(
+    served: tuple[Server, Gauge], way: str, kind: str
+) -> None:
+    """Whatever an API answers, the process stays small and goes on."""
+    server, gauge = served
+    message = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "hostile", "arguments": {"kind": kind}},
+    }
+    headers = {"Accept": "application/json, text/event-stream"}
+
+    def ask(_: int) -> int:
+        if way == "mcp":
+            url = server.urls["mcp"]
+            return requests.post(
+                url, json=message, headers=headers, timeout=90
+            ).status_code
+        return requests.get(
+            f"{server.urls['rest']}/{way}/{kind}", timeout=90
+        ).status_code
+
+    _ten_times(ask, gauge, server)
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("adapter", ["rest", "mcp"])
+def test_body_of_a_caller_ten_times(
+    served: tuple[Server, Gauge], adapter: str, kind: str
+) -> None:
+    """Whatever callers send, the process stays small and goes on."""
+    server, gauge = served
+    body, encoding = BODIES[kind]
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+    }
+    if encoding:
+        headers["Content-Encoding"] = encoding
+    url = server.urls[adapter] + ("/posted" if adapter == "rest" else "")
+
+    def ask(_: int) -> int:
+        try:
+            return requests.post(url, body, headers=headers, timeout=90).status_code
+        except requests.ConnectionError:  # it was refused before it was sent whole
+            return 0
+
+    _ten_times(ask, gauge, server)
+
+
+def _ten_times(ask: object, gauge: Gauge, server: Server) -> None:
+    assert callable(ask)
+    with ThreadPoolExecutor(TIMES) as pool:
+        told = list(pool.map(ask, range(TIMES)))
+    assert gauge.peak() < MOST, json.dumps(told)
+    ready = requests.get(f"{server.urls['control']}/health/ready", timeout=10)
+    assert ready.status_code == 200, json.dumps(told)
