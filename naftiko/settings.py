@@ -8,7 +8,6 @@ from typing import Any
 
 from naftiko.errors import (
     ArgumentError,
-    UnknownOperation,
     did_you_mean,
     names_of,
     shorten,
@@ -128,17 +127,11 @@ def checked_transport(transport: Any) -> Any:
 
 
 def checked_name(name: Any) -> str:
-    """Return the name of what is called.
+    """Return the name of what is called as a text.
 
-    Raises:
-        UnknownOperation: It is no text.
+    A value of another type is no name, and its text is one that nothing has.
     """
-    if not isinstance(name, str):
-        raise UnknownOperation(
-            f"the name of an operation is a text, not a {type(name).__name__}",
-            hint="give `namespace.operation`",
-        )
-    return name
+    return name if isinstance(name, str) else shorten(name)
 
 
 def joined_arguments(

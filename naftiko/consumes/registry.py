@@ -97,8 +97,9 @@ class Registry(Mapping[str, Operation]):
         return refs
 
     def __getitem__(self, ref: str) -> Operation:
+        ref = checked_name(ref)
         try:
-            return self._by_ref[checked_name(ref)]
+            return self._by_ref[ref]
         except KeyError:
             raise _NoSuchKey(self.explain(ref)) from None
 
@@ -110,7 +111,8 @@ class Registry(Mapping[str, Operation]):
         Raises:
             UnknownOperation: No operation has that name, or several have it.
         """
-        operation = self._by_ref.get(checked_name(ref))
+        ref = checked_name(ref)
+        operation = self._by_ref.get(ref)
         if operation is None:
             operation = self._longer(ref)
         if operation is None:

@@ -38,6 +38,7 @@ from naftiko.exposes.http.tasks import (
     REPORTED,
     Read,
     outcome_of,
+    packed,
 )
 from naftiko.functions.runs import in_step
 from naftiko.workers.pool import MIB, Pool
@@ -91,7 +92,7 @@ async def read(work: Work) -> Any:
     task = _task(reading)
     try:
         name = "keep" if is_step else "read"
-        done = await _sent(name, task, len(response.body), reading)
+        done = await _sent(name, task, response.body, reading)
         if done is None:
             return await aside(work.run)
     except OutputError as error:
@@ -133,7 +134,7 @@ async def answer(outcome: Outcome, media_type: str, most: int) -> Answer:
         AS_JSON if outcome.encoded else IN_BODY, outcome.encoded,
     )  # fmt: skip
     work = (_task(reading), tuple(read), media_type)
-    done = await _sent("answer", work, len(reading.reply.response.body), reading)
+    done = await _sent("answer", work, reading.reply.response.body, reading)
     if done is None:
         return await aside(outcome_answer, outcome, media_type)
     return Answer(*done)
@@ -203,7 +204,7 @@ async def _in_yaml(outcome: Outcome, media_type: str, most: int) -> Answer:
     encoded = await aside(json_bytes, value) if outcome.is_large else json_bytes(value)
     check_size(len(encoded), most)
     if len(encoded) > SLOW_ANSWER:
-        done = await _sent("write", (media_type, outcome.status, encoded), len(encoded))
+        done = await _sent("write", (media_type, outcome.status), encoded)
         if done is not None:
             return Answer(*done)
     return outcome_answer(outcome, media_type)
@@ -249,7 +250,7 @@ def _threads() -> _Threads:
 
 
 async def _sent(
-    name: str, work: tuple[Any, ...], size: int, reading: Reading | None = None
+    name: str, work: tuple[Any, ...], body: bytes, reading: Reading | None = None
 ) -> Any:
     """Return what a process makes of some work; `None` if no process can be started.
 
@@ -259,15 +260,15 @@ async def _sent(
         ReportedError: The body says that the operation failed.
     """
     try:
-        packed = marshal.dumps(work)
+        payload = packed(work, body)
     except ValueError:  # a document made in Python may hold any value
         return None
     try:
         answered = await pool().run_async(
             f"{_TASKS}:{name}",
-            packed,
+            payload,
             seconds=MOST_SECONDS,
-            memory=_MEMORY + _PER_BYTE * size,
+            memory=_MEMORY + _PER_BYTE * len(body),
             patience=PATIENCE,
             most=_MOST,
         )
@@ -318,7 +319,7 @@ def _busy() -> Busy:
 
 
 def _task(reading: Reading) -> tuple[Any, ...]:
-    """Return a reading as plain data, in the order of `tasks.Task`."""
+    """Return a reading but its body as plain data, in the order of `tasks.Task`."""
     operation = reading.decoder.operation
     request, response = reading.reply
     outputs = ((o.name, o.value, o.type) for o in operation.output_parameters)
@@ -329,5 +330,5 @@ def _task(reading: Reading) -> tuple[Any, ...]:
     secrets = tuple((secret.name, secret.value) for secret in request.secrets)
     return (
         declared, reading.decoder.is_strict, reading.outputs, (request.method, secrets),
-        response.status, response.content_type, response.body,
+        response.status, response.content_type,
     )  # fmt: skip

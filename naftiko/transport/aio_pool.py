@@ -158,12 +158,14 @@ class AioExchange:
             if "Content-Encoding" not in raw.headers:
                 content = raw.content
                 chunk = await content.readany()
-                if content.at_eof() and len(chunk) <= SMALL:
+                if content.at_eof() and len(chunk) <= min(limit, SMALL):
                     return chunk
-                held.hold(len(chunk))
                 chunks, size = [chunk], len(chunk)
-                while size <= limit and (chunk := await content.readany()):
-                    held.hold(len(chunk))
+                # One that is too large by itself is not told as one too many.
+                while size <= limit:
+                    held.hold(len(chunks[-1]))
+                    if not (chunk := await content.readany()):
+                        break
                     chunks.append(chunk)
                     size += len(chunk)
             else:
@@ -180,11 +182,11 @@ class AioExchange:
         chunks, size = [], 0
         async with aclosing(self.chunks(decode=True, most=limit)) as pieces:
             async for piece in pieces:
-                held.hold(len(piece))
-                chunks.append(piece)
                 size += len(piece)
                 if size > limit:
                     break
+                held.hold(len(piece))
+                chunks.append(piece)
         return chunks, size
 
     async def chunks(

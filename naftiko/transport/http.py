@@ -436,7 +436,8 @@ def _prepared(hop: RedirectedRequest) -> PreparedRequest:
 
 
 def _timeouts(timeout: Timeout) -> Timeouts:
-    return Timeouts(*(timeout if isinstance(timeout, tuple) else (timeout, timeout)))
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    return Timeouts(connect=connect, read=read)
 
 
 def _headers_of(raw: BaseHTTPResponse, request: Request) -> Headers:

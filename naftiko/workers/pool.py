@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from naftiko.workers.child import DONE, NO_MEMORY
-from naftiko.workers.process import Again, Worker, WorkerError, frame_of
+from naftiko.workers.process import Again, Frame, Worker, WorkerError, frame_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -73,7 +73,7 @@ class Pool:
     def run(
         self,
         task: str,
-        payload: bytes,
+        payload: bytes | Frame,
         *,
         seconds: float,
         memory: int,
@@ -84,7 +84,7 @@ class Pool:
 
         Args:
             task: `module:function`; the function takes bytes and returns bytes.
-            payload: What it takes.
+            payload: What it takes; large parts of it need not be joined.
             seconds: After this time its child is ended.
             memory: Bytes that it may take, where the system can limit them.
             patience: Seconds to wait for a child.
@@ -95,12 +95,13 @@ class Pool:
         """
         gate = threading.Lock()
         gate.acquire()
-        turn = _Turn(gate.release, len(payload))
+        parts = (payload,) if isinstance(payload, bytes) else payload
+        turn = _Turn(gate.release, sum(map(len, parts)))
         try:
             if not self._enter(turn):
                 gate.acquire(timeout=patience)
                 self._check(turn)
-            frame = frame_of(task, payload, seconds, memory)
+            frame = frame_of(task, parts, seconds, memory)
             while True:
                 child = self._taken()
                 try:
@@ -116,7 +117,7 @@ class Pool:
     async def run_async(
         self,
         task: str,
-        payload: bytes,
+        payload: bytes | Frame,
         *,
         seconds: float,
         memory: int,
@@ -137,14 +138,15 @@ class Pool:
             with suppress(RuntimeError):  # its loop has ended meanwhile
                 loop.call_soon_threadsafe(gate.set)
 
-        turn = _Turn(wake, len(payload))
+        parts = (payload,) if isinstance(payload, bytes) else payload
+        turn = _Turn(wake, sum(map(len, parts)))
         try:
             if not self._enter(turn):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(patience):
                         await gate.wait()
                 self._check(turn)
-            frame = frame_of(task, payload, seconds, memory)
+            frame = frame_of(task, parts, seconds, memory)
             while True:
                 child = self._taken()
                 try:

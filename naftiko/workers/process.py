@@ -23,8 +23,8 @@ from naftiko.workers.child import ANSWER, DONE, HEAD, READY
 if TYPE_CHECKING:
     import asyncio
 
-#: A request in parts, so that its payload is not copied.
-Frame: TypeAlias = tuple[bytes, bytes]
+#: A request, or its payload, in parts that are not copied.
+Frame: TypeAlias = tuple[bytes, ...]
 Reason: TypeAlias = Literal["busy", "start", "time", "memory", "died", "failed"]
 #: Seconds in which a new child must say that it is ready.
 _START = 20.0
@@ -273,7 +273,7 @@ def _started(command: list[str], theirs: socket.socket) -> subprocess.Popen[byte
     )
 
 
-def frame_of(task: str, payload: bytes, seconds: float, memory: int) -> Frame:
+def frame_of(task: str, parts: Frame, seconds: float, memory: int) -> Frame:
     """Return a request for a child; see `naftiko.workers.child`."""
-    name = task.encode()
-    return HEAD.pack(seconds, memory, len(name), len(payload)) + name, payload
+    name, length = task.encode(), sum(map(len, parts))
+    return HEAD.pack(seconds, memory, len(name), length) + name, *parts

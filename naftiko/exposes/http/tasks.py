@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
     from naftiko.transport.messages import Request
 
+#: Bytes of a payload that tell what is to be done with the rest.
+_LENGTH = struct.Struct(">Q")
 #: How work ended.
 DONE, REFUSED, REPORTED = "done", "refused", "reported"
 #: Where the value of an outcome is: in the body of the response, as JSON, as bytes.
@@ -111,20 +114,30 @@ class Read(NamedTuple):
     value: bytes
 
 
+def packed(work: tuple[Any, ...], body: bytes) -> tuple[bytes, bytes]:
+    """Return work as the payload of a task: all but the body, and the body as it is.
+
+    Raises:
+        ValueError: There is something in it that is no plain data.
+    """
+    about = marshal.dumps(work)
+    return _LENGTH.pack(len(about)) + about, body
+
+
 def read(payload: bytes) -> bytes:
     """Return the outcome of a reply in simple mode."""
-    return _guarded(Task(*_unpacked(payload)), _read)
+    return _guarded(_task(payload), _read)
 
 
 def keep(payload: bytes) -> bytes:
     """Return what a step keeps of a reply."""
-    return _guarded(Task(*_unpacked(payload)), _kept)
+    return _guarded(_task(payload), _kept)
 
 
 def answer(payload: bytes) -> bytes:
     """Return the answer for an outcome whose value is large."""
-    task, read, media_type = _unpacked(payload)
-    outcome = outcome_of(Read(*read), *_parts(Task(*task)))
+    (task, read, media_type), body = _unpacked(payload)
+    outcome = outcome_of(Read(*read), *_parts(Task._make((*task, body))))
     try:
         made = outcome_answer(outcome, media_type)
     except OutputError as error:
@@ -134,7 +147,7 @@ def answer(payload: bytes) -> bytes:
 
 def write(payload: bytes) -> bytes:
     """Return the answer for a value that comes as JSON."""
-    media_type, status, encoded = _unpacked(payload)
+    (media_type, status), encoded = _unpacked(payload)
     made = value_answer(json.loads(encoded), media_type, status)
     return marshal.dumps((DONE, tuple(made)))
 
@@ -162,8 +175,19 @@ def outcome_of(read: Read, decoder: Decoder, reply: Reply) -> Outcome:
     )
 
 
-def _unpacked(payload: bytes) -> Any:
-    return marshal.loads(payload)  # noqa: S302 - it comes from the parent process
+def _task(payload: bytes) -> Task:
+    task, body = _unpacked(payload)
+    return Task._make((*task, body))
+
+
+def _unpacked(payload: bytes) -> tuple[Any, bytes]:
+    (length,) = _LENGTH.unpack_from(payload)
+    end = _LENGTH.size + length
+    return _loaded(payload[_LENGTH.size : end]), payload[end:]
+
+
+def _loaded(data: bytes) -> Any:
+    return marshal.loads(data)  # noqa: S302 - it comes from the parent process
 
 
 def _guarded(task: Task, work: Callable[[Task], tuple[Any, ...]]) -> bytes:
@@ -224,7 +248,7 @@ def _key(task: Task) -> tuple[bytes, bool]:
 @lru_cache(maxsize=64)
 def _prepared(declaration: bytes, is_strict: bool) -> tuple[Decoder, Shape]:
     """Return the decoder and the shape of a declaration, compiled once."""
-    declared, outputs = _unpacked(declaration)
+    declared, outputs = _loaded(declaration)
     plain = Declared(*declared)
     parameters = tuple(Output(*each) for each in plain.output_parameters)
     operation = cast("Operation", plain._replace(output_parameters=parameters))
