@@ -254,7 +254,8 @@ class Capability:
     def _exposed(self, name: str) -> Plan:
         from naftiko.functions.plan import find_exposed
 
-        unknown = self.operations.explain(checked_name(name))
+        name = checked_name(name)
+        unknown = self.operations.explain(name)
         find, exposed = self.functions.find, self.functions.names()
         return find_exposed(find, self.operations, exposed, unknown, name)
 
@@ -438,7 +439,8 @@ class Capability:
         self, ref: str, arguments: Mapping[str, Any] | None, more: dict[str, Any]
     ) -> tuple[Decoder, Request]:
         """Return the request of a call, and the decoder of its response."""
-        prepared = self._prepared.get(checked_name(ref)) or self._prepare(ref)
+        ref = checked_name(ref)
+        prepared = self._prepared.get(ref) or self._prepare(ref)
         given = more if arguments is None else joined_arguments(arguments, more)
         return prepared.decoder, prepared.request(given, self._variables)
 

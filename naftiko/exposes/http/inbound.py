@@ -18,13 +18,15 @@ from naftiko.errors import shorten
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
 from naftiko.exposes.http.problems import RETRY_AFTER, BadRequest, HttpProblem
-from naftiko.transport.wire.totals import UNLIMITED, Total
+from naftiko.formats.budget import memory_of_json
+from naftiko.transport.wire.totals import SMALL, UNLIMITED, Total
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.scope import ASGIScope, Receive, Send
+    from naftiko.functions.runs import Aside
     from naftiko.transport.encodings import Unpacker
     from naftiko.transport.wire.totals import Holder
 
@@ -34,6 +36,8 @@ T = TypeVar("T")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 #: Seconds of decompressing after which other tasks of the event loop get their turn.
 _TURN = 0.004
+#: Bytes of a body that are looked at without leaving the event loop.
+MAX_AT_ONCE = 256 * 1024
 #: Key of the scope under which the id of its request is kept.
 _ID = "naftiko.request_id"
 #: Seconds of work after which the connection is watched for a hang-up. Most requests
@@ -256,12 +260,17 @@ async def _unpacked(unpacker: Unpacker, body: bytes, held: Holder) -> bytes:
 
 
 async def with_plain_body(
-    scope: ASGIScope, receive: Receive, limit: int, held: Holder | None = None
+    scope: ASGIScope,
+    receive: Receive,
+    limit: int,
+    held: Holder | None = None,
+    aside: Aside | None = None,
 ) -> tuple[ASGIScope, Receive]:
     """Return a request whose body has no `Content-Encoding`.
 
     It is for applications of others, which read the body as it is; see `read_body`. The
-    body is read whole, unless it neither is to be counted nor has an encoding.
+    body is read whole, unless it neither is to be counted nor has an encoding; one that
+    is counted is JSON, whose values count as well.
 
     Raises:
         BadRequest: The body cannot be read.
@@ -271,6 +280,8 @@ async def with_plain_body(
     if held is None and b"content-encoding" not in headers:
         return scope, receive
     body: bytes | None = await read_body(receive, headers, limit, held)
+    if held is not None and body:
+        await hold_values(body, held, aside)
     told = (b"content-encoding", b"content-length", b"transfer-encoding")
     pairs = [pair for pair in scope["headers"] if pair[0] not in told]
     pairs.append((b"content-length", b"%d" % len(body or b"")))
@@ -284,6 +295,37 @@ async def with_plain_body(
         return message
 
     return {**scope, "headers": pairs}, receive_plain
+
+
+async def hold_values(body: bytes, held: Holder, aside: Aside | None) -> None:
+    """Count the memory of the values of a JSON body before they are made.
+
+    Args:
+        body: The body, which is counted already.
+        held: Counts the bytes.
+        aside: Runs a function that takes long.
+
+    Raises:
+        BadRequest: They take more than all bodies together may, or too many bytes are
+            under way.
+    """
+    if len(body) <= SMALL:
+        return
+    if aside is not None and len(body) > MAX_AT_ONCE:
+        size = await aside(memory_of_json, body)
+    else:
+        size = memory_of_json(body)
+    if size > held.limit:
+        raise BadRequest(
+            HttpProblem(
+                "too-large",
+                f"the values in the body take about {size >> 20} MiB of memory, and all"
+                f" bodies together have {held.limit >> 20} MiB",
+                "send fewer values at once",
+            )
+        )
+    if not held.add(size - len(body)):
+        raise BadRequest(FULL)
 
 
 def check_length(length: int, limit: int, held: Holder) -> None:

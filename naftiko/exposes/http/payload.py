@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl
 
 from naftiko.consumes.content import Content
+from naftiko.exposes.http.inbound import hold_values
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
 from naftiko.formats.budget import is_slow
 from naftiko.functions.arguments import WrongArgument
 from naftiko.http import media_type_of
+from naftiko.transport.wire.totals import SMALL
 from naftiko.workers import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from naftiko.functions.runs import Aside
     from naftiko.plain import JSON
-
-    #: Runs a function with its arguments elsewhere than on the event loop.
-    Aside = Callable[..., Awaitable[Any]]
+    from naftiko.transport.wire.totals import Holder
 
 _JSON_BEGINS = re.compile(rb"\s*[{\[]")
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -74,6 +75,7 @@ async def read_payload(
     reads_fields: bool,
     takes_any: bool,
     aside: Aside | None = None,
+    held: Holder | None = None,
 ) -> Payload:
     """Return a request body, read by its media type.
 
@@ -86,15 +88,27 @@ async def read_payload(
         reads_fields: The operation takes single fields of the body.
         takes_any: The operation takes the whole body, in any media type.
         aside: Runs a function that takes long, which reading a large body does.
+        held: Counts its bytes, and the memory of its values.
 
     Raises:
-        BadRequest: The body is malformed, or its media type has no fields.
+        BadRequest: The body is malformed or too large, or its media type has no fields.
     """
+    if held is not None and _may_be_json(body, content_type):
+        await hold_values(body, held, aside)
     if aside is not None and is_long(body):
         arguments = (body, content_type, reads_fields, takes_any)
         payload: Payload = await aside(_payload, *arguments)
         return payload
     return _payload(body, content_type, reads_fields, takes_any)
+
+
+def _may_be_json(body: bytes, content_type: str) -> bool:
+    """Tell whether a body is read as JSON, or may be; see `read_payload`."""
+    if len(body) <= SMALL:
+        return False
+    media_type = media_type_of(content_type)
+    is_json = media_type in ("", "application/json") or media_type.endswith("+json")
+    return is_json or (media_type != _MULTIPART_TYPE and bool(_JSON_BEGINS.match(body)))
 
 
 def is_long(body: bytes) -> bool:

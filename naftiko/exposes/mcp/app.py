@@ -17,6 +17,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from naftiko.exposes import offload
 from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, HostNames
 from naftiko.exposes.http.inbound import Gone, Inbound, with_plain_body
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
@@ -188,7 +189,9 @@ class McpApp:
             limit = self.options.max_body_bytes
             if self.options.sessions and opens_session(scope):
                 limit = min(limit, MOST_OPENING)
-            plain, receive = await with_plain_body(scope, receive, limit, held)
+            plain, receive = await with_plain_body(
+                scope, receive, limit, held, offload.aside
+            )
             send = splicing(plain, send)
             try:
                 await sessions.handle(plain, receive, negotiated(plain, send))

@@ -159,6 +159,7 @@ class Endpoint:
                     reads_fields=reader.reads_fields,
                     takes_any=reader.takes_any,
                     aside=offload.aside,
+                    held=exchange.held,
                 )
             except BadRequest as error:
                 unreadable = error.problem

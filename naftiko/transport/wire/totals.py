@@ -57,6 +57,11 @@ class Holder:
         self._total = total
         self._size = self._counted = 0
 
+    @property
+    def limit(self) -> int:
+        """The most bytes that all holders may hold together."""
+        return self._total.limit
+
     def has_room(self, size: int) -> bool:
         """Tell whether so many bytes could be held now, beside those of others."""
         return size <= SMALL or self._total.held + size - SMALL <= self._total.limit
