@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from support.mcp_http import modern
 from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
 from support.soak_upstream import HOSTILE, answers
@@ -50,7 +51,7 @@ def _served(folder: Path) -> Iterator[tuple[Server, Gauge]]:
 
     with Recorder(answer) as upstream:
         file = write(folder / "soak.yaml", document(upstream.url, folder))
-        with Server(file, ready=5) as server:
+        with Server(file, "--timeout", "2", ready=5) as server:
             yield server, Gauge(server.process.pid)
 
 
@@ -68,20 +69,14 @@ def test_answer_of_an_api_ten_times(
 ) -> None:
     """Whatever an API answers, the process stays small and goes on."""
     server, gauge = served
-    message = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {"name": "hostile", "arguments": {"kind": kind}},
-    }
-    headers = {"Accept": "application/json, text/event-stream"}
+    call = {"name": "hostile", "arguments": {"kind": kind}}
+    headers, message = modern("tools/call", call)
+    del headers["host"]
 
     def ask(_: int) -> int:
         if way == "mcp":
             url = server.urls["mcp"]
-            return requests.post(
-                url, json=message, headers=headers, timeout=90
-            ).status_code
+            return requests.post(url, message, headers=headers, timeout=90).status_code
         return requests.get(
             f"{server.urls['rest']}/{way}/{kind}", timeout=90
         ).status_code
@@ -97,10 +92,9 @@ def test_body_of_a_caller_ten_times(
     """Whatever callers send, the process stays small and goes on."""
     server, gauge = served
     body, encoding = BODIES[kind]
-    headers = {
-        "Content-Type": "application/json",
-        "Accept": "application/json, text/event-stream",
-    }
+    # The newest revision of MCP: no session has to be opened first.
+    headers, _ = modern("tools/call", {"name": "hostile"})
+    del headers["host"]
     if encoding:
         headers["Content-Encoding"] = encoding
     url = server.urls[adapter] + ("/posted" if adapter == "rest" else "")
@@ -116,6 +110,7 @@ def test_body_of_a_caller_ten_times(
 
 def _ten_times(ask: object, gauge: Gauge, server: Server) -> None:
     assert callable(ask)
+    gauge.begin()
     with ThreadPoolExecutor(TIMES) as pool:
         told = list(pool.map(ask, range(TIMES)))
     assert gauge.peak() < MOST, json.dumps(told)

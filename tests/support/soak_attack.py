@@ -24,6 +24,11 @@ PATIENCE = 5.0
 JSON_HEADERS = (
     "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
 )
+MODERN = "2026-07-28"
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 
 
 class Attacker:
@@ -67,8 +72,13 @@ class Attacker:
 
     def call(self, method: str, **params: object) -> bytes:
         """Send a message of MCP."""
+        headers = JSON_HEADERS
+        if method != "initialize":  # of the newest revision, without a session
+            params["_meta"] = META
+            headers += f"MCP-Protocol-Version: {MODERN}\r\nMCP-Method: {method}\r\n"
+            headers += f"MCP-Name: {params['name']}\r\n"
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return self.ask("mcp", "", json.dumps(message).encode(), JSON_HEADERS)
+        return self.ask("mcp", "", json.dumps(message).encode(), headers)
 
 
 def _upstream_by_rest(attacker: Attacker) -> None:

@@ -193,8 +193,12 @@ class Gauge:
         status = Path(f"/proc/{self._process}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
+    def begin(self) -> None:
+        """Forget the peak of memory so far."""
+        Path(f"/proc/{self._process}/clear_refs").write_text("5")
+
     def peak(self) -> float:
-        """Return the most resident memory that the process has had, in MiB."""
+        """Return the most resident memory since `begin`, in MiB."""
         status = Path(f"/proc/{self._process}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 

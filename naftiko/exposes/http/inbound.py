@@ -36,6 +36,9 @@ T = TypeVar("T")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 #: Seconds of decompressing after which other tasks of the event loop get their turn.
 _TURN = 0.004
+#: A body is there about three times: as it came, its values, and what is sent on. What
+#: is counted is the body, so of its values this part.
+_COPIES = 3
 #: Bytes of a body that are looked at without leaving the event loop.
 MAX_AT_ONCE = 256 * 1024
 #: Key of the scope under which the id of its request is kept.
@@ -315,7 +318,8 @@ async def hold_values(body: bytes, held: Holder, aside: Aside | None) -> None:
         size = await aside(memory_of_json, body)
     else:
         size = memory_of_json(body)
-    if size > held.limit:
+    more = size // _COPIES
+    if len(body) + more > held.limit:
         raise BadRequest(
             HttpProblem(
                 "too-large",
@@ -324,7 +328,7 @@ async def hold_values(body: bytes, held: Holder, aside: Aside | None) -> None:
                 "send fewer values at once",
             )
         )
-    if not held.add(size - len(body)):
+    if not held.add(more):
         raise BadRequest(FULL)
 
 
