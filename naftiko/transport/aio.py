@@ -273,7 +273,7 @@ class AioTransport:
             held, chunks, size = self._total.holder(), [], 0
             async for chunk in stream:
                 if not held.add(len(chunk)):
-                    raise no_room(hop.request, was_sent=True)
+                    raise no_room(hop.request)
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > self._max_bytes:
@@ -293,7 +293,7 @@ class AioTransport:
         try:
             return await exchange.read(self._max_bytes, held), held
         except NoRoom:
-            raise no_room(request, was_sent=True) from None
+            raise no_room(request) from None
 
     async def close(self) -> None:
         """Close every connection; nothing can be sent afterwards."""
@@ -313,8 +313,6 @@ class AioTransport:
         while True:
             if self._is_closed:
                 raise refusal("the transport is closed", hop.request)
-            if self._total.is_full:
-                raise no_room(hop.request, was_sent=False)
             origin = await self._pool.origin(hop)
             login = hop.auth
             exchange = None

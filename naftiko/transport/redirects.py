@@ -273,13 +273,13 @@ def too_large(request: Request, limit: int) -> TransportError:
     )
 
 
-def no_room(request: Request, *, was_sent: bool) -> TransportError:
+def no_room(request: Request) -> TransportError:
     """Return the error for a response beside too many others."""
     error = refusal(
         "the responses to other requests fill the memory that is meant for them",
         request,
         "try again in a moment, or raise `max_total_bytes`",
-        was_sent=was_sent,
+        was_sent=True,
     )
     error.is_full = True
     return error

@@ -176,6 +176,7 @@ def api(tmp_path: Path) -> Any:
     server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -178,6 +178,7 @@ def _too_slow(found: list[Used], most: int) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "operation"),
     [

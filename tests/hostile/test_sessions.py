@@ -312,6 +312,7 @@ def resident(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) / 256
 
 
+@pytest.mark.slow
 def test_served_process_keeps_its_memory_while_sessions_are_opened(
     tmp_path: Path,
 ) -> None:

@@ -126,6 +126,7 @@ def test_empty_lines_are_no_way_to_stay(protocol: type[Any], begun: bytes) -> No
         assert b"still open" not in trickled(connection, b"\r\n")
 
 
+@pytest.mark.slow
 @PROTOCOLS
 def test_body_has_a_least_rate(
     protocol: type[Any], monkeypatch: pytest.MonkeyPatch

@@ -56,6 +56,7 @@ def _wait_until_ready(urls: dict[str, str], server: Server) -> None:
     while time.monotonic() < until and server.process.poll() is None:
         client = Client(urls)
         client.ask_all()
+        client.close()
         if not client.failures:
             return
         time.sleep(0.1)
@@ -79,7 +80,9 @@ def test_good_traffic_among_hostile_traffic(tmp_path: Path) -> None:
     urls = _urls(port)
     with _upstream() as upstream:
         file = write(tmp_path / "soak.yaml", document(upstream, tmp_path))
-        words = ("--single-port", str(port), "--log-level", "error")
+        # Sessions that are opened and left take their memory until they expire.
+        limits = ("--max-sessions", "50", "--session-idle", "10", "--timeout", "5")
+        words = ("--single-port", str(port), "--log-level", "error", *limits)
         with Server(file, *words, ready=0) as server:
             _wait_until_ready(urls, server)
             gauge = Gauge(server.process.pid)
@@ -97,6 +100,7 @@ def test_good_traffic_among_hostile_traffic(tmp_path: Path) -> None:
                 made = told(attack.stdout.read())
             attacked = client.p99()
             client.ask_for(6)
+            client.close()
             failures = client.failures
             _wait_until_ready(urls, server)
             third = len(memory) // 3

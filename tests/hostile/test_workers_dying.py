@@ -117,6 +117,7 @@ def test_request_that_killed_a_worker_kills_no_second_one(
     assert deaths(server) == 1
 
 
+@pytest.mark.slow
 def test_request_beside_a_deadly_one_is_answered_again(
     url: tuple[str, Server],
 ) -> None:

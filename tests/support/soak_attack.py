@@ -7,6 +7,7 @@ of the adapters. It prints a JSON object: name of an attack → how often it was
 from __future__ import annotations
 
 import json
+import os
 import random
 import socket
 import sys
@@ -189,6 +190,7 @@ ATTACKS: tuple[Callable[[Attacker], None], ...] = (
 
 def main() -> None:
     """Attack with some attackers at once, and tell what was made."""
+    os.nice(10)  # what is measured is the server, not the load of the machine
     urls, seconds, seed = sys.argv[1:]
     attackers = [Attacker(json.loads(urls), int(seed) + n) for n in range(4)]
     threads = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 from contextlib import suppress
 
 GOOD = json.dumps(
@@ -109,4 +110,5 @@ async def _slowly(writer: asyncio.StreamWriter, kind: str) -> None:
 
 
 if __name__ == "__main__":
+    os.nice(10)
     asyncio.run(_serve())

@@ -153,7 +153,7 @@ class Client:
             except OSError as error:
                 # A server may end an idle connection; nothing was answered then.
                 self.failures.append(f"{target}: {error!r}")
-                del self._kept[place]
+                self._kept.pop(place).close()
                 continue
             self.seconds.append(time.perf_counter() - started)
             if answer.status != 200 or b'"isError":true' in content:
@@ -165,6 +165,11 @@ class Client:
         while time.monotonic() < until:
             self.ask_all()
             time.sleep(pause)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._kept.values():
+            connection.close()
 
     def p99(self) -> float:
         """Return the seconds that 99 of 100 answers took at most; begin anew."""

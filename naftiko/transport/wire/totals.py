@@ -35,11 +35,6 @@ class Total:
         self.limit = limit
         self.held = 0
 
-    @property
-    def is_full(self) -> bool:
-        """Nine tenths are held: only small bodies are sure to find a place."""
-        return 10 * self.held >= 9 * self.limit
-
     def holder(self) -> Holder:
         """Return what counts one body."""
         return Holder(self)
