@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import sys
 from functools import lru_cache
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
@@ -124,7 +125,7 @@ class ArrivingText:
     def decode(self, piece: bytes, *, final: bool = False) -> str:
         """Return the text that a piece completes; `final` marks the last piece."""
         if self._is_decided:
-            return self._decoder.decode(piece, final)
+            return self._decoded(piece, final=final)
         is_disguised = any(
             self._charset.startswith(name) and mark in piece
             for name, mark in _DISGUISED
@@ -137,7 +138,18 @@ class ArrivingText:
         pending, _ = self._decoder.getstate()
         self._is_decided = True
         self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
-        return self._decoder.decode(pending + piece, final)
+        return self._decoded(pending + piece, final=final)
+
+    def _decoded(self, piece: bytes, *, final: bool) -> str:
+        try:
+            return self._decoder.decode(piece, final)
+        except UnicodeError:
+            # UTF-16 or UTF-32 without a byte order mark: in the order of this machine,
+            # as `bytes.decode` reads it.
+            piece = self._decoder.getstate()[0] + piece
+            name = f"{codecs.lookup(self._charset).name}-{sys.byteorder[0]}e"
+            self._decoder = codecs.getincrementaldecoder(name)("replace")
+            return self._decoder.decode(piece, final)
 
 
 def header_text(value: str) -> str:

@@ -131,6 +131,16 @@ def test_arriving_text_is_utf8_wherever_it_can_be(
     assert found == text
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32"])
+def test_arriving_text_needs_no_byte_order_mark(charset: str) -> None:
+    """Without one it has the order of the machine, as `bytes.decode` reads it."""
+    body = "héllo".encode(charset)[4 if charset == "utf-32" else 2 :]
+    arriving = ArrivingText(f"text/plain; charset={charset}")
+    pieces = (body[:7], body[7:])
+    text = "".join(map(arriving.decode, pieces)) + arriving.decode(b"", final=True)
+    assert text == "héllo"
+
+
 def test_header_is_utf8_or_latin_1() -> None:
     """Any bytes give a text without surrogates."""
     for value in ("Non trouv\xe9", "Non trouv\xc3\xa9", "Non trouv\u00e9"):

@@ -61,7 +61,8 @@ _TOKEN = re.compile(
     r"|SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16}|npm_[A-Za-z0-9]{36}"
     r"|pypi-[A-Za-z0-9_-]{16}|dop_v1_[a-f0-9]{64}|hf_[A-Za-z0-9]{30}"
     r"|ntn_[A-Za-z0-9]{30}|shpat_[a-fA-F0-9]{32}|key-[a-f0-9]{32}"
-    r"|eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10}"
+    # Not behind what it may hold itself: each place of a text is looked at once.
+    r"|(?<![_-])eyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10}"
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)"
 )
 #: Other ways to write a variable: `${TOKEN}`, `$TOKEN`, `%TOKEN%`, `<TOKEN>`,

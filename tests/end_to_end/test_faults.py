@@ -492,7 +492,7 @@ def test_two_thousand_slow_callers_get_their_own_answers(
     file: Path, many_descriptors: int
 ) -> None:
     """Slowloris: two thousand slow requests get their own answers and leak nothing."""
-    with serving(file) as site:
+    with serving(file, "--max-connections", str(CALLERS + 500)) as site:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         assert soft == many_descriptors, "the server raises the limit for itself only"
         resource.setrlimit(resource.RLIMIT_NOFILE, (2 * CALLERS + 500, hard))

@@ -37,8 +37,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 #: Seconds of decompressing after which other tasks of the event loop get their turn.
 _TURN = 0.004
 #: A body is there about three times: as it came, its values, and what is sent on. What
-#: is counted is the body, so of its values this part.
-_COPIES = 3
+#: is counted is the body, and this part of its values.
+_COPIES = 2
 #: Bytes of a body that are looked at without leaving the event loop.
 MAX_AT_ONCE = 256 * 1024
 #: Key of the scope under which the id of its request is kept.
