@@ -313,7 +313,8 @@ def test_secret_with_many_escapes_is_masked_in_linear_time(
         ):
             begin = thread_time()
             show(near * 40 + "Y", secrets)
-            assert thread_time() - begin < 0.5
+            # Exponential time would not end: twelve of them took a minute.
+            assert thread_time() - begin < 10
         assert show(f"<{echo * 40}Z>", secrets) == "<$KEY>"
 
 
