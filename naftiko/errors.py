@@ -21,7 +21,7 @@ The tree, which a test keeps equal to the classes below::
         └── OutputError
 
 A message says where, what and how to mend it, in that order; the mend is the `hint`.
-This module must not know any other module but the words of hints.
+This module must not know any other module but hints and the likeness of names.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ from naftiko.exposes.http.tasks import (
     packed,
 )
 from naftiko.functions.runs import in_step
-from naftiko.workers.pool import MIB, Pool
+from naftiko.workers.job import MIB, Job
+from naftiko.workers.pool import Pool
 from naftiko.workers.process import WorkerError
 
 if TYPE_CHECKING:
@@ -268,14 +269,10 @@ async def _sent(
     except ValueError:  # a document made in Python may hold any value
         return None
     try:
-        answered = await pool().run_async(
-            f"{_TASKS}:{name}",
-            payload,
-            seconds=MOST_SECONDS,
-            memory=_MEMORY + _PER_BYTE * len(body),
-            patience=PATIENCE,
-            most=_MOST,
-        )
+        memory = _MEMORY + _PER_BYTE * len(body)
+        task = f"{_TASKS}:{name}"
+        job = Job(task, payload, MOST_SECONDS, memory, PATIENCE, _MOST)
+        answered = await pool().run_async(job)
     except WorkerError as error:
         if error.reason == "start":
             return None

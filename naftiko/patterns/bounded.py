@@ -98,16 +98,14 @@ class BoundedPattern:
         return self._finds_aside(text)
 
     def _finds_aside(self, text: str) -> bool:
+        from naftiko.workers.job import Job
         from naftiko.workers.process import WorkerError
 
         work = (self.pattern.pattern, self.pattern.flags, self._whole, text)
         try:
+            payload = (marshal.dumps(work),)
             answer = _pool().run(
-                f"{__name__}:run_task",
-                marshal.dumps(work),
-                seconds=MOST_SECONDS,
-                memory=_MEMORY,
-                patience=_PATIENCE,
+                Job(f"{__name__}:run_task", payload, MOST_SECONDS, _MEMORY, _PATIENCE)
             )
         except WorkerError as error:
             shown = shorten(self.pattern.pattern, 40)

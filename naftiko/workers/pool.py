@@ -1,8 +1,9 @@
 """`Pool`: a bounded number of child processes that are started when they are needed.
 
     pool = Pool(2)
-    pool.run("naftiko.….module:function", payload, seconds=2.0, memory=64 << 20)
-    await pool.run_async(…)                       # the same, in any event loop
+    job = Job("naftiko.….module:function", (b"…",), seconds=2.0, memory=64 << 20)
+    pool.run(job)
+    await pool.run_async(job)                     # the same, in any event loop
 
 A child is a fresh interpreter. It is kept, used again, and ends when it has had nothing
 to do for long or when its parent ends, however that ends. Work that takes too long is
@@ -22,13 +23,15 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from naftiko.workers.child import DONE, NO_MEMORY
-from naftiko.workers.process import Again, Frame, Worker, WorkerError, frame_of
+from naftiko.workers.job import MIB
+from naftiko.workers.process import Again, Worker, WorkerError, frame_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-MIB = 1024 * 1024
+    from naftiko.workers.job import Job
+
 #: Seconds without work after which a child ends.
 _IDLE = 60.0
 #: Seconds that an ended process may take to be gone.
@@ -70,42 +73,24 @@ class Pool:
         self._ending: list[Worker] = []
         self._sweeps_at = 0.0
 
-    def run(
-        self,
-        task: str,
-        payload: bytes | Frame,
-        *,
-        seconds: float,
-        memory: int,
-        patience: float = 30.0,
-        most: int = 64 * MIB,
-    ) -> bytes:
+    def run(self, job: Job) -> bytes:
         """Return what a function of this package makes of some bytes.
-
-        Args:
-            task: `module:function`; the function takes bytes and returns bytes.
-            payload: What it takes; large parts of it need not be joined.
-            seconds: After this time its child is ended.
-            memory: Bytes that it may take, where the system can limit them.
-            patience: Seconds to wait for a child.
-            most: Bytes that it may return.
 
         Raises:
             WorkerError: There was no result.
         """
         gate = threading.Lock()
         gate.acquire()
-        parts = (payload,) if isinstance(payload, bytes) else payload
-        turn = _Turn(gate.release, sum(map(len, parts)))
+        turn = _Turn(gate.release, job.size)
         try:
             if not self._enter(turn):
-                gate.acquire(timeout=patience)
+                gate.acquire(timeout=job.patience)
                 self._check(turn)
-            frame = frame_of(task, parts, seconds, memory)
+            frame = frame_of(job)
             while True:
                 child = self._taken()
                 try:
-                    child.talk(frame, seconds, most)
+                    child.talk(frame, job.seconds, job.most)
                     return self._result(child)
                 except Again:
                     continue
@@ -114,16 +99,7 @@ class Pool:
         finally:
             self._leave(turn)
 
-    async def run_async(
-        self,
-        task: str,
-        payload: bytes | Frame,
-        *,
-        seconds: float,
-        memory: int,
-        patience: float = 30.0,
-        most: int = 64 * MIB,
-    ) -> bytes:
+    async def run_async(self, job: Job) -> bytes:
         """Do the same as `run`, without blocking; a child of cancelled work is ended.
 
         Raises:
@@ -138,19 +114,18 @@ class Pool:
             with suppress(RuntimeError):  # its loop has ended meanwhile
                 loop.call_soon_threadsafe(gate.set)
 
-        parts = (payload,) if isinstance(payload, bytes) else payload
-        turn = _Turn(wake, sum(map(len, parts)))
+        turn = _Turn(wake, job.size)
         try:
             if not self._enter(turn):
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(patience):
+                    async with asyncio.timeout(job.patience):
                         await gate.wait()
                 self._check(turn)
-            frame = frame_of(task, parts, seconds, memory)
+            frame = frame_of(job)
             while True:
                 child = self._taken()
                 try:
-                    await child.talk_async(loop, frame, seconds, most)
+                    await child.talk_async(loop, frame, job.seconds, job.most)
                     return self._result(child)
                 except Again:
                     continue

@@ -23,7 +23,9 @@ from naftiko.workers.child import ANSWER, DONE, HEAD, READY
 if TYPE_CHECKING:
     import asyncio
 
-#: A request, or its payload, in parts that are not copied.
+    from naftiko.workers.job import Job
+
+#: A request in parts, so that its payload is not copied.
 Frame: TypeAlias = tuple[bytes, ...]
 Reason: TypeAlias = Literal["busy", "start", "time", "memory", "died", "failed"]
 #: Seconds in which a new child must say that it is ready.
@@ -273,7 +275,8 @@ def _started(command: list[str], theirs: socket.socket) -> subprocess.Popen[byte
     )
 
 
-def frame_of(task: str, parts: Frame, seconds: float, memory: int) -> Frame:
+def frame_of(job: Job) -> Frame:
     """Return a request for a child; see `naftiko.workers.child`."""
-    name, length = task.encode(), sum(map(len, parts))
-    return HEAD.pack(seconds, memory, len(name), length) + name, *parts
+    name = job.task.encode()
+    head = HEAD.pack(job.seconds, job.memory, len(name), job.size)
+    return head + name, *job.payload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,8 +108,7 @@ def test_body_of_a_caller_ten_times(
     _ten_times(ask, gauge, server)
 
 
-def _ten_times(ask: object, gauge: Gauge, server: Server) -> None:
-    assert callable(ask)
+def _ten_times(ask: Callable[[int], int], gauge: Gauge, server: Server) -> None:
     gauge.begin()
     with ThreadPoolExecutor(TIMES) as pool:
         told = list(pool.map(ask, range(TIMES)))

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from naftiko.errors import NaftikoError
-from naftiko.workers.pool import MIB, Pool
+from naftiko.workers.job import MIB, Job
+from naftiko.workers.pool import Pool
 from naftiko.workers.process import WorkerError
 
 LONG = 60.0
@@ -36,16 +37,16 @@ def pool() -> Iterator[Pool]:
 
 def run(pool: Pool, task: str, payload: bytes = b"", **limits: Any) -> bytes:
     """Run one of the functions of `support.working`, and both ways alike."""
-    given = {"seconds": LONG, "memory": 256 * MIB, **limits}
-    return pool.run(f"support.working:{task}", payload, **given)
+    given: Any = {"seconds": LONG, "memory": 256 * MIB, **limits}
+    return pool.run(Job(f"support.working:{task}", (payload,), **given))
 
 
 async def run_async(
     pool: Pool, task: str, payload: bytes = b"", **limits: Any
 ) -> bytes:
     """Do the same without blocking."""
-    given = {"seconds": LONG, "memory": 256 * MIB, **limits}
-    return await pool.run_async(f"support.working:{task}", payload, **given)
+    given: Any = {"seconds": LONG, "memory": 256 * MIB, **limits}
+    return await pool.run_async(Job(f"support.working:{task}", (payload,), **given))
 
 
 @pytest.fixture(params=["blocking", "async"])
@@ -336,10 +337,11 @@ def test_ended_children_are_swept(pool: Pool) -> None:
 
 _PARENT = """
 import sys, threading, time
+from naftiko.workers.job import Job
 from naftiko.workers.pool import Pool
 pool = Pool(2)
 def run(task):
-    return pool.run("support.working:" + task, b"", seconds=60, memory=1 << 28)
+    return pool.run(Job("support.working:" + task, (), seconds=60, memory=1 << 28))
 busy = int(run("pid"))
 threading.Thread(target=run, args=("busy",), daemon=True).start()
 time.sleep(0.1)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from naftiko.exposes.offload import PATIENCE, aside, pool
 from naftiko.hints import SERVER
 from naftiko.loader import validate
-from naftiko.workers.pool import MIB
+from naftiko.workers.job import MIB, Job
 from naftiko.workers.process import WorkerError
 
 if TYPE_CHECKING:
@@ -51,13 +51,10 @@ async def problems_of(text: bytes) -> list[dict[str, JSON]]:
         NotValidated: It takes too much time or memory, or too much work waits already.
     """
     try:
-        found = await pool().run_async(
-            f"{__name__}:problems_in",
-            text,
-            seconds=MOST_SECONDS,
-            memory=_MEMORY + _PER_BYTE * len(text),
-            patience=PATIENCE,
-        )
+        memory = _MEMORY + _PER_BYTE * len(text)
+        task = f"{__name__}:problems_in"
+        job = Job(task, (text,), MOST_SECONDS, memory, PATIENCE)
+        found = await pool().run_async(job)
     except WorkerError as error:
         if error.reason != "start":
             why = {

@@ -14,13 +14,14 @@ from __future__ import annotations
 import json
 from contextlib import closing, suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from naftiko.errors import shorten
 from naftiko.expressions import ABSENT, to_scalar
 from naftiko.functions.scripting import sandbox
 from naftiko.functions.scripting.sandbox import Limits, request_of
 from naftiko.workers import pieces
+from naftiko.workers.job import MIB, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     Jobs: TypeAlias = Generator["Job", bytes, "Result"]
 
 Result = TypeVar("Result")
-MIB = 1024 * 1024
 #: Bytes of the context as JSON, of one source, and of all sources of a script.
 _MAX_CONTEXT = 16 * MIB
 MAX_SOURCE = 1 * MIB
@@ -55,15 +55,6 @@ class JavaScriptError(Exception):
 
 class BusyError(JavaScriptError):
     """There was no child process for a script."""
-
-
-class Job(NamedTuple):
-    """Work of a child process; see `Pool.run`."""
-
-    task: str
-    payload: bytes
-    seconds: float
-    memory: int
 
 
 @cache
@@ -90,7 +81,7 @@ def run(jobs: Jobs[Result]) -> Result:
             step: Callable[[Any], Job]
             given: Any
             try:
-                step, given = jobs.send, pool.run(**asked._asdict())
+                step, given = jobs.send, pool.run(asked)
             except WorkerError as error:
                 step, given = jobs.throw, error
             asked = _next(step, given)
@@ -124,7 +115,7 @@ async def run_async(
             step: Callable[[Any], Job]
             given: Any
             try:
-                step, given = jobs.send, await pool.run_async(**asked._asdict())
+                step, given = jobs.send, await pool.run_async(asked)
             except WorkerError as error:
                 step, given = jobs.throw, error
             asked = await advance(step, given)
@@ -168,7 +159,7 @@ def reading(source: str, name: str, *, timeout: int) -> Jobs[str]:
     payload = f"{name}\0{source}".encode()
     task = "naftiko.functions.scripting.instrumenting:read"
     try:
-        answer = yield Job(task, payload, seconds, _MEMORY_OF_READING)
+        answer = yield Job(task, (payload,), seconds, _MEMORY_OF_READING)
     except WorkerError as error:
         if error.reason == "time":
             raise JavaScriptError(f"failed: {name} takes too long to read") from None
@@ -202,7 +193,7 @@ def evaluation(
     seconds = min(limits.timeout, 2**31) / 1000 + _GRACE
     task = "naftiko.functions.scripting.sandbox:evaluate"
     try:
-        answer = yield Job(task, payload, seconds, limits.memory + _MEMORY)
+        answer = yield Job(task, (payload,), seconds, limits.memory + _MEMORY)
     except WorkerError as error:
         if error.reason == "time":
             raise _over(sandbox.TIME, limits) from None
