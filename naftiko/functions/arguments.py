@@ -31,7 +31,7 @@ from naftiko.expressions import (
     refs,
     to_text,
 )
-from naftiko.functions.input_schema import input_schema
+from naftiko.functions.schemas.inputs import input_schema
 from naftiko.functions.types import type_of
 from naftiko.http import BODY_METHODS
 from naftiko.spec.model import InputParameter

@@ -53,7 +53,7 @@ from naftiko.functions.plan import (
     route_of,
     unknown_function,
 )
-from naftiko.functions.runs import Lookup, Outcome, Run, Values, is_step, value_at
+from naftiko.functions.runs import Lookup, Outcome, Run, Values
 from naftiko.functions.scripting.scripts import scripting_of
 from naftiko.functions.shapes import compile_shape
 from naftiko.functions.steps import (
@@ -68,6 +68,7 @@ from naftiko.functions.steps import (
     stages,
     step_path,
 )
+from naftiko.functions.values import is_step, value_at
 from naftiko.search.likeness import limited_comparisons
 
 if TYPE_CHECKING:

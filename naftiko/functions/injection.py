@@ -36,14 +36,8 @@ from naftiko.expressions import (
     source_of,
 )
 from naftiko.functions.arguments import Feed
-from naftiko.functions.runs import (
-    Call,
-    Lookup,
-    in_step,
-    is_step,
-    nothing_in_step,
-    value_at,
-)
+from naftiko.functions.runs import Call, Lookup, in_step
+from naftiko.functions.values import is_step, nothing_in_step, value_at
 
 if TYPE_CHECKING:
     from collections.abc import (

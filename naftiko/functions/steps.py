@@ -26,15 +26,8 @@ from naftiko.errors import CallError, OutputError, shorten
 from naftiko.expressions import ABSENT, STEP_PATH_HINT, is_step_path, to_text
 from naftiko.functions.injection import inject
 from naftiko.functions.outcomes import checked, is_large, read_apart, simple_outcome
-from naftiko.functions.runs import (
-    Outcome,
-    Reading,
-    Work,
-    in_step,
-    is_step,
-    nothing_in_step,
-    value_at,
-)
+from naftiko.functions.runs import Outcome, Reading, Work, in_step
+from naftiko.functions.values import is_step, nothing_in_step, value_at
 from naftiko.http import SAFE_METHODS
 
 if TYPE_CHECKING:

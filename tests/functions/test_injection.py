@@ -12,7 +12,7 @@ import pytest
 import naftiko
 from naftiko import Response, StubTransport
 from naftiko.expressions import ABSENT, Scope
-from naftiko.functions.injection import Injector, is_step, value_at
+from naftiko.functions.injection import Injector
 from naftiko.functions.runs import Lookup
 from support import serving
 from support.asgi_client import ask
@@ -104,27 +104,6 @@ def test_infinite_number_in_a_text_is_refused() -> None:
     ):
         loaded.invoke("t", far={"km": float("inf")})
     assert upstream.requests == []
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("one", True),
-        ("one.a.b", True),
-        ("two.x", True),
-        ("two.x.y", True),
-        ("one[0]", True),
-        ("one['a b'].c", True),
-        ("one[]", False),
-        ("two", False),
-        ("onee", False),
-        ("a.one", False),
-        ("", False),
-    ],
-)
-def test_name_of_a_step_or_a_member(name: str, found: bool) -> None:
-    """A name that begins with that of a step and a dot means a member of it."""
-    assert is_step(name, {"one", "two.x"}) is found
 
 
 def test_result_of_a_step_may_be_missing_for_an_optional_parameter() -> None:
@@ -258,50 +237,6 @@ def test_optional_input_is_left_out_though_the_operation_requires_it() -> None:
         ("", b'{"ship":"A","cargo":[null]}'),
         ("q=D", b'{"ship": "A", "note": "re B", "cargo": ["C"]}'),
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("s.list.0", "a"),
-        ("s.list.1.deep.0.0", 7),
-        ("s.list.2", ABSENT),
-        ("s.list.-1", ABSENT),
-        ("s.list.x", ABSENT),
-        ("s.list.0.x", ABSENT),
-        ("s.0", "a member"),
-        ("l.0.n", 1),
-        ("l.1", ABSENT),
-        ("l.99999999999", ABSENT),
-        ("dotted.name.0", 5),
-        ("l.0.n.more", ABSENT),
-        ("s.list[0]", "a"),
-        ("s.list[-1].deep[0][0]", 7),
-        ("s.list[-3]", ABSENT),
-        ("s.list['0']", "a"),
-        ("l[0].n", 1),
-        ("l[1]", ABSENT),
-        ("s['a b']", "spaced"),
-        ('s["x.y"]', "dotted"),
-        ("s[0]", "a member"),
-        ("s.list[*]", ABSENT),
-        ("ids[]", [3]),
-    ],
-)
-def test_dotted_name_reaches_into_objects_and_lists(name: str, value: Any) -> None:
-    """A number is the index of an item where the value is a list, else a name."""
-    values = {
-        "s": {
-            "list": ["a", {"deep": [[7]]}],
-            "0": "a member",
-            "a b": "spaced",
-            "x.y": "dotted",
-        },
-        "l": [{"n": 1}],
-        "dotted.name": [5],
-        "ids[]": [3],
-    }
-    assert value_at(values, name) == value
 
 
 @pytest.mark.parametrize("step", ["customers", "cust", "other"])

@@ -34,7 +34,7 @@ from naftiko.exposes.offload import TooLarge
 from naftiko.formats.json import strict_json
 from naftiko.formats.media import format_of
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
-from naftiko.functions.output_schema import RESULT
+from naftiko.functions.schemas.outputs import RESULT
 from naftiko.hints import SERVER, worded
 from naftiko.http import IDEMPOTENT_METHODS
 from naftiko.plain import valid_text
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.arguments import WrongArgument
-    from naftiko.functions.output_schema import ToolOutput
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Outcome
+    from naftiko.functions.schemas.outputs import ToolOutput
     from naftiko.plain import JSON
     from naftiko.spec.model import InputParameter
     from naftiko.transport.messages import Response

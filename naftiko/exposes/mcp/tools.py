@@ -18,7 +18,7 @@ from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.mcp.results import explain, failure, result_of, wrong_arguments
 from naftiko.exposes.options import MAX_SLOW_ANSWER
 from naftiko.functions.arguments import json_schema
-from naftiko.functions.output_schema import tool_output
+from naftiko.functions.schemas.outputs import tool_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

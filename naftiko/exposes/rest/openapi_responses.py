@@ -18,7 +18,7 @@ from naftiko.exposes.http.answers import MEDIA_TYPES
 from naftiko.exposes.http.problems import KINDS, PROBLEM_TYPE
 from naftiko.exposes.rest.openapi_inputs import ANY_CONTENT
 from naftiko.exposes.rest.passing import NDJSON_TYPE
-from naftiko.functions.output_schema import value_schema
+from naftiko.functions.schemas.outputs import value_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.errors import CallError, shorten
 from naftiko.functions.scripting.javascript import (
     MAX_SOURCE,
-    MIB,
     BusyError,
     JavaScriptError,
     evaluation,
@@ -29,6 +28,7 @@ from naftiko.functions.scripting.javascript import (
 from naftiko.functions.scripting.sandbox import Limits
 from naftiko.locations import is_file_uri, path_of, read_regular
 from naftiko.spec.model import ScriptSettings
+from naftiko.workers.job import MIB
 from naftiko.workers.pieces import is_small
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from naftiko.functions.arguments import fit
-from naftiko.functions.input_schema import input_schema
+from naftiko.functions.schemas.inputs import input_schema
 from naftiko.spec.model import InputParameter
 
 

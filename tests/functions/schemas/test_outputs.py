@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import validate
 
 import naftiko
-from naftiko.functions.output_schema import tool_output, value_schema
 from naftiko.functions.plan import Plan
+from naftiko.functions.schemas.outputs import tool_output, value_schema
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
