@@ -10,20 +10,19 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import trustme
-import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from naftiko.exposes.serve import connections
 from naftiko.exposes.serve.connections import Crowd, Patience, over_tls
 from naftiko.exposes.serve.patched_uvicorn import watchful
+from support.raw_http import running
 
 HEAD = 0.4
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -58,26 +57,11 @@ def serving(
     context: ssl.SSLContext | None = None,
 ) -> Iterator[Connect]:
     """Serve the application; yield a function that connects."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, log_level="critical", lifespan="off", timeout_keep_alive=60
-    )
-    config.load()
     made: Any = watchful(protocol, patience, crowd)
-    config.http_protocol_class = (
-        made if context is None else over_tls(made, context, patience, crowd)
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield lambda: socket.create_connection(listener.getsockname(), timeout=20)
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join(10)
-        listener.close()
+    if context is not None:
+        made = over_tls(made, context, patience, crowd)
+    with running(app, made, timeout_keep_alive=60) as address:
+        yield lambda: socket.create_connection(address, timeout=20)
 
 
 def trickled(connection: socket.socket, part: bytes, most: int = 100) -> bytes:

@@ -42,10 +42,16 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def speaking(protocol: type[Any], app: Any = echo) -> Iterator[Callable[[bytes], Raw]]:
-    """Serve an application; yield a function that sends bytes and reads an answer."""
+def running(app: Any, protocol: type[Any], **settings: Any) -> Iterator[Any]:
+    """Serve an application in a thread; yield the address.
+
+    Args:
+        app: The application.
+        protocol: Reads the requests of a connection.
+        settings: Settings of uvicorn.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")
+    config = uvicorn.Config(app, log_level="critical", lifespan="off", **settings)
     config.load()
     config.http_protocol_class = protocol
     server = uvicorn.Server(config)
@@ -54,11 +60,18 @@ def speaking(protocol: type[Any], app: Any = echo) -> Iterator[Callable[[bytes],
     while not server.started:
         time.sleep(0.01)
     try:
-        yield lambda sent: said(listener.getsockname(), sent)
+        yield listener.getsockname()
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True
         thread.join(10)
         listener.close()
+
+
+@contextmanager
+def speaking(protocol: type[Any], app: Any = echo) -> Iterator[Callable[[bytes], Raw]]:
+    """Serve an application; yield a function that sends bytes and reads an answer."""
+    with running(app, protocol, ws="none") as address:
+        yield lambda sent: said(address, sent)
 
 
 def said(address: tuple[str, int], sent: bytes) -> Raw:

@@ -10,7 +10,6 @@ import asyncio
 import inspect
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from uvicorn.protocols.http import flow_control
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from naftiko.exposes.serve.patched_uvicorn import MAX_HEAD_BYTES, watchful
+from support.raw_http import running
 
 httptools = pytest.importorskip("uvicorn.protocols.http.httptools_impl")
 
@@ -61,23 +61,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 @contextmanager
 def serving(protocol: type[Any]) -> Iterator[Any]:
     """Serve the application with a protocol; yield a function that connects."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, log_level="critical", lifespan="off", timeout_keep_alive=5
-    )
-    config.load()
-    config.http_protocol_class = protocol
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield lambda: socket.create_connection(listener.getsockname(), timeout=20)
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
+    with running(app, protocol, timeout_keep_alive=5) as address:
+        yield lambda: socket.create_connection(address, timeout=20)
 
 
 @pytest.fixture(scope="module")
