@@ -85,12 +85,14 @@ def run(seconds: float, seed: int, *, most: int = sys.maxsize) -> int:
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shutil.copytree(SEEDS, folder, dirs_exist_ok=True)
-        os.chdir(folder)
+        # A folder of its own around it: `..` is a word that commands get.
+        inner = Path(folder, "inner")
+        shutil.copytree(SEEDS, inner)
+        os.chdir(inner)
         try:
             while number < most and time.monotonic() < end:
                 try:
-                    once(random.Random(seed + number), Path(folder))
+                    once(random.Random(seed + number), inner)
                 except BaseException:
                     print(f"seed {seed + number}", file=sys.stderr)
                     raise
