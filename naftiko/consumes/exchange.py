@@ -7,6 +7,7 @@ This module must not know how a request is built or which network carries it.
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -444,11 +445,14 @@ class Decoders(dict["Operation", Decoder]):
 
 
 def warn_of(messages: Iterable[str]) -> None:
-    """Issue a `UserWarning` for each message: a result is not what is declared."""
+    """Warn that a result is not what is declared, at the line that asked for it."""
     import warnings
 
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].startswith("naftiko."):
+        level, frame = level + 1, frame.f_back
     for message in messages:
-        warnings.warn(message, UserWarning, stacklevel=4)
+        warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def send(

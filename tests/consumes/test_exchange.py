@@ -293,6 +293,20 @@ def test_body_of_another_format_is_the_result_with_a_warning() -> None:
     assert "text/plain" in exchange.warnings[0]
 
 
+@pytest.mark.parametrize("way", ["call", "exchange", "using"])
+def test_warning_names_the_line_that_asked(way: str) -> None:
+    """Users look for a warning in their own code, not in this package."""
+    api = answered(b"up", kind="text/plain", outputRawFormat="json")
+    asks = {
+        "call": lambda: api.call("api.op"),
+        "exchange": lambda: api.exchange("api.op"),
+        "using": lambda: api.using().call("api.op"),
+    }
+    with pytest.warns(UserWarning, match="the result is what came") as told:
+        asks[way]()
+    assert [warning.filename for warning in told] == [__file__]
+
+
 def test_strict_capability_refuses_a_body_of_another_format() -> None:
     """`load(strict=True)` makes the contradiction an error."""
     stub = StubTransport(Response(200, {"Content-Type": "text/plain"}, b"up"))
