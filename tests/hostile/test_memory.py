@@ -15,7 +15,7 @@ import requests
 from support.mcp_http import modern
 from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
-from support.soak_upstream import HOSTILE, answers
+from support.soak_upstream import ANSWERS, HOSTILE
 from support.soaking import Gauge, document
 
 pytestmark = [
@@ -24,30 +24,38 @@ pytestmark = [
 ]
 #: MiB of resident memory, and how often a body comes at once.
 MOST, TIMES = 256.0, 10
-ANSWERS = {
-    **answers(),
+MAKERS: dict[str, Callable[[], bytes]] = {
+    **ANSWERS,
     # Just below the largest response, packed and as it is.
-    "packed": response(
+    "packed": lambda: response(
         gzip.compress(b'"' + b"x" * 60_000_000 + b'"', 1), Content_Encoding="gzip"
     ),
-    "plain": response(b'"' + b"x" * 60_000_000 + b'"'),
-    "cells": response(b"a,b,c\n" + b"1,2,3\n" * 1_000_000, content_type="text/csv"),
-    "links": response(b"[x](y) " * 36_000, content_type="text/markdown"),
-    "keys": response(b"[" + b'{"a":0},' * 400_000 + b"0]"),
+    "plain": lambda: response(b'"' + b"x" * 60_000_000 + b'"'),
+    "cells": lambda: response(
+        b"a,b,c\n" + b"1,2,3\n" * 1_000_000, content_type="text/csv"
+    ),
+    "links": lambda: response(b"[x](y) " * 36_000, content_type="text/markdown"),
+    "keys": lambda: response(b"[" + b'{"a":0},' * 400_000 + b"0]"),
 }
-KINDS = sorted({*ANSWERS, *HOSTILE} - {"dribble", "silent", "good"})
-BODIES = {
-    "packed-twice": (gzip.compress(gzip.compress(b" " * 10**9)), "gzip, gzip"),
-    "packed": (gzip.compress(b'"' + b"x" * 9_000_000 + b'"'), "gzip"),
-    "deep": (b"[" * 9_000_000, ""),
-    "keys": (b"[" + b'{"a":0},' * 1_000_000 + b"0]", ""),
+KINDS = sorted({*MAKERS, *HOSTILE} - {"dribble", "silent", "good"})
+#: Name → what makes the body, and its `Content-Encoding`.
+BODIES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "packed-twice": (
+        lambda: gzip.compress(gzip.compress(b" " * 10**9, 1)),
+        "gzip, gzip",
+    ),
+    "packed": (lambda: gzip.compress(b'"' + b"x" * 9_000_000 + b'"'), "gzip"),
+    "deep": (lambda: b"[" * 9_000_000, ""),
+    "keys": (lambda: b"[" + b'{"a":0},' * 1_000_000 + b"0]", ""),
 }
 
 
 @contextmanager
 def _served(folder: Path) -> Iterator[tuple[Server, Gauge]]:
+    made = {kind: make() for kind, make in MAKERS.items()}
+
     def answer(request: Received) -> bytes:
-        return ANSWERS.get(request.target.strip("/"), ANSWERS["good"])
+        return made.get(request.target.strip("/"), made["good"])
 
     with Recorder(answer) as upstream:
         file = write(folder / "soak.yaml", document(upstream.url, folder))
@@ -91,7 +99,8 @@ def test_body_of_a_caller_ten_times(
 ) -> None:
     """Whatever callers send, the process stays small and goes on."""
     server, gauge = served
-    body, encoding = BODIES[kind]
+    make, encoding = BODIES[kind]
+    body = make()
     # The newest revision of MCP: no session has to be opened first.
     headers, _ = modern("tools/call", {"name": "hostile"})
     del headers["host"]

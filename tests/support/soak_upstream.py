@@ -10,6 +10,7 @@ import asyncio
 import gzip
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 GOOD = json.dumps(
@@ -29,58 +30,71 @@ def _packed(body: bytes, layers: int) -> bytes:
     return body
 
 
-def answers() -> dict[str, bytes]:
-    """Return path → whole answer."""
-    xml_name = "n" * 40
-    defaults = "".join(f'<!ATTLIST x {xml_name}{n} CDATA "v">' for n in range(400))
-    columns = ",".join(f"column{n}" for n in range(20_000))
+def _yaml_aliases() -> bytes:
     text = "y" * 10_000
-    return {
-        "good": _answer("application/json", GOOD),
-        "json-large": _answer(
-            "application/json", json.dumps([{"name": "x" * 20}] * 60_000).encode()
-        ),
-        "json-deep": _answer("application/json", b"[" * 200_000),
-        "json-number": _answer("application/json", b'{"name": ' + b"9" * 50_000 + b"}"),
-        "yaml-list": _answer("application/yaml", b"- {name: some text}\n" * 50_000),
-        "yaml-aliases": _answer(
-            "application/yaml",
-            f'a: &a "{text}"\nb:\n'.encode() + b"- *a\n" * 20_000,
-        ),
-        "xml-defaults": _answer(
-            "application/xml",
-            f"<!DOCTYPE r [{defaults}]><r>{'<x/>' * 40_000}</r>".encode(),
-        ),
-        "csv-wide": _answer("text/csv", (columns + "\n" + "1\n" * 40_000).encode()),
-        "html-tables": _answer(
-            "text/html", b"<table><tr><td>" * 20_000 + b"<b>x</b>" * 10_000
-        ),
-        "punycode": _answer("text/plain; charset=punycode", b"a-" + b"z" * 400_000),
-        "packed-thrice": _answer(
-            "application/json",
-            _packed(b'"' + b" " * 50_000_000 + b'"', 3),
-            Content_Encoding="gzip, gzip, gzip",
-        ),
-        "packed-tight": _answer(
-            "application/json",
-            _packed(b'"' + b" " * 200_000_000 + b'"', 1),
-            Content_Encoding="gzip",
-        ),
-        "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n",
-        "head": b"HTTP/1.1 200 OK\r\n" + b"X-More: " + b"y" * 300_000 + b"\r\n\r\n",
-        "challenge": b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest "
+    body = f'a: &a "{text}"\nb:\n'.encode() + b"- *a\n" * 20_000
+    return _answer("application/yaml", body)
+
+
+def _xml_defaults() -> bytes:
+    name = "n" * 40
+    defaults = "".join(f'<!ATTLIST x {name}{n} CDATA "v">' for n in range(400))
+    body = f"<!DOCTYPE r [{defaults}]><r>{'<x/>' * 40_000}</r>".encode()
+    return _answer("application/xml", body)
+
+
+def _csv_wide() -> bytes:
+    columns = ",".join(f"column{n}" for n in range(20_000))
+    return _answer("text/csv", (columns + "\n" + "1\n" * 40_000).encode())
+
+
+def _packed_thrice() -> bytes:
+    body = _packed(b'"' + b" " * 50_000_000 + b'"', 3)
+    return _answer("application/json", body, Content_Encoding="gzip, gzip, gzip")
+
+
+def _packed_tight() -> bytes:
+    body = _packed(b'"' + b" " * 200_000_000 + b'"', 1)
+    return _answer("application/json", body, Content_Encoding="gzip")
+
+
+#: Path → what makes the whole answer; some take a second to make.
+ANSWERS: dict[str, Callable[[], bytes]] = {
+    "good": lambda: _answer("application/json", GOOD),
+    "json-large": lambda: _answer(
+        "application/json", json.dumps([{"name": "x" * 20}] * 60_000).encode()
+    ),
+    "json-deep": lambda: _answer("application/json", b"[" * 200_000),
+    "json-number": lambda: _answer(
+        "application/json", b'{"name": ' + b"9" * 50_000 + b"}"
+    ),
+    "yaml-list": lambda: _answer("application/yaml", b"- {name: some text}\n" * 50_000),
+    "yaml-aliases": _yaml_aliases,
+    "xml-defaults": _xml_defaults,
+    "csv-wide": _csv_wide,
+    "html-tables": lambda: _answer(
+        "text/html", b"<table><tr><td>" * 20_000 + b"<b>x</b>" * 10_000
+    ),
+    "punycode": lambda: _answer("text/plain; charset=punycode", b"a-" + b"z" * 400_000),
+    "packed-thrice": _packed_thrice,
+    "packed-tight": _packed_tight,
+    "chunk": lambda: (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n"
+    ),
+    "head": lambda: b"HTTP/1.1 200 OK\r\nX-More: " + b"y" * 300_000 + b"\r\n\r\n",
+    "challenge": lambda: (
+        b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest "
         + b'realm="a", ' * 4_000
-        + b"\r\nContent-Length: 0\r\n\r\n",
-        "short": b'HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"name"',
-    }
-
-
+        + b"\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "short": lambda: b'HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"name"',
+}
 #: Paths of hostile answers; the last two take time instead of bytes.
-HOSTILE = (*sorted(set(answers()) - {"good"}), "dribble", "silent")
+HOSTILE = (*sorted(set(ANSWERS) - {"good"}), "dribble", "silent")
 
 
 async def _serve() -> None:
-    known = answers()
+    known = {kind: make() for kind, make in ANSWERS.items()}
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
