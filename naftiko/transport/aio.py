@@ -157,6 +157,17 @@ class AioTransport:
         Raises:
             TransportError: No usable response came back.
         """
+        try:
+            async with self._streaming(request, timeout, decode) as stream:
+                yield stream
+        except CallError as error:
+            forget(error)
+            raise
+
+    @asynccontextmanager
+    async def _streaming(
+        self, request: Request, timeout: Timeout, decode: bool
+    ) -> AsyncIterator[AsyncStreamedResponse]:
         first = RedirectedRequest(request)
         is_repeated = isinstance(request.auth, SignIn)
         async with rereadable(first) if is_repeated else nullcontext(first) as hop:
@@ -397,9 +408,13 @@ class _Receiving:
         ) = None
 
     async def __aenter__(self) -> Response | AsyncStreamedResponse:
-        response = await self._transport.receive_whole(
-            self._hop, self._timeout, self._stays_open
-        )
+        try:
+            response = await self._transport.receive_whole(
+                self._hop, self._timeout, self._stays_open
+            )
+        except CallError as error:
+            forget(error)
+            raise
         if isinstance(response, Response):
             return response
         self._rest = response

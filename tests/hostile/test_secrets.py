@@ -6,6 +6,7 @@ library shows is searched for it. The module `tests/secrets` has the plain notat
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import copy
 import html
@@ -24,9 +25,11 @@ import pytest
 import naftiko
 from naftiko.consumes.digest import DigestLogin
 from naftiko.masking import Secret, mask
+from support.asgi_client import ask
 from support.building import capability, document
 from support.growing import calls
 from support.recorder import Received, Recorder, response
+from support.serving import operation, rest_app
 
 TOKEN = "tok/9F8e+7d6C5b4A=="
 USER = "ada"
@@ -306,6 +309,67 @@ def test_frames_hold_no_credential_after_a_failure(
                     assert TOKEN not in text
                     assert quote(TOKEN, safe="") not in text
                     assert login not in text
+
+
+@pytest.mark.parametrize("consumes", [BEARER, BASIC, KEY])
+@pytest.mark.parametrize("failure", ["no answer", "redirects", "half", "refused"])
+@pytest.mark.parametrize("way", ["send", "receive", "stream"])
+def test_frames_of_the_asynchronous_transport_hold_no_credential(
+    way: str, failure: str, consumes: dict[str, Any]
+) -> None:
+    """`AioTransport` forgets what it sent, as the others do."""
+
+    async def read(request: naftiko.Request) -> None:
+        transport = naftiko.AioTransport()
+        try:
+            if way == "send":
+                await transport.send(request, timeout=2)
+            elif way == "receive":
+                async with transport.receive(
+                    request, timeout=2, stays_open=lambda *_: False
+                ):
+                    pass
+            else:
+                async with transport.stream(request, timeout=2) as stream:
+                    async for _ in stream:
+                        pass
+        finally:
+            await transport.close()
+
+    with Recorder(FAILURES.get(failure, _silence)) as server:
+        url = "http://127.0.0.1:9" if failure == "refused" else server.url
+        with capability(
+            consumes=consumes, base_uri=url, variables={"TOKEN": TOKEN}
+        ) as api:
+            request = api.request("api.op")
+            with pytest.raises(naftiko.TransportError) as caught:
+                asyncio.run(read(request))
+    for text in _held(caught.value):
+        assert TOKEN not in text
+        assert quote(TOKEN, safe="") not in text
+
+
+def test_logged_failure_of_a_server_holds_no_variable(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A handler that reports the variables of an unexpected error finds none."""
+
+    def broken(_: Any) -> Any:
+        raise RuntimeError
+
+    app, _ = rest_app(operation("/x", call="api.list"), broken)
+    assert ask(app, "GET", "/x").status == 500
+    (record,) = [r for r in caplog.records if r.exc_info]
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], RuntimeError)
+    own = [
+        frame
+        for frame in _frames(record.exc_info[1])
+        if frame.f_globals["__name__"].startswith("naftiko")
+    ]
+    # The first is still running: it logs.
+    assert len(own) > 2
+    assert [frame.f_locals for frame in own[1:]] == [{}] * (len(own) - 1)
 
 
 def test_frames_of_a_refused_document_hold_no_variable() -> None:

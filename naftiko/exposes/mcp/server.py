@@ -29,6 +29,7 @@ from naftiko.exposes.mcp.sdk import (
     ServerCapabilities,
     ValidationError,
 )
+from naftiko.masking import forget
 from naftiko.plain import valid_text
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ class McpServer(Server[dict[str, Any]]):
             raise
         except ValidationError:
             raise
-        except Exception:
+        except Exception as error:
+            forget(error)
             logger.exception("%s failed", ctx.method)
             raise MCPError(INTERNAL_ERROR, "Internal error") from None
 

@@ -36,6 +36,7 @@ from naftiko.exposes.rest.explorer import page
 from naftiko.exposes.rest.forward import Forward, forwards_of
 from naftiko.exposes.rest.mcp_addresses import mcp_addresses
 from naftiko.exposes.rest.openapi import Api
+from naftiko.masking import forget
 from naftiko.transport.wire.totals import Total
 
 if TYPE_CHECKING:
@@ -201,7 +202,8 @@ class RestVersion:
             await match.endpoint.serve(exchange, match.captures)
         except Gone:
             pass
-        except Exception:
+        except Exception as error:
+            forget(error)
             log.exception("request %s failed", exchange.request_id.decode())
             if not exchange.is_started:
                 detail = "an error in the server itself; the log has it"
