@@ -15,6 +15,7 @@ import ssl
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from functools import lru_cache, partial
+from io import BytesIO
 from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -160,34 +161,34 @@ class AioExchange:
                 chunk = await content.readany()
                 if content.at_eof() and len(chunk) <= min(limit, SMALL):
                     return chunk
-                chunks, size = [chunk], len(chunk)
+                # Joining pieces at the end would hold the body twice.
+                body = BytesIO()
+                size = body.write(chunk)
                 # One that is too large by itself is not told as one too many.
                 while size <= limit:
-                    held.hold(len(chunks[-1]))
+                    held.hold(len(chunk))
                     if not (chunk := await content.readany()):
                         break
-                    chunks.append(chunk)
-                    size += len(chunk)
+                    size += body.write(chunk)
             else:
-                chunks, size = await self._unpacked(limit, held)
+                body, size = await self._unpacked(limit, held)
             if size > limit:
                 raise too_large(hop.request, limit)
-            return b"".join(chunks)
+            return body.getvalue()
         except _ERRORS as error:
             raise _failure(error, hop, self._upload, reading=True) from None
         finally:
             self.end()
 
-    async def _unpacked(self, limit: int, held: Holder) -> tuple[list[bytes], int]:
-        chunks, size = [], 0
+    async def _unpacked(self, limit: int, held: Holder) -> tuple[BytesIO, int]:
+        body, size = BytesIO(), 0
         async with aclosing(self.chunks(decode=True, most=limit)) as pieces:
             async for piece in pieces:
-                size += len(piece)
-                if size > limit:
+                if (size := size + len(piece)) > limit:
                     break
                 held.hold(len(piece))
-                chunks.append(piece)
-        return chunks, size
+                body.write(piece)
+        return body, size
 
     async def chunks(
         self, *, decode: bool, most: int | None = None

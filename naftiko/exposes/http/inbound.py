@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from io import BytesIO
 from random import getrandbits
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,7 +38,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 #: Seconds of decompressing after which other tasks of the event loop get their turn.
 _TURN = 0.004
 #: A body is there about three times: as it came, its values, and what is sent on. What
-#: is counted is the body, and this part of its values.
+#: is counted is the body, and this part of its values; a text counts as a whole.
 _COPIES = 2
 #: Bytes of a body that are looked at without leaving the event loop.
 MAX_AT_ONCE = 256 * 1024
@@ -187,22 +188,21 @@ async def read_body(
     length = headers.get(b"content-length", b"")
     if length.isdigit():
         check_length(int(length), limit, held)
-    chunks = []
-    size = 0
+    # Joining pieces at the end would hold the body twice.
+    whole = BytesIO()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone
         chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
+        if whole.tell() + len(chunk) > limit:
             raise BadRequest(too_large(limit))
         if not held.add(len(chunk)):
             raise BadRequest(FULL)
-        chunks.append(chunk)
+        whole.write(chunk)
         if not message.get("more_body", False):
             break
-    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    body = whole.getvalue()
     if unpacker is None or not body:
         return body
     return await _unpacked(unpacker, body, held)
@@ -243,13 +243,13 @@ def _unpacker_of(coding: bytes, limit: int) -> Unpacker | None:
 async def _unpacked(unpacker: Unpacker, body: bytes, held: Holder) -> bytes:
     from naftiko.transport.encodings import Damaged, Grown
 
-    pieces = []
+    whole = BytesIO()
     turn = monotonic() + _TURN
     try:
         for piece in unpacker.steps(body):
             if not held.add(len(piece)):
                 raise BadRequest(FULL)
-            pieces.append(piece)
+            whole.write(piece)
             if monotonic() > turn:
                 await asyncio.sleep(0)
                 turn = monotonic() + _TURN
@@ -259,7 +259,7 @@ async def _unpacked(unpacker: Unpacker, body: bytes, held: Holder) -> bytes:
     except Damaged:
         detail = "the request body is not what its `Content-Encoding` says, or cut off"
         raise BadRequest(HttpProblem("malformed-request", detail)) from None
-    return b"".join(pieces)
+    return whole.getvalue()
 
 
 async def with_plain_body(
@@ -318,7 +318,7 @@ async def hold_values(body: bytes, held: Holder, aside: Aside | None) -> None:
         size = await aside(memory_of_json, body)
     else:
         size = memory_of_json(body)
-    more = size // _COPIES
+    more = max(len(body), size // _COPIES)
     if len(body) + more > held.limit:
         raise BadRequest(
             HttpProblem(

@@ -1,4 +1,4 @@
-"""The process of a server: event loop, limit of open files, garbage collection.
+"""The process of a server: event loop, limit of open files, memory.
 
 This module must not know what is served.
 """
@@ -25,6 +25,7 @@ _TURN = 0.001
 def run(main: Coroutine[None, None, T]) -> T:
     """Run a coroutine to its end, as `asyncio.run` does."""
     sys.setswitchinterval(_TURN)
+    _return_memory()
     with asyncio.Runner(loop_factory=_factory()) as runner:
         return runner.run(main)
 
@@ -36,6 +37,31 @@ def _factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
+
+
+#: Options of `mallopt` in glibc, and their values: blocks of a megabyte are mapped, and
+#: so given back when they are freed, and threads share two heaps.
+_HEAP = {
+    "M_MMAP_THRESHOLD": (-3, 1 << 20),
+    "M_TRIM_THRESHOLD": (-1, 1 << 20),
+    "M_ARENA_MAX": (-8, 2),
+}
+
+
+def _return_memory() -> None:
+    """Give the memory of large bodies back to the system as soon as they are done.
+
+    The C library would keep it, in a heap for each thread: after a few large bodies a
+    process held 70 MiB more than it used. Only glibc has these options.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for number, value in _HEAP.values():
+            mallopt(number, value)
 
 
 #: New objects after which the garbage collector runs.

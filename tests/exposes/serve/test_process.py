@@ -1,9 +1,10 @@
-"""The process of a server: event loop, limit of open files, garbage collector."""
+"""The process of a server: event loop, limit of open files, memory."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -55,3 +56,36 @@ def test_garbage_collector_skips_objects_of_the_start() -> None:
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+_FREED = """
+import asyncio
+from pathlib import Path
+from naftiko.exposes.serve import process
+
+def resident():
+    return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
+
+async def main():
+    before, small = resident(), []
+    for size in (2_000_000, 1_900_000):
+        large = []
+        for _ in range(40):
+            large.append(b"x" * size)
+            small.append(b"x" * 100_000)
+        del large
+        print(resident() - before)
+
+process.run(main())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_memory_of_large_bodies_is_returned() -> None:
+    """Large blocks go back to the system, even among small ones that stay."""
+    done = subprocess.run(
+        [sys.executable, "-c", _FREED], capture_output=True, text=True, check=True
+    )
+    kept = [int(line) / 1024 for line in done.stdout.split()]
+    assert len(kept) == 2
+    assert max(kept) < 20, kept  # 8 MiB are the small ones
