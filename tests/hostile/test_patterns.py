@@ -164,9 +164,9 @@ def test_every_pattern_is_linear(part: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(_PARTS))
 def test_every_pattern_is_linear_on_many_texts(part: int) -> None:
-    """The same with every text that is made from a pattern."""
+    """The same with many more of the texts that are made from a pattern."""
     found = _patterns()[0][part::_PARTS]
-    assert not _too_slow(found, 3000)
+    assert not _too_slow(found, 1200)
 
 
 def _too_slow(found: list[Used], most: int) -> list[str]:
