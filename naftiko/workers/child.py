@@ -31,7 +31,6 @@ SPARE = 0.5
 _MOST_GROWTH = 64 * 1024 * 1024
 #: Files that a child may have open.
 _MOST_FILES = 32
-_LISTENS, _HANGUP = getattr(os, "O_ASYNC", 0), getattr(signal, "SIGIO", None)
 
 
 def main() -> None:
@@ -42,6 +41,7 @@ def main() -> None:
     """
     channel = _Channel(float(sys.argv[1]))
     _prepare()
+    _end_with_parent()
     channel.write(READY)
     begin = _size()
     is_closed = False
@@ -56,7 +56,7 @@ def main() -> None:
                 # After the first import, which may keep what it compiled.
                 is_closed = True
                 _close_in()
-            with _Bounds(channel, seconds, memory):
+            with _Bounds(seconds, memory):
                 how, answer = DONE, function(payload)
         except MemoryError:
             how, answer = NO_MEMORY, b""
@@ -85,9 +85,7 @@ class _Channel:
             self.descriptor = self._socket.fileno()
         else:
             self.descriptor = os.dup(0)
-            nothing = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nothing, 0)
-            os.close(nothing)
+            _to_nothing(0)
 
     def read(self, length: int) -> bytes | None:
         """Return so many bytes; `None` at the end, and when nothing came for long."""
@@ -129,35 +127,15 @@ class _Channel:
         except OSError:
             return False
 
-    def listen(self, *, is_busy: bool) -> None:
-        """Let the end of the parent end this process, while it does not read.
-
-        While it works the parent writes nothing, so the only event is the hang-up.
-        """
-        if sys.platform == "win32" or not _LISTENS:  # pragma: no cover
-            return
-        import fcntl
-        import select
-
-        flags = fcntl.fcntl(self.descriptor, fcntl.F_GETFL)
-        flags = flags | _LISTENS if is_busy else flags & ~_LISTENS
-        if is_busy:
-            fcntl.fcntl(self.descriptor, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags)
-        if is_busy and select.select([self.descriptor], [], [], 0)[0]:
-            os._exit(0)  # the parent ended before
-
 
 class _Bounds:
     """Time and memory of one piece of work, which the system enforces."""
 
-    def __init__(self, channel: _Channel, seconds: float, memory: int) -> None:
-        self._channel = channel
+    def __init__(self, seconds: float, memory: int) -> None:
         self._seconds = seconds
         self._memory = memory
 
     def __enter__(self) -> None:
-        self._channel.listen(is_busy=True)
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, self._seconds + SPARE)
         if size := _size():
@@ -167,7 +145,6 @@ class _Bounds:
         _limit("RLIMIT_AS", -1)
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
-        self._channel.listen(is_busy=False)
 
 
 def _prepare() -> None:
@@ -176,9 +153,7 @@ def _prepare() -> None:
         return
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    ending = [signal.SIGALRM] if _HANGUP is None else [signal.SIGALRM, _HANGUP]
-    for number in ending:
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     # The parent may block signals in the thread that starts this process.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
@@ -188,6 +163,36 @@ def _prepare() -> None:
             score.write("1000")
     except OSError:  # another system, or a sandbox forbids it
         pass
+
+
+def _end_with_parent() -> None:
+    """Let the end of the parent end this process, whatever it does.
+
+    Standard output is a pipe that nobody reads or writes: its only event is that the
+    parent, which has the other end, is gone. The socket has others, and tells of them
+    late: what it was sent may be read before its signal comes.
+    """
+    if sys.platform == "win32" or not hasattr(os, "O_ASYNC"):  # pragma: no cover
+        return
+    import fcntl
+    import select
+
+    parent = os.dup(1)
+    _to_nothing(1)
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(parent, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(parent, fcntl.F_SETFL, fcntl.fcntl(parent, fcntl.F_GETFL) | os.O_ASYNC)
+    events = select.poll()
+    events.register(parent, 0)  # errors alone
+    if events.poll(0):
+        os._exit(0)  # the parent ended before
+
+
+def _to_nothing(descriptor: int) -> None:
+    """Put the file of no bytes in the place of an open one."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
 
 
 def _close_in() -> None:

@@ -217,7 +217,7 @@ class Worker:
     def drop(self) -> None:
         """End the process at once, and close the socket, which nobody uses."""
         self.end()
-        self._socket.close()
+        self._close()
 
     def wait(self, seconds: float) -> int | None:
         """Return the exit code, `None` when it has not ended in time."""
@@ -232,8 +232,13 @@ class Worker:
 
     def forget(self) -> None:
         """Close the socket; the process belongs to another one."""
-        self._socket.close()
+        self._close()
         self._process.returncode = 0
+
+    def _close(self) -> None:
+        self._socket.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def _command(idle: float) -> list[str]:
@@ -266,7 +271,8 @@ def _started(command: list[str], theirs: socket.socket) -> subprocess.Popen[byte
     return subprocess.Popen(  # noqa: S603 - our own interpreter
         command,
         stdin=theirs.fileno(),
-        stdout=subprocess.DEVNULL,
+        # It tells the child that this process ends; see `_end_with_parent`.
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
         cwd="/",

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from naftiko.errors import NaftikoError
 from naftiko.workers.job import MIB, Job
 from naftiko.workers.pool import Pool
-from naftiko.workers.process import WorkerError
+from naftiko.workers.process import Worker, WorkerError, frame_of
 
 LONG = 60.0
 
@@ -65,6 +66,20 @@ def test_bytes_go_in_and_out(work: Any) -> None:
     """Payloads of any size come back, larger than any buffer of the system too."""
     for payload in (b"", b"\x00\xff", os.urandom(3_000_000)):
         assert work("echo", payload) == payload
+
+
+def test_only_the_end_of_its_parent_ends_a_busy_child() -> None:
+    """A signal of the socket, which may come after its bytes, ends no work."""
+    worker = Worker(LONG)
+    frame = frame_of(Job("support.working:sleep", (b"0.3",), LONG, 256 * MIB))
+    with ThreadPoolExecutor() as threads:
+        done = threads.submit(worker.talk, frame, LONG, 100)
+        time.sleep(0.2)
+        worker._socket.send(b"\0")
+        done.result()
+    assert worker.is_ready
+    worker.drop()
+    worker.wait(LONG)
 
 
 def test_child_is_used_again(work: Any, pool: Pool) -> None:
@@ -168,7 +183,8 @@ def test_child_has_nothing_of_its_parent(
         os.set_inheritable(held.fileno(), True)
         about = json.loads(work("tell", str(tmp_path / "written").encode()))
     assert not {"SHOP_TOKEN", "PATH", "HOME"} & set(about["environment"])
-    assert len(about["files"]) == 4  # three standard streams and the socket
+    # Three standard streams, the socket, and what tells that the parent ends.
+    assert len(about["files"]) == 5
     assert about["writes"] is False
     assert about["group"]
     assert about["words"] == [os.path.abspath(entry) for entry in sys.path]
