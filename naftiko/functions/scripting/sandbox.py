@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def evaluate(request: bytes) -> bytes:
     engine.set_memory_limit(limits.memory)
     engine.set_max_stack_size(_MAX_STACK)
     # The engine counts processor time; the counter watches the clock.
+    end = time.process_time() + limits.timeout / 1000
     engine.set_time_limit(limits.timeout / 1000)
     counter = COUNTER + os.urandom(8).hex()
     try:
@@ -128,13 +130,13 @@ def evaluate(request: bytes) -> bytes:
             engine.eval(source.replace(COUNTER_PLACE, counter) + "\n;undefined")
         text = engine.eval(_GIVE_RESULT.format(counter=counter))
     except quickjs.StackOverflow:
-        return _exceeded(engine, counter) or CALLS
+        return _exceeded(engine, counter, end) or CALLS
     except quickjs.JSException as error:
-        return _exceeded(engine, counter) or _failure(error)
+        return _exceeded(engine, counter, end) or _failure(error)
     except UnicodeError:
         return FAILED + b"it gives a text with half a character"
     # A script may catch the error of the counter.
-    if over := _exceeded(engine, counter):
+    if over := _exceeded(engine, counter, end):
         return over
     if text is None:
         return NOTHING
@@ -153,15 +155,19 @@ def _texts(request: bytes) -> list[str]:
     return texts
 
 
-def _exceeded(engine: Any, counter: str) -> bytes:
-    """Return the limit that the counter found exceeded, or nothing."""
+def _exceeded(engine: Any, counter: str, end: float) -> bytes:
+    """Return the limit that the counter found exceeded, or the engine; or nothing.
+
+    The engine forgets that it interrupted a function which it called for an error.
+    """
     import _quickjs as quickjs
 
     try:
         engine.set_time_limit(1)
-        return _OVER.get(engine.eval(f"{counter}.over()"), b"")
+        over = _OVER.get(engine.eval(f"{counter}.over()"), b"")
     except (quickjs.JSException, quickjs.StackOverflow):
-        return b""
+        over = b""
+    return over or (TIME if time.process_time() >= end else b"")
 
 
 def _failure(error: Exception) -> bytes:
