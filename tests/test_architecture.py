@@ -101,6 +101,11 @@ def _name(path: Path) -> str:
 
 
 @cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
 def _imports() -> dict[str, tuple[set[str], set[str]]]:
     """Return module → its imports: modules of this package, and other libraries.
 
@@ -112,7 +117,7 @@ def _imports() -> dict[str, tuple[set[str], set[str]]]:
 
 def _imports_of(path: Path, modules: set[str]) -> tuple[set[str], set[str]]:
     ours, others = set(), set()
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = _tree(path)
     for_types = {
         id(node)
         for block in ast.walk(tree)
@@ -217,7 +222,7 @@ def test_functions_stay_short() -> None:
     long = [
         f"{_name(path)}.{node.name}"
         for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(_tree(path))
         if isinstance(node, functions)
         and _lines_of_body(node) > MOST_OF_A_BODY
         and "Hot loop:" not in (ast.get_docstring(node) or "")
@@ -233,7 +238,7 @@ def _lines_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def test_init_of_a_folder_is_only_a_docstring() -> None:
     """`__init__.py` describes its folder; those of `naftiko` and `cli` have code."""
     for path in PACKAGE.rglob("__init__.py"):
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = _tree(path)
         assert ast.get_docstring(tree), path
         if _name(path) not in ("__init__", "cli"):
             assert len(tree.body) == 1, path
@@ -242,7 +247,7 @@ def test_init_of_a_folder_is_only_a_docstring() -> None:
 def test_every_module_has_a_docstring() -> None:
     """The first line of the docstring ends like a sentence, with `.`, `:` or a name."""
     for path in PACKAGE.rglob("*.py"):
-        text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        text = ast.get_docstring(_tree(path)) or ""
         assert text.partition("\n")[0].endswith((".", "`", ":")), path.name
 
 
@@ -250,7 +255,7 @@ def test_class_names_are_unique() -> None:
     """Duplicate class names in the package are refused."""
     homes: dict[str, list[str]] = {}
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(_tree(path)):
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(_name(path))
     assert not {name: where for name, where in homes.items() if len(where) > 1}
