@@ -323,8 +323,8 @@ async def hold_values(body: bytes, held: Holder, aside: Aside | None) -> None:
         raise BadRequest(
             HttpProblem(
                 "too-large",
-                f"the values in the body take about {size >> 20} MiB of memory, and all"
-                f" bodies together have {held.limit >> 20} MiB",
+                f"the body and its values count as {len(body) + more >> 20} MiB, and"
+                f" all bodies together have {held.limit >> 20} MiB",
                 "send fewer values at once",
             )
         )
