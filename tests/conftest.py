@@ -12,7 +12,7 @@ from hypothesis import settings
 # Hypothesis has no deadline, because a busy machine is slow. The profile `quick` has few
 # examples per property; `-m hypothesis --hypothesis-profile=thorough` has many.
 settings.register_profile("quick", deadline=None, max_examples=25)
-settings.register_profile("thorough", deadline=None, max_examples=60)
+settings.register_profile("thorough", deadline=None, max_examples=40)
 settings.load_profile("quick")
 
 # A shell script lets its background jobs ignore SIGINT. Servers started by tests would

@@ -45,8 +45,8 @@ def test_fuzzed_commands_end_with_an_exit_code(monkeypatch: pytest.MonkeyPatch) 
 def test_fuzzers_find_nothing_in_many_rounds() -> None:
     """Both fuzzers run for longer; `NAFTIKO_FUZZ_SEED` gives them other inputs."""
     seed = int(os.environ.get("NAFTIKO_FUZZ_SEED", "20261130"))
-    assert fuzz_calls.run(20, seed)
-    assert fuzz_command.run(20, seed)
+    assert fuzz_calls.run(10, seed)
+    assert fuzz_command.run(10, seed)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_every_pattern_is_linear(part: int) -> None:
 def test_every_pattern_is_linear_on_many_texts(part: int) -> None:
     """The same with many more of the texts that are made from a pattern."""
     found = _patterns()[0][part::_PARTS]
-    assert not _too_slow(found, 1200)
+    assert not _too_slow(found, 600)
 
 
 def _too_slow(found: list[Used], most: int) -> list[str]:

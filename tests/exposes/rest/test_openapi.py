@@ -39,7 +39,7 @@ def test_openapi_of_shipped_files_is_valid(path: Path) -> None:
 
 
 @needs_corpus
-@pytest.mark.parametrize("step", [32, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [32, pytest.param(8, marks=pytest.mark.slow)])
 def test_openapi_of_published_files_is_valid(step: int) -> None:
     """The OpenAPI 3.1 validator accepts `/openapi.json` of each published file."""
     checked = 0
