@@ -449,7 +449,8 @@ def warn_of(messages: Iterable[str]) -> None:
     import warnings
 
     level, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals["__name__"].startswith("naftiko."):
+    # Code that is given to `exec` may have no name.
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("naftiko."):
         level, frame = level + 1, frame.f_back
     for message in messages:
         warnings.warn(message, UserWarning, stacklevel=level)

@@ -307,6 +307,14 @@ def test_warning_names_the_line_that_asked(way: str) -> None:
     assert [warning.filename for warning in told] == [__file__]
 
 
+def test_code_without_a_name_is_warned() -> None:
+    """The globals of code that `exec` runs may lack `__name__`."""
+    api = answered(b"up", kind="text/plain", outputRawFormat="json")
+    with pytest.warns(UserWarning, match="the result is what came") as told:
+        exec('api.call("api.op")', {"api": api})
+    assert [warning.filename for warning in told] == ["<string>"]
+
+
 def test_strict_capability_refuses_a_body_of_another_format() -> None:
     """`load(strict=True)` makes the contradiction an error."""
     stub = StubTransport(Response(200, {"Content-Type": "text/plain"}, b"up"))
