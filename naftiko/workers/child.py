@@ -180,8 +180,12 @@ def _end_with_parent() -> None:
     parent = os.dup(1)
     _to_nothing(1)
     signal.signal(signal.SIGIO, signal.SIG_DFL)
-    fcntl.fcntl(parent, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(parent, fcntl.F_SETFL, fcntl.fcntl(parent, fcntl.F_GETFL) | os.O_ASYNC)
+    flags = fcntl.fcntl(parent, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(parent, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(parent, fcntl.F_SETFL, flags | os.O_ASYNC)
+    except OSError:
+        pass  # a system without it: the time of the work ends it, or the socket
     events = select.poll()
     events.register(parent, 0)  # errors alone
     if events.poll(0):
