@@ -64,7 +64,6 @@ LIBRARY = {
 #: Library → the modules or folders that may import it.
 HOMES = {
     "aiohttp": {"transport.aio_pool", "transport.patched_aiohttp"},
-    "anyio": {"exposes.mcp.sdk"},
     "brotli": {"transport.encodings"},
     "brotlicffi": {"transport.encodings"},
     "h11": {"exposes.serve.patched_uvicorn"},
@@ -73,11 +72,9 @@ HOMES = {
     "jsonschema": {"document.schema"},
     "jsonschema_rs": {"document.schema"},
     "jwt": {"exposes.access.oauth"},
-    "mcp": {"exposes.mcp.sdk"},
-    "mcp_types": {"exposes.mcp.sdk"},
+    "msgspec": {"exposes.mcp.protocol.messages"},
     "opentelemetry": {"exposes.observability"},
     "prometheus_client": {"exposes.observability"},
-    "pydantic": {"exposes.mcp.sdk"},
     "re2": {"patterns.linear"},
     "quickjs": {"functions.scripting.sandbox"},
     "requests": {"transport"},

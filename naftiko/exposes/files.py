@@ -161,6 +161,15 @@ class Folder:
             reason = (error.strerror or "cannot be read").lower()
             raise FileRefused(f"'{shorten(path)}': {reason}") from None
 
+    def stamp(self, path: str = "") -> list[int]:
+        """Return the time and the size of one file, which tell that it has changed.
+
+        Raises:
+            FileRefused: As `read` does.
+        """
+        about = self._located(path)[1].stat()
+        return [about.st_mtime_ns, about.st_size]
+
     def _located(self, path: str) -> tuple[Path, Path]:
         """Return the real paths of the folder and of a file; raises as `read` does."""
         segments = path.split("/") if path else []

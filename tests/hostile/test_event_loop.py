@@ -22,8 +22,8 @@ from naftiko.document.writing import write_yaml
 from naftiko.errors import CallError
 from naftiko.exposes import offload
 from naftiko.exposes.http import answers, payload
-from naftiko.exposes.http.splicing import splice, splicing
-from naftiko.exposes.mcp import handlers
+from naftiko.exposes.mcp import server
+from naftiko.exposes.mcp.protocol.messages import encode
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.endpoint import Endpoint
 from naftiko.exposes.rest.openapi import Api
@@ -362,12 +362,14 @@ def test_large_result_travels_over_http(
 ) -> None:
     """The newest revision is answered with JSON or events; a limit is an error."""
     threads: list[int] = []
+    loop = threading.get_ident()
 
-    def noting(*arguments: Any) -> None:
-        threads.append(threading.get_ident())
-        splice(*arguments)
+    def noting(value: Any) -> bytes:
+        if threading.get_ident() != loop:
+            threads.append(threading.get_ident())
+        return encode(value)
 
-    monkeypatch.setattr(handlers, "splice", noting)
+    monkeypatch.setattr(server, "encode", noting)
     outputs = [{"type": "array", "mapping": "$", "items": {"type": "object"}}]
     tool = {
         "name": "ships",
@@ -391,54 +393,11 @@ def test_large_result_travels_over_http(
         assert json.loads(text) == SHIPS
         assert result["structuredContent"] == {"result": SHIPS}
         assert len(threads) == 1
-        assert threading.get_ident() not in threads
     else:
         assert result["isError"]
         assert text.startswith("ships: the value has ")
         assert "at most 5,000" in text
         assert "ask for less" in text
-
-
-@pytest.mark.parametrize("has_length", [False, True])
-def test_long_text_is_put_in_when_the_answer_is_sent(has_length: bool) -> None:
-    """The SDK gets a mark in its place, and encodes nothing that is long."""
-    scope: dict[str, Any] = {}
-    long, value = 'é"\n' * 40_000, {"a": [1, "é"]}
-    result = {
-        "content": [{"type": "text", "text": long}, {"type": "text", "text": "short"}],
-        "structuredContent": value,
-        "isError": False,
-    }
-    expected = json.loads(json.dumps(result))
-    splice(scope, result)
-    body = json.dumps(result).encode()
-    assert len(body) < 400
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def answer() -> None:
-        put = splicing(scope, send)
-        length = [(b"content-length", b"%d" % len(body))] if has_length else []
-        await put({"type": "http.response.start", "headers": length})
-        assert len(sent) == (not has_length)
-        await put({"type": "http.response.body", "body": body})
-
-    asyncio.run(answer())
-    assert json.loads(sent[1]["body"]) == expected
-    if has_length:
-        assert sent[0]["headers"] == [(b"content-length", b"%d" % len(sent[1]["body"]))]
-
-
-def test_mark_in_a_text_is_no_mark() -> None:
-    """A caller or an API cannot have another value put into an answer."""
-    scope: dict[str, Any] = {}
-    result = {"content": [{"type": "text", "text": "naftiko:" + "0" * 70_000}]}
-    splice(scope, result)
-    (mark,) = scope["naftiko.mcp.marks"]
-    assert len(mark) == len('"naftiko:"') + 32
-    assert result["content"][0]["text"] == mark.decode()[1:-1]
 
 
 def test_large_failure_is_not_read(on_loop: list[str]) -> None:

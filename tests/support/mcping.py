@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import anyio
-
 import naftiko
 from naftiko.exposes.engine import Engine
 from naftiko.exposes.mcp.app import McpApp
-from naftiko.exposes.mcp.sdk import MODERN_PROTOCOL_VERSIONS
 from naftiko.exposes.options import Options
+from naftiko.exposes.serve.lines import StdioSession
 from naftiko.transport.messages import Response
 from support.asgi_client import AsyncStub
 
@@ -197,34 +195,35 @@ class Wire:
         notifications: Messages that arrived before an answer.
     """
 
-    def __init__(self, send: Any, receive: Any, revision: str) -> None:
-        self._send = send
-        self._receive = receive
+    def __init__(
+        self,
+        lines: asyncio.Queue[bytes],
+        written: asyncio.Queue[bytes],
+        revision: str,
+    ) -> None:
+        self._lines = lines
+        self._written = written
         self._number = 0
         self.revision = revision
         self.notifications: list[dict[str, Any]] = []
 
     async def post(self, message: dict[str, Any]) -> None:
         """Send one JSON-RPC message."""
-        from mcp.shared.message import SessionMessage
-        from mcp_types import jsonrpc_message_adapter
-
         text = json.dumps({"jsonrpc": "2.0", **message})
-        parsed = jsonrpc_message_adapter.validate_json(text, by_name=False)
-        await self._send.send(SessionMessage(parsed))
+        self._lines.put_nowait(text.encode())
 
     async def next(self) -> dict[str, Any]:
         """Return the next message as it is on the wire."""
-        with anyio.fail_after(5):
-            received = await self._receive.receive()
-        text = received.message.model_dump_json(by_alias=True, exclude_unset=True)
-        message: dict[str, Any] = json.loads(text)
+        async with asyncio.timeout(5):
+            line = await self._written.get()
+        assert line.endswith(b"\n")
+        message: dict[str, Any] = json.loads(line)
         return message
 
     async def start(self, method: str, params: Any = None) -> int:
         """Send a request and return its id."""
         self._number += 1
-        if self.revision in MODERN_PROTOCOL_VERSIONS:
+        if self.revision == MODERN:
             params = {**(params or {})}
             params["_meta"] = {**_META, **params.get("_meta", {})}
         message: dict[str, Any] = {"id": self._number, "method": method}
@@ -257,14 +256,22 @@ async def wire(
     app: McpApp, revision: str = "2025-11-25", *, says_hello: bool = True
 ) -> AsyncIterator[Wire]:
     """Connect a client to an MCP adapter, with a handshake for older revisions."""
-    to_server, from_client = anyio.create_memory_object_stream[Any](0)
-    to_client, from_server = anyio.create_memory_object_stream[Any](0)
-    server = app.server
-    async with app.attached(), anyio.create_task_group() as group:
-        options = server.create_initialization_options()
-        group.start_soon(server.run, from_client, to_client, options)
-        connection = Wire(to_server, from_server, revision)
-        if says_hello and revision not in MODERN_PROTOCOL_VERSIONS:
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+    written: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def given() -> AsyncIterator[bytes]:
+        while True:
+            yield await lines.get()
+
+    def take(line: bytes) -> bool:
+        written.put_nowait(line)
+        return True
+
+    talk = StdioSession(app.server, Options(), app.drain, 0)
+    async with app.attached():
+        running = asyncio.create_task(talk.run(given(), lambda line: None, take))
+        connection = Wire(lines, written, revision)
+        if says_hello and revision != MODERN:
             hello = await connection.result(
                 "initialize",
                 {
@@ -278,9 +285,8 @@ async def wire(
         try:
             yield connection
         finally:
-            await to_server.aclose()
-            group.cancel_scope.cancel()
-            from_server.close()
+            running.cancel()
+            await asyncio.wait([running])
 
 
 def asking(

@@ -6,50 +6,65 @@ Spec 4. Streamable HTTP is served at `/mcp` and at `/`::
     GET /mcp with a session id      the stream of notifications of the session
     DELETE /mcp with a session id   the end of the session
 
-The SDK implements the transports, the sessions and the protocol revisions. This module
-must not know sockets, authentication or the meaning of a request.
+This module must not know sockets, authentication or the meaning of a request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from naftiko.exposes import offload
 from naftiko.exposes.access.origins import OTHER_ORIGIN, UNKNOWN_HOST, HostNames
-from naftiko.exposes.http.inbound import Gone, Inbound, with_plain_body
+from naftiko.exposes.http.answers import headers_of
+from naftiko.exposes.http.inbound import Gone, Inbound, hold_values, read_body
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
-from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
+from naftiko.exposes.http.routes import encoded_path
 from naftiko.exposes.http.scope import OPERATION, header
-from naftiko.exposes.http.splicing import splicing
-from naftiko.exposes.mcp.accepting import accept_stream, negotiated
 from naftiko.exposes.mcp.catalogue import McpVersion
+from naftiko.exposes.mcp.posts import Post, Posts
+from naftiko.exposes.mcp.protocol.errors import INVALID_REQUEST
+from naftiko.exposes.mcp.protocol.events import STANDING
+from naftiko.exposes.mcp.protocol.messages import NotAMessage, error_message
 from naftiko.exposes.mcp.server import McpServer
-from naftiko.exposes.mcp.sessions import MOST_OPENING, SESSION, Sessions, opens_session
+from naftiko.exposes.mcp.sessions import (
+    MOST_OPENING,
+    SESSION,
+    HttpSession,
+    Sessions,
+)
+from naftiko.exposes.mcp.streams import pump, send_json
 from naftiko.transport.wire.totals import Total
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from naftiko.exposes.engine import Engine
     from naftiko.exposes.http.scope import ASGIScope, Receive, Send
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
 
-    McpEndpoint = Callable[[Sessions, ASGIScope, Receive, Send], Awaitable[None]]
-
-log = logging.getLogger("naftiko.mcp")
-
-PATHS = ("/mcp", "/")
+PATHS = frozenset({"/mcp", "/"})
 _NO_PATH = HttpProblem("not-found", "MCP is served at /mcp")
-#: Also for GET and DELETE without a session: there is nothing to follow or to end. The
-#: SDK would open a session first and then refuse the request.
+#: Also for GET and DELETE without a session: there is nothing to follow or to end.
 _NO_METHOD = HttpProblem(
     "method-not-allowed",
     "this is an MCP server: connect an MCP client",
     headers=(("Allow", "POST"),),
+)
+_LAST_EVENT = b"last-event-id"
+_OVER = error_message(
+    None,
+    NotAMessage(INVALID_REQUEST, "Not Found: there is no such session, or no more"),
+)
+_ONE_STREAM = error_message(
+    None, NotAMessage(INVALID_REQUEST, "Conflict: the session has a stream already")
+)
+_LOST = error_message(
+    None, NotAMessage(INVALID_REQUEST, "the events after this one are no longer kept")
 )
 
 
@@ -63,7 +78,7 @@ class McpApp:
         bodies: The bytes of all request bodies that are under way.
 
     Attributes:
-        server: The server of the SDK, which also talks over stdio.
+        server: Answers messages, whatever they travel by.
     """
 
     def __init__(
@@ -77,15 +92,15 @@ class McpApp:
         self._bodies = bodies or Total(options.max_total_bytes)
         self.server = McpServer(self.prepare(engine, exposes), options)
         self._names = HostNames(options)
-        self._sessions: Sessions | None = None
-        self._router: Router[McpEndpoint] = Router()
-        for path in PATHS:
-            self._router.add("POST", path, self._post)
-            self._router.add("GET", path, self._get)
-            self._router.add("DELETE", path, self._delete)
+        #: Its sessions with HTTP clients, inside `lifespan()`.
+        self.sessions: Sessions | None = None
+        self._posts: Posts | None = None
+        self._endpoints = {
+            "POST": self._post,
+            "GET": self._get,
+            "DELETE": self._delete,
+        }
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ended = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def exposes(self) -> Exposes:
@@ -104,12 +119,7 @@ class McpApp:
         changed = self.server.replace(version)
         loop = self._loop
         if changed and loop is not None:
-            loop.call_soon_threadsafe(self._announce, changed)
-
-    def _announce(self, changed: list[str]) -> None:
-        task = asyncio.ensure_future(self.server.changes.announce(changed))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            loop.call_soon_threadsafe(self.server.changes.announce, changed)
 
     def is_open(self, scope: ASGIScope) -> bool:
         """Tell that every request needs the credentials of the document."""
@@ -119,33 +129,36 @@ class McpApp:
     async def lifespan(self) -> AsyncIterator[None]:
         """Keep the sessions of HTTP clients; entered once, when serving begins."""
         sessions = Sessions(self.server, self.options)
-        async with self.attached(), sessions.manager.run():
-            self._sessions = self.server.sessions = sessions
+        async with self.attached():
+            self.sessions = sessions
+            has_sessions = self.options.sessions
+            self._posts = Posts(self.server, sessions if has_sessions else None)
             try:
                 yield
             finally:
-                self._sessions = self.server.sessions = None
+                self.sessions = self._posts = None
+                sessions.close()
+                await asyncio.sleep(0)  # the requests of the sessions end
 
     @asynccontextmanager
     async def attached(self) -> AsyncIterator[None]:
         """Announce changed lists on the event loop that runs now."""
         self._loop = asyncio.get_running_loop()
-        self._ended = asyncio.Event()
         try:
             yield
         finally:
             self._loop = None
             self.drain()
-            for task in list(self._tasks):
-                task.cancel()
+            self.server.changes.unwatch()
 
     def drain(self) -> None:
         """End the streams that would stay open for ever; requests go on.
 
         A server calls this before it waits for the requests under way.
         """
-        self._ended.set()
         self.server.changes.end()
+        if self.sessions is not None:
+            self.sessions.end_streams()
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -155,50 +168,46 @@ class McpApp:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _serve(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if self._sessions is None:
+        if self.sessions is None:
             raise RuntimeError("an MCP adapter is served inside `lifespan()`")
         refusal = self._refusal(scope)
         if refusal is not None:
             await Inbound(scope, receive, send).refuse(refusal)
             return
-        try:
-            # A slash at the end of the path makes no difference.
-            path = "/" + encoded_path(scope).strip("/")
-            match = self._router.find(path, scope["method"])
-        except BadPath:
-            match = NoRoute(frozenset())
-        if isinstance(match, NoRoute):
-            problem = _NO_METHOD if match.allowed else _NO_PATH
-            await Inbound(scope, receive, send).refuse(problem)
+        # A slash at the end of the path makes no difference.
+        path = "/" + encoded_path(scope).strip("/")
+        if path not in PATHS and unquote(path) not in PATHS:
+            await Inbound(scope, receive, send).refuse(_NO_PATH)
             return
-        if self._sessions.is_over(scope):
-            # The manager answers with 404; no body is read for that.
-            receive = _nothing
-        await match.endpoint(self._sessions, scope, receive, send)
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            await Inbound(scope, receive, send).refuse(_NO_METHOD)
+            return
+        await endpoint(self.sessions, scope, receive, send)
 
     async def _post(
         self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
     ) -> None:
         """Answer a message: a request, a notification or a response."""
-        if self.server.served.engine.telemetry.is_on:
-            send = _noting_notifications(scope, send)
+        posts = self._posts
+        assert posts is not None
+        post = Post(scope, receive, send, headers_of(scope))
         held = self._bodies.holder()
         try:
-            if (refusal := await sessions.refusal(scope)) is not None:
-                raise BadRequest(refusal)
-            limit = self.options.max_body_bytes
-            if self.options.sessions and opens_session(scope):
-                limit = min(limit, MOST_OPENING)
-            plain, receive = await with_plain_body(
-                scope, receive, limit, held, offload.aside
-            )
-            send = splicing(plain, send)
+            if await self._is_over(post, sessions) or await posts.early(post):
+                return
+            limit = self._limit(post, sessions)
+            body = await read_body(receive, post.headers, limit, held)
+            await hold_values(body, held, offload.aside)
+            if (session := post.session) is None:
+                await posts.answer(post, body)
+                return
+            session.busy += 1
             try:
-                await sessions.handle(plain, receive, negotiated(plain, send))
+                await posts.answer(post, body)
             finally:
-                # The server notes what a message asks for in the scope that it gets.
-                if OPERATION in plain:
-                    scope[OPERATION] = plain[OPERATION]
+                session.busy -= 1
+                session.quiet_since = time.monotonic()
         except BadRequest as error:
             await Inbound(scope, receive, send).refuse(error.problem)
         except Gone:
@@ -206,15 +215,93 @@ class McpApp:
         finally:
             held.free()
 
+    def _limit(self, post: Post, sessions: Sessions) -> int:
+        """Return the most bytes of a body.
+
+        Raises:
+            BadRequest: It opens a session too many, or asks too much of its session.
+        """
+        limit = self.options.max_body_bytes
+        if post.is_newest or not self.options.sessions:
+            return limit
+        if post.session is None:
+            refusal = sessions.refusal(post.scope)
+            limit = min(limit, MOST_OPENING)
+        else:
+            refusal = sessions.too_busy(post.session)
+        if refusal is not None:
+            raise BadRequest(refusal)
+        return limit
+
+    async def _is_over(self, post: Post, sessions: Sessions) -> bool:
+        """Find the session of a request; refuse one that has ended, or never was."""
+        named = post.headers.get(SESSION)
+        if not named or post.is_newest or not self.options.sessions:
+            return False
+        post.session = sessions.find(named.decode("latin-1"))
+        if post.session is None:
+            await send_json(post.send, 404, _OVER)
+            return True
+        return False
+
+    # --- sessions ---------------------------------------------------------------------
+
+    async def _named(
+        self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
+    ) -> HttpSession | None:
+        """Return the session that a GET or a DELETE is for, or refuse the request."""
+        named = header(scope, SESSION)
+        if not named or not self.options.sessions:
+            await Inbound(scope, receive, send).refuse(_NO_METHOD)
+            return None
+        session = sessions.find(named)
+        if session is None:
+            await send_json(send, 404, _OVER)
+        else:
+            scope[OPERATION] = scope["method"]
+        return session
+
     async def _delete(
         self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
     ) -> None:
         """End a session."""
-        if not _has_session(scope):
-            await Inbound(scope, receive, send).refuse(_NO_METHOD)
+        session = await self._named(sessions, scope, receive, send)
+        if session is not None:
+            sessions.end(session)
+            await send_json(send, 200, b"", [(SESSION, session.id.encode())])
+
+    async def _get(
+        self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
+    ) -> None:
+        """Serve a stream of a session until the client leaves or `drain` ends it."""
+        session = await self._named(sessions, scope, receive, send)
+        if session is None:
             return
-        scope[OPERATION] = "DELETE"
-        await sessions.handle(scope, receive, send)
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        stream = STANDING
+        if last := header(scope, _LAST_EVENT):
+            found = session.log.after(last)
+            if found is None:
+                await send_json(send, 400, _LOST)
+                return
+            stream, missed = found
+            for data in missed:
+                queue.put_nowait(data)
+        session.busy += 1
+        try:
+            if stream != STANDING:
+                session.resume(stream, queue)
+            elif session.inbox is not None:
+                await send_json(send, 409, _ONE_STREAM)
+                return
+            else:
+                session.inbox = queue
+            await pump(queue, receive, send, [(SESSION, session.id.encode())])
+        finally:
+            if session.inbox is queue:
+                session.inbox = None
+            session.busy -= 1
+            session.quiet_since = time.monotonic()
 
     def _refusal(self, scope: ASGIScope) -> HttpProblem | None:
         """Return why the `Host` or the `Origin` of a request is refused, if it is.
@@ -234,62 +321,3 @@ class McpApp:
         return (
             None if is_page and self._names.know(host, self.exposes) else OTHER_ORIGIN
         )
-
-    async def _get(
-        self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
-    ) -> None:
-        """Serve the stream of a session until the client leaves or `drain` ends it."""
-        if scope["method"] == "HEAD" or not _has_session(scope):
-            await Inbound(scope, receive, send).refuse(_NO_METHOD)
-            return
-        scope[OPERATION] = "GET"
-        accept_stream(scope)
-        is_open = False
-        ended = self._ended
-
-        async def receive_or_end() -> Any:
-            """Return the next message, or a disconnect when the server drains."""
-            waiting = [asyncio.ensure_future(receive())]
-            waiting.append(asyncio.ensure_future(ended.wait()))
-            try:
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                if waiting[0].done():
-                    return waiting[0].result()
-                return {"type": "http.disconnect"}
-            finally:
-                for task in waiting:
-                    task.cancel()
-
-        async def noting(message: Any) -> None:
-            nonlocal is_open
-            is_open = message["type"] == "http.response.start" or bool(
-                message.get("more_body")
-            )
-            await send(message)
-
-        await sessions.handle(scope, receive_or_end, noting)
-        if is_open and ended.is_set():
-            await send({"type": "http.response.body", "body": b""})
-
-
-def _noting_notifications(scope: ASGIScope, send: Send) -> Send:
-    """Return a `send` that labels a request which is answered with 202.
-
-    Only notifications are, and the SDK tells in no other way that it got one.
-    """
-
-    async def noting(message: Any) -> None:
-        if message.get("status") == 202:
-            scope[OPERATION] = "notification"
-        await send(message)
-
-    return noting
-
-
-def _has_session(scope: ASGIScope) -> bool:
-    return any(name == SESSION for name, _ in scope["headers"])
-
-
-async def _nothing() -> Any:
-    """Return an empty body."""
-    return {"type": "http.request", "body": b"", "more_body": False}

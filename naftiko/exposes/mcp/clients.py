@@ -1,70 +1,82 @@
-"""The client of one MCP request: whether it may ask, its trace, and its progress.
+"""The client of one MCP request: its HTTP request, its trace, and its progress.
 
-A `Context` is the SDK's record of a request. Over HTTP it has the HTTP request, over
-stdio it has none. This module must not know what is asked for.
+Over stdio there is no HTTP request. This module must not know what is asked for.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.exposes.http.callers import Caller, trace_of
-from naftiko.exposes.mcp.sdk import MODERN_PROTOCOL_VERSIONS
+from naftiko.exposes.mcp.protocol.messages import notification
 
 if TYPE_CHECKING:
     from naftiko.exposes.http.callers import CallerVariables, Progress
-    from naftiko.exposes.mcp.sdk import Context
+    from naftiko.exposes.http.scope import ASGIScope
+    from naftiko.exposes.mcp.protocol.session import McpWork
+
+#: Sends a message on the stream of one request.
+Notify = Callable[[bytes], Awaitable[None]]
 
 
-def may_ask(ctx: Context) -> bool:
-    """Tell whether a client may send requests.
+class Client(NamedTuple):
+    """Where a request came from.
 
-    In the older revisions it has to send `initialize` first.
+    Attributes:
+        scope: The HTTP request; `None` over stdio.
+        notify: Sends a notification that belongs to the request.
     """
-    return (
-        ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
-        or ctx.session.client_params is not None
-    )
+
+    scope: ASGIScope | None
+    notify: Notify
 
 
-def caller_of(ctx: Context, variables: CallerVariables) -> Caller:
+def caller_of(client: Client, work: McpWork, variables: CallerVariables) -> Caller:
     """Return the variables, the trace and the progress of a client.
 
     Over stdio there are no headers, so no variable is filled by the client.
     """
-    request = ctx.request
-    given = None if request is None else variables.of(request.scope["headers"])
-    return Caller(given, _trace(ctx), _progress(ctx))
+    scope = client.scope
+    given = None if scope is None else variables.of(scope["headers"])
+    return Caller(given, _trace(scope, work), _progress(client, work))
 
 
-def trace_in_message(ctx: Context) -> dict[str, str] | None:
-    """Return the trace in the `_meta` of a message; `None` when it has none."""
-    parent = ctx.meta.get("traceparent") if ctx.meta else None
+def trace_in_message(work: McpWork) -> dict[str, str] | None:
+    """Return the trace in the `_meta` of a request; `None` when it has none."""
+    meta = work.meta
+    parent = meta.get("traceparent")
     if not isinstance(parent, str):
         return None
-    state = ctx.meta.get("tracestate") if ctx.meta else None
+    state = meta.get("tracestate")
     return trace_of(parent, state if isinstance(state, str) else "")
 
 
-def _trace(ctx: Context) -> dict[str, str]:
+def _trace(scope: ASGIScope | None, work: McpWork) -> dict[str, str]:
     """Return the trace of a request: that in `_meta` beats that in the headers."""
-    if (trace := trace_in_message(ctx)) is not None:
+    if (trace := trace_in_message(work)) is not None:
         return trace
-    if ctx.request is None:
+    if scope is None:
         return {}
-    parents = ctx.request.headers.getlist("traceparent")
+    headers = scope["headers"]
+    parents = [value for name, value in headers if name == b"traceparent"]
     if len(parents) != 1:
         # Nothing tells which one of several is the caller's.
         return {}
-    return trace_of(parents[0], ", ".join(ctx.request.headers.getlist("tracestate")))
+    states = [value for name, value in headers if name == b"tracestate"]
+    return trace_of(parents[0].decode("latin-1"), b", ".join(states).decode("latin-1"))
 
 
-def _progress(ctx: Context) -> Progress | None:
+def _progress(client: Client, work: McpWork) -> Progress | None:
     """Return the function that reports progress; `None` when the client wants none."""
-    if not ctx.meta or "progress_token" not in ctx.meta:
+    token = work.token
+    if token is None:
         return None
 
     async def report(done: int, total: int, steps: str) -> None:
-        await ctx.session.report_progress(done, total, steps or None)
+        params = {"progressToken": token, "progress": done, "total": total}
+        if steps:
+            params["message"] = steps
+        await client.notify(notification("notifications/progress", params))
 
     return report

@@ -7,7 +7,7 @@
     resources/read {"uri": "ships://7"}
         {"contents": [{"uri": "ships://7", "mimeType": "application/json", …}]}
 
-Parameters come from the SDK already checked. Results are in the form of the wire. This
+Parameters are checked already. Results are in the form of the newest revision. This
 module must not know transports or sessions.
 """
 
@@ -17,10 +17,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import shorten
-from naftiko.exposes import offload
 from naftiko.exposes.http.callers import CallerVariables
 from naftiko.exposes.http.scope import OPERATION, UNKNOWN
-from naftiko.exposes.http.splicing import is_long, splice
 from naftiko.exposes.mcp.catalogue import (
     PROMPTS,
     RESOURCES,
@@ -30,29 +28,27 @@ from naftiko.exposes.mcp.catalogue import (
 )
 from naftiko.exposes.mcp.clients import caller_of
 from naftiko.exposes.mcp.prompts import PromptError
-from naftiko.exposes.mcp.resources import ResourceError, read_backed
-from naftiko.exposes.mcp.results import failure
-from naftiko.exposes.mcp.sdk import (
+from naftiko.exposes.mcp.protocol.errors import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
-    CallToolRequestParams,
-    CompleteRequestParams,
-    Context,
-    GetPromptRequestParams,
-    MCPError,
-    PaginatedRequestParams,
-    PromptReference,
-    ReadResourceRequestParams,
+    McpError,
 )
+from naftiko.exposes.mcp.resources import ResourceError, read_backed
+from naftiko.exposes.mcp.results import failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from naftiko.exposes.mcp.catalogue import McpVersion
+    from naftiko.exposes.mcp.clients import Client
+    from naftiko.exposes.mcp.protocol.session import McpWork
     from naftiko.exposes.mcp.tools import Tool
     from naftiko.exposes.options import Options
     from naftiko.plain import JSON
+
+    #: Answers one method.
+    Handler = Callable[[Client, McpWork], Awaitable[dict[str, JSON]]]
 
 MAX_COMPLETIONS = 100
 
@@ -75,6 +71,7 @@ class Handlers:
     Attributes:
         served: May be replaced; a request keeps the version that it began with.
         running: The number of tool calls under way.
+        by_method: Method → what answers it.
     """
 
     def __init__(self, served: McpVersion, options: Options) -> None:
@@ -84,52 +81,45 @@ class Handlers:
         self._most_bytes = options.max_slow_answer
         self.running = 0
 
-    def by_method(self) -> dict[str, tuple[Any, Any]]:
-        """Return method → the model of its parameters, and its handler."""
-        return {
-            **dict.fromkeys(LISTS, (PaginatedRequestParams, self.list)),
-            "tools/call": (CallToolRequestParams, self._call_tool),
-            "resources/read": (ReadResourceRequestParams, self._read_resource),
-            "prompts/get": (GetPromptRequestParams, self._get_prompt),
-            "completion/complete": (CompleteRequestParams, self._complete),
+        self.by_method: dict[str, Handler] = {
+            **dict.fromkeys(LISTS, self._list),
+            "tools/call": self._call_tool,
+            "resources/read": self._read_resource,
+            "prompts/get": self._get_prompt,
+            "completion/complete": self._complete,
         }
 
     # --- lists ------------------------------------------------------------------------
 
-    async def list(
-        self, ctx: Context, params: PaginatedRequestParams
-    ) -> dict[str, JSON]:
-        """Return one page of a list.
+    def page(self, method: str, cursor: str | None) -> dict[str, JSON]:
+        """Return one page of a list; that of the resources reads folders.
 
         Raises:
-            MCPError: The document has no such list, or the cursor is unknown.
+            McpError: The document has no such list, or the cursor is unknown.
         """
-        served = self.served
-        kind = LISTS[ctx.method]
-        _require(ctx, is_there=served.has(kind))
+        kind = LISTS[method]
+        _require(method, is_there=self.served.has(kind))
         try:
-            if served.is_stable(kind):
-                return served.page(kind, params.cursor)
-            return await asyncio.to_thread(served.page, kind, params.cursor)
+            return self.served.page(kind, cursor)
         except UnknownCursor:
             message = "Invalid params: the cursor is not known"
-            raise MCPError(INVALID_PARAMS, message) from None
+            raise McpError(INVALID_PARAMS, message) from None
+
+    async def _list(self, client: Client, work: McpWork) -> dict[str, JSON]:
+        return await asyncio.to_thread(
+            self.page, work.method, work.params.get("cursor")
+        )
 
     # --- tools ------------------------------------------------------------------------
 
-    async def _call_tool(
-        self, ctx: Context, params: CallToolRequestParams
-    ) -> dict[str, JSON]:
-        return await self.call_tool(ctx, params.name, params.arguments or {})
-
-    async def call_tool(
-        self, ctx: Context, name: str, arguments: Mapping[str, JSON]
-    ) -> dict[str, JSON]:
+    async def _call_tool(self, client: Client, work: McpWork) -> dict[str, JSON]:
         """Call a tool, or one of the three tools of the search.
 
         Raises:
-            MCPError: No tool has the name.
+            McpError: No tool has the name.
         """
+        params = work.params
+        name, arguments = params["name"], params.get("arguments") or {}
         served = self.served
         tool, result = served.tools.get(name), None
         if served.search is not None:
@@ -142,35 +132,34 @@ class Handlers:
                     tool, arguments = target
                     name = tool.name
         is_known = tool is not None or result is not None
-        if is_known and ctx.request is not None:
-            ctx.request.scope[OPERATION] = name
+        if is_known and client.scope is not None:
+            client.scope[OPERATION] = name
         label = name if is_known else UNKNOWN
         with served.engine.telemetry.tool(label, served.name) as noted:
             if result is None:
-                result = await self._run(ctx, served, tool, name, arguments)
+                result = await self._run(client, work, tool, name, arguments)
             if result["isError"]:
                 noted["error"] = "tool_error"
-        if ctx.request is not None and any(map(is_long, result["content"])):
-            await offload.aside(splice, ctx.request.scope, result)
         return result
 
     async def _run(
         self,
-        ctx: Context,
-        served: McpVersion,
+        client: Client,
+        work: McpWork,
         tool: Tool | None,
         name: str,
         arguments: Mapping[str, JSON],
     ) -> dict[str, JSON]:
+        served = self.served
         if tool is None:
             guess = served.tools.guess(name)
             message = f"Invalid params: Unknown tool: {shorten(name)}"
-            raise MCPError(INVALID_PARAMS, f"{message}; {guess}" if guess else message)
+            raise McpError(INVALID_PARAMS, f"{message}; {guess}" if guess else message)
         if self.running >= self._most:
             return failure(f"{name}: too many calls at once.\nhint: call again soon")
         self.running += 1
         try:
-            caller = caller_of(ctx, self._variables)
+            caller = caller_of(client, work, self._variables)
             return await tool.call(
                 served.engine, arguments, self._variables, caller, self._most_bytes
             )
@@ -179,18 +168,16 @@ class Handlers:
 
     # --- resources --------------------------------------------------------------------
 
-    async def _read_resource(
-        self, ctx: Context, params: ReadResourceRequestParams
-    ) -> dict[str, JSON]:
+    async def _read_resource(self, client: Client, work: McpWork) -> dict[str, JSON]:
         served = self.served
-        _require(ctx, is_there=served.has(RESOURCES))
-        uri = str(params.uri)
+        _require(work.method, is_there=served.has(RESOURCES))
+        uri = work.params["uri"]
         backed = served.resources.backed(uri)
         try:
             if backed is None:
                 content = await asyncio.to_thread(served.resources.read_file, uri)
             else:
-                caller = caller_of(ctx, self._variables)
+                caller = caller_of(client, work, self._variables)
                 content = await read_backed(
                     served.engine,
                     backed,
@@ -201,21 +188,16 @@ class Handlers:
                 )
         except ResourceError as error:
             raise _rpc_error(error, {"uri": uri}) from None
-        result = {"contents": [content], **served.envelope}
-        if ctx.request is not None and is_long(content):
-            await offload.aside(splice, ctx.request.scope, result)
-        return result
+        return {"contents": [content], **served.envelope}
 
     # --- prompts ----------------------------------------------------------------------
 
-    async def _get_prompt(
-        self, ctx: Context, params: GetPromptRequestParams
-    ) -> dict[str, JSON]:
-        served = self.served
-        _require(ctx, is_there=served.has(PROMPTS))
+    async def _get_prompt(self, client: Client, work: McpWork) -> dict[str, JSON]:
+        served, params = self.served, work.params
+        _require(work.method, is_there=served.has(PROMPTS))
         try:
-            prompt = served.prompts.get(params.name)
-            messages = prompt.messages(params.arguments or {})
+            prompt = served.prompts.get(params["name"])
+            messages = prompt.messages(params.get("arguments") or {})
         except PromptError as error:
             raise _rpc_error(error) from None
         result: dict[str, JSON] = {"messages": messages, "resultType": "complete"}
@@ -225,30 +207,27 @@ class Handlers:
 
     # --- completion -------------------------------------------------------------------
 
-    async def _complete(
-        self, ctx: Context, params: CompleteRequestParams
-    ) -> dict[str, JSON]:
-        served = self.served
-        argument = params.argument
-        if isinstance(params.ref, PromptReference):
+    async def _complete(self, client: Client, work: McpWork) -> dict[str, JSON]:
+        served, ref = self.served, work.params["ref"]
+        argument = work.params["argument"]
+        name = argument["name"]
+        if ref["type"] == "ref/prompt":
             try:
-                prompt = served.prompts.get(params.ref.name)
+                prompt = served.prompts.get(ref["name"])
             except PromptError as error:
                 raise _rpc_error(error) from None
-            values = prompt.complete(argument.name)
+            values = prompt.complete(name)
             owner = f"the prompt '{prompt.name}'"
         else:
-            uri = params.ref.uri
-            values = await asyncio.to_thread(
-                served.resources.complete, uri, argument.name
-            )
+            uri = ref["uri"]
+            values = await asyncio.to_thread(served.resources.complete, uri, name)
             owner = f"the resource template {shorten(uri)}"
         if values is None:
-            raise MCPError(
+            raise McpError(
                 INVALID_PARAMS,
-                f"Invalid params: {owner} has no argument '{shorten(argument.name)}'",
+                f"Invalid params: {owner} has no argument '{shorten(name)}'",
             )
-        typed = argument.value.casefold()
+        typed = argument["value"].casefold()
         fitting = [value for value in values if value.casefold().startswith(typed)]
         return {
             "completion": {
@@ -260,14 +239,14 @@ class Handlers:
         }
 
 
-def _require(ctx: Context, *, is_there: bool) -> None:
+def _require(method: str, *, is_there: bool) -> None:
     """Refuse a method whose kind of things the document does not have."""
     if not is_there:
-        raise MCPError(METHOD_NOT_FOUND, "Method not found", ctx.method)
+        raise McpError(METHOD_NOT_FOUND, "Method not found", method)
 
 
-def _rpc_error(error: ResourceError | PromptError, data: Any = None) -> MCPError:
+def _rpc_error(error: ResourceError | PromptError, data: Any = None) -> McpError:
     """Return the JSON-RPC error for something that cannot be read."""
     if error.is_callers:
-        return MCPError(INVALID_PARAMS, f"Invalid params: {error}", data)
-    return MCPError(INTERNAL_ERROR, f"Internal error: {error}", data)
+        return McpError(INVALID_PARAMS, f"Invalid params: {error}", data)
+    return McpError(INTERNAL_ERROR, f"Internal error: {error}", data)

@@ -241,26 +241,49 @@ class Resources:
         Raises:
             ResourceError: No resource has the URI, or the file is not served.
         """
+        found = self._file_of(uri)
+        if found is None:
+            raise ResourceError(f"Unknown resource URI: {shorten(uri)}")
+        resource, path = found
+        try:
+            data = resource.folder.read(path)
+        except FileRefused as refused:
+            raise ResourceError(f"{_reason_words(refused)}: {shorten(uri)}") from None
+        kind = resource.mime_type or media_type(path or str(resource.folder.root))
+        text = as_text(data)
+        if text is None:
+            return blob(uri, data, kind)
+        if kind == UNKNOWN_TYPE:
+            kind = "text/plain"
+        return {"uri": uri, "mimeType": kind, "text": text}
+
+    # --- subscriptions ----------------------------------------------------------------
+
+    def has(self, uri: str) -> bool:
+        """Tell whether a URI is one of a resource; reads no folder."""
+        return self.backed(uri) is not None or self._file_of(uri) is not None
+
+    def stamp(self, uri: str) -> JSON:
+        """Return what changes when the resource of a URI does; looks at its file."""
+        backed = self.backed(uri)
+        if backed is not None:
+            return [str(backed.plan.function)]
+        found = self._file_of(uri)
+        if found is None:
+            return None
+        try:
+            return found[0].folder.stamp(found[1])
+        except FileRefused:
+            return None
+
+    def _file_of(self, uri: str) -> tuple[_FileResource, str] | None:
+        """Return the resource of a file, and the path of the file in its folder."""
         for resource in self._all:
-            if not isinstance(resource, _FileResource):
-                continue
-            if uri != resource.uri and not uri.startswith(f"{resource.uri}/"):
-                continue
-            path = unquote(uri[len(resource.uri) + 1 :])
-            try:
-                data = resource.folder.read(path)
-            except FileRefused as refused:
-                raise ResourceError(
-                    f"{_reason_words(refused)}: {shorten(uri)}"
-                ) from None
-            kind = resource.mime_type or media_type(path or str(resource.folder.root))
-            text = as_text(data)
-            if text is None:
-                return blob(uri, data, kind)
-            if kind == UNKNOWN_TYPE:
-                kind = "text/plain"
-            return {"uri": uri, "mimeType": kind, "text": text}
-        raise ResourceError(f"Unknown resource URI: {shorten(uri)}")
+            if isinstance(resource, _FileResource) and (
+                uri == resource.uri or uri.startswith(f"{resource.uri}/")
+            ):
+                return resource, unquote(uri[len(resource.uri) + 1 :])
+        return None
 
     # --- completion -------------------------------------------------------------------
 

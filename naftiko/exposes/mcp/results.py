@@ -40,7 +40,7 @@ from naftiko.http import IDEMPOTENT_METHODS
 from naftiko.plain import valid_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.functions.arguments import WrongArgument
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 _EXCERPT = 2000
 #: Bytes of a binary result that are written as base64; a larger one is described.
 MAX_BINARY = 256 * 1024
+#: Characters of a text that takes long to encode.
+LONG = 64 * 1024
 
 
 _JSON: dict[str, Any] = {
@@ -256,6 +258,12 @@ def blob(uri: str, data: bytes, media_type: str) -> dict[str, JSON]:
     """Return bytes as the content of a resource."""
     encoded = b64encode(data).decode("ascii")
     return {"uri": uri, "mimeType": media_type, "blob": encoded}
+
+
+def is_long(content: Mapping[str, JSON]) -> bool:
+    """Tell whether a content has a long text, or many bytes in base64."""
+    held = content.get("text") or content.get("data") or content.get("blob")
+    return isinstance(held, str) and len(held) > LONG
 
 
 # --- errors -------------------------------------------------------------------------

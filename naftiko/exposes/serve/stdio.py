@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import stat
 import sys
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.serve.plan import ServePlan
     from naftiko.spec.model import Exposes
+
+#: Bytes that a pipe takes at once: PIPE_BUF, where the system tells it.
+_AT_ONCE = getattr(select, "PIPE_BUF", 512)
 
 
 async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
@@ -85,7 +90,9 @@ async def speak(app: McpApp) -> None:
     with _own_streams() as (source, sink):
         async with app.attached():
             lines = lines_of(source, options.max_body_bytes)
-            await conversation.run(lines, partial(_write_all, sink))
+            await conversation.run(
+                lines, partial(_write_all, sink), partial(_write_now, sink)
+            )
 
 
 @contextmanager
@@ -109,6 +116,22 @@ def _write_all(sink: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(sink, view) :]
+
+
+def _write_now(sink: int, data: bytes) -> bool:
+    """Write some bytes if the pipe takes them at once; tell whether it did.
+
+    A pipe that can be written takes so many bytes without waiting (POSIX, `write`).
+    """
+    if len(data) > _AT_ONCE or sys.platform == "win32":
+        return False
+    try:
+        if not stat.S_ISFIFO(os.fstat(sink).st_mode):
+            return False
+        _, writable, _ = select.select([], [sink], [], 0)
+        return bool(writable) and os.write(sink, data) == len(data)
+    except (OSError, ValueError):
+        return False  # The other way of writing says why.
 
 
 def _chosen(capability: Capability, plan: ServePlan) -> Exposes:

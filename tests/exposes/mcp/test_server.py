@@ -28,6 +28,7 @@ from support.mcping import (
     reload,
     wire,
 )
+from support.sdk_client import in_process
 
 JSON = {"Content-Type": "application/json"}
 
@@ -135,7 +136,7 @@ def test_official_client_can_list_call_read_and_prompt(mode: Any) -> None:
     )
 
     async def run() -> None:
-        async with Client(app.server, mode=mode) as client:
+        async with Client(in_process(app), mode=mode) as client:
             assert client.server_info is not None
             assert client.server_info.name == "fleet"
             listed = await client.list_tools()
@@ -235,7 +236,7 @@ def test_list_is_encoded_once_for_each_revision(
     first = asking(app, "tools/list")["result"]
     server = app.server
     made = dict(server.pages)
-    assert set(made) == {("tools/list", "2025-11-25", None)}
+    assert set(made) == {("tools/list", False, None)}
     assert asking(app, "tools/list")["result"] == first
     assert server.pages == made
     asking(app, "tools/list", None, MODERN)

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from naftiko.exposes.mcp.protocol.messages import ids_in
 from naftiko.exposes.options import Options
-from naftiko.exposes.serve.lines import StdioSession, TooLong, ids_in, lines_of
+from naftiko.exposes.serve.lines import StdioSession, TooLong, lines_of
 from naftiko.transport.messages import Response
 from support.mcping import CREW, MODERN, mcp_app
 

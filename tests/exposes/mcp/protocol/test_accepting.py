@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from naftiko.exposes.mcp.accepting import Accepted, accepted
+from naftiko.exposes.http.answers import headers_of
+from naftiko.exposes.mcp.protocol.accepting import Accepted, accepted
 from support.asgi_client import Got, asked
 from support.mcp_http import HELLO, POST, in_stream, message, modern, served, session
 from support.mcping import CREW, HANDSHAKES, answering, mcp_app
@@ -132,6 +133,7 @@ def test_error_keeps_its_status_and_media_type() -> None:
 def test_accept_lines_are_read_together() -> None:
     """RFC 9110, 5.3: several lines of a list are one list; `q=0` takes one out."""
     lines = [(b"accept", b"application/json"), (b"accept", b"text/event-stream")]
-    assert accepted({"headers": lines}) == Accepted(True, True)
-    refused = [(b"accept", b"application/json; Q=0.0, text/event-stream;q=0.5")]
-    assert accepted({"headers": refused}) == Accepted(False, True)
+    joined = headers_of({"headers": lines})[b"accept"]
+    assert accepted(joined) == Accepted(True, True)
+    refused = b"application/json; Q=0.0, text/event-stream;q=0.5"
+    assert accepted(refused) == Accepted(False, True)
