@@ -58,7 +58,7 @@ _NO_METHOD = HttpProblem(
 _LAST_EVENT = b"last-event-id"
 _OVER = error_message(
     None,
-    NotAMessage(INVALID_REQUEST, "Not Found: there is no such session, or no more"),
+    NotAMessage(INVALID_REQUEST, "Not Found: the session has ended, or never was"),
 )
 _ONE_STREAM = error_message(
     None, NotAMessage(INVALID_REQUEST, "Conflict: the session has a stream already")

@@ -89,14 +89,13 @@ class Post:
 
     @property
     def revision(self) -> str:
-        """The revision in the headers; empty without one."""
-        return self.headers.get(VERSION, b"").decode("latin-1")
+        """The revision in the headers, the first of several; empty without one."""
+        return self.headers.get(VERSION, b"").partition(b",")[0].decode("latin-1")
 
     @property
     def is_newest(self) -> bool:
         """Whether it speaks the newest revision, or one that is not known at all."""
-        revision = self.revision
-        return bool(revision) and revision not in HANDSHAKES
+        return VERSION in self.headers and self.revision not in HANDSHAKES
 
     def reply(self, *, is_stream: bool = False) -> PostReply:
         """Return the response, which has the id of the session."""

@@ -2,7 +2,7 @@
 
     b'{"jsonrpc":"2.0","id":7,"method":"ping"}'  →  RpcRequest(7, "ping", None)
     b'{"jsonrpc":"2.0","method":"a/b"}'          →  RpcNotification("a/b", None)
-    b'{"id":7,"method":"pi'                      →  NotAMessage(-32700, "Parse error: …")
+    b'{"id":7,"method":"pi'                      →  NotAMessage(-32700, "Parse error…")
     7, b'{}'  →  b'{"jsonrpc":"2.0","id":7,"result":{}}'
 
 Of a message that is no message the ids are found all the same, because its client waits
