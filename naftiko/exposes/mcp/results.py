@@ -30,6 +30,7 @@ from naftiko.errors import (
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
 from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
+from naftiko.exposes.mcp.protocol.messages import raw
 from naftiko.exposes.offload import TooLarge
 from naftiko.formats.json import strict_json
 from naftiko.formats.media import format_of
@@ -128,6 +129,7 @@ def result_of(
         TooLarge: The value has more bytes than that.
     """
     value: JSON = None
+    is_encoded = False
     response = outcome.reply.response if outcome.reply is not None else None
     if outcome.is_shaped:
         value = outcome.value
@@ -145,6 +147,7 @@ def result_of(
             if len(text) > most:
                 raise TooLarge(len(text), most)
             content = [{"type": "text", "text": text}]
+            is_encoded = True
     else:
         assert response is not None  # only a response is passed on
         content = _passed_on(response, plan)
@@ -154,7 +157,12 @@ def result_of(
         result["structuredContent"] = outputs.conform_all(value)
     elif outputs is not None:
         is_value = outcome.is_shaped and not isinstance(value, bytes)
-        result["structuredContent"] = outputs.conform(value if is_value else None)
+        conforming = outputs.conform(value if is_value else None)
+        # What is in the text already needs not be encoded once more.
+        is_text = conforming is value and is_encoded
+        result["structuredContent"] = (
+            raw(content[0]["text"].encode()) if is_text else conforming
+        )
     elif isinstance(value, dict):
         result["structuredContent"] = value
     elif isinstance(value, list):

@@ -27,6 +27,7 @@ never touched. This module must not know where a value comes from.
 from __future__ import annotations
 
 import json
+from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.expressions import ABSENT
@@ -56,7 +57,8 @@ class ToolOutput(NamedTuple):
 
     Attributes:
         schema: The `outputSchema`; its type is `object`.
-        conform: Value of the tool → structured content that matches the schema.
+        conform: Value of the tool → structured content that matches the schema. It is
+            the same object where nothing has to be changed.
         has_members: The value is an object; the structured content is itself.
     """
 
@@ -233,12 +235,19 @@ def _object_node(members: dict[str, _SchemaNode]) -> _SchemaNode:
         **schema_of("object", nullable=True),
         "properties": {name: node.schema for name, node in members.items()},
     }
+    pairs = tuple((name, node.conform) for name, node in members.items())
 
     def conform(value: JSON) -> JSON:
         if not isinstance(value, dict):
             return None
-        told = {n: node.conform(value[n]) for n, node in members.items() if n in value}
-        return {**value, **told}
+        told = {}
+        for name, conformed in pairs:
+            if name in value:
+                inner = value[name]
+                made = conformed(inner)
+                if made is not inner:
+                    told[name] = made
+        return {**value, **told} if told else value
 
     return _SchemaNode(schema, conform, members)
 
@@ -247,8 +256,11 @@ def _values_node(node: _SchemaNode) -> _SchemaNode:
     def conform(value: JSON) -> JSON:
         if not isinstance(value, dict):
             return None
-        return {name: node.conform(inner) for name, inner in value.items()}
+        made = {name: conformed(inner) for name, inner in value.items()}
+        is_same = all(map(is_, made.values(), value.values()))
+        return value if is_same else made
 
+    conformed = node.conform
     schema = {
         **schema_of("object", nullable=True),
         "additionalProperties": node.schema,
@@ -260,17 +272,30 @@ def _array_node(node: _SchemaNode) -> _SchemaNode:
     def conform(value: JSON) -> JSON:
         if not isinstance(value, list):
             return None
-        return [node.conform(item) for item in value]
+        made = [conformed(item) for item in value]
+        return value if all(map(is_, made, value)) else made
 
+    conformed = node.conform
     return _SchemaNode(
         {**schema_of("array", nullable=True), "items": node.schema}, conform
     )
 
 
+#: Type → the classes whose values are of it as they are.
+_OF_TYPE: dict[JSON, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int,),
+    "integer": (int,),
+    "boolean": (bool,),
+}
+
+
 def _scalar_node(type_name: JSON) -> _SchemaNode:
+    certain = _OF_TYPE.get(type_name, ()) if isinstance(type_name, str) else ()
+
     def conform(value: JSON) -> JSON:
-        if value is None:
-            return None
+        if value is None or type(value) in certain:
+            return value
         converted = read_as(type_name, value)
         if converted is not ABSENT:
             return converted
