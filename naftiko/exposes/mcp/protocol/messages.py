@@ -229,8 +229,20 @@ def encode(value: JSON) -> bytes:
 
 
 def _encode(value: JSON) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _slow_encode(value)
     return valid_text(text).encode()
+
+
+def _held(value: object) -> JSON:
+    """Return the value of what `raw` made."""
+    if type(value).__name__ != "Raw":
+        raise TypeError(f"no JSON: {type(value).__name__}")
+    return json.loads(bytes(value))  # type: ignore[call-overload]
+
+
+_slow_encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_held
+).encode
 
 
 def raw(encoded: bytes) -> Any:
