@@ -536,7 +536,9 @@ class Differences:
         wrong: list[str] = []
         stale: list[int] = []
         for number, (sent, answer) in enumerate(found, 1):
-            has_sent, has = expected[number - 1] if number <= len(expected) else ("", [])
+            has_sent, has = (
+                expected[number - 1] if number <= len(expected) else ("", [])
+            )
             listed = self._by_place.get((*key, number))
             if listed is not None and _fits(listed, has):
                 stale.append(number)

@@ -1,7 +1,7 @@
 """A server of the official SDK that gives fixed results, over HTTP or stdio.
 
-    python tests/support/sdk_server.py results.yaml           JSON lines on stdin, stdout
-    with serving_sdk(results) as url                          streamable HTTP at /mcp
+python tests/support/sdk_server.py results.yaml           JSON lines on stdin, stdout
+with serving_sdk(results) as url                          streamable HTTP at /mcp
 """
 
 from __future__ import annotations

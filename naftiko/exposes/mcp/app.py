@@ -26,9 +26,11 @@ from naftiko.exposes.http.routes import encoded_path
 from naftiko.exposes.http.scope import OPERATION, header
 from naftiko.exposes.mcp.catalogue import McpVersion
 from naftiko.exposes.mcp.posts import Post, Posts
+from naftiko.exposes.mcp.protocol.envelope import VERSION
 from naftiko.exposes.mcp.protocol.errors import INVALID_REQUEST
 from naftiko.exposes.mcp.protocol.events import STANDING
 from naftiko.exposes.mcp.protocol.messages import NotAMessage, error_message
+from naftiko.exposes.mcp.protocol.revisions import HANDSHAKES
 from naftiko.exposes.mcp.server import McpServer
 from naftiko.exposes.mcp.sessions import (
     MOST_OPENING,
@@ -250,8 +252,9 @@ class McpApp:
         self, sessions: Sessions, scope: ASGIScope, receive: Receive, send: Send
     ) -> HttpSession | None:
         """Return the session that a GET or a DELETE is for, or refuse the request."""
-        named = header(scope, SESSION)
-        if not named or not self.options.sessions:
+        named, revision = header(scope, SESSION), header(scope, VERSION)
+        is_newest = revision not in ("", *HANDSHAKES)
+        if not named or is_newest or not self.options.sessions:
             await Inbound(scope, receive, send).refuse(_NO_METHOD)
             return None
         session = sessions.find(named)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Seconds of silence after which a comment keeps a stream open.
 SILENCE = 15.0
+#: Seconds after which a stream that has to come begins: some clients do not wait long
+#: for the head of a response.
+_PATIENCE = 1.0
 _JSON_TYPE = (b"content-type", b"application/json")
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -71,7 +74,8 @@ class PostReply:
         """Begin a stream, with a comment, when there is silence for too long."""
         if self._takes.stream:
             loop = asyncio.get_running_loop()
-            self._pings = loop.call_later(SILENCE, self._start_pings)
+            pause = min(SILENCE, _PATIENCE) if self._is_stream else SILENCE
+            self._pings = loop.call_later(pause, self._start_pings)
 
     def _start_pings(self) -> None:
         self._pings = asyncio.get_running_loop().create_task(self._ping())

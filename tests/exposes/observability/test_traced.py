@@ -124,15 +124,14 @@ print("prometheus_client" in sys.modules)
 
 
 @pytest.mark.parametrize(
-    ("adapter", "status", "imported"),
+    ("adapter", "status"),
     [
-        ({"type": "rest", "resources": operation("/x", call="api.op")}, "502", False),
-        # The MCP SDK imports the OpenTelemetry API, which is small, by itself.
-        ({"type": "mcp", "tools": [{**CREW, "call": "api.op"}]}, "404", True),
+        ({"type": "rest", "resources": operation("/x", call="api.op")}, "502"),
+        ({"type": "mcp", "tools": [{**CREW, "call": "api.op"}]}, "404"),
     ],
 )
 def test_serving_without_telemetry_imports_no_sdk(
-    tmp_path: Path, adapter: Any, status: str, imported: bool
+    tmp_path: Path, adapter: Any, status: str
 ) -> None:
     """Serving without telemetry imports no OpenTelemetry SDK and adds no middleware."""
     data = plain_document()
@@ -149,8 +148,5 @@ def test_serving_without_telemetry_imports_no_sdk(
     assert done.returncode == 0, done.stderr
     found, modules, prometheus = done.stdout.splitlines()
     assert found == status
-    names = set(json.loads(modules.replace("'", '"')))
-    assert bool(names) == imported
-    assert "opentelemetry.sdk" not in names
-    assert "opentelemetry.exporter" not in names
+    assert modules == "[]"
     assert prometheus == "False"
