@@ -87,7 +87,6 @@ HOMES = {
     "tree_sitter_javascript": {"functions.scripting.instrumenting"},
     "urllib3": {"transport", "consumes.content"},
     "uvicorn": {"exposes.serve"},
-    "uvloop": {"exposes.serve.process"},
     "yarl": {"transport.aio_pool", "transport.patched_aiohttp"},
 }
 MOST_MODULES, MOST_LINES, MOST_OF_A_BODY = 14, 500, 60
