@@ -75,6 +75,7 @@ HOMES = {
     "jwt": {"exposes.access.oauth"},
     "mcp": {"exposes.mcp.sdk"},
     "mcp_types": {"exposes.mcp.sdk"},
+    "msgspec": {"formats.json"},
     "opentelemetry": {"exposes.observability"},
     "prometheus_client": {"exposes.observability"},
     "pydantic": {"exposes.mcp.sdk"},
