@@ -72,7 +72,7 @@ HOMES = {
     "jsonschema": {"document.schema"},
     "jsonschema_rs": {"document.schema"},
     "jwt": {"exposes.access.oauth"},
-    "msgspec": {"exposes.mcp.protocol.messages"},
+    "msgspec": {"formats.json"},
     "opentelemetry": {"exposes.observability"},
     "prometheus_client": {"exposes.observability"},
     "re2": {"patterns.linear"},
@@ -84,7 +84,6 @@ HOMES = {
     "tree_sitter_javascript": {"functions.scripting.instrumenting"},
     "urllib3": {"transport", "consumes.content"},
     "uvicorn": {"exposes.serve"},
-    "uvloop": {"exposes.serve.process"},
     "yarl": {"transport.aio_pool", "transport.patched_aiohttp"},
 }
 MOST_MODULES, MOST_LINES, MOST_OF_A_BODY = 14, 500, 60

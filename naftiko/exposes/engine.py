@@ -19,6 +19,7 @@ from naftiko.exposes import offload
 from naftiko.exposes.gathering import Excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
 from naftiko.exposes.observability.silent import SILENT
+from naftiko.formats.json import accelerate
 from naftiko.formats.media import has_parts, is_open_ended
 from naftiko.functions.runs import Call, Reply, Work, in_step
 from naftiko.http import SAFE_METHODS
@@ -72,6 +73,7 @@ class Engine:
         timeout: Timeout = 30.0,
         telemetry: AnyTelemetry = SILENT,
     ) -> None:
+        accelerate()
         self.capability = capability
         self.transport = transport
         # Asked once: `isinstance` of a protocol takes 20 µs.

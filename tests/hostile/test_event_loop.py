@@ -23,10 +23,10 @@ from naftiko.errors import CallError
 from naftiko.exposes import offload
 from naftiko.exposes.http import answers, payload
 from naftiko.exposes.mcp import server
-from naftiko.exposes.mcp.protocol.messages import encode
 from naftiko.exposes.options import Options
 from naftiko.exposes.rest.endpoint import Endpoint
 from naftiko.exposes.rest.openapi import Api
+from naftiko.formats.json import write_json
 from naftiko.transport.base import StubTransport
 from naftiko.transport.messages import Response
 from naftiko.workers import pieces
@@ -367,9 +367,9 @@ def test_large_result_travels_over_http(
     def noting(value: Any) -> bytes:
         if threading.get_ident() != loop:
             threads.append(threading.get_ident())
-        return encode(value)
+        return write_json(value)
 
-    monkeypatch.setattr(server, "encode", noting)
+    monkeypatch.setattr(server, "write_json", noting)
     outputs = [{"type": "array", "mapping": "$", "items": {"type": "object"}}]
     tool = {
         "name": "ships",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.document.writing import write_yaml
 from naftiko.errors import OutputError
 from naftiko.expressions import to_scalar
-from naftiko.formats.json import decode_json, strict_json
+from naftiko.formats.json import decode_json, quickly_written, strict_json
 from naftiko.formats.media import format_of
 from naftiko.functions.outcomes import MAX_CHECKED
 from naftiko.http import charset_of, is_utf8
@@ -160,6 +160,9 @@ def json_bytes(value: JSON) -> bytes:
         starts = range(0, len(value), _MOST_AT_ONCE)
         parts = (json_bytes(value[at : at + _MOST_AT_ONCE])[1:-1] for at in starts)
         return b"[%b]" % b",".join(parts)
+    quick = quickly_written(value)
+    if quick is not None:
+        return quick
     try:
         return _encode(value).encode()
     except UnicodeEncodeError:

@@ -17,6 +17,7 @@ from naftiko.consumes.content import Content
 from naftiko.exposes.http.inbound import hold_values
 from naftiko.exposes.http.problems import BadRequest, HttpProblem
 from naftiko.formats.budget import is_slow
+from naftiko.formats.json import UNREAD, quickly_read
 from naftiko.functions.arguments import WrongArgument
 from naftiko.http import media_type_of
 from naftiko.transport.wire.totals import SMALL
@@ -167,6 +168,10 @@ def _parsed_json(body: bytes) -> JSON:
     def refuse(name: str) -> JSON:
         raise ValueError(f"{name} is not JSON")
 
+    if len(body) <= pieces.WINDOW:  # a longer one lets other threads run meanwhile
+        value = quickly_read(body)
+        if value is not UNREAD:
+            return value
     try:
         text = body.decode(json.detect_encoding(body), "surrogatepass")
         return pieces.decode(json.JSONDecoder(parse_constant=refuse), text)

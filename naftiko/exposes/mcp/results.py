@@ -30,9 +30,8 @@ from naftiko.errors import (
 from naftiko.exposes.files import UNKNOWN_TYPE, as_text
 from naftiko.exposes.http.answers import text_for_json
 from naftiko.exposes.http.problems import problem_of
-from naftiko.exposes.mcp.protocol.messages import raw
 from naftiko.exposes.offload import TooLarge
-from naftiko.formats.json import strict_json
+from naftiko.formats.json import quickly_written, raw_json, strict_json
 from naftiko.formats.media import format_of
 from naftiko.formats.multiplexed import is_multiplexed, text_of_frames
 from naftiko.functions.schemas.outputs import RESULT
@@ -79,6 +78,9 @@ def sendable(value: JSON) -> tuple[str, JSON]:
 
     They differ where a value holds what JSON cannot: a date, bytes, an infinity.
     """
+    quick = quickly_written(value)
+    if quick is not None:
+        return quick.decode(), value
     try:
         text = _encode(value)
         if not text.isascii():
@@ -161,7 +163,7 @@ def result_of(
         # What is in the text already needs not be encoded once more.
         is_text = conforming is value and is_encoded
         result["structuredContent"] = (
-            raw(content[0]["text"].encode()) if is_text else conforming
+            raw_json(content[0]["text"].encode()) if is_text else conforming
         )
     elif isinstance(value, dict):
         result["structuredContent"] = value

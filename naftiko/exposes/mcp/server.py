@@ -19,9 +19,9 @@ from naftiko.exposes.mcp.changes import ANNOUNCED, Changes
 from naftiko.exposes.mcp.clients import trace_in_message
 from naftiko.exposes.mcp.handlers import LISTS, Handlers
 from naftiko.exposes.mcp.protocol.errors import INTERNAL_ERROR, McpError
-from naftiko.exposes.mcp.protocol.messages import encode
 from naftiko.exposes.mcp.protocol.revisions import NEWEST, SERVER_KEY
 from naftiko.exposes.mcp.results import is_long
+from naftiko.formats.json import write_json
 from naftiko.masking import forget
 from naftiko.plain import valid_text
 
@@ -81,7 +81,7 @@ class McpServer:
         }
         if self.served.instructions:
             told["instructions"] = self.served.instructions
-        return encode(told)
+        return write_json(told)
 
     def ready(self, method: str, params: Mapping[str, Any], revision: str) -> bytes:
         """Return a result that needs no work; empty for one that does.
@@ -101,7 +101,7 @@ class McpServer:
         page = pages.get(key)
         if page is None:
             made = self.handlers.page(method, key[2])
-            page = pages[key] = encode(self._in_revision(made, revision))
+            page = pages[key] = write_json(self._in_revision(made, revision))
         return page
 
     def _discovery(self) -> bytes:
@@ -112,7 +112,7 @@ class McpServer:
         }
         if self.served.instructions:
             told["instructions"] = self.served.instructions
-        return encode(self._in_revision(told, NEWEST))
+        return write_json(self._in_revision(told, NEWEST))
 
     def _capabilities(self) -> dict[str, JSON]:
         """Return only capabilities that the document has (fact P02)."""
@@ -172,5 +172,5 @@ class McpServer:
         result = self._in_revision(await handler(client, work), work.revision)
         contents = result.get("content") or result.get("contents") or ()
         if any(map(is_long, contents)):
-            return await offload.aside(encode, result)
-        return encode(result)
+            return await offload.aside(write_json, result)
+        return write_json(result)

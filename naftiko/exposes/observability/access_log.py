@@ -11,12 +11,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.http.inbound import request_id_of
-from naftiko.plain import visible
+from naftiko.exposes.observability.request_lines import LOGGER, RequestLine
 
 if TYPE_CHECKING:
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
+    from naftiko.exposes.observability.logs import LatestLines
 
-_log = logging.getLogger("naftiko.access")
+_log = logging.getLogger(LOGGER)
 
 
 class AccessLog:
@@ -28,6 +29,8 @@ class AccessLog:
     Args:
         app: Answers the requests.
         name: The name of the adapter.
+        lines: Takes the lines, and writes them later; without it they are records of
+            `logging`.
 
     Attributes:
         open_requests: Requests under way. An event stream that a GET opened does not
@@ -35,8 +38,11 @@ class AccessLog:
             in MCP, ends by itself, so it counts.
     """
 
-    def __init__(self, app: ASGIApp, name: str) -> None:
+    def __init__(
+        self, app: ASGIApp, name: str, lines: LatestLines | None = None
+    ) -> None:
         self._app = app
+        self._lines = lines
         self._name = name
         self.open_requests = 0
 
@@ -87,21 +93,18 @@ class AccessLog:
     def _write(
         self, scope: ASGIScope, status: int, milliseconds: float, request_id: str
     ) -> None:
-        method, path = scope["method"], scope["path"]
-        _log.info(
-            "%s %s %s %s %.1f ms %s",
+        lines = self._lines
+        line = RequestLine(
+            time.time(),
             self._name,
-            visible(method),
-            visible(path),
-            status or "-",
+            scope["method"],
+            scope["path"],
+            status,
             milliseconds,
             request_id,
-            extra={
-                "adapter": self._name,
-                "method": method,
-                "path": path,
-                "status": status,
-                "duration_ms": round(milliseconds, 1),
-                "request_id": request_id,
-            },
+            lines.more() if lines is not None and lines.more else None,
         )
+        if lines is not None:
+            lines.add(line)
+        else:
+            _log.info("%s", line.message, extra=line.extra)

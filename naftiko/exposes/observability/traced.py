@@ -60,10 +60,17 @@ class InTrace(logging.Filter):
         super().__init__()
         self._current: Any = trace.get_current_span
 
+    def fields(self) -> dict[str, str] | None:
+        """Return `trace_id` and `span_id` of the current span, if there is one."""
+        span = self._current().get_span_context()
+        if not span.is_valid:
+            return None
+        return {
+            "trace_id": f"{span.trace_id:032x}",
+            "span_id": f"{span.span_id:016x}",
+        }
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Add `trace_id` and `span_id`; every record passes."""
-        span = self._current().get_span_context()
-        if span.is_valid:
-            record.trace_id = f"{span.trace_id:032x}"
-            record.span_id = f"{span.span_id:016x}"
+        vars(record).update(self.fields() or {})
         return True

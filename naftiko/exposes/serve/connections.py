@@ -1,5 +1,6 @@
 """How many connections a server keeps open, and how long each of their parts may take.
 
+    a turn of the event loop                 a limited number of new connections
     a TLS handshake, a head                  `Patience.head` from its first byte on
     a body                                   no pause of `Patience.pause`, a least rate
     an answer that its client does not read  the same rate
@@ -14,6 +15,7 @@ requests: it asks the protocols of uvicorn which `patched_uvicorn` lists.
 from __future__ import annotations
 
 import asyncio
+import socket
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +53,46 @@ class Patience(NamedTuple):
 
     head: float = 10.0
     pause: float = 60.0
+
+
+#: Connections that a process takes in one turn of its event loop: alone, and where
+#: others listen to the same socket.
+AT_ONCE_ALONE, AT_ONCE_SHARED = 256, 2
+
+
+class Paced(socket.socket):
+    """A listening socket that gives a limited number of connections in a turn.
+
+    asyncio takes connections until none waits. The first of several processes with the
+    same socket would so get all of a burst, and the others none.
+
+    Args:
+        bound: The listening socket; it is detached.
+        most: Connections in one turn of the event loop.
+    """
+
+    def __init__(self, bound: socket.socket, most: int) -> None:
+        about = bound.family, bound.type, bound.proto
+        super().__init__(*about, fileno=bound.detach())
+        self._most = most
+        self._taken = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return a connection.
+
+        Raises:
+            BlockingIOError: None waits, or those of this turn have been taken.
+        """
+        if self._taken >= self._most:
+            self._taken = 0
+            raise BlockingIOError
+        # An error counts as well: without free file descriptors, each call fails.
+        self._taken += 1
+        try:
+            return super().accept()
+        except BlockingIOError:
+            self._taken = 0
+            raise
 
 
 class Crowd:
@@ -277,8 +319,8 @@ class Handshake(asyncio.Protocol):
             server_side=True,
             ssl_handshake_timeout=self._patience.head,
         )
-        # Its first step is done here: with uvloop, what comes in before the first turn
-        # of a task would not reach the handshake, even while reading is paused.
+        # Its first step is done here: on some loops (uvloop), what comes in before the
+        # first turn of a task would not reach the handshake.
         first = shaking.send(None)
         self._task = loop.create_task(self._shake(_resumed(shaking, first)))
 

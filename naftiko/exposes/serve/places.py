@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from naftiko.document import rules
 from naftiko.errors import ServeError
 from naftiko.exposes.access.origins import is_loopback
+from naftiko.exposes.serve.connections import AT_ONCE_ALONE, AT_ONCE_SHARED, Paced
 from naftiko.exposes.serve.prefixes import Prefixes
 from naftiko.exposes.serve.sites import RunningAdapter
 
@@ -232,6 +233,7 @@ def listen(
         ServeError: A bind failed; no socket is left open.
     """
     given = iter(sockets)
+    at_once = AT_ONCE_SHARED if sockets else AT_ONCE_ALONE
     scheme = "https" if plan.certificate else "http"
     listeners: list[Listener] = []
     try:
@@ -246,7 +248,8 @@ def listen(
                 )
                 below = prefixes[number] if prefixes else ""
                 entry.state.url = f"{scheme}://{shown_host(place.host)}:{port}{below}"
-            listeners.append(Listener(bound, served, tuple(prefixes)))
+            paced = Paced(bound, at_once)
+            listeners.append(Listener(paced, served, tuple(prefixes)))
     except ServeError:
         for listener in listeners:
             listener.socket.close()

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
 T = TypeVar("T")
 
@@ -23,20 +23,13 @@ _TURN = 0.001
 
 
 def run(main: Coroutine[None, None, T]) -> T:
-    """Run a coroutine to its end, as `asyncio.run` does."""
+    """Run a coroutine to its end, as `asyncio.run` does.
+
+    The event loop is that of asyncio: see `docs/decisions.md` for why not uvloop.
+    """
     sys.setswitchinterval(_TURN)
     _return_memory()
-    with asyncio.Runner(loop_factory=_factory()) as runner:
-        return runner.run(main)
-
-
-def _factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the loop factory of uvloop: it needs 3 to 8 % less CPU than asyncio."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+    return asyncio.run(main)
 
 
 #: Options of `mallopt` in glibc, and their values: blocks of a megabyte are mapped, and

@@ -261,6 +261,8 @@ class Server:
         await self.transport.close()
         for site in self.sites:
             site.unobserve()
+        if self.host.logs is not None:
+            self.host.logs.settle()
         patience = min(PATIENCE, max(0.2, end - time()))
         await asyncio.to_thread(self.host.telemetry.close, patience)
 

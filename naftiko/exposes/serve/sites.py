@@ -80,7 +80,7 @@ class RunningAdapter:
         if exposes.type != "control":
             # No web page of another origin may use the control port.
             app = with_cors(app, site.options)
-        self.logged = AccessLog(app, self.name)
+        self.logged = AccessLog(app, self.name, site.host.logs)
         self.must_authenticate = False
         self.front: ASGIApp = self.logged
         self.state = AdapterState(exposes.type, exposes.namespace, exposes.port)
@@ -119,6 +119,7 @@ class Site:
     ) -> None:
         self.source = source
         self.options = options
+        self.host = host
         self._transport = transport
         self._only = tuple(only)
         self.capability = source.load()

@@ -126,6 +126,7 @@ class _Supervisor:
         except Exception:  # noqa: BLE001 - the parent decides what follows
             _log.exception("a worker failed")
         finally:
+            logging.shutdown()  # some lines may wait
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)

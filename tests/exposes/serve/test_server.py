@@ -65,7 +65,6 @@ def test_accepted_connections_have_no_nagle_algorithm(tmp_path: Path) -> None:
         await server.transport.close()
         return options[0]
 
-    # The loop of asyncio is used, because uvloop always sets TCP_NODELAY.
     assert asyncio.run(accepted()) != 0
 
 

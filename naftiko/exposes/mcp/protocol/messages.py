@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from naftiko.exposes.mcp.protocol.errors import INVALID_REQUEST, PARSE_ERROR
-from naftiko.formats.json import strict_json
-from naftiko.plain import valid_text
+from naftiko.formats.json import UNREAD, quickly_read, strict_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from naftiko.exposes.mcp.protocol.errors import McpError
     from naftiko.plain import JSON
@@ -81,33 +79,17 @@ Message: TypeAlias = RpcRequest | RpcNotification | RpcResponse
 # --- reading --------------------------------------------------------------------------
 
 
-@cache
-def _decoder() -> Callable[[bytes], Any]:
-    """Return the function that decodes JSON; this is the home of `msgspec`."""
-    try:
-        from msgspec.json import Decoder
-    except ImportError:  # an interpreter that it is not made for
-        return _decode
-    decode: Callable[[bytes], Any] = Decoder().decode
-    return decode
-
-
-def _decode(data: bytes) -> JSON:
-    value = strict_json(data)
-    if b"\\u" in data:
-        json.dumps(value, ensure_ascii=False).encode()  # no half of a surrogate pair
-    return value
-
-
 def read_message(data: bytes) -> Message | NotAMessage:
     """Return the message in some bytes, or why there is none.
 
     Numbers of any size stay exact; of equal keys the last one counts.
     """
-    try:
-        said = _decoder()(data)
-    except (ValueError, RecursionError):
-        return NotAMessage(PARSE_ERROR, f"Parse error: {_fault(data)}")
+    said = quickly_read(data)
+    if said is UNREAD:
+        try:
+            said = _read(data)
+        except (ValueError, RecursionError):
+            return NotAMessage(PARSE_ERROR, f"Parse error: {_fault(data)}")
     if type(said) is not dict:
         what = (
             "send each message of a batch alone"
@@ -138,6 +120,13 @@ def read_message(data: bytes) -> Message | NotAMessage:
     else:
         what = "there is no `method`"
     return NotAMessage(INVALID_REQUEST, f"Invalid Request: {what}")
+
+
+def _read(data: bytes) -> JSON:
+    value = strict_json(data)
+    if b"\\u" in data:
+        json.dumps(value, ensure_ascii=False).encode()  # no half of a surrogate pair
+    return value
 
 
 def _fault(data: bytes) -> str:
@@ -210,50 +199,6 @@ def _id_of(token: bytes) -> Id | None:
 # --- writing --------------------------------------------------------------------------
 
 
-@cache
-def _encoder() -> Callable[[Any], bytes]:
-    try:
-        from msgspec.json import Encoder
-    except ImportError:
-        return _encode
-    encode: Callable[[Any], bytes] = Encoder().encode
-    return encode
-
-
-def encode(value: JSON) -> bytes:
-    """Return a value as compact JSON; half a surrogate becomes U+FFFD."""
-    try:
-        return _encoder()(value)
-    except (TypeError, ValueError, RecursionError):
-        return _encode(value)
-
-
-def _encode(value: JSON) -> bytes:
-    text = _slow_encode(value)
-    return valid_text(text).encode()
-
-
-def _held(value: object) -> JSON:
-    """Return the value of what `raw` made."""
-    if type(value).__name__ != "Raw":
-        raise TypeError(f"no JSON: {type(value).__name__}")
-    return json.loads(bytes(value))  # type: ignore[call-overload]
-
-
-_slow_encode = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_held
-).encode
-
-
-def raw(encoded: bytes) -> Any:
-    """Return a value for `encode` that is JSON already."""
-    try:
-        from msgspec import Raw
-    except ImportError:
-        return json.loads(encoded)
-    return Raw(encoded)
-
-
 def result_message(id_: Id, result: bytes) -> bytes:
     """Return the answer to a request, with its result as JSON."""
     return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (_id_json(id_), result)
@@ -265,7 +210,7 @@ def error_message(id_: Id | None, error: McpError | NotAMessage) -> bytes:
     data = getattr(error, "data", None)
     if data is not None:
         told["data"] = data
-    return b'{"jsonrpc":"2.0","id":%s,"error":%s}' % (_id_json(id_), encode(told))
+    return b'{"jsonrpc":"2.0","id":%s,"error":%s}' % (_id_json(id_), write_json(told))
 
 
 def notification(method: str, params: Mapping[str, Any] | None = None) -> bytes:
@@ -273,8 +218,8 @@ def notification(method: str, params: Mapping[str, Any] | None = None) -> bytes:
     said: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
     if params is not None:
         said["params"] = params
-    return encode(said)
+    return write_json(said)
 
 
 def _id_json(id_: Id | None) -> bytes:
-    return b"%d" % id_ if type(id_) is int else encode(id_)
+    return b"%d" % id_ if type(id_) is int else write_json(id_)

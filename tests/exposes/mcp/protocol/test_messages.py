@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naftiko.exposes.mcp.protocol import messages
 from naftiko.exposes.mcp.protocol.errors import (
     INVALID_REQUEST,
     PARSE_ERROR,
@@ -20,14 +19,14 @@ from naftiko.exposes.mcp.protocol.messages import (
     RpcNotification,
     RpcRequest,
     RpcResponse,
-    encode,
     error_message,
     ids_in,
     notification,
-    raw,
     read_message,
     result_message,
 )
+from naftiko.formats import json as formats
+from naftiko.formats.json import accelerate, raw_json, write_json
 
 HEAD = b'{"jsonrpc":"2.0",'
 
@@ -35,9 +34,9 @@ HEAD = b'{"jsonrpc":"2.0",'
 @pytest.fixture(params=["msgspec", "json"])
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Read with the fast library, and with the standard one where it is missing."""
+    accelerate()
     if request.param == "json":
-        monkeypatch.setattr(messages, "_decoder", lambda: messages._decode)
-        monkeypatch.setattr(messages, "_encoder", lambda: messages._encode)
+        monkeypatch.setattr(formats, "_quick", None)
     return str(request.param)
 
 
@@ -100,7 +99,7 @@ def test_integer_of_any_size_is_exact() -> None:
     assert read_message(json.dumps(body).encode()) == RpcRequest(
         number, "a", {"n": number}
     )
-    assert json.loads(encode({"n": number})) == {"n": number}
+    assert json.loads(write_json({"n": number})) == {"n": number}
 
 
 @pytest.mark.usefixtures("library")
@@ -115,13 +114,18 @@ def test_answers_are_written_around_what_is_encoded() -> None:
     }
     assert json.loads(error_message(None, NotAMessage(-2, "?")))["id"] is None
     assert json.loads(notification("a/b")) == {"jsonrpc": "2.0", "method": "a/b"}
-    assert encode({"a": raw(b'[1, "b"]')}).replace(b" ", b"") == b'{"a":[1,"b"]}'
+    assert (
+        write_json({"a": raw_json(b'[1, "b"]')}).replace(b" ", b"") == b'{"a":[1,"b"]}'
+    )
 
 
 @pytest.mark.usefixtures("library")
 def test_half_a_character_is_written_as_a_sign() -> None:
     """An API can send one, and JSON cannot."""
-    assert json.loads(encode({"a": "x\ud83d", "b": "é"})) == {"a": "x\ufffd", "b": "é"}
+    assert json.loads(write_json({"a": "x\ud83d", "b": "é"})) == {
+        "a": "x\ufffd",
+        "b": "é",
+    }
 
 
 ANY = st.recursive(
@@ -143,7 +147,7 @@ def test_any_request_is_read_back(params: Any, id_: Any) -> None:
     said = {"jsonrpc": "2.0", "id": id_, "method": "m", "params": params}
     data = json.dumps(said).encode()
     assert read_message(data) == RpcRequest(id_, "m", params)
-    assert read_message(encode(said)) == RpcRequest(id_, "m", params)
+    assert read_message(write_json(said)) == RpcRequest(id_, "m", params)
     if isinstance(id_, str) or abs(id_) < 10**400:
         assert ids_in(data[:-1]) == [id_]
 
