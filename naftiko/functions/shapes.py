@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.expressions import ABSENT
 from naftiko.functions.types import read_as
-from naftiko.jsonpath.compiling import as_list, compile_path
+from naftiko.jsonpath.compiling import as_list, compile_path, member_of
 from naftiko.jsonpath.reading import is_root
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def _object(
         for name, inner in properties.items()
     }
     if path is None or path is _itself:
-        return lambda root: {name: node(root) for name, node in members.items()}
+        return _together(members)
     own = path
 
     def build(root: JSON) -> JSON:
@@ -295,6 +295,44 @@ def _object(
         return built
 
     return build
+
+
+def _together(members: Mapping[str, Node]) -> Node:
+    """Return a node that makes an object of what its members find.
+
+    Hot loop: it runs for each item of each response. Where each member is one of the
+    object that was read, nothing is called for it.
+    """
+
+    def build(root: JSON) -> JSON:
+        return {name: node(root) for name, node in members.items()}
+
+    named = {name: member_of(node) for name, node in members.items()}
+    pairs = tuple(
+        (name, member) for name, member in named.items() if member is not None
+    )
+    if len(pairs) != len(members):
+        return build
+
+    if len(pairs) == 2:
+        # Without a comprehension, which is a function of its own: half the time.
+        (first, one), (second, two) = pairs
+
+        def pick_2(root: JSON) -> JSON:
+            if type(root) is not dict:
+                return build(root)
+            get = root.get
+            return {first: get(one), second: get(two)}
+
+        return pick_2
+
+    def pick(root: JSON) -> JSON:
+        if type(root) is not dict:
+            return build(root)
+        get = root.get
+        return {name: get(member) for name, member in pairs}
+
+    return pick
 
 
 def _values(path: Node, node: Node) -> Node:

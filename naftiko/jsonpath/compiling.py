@@ -166,6 +166,7 @@ def _members(names: tuple[str, ...]) -> Path:
             except (KeyError, TypeError):
                 return None
 
+        path_1.member = one  # type: ignore[attr-defined]
         return path_1
     if len(names) == 2:
         first, second = names
@@ -197,6 +198,11 @@ def _members(names: tuple[str, ...]) -> Path:
         return value
 
     return path_n
+
+
+def member_of(path: Path) -> str | None:
+    """Return the member that a path selects, if it does nothing else: `$.id` → `id`."""
+    return getattr(path, "member", None)
 
 
 def _indefinite_path(segments: Sequence[Segment]) -> Path:

@@ -196,11 +196,13 @@ class _SchemaNode(NamedTuple):
         schema: Its JSON Schema; without a type when nothing is promised.
         conform: Value → the value as the schema has it, or `None`.
         members: The properties of an object.
+        certain: The classes whose values are as the schema has it.
     """
 
     schema: dict[str, JSON]
     conform: Conform
     members: dict[str, _SchemaNode] | None = None
+    certain: tuple[type, ...] = ()
 
 
 _ANYTHING = _SchemaNode({}, lambda value: value)
@@ -235,18 +237,21 @@ def _object_node(members: dict[str, _SchemaNode]) -> _SchemaNode:
         **schema_of("object", nullable=True),
         "properties": {name: node.schema for name, node in members.items()},
     }
-    pairs = tuple((name, node.conform) for name, node in members.items())
+    pairs = tuple((name, node.certain, node.conform) for name, node in members.items())
 
     def conform(value: JSON) -> JSON:
         if not isinstance(value, dict):
             return None
         told = {}
-        for name, conformed in pairs:
-            if name in value:
-                inner = value[name]
-                made = conformed(inner)
-                if made is not inner:
-                    told[name] = made
+        get = value.get
+        # Hot loop: most values are of their type as they are.
+        for name, certain, conformed in pairs:
+            inner = get(name)
+            if inner is None or type(inner) in certain:
+                continue
+            made = conformed(inner)
+            if made is not inner:
+                told[name] = made
         return {**value, **told} if told else value
 
     return _SchemaNode(schema, conform, members)
@@ -301,7 +306,8 @@ def _scalar_node(type_name: JSON) -> _SchemaNode:
             return converted
         return _json_text(value) if type_name == "string" else None
 
-    return _SchemaNode(schema_of(type_name, nullable=True), conform)
+    schema = schema_of(type_name, nullable=True)
+    return _SchemaNode(schema, conform, certain=certain)
 
 
 def _json_text(value: JSON) -> str:
