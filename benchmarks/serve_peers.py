@@ -162,6 +162,28 @@ def sdk_text(base: str, port: int | None) -> None:
     sdk(base, port, structured=False)
 
 
+def loop(base: str, port: int | None) -> None:
+    """Answer over standard input and output with as little as there can be."""
+    from http.client import HTTPConnection
+
+    connection = HTTPConnection(base.removeprefix("http://"))
+    read, write = sys.stdin.buffer, sys.stdout.buffer
+    for line in read:
+        message = json.loads(line)
+        if "id" not in message:
+            continue
+        result: Any = {"protocolVersion": "2025-11-25", "capabilities": {}}
+        if message["method"] == "tools/call":
+            given = message["params"]["arguments"]["id"]
+            connection.request("GET", f"/things/{given}")
+            text = connection.getresponse().read().decode()
+            result = {"content": [{"type": "text", "text": text}]}
+            result["structuredContent"] = json.loads(text)
+        answer = {"jsonrpc": "2.0", "id": message["id"], "result": result}
+        write.write(json.dumps(answer).encode() + b"\n")
+        write.flush()
+
+
 def fastmcp(base: str, port: int | None) -> None:
     """Serve the same operation with FastMCP's OpenAPI provider."""
     import httpx2
@@ -214,6 +236,7 @@ ROLES: dict[str, Callable[[str, Any], None]] = {
     "threaded": threaded,
     "sdk": sdk,
     "sdk-text": sdk_text,
+    "loop": loop,
     "fastmcp": fastmcp,
 }
 
