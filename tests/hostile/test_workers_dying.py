@@ -27,12 +27,22 @@ from support.shop import UPSTREAM, document
 #: Kills the process whose JSON decoder reads the text of the hostile upstream.
 DYING_DECODER = """
 import json, os
-read = json.loads
-def loads(text, *more, **options):
-    if b"worker-killer" in (text if isinstance(text, bytes) else str(text).encode()):
-        os.kill(os.getpid(), 9)
-    return read(text, *more, **options)
-json.loads = loads
+
+def killing(read):
+    def loads(text, *more, **options):
+        if b"worker-killer" in (text if isinstance(text, bytes) else str(text).encode()):
+            os.kill(os.getpid(), 9)
+        return read(text, *more, **options)
+    return loads
+
+json.loads = killing(json.loads)
+try:
+    import msgspec.json
+except ImportError:
+    pass
+else:
+    quick = msgspec.json.Decoder().decode
+    msgspec.json.Decoder = lambda: type("Decoder", (), {"decode": staticmethod(killing(quick))})
 """
 
 
