@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from support.alike import Differences, compared
 from support.conversing import (
     DOCUMENT,
     FOLDER,
     RESULTS,
     SDK_STDIO,
-    Differences,
     case_file,
-    compared,
     over_http,
     over_stdio,
     read_record,
@@ -104,8 +103,8 @@ def test_both_servers_answer_alike(
     """`naftiko serve` answers as the SDK's server does, but for what is listed."""
     key = (case["name"], transport, revision)
     lines = ours(case, transport, revision, url, api)
-    expected = compared(RECORD[key], case)
-    wrong, stale = DIFFERENCES.unexpected(expected, compared(lines, case), key)
+    expected = compared(RECORD[key])
+    wrong, stale = DIFFERENCES.unexpected(expected, compared(lines), key)
     assert wrong == [], "\n".join(wrong)
     assert stale == [], "listed as differences, but alike: remove them"
 
@@ -127,7 +126,7 @@ def test_server_of_the_sdk_answers_as_recorded(
     else:
         with serving_sdk(RESULTS, resumes=case.get("resumes", False)) as url:
             lines = over_http(url, case, revision)
-    assert compared(lines, case) == compared(RECORD[key], case)
+    assert compared(lines) == compared(RECORD[key])
 
 
 def test_every_difference_is_in_a_conversation() -> None:

@@ -1,7 +1,6 @@
 """A server of the official SDK that gives fixed results, over HTTP or stdio.
 
-    python tests/support/sdk_server.py results.yaml           JSON lines on stdin, stdout
-    with serving_sdk(results) as url                          streamable HTTP at /mcp
+As a program it reads and writes lines: `python tests/support/sdk_server.py results.yaml`.
 """
 
 from __future__ import annotations
