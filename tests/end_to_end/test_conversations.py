@@ -87,6 +87,13 @@ def url(api: str) -> Iterator[str]:
         assert "Traceback" not in server.text
 
 
+@pytest.fixture(scope="module")
+def sdk() -> Iterator[str]:
+    """Serve the same results with the SDK; yield the URL."""
+    with serving_sdk(RESULTS) as url:
+        yield url
+
+
 def ours(case: Any, transport: str, revision: str, url: str, api: str) -> list[str]:
     """Hold a conversation with `naftiko serve`."""
     if transport == "http":
@@ -117,15 +124,18 @@ def test_both_servers_answer_alike(
     ],
 )
 def test_server_of_the_sdk_answers_as_recorded(
-    case: Any, transport: str, revision: str
+    case: Any, transport: str, revision: str, sdk: str
 ) -> None:
     """The recorded answers are those of the installed SDK; see `record.py`."""
     key = (case["name"], transport, revision)
     if transport == "stdio":
         lines = over_stdio(SDK_STDIO, case, revision, RECORD[key])
+    elif case.get("resumes"):
+        # The sessions of a server share the events that it keeps.
+        with serving_sdk(RESULTS, resumes=True) as alone:
+            lines = over_http(alone, case, revision)
     else:
-        with serving_sdk(RESULTS, resumes=case.get("resumes", False)) as url:
-            lines = over_http(url, case, revision)
+        lines = over_http(sdk, case, revision)
     assert compared(lines) == compared(RECORD[key])
 
 
