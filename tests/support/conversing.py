@@ -32,7 +32,6 @@ HANDSHAKES = HANDSHAKE_PROTOCOL_VERSIONS
 MODERNS = MODERN_PROTOCOL_VERSIONS
 REVISIONS = (*HANDSHAKES, *MODERNS)
 _NUMBERS = re.compile(r'"id":-?\d+[.eE]|\d{17}')
-_PROBLEM = "urn:naftiko:problem:"
 _PREFIX = "io.modelcontextprotocol/"
 _MEMBERS = ("jsonrpc", "id", "method", "params", "result", "error")
 _BOTH = "application/json, text/event-stream"
@@ -117,6 +116,15 @@ def _opened(case: Any, revision: str) -> list[dict[str, Any]]:
     return _opening(revision) if is_opened else []
 
 
+def _envelope(revision: str) -> dict[str, Any]:
+    """Return the members of `_meta` that a stateless request has."""
+    return {
+        f"{_PREFIX}protocolVersion": revision,
+        f"{_PREFIX}clientCapabilities": {},
+        f"{_PREFIX}clientInfo": _CLIENT,
+    }
+
+
 def _message(step: Any, revision: str) -> str:
     """Return the text of a message; `REVISION` in it stands for the revision."""
     if "body" in step:
@@ -124,17 +132,14 @@ def _message(step: Any, revision: str) -> str:
     message: dict[str, Any] = {"jsonrpc": "2.0"}
     message |= {name: step[name] for name in _MEMBERS if name in step}
     params = message.get("params", {})
-    if revision in MODERNS and "method" in message and isinstance(params, dict):
-        if step.get("meta", {}) is not None:
-            meta = {
-                f"{_PREFIX}protocolVersion": revision,
-                f"{_PREFIX}clientCapabilities": {},
-                f"{_PREFIX}clientInfo": _CLIENT,
-                **params.get("_meta", {}),
-                **{f"{_PREFIX}{n}": v for n, v in step.get("meta", {}).items()},
-            }
-            kept = {name: value for name, value in meta.items() if value is not None}
-            message["params"] = {**params, "_meta": kept}
+    given = step.get("meta", {})
+    is_request = revision in MODERNS and "method" in message
+    if is_request and isinstance(params, dict) and given is not None:
+        own = {f"{_PREFIX}{name}": value for name, value in given.items()}
+        meta = {**_envelope(revision), **params.get("_meta", {}), **own}
+        left_out = [name for name, value in own.items() if value is None]
+        kept = {name: value for name, value in meta.items() if name not in left_out}
+        message["params"] = {**params, "_meta": kept}
     text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
     return text.replace("REVISION", revision)
 
@@ -305,12 +310,7 @@ def over_http(url: str, case: Any, revision: str) -> list[str]:
 
 def _sent(text: str, revision: str) -> str:
     """Return a message that is sent, without the envelope that all have."""
-    meta = {
-        f"{_PREFIX}protocolVersion": revision,
-        f"{_PREFIX}clientCapabilities": {},
-        f"{_PREFIX}clientInfo": _CLIENT,
-    }
-    envelope = json.dumps(meta, separators=(",", ":"))[1:-1]
+    envelope = json.dumps(_envelope(revision), separators=(",", ":"))[1:-1]
     return _shown(text).replace(envelope, "ENVELOPE")
 
 
@@ -358,9 +358,11 @@ def over_stdio(
             lines.append(f"> {_sent(text, revision)}")
             process.say(text)
             count = numbers[number] if number < len(numbers) else None
-            if not (number or opened or count):
-                count = 1  # The process starts, which takes longer than the rest.
-            lines += process.answers(count, step.get("for", 3.0))
+            patience = step.get("for", 3.0)
+            if not (number or opened):
+                # The process starts, which takes longer than the rest.
+                count, patience = count or 1, 20.0 if '"id"' in text else patience
+            lines += process.answers(count, patience)
         if rest := process.end():
             lines += ["> (the input ends)", *rest]
     return _general(lines, revision)
@@ -438,141 +440,3 @@ def _numbers(lines: list[str]) -> list[int]:
         else:
             numbers[-1] += 1
     return numbers
-
-
-# --- comparing ----------------------------------------------------------------------
-
-#: A message that is sent → the lines of its answer.
-Exchanges = list[tuple[str, list[str]]]
-
-
-def compared(lines: list[str], case: Any) -> Exchanges:
-    """Return a conversation without what may differ from server to server.
-
-    - Texts of errors, and data of errors that is a text.
-    - JSON or a stream of one event, where the client takes both.
-    - `Mcp-Session-Id` in responses that open no session.
-    - The order of members, as everywhere in JSON.
-    """
-    exchanges: Exchanges = []
-    accepts = False
-    for line in lines:
-        if line.startswith("> "):
-            exchanges.append((line, []))
-            accepts = "await" not in line
-        elif line.startswith("    "):
-            sent, _ = exchanges[-1]
-            exchanges[-1] = (f"{sent}\n{line}", [])
-            accepts = accepts and not line.startswith("    Accept")
-        elif line.startswith("< "):
-            words = line.split()
-            if '"method":"initialize"' not in exchanges[-1][0]:
-                words = [word for word in words if word != "session"]
-            is_message = accepts and words[1] == "200" and "POST" in exchanges[-1][0]
-            if is_message:
-                words = [word for word in words if "/" not in word]
-            exchanges[-1][1].append(" ".join(words))
-        else:
-            exchanges[-1][1].append(_canonical(line.strip()))
-    return exchanges
-
-
-def _canonical(text: str) -> str:
-    note, brace, rest = text.partition("{")
-    try:
-        message = json.loads(brace + rest)
-    except ValueError:
-        return text
-    if str(message.get("type")).startswith(_PROBLEM):
-        return f"PROBLEM {message['type'].removeprefix(_PROBLEM)}"
-    if isinstance(message.get("error"), dict):
-        error = message["error"]
-        error.pop("message", None)
-        if isinstance(error.get("data", ""), str):
-            error.pop("data", None)
-    return note + json.dumps(message, sort_keys=True, ensure_ascii=True)
-
-
-class Differences:
-    """Where our server answers otherwise than that of the SDK, and why.
-
-    Args:
-        entries: The entries of `differences.yaml`.
-    """
-
-    def __init__(self, entries: list[Any]) -> None:
-        self._by_place: dict[tuple[str, str, str, int], list[str]] = {}
-        for entry in entries:
-            assert entry["why"].strip()
-            for at in entry["at"]:
-                case = {"revisions": at.get("revisions", "all")}
-                transports = transports_of({"transport": at.get("over", "both")})
-                for step, answer in at["steps"].items():
-                    for revision in revisions_of(case):
-                        for transport in transports:
-                            key = (at["case"], transport, revision, step)
-                            assert key not in self._by_place, key
-                            self._by_place[key] = list(answer)
-
-    def places(self) -> Iterator[tuple[str, int]]:
-        """Yield the case and the step of each difference."""
-        for case, _, _, step in self._by_place:
-            yield case, step
-
-    def unexpected(
-        self, expected: Exchanges, found: Exchanges, key: tuple[str, str, str]
-    ) -> tuple[list[str], list[int]]:
-        """Compare a conversation with ours; return what differs, and what is stale.
-
-        Args:
-            expected: What the server of the SDK answers.
-            found: What our server answers.
-            key: Case, transport and revision.
-
-        Returns:
-            Texts of answers that are neither alike nor listed, and the numbers of steps
-            that are listed though they are alike.
-        """
-        wrong: list[str] = []
-        stale: list[int] = []
-        for number, (sent, answer) in enumerate(found, 1):
-            has_sent, has = (
-                expected[number - 1] if number <= len(expected) else ("", [])
-            )
-            listed = self._by_place.get((*key, number))
-            if listed is not None and _fits(listed, has):
-                stale.append(number)
-            is_right = answer == has if listed is None else _fits(listed, answer)
-            if sent != has_sent or not is_right:
-                want = has if listed is None else listed
-                both = "\n".join(["-- expected", *want, "-- found", *answer])
-                wrong.append(f"step {number}: {sent}\n{both}\n")
-        wrong += [f"nothing is said at: {sent}" for sent, _ in expected[len(found) :]]
-        return wrong, stale
-
-
-def _fits(listed: list[str], answer: list[str]) -> bool:
-    """Tell whether an answer is as listed: a line, or `RESULT`, `ERROR -32600 7`."""
-    return len(listed) == len(answer) and all(
-        line == told or line == shorthand(told)
-        for line, told in zip(listed, answer, strict=True)
-    )
-
-
-def shorthand(line: str) -> str:
-    """Return what kind of message a line is.
-
-    `{"id":7,"result":{…}}` -> `RESULT 7`; an error -> `ERROR -32600 7`; a notification
-    -> `notifications/progress`.
-    """
-    note, brace, rest = line.partition("{")
-    try:
-        message = json.loads(brace + rest)
-    except ValueError:
-        return line
-    id_ = json.dumps(message.get("id"))
-    if "result" in message:
-        return f"{note}RESULT {id_}"
-    if "error" in message:
-        return f"{note}ERROR {message['error'].get('code')} {id_}"
-    return f"{note}{message.get('method', line)}"

@@ -1,7 +1,9 @@
 """A server of the official SDK that gives fixed results, over HTTP or stdio.
 
-python tests/support/sdk_server.py results.yaml           JSON lines on stdin, stdout
-with serving_sdk(results) as url                          streamable HTTP at /mcp
+::
+
+    sdk_server.py results.yaml                      reads and writes lines
+    sdk_server.py results.yaml --http [--resumes]   serves at /mcp, and prints its URL
 """
 
 from __future__ import annotations
@@ -10,10 +12,9 @@ import asyncio
 import contextlib
 import json
 import socket
+import subprocess
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,55 +107,46 @@ class _Events(EventStore):
 
 @contextlib.contextmanager
 def serving_sdk(results: Path, *, resumes: bool = False) -> Iterator[str]:
-    """Serve over HTTP in a thread; yield the URL.
+    """Serve over HTTP in a process; yield the URL.
 
     Args:
         results: The file with the results.
         resumes: The server keeps events, and streams can be resumed.
     """
+    words = [sys.executable, __file__, str(results), "--http"]
+    process = subprocess.Popen(
+        [*words, "--resumes"] if resumes else words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url, "the server of the SDK has not started"
+        yield url
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+async def _serve_http(results: Path, *, resumes: bool) -> None:
     manager = StreamableHTTPSessionManager(
         FixedServer(_read(results)),
         event_store=_Events() if resumes else None,
         retry_interval=100 if resumes else None,
     )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with manager.run():
-            yield
-
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
-
-    app = Starlette(
-        routes=[Mount("/mcp", app=manager.handle_request)], lifespan=lifespan
-    )
-
-    async def slashed(scope: Any, receive: Any, send: Any) -> None:
-        # A mount answers at `/mcp/`; clients ask for `/mcp`.
-        if scope["type"] == "http" and scope["path"] == "/mcp":
-            scope = {**scope, "path": "/mcp/", "raw_path": b"/mcp/"}
-        await app(scope, receive, send)
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await manager.handle_request(scope, receive, send)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        slashed, log_level="critical", lifespan="on", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        deadline = time.monotonic() + 10
-        while not server.started:
-            assert thread.is_alive()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
-        assert not thread.is_alive()
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    config = uvicorn.Config(app, log_level="critical", lifespan="off")
+    async with manager.run():
+        await uvicorn.Server(config).serve(sockets=[listener])
 
 
 def _read(results: Path) -> Any:
@@ -169,4 +161,8 @@ async def _serve_stdio(results: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve_stdio(Path(sys.argv[1])))
+    file, *options = sys.argv[1:]
+    if "--http" in options:
+        asyncio.run(_serve_http(Path(file), resumes="--resumes" in options))
+    else:
+        asyncio.run(_serve_stdio(Path(file)))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SILENCE = 15.0
 #: Seconds after which a stream that has to come begins: some clients do not wait long
 #: for the head of a response.
-_PATIENCE = 1.0
+_PATIENCE = 0.25
 _JSON_TYPE = (b"content-type", b"application/json")
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),

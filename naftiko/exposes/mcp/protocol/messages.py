@@ -114,9 +114,11 @@ def read_message(data: bytes) -> Message | NotAMessage:
         what = "an id is a text or a whole number"
     elif "method" in said:
         what = "`method` is no text"
-    elif "result" in said or "error" in said:
+    elif type(said.get("result")) is dict or type(said.get("error")) is dict:
         id_ = said.get("id")
         return RpcResponse(id_ if type(id_) in (int, str) else None)
+    elif "result" in said or "error" in said:
+        what = "`result` and `error` are objects"
     else:
         what = "there is no `method`"
     return NotAMessage(INVALID_REQUEST, f"Invalid Request: {what}")
