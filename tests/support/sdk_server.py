@@ -54,6 +54,8 @@ class FixedServer(Server[dict[str, Any]]):
             instructions="Ask for a ship before you board it.",
             get_tool_input_schema=lambda _name: None,
             on_subscriptions_listen=ListenHandler(InMemorySubscriptionBus()),
+            on_subscribe_resource=_nothing,
+            on_unsubscribe_resource=_nothing,
         )
         for method, (params, key) in _METHODS.items():
             self.add_request_handler(method, params, _handler(results[method], key))
@@ -62,6 +64,10 @@ class FixedServer(Server[dict[str, Any]]):
         """Announce that lists change, as the other server does."""
         options = (given or (None,))[0] or NotificationOptions(True, True, True)
         return super().create_initialization_options(options, *given[1:], **more)
+
+
+async def _nothing(ctx: Any, params: Any) -> types.EmptyResult:
+    return types.EmptyResult()
 
 
 def _handler(results: dict[str, Any], key: str) -> Any:
