@@ -24,9 +24,11 @@ from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
 from support.shop import UPSTREAM, document
 
-#: Kills the process whose JSON decoder reads the text of the hostile upstream.
+#: Kills the process whose JSON decoder, that of the standard library, reads the text of
+#: the hostile upstream.
 DYING_DECODER = """
-import json, os
+import json, os, sys
+sys.modules["msgspec.json"] = None
 read = json.loads
 def loads(text, *more, **options):
     if b"worker-killer" in (text if isinstance(text, bytes) else str(text).encode()):
