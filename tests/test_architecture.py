@@ -67,6 +67,7 @@ HOMES = {
     "brotli": {"transport.encodings"},
     "brotlicffi": {"transport.encodings"},
     "h11": {"exposes.serve.patched_uvicorn"},
+    "httptools": {"exposes.serve.patched_uvicorn"},
     "idna": {"transport.wire.hosts"},
     "jsonpath_ng": {"jsonpath.library"},
     "jsonschema": {"document.schema"},

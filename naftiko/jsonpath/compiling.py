@@ -88,6 +88,15 @@ def compile_path(expression: str | None, *, lone_is_list: bool = False) -> Path:
     return _path(text, segments, lone_is_list)
 
 
+def member_of(path: Path) -> str | None:
+    """Return the name of a path of one member, `None` of any other: `$.id` → `"id"`.
+
+    Whoever asks for several members of an object can so ask the object itself.
+    """
+    name: str | None = getattr(path, "member", None)
+    return name
+
+
 def as_list(path: Path) -> Path:
     """Return a path whose value is always a list: of one value, or of none."""
 
@@ -166,7 +175,6 @@ def _members(names: tuple[str, ...]) -> Path:
             except (KeyError, TypeError):
                 return None
 
-        path_1.member = one  # type: ignore[attr-defined]
         return path_1
     if len(names) == 2:
         first, second = names
@@ -198,11 +206,6 @@ def _members(names: tuple[str, ...]) -> Path:
         return value
 
     return path_n
-
-
-def member_of(path: Path) -> str | None:
-    """Return the member that a path selects, if it does nothing else: `$.id` → `id`."""
-    return getattr(path, "member", None)
 
 
 def _indefinite_path(segments: Sequence[Segment]) -> Path:

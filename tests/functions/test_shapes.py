@@ -5,6 +5,7 @@ Run one with `pytest tests/functions/test_shapes.py -k "part of its name"`.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -171,3 +172,20 @@ def test_value_of_a_sequence_is_shaped_on_its_own(
 ) -> None:
     """Outputs describe the value, what it carries, or a list that it stands in."""
     assert shaped_parts(compile_shape([output]), value) == (parts or [value])
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+@pytest.mark.parametrize("path", ["$.{}", "$.{}.deep"])
+def test_object_is_built_of_any_number_of_members(count: int, path: str) -> None:
+    """Absent members are null, and so are all of a root that is no object."""
+    names = [f"m{number}" for number in range(count)]
+    properties = {name: {"mapping": path.format(name)} for name in names}
+    shape = compile_shape([{"type": "object", "properties": properties}])
+    nothing = dict.fromkeys(names)
+    for root in ([], [1], "text", 7, None, {}):
+        assert shape.apply(root) == nothing
+    value = {"deep": 1} if "deep" in path else 1
+    assert shape.apply({"m0": value, "x": 2}) == {**nothing, "m0": 1}
+    assert shape.apply(OrderedDict(m0=value)) == {**nothing, "m0": 1}
+    whole = shape.apply(dict.fromkeys(names, value))
+    assert list(whole.items()) == [(name, 1) for name in names]

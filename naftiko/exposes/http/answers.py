@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document.writing import write_yaml
 from naftiko.errors import OutputError
+from naftiko.exposes.http.scope import BODY_FOLLOWS
 from naftiko.expressions import to_scalar
 from naftiko.formats.json import decode_json, quickly_written, strict_json
 from naftiko.formats.media import format_of
@@ -140,7 +141,9 @@ async def send_answer(
         body = b""
     else:
         pairs.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    start = {"type": "http.response.start", "status": status, "headers": pairs}
+    start[BODY_FOLLOWS] = True
+    await send(start)
     await send({"type": "http.response.body", "body": b"" if is_head else body})
 
 

@@ -47,6 +47,8 @@ _ID = "naftiko.request_id"
 #: Seconds of work after which the connection is watched for a hang-up. Most requests
 #: are answered sooner, and watching costs a task.
 _WATCH_AFTER = 0.05
+#: Seconds between two looks at the requests that are not watched yet.
+_LEAST_PAUSE = 0.01
 
 
 def request_id_of(scope: ASGIScope) -> bytes:
@@ -358,7 +360,8 @@ async def watched(work: Awaitable[T], receive: Receive) -> T:
     task = asyncio.current_task()
     assert task is not None
     watcher = _Watcher(task, receive)
-    handle = task.get_loop().call_later(_WATCH_AFTER, watcher.start)
+    patrol = _patrol_of(task.get_loop())
+    patrol.enter(watcher)
     try:
         return await work
     except asyncio.CancelledError:
@@ -367,8 +370,55 @@ async def watched(work: Awaitable[T], receive: Receive) -> T:
             raise Gone from None
         raise
     finally:
-        handle.cancel()
+        patrol.leave(watcher)
         watcher.stop()
+
+
+class _Patrol:
+    """Starts the watchers of the requests that take long, with one timer for all."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        #: Watcher → when its request began; in that order.
+        self._waiting: dict[_Watcher, float] = {}
+        self._is_planned = False
+
+    def enter(self, watcher: _Watcher) -> None:
+        """Start a watcher in a while, unless it leaves."""
+        self._waiting[watcher] = self.loop.time()
+        if not self._is_planned:
+            self._plan(_WATCH_AFTER)
+
+    def leave(self, watcher: _Watcher) -> None:
+        """Forget a watcher."""
+        self._waiting.pop(watcher, None)
+
+    def _plan(self, seconds: float) -> None:
+        self._is_planned = True
+        self.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self._is_planned = False
+        now = self.loop.time()
+        for watcher, since in tuple(self._waiting.items()):
+            left = since + _WATCH_AFTER - now
+            if left > 0:
+                self._plan(max(left, _LEAST_PAUSE))
+                return
+            del self._waiting[watcher]
+            watcher.start()
+
+
+_patrol: _Patrol | None = None
+
+
+def _patrol_of(loop: asyncio.AbstractEventLoop) -> _Patrol:
+    """Return the patrol of an event loop; a process usually has one loop."""
+    global _patrol
+    patrol = _patrol
+    if patrol is None or patrol.loop is not loop:
+        _patrol = patrol = _Patrol(loop)
+    return patrol
 
 
 class _Watcher:

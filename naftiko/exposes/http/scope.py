@@ -11,6 +11,9 @@ Send = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
 #: Key of a scope under which an adapter notes the operation that it serves. Its values
+#: Member of the message `http.response.start`: the whole body follows in one message,
+#: without waiting. Servers ignore members that they do not know.
+BODY_FOLLOWS = "naftiko.body_follows"
 #: are names of the document: a label of metrics must not be made up by callers.
 OPERATION = "naftiko.operation"
 #: Key of a scope under which telemetry keeps the trace of the request, for code that

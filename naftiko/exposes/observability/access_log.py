@@ -11,9 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.http.inbound import request_id_of
+from naftiko.exposes.http.scope import BODY_FOLLOWS
 from naftiko.exposes.observability.request_lines import LOGGER, RequestLine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
     from naftiko.exposes.observability.logs import LatestLines
 
@@ -63,14 +66,12 @@ class AccessLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message.setdefault("headers", [])
-                known = dict(headers)
-                if b"x-request-id" not in known:
+                if not _has_id(headers):
                     message["headers"] = [*headers, (b"x-request-id", request_id)]
-                kind = known.get(b"content-type", b"")
                 if (
-                    counted
-                    and scope["method"] == "GET"
-                    and kind.startswith(b"text/event-stream")
+                    BODY_FOLLOWS not in message
+                    and counted
+                    and _is_stream(scope, headers)
                 ):
                     self.open_requests -= counted
                     counted = 0
@@ -108,3 +109,18 @@ class AccessLog:
             lines.add(line)
         else:
             _log.info("%s", line.message, extra=line.extra)
+
+
+def _has_id(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    for name, _ in headers:  # noqa: SIM110 - `any` would need a generator each time
+        if name == b"x-request-id":
+            return True
+    return False
+
+
+def _is_stream(scope: ASGIScope, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether an answer is an event stream that a GET opened."""
+    return scope["method"] == "GET" and any(
+        name == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in headers
+    )

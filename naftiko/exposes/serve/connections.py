@@ -140,12 +140,15 @@ class Timed(_Protocol):  # type: ignore[misc]
         crowd: All connections of the process.
         in_head: A head has begun; only the parser in C tells.
         since: When the connection, or the latest head, began.
+        idle_since: When the latest response ended; 0 while a request is under way, and
+            where uvicorn has a timer for it.
     """
 
     patience = Patience()
     crowd = Crowd(65_536)
     in_head = False
     since = 0.0
+    idle_since = 0.0
     _timer: Any = None
     #: Nothing has come at all: there is no request to answer.
     _is_silent = True
@@ -181,6 +184,7 @@ class Timed(_Protocol):  # type: ignore[misc]
     def data_received(self, data: bytes) -> None:
         """Note when a head begins, and how much of a body has come."""
         self._is_silent = False
+        self.idle_since = 0.0
         if self.timeout_keep_alive_task is not None:
             self.since = self.loop.time()
         cycle = self.cycle
@@ -212,6 +216,8 @@ class Timed(_Protocol):  # type: ignore[misc]
                 return
             detail = _TOO_SLOW.detail.format(self.patience.head)
             self.refuse(_TOO_SLOW._replace(detail=detail))
+        elif self.idle_since and now - self.idle_since >= self.timeout_keep_alive:
+            self.transport.close()
 
     def _is_slow_body(self, now: float) -> bool:
         """Tell whether the body of the request under way is late, or too slow."""

@@ -10,8 +10,11 @@ and the body of a response are two writes, so two calls of the system and two pa
 `tests/exposes/serve/test_patched_uvicorn.py` checks each of them:
 
 - `uvicorn.protocols.http.httptools_impl.HttpToolsProtocol`: the callbacks of the parser
-  `on_message_begin`, `on_headers_complete`, `on_body`, `on_message_complete`; `url`,
-  `headers` and `expect_100_continue` when the head is complete
+  `on_message_begin`, `on_headers_complete`, `on_body`, `on_message_complete`,
+  `on_response_complete`; `url`, `headers` and `expect_100_continue` when the head is
+  complete; `parser`, `app`, `app_state`, `asgi_version`, `server`, `client`, `scheme`,
+  `pipeline`, `_start_asgi_task`, `server_state.default_headers`; of a cycle, what
+  `Cycle` has
 - both protocols: `loop`, `transport`, `flow.read_paused`, `flow.write_paused`,
   `cycle.response_complete`, `cycle.more_body`, `timeout_keep_alive_task`;
   `connection_made(transport)` takes any object with the methods of a transport;
@@ -35,7 +38,9 @@ from http import HTTPStatus
 from itertools import chain
 from random import getrandbits
 from typing import Any
+from urllib.parse import unquote
 
+from naftiko.exposes.http.cycle import Cycle
 from naftiko.exposes.http.heads import (
     MAX_FIELDS,
     MAX_HEAD_BYTES,
@@ -94,6 +99,9 @@ def watchful(
     # The parser in Python (h11) has no such callbacks.
     if not hasattr(forgetting, "on_headers_complete"):
         return type("Checked", (_Checks, Timed, forgetting), settings)
+    from httptools import parse_url
+
+    settings["parse_url"] = staticmethod(parse_url)
     return type("Limited", (_Limits, Timed, forgetting), settings)
 
 
@@ -107,12 +115,16 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
         """
 
         timeout_keep_alive_task: Any
+        #: The protocol itself writes head and body of a response together.
+        is_corked = False
         _is_refused = False
         #: Bytes that came after the refusal.
         _discarded = 0
 
         def connection_made(self, transport: Any) -> None:
-            super().connection_made(_Corked(transport, self.loop))
+            if not self.is_corked:
+                transport = _Corked(transport, self.loop)
+            super().connection_made(transport)
 
         def send_400_response(self, msg: str) -> None:
             # An error of our checks says why; h11 says which status it means.
@@ -216,6 +228,14 @@ def _answer(problem: HttpProblem) -> bytes:
     ).encode() + answer.body
 
 
+class _NoTimer:
+    """Stands for the keep-alive timer of a connection: `Timed` looks at the time."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+_NO_TIMER = _NoTimer()
 #: Whatever protocol `_Limits` stands before.
 _Protocol: Any = object
 
@@ -223,8 +243,14 @@ _Protocol: Any = object
 class _Limits(_Protocol):  # type: ignore[misc]
     """Refuses a head too large, and trims the values of headers.
 
-    One class, because each request passes all of its methods.
+    One class, because each request passes all of its methods. What uvicorn does for
+    each request is done here too, and by `Cycle`, with less work: no timer, no scope
+    for a head that is not complete, one write for a response.
     """
+
+    is_corked = True
+    parse_url: Any
+    cycle: Any
 
     in_head = True
     in_body = False
@@ -267,7 +293,7 @@ class _Limits(_Protocol):  # type: ignore[misc]
     def on_message_begin(self) -> None:
         self.in_head, self.since = True, self.loop.time()
         self._head_size = 0
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
         headers = self.headers
@@ -290,10 +316,53 @@ class _Limits(_Protocol):  # type: ignore[misc]
             raise
         self._unparsed = self._framing = self._body_size = 0
         self.in_head, self.in_body = False, True
-        super().on_headers_complete()
+        self._begin_request(version)
         # The parser gives the trailer behind a body as further headers. They must not
         # be taken for those of the head (RFC 9110, 6.5.1), which the scope holds now.
         self.headers = []
+
+    def _begin_request(self, version: str) -> None:
+        """Let the application answer the request whose head is complete."""
+        target = self.parse_url(self.url)
+        raw_path = target.path
+        path = raw_path.decode("ascii")
+        scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "method": self.parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": target.query or b"",
+        }
+        before = self.cycle
+        self.cycle = Cycle(
+            scope,
+            self,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            expects_continue=self.expect_100_continue,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:  # a pipelined request
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def on_response_complete(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self.timeout_keep_alive_task = _NO_TIMER
+        self.idle_since = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0

@@ -204,6 +204,48 @@ def test_client_disconnect_cancels_the_work() -> None:
     assert ended == ["work", "work"]
 
 
+def test_requests_share_the_timer_that_looks_at_long_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each request that takes long is watched, in whatever order they begin and end."""
+
+    async def main() -> tuple[int, list[Any]]:
+        loop = asyncio.get_running_loop()
+        planned: list[float] = []
+
+        def call_later(delay: float, *rest: Any) -> Any:
+            planned.append(delay)
+            return type(loop).call_later(loop, delay, *rest)
+
+        monkeypatch.setattr(loop, "call_later", call_later)
+
+        async def short(number: int) -> int:
+            return await watched(_result(number), _unused)
+
+        results: list[Any] = list(await asyncio.gather(*map(short, range(100))))
+        count = len(planned)
+        monkeypatch.undo()
+        for wait in (0.0, 0.02, 0.03):
+            await asyncio.sleep(wait)
+            gone = body_of({"type": "http.disconnect"})
+            results += await asyncio.gather(
+                watched(asyncio.sleep(60), gone),
+                watched(_result("done"), _unused),
+                return_exceptions=True,
+            )
+        return count, results
+
+    count, results = asyncio.run(main())
+    assert count == 1
+    assert results[:100] == list(range(100))
+    assert [isinstance(one, Gone) for one in results[100:]] == [True, False] * 3
+
+
+async def _result(value: Any) -> Any:
+    await asyncio.sleep(0)
+    return value
+
+
 def test_cancellation_by_the_server_is_not_a_client_disconnect() -> None:
     """`CancelledError` of a stopping server passes through and is not `Gone`."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http import flow_control
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from naftiko.exposes.http.cycle import Cycle
 from naftiko.exposes.serve.patched_uvicorn import MAX_HEAD_BYTES, watchful
 from support.raw_http import running
 
@@ -343,6 +345,37 @@ def test_uvicorn_protocol_in_c_has_the_state_of_its_request() -> None:
     assert isinstance(flow_control.FlowControl(None).read_paused, bool)  # type: ignore[arg-type]
     source = inspect.getsource(httptools.RequestResponseCycle.__init__)
     assert "self.response_complete = False" in source
+    assert made.app is not None
+    assert not made.pipeline
+    assert (made.server, made.client, made.scheme) == (None, None, None)
+    assert (made.app_state, made.asgi_version) == ({}, "3.0")
+    assert isinstance(made.server_state.default_headers, list)
+    assert _parameters(made._start_asgi_task) == ["cycle", "app"]
+    assert _parameters(made.on_response_complete) == []
+
+
+def test_uvicorn_protocol_in_c_asks_a_cycle_for_what_ours_has() -> None:
+    """`Cycle` stands where uvicorn has an object of its own."""
+    source = inspect.getsource(httptools.HttpToolsProtocol)
+    source = source.partition("class RequestResponseCycle")[0]
+    asked = set(re.findall(r"\bcycle\.(\w+)", source))
+    assert asked >= {"response_complete", "message_event", "body"}
+    for name in asked:
+        assert hasattr(Cycle, name), name
+
+
+def test_idle_connection_is_closed_without_a_timer_for_each_request() -> None:
+    """Keep-alive: the connection ends when no request has come for that long."""
+    limited = watchful(httptools.HttpToolsProtocol, PATIENCE)
+    with running(app, limited, timeout_keep_alive=1) as address:
+        with socket.create_connection(address, timeout=20) as connection:
+            for _ in range(3):
+                connection.sendall(GET)
+                assert connection.recv(1000).endswith(b"0")
+                time.sleep(0.5)
+            started = time.monotonic()
+            assert connection.recv(1000) == b""
+            assert time.monotonic() - started > 0.3
 
 
 def test_parser_in_python_reads_lines_out_of_its_buffer() -> None:
