@@ -175,6 +175,7 @@ def _members(names: tuple[str, ...]) -> Path:
             except (KeyError, TypeError):
                 return None
 
+        path_1.member = one  # type: ignore[attr-defined]
         return path_1
     if len(names) == 2:
         first, second = names
