@@ -63,7 +63,6 @@ LIBRARY = {
 }
 #: Library → the modules or folders that may import it.
 HOMES = {
-    "aiohttp": {"transport.aio_pool", "transport.patched_aiohttp"},
     "anyio": {"exposes.mcp.sdk"},
     "brotli": {"transport.encodings"},
     "brotlicffi": {"transport.encodings"},
@@ -88,7 +87,6 @@ HOMES = {
     "urllib3": {"transport", "consumes.content"},
     "uvicorn": {"exposes.serve"},
     "uvloop": {"exposes.serve.process"},
-    "yarl": {"transport.aio_pool", "transport.patched_aiohttp"},
 }
 MOST_MODULES, MOST_LINES, MOST_OF_A_BODY = 14, 500, 60
 
