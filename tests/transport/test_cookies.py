@@ -78,6 +78,7 @@ def test_request_without_cookies_has_none() -> None:
         ("a=1; Expires=Thu, 01-Jan-1970 00:00:00 GMT", []),
         ("a=1; Expires=Thu, 01 Jan 2970 00:00:00 GMT", ["/x", "/x/y", "/x/y/z"]),
         ("a=1; Expires=Thu, 99 Foo 99999999999999999999 00:00:00 GMT", ["/x", "/x/y", "/x/y/z"]),
+        ("a=1; Expires=Thu, 01 Jan 99999 00:00:00 GMT", ["/x", "/x/y", "/x/y/z"]),
         ("a=1; Expires=never", ["/x", "/x/y", "/x/y/z"]),
         ("a=1; Secure", []),
         ("=1", []),

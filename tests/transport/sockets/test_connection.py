@@ -406,6 +406,80 @@ def test_unused_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     running(act)
 
 
+class Body:
+    """A body that writes its parts when there is room."""
+
+    def __init__(self) -> None:
+        self.connection: Any = None
+        self.is_stopped = False
+
+    def begin(self, connection: PooledConnection) -> None:
+        """Keep the connection."""
+        self.connection = connection
+
+    def stop(self) -> None:
+        """Take note of it."""
+        self.is_stopped = True
+
+    async def write(self, *parts: bytes) -> None:
+        """Write parts, each when there is room, and tell of the end."""
+        for part in parts:
+            self.connection.write(part)
+            await self.connection.has_room()
+        self.connection.sent()
+
+
+def test_body_is_written_while_there_is_room() -> None:
+    """A response is waited for when the body is written; it may be early."""
+
+    async def act() -> None:
+        opened, body = Opened(), Body()
+        reply = opened.begin(upload=body, patience=0.04)
+        opened.connection.pause_writing()
+        writing = asyncio.create_task(body.write(b"1", b"2"))
+        opened.connection.data_received(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await asyncio.sleep(0.06)
+        assert opened.wire.written == HEAD.data + b"1"
+        opened.connection.resume_writing()
+        await writing
+        assert opened.wire.written == HEAD.data + b"12"
+        opened.connection.data_received(PLAIN)
+        assert (await whole(reply), opened.state) == (b"hello", "kept")
+        assert not body.is_stopped
+        reply = opened.begin(upload=(body := Body()), patience=0.02)
+        await body_written(body)
+        with pytest.raises(TimeoutError):
+            await until_error(reply)
+
+    async def body_written(body: Body) -> None:
+        await asyncio.sleep(0.04)
+        await body.write(b"1")
+
+    running(act)
+
+
+def test_early_response_ends_the_body() -> None:
+    """The connection is closed: the server would take the rest for a request."""
+
+    async def act() -> None:
+        opened, body = Opened(), Body()
+        reply = opened.begin(upload=body)
+        opened.connection.data_received(PLAIN)
+        assert body.is_stopped
+        assert (await whole(reply), opened.state) == (b"hello", "closed")
+        opened, body = Opened(), Body()
+        opened.begin(upload=body)
+        opened.connection.pause_writing()
+        writing = asyncio.create_task(body.write(b"1", b"2"))
+        await asyncio.sleep(0)
+        opened.connection.connection_lost(None)
+        with pytest.raises(Lost):
+            await writing
+        assert body.is_stopped
+
+    running(act)
+
+
 # --- real sockets ---------------------------------------------------------------------
 
 
