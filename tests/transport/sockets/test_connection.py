@@ -349,11 +349,11 @@ def test_silence_is_a_timeout(begun: bytes) -> None:
 
     async def act() -> None:
         opened = Opened()
-        reply = opened.begin(patience=0.05)
-        await asyncio.sleep(0.03)
+        reply = opened.begin(patience=0.5)
+        await asyncio.sleep(0.3)
         if begun:
             opened.connection.data_received(begun)
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.3)
             assert opened.state == "in use"
         with pytest.raises(TimeoutError):
             await until_error(reply)
@@ -385,15 +385,16 @@ def test_time_of_a_request_ends_with_it() -> None:
 
 def test_unused_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is kept for some time only, and a shorter timeout than that is kept too."""
-    monkeypatch.setattr(module, "IDLE", 0.05)
+    monkeypatch.setattr(module, "IDLE", 0.5)
 
     async def act() -> None:
         opened = Opened()
         opened.begin()
         opened.connection.data_received(PLAIN)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.01)
         assert opened.state == "kept"
-        await asyncio.sleep(0.08)
+        while opened.state == "kept":
+            await asyncio.sleep(0.01)
         assert opened.state == "kept closed"
         monkeypatch.setattr(module, "IDLE", 60)
         opened = Opened()
@@ -434,11 +435,11 @@ def test_body_is_written_while_there_is_room() -> None:
 
     async def act() -> None:
         opened, body = Opened(), Body()
-        reply = opened.begin(upload=body, patience=0.04)
+        reply = opened.begin(upload=body, patience=0.3)
         opened.connection.pause_writing()
         writing = asyncio.create_task(body.write(b"1", b"2"))
         opened.connection.data_received(b"HTTP/1.1 100 Continue\r\n\r\n")
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.4)
         assert opened.wire.written == HEAD.data + b"1"
         opened.connection.resume_writing()
         await writing
