@@ -28,7 +28,7 @@ T = TypeVar("T")
 _MASK = "$"
 #: Libraries that carry requests: their variables hold what is sent.
 _CARRIERS = frozenset(
-    "aiohttp asyncio http idna requests selectors socket ssl urllib3".split()  # noqa: SIM905
+    "asyncio http idna requests selectors socket ssl urllib3".split()  # noqa: SIM905
 )
 _CLEARED = frozenset(("naftiko", *_CARRIERS))
 

@@ -63,7 +63,6 @@ LIBRARY = {
 }
 #: Library → the modules or folders that may import it.
 HOMES = {
-    "aiohttp": {"transport.aio_pool", "transport.patched_aiohttp"},
     "brotli": {"transport.encodings"},
     "brotlicffi": {"transport.encodings"},
     "h11": {"exposes.serve.patched_uvicorn"},
@@ -85,7 +84,6 @@ HOMES = {
     "tree_sitter_javascript": {"functions.scripting.instrumenting"},
     "urllib3": {"transport", "consumes.content"},
     "uvicorn": {"exposes.serve"},
-    "yarl": {"transport.aio_pool", "transport.patched_aiohttp"},
 }
 MOST_MODULES, MOST_LINES, MOST_OF_A_BODY = 14, 500, 60
 

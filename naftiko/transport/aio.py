@@ -1,28 +1,31 @@
-"""`AioTransport`: requests over pooled connections of `aiohttp`, for servers.
+"""`AioTransport`: requests over pooled connections of an event loop, for servers.
 
     Request ──► redirects ──► sign-in ──► AioPool, or an HttpTransport in a thread
 
 It is the asynchronous sender beside `HttpTransport`: the same bytes on the wire, the
-same errors. `redirects` decides which request a redirect asks for. `aiohttp` is
-imported when the first transport is made. This module must not know operations.
+same errors. `redirects` decides which request a redirect asks for. This module must not
+know operations.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     aclosing,
     asynccontextmanager,
+    contextmanager,
     nullcontext,
 )
 from typing import TYPE_CHECKING
 
-from naftiko.errors import CallError, ServeError, refuse_pickle
+from naftiko.errors import CallError, refuse_pickle
 from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.masking import forget
+from naftiko.transport.aio_pool import AioPool
+from naftiko.transport.cookies import CallCookies
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.messages import Headers, Request, Response, SignIn
 from naftiko.transport.redirects import (
@@ -35,12 +38,12 @@ from naftiko.transport.redirects import (
 )
 from naftiko.transport.streams import AsyncStreamedResponse
 from naftiko.transport.threaded import ThreadedTransport, rereadable
-from naftiko.transport.wire.totals import UNLIMITED, Holder, NoRoom, Total
+from naftiko.transport.wire.totals import UNLIMITED, NoRoom, Total
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from naftiko.transport.aio_pool import AioExchange, AioOrigin, AioPool, CallCookies
+    from naftiko.transport.aio_pool import AioExchange, AioOrigin
     from naftiko.transport.base import Timeout
 
 _log = logging.getLogger("naftiko")
@@ -65,9 +68,6 @@ class AioTransport:
             further one is refused. `None` for any number.
         pool_size: Connections per origin; further calls wait for one, as long as the
             timeout for connecting allows.
-
-    Raises:
-        ServeError: `aiohttp` is not installed.
     """
 
     def __init__(
@@ -82,20 +82,12 @@ class AioTransport:
         max_total_bytes: int | None = None,
         pool_size: int = 256,
     ) -> None:
-        try:
-            from naftiko.transport.aio_pool import AioPool, CallCookies
-        except ImportError as error:
-            raise ServeError(
-                f"AioTransport needs a library that is not installed: {error.name}",
-                hint="pip install 'naftiko[serve]'",
-            ) from error
         settings = ConnectionSettings(verify, cert, dict(proxies or {}), trust_env)
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
         self._total = Total(max_total_bytes) if max_total_bytes else UNLIMITED
         self._is_closed = False
-        self._pool: AioPool = AioPool(settings, pool_size)
-        self._new_cookies: type[CallCookies] = CallCookies
+        self._pool = AioPool(settings, pool_size)
         self._threaded = ThreadedTransport(
             settings, follow_redirects, max_response_bytes
         )
@@ -121,22 +113,13 @@ class AioTransport:
         exchange = await self._open(hop, timeout)
         if isinstance(exchange, RedirectedRequest):
             return await self._threaded.send(exchange, timeout=timeout)
-        body, held = await self._read(exchange, request)
+        response = await self._read(exchange)
         if _log.isEnabledFor(logging.DEBUG):
             took = (time.perf_counter() - started) * 1000
             _log.debug(
                 "%s %s %d %.0f ms",
                 request.method, request.shown_url, exchange.status, took,
             )  # fmt: skip
-        response = Response(
-            exchange.status,
-            Headers.joined(exchange.pairs, request.secrets),
-            body,
-            reason=exchange.reason,
-            url=request.shown(exchange.hop.url),
-            limit=self._max_bytes,
-        )
-        response.held = held
         return response
 
     @asynccontextmanager
@@ -180,7 +163,6 @@ class AioTransport:
                     yield stream
                 return
             pairs = exchange.pairs
-            exchange.begin()
             try:
                 async with aclosing(exchange.chunks(decode=decode)) as chunks:
                     yield AsyncStreamedResponse(
@@ -233,34 +215,27 @@ class AioTransport:
         exchange = await self._open(hop, timeout)
         if isinstance(exchange, RedirectedRequest):
             return self._received_threaded(exchange, timeout, stays_open)
-        headers = Headers.joined(exchange.pairs, hop.request.secrets)
-        if stays_open(exchange.status, headers):
-            return self._streamed(exchange, headers)
-        body, held = await self._read(exchange, hop.request)
-        response = Response(
-            exchange.status,
-            headers,
-            body,
-            reason=exchange.reason,
-            url=hop.request.shown(exchange.hop.url),
-            limit=self._max_bytes,
-        )
-        response.held = held
-        return response
+        try:
+            is_streamed = stays_open(exchange.status, exchange.headers)
+        except BaseException:
+            exchange.end()
+            raise
+        if is_streamed:
+            return self._streamed(exchange)
+        return await self._read(exchange)
 
     @asynccontextmanager
     async def _streamed(
-        self, exchange: AioExchange, headers: Headers
+        self, exchange: AioExchange
     ) -> AsyncIterator[AsyncStreamedResponse]:
         """Give a response that stays open, however long it is silent."""
-        exchange.begin()
         exchange.wait_for_ever()
         try:
             async with aclosing(exchange.chunks(decode=True)) as chunks:
                 yield AsyncStreamedResponse(
                     exchange.hop.request,
                     exchange.status,
-                    headers,
+                    exchange.headers,
                     chunks,
                     reason=exchange.reason,
                     pairs=exchange.pairs,
@@ -296,15 +271,26 @@ class AioTransport:
             response.held = held
             yield response
 
-    async def _read(
-        self, exchange: AioExchange, request: Request
-    ) -> tuple[bytes, Holder]:
-        """Return the whole body of a response, and what counts it."""
-        held = self._total.holder()
-        try:
-            return await exchange.read(self._max_bytes, held), held
-        except NoRoom:
-            raise no_room(request) from None
+    async def _read(self, exchange: AioExchange) -> Response:
+        """Return a response with its whole body."""
+        request, held = exchange.hop.request, None
+        body = exchange.whole(self._max_bytes)
+        if body is None:
+            held = self._total.holder()
+            try:
+                body = await exchange.read(self._max_bytes, held)
+            except NoRoom:
+                raise no_room(request) from None
+        response = Response(
+            exchange.status,
+            exchange.headers,
+            body,
+            reason=exchange.reason,
+            url=request.shown(exchange.hop.url),
+            limit=self._max_bytes,
+        )
+        response.held = held
+        return response
 
     async def close(self) -> None:
         """Close every connection; nothing can be sent afterwards."""
@@ -320,25 +306,27 @@ class AioTransport:
         Returns:
             The response, its body not read yet; or that hop, with its cookies.
         """
-        cookies = self._new_cookies()
+        cookies = CallCookies()
         while True:
             if self._is_closed:
                 raise refusal("the transport is closed", hop.request)
-            origin = await self._pool.origin(hop)
-            login = hop.auth
-            exchange = None
-            if login is None:
-                exchange = await self._exchange(hop, origin, cookies, timeout)
-            elif isinstance(login, SignIn):
+            origin = self._pool.known(hop) or await self._pool.origin(hop)
+            login, headers = hop.auth, cookies.headers(hop)
+            if login is None and origin.connections is not None:
+                exchange = await self._pool.exchange(hop, headers, origin, timeout)
+            elif isinstance(login, SignIn) and origin.connections is not None:
                 exchange = await self._sign_in(login, hop, origin, cookies, timeout)
-            if exchange is None:
-                return hop.with_headers(cookies.headers(hop))
+            else:
+                return hop.with_headers(headers)
             if exchange.status not in REDIRECTS or not self._follow_redirects:
                 return exchange
-            location = location_of(exchange.locations, hop.request)
+            with _ended(exchange):
+                location = location_of(
+                    exchange.headers.get_all("Location"), hop.request
+                )
             if not location:
                 return exchange
-            cookies.keep(exchange)
+            cookies.keep(exchange.hop, exchange.headers.get_all("Set-Cookie"))
             await exchange.finish()
             hop = hop.next(exchange.status, location)
 
@@ -349,38 +337,34 @@ class AioTransport:
         origin: AioOrigin,
         cookies: CallCookies,
         timeout: Timeout,
-    ) -> AioExchange | None:
-        """Return the response to a request, signed in, or `None`; see `_exchange`."""
+    ) -> AioExchange:
+        """Return the response to a request, signed in."""
         attempts = login.attempts(hop.as_request())
         request = next(attempts)
         while True:
             attempt = hop.with_headers(request.headers)
-            exchange = await self._exchange(attempt, origin, cookies, timeout)
-            if exchange is None:
-                return None
-            head = Response(exchange.status, Headers.joined(exchange.pairs))
-            try:
-                request = attempts.send(head)
-            except StopIteration:
-                return exchange
+            headers = cookies.headers(attempt)
+            exchange = await self._pool.exchange(attempt, headers, origin, timeout)
+            head = Response(exchange.status, exchange.headers)
+            with _ended(exchange):
+                try:
+                    request = attempts.send(head)
+                except StopIteration:
+                    return exchange
             if not hop.rewind():
                 return exchange  # the body can be read once, and has been
-            cookies.keep(exchange)
+            cookies.keep(exchange.hop, exchange.headers.get_all("Set-Cookie"))
             await exchange.finish()
 
-    async def _exchange(
-        self,
-        hop: RedirectedRequest,
-        origin: AioOrigin,
-        cookies: CallCookies,
-        timeout: Timeout,
-    ) -> AioExchange | None:
-        """Return the response to a request; `None` where `aiohttp` cannot send it."""
-        headers = cookies.headers(hop)
-        # Headers are Latin-1 on the wire; aiohttp would write UTF-8.
-        if origin.session is None or not all(map(str.isascii, headers.values())):
-            return None
-        return await self._pool.exchange(hop, headers, origin, timeout)
+
+@contextmanager
+def _ended(exchange: AioExchange) -> Iterator[None]:
+    """End an exchange when its response cannot be used."""
+    try:
+        yield
+    except BaseException:
+        exchange.end()
+        raise
 
 
 class _Receiving:

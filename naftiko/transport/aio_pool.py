@@ -1,4 +1,4 @@
-"""Pooled connections of `aiohttp`, and one exchange over one of them.
+"""Connections of an event loop for `AioTransport`, and one exchange over one of them.
 
     AioPool.origin(hop) ──► AioOrigin      settings, looked up once per origin
     AioPool.exchange(hop, origin) ──► AioExchange      status and headers are there
@@ -11,84 +11,75 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import ssl
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from functools import lru_cache, partial
+from functools import partial
 from io import BytesIO
-from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
-import aiohttp
-from yarl import URL
-
-from naftiko.http import BODY_METHODS
+from naftiko.http import BODY_METHODS, IDEMPOTENT_METHODS
 from naftiko.transport import failures
 from naftiko.transport.encodings import Damaged, unpacker_of
 from naftiko.transport.environment import ConnectionSettings, tls_context
 from naftiko.transport.failures import Cause
 from naftiko.transport.messages import Headers
-from naftiko.transport.patched_aiohttp import (
-    ExactRequest,
-    Upload,
-    framed_headers,
-    let_rest,
-    use_exact_handlers,
-)
 from naftiko.transport.redirects import RedirectedRequest, damaged, refusal, too_large
+from naftiko.transport.sockets.connecting import Peer
+from naftiko.transport.sockets.connection import IncomingResponse, Lost
+from naftiko.transport.sockets.pool import Connections, NotInTime, Refused
+from naftiko.transport.sockets.upload import AT_ONCE, Upload, framed_headers
 from naftiko.transport.streams import CHUNK
-from naftiko.transport.wire.heads import MAX_FIELDS, MAX_HEAD, Unreadable
+from naftiko.transport.wire.heads import Unreadable
+from naftiko.transport.wire.request_heads import request_head
+from naftiko.transport.wire.responses import BrokenOff, NothingCame
 from naftiko.transport.wire.totals import SMALL, UNLIMITED, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from naftiko.transport.base import Timeout
+    from naftiko.transport.wire.heads import ResponseHead
 
 _MOST_ORIGINS = 1024
-#: Seconds that an unused connection is kept.
-_IDLE = 60.0
 #: Seconds of decompressing after which other tasks of the event loop get their turn.
 _TURN = 0.004
+#: What a host name may hold (RFC 3986, 3.2.2).
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%-]+")
 
-#: Exceptions of `aiohttp` → cause, the most specific first.
+#: Exception → cause, the most specific first. A `ValueError` is raised for a request
+#: that cannot be written.
 _CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
-    (aiohttp.ConnectionTimeoutError, failures.NOT_CONNECTED_IN_TIME),
-    (TimeoutError, failures.NO_RESPONSE_IN_TIME),
+    (NotInTime, failures.NOT_CONNECTED_IN_TIME),
+    (UnicodeError, failures.MALFORMED_URL),
     (ssl.SSLError, failures.TLS_REFUSED),
-    (aiohttp.ClientSSLError, failures.TLS_REFUSED),
     (Unreadable, failures.UNREADABLE),
-    (aiohttp.ClientPayloadError, failures.BROKEN_OFF),
-    (aiohttp.InvalidURL, failures.MALFORMED_URL),
-    (aiohttp.NonHttpUrlClientError, failures.UNKNOWN_SCHEME),
-    (aiohttp.ServerDisconnectedError, failures.CLOSED),
-    (aiohttp.ClientResponseError, failures.UNREADABLE),
+    (BrokenOff, failures.BROKEN_OFF),
+    (NothingCame, failures.CLOSED),
+    (TimeoutError, failures.NO_RESPONSE_IN_TIME),
     (OSError, failures.NO_CONNECTION),
-    # Errors of connecting are `OSError`s: others come from a connection that was there.
-    (aiohttp.ClientError, failures.CLOSED),
     (ValueError, failures.UNWRITABLE),
 )
-#: All of them. A `ValueError` is raised for a request that cannot be written.
-_ERRORS = (aiohttp.ClientError, OSError, ValueError, Unreadable)
+_ERRORS = (
+    NotInTime, Refused, Unreadable, BrokenOff, NothingCame, OSError, ValueError,
+)  # fmt: skip
 
 
 class AioOrigin(NamedTuple):
     """An origin and the settings of its connections.
 
     Attributes:
-        session: The connections; `None` behind a proxy: `requests` is used then.
-        scheme: `http` or `https`; `http` for a Unix socket.
+        connections: The connections; `None` behind a proxy: `requests` is used then.
         authority: Host and port as they stand in a URL.
-        tls: The TLS settings, or `True` for those of `aiohttp`.
         login: The `Authorization` for a login of `.netrc`, or an empty text.
     """
 
-    session: aiohttp.ClientSession | None
-    scheme: str = ""
+    connections: Connections | None
     authority: str = ""
-    tls: ssl.SSLContext | bool = True
     login: str = ""
 
 
@@ -97,50 +88,50 @@ class AioExchange:
 
     Attributes:
         hop: The request that was sent.
-        raw: The response of `aiohttp`.
+        head: The head of the response.
+        headers: Its headers; the values of a repeated name are joined.
     """
 
-    __slots__ = ("_under_way", "_upload", "hop", "raw")
+    __slots__ = ("_reply", "_upload", "head", "headers", "hop")
 
     def __init__(
         self,
         hop: RedirectedRequest,
-        raw: aiohttp.ClientResponse,
+        head: ResponseHead,
+        reply: IncomingResponse,
         upload: Upload | None,
-        under_way: set[aiohttp.ClientResponse],
     ) -> None:
         self.hop = hop
-        self.raw = raw
+        self.head = head
+        self.headers = Headers.joined(head.pairs, hop.request.secrets)
+        self._reply = reply
         self._upload = upload
-        self._under_way = under_way
 
     @property
     def status(self) -> int:
         """The status code."""
-        return self.raw.status
+        return self.head.status
 
     @property
     def reason(self) -> str:
         """The reason phrase; may be empty."""
-        return self.raw.reason or ""
+        return self.head.reason
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The headers as they came, read as Latin-1, as `http.client` reads them."""
-        # Decoded all at once: no name and no value holds a line break.
-        fields = b"\n".join(chain.from_iterable(self.raw.raw_headers)).decode("latin-1")
-        parts = iter(fields.split("\n") if fields else ())
-        return list(zip(parts, parts, strict=True))
+        return self.head.pairs
 
-    @property
-    def locations(self) -> list[str]:
-        """The values of `Location`, read as Latin-1."""
-        return [value for name, value in self.pairs if name.lower() == "location"]
-
-    @property
-    def encoding(self) -> str:
-        """The `Content-Encoding`, several fields joined; may be empty."""
-        return ", ".join(self.raw.headers.getall("Content-Encoding", ()))
+    def whole(self, limit: int) -> bytes | None:
+        """Return a small body that has come as a whole, and needs no unpacking."""
+        reply = self._reply
+        if (
+            reply.is_over
+            and reply.size <= min(limit, SMALL)
+            and "Content-Encoding" not in self.headers
+        ):
+            return reply.take()
+        return None
 
     async def read(self, limit: int, held: Holder | None = None) -> bytes:
         """Return the body; its connection is free afterwards, or closed.
@@ -149,29 +140,14 @@ class AioExchange:
             TransportError: The body breaks off, is damaged, or has over `limit` bytes.
             NoRoom: It has more bytes than may be held at the moment.
         """
-        hop, raw = self.hop, self.raw
-        held = held or UNLIMITED.holder()
-        self.begin()
+        hop = self.hop
         try:
-            declared = raw.headers.get("Content-Length", "")
-            if hop.method != "HEAD" and declared.isdigit() and int(declared) > limit:
+            if (self.head.length or 0) > limit:
                 raise too_large(hop.request, limit)
-            if "Content-Encoding" not in raw.headers:
-                content = raw.content
-                chunk = await content.readany()
-                if content.at_eof() and len(chunk) <= min(limit, SMALL):
-                    return chunk
-                # Joining pieces at the end would hold the body twice.
-                body = BytesIO()
-                size = body.write(chunk)
-                # One that is too large by itself is not told as one too many.
-                while size <= limit:
-                    held.hold(len(chunk))
-                    if not (chunk := await content.readany()):
-                        break
-                    size += body.write(chunk)
+            if "Content-Encoding" in self.headers:
+                body, size = await self._unpacked(limit, held or UNLIMITED.holder())
             else:
-                body, size = await self._unpacked(limit, held)
+                body, size = await self._plain(limit, held or UNLIMITED.holder())
             if size > limit:
                 raise too_large(hop.request, limit)
             return body.getvalue()
@@ -179,6 +155,17 @@ class AioExchange:
             raise _failure(error, hop, self._upload, reading=True) from None
         finally:
             self.end()
+
+    async def _plain(self, limit: int, held: Holder) -> tuple[BytesIO, int]:
+        # Joining pieces at the end would hold the body twice.
+        body, size = BytesIO(), 0
+        while chunk := await self._reply.next_piece():
+            # One that is too large by itself is not told as one too many.
+            if (size := size + len(chunk)) > limit:
+                break
+            held.hold(len(chunk))
+            body.write(chunk)
+        return body, size
 
     async def _unpacked(self, limit: int, held: Holder) -> tuple[BytesIO, int]:
         body, size = BytesIO(), 0
@@ -203,11 +190,12 @@ class AioExchange:
         Raises:
             TransportError: It breaks off, is damaged, or grows too much.
         """
-        hop, raw = self.hop, self.raw
+        hop = self.hop
         received = 0
         try:
-            unpacker = unpacker_of(self.encoding if decode else None, most)
-            while chunk := await raw.content.readany():
+            encoding = self.headers.get("Content-Encoding") if decode else None
+            unpacker = unpacker_of(encoding, most)
+            while chunk := await self._reply.next_piece():
                 if unpacker is None:
                     yield chunk
                     continue
@@ -231,32 +219,24 @@ class AioExchange:
 
     async def finish(self) -> None:
         """End a response that is not needed; a small body frees its connection."""
-        self.begin()
         try:
-            declared = self.raw.headers.get("Content-Length", "")
-            if declared.isdigit() and int(declared) <= CHUNK:
+            length = self.head.length
+            if length is not None and length <= CHUNK:
                 with suppress(*_ERRORS):
-                    while await self.raw.content.readany():
+                    while await self._reply.next_piece():
                         pass
         finally:
             self.end()
-
-    def begin(self) -> None:
-        """Note that the body is being read, so that `AioPool.close` ends it."""
-        self._under_way.add(self.raw)
+        if self._upload is not None:
+            await self._upload.stopped()  # the next request may send the same body
 
     def wait_for_ever(self) -> None:
         """Let the body be silent for any time: its timeout between two parts ends."""
-        connection = self.raw.connection
-        if connection is not None and connection.protocol is not None:
-            connection.protocol.read_timeout = None
+        self._reply.wait_for_ever()
 
     def end(self) -> None:
-        """Close the connection, unless the body was read to its end."""
-        self._under_way.discard(self.raw)
-        # A body that was read to its end has given its connection back.
-        if not self.raw.closed:
-            self.raw.close()
+        """Close the connection, unless the response has ended."""
+        self._reply.give_up()
 
 
 class AioPool:
@@ -271,19 +251,16 @@ class AioPool:
         self._settings = settings
         self._pool_size = pool_size
         self._origins: dict[tuple[bool, str, str], AioOrigin] = {}
-        #: Path of a Unix socket, or an empty text for TCP → its session.
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        #: Those in use: connections that are open keep them.
+        self._places: WeakValueDictionary[Peer, Connections] = WeakValueDictionary()
         self._contexts: dict[tuple[Any, Any], ssl.SSLContext] = {}
         self._lock = asyncio.Lock()
-        #: Responses that are being read: closing a session does not end their reading.
-        self._under_way: set[aiohttp.ClientResponse] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def close(self) -> None:
         """Close every connection, those of responses that are being read included."""
-        for raw in self._under_way:
-            raw.close()
-        for session in self._sessions.values():
-            await session.close()
+        for connections in list(self._places.values()):
+            await connections.close()
 
     async def exchange(
         self,
@@ -296,53 +273,65 @@ class AioPool:
 
         Args:
             hop: The request.
-            headers: Its headers, cookies included; ASCII only.
-            origin: The origin that it goes to; one with a session.
+            headers: Its headers, cookies included.
+            origin: The origin that it goes to; one with connections.
             timeout: Seconds, or (seconds to connect, seconds between two parts).
 
         Raises:
             TransportError: No usable response came back.
         """
-        waits = _timeouts(timeout)
+        connect, patience = timeout if isinstance(timeout, tuple) else (timeout,) * 2
         if origin.login and not hop.request.is_identified:
             headers = {**headers, "Authorization": origin.login}
-        upload = None
-        is_chunked = None
+        content: bytes | None = b""
+        length: int | None = None
         if hop.body is not None or hop.method in BODY_METHODS:
             headers, length = await framed_headers(hop, headers)
-            if hop.body is not None:
-                upload = Upload(hop, length, waits.sock_read)
-                is_chunked = True if length is None else None
-        # The target is passed as a path, its query included: yarl must not parse it.
-        url = URL.build(
-            scheme=origin.scheme,
-            authority=origin.authority,
-            path=hop.target,
-            encoded=True,
-        )
-        assert origin.session is not None
+            content = _small_content(hop)
+        connections, upload = origin.connections, None
+        assert connections is not None
+        can_repeat = hop.method in IDEMPOTENT_METHODS
         try:
-            raw = await origin.session.request(
-                hop.method,
-                url,
-                headers=headers,
-                data=upload,
-                chunked=is_chunked,
-                allow_redirects=False,
-                timeout=waits,
-                ssl=origin.tls,
-            )
-        except BaseException as error:
-            if upload is not None:
-                upload.abort()
-            if isinstance(error, _ERRORS):
-                raise _failure(error, hop, upload) from None
-            raise
-        if (connection := raw.connection) is not None:
-            raw.content.on_eof(partial(let_rest, connection.protocol))
-        return AioExchange(hop, raw, upload, self._under_way)
+            head = request_head(hop.method, hop.target, origin.authority, headers)
+        except ValueError as error:
+            raise _failure(error, hop) from None
+        while True:
+            reply = IncomingResponse(self._loop or self._running())
+            try:
+                connection = connections.take() or await connections.opened(connect)
+                if content is None:
+                    upload = Upload(hop, length, patience)
+                connection.begin(
+                    reply, head, content, upload, patience, is_head=hop.method == "HEAD"
+                )
+                while reply.head is None:
+                    await reply.news()
+                return AioExchange(hop, reply.head, reply, upload)
+            except BaseException as error:
+                reply.give_up()
+                if not isinstance(error, _ERRORS):
+                    raise
+                # The server may have closed the connection at this very moment.
+                is_dead = isinstance(error, (NothingCame, Lost))
+                if not (can_repeat and is_dead) or connections.is_closed:
+                    raise _failure(error, hop, upload) from None
+                if upload is not None:
+                    await upload.stopped()
+                    if upload.is_consumed or upload.failure is not None:
+                        raise _failure(error, hop, upload) from None
+                can_repeat = False
+                connections.drop_resting()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        self._loop = asyncio.get_running_loop()
+        return self._loop
 
     # --- origins ----------------------------------------------------------------------
+
+    def known(self, hop: RedirectedRequest) -> AioOrigin | None:
+        """Return the origin of a request, if it was looked up before."""
+        path = hop.request.socket if hop.is_first_origin else ""
+        return self._origins.get((hop.is_first_origin, path, hop.origin))
 
     async def origin(self, hop: RedirectedRequest) -> AioOrigin:
         """Return the origin of a request, looked up once.
@@ -352,9 +341,6 @@ class AioPool:
         """
         path = hop.request.socket if hop.is_first_origin else ""
         key = (hop.is_first_origin, path, hop.origin)
-        origin = self._origins.get(key)
-        if origin is not None:
-            return origin
         async with self._lock:
             origin = self._origins.get(key)
             if origin is None:
@@ -372,7 +358,7 @@ class AioPool:
         self, is_first_origin: bool, path: str, origin: str
     ) -> AioOrigin:
         if path:
-            return AioOrigin(self._session(path), "http", "localhost")
+            return AioOrigin(self._connections(Peer("", 0, path)), "localhost")
         look_up = partial(
             self._settings.look_up, origin, is_first_origin=is_first_origin
         )
@@ -380,39 +366,25 @@ class AioPool:
         if settings.proxy:
             return AioOrigin(None)
         parts = urlsplit(origin)
-        tls: ssl.SSLContext | bool = True
-        if parts.scheme == "https":
-            tls = await self._context(settings.verify, settings.cert)
-        url = URL.build(scheme=parts.scheme, host=parts.hostname or "", port=parts.port)
+        host, port = parts.hostname or "", parts.port or 0
+        is_tls = parts.scheme == "https"
+        tls = await self._context(settings.verify, settings.cert) if is_tls else None
         login = _basic(*settings.login) if settings.login else ""
-        session = self._session("")
-        return AioOrigin(session, parts.scheme, url.raw_authority, tls, login)
+        authority = f"[{host}]" if ":" in host else host
+        if ":" not in host and _HOST.fullmatch(host) is None:
+            raise ValueError("a character that a host must not have")
+        if port != (443 if is_tls else 80):
+            authority += f":{port}"
+        # In a URL, a percent sign is written `%25` (RFC 6874).
+        place = Peer(host.replace("%25", "%"), port, "", tls)
+        return AioOrigin(self._connections(place), authority, login)
 
-    def _session(self, path: str) -> aiohttp.ClientSession:
-        session = self._sessions.get(path)
-        if session is None:
-            connector: aiohttp.BaseConnector
-            if path:
-                connector = aiohttp.UnixConnector(
-                    path, limit=self._pool_size, keepalive_timeout=_IDLE
-                )
-            else:
-                connector = aiohttp.TCPConnector(
-                    limit=0, limit_per_host=self._pool_size, keepalive_timeout=_IDLE
-                )
-            use_exact_handlers(connector)
-            session = self._sessions[path] = aiohttp.ClientSession(
-                connector=connector,
-                request_class=ExactRequest,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                read_bufsize=CHUNK,
-                # Our own limits are lower: `ExactHandler` refuses what is over them.
-                max_line_size=MAX_HEAD,
-                max_field_size=MAX_HEAD,
-                max_headers=2 * MAX_FIELDS,
-            )
-        return session
+    def _connections(self, place: Peer) -> Connections:
+        connections = self._places.get(place)
+        if connections is None:
+            connections = Connections(place, self._pool_size)
+            self._places[place] = connections
+        return connections
 
     async def _context(self, verify: bool | str, cert: Any) -> ssl.SSLContext:
         context = self._contexts.get((verify, cert))
@@ -422,45 +394,12 @@ class AioPool:
         return context
 
 
-class CallCookies:
-    """The cookies that servers set during one call: a jar for each origin."""
-
-    __slots__ = ("_jars",)
-
-    def __init__(self) -> None:
-        self._jars: dict[str, aiohttp.CookieJar] = {}
-
-    def keep(self, exchange: AioExchange) -> None:
-        """Keep the cookies that a response sets."""
-        hop = exchange.hop
-        cookies = exchange.raw.headers.getall("Set-Cookie", ())
-        # The URL of a socket file says `localhost`, which is another server.
-        if cookies and not hop.request.socket:
-            jar = self._jars.get(hop.origin)
-            if jar is None:
-                jar = aiohttp.CookieJar(unsafe=True)
-                self._jars[hop.origin] = jar
-            jar.update_cookies_from_headers(cookies, URL(hop.url, encoded=True))
-
-    def headers(self, hop: RedirectedRequest) -> Mapping[str, str]:
-        """Return the headers of a request, with the cookies that are kept for it."""
-        jar = self._jars.get(hop.origin)
-        if jar is None:
-            return hop.headers
-        headers = Headers(hop.headers)
-        pairs = list(self._pairs(jar, hop))
-        if given := headers.get("Cookie"):
-            pairs.insert(0, given)
-        if pairs:
-            headers["Cookie"] = "; ".join(pairs)
-        return headers
-
-    def _pairs(self, jar: aiohttp.CookieJar, hop: RedirectedRequest) -> Iterator[str]:
-        # A value goes back as it came: the jar quotes some that came without marks.
-        came = {cookie.coded_value for cookie in jar}
-        for name, cookie in jar.filter_cookies(URL(hop.url, encoded=True)).items():
-            coded = cookie.coded_value
-            yield f"{name}={coded if coded in came else cookie.value}"
+def _small_content(hop: RedirectedRequest) -> bytes | None:
+    """Return a body that is written with its head, or `None` for another one."""
+    if hop.body is None:
+        return b""
+    is_small = isinstance(hop.body, bytes) and len(hop.body) <= AT_ONCE
+    return hop.content if is_small else None
 
 
 def _failure(
@@ -470,13 +409,15 @@ def _failure(
     *,
     reading: bool = False,
 ) -> Exception:
-    """Return our error for one of `aiohttp`, or the error that stopped the upload."""
+    """Return our error for another one, or the error that stopped the upload."""
     if upload is not None and upload.failure is not None:
         return upload.failure
-    if isinstance(error.__cause__, ssl.SSLError):
+    timed_out = isinstance(error, (TimeoutError, NotInTime))
+    if isinstance(error, Refused) and error.__cause__ is not None:
         error = error.__cause__
     cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
-    timed_out = isinstance(error, TimeoutError)
+    if isinstance(error, TimeoutError) and not timed_out:
+        cause = failures.NO_CONNECTION  # the system gave up, before our timeout
     return failures.failed(
         cause,
         error,
@@ -490,11 +431,3 @@ def _failure(
 def _basic(user: str, password: str) -> str:
     login = f"{user}:{password}"
     return "Basic " + base64.b64encode(login.encode("latin-1", "replace")).decode()
-
-
-@lru_cache(64)
-def _timeouts(timeout: Timeout) -> aiohttp.ClientTimeout:
-    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    return aiohttp.ClientTimeout(
-        total=None, connect=connect, sock_connect=connect, sock_read=read
-    )

@@ -79,7 +79,7 @@ UNKNOWN_SCHEME = Cause("the URL has a scheme that cannot be sent to")
 @cache
 def _causes() -> tuple[tuple[type[BaseException], Cause], ...]:
     """Return exception of `requests` or `urllib3` → cause, most specific first."""
-    # Imported here: they are slow to import, and `aiohttp` may send everything.
+    # Imported here: they are slow to import, and an event loop does without them.
     from requests import exceptions as told
     from urllib3 import exceptions as pools
 

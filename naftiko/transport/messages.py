@@ -74,7 +74,8 @@ class Headers(MutableMapping[str, str]):
             pairs: Names and values, as they came.
             secrets: The values that the representation hides, should they be there.
         """
-        headers = cls(secrets=secrets)
+        headers = cls.__new__(cls)
+        headers._secrets, headers._pairs = secrets, ()
         pairs = tuple(pairs)
         items = headers._items = {pair[0].lower(): pair for pair in pairs}
         if len(items) < len(pairs):

@@ -181,7 +181,11 @@ class RedirectedRequest:
     def target(self) -> str:
         """The request target: path and query, exactly as they were built."""
         url = self.url
-        begin = _END_OF_ORIGIN.search(url, url.find("//") + 2)
+        start = url.find("//") + 2
+        slash, mark = url.find("/", start), url.find("?", start)
+        if slash > 0 and not 0 < mark < slash and url[-1] != "?" and "#" not in url:
+            return url[slash:]  # the usual one
+        begin = _END_OF_ORIGIN.search(url, start)
         target = url[begin.start() :].partition("#")[0] if begin else ""
         path, _, query = target.partition("?")
         if not query:
@@ -323,12 +327,20 @@ def refusal(
 
 
 def _checked(parts: Iterator[Any]) -> Iterator[bytes]:
-    for part in parts:
-        if not isinstance(part, (bytes, bytearray, memoryview)):
-            raise ArgumentError(
-                f"the body gives a {type(part).__name__} where it should give bytes"
-            )
-        yield bytes(part)
+    return map(bytes_of, parts)
+
+
+def bytes_of(part: Any) -> bytes:
+    """Return a part of a body that its caller gives.
+
+    Raises:
+        ArgumentError: It is something else than bytes.
+    """
+    if not isinstance(part, (bytes, bytearray, memoryview)):
+        raise ArgumentError(
+            f"the body gives a {type(part).__name__} where it should give bytes"
+        )
+    return bytes(part)
 
 
 def _query(url: str) -> bytes:

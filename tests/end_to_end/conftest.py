@@ -1,6 +1,6 @@
 """Fixtures of the end-to-end tests; tests of the wire run with each of two senders.
 
-The senders are `HttpTransport` (`requests`) and `AioTransport` (`aiohttp`).
+The senders are `HttpTransport` (`requests`) and `AioTransport` (`asyncio`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ONLY_REQUESTS = (
     "test_cookie_of_the_server_is_sent_back",
     "test_cookies_stay_with_their_origin",
     "test_views_share_connections_but_not_credentials_or_cookies",
-    # `aiohttp` gives no part of a malformed response.
+    # An event loop gives no part of a piece that is malformed.
     "test_stream_that_breaks_off_is_a_transport_error",
 )
 
@@ -38,7 +38,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test of the modules in `BOTH` with both senders."""
     module = metafunc.module.__name__.rpartition(".")[2]
     if module in BOTH and metafunc.function.__name__ not in ONLY_REQUESTS:
-        metafunc.parametrize("sender", ["requests", "aiohttp"], indirect=True)
+        metafunc.parametrize("sender", ["requests", "asyncio"], indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,7 +58,7 @@ def sender(
         made.append(WaitingTransport(**settings))
         return made[-1]
 
-    if chosen == "aiohttp":
+    if chosen == "asyncio":
         monkeypatch.setattr(building, "default_transport", make)
         monkeypatch.setattr(request.module, "HttpTransport", make, raising=False)
     yield chosen

@@ -49,7 +49,7 @@ def test_digest_sends_a_streamed_body_again(server: Recorder) -> None:
 def test_digest_needs_no_thread(
     server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`aiohttp` answers Digest challenges of calls and streams over one connection."""
+    """`AioTransport` answers Digest challenges of calls and streams over one connection."""
     server.answer = challenged
     login = DigestLogin("ann", SECRET)
 

@@ -186,7 +186,7 @@ def test_large_upload_is_sent_again_from_its_beginning(
 
 
 def test_request_has_only_the_headers_of_the_caller(server: Recorder) -> None:
-    """`aiohttp` adds no header of its own to a request of any method."""
+    """No header is added to a request of any method, but what HTTP asks for."""
     server.answer = response("", "204 No Content")
     for method in ("GET", "HEAD", "DELETE", "OPTIONS", "QUERY"):
         send(server.url, method, headers={"X-One": "1"})

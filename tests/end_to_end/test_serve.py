@@ -135,10 +135,8 @@ def test_bind_to_a_port_in_use_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        ("aiohttp", ()),
         ("uvicorn", ("--workers", "2")),
         ("mcp", ()),
-        ("aiohttp", ("--stdio",)),
         ("mcp", ("--stdio",)),
     ],
 )

@@ -152,7 +152,7 @@ def test_others_have_a_turn_while_nothing_comes() -> None:
 @pytest.mark.parametrize("name", ["gzip in gzip", "brotli", "empty members"])
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_bombs_of_a_server_are_transport_errors(name: str, is_streamed: bool) -> None:
-    """That holds for `requests` and `aiohttp`, read whole and streamed."""
+    """That holds for both senders, read whole and streamed."""
     encoding, body = bombs()[name]
     with Recorder(response(body, Content_Encoding=encoding)) as server:
         request = Request("GET", server.url)

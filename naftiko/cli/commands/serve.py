@@ -78,20 +78,20 @@ def _run(arguments: Namespace, latest: LatestLines) -> int:
 
 
 def _check_installed(is_stdio: bool) -> None:
-    """Refuse to serve without the libraries of every server.
+    """Refuse to serve without the library of every server.
 
     Adapters look for the libraries that only they need.
     """
-    for name in ("aiohttp", "mcp" if is_stdio else "uvicorn"):
-        try:
-            spec = find_spec(name)
-        except ValueError:  # `sys.modules` says that it must not be imported
-            spec = None
-        if spec is None:
-            raise ServeError(
-                f"serving needs '{name}', which is not installed",
-                hint="pip install 'naftiko[serve]'",
-            )
+    name = "mcp" if is_stdio else "uvicorn"
+    try:
+        spec = find_spec(name)
+    except ValueError:  # `sys.modules` says that it must not be imported
+        spec = None
+    if spec is None:
+        raise ServeError(
+            f"serving needs '{name}', which is not installed",
+            hint="pip install 'naftiko[serve]'",
+        )
 
 
 def _plan(arguments: Namespace) -> ServePlan:

@@ -3,10 +3,9 @@ r"""The head of a response: bytes → status, fields, and where its body ends (R
     b"HTTP/1.1 200 OK\r\nX-A : b \r\nContent-Length: 2\r\n\r\n"
         →  ResponseHead(200, "OK", [("X-A", "b"), ("Content-Length", "2")], length=2, …)
 
-Both senders read heads here, before their libraries do. A malformed head so gives the
-same result through both: its meaning where there is only one, or else `Unreadable`.
-The framing of a body is never taken for data. This module must not know how bytes
-arrive.
+Both senders read heads here. A malformed head so gives the same result through both:
+its meaning where there is only one, or else `Unreadable`. The framing of a body is
+never taken for data. This module must not know how bytes arrive.
 """
 
 from __future__ import annotations
@@ -254,14 +253,3 @@ def _length(fields: list[str]) -> int:
     if len(lengths := set(map(int, values))) > 1:
         raise Unreadable("it has two different values of Content-Length")
     return lengths.pop()
-
-
-def write_head(head: ResponseHead) -> bytes:
-    """Return a head as bytes that every parser reads alike; the reason as UTF-8."""
-    line = f"HTTP/1.{head.version % 10} {head.status} "
-    fields = "".join(f"{name}: {value}\r\n" for name, value in head.pairs)
-    return b"%b%b\r\n%b\r\n" % (
-        line.encode(),
-        head.reason.encode(),
-        fields.encode("latin-1"),
-    )
