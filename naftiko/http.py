@@ -10,6 +10,8 @@ from functools import lru_cache
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 BODY_METHODS = frozenset(("POST", "PUT", "PATCH"))
+#: Methods for which a body means nothing (RFC 9110, 9.3).
+BODILESS_METHODS = SAFE_METHODS | {"DELETE", "CONNECT"}
 #: Characters of a host name (RFC 1035, 2.3.4); a longer one is not cached.
 _LONGEST_NAME = 253
 # A text, which is compiled for the first type that names one.

@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,9 +33,8 @@ from urllib3.util import Timeout as Timeouts
 
 from naftiko.errors import CallError, TransportError, refuse_pickle
 from naftiko.formats.budget import MAX_RESPONSE_BYTES
-from naftiko.http import IDEMPOTENT_METHODS
+from naftiko.http import BODILESS_METHODS, IDEMPOTENT_METHODS
 from naftiko.masking import forgetful
-from naftiko.transport.encodings import Damaged, unpacked
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.failures import failure, is_dead
 from naftiko.transport.messages import Headers, Request, Response, SignIn
@@ -48,12 +47,13 @@ from naftiko.transport.patched_urllib3 import (
 from naftiko.transport.redirects import (
     REDIRECTS,
     RedirectedRequest,
-    damaged,
     location_of,
-    too_large,
 )
-from naftiko.transport.streams import CHUNK, StreamedResponse
+from naftiko.transport.sockets.bodies import OpenResponse, chunks, end, finish, whole
+from naftiko.transport.sockets.straight import exchange
+from naftiko.transport.streams import StreamedResponse
 from naftiko.transport.wire.heads import Unreadable
+from naftiko.transport.wire.request_heads import request_head
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -76,14 +76,7 @@ class _OriginPool(NamedTuple):
     cert: str | tuple[str, str] | None
     proxies: dict[str, str]
     netrc: AuthBase | None
-
-
-class _OpenResponse(NamedTuple):
-    """A response whose body is not read yet; `body` is set if a signer has read it."""
-
-    raw: BaseHTTPResponse
-    url: str
-    body: bytes | None = None
+    authority: str = "localhost"
 
 
 class HttpTransport:
@@ -150,7 +143,7 @@ class HttpTransport:
         """
         started = time.perf_counter()
         opened = self._open(hop or RedirectedRequest(request), timeout)
-        body = self._read(request, opened)
+        body = whole(opened, request, self._max_bytes)
         raw = opened.raw
         if _log.isEnabledFor(logging.DEBUG):
             took = (time.perf_counter() - started) * 1000
@@ -190,10 +183,10 @@ class HttpTransport:
             request,
             raw.status,
             _headers_of(raw, request),
-            lambda size: _chunks(opened, request, size, decode=decode),
+            lambda size: chunks(opened, request, size, decode=decode),
             reason=raw.reason or "",
             pairs=tuple(raw.headers.iteritems()),
-            close=lambda: _end(raw),
+            close=lambda: end(raw),
         )
 
     def close(self) -> None:
@@ -205,19 +198,23 @@ class HttpTransport:
                 adapter.close()
             self._sockets.clear()
 
-    def _open(self, hop: RedirectedRequest, timeout: Timeout) -> _OpenResponse:
+    def _open(self, hop: RedirectedRequest, timeout: Timeout) -> OpenResponse:
         while True:
             opened = self._exchange(hop, timeout)
             raw = opened.raw
             if raw.status not in REDIRECTS or not self._follow_redirects:
                 return opened
-            location = location_of(raw.headers.getlist("Location"), hop.request)
+            try:
+                location = location_of(raw.headers.getlist("Location"), hop.request)
+            except CallError:
+                end(raw)
+                raise
             if not location:
                 return opened
-            _finish(raw)
+            finish(raw)
             hop = hop.next(raw.status, location)
 
-    def _exchange(self, hop: RedirectedRequest, timeout: Timeout) -> _OpenResponse:
+    def _exchange(self, hop: RedirectedRequest, timeout: Timeout) -> OpenResponse:
         # Exceptions of `requests` are `OSError`s.
         try:
             route = self._route(hop)
@@ -239,7 +236,7 @@ class HttpTransport:
 
     def _send(
         self, hop: RedirectedRequest, route: _OriginPool, timeout: Timeout
-    ) -> _OpenResponse:
+    ) -> OpenResponse:
         """Send a request, signed in; redirects are not followed here."""
         auth = hop.auth
         if auth is None and not hop.request.is_identified:
@@ -254,7 +251,7 @@ class HttpTransport:
         login: SignIn,
         route: _OriginPool,
         timeout: Timeout,
-    ) -> _OpenResponse:
+    ) -> OpenResponse:
         """Send the requests that a login asks for; return the last response."""
         attempts = login.attempts(hop.as_request())
         request = next(attempts)
@@ -270,22 +267,49 @@ class HttpTransport:
                 return opened
             if not hop.rewind():
                 return opened  # the body can be read once, and has been
-            _finish(raw)
+            finish(raw)
 
     def _send_once(
         self, hop: RedirectedRequest, route: _OriginPool, auth: Any, timeout: Timeout
-    ) -> _OpenResponse:
+    ) -> OpenResponse:
         """Send a request straight, unless only `requests` can send it."""
         if auth is None and route.pool is not None and hop.origin not in self._cookies:
-            return self._send_straight(hop, route.pool, timeout)
+            return self._send_straight(hop, route, timeout)
         return self._send_through_requests(hop, route, auth, timeout)
 
     def _send_straight(
-        self, hop: RedirectedRequest, pool: HTTPConnectionPool, timeout: Timeout
-    ) -> _OpenResponse:
+        self, hop: RedirectedRequest, route: _OriginPool, timeout: Timeout
+    ) -> OpenResponse:
+        pool = route.pool
+        assert pool is not None
         headers = _wire_headers(hop)
         headers.target = hop.target
-        raw = pool.urlopen(
+        raw: Any
+        if hop.content is None or isinstance(hop.content, bytes):
+            head = request_head(hop.method, hop.target, route.authority, headers)
+            raw = exchange(
+                pool,
+                head,
+                hop.content or b"",
+                timeout if isinstance(timeout, tuple) else (timeout, timeout),
+                url=shown_target(headers),
+                is_head=hop.method == "HEAD",
+            )
+        else:
+            raw = self._send_parts(hop, pool, headers, timeout)
+        if "set-cookie" in raw.headers:
+            self._keep_cookies(hop, _prepared(hop), raw)
+        return OpenResponse(raw, hop.url)
+
+    def _send_parts(
+        self,
+        hop: RedirectedRequest,
+        pool: HTTPConnectionPool,
+        headers: WireHeaders,
+        timeout: Timeout,
+    ) -> Any:
+        """Send a request whose body is a file, or comes in parts."""
+        return pool.urlopen(
             hop.method,
             shown_target(headers),
             hop.content,
@@ -297,15 +321,12 @@ class HttpTransport:
             preload_content=False,
             decode_content=False,
             # A body of unknown length.
-            chunked=hop.content is not None and "Content-Length" not in headers,
+            chunked="Content-Length" not in headers,
         )
-        if "set-cookie" in raw.headers:
-            self._keep_cookies(hop, _prepared(hop), raw)
-        return _OpenResponse(raw, hop.url)
 
     def _send_through_requests(
         self, hop: RedirectedRequest, route: _OriginPool, auth: Any, timeout: Timeout
-    ) -> _OpenResponse:
+    ) -> OpenResponse:
         prepared = self._signed(hop, auth)
         settings: Any = {
             "stream": True,
@@ -326,7 +347,7 @@ class HttpTransport:
             if "set-cookie" in received.headers:
                 self._keep_cookies(hop, prepared, received.raw)
         body = response.content if response._content_consumed else None
-        return _OpenResponse(response.raw, response.url, body)
+        return OpenResponse(response.raw, response.url, body)
 
     def _keep_cookies(
         self, hop: RedirectedRequest, prepared: PreparedRequest, raw: Any
@@ -384,45 +405,32 @@ class HttpTransport:
             pool = self._web.pool(origin, settings.verify, settings.cert)
         login = requests.auth.HTTPBasicAuth(*settings.login) if settings.login else None
         return _OriginPool(
-            self._web, pool, settings.verify, settings.cert, settings.proxies, login
+            self._web,
+            pool,
+            settings.verify,
+            settings.cert,
+            settings.proxies,
+            login,
+            _authority(origin),
         )
-
-    def _read(self, request: Request, opened: _OpenResponse) -> bytes:
-        limit = self._max_bytes
-        raw: Any = opened.raw
-        try:
-            if opened.body is not None:
-                if len(opened.body) > limit:
-                    raise too_large(request, limit)
-                return opened.body
-            if request.method == "HEAD":
-                return bytes(raw.read())  # empty, and the connection is free again
-            # The length that `http.client` goes by; a `Content-Length` may be ignored.
-            length = raw.length_remaining
-            if length is not None:
-                if length > limit:
-                    raise too_large(request, limit)
-                if "Content-Encoding" not in raw.headers:
-                    return bytes(raw.read())
-            arriving = iter(lambda: raw.read(CHUNK, decode_content=False), b"")
-            # Not by `urllib3`, which would accept a truncated body.
-            encoding = raw.headers.get("Content-Encoding")
-            return b"".join(unpacked(encoding, arriving, limit))
-        except Damaged as error:
-            raise damaged(error, request) from None
-        except (HTTPError, OSError, Unreadable) as error:
-            raise failure(error, request, reading=True) from None
-        finally:
-            _end(raw)
 
 
 def _wire_headers(hop: RedirectedRequest) -> WireHeaders:
     """Return the headers that are sent with the body of an open hop."""
     headers = WireHeaders(hop.headers)
     headers.mask = hop.request.mask
-    if hop.length is not None and "Transfer-Encoding" not in headers:
-        headers["Content-Length"] = str(hop.length)
+    length = hop.length
+    if length is None and hop.content is None and hop.method not in BODILESS_METHODS:
+        length = 0  # RFC 9110, 8.6: there could be a body, and there is none
+    if length is not None and "Transfer-Encoding" not in headers:
+        headers["Content-Length"] = str(length)
     return headers
+
+
+def _authority(origin: str) -> str:
+    """Return host and port of an origin, without the port that goes without saying."""
+    scheme, _, place = origin.partition("://")
+    return place.removesuffix(":443" if scheme == "https" else ":80")
 
 
 def _prepared(hop: RedirectedRequest) -> PreparedRequest:
@@ -443,41 +451,6 @@ def _timeouts(timeout: Timeout) -> Timeouts:
 def _headers_of(raw: BaseHTTPResponse, request: Request) -> Headers:
     """Return the headers of a response; the values of a repeated name are joined."""
     return Headers.joined(raw.headers.iteritems(), request.secrets)
-
-
-def _chunks(
-    opened: _OpenResponse, request: Request, size: int, *, decode: bool
-) -> Iterator[bytes]:
-    """Yield the body of a response as it arrives, at most `size` bytes at once."""
-    raw: Any = opened.raw
-    try:
-        if opened.body is not None:
-            chunks: Iterator[bytes] = iter([opened.body])
-        else:
-            chunks = iter(lambda: raw.read1(size, decode_content=False), b"")
-            if decode:
-                chunks = unpacked(raw.headers.get("Content-Encoding"), chunks)
-        for chunk in chunks:
-            for begin in range(0, len(chunk), size):
-                yield chunk[begin : begin + size]
-    except Damaged as error:
-        raise damaged(error, request) from None
-    except (HTTPError, OSError, Unreadable) as error:
-        raise failure(error, request, reading=True) from None
-
-
-def _finish(raw: Any) -> None:
-    """End a response that is not needed; a small body frees its connection."""
-    length = raw.length_remaining
-    with suppress(HTTPError, OSError, Unreadable):
-        _ = raw.read() if length is not None and length <= CHUNK else None
-    _end(raw)
-
-
-def _end(raw: BaseHTTPResponse) -> None:
-    """Give the connection back; one with unread bytes is closed."""
-    raw.close()
-    raw.release_conn()
 
 
 @contextmanager

@@ -277,6 +277,9 @@ class PooledConnection(asyncio.Protocol):
         if body:
             reply.add(body)
         head = reply.head = reader.head
+        if (fault := reader.fault) is not None:
+            self.fail(fault)
+            return
         if reader.is_over:
             self._finish(reply)
             return

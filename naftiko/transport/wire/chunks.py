@@ -39,10 +39,12 @@ class ChunkReader:
         is_over: The body and its trailer have ended.
         is_whole: All bytes of the body are there; only the trailer may be missing.
         rest: Bytes after the end.
+        fault: What is malformed behind the bytes that were returned last.
     """
 
     __slots__ = (
-        "_fields", "_is_inside", "_left", "_line", "is_over", "is_whole", "rest",
+        "_fields", "_is_inside", "_left", "_line", "fault", "is_over", "is_whole",
+        "rest",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -53,17 +55,28 @@ class ChunkReader:
         self.is_whole = False
         self.is_over = False
         self.rest = b""
+        self.fault: Unreadable | None = None
 
     def feed(self, data: bytes) -> bytes:
         """Return the bytes of the body in a piece of the stream.
 
         Raises:
-            Unreadable: The chunks are malformed.
+            Unreadable: The chunks are malformed, and no bytes are there before that.
         """
         if self._left > len(data):
             self._left -= len(data)
             return data
         found: list[bytes] = []
+        try:
+            self._split(data, found)
+        except Unreadable as error:
+            if not found:
+                raise
+            self.fault = error
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def _split(self, data: bytes, found: list[bytes]) -> None:
+        """Add the bytes of the body in a piece of the stream to those found."""
         at = 0
         while at < len(data):
             if self._left:
@@ -86,7 +99,6 @@ class ChunkReader:
             if self.is_over:
                 self.rest = data[at:]
                 break
-        return found[0] if len(found) == 1 else b"".join(found)
 
     def _keep(self, part: bytes) -> None:
         """Keep the beginning of a line whose end has not come."""

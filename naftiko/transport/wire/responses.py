@@ -70,11 +70,16 @@ class ResponseReader:
         self.is_over = False
         self.can_stay = True
 
+    @property
+    def fault(self) -> Unreadable | None:
+        """What is malformed behind the bytes that were returned last."""
+        return None if self._chunks is None else self._chunks.fault
+
     def feed(self, data: bytes) -> bytes:
         """Return the bytes of the body in a piece of the stream.
 
         Raises:
-            Unreadable: The response is malformed, or over a limit.
+            Unreadable: The response is malformed, or over a limit; see `fault` too.
         """
         if self.head is not None:
             return self._body(data)

@@ -49,8 +49,22 @@ def test_malformed_framing_is_refused(body: bytes, size: int) -> None:
     if size == 1 and len(body) > 1000:
         size = 5000
     pieces = [body[begin : begin + size] for begin in range(0, len(body), size)]
+
+    def read() -> None:
+        for piece in pieces:
+            reader.feed(piece)
+            if reader.fault is not None:
+                raise reader.fault
+
     with pytest.raises(Unreadable):
-        list(map(reader.feed, pieces))
+        read()
+
+
+def test_bytes_before_malformed_framing_are_given() -> None:
+    """Whoever reads a stream gets what came, and then the error."""
+    reader = ChunkReader()
+    assert reader.feed(b"2\r\nok\r\nzz\r\n") == b"ok"
+    assert "hexadecimal" in str(reader.fault)
 
 
 def test_body_without_its_trailer_is_whole() -> None:
