@@ -29,8 +29,6 @@ ONLY_REQUESTS = (
     "test_cookie_of_the_server_is_sent_back",
     "test_cookies_stay_with_their_origin",
     "test_views_share_connections_but_not_credentials_or_cookies",
-    # An event loop gives no part of a piece that is malformed.
-    "test_stream_that_breaks_off_is_a_transport_error",
 )
 
 

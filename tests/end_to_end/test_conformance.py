@@ -34,16 +34,15 @@ PASS = (
     "server-sse-multiple-streams", "resources-list", "resources-read-text",
     "resources-read-binary", "resources-templates-read", "prompts-list",
     "prompts-get-simple", "prompts-get-with-args", "dns-rebinding-protection",
+    "logging-set-level", "resources-subscribe", "resources-unsubscribe",
 )  # fmt: skip
 _ASKS = (
     "a capability file has nothing that asks the client: no sampling, no elicitation"
 )
 _LOGS = "a tool of a capability file says nothing while it runs but its progress"
 _TEXTS = "a prompt of a capability file consists of texts"
-_WATCH = "a capability file names no event that tells of a changed resource"
 #: Scenarios that do not pass, and why the language cannot express them.
 CANNOT = {
-    "logging-set-level": _LOGS,
     "tools-call-with-logging": _LOGS,
     "tools-call-mixed-content": "a tool gives one value: a text, an image or a resource",
     "tools-call-sampling": _ASKS,
@@ -52,8 +51,6 @@ CANNOT = {
     "elicitation-sep1330-enums": _ASKS,
     "json-schema-2020-12": "inputs have names and types, but no `$schema` and `$defs`",
     "server-sse-polling": "no tool can close its stream and let the client come back",
-    "resources-subscribe": _WATCH,
-    "resources-unsubscribe": _WATCH,
     "prompts-get-embedded-resource": _TEXTS,
     "prompts-get-with-image": _TEXTS,
 }
