@@ -94,16 +94,23 @@ class StraightResponse:
             self._end()
 
     def _receive(self) -> bytes:
-        """Return the next bytes of the body; note its end."""
+        """Return the next bytes of the body; note its end.
+
+        A connection on which something went wrong is closed.
+        """
         reader = self._reader
-        if (fault := reader.fault) is not None:
-            raise fault
-        with _as_urllib3(self._pool, self._url):
-            data = self._connection.sock.recv(_CHUNK)
-            if data:
-                return reader.feed(data)
-            reader.end()
-            return b""
+        try:
+            if (fault := reader.fault) is not None:
+                raise fault
+            with _as_urllib3(self._pool, self._url):
+                data = self._connection.sock.recv(_CHUNK)
+                if data:
+                    return reader.feed(data)
+                reader.end()
+                return b""
+        except BaseException:
+            self.close()
+            raise
 
     def read(self, size: int | None = None, *, decode_content: bool = False) -> bytes:
         """Return the rest of the body, or so many bytes of it at most."""
@@ -196,12 +203,12 @@ def exchange(
             # The server may have answered before it had read all.
             with suppress(BrokenPipeError):
                 connection.sock.sendall(head.data + content)
-        response = StraightResponse(pool, connection, url, can_stay=head.can_stay)
-        response.begin(is_head=is_head)
     except BaseException:
         connection.close()
         pool._put_conn(None)
         raise
+    response = StraightResponse(pool, connection, url, can_stay=head.can_stay)
+    response.begin(is_head=is_head)
     return response
 
 

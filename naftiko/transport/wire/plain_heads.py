@@ -34,7 +34,7 @@ _PLAIN_HEAD = re.compile(
     + rb"(?:" + _TYPE + _LINES + rb")?)\r\n"
 )  # fmt: skip
 #: A line of such a head, behind the CR of the line before it.
-_FIELD = re.compile(r"\n([^:]+): ([^\r]+)")
+_FIELD = re.compile(r"\n([^:\n]+): ([^\r\n]+)")
 #: Bytes of such a head, so that no limit of lines or fields is met.
 _MOST_OF_PLAIN = 4096
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -103,8 +102,8 @@ def test_failures_are_those_of_urllib3(answer: bytes, error: type[Exception]) ->
 
         serving = threading.Thread(target=serve)
         serving.start()
-        with pytest.raises(error), closing(opened(pool)) as came:
-            came.read()
+        with pytest.raises(error):
+            opened(pool).read()
         serving.join()
 
 
