@@ -18,6 +18,7 @@ from naftiko.errors import CallError, RequestTimeout
 from naftiko.exposes import offload
 from naftiko.exposes.gathering import Excerpt
 from naftiko.exposes.http.callers import ANONYMOUS
+from naftiko.exposes.http.patrol import Deadline
 from naftiko.exposes.observability.silent import SILENT
 from naftiko.formats.json import accelerate
 from naftiko.formats.media import has_parts, is_open_ended
@@ -222,7 +223,7 @@ class Engine:
             return follows or is_open_ended(kind)
 
         try:
-            async with asyncio.timeout(self.longest) as limit:
+            with Deadline(self.longest) as limit:
                 received = transport.receive(
                     request, timeout=self.timeout, stays_open=stays_open
                 )
@@ -230,7 +231,7 @@ class Engine:
                     noted["status"] = response.status
                     if isinstance(response, Response):
                         return response
-                    limit.reschedule(None)
+                    limit.lift()
                     return await relay(response, follows)
         except TimeoutError:
             raise self._too_long(request) from None
@@ -351,7 +352,7 @@ class Engine:
 
     async def _send(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(self.longest):
+            with Deadline(self.longest):
                 return await self.transport.send(request, timeout=self.timeout)
         except TimeoutError:
             raise self._too_long(request) from None

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from naftiko.errors import shorten
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
+from naftiko.exposes.http.patrol import patrol_of
 from naftiko.exposes.http.problems import RETRY_AFTER, BadRequest, HttpProblem
 from naftiko.formats.budget import memory_of_json
 from naftiko.transport.wire.totals import SMALL, UNLIMITED, Total
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from naftiko.exposes.http.callers import CallerVariables
     from naftiko.exposes.http.scope import ASGIScope, Receive, Send
@@ -47,8 +48,6 @@ _ID = "naftiko.request_id"
 #: Seconds of work after which the connection is watched for a hang-up. Most requests
 #: are answered sooner, and watching costs a task.
 _WATCH_AFTER = 0.05
-#: Seconds between two looks at the requests that are not watched yet.
-_LEAST_PAUSE = 0.01
 
 
 def request_id_of(scope: ASGIScope) -> bytes:
@@ -351,16 +350,23 @@ def too_large(limit: int) -> HttpProblem:
     return HttpProblem("too-large", f"at most {limit:,} bytes are read")
 
 
-async def watched(work: Awaitable[T], receive: Receive) -> T:
+async def watched(
+    work: Awaitable[T], receive: Receive, on_long: Callable[[], None] | None = None
+) -> T:
     """Await some work; cancel it when the caller hangs up.
+
+    Args:
+        work: The work.
+        receive: The `receive` of the request.
+        on_long: Called when the work takes longer than most.
 
     Raises:
         Gone: The caller hung up.
     """
     task = asyncio.current_task()
     assert task is not None
-    watcher = _Watcher(task, receive)
-    patrol = _patrol_of(task.get_loop())
+    watcher = _Watcher(task, receive, on_long)
+    patrol = patrol_of(task.get_loop(), _WATCH_AFTER)
     patrol.enter(watcher)
     try:
         return await work
@@ -374,65 +380,26 @@ async def watched(work: Awaitable[T], receive: Receive) -> T:
         watcher.stop()
 
 
-class _Patrol:
-    """Starts the watchers of the requests that take long, with one timer for all."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        #: Watcher → when its request began; in that order.
-        self._waiting: dict[_Watcher, float] = {}
-        self._is_planned = False
-
-    def enter(self, watcher: _Watcher) -> None:
-        """Start a watcher in a while, unless it leaves."""
-        self._waiting[watcher] = self.loop.time()
-        if not self._is_planned:
-            self._plan(_WATCH_AFTER)
-
-    def leave(self, watcher: _Watcher) -> None:
-        """Forget a watcher."""
-        self._waiting.pop(watcher, None)
-
-    def _plan(self, seconds: float) -> None:
-        self._is_planned = True
-        self.loop.call_later(seconds, self._look)
-
-    def _look(self) -> None:
-        self._is_planned = False
-        now = self.loop.time()
-        for watcher, since in tuple(self._waiting.items()):
-            left = since + _WATCH_AFTER - now
-            if left > 0:
-                self._plan(max(left, _LEAST_PAUSE))
-                return
-            del self._waiting[watcher]
-            watcher.start()
-
-
-_patrol: _Patrol | None = None
-
-
-def _patrol_of(loop: asyncio.AbstractEventLoop) -> _Patrol:
-    """Return the patrol of an event loop; a process usually has one loop."""
-    global _patrol
-    patrol = _patrol
-    if patrol is None or patrol.loop is not loop:
-        _patrol = patrol = _Patrol(loop)
-    return patrol
-
-
 class _Watcher:
     """Wait until the caller hangs up, then cancel the task that works for it."""
 
-    __slots__ = ("is_gone", "receive", "task", "watch")
+    __slots__ = ("is_gone", "on_long", "receive", "task", "watch")
 
-    def __init__(self, task: asyncio.Task[Any], receive: Receive) -> None:
+    def __init__(
+        self,
+        task: asyncio.Task[Any],
+        receive: Receive,
+        on_long: Callable[[], None] | None,
+    ) -> None:
+        self.on_long = on_long
         self.task = task
         self.receive = receive
         self.watch: asyncio.Task[None] | None = None
         self.is_gone = False
 
     def start(self) -> None:
+        if self.on_long is not None:
+            self.on_long()
         self.watch = self.task.get_loop().create_task(self._wait())
 
     async def _wait(self) -> None:

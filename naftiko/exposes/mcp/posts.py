@@ -276,9 +276,10 @@ class Posts:
         try:
             step = talk.receive(message, post.headers)
             if isinstance(step, McpWork):
-                reply.watch_silence()
                 client = Client(post.scope, reply.notify)
-                answer = await watched(self._result(step, client), post.receive)
+                answer = await watched(
+                    self._result(step, client), post.receive, reply.watch_silence
+                )
             else:
                 assert isinstance(step, bytes)
                 answer = step
