@@ -57,7 +57,7 @@ def measure_http(report: Report, rounds: int) -> None:
         requests.Session() as session,
         naftiko.load(DOCUMENT.format(url=url)) as items,
     ):
-        for size, repeat, bar in (("2k", 300, 0.75), ("200k", 30, 1.0)):
+        for size, repeat, bar in (("2k", 300, 0.4), ("200k", 30, 0.7)):
 
             def plain(size: str = size) -> Any:
                 parameters = {"limit": 10, "verbose": "true"}

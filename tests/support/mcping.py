@@ -263,9 +263,9 @@ async def wire(
         while True:
             yield await lines.get()
 
-    def take(line: bytes) -> bool:
+    def take(line: bytes) -> int:
         written.put_nowait(line)
-        return True
+        return len(line)
 
     talk = StdioSession(app.server, Options(), app.drain, 0)
     async with app.attached():

@@ -28,10 +28,10 @@ async def in_process(app: McpApp) -> AsyncIterator[Any]:
                 by_alias=True, exclude_unset=True
             ).encode()
 
-    def take(line: bytes) -> bool:
+    def take(line: bytes) -> int:
         message = jsonrpc_message_adapter.validate_json(line, by_name=False)
         to_client.send_nowait(SessionMessage(message))
-        return True
+        return len(line)
 
     async with app.attached(), from_client, to_client, from_server, to_server:
         talk = StdioSession(app.server, Options(), app.drain, 0)

@@ -210,20 +210,20 @@ class StdioSession:
         self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
         #: Nothing waits to be written.
         self._is_quiet = True
-        self._write_now: Callable[[bytes], bool] | None = None
+        self._write_now: Callable[[bytes], int] | None = None
 
     async def run(
         self,
         lines: AsyncIterator[bytes | TooLong],
         write: Callable[[bytes], None],
-        write_now: Callable[[bytes], bool] | None = None,
+        write_now: Callable[[bytes], int] | None = None,
     ) -> None:
         """Serve until the lines end and the requests in them are answered.
 
         Args:
             lines: What the client says.
             write: Writes the bytes of a line; it may block.
-            write_now: Writes them if that blocks nothing; tells whether it did.
+            write_now: Writes as many bytes as it can without waiting; returns how many.
 
         Raises:
             ExceptionGroup: Nothing can be written; it holds the `OSError`.
@@ -290,8 +290,10 @@ class StdioSession:
 
     def _say(self, message: bytes) -> None:
         line = message + b"\n"
-        if self._is_quiet and self._write_now is not None and self._write_now(line):
-            return
+        if self._is_quiet and self._write_now is not None:
+            line = line[self._write_now(line) :]
+            if not line:
+                return
         self._is_quiet = False
         self._waiting.put_nowait(line)
 

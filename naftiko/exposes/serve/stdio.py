@@ -27,15 +27,12 @@ from naftiko.exposes.serve.secrets import check_given, check_secrets
 from naftiko.exposes.serve.sites import check_base_uris, tell_unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from naftiko.capability import Capability
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.serve.plan import ServePlan
     from naftiko.spec.model import Exposes
-
-#: Bytes that a pipe takes at once: PIPE_BUF, where the system tells it.
-_AT_ONCE = getattr(select, "PIPE_BUF", 512)
 
 
 async def serve_stdio(plan: ServePlan, logs: LatestLines | None = None) -> None:
@@ -90,9 +87,7 @@ async def speak(app: McpApp) -> None:
     with _own_streams() as (source, sink):
         async with app.attached():
             lines = lines_of(source, options.max_body_bytes)
-            await conversation.run(
-                lines, partial(_write_all, sink), partial(_write_now, sink)
-            )
+            await conversation.run(lines, partial(_write_all, sink), _writer_of(sink))
 
 
 @contextmanager
@@ -118,20 +113,35 @@ def _write_all(sink: int, data: bytes) -> None:
         view = view[os.write(sink, view) :]
 
 
-def _write_now(sink: int, data: bytes) -> bool:
-    """Write some bytes if the pipe takes them at once; tell whether it did.
+class _Pipe:
+    """Standard output as a pipe, written without waiting.
 
-    A pipe that can be written takes so many bytes without waiting (POSIX, `write`).
+    A pipe that can be written takes `PIPE_BUF` bytes at once (POSIX, `write`).
     """
-    if len(data) > _AT_ONCE or sys.platform == "win32":
-        return False
-    try:
-        if not stat.S_ISFIFO(os.fstat(sink).st_mode):
-            return False
-        _, writable, _ = select.select([], [sink], [], 0)
-        return bool(writable) and os.write(sink, data) == len(data)
-    except (OSError, ValueError):
-        return False  # The other way of writing says why.
+
+    def __init__(self, sink: int) -> None:
+        self._sink = sink
+        self._poll = select.poll()
+        self._poll.register(sink, select.POLLOUT)
+
+    def write_now(self, data: bytes) -> int:
+        """Write as many bytes as the pipe takes at once; return how many."""
+        done = 0
+        try:
+            while done < len(data) and self._poll.poll(0) == [
+                (self._sink, select.POLLOUT)
+            ]:
+                done += os.write(self._sink, data[done : done + select.PIPE_BUF])
+        except OSError:
+            pass  # The other way of writing says why.
+        return done
+
+
+def _writer_of(sink: int) -> Callable[[bytes], int] | None:
+    """Return what writes without waiting; `None` where nothing can."""
+    if sys.platform == "win32" or not stat.S_ISFIFO(os.fstat(sink).st_mode):
+        return None
+    return _Pipe(sink).write_now
 
 
 def _chosen(capability: Capability, plan: ServePlan) -> Exposes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +57,30 @@ def test_stdio_with_several_documents_is_refused() -> None:
     plan = ServePlan([Source("a.yaml"), Source("b.yaml")], Options())
     with pytest.raises(ServeError, match="--stdio serves one document, not 2"):
         asyncio.run(stdio.serve_stdio(plan))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_pipe_takes_what_it_has_room_for() -> None:
+    """Nothing waits for a client that does not read; the rest is left to a thread."""
+    reader, writer = os.pipe()
+    try:
+        write = stdio._writer_of(writer)
+        assert write is not None
+        assert write(b"x" * 10_000) == 10_000
+        done = write(b"y" * 1_000_000)
+        assert done < 1_000_000
+        assert write(b"z") == 0
+        assert len(os.read(reader, 2_000_000)) == 10_000 + done
+        os.close(reader)
+        reader = -1
+        assert write(b"z" * 10) == 0  # a thread tells that the client has gone
+    finally:
+        os.close(writer)
+        if reader >= 0:
+            os.close(reader)
+
+
+def test_only_a_pipe_is_written_without_waiting(tmp_path: Path) -> None:
+    """A file may always be written, and may take its time."""
+    with open(tmp_path / "out", "wb") as file:
+        assert stdio._writer_of(file.fileno()) is None
