@@ -150,7 +150,7 @@ class AdapterApp:
         await self._engine.close()
 
     async def _run(self) -> None:
-        # The same task enters and leaves: the SDK of MCP binds its scopes to the task.
+        # The same task enters and leaves: an adapter may bind scopes to its task.
         async with self._adapter.lifespan():
             self._is_ready.set()
             await self._is_over.wait()

@@ -409,5 +409,8 @@ class _Watcher:
         self.task.cancel()
 
     def stop(self) -> None:
-        if self.watch is not None:
-            self.watch.cancel()
+        # A cancelled task keeps its frames, and those this: a cycle of some kilobytes,
+        # which would wait for the garbage collector.
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.cancel()

@@ -144,6 +144,7 @@ class Timed(_Protocol):  # type: ignore[misc]
             where uvicorn has a timer for it.
     """
 
+    cycle: Any
     patience = Patience()
     crowd = Crowd(65_536)
     in_head = False
@@ -180,6 +181,9 @@ class Timed(_Protocol):  # type: ignore[misc]
         self.crowd.leave(self)
         self._timer.cancel()
         super().connection_lost(exc)
+        # It knows this connection: the memory of both, some kilobytes, would wait for
+        # the garbage collector.
+        self.cycle = self._timed = None
 
     def data_received(self, data: bytes) -> None:
         """Note when a head begins, and how much of a body has come."""

@@ -267,6 +267,10 @@ class _Limits(_Protocol):  # type: ignore[misc]
     headers: list[tuple[bytes, bytes]]
     expect_100_continue: bool
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.pipeline.clear()
+
     def data_received(self, data: bytes) -> None:
         if self.in_body:
             self._framing += len(data)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
+import weakref
 import zlib
 from typing import Any
 
@@ -202,6 +204,29 @@ def test_client_disconnect_cancels_the_work() -> None:
 
     asyncio.run(main())
     assert ended == ["work", "work"]
+
+
+def test_watched_work_does_not_wait_for_the_garbage_collector() -> None:
+    """A request that took long leaves no cycle of tasks and frames behind."""
+
+    async def stays() -> Any:
+        await asyncio.sleep(60)
+
+    async def main() -> weakref.ref[Any]:
+        task = asyncio.ensure_future(watched(asyncio.sleep(0.1), stays))
+        await task
+        await asyncio.sleep(0.01)
+        found = weakref.ref(task)
+        del task
+        await asyncio.sleep(0)
+        return found
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(main())() is None
+    finally:
+        gc.enable()
 
 
 def test_requests_share_the_timer_that_looks_at_long_ones(

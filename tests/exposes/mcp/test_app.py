@@ -100,7 +100,7 @@ def test_unknown_path_or_method_is_refused(method: str, path: str, status: int) 
     ],
 )
 def test_malformed_message_is_a_json_rpc_error(body: bytes, code: int | None) -> None:
-    """P04, P06: error code and HTTP status are those of the MCP SDK.
+    """P04, P06: error code and HTTP status are those of JSON-RPC and HTTP.
 
     The reference engine answers 200.
     """
@@ -425,7 +425,7 @@ def test_end_of_lifespan_cancels_calls_under_way() -> None:
 
 
 def test_packed_message_is_unpacked_or_refused() -> None:
-    """A `Content-Encoding` is undone before the SDK reads the body, or refused."""
+    """A `Content-Encoding` is undone before a message is read, or refused."""
     app, _ = mcp_app(answering({"GET /crew": {"a": None}}), tools=[CREW])
     headers, body = modern("tools/call", {"name": "crew"})
     packed = {**headers, "content-encoding": "gzip"}

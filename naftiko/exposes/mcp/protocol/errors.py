@@ -19,7 +19,7 @@ UNSUPPORTED_VERSION = -32022
 #: The connection ends before the answer; in the range that is free for servers.
 CONNECTION_CLOSED = -32000
 #: The answer to a request that its client has cancelled, where a stream has to end with
-#: an answer: the code that the official SDKs send.
+#: an answer; it is the code that the official SDKs send.
 CANCELLED = -32800
 
 #: Code → HTTP status of the newest revision; 200 for all others (MCP 2026-07-28).
