@@ -208,7 +208,7 @@ class Posts:
     async def _in_task(
         self, post: Post, work: McpWork, session: HttpSession, reply: PostReply
     ) -> None:
-        """McpWork in a task of the session, which goes on when the client hangs up."""
+        """Work in a task of the session, which goes on when the client hangs up."""
         reply.keep_in(session.log, work.revision)
         task = asyncio.get_running_loop().create_task(
             self._worked(work, Client(post.scope, reply.notify), session, reply)

@@ -1,7 +1,7 @@
 """`McpServer`: the answers of one adapter to messages, whatever they travel by.
 
-    introduction("2025-11-25")               →  the result of `initialize`
-    ready("tools/list", {}, "2025-11-25")    →  its result, encoded once for a version
+    introduction("2025-11-25")                  →  the result of `initialize`
+    ready("tools/list", {}, "2025-11-25")       →  its result, encoded once per version
     await run(McpWork("tools/call", …), client) →  its result
 
 Results are JSON already, to be put into a message. This module must not know how

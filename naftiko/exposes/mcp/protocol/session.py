@@ -88,7 +88,7 @@ class McpWork:
 
 
 class Cancel(NamedTuple):
-    """McpWork that its client no longer waits for."""
+    """Work that its client no longer waits for."""
 
     work: McpWork
 
@@ -111,12 +111,10 @@ class McpSession:
         is_ready: The client has finished the handshake, and is told of changes.
         running: The requests that are worked on.
         uris: The resources that the client is subscribed to.
-        level: The least important log message that the client wants.
     """
 
     __slots__ = (
-        "_desk", "_is_http", "_is_open", "is_ready", "level", "revision", "running",
-        "uris",
+        "_desk", "_is_http", "_is_open", "is_ready", "revision", "running", "uris",
     )  # fmt: skip
 
     def __init__(
@@ -134,7 +132,6 @@ class McpSession:
         self.is_ready = False
         self.running: set[McpWork] = set()
         self.uris: set[str] = set()
-        self.level = ""
 
     def receive(
         self, message: Message, headers: Mapping[bytes, bytes] | None = None
@@ -242,13 +239,11 @@ class McpSession:
 
     def _kept(self, method: str, params: Mapping[str, Any]) -> bytes:
         """Keep what a client wishes of this session; empty for other methods."""
-        if method == "logging/setLevel":
-            self.level = params["level"]
-        elif method == "resources/subscribe":
+        if method == "resources/subscribe":
             self._subscribe(params["uri"])
         elif method == "resources/unsubscribe":
             self.uris.discard(params["uri"])
-        else:
+        elif method != "logging/setLevel":  # No log messages are sent, at any level.
             return b""
         return b"{}"
 
