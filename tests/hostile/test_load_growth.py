@@ -6,6 +6,7 @@ Work is counted in calls of functions, so that a busy machine changes nothing.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -105,17 +106,20 @@ def test_work_grows_with_the_document(
 @pytest.mark.parametrize("dimension", ["same operations", "calls", "unknown calls"])
 def test_time_grows_with_the_document(dimension: str) -> None:
     """Loops in C count too. Four times as many: sixteen times would be quadratic."""
+    small, large = GROWING[dimension](4_000), GROWING[dimension](16_000)
+    quick = slow = math.inf
+    for _ in range(8):  # other processes only ever add time: the best rounds count
+        quick, slow = min(quick, _seconds(small)), min(slow, _seconds(large))
+        if slow <= 8 * quick:
+            break
+    assert slow <= 8 * quick
 
-    def took(size: int) -> float:
-        data = GROWING[dimension](size)
-        times = []
-        for _ in range(3):
-            begin = time.process_time()
-            _load(data)
-            times.append(time.process_time() - begin)
-        return min(times)
 
-    assert took(16_000) <= 8 * took(4_000)
+def _seconds(data: Data) -> float:
+    """Return the processor's time for one load."""
+    begin = time.process_time()
+    _load(data)
+    return time.process_time() - begin
 
 
 def test_hints_end_when_the_comparisons_are_used_up(
