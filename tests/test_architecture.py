@@ -25,7 +25,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("capability",),
     ("loader", "demo"),
     ("exposes.http", "exposes.options", "exposes.files"),
-    ("exposes.access", "exposes.observability", "exposes.gathering", "exposes.offload"),
+    ("exposes.access", "exposes.observability", "exposes.gathering", "exposes.offload", "exposes.processes"),
     ("exposes.engine", "exposes.state"),
     ("exposes.rest", "exposes.mcp", "exposes.skill", "exposes.control"),
     ("exposes.adapters", "exposes.asgi", "exposes.serve"),

@@ -170,6 +170,17 @@ def count_of(what: str, lowest: int, most: int = 999) -> Callable[[str], int]:
     return count
 
 
+def processes(text: str) -> int:
+    """Return a number of processes; 0 for `auto`."""
+    if text == "auto":
+        return 0
+    try:
+        return count_of("processes", 1)(text)
+    except RefusedWord as refused:
+        hint = "write a whole number from 1 to 999, or auto"
+        raise RefusedWord(refused.message, hint) from None
+
+
 def size_of(text: str) -> int:
     """Return a number of bytes above 0: `64MiB` → 67108864, `1000` → 1000."""
     match = re.fullmatch(_SIZE, text.lower())

@@ -15,13 +15,14 @@ from naftiko.consumes.base_uri import override_of
 from naftiko.errors import NaftikoError, UnboundVariable
 from naftiko.exposes.observability.silent import SILENT
 from naftiko.exposes.options import Options
+from naftiko.exposes.processes.siblings import Siblings
 from naftiko.expressions import refs
 from naftiko.functions.plan import name_of
 from naftiko.masking import without_secrets
 from naftiko.transport.wire.totals import Total
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from naftiko.capability import Capability
     from naftiko.consumes.operation import Operation
@@ -42,15 +43,23 @@ class Reloaded(NamedTuple):
 
     Attributes:
         is_done: The new versions of all documents are served now.
-        problems: The reasons why not, and the changes that need a restart.
+        problems: The reasons why not.
         files: The documents whose new version is served.
         is_forcible: Force would serve the other new versions too.
+        notes: The changes that need a restart.
     """
 
     is_done: bool
     problems: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     is_forcible: bool = False
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: Sequence[Any]) -> Reloaded:
+        """Return a result that came as plain data from another process."""
+        is_done, problems, files, is_forcible, notes = data
+        return cls(is_done, tuple(problems), tuple(files), is_forcible, tuple(notes))
 
 
 class AdapterState:
@@ -241,6 +250,8 @@ class Host:
             unusable.
         parent: The process that started this one as one of several workers, or 0.
         bodies: The bytes of all request bodies that are under way.
+        siblings: Reaches the processes of the server, this one among them.
+        control_ports: The number of control adapters.
     """
 
     def __init__(self, options: Options | None = None) -> None:
@@ -253,6 +264,8 @@ class Host:
         self.documents: Callable[[], list[dict[str, JSON]]] = list
         self.reload: Callable[[bool], Awaitable[Reloaded]] = _cannot_reload
         self.parent = 0
+        self.siblings = Siblings()
+        self.control_ports = 0
 
     @property
     def is_ready(self) -> bool:

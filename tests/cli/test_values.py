@@ -48,6 +48,7 @@ def test_header_has_name_and_value(word: str, pair: tuple[str, str]) -> None:
         (values.size_of, "0k", "expected a size above 0", ""),
         (values.count_of("cats", 1, 5), "6", "expected a number of cats", "1 to 5"),
         (values.count_of("cats", 1), "0", "expected a number of cats", "1 to 999"),
+        (values.processes, "all", "expected a number of processes", "999, or auto"),
     ],
 )
 def test_wrong_value_is_refused_with_a_hint(
@@ -59,6 +60,11 @@ def test_wrong_value_is_refused_with_a_hint(
     assert message in caught.value.message
     assert hint in caught.value.hint
     assert str(caught.value) == caught.value.message
+
+
+def test_number_of_processes_may_be_left_open() -> None:
+    """`auto` is 0."""
+    assert [values.processes(word) for word in ("auto", "3")] == [0, 3]
 
 
 def test_port_may_have_leading_zeros() -> None:

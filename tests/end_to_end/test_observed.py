@@ -147,7 +147,8 @@ def test_reload_is_observed_by_its_new_label(
     Changed `observability` settings need a restart.
     """
     file = write(tmp_path / "s.yaml", document(rest(), control(collector.url)))
-    with Server(file, "--base-uri", upstream.url, ready=2) as server:
+    words = ("--base-uri", upstream.url, "--workers", "1")
+    with Server(file, *words, ready=2) as server:
         base, shop = server.urls["control"], server.urls["shop"]
         assert requests.get(f"{shop}/things", timeout=5).ok
         changed = document(rest(path="/goods"), control(collector.url, enabled=False))
@@ -182,7 +183,7 @@ def test_unreachable_collector_delays_no_request(
         file = write(tmp_path / "s.yaml", document(rest(), control(url)))
         with Server(
             file,
-            *("--base-uri", upstream.url),
+            *("--base-uri", upstream.url, "--workers", "1"),
             ready=2,
             # Short intervals keep an export in flight all the time.
             OTEL_BSP_SCHEDULE_DELAY="50",

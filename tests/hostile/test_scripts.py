@@ -346,7 +346,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_hanging_script_keeps_no_server(tmp_path: Path, number: signal.Signals) -> None:
     """Other requests go on; the second Ctrl-C, and SIGKILL, end server and script."""
-    with Server(_document(tmp_path), "--port", "0") as server:
+    with Server(_document(tmp_path), "--port", "0", "--workers", "1") as server:
         thread = _hanging(server)
         assert _ask(server, "good") == {"n": "good"}
         (child,) = _busy_children(server.process.pid)
@@ -364,7 +364,7 @@ def test_hanging_script_keeps_no_server(tmp_path: Path, number: signal.Signals) 
 @pytest.mark.slow
 def test_sigterm_ends_a_server_whose_script_hangs(tmp_path: Path) -> None:
     """SIGTERM waits 7 seconds for requests under way; the process ends within ten."""
-    with Server(_document(tmp_path), "--port", "0") as server:
+    with Server(_document(tmp_path), "--port", "0", "--workers", "1") as server:
         thread = _hanging(server)
         (child,) = _busy_children(server.process.pid)
         begin = time.monotonic()

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import requests
 
-from naftiko.exposes.serve.quarantine import FIRST, Quarantine
-from naftiko.exposes.serve.workers import supervise
+from naftiko.exposes.processes.quarantine import FIRST, Quarantine
+from naftiko.exposes.processes.workers import supervise
 from support.recorder import Received, Recorder, response
 from support.serving_process import Server, write
 from support.shop import UPSTREAM, document

@@ -8,7 +8,6 @@ Wrong words are refused before a document is read or a port is bound.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -27,10 +26,13 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
+    from naftiko.capability import Capability
     from naftiko.exposes.observability.logs import LatestLines
     from naftiko.exposes.options import Options
+    from naftiko.exposes.processes.workers import ServerProcess
     from naftiko.exposes.serve.plan import ServePlan
     from naftiko.exposes.serve.tls import Certificate
+    from naftiko.exposes.state import Host
 
 
 #: The name of a header (RFC 9110, 5.6.2).
@@ -64,16 +66,19 @@ def _run(arguments: Namespace, latest: LatestLines) -> int:
     plan = _plan(arguments)
     if arguments.stdio:
         return _run_stdio(plan, latest)
-    from naftiko.exposes.serve import server
+    from naftiko.exposes.serve import running
+    from naftiko.exposes.serve.plan import processes_of
     from naftiko.exposes.serve.process import allow_many
     from naftiko.exposes.state import Host
 
     allow_many()
     host = Host(plan.options)
     host.logs = latest
-    if arguments.workers > 1:
-        return _run_workers(plan, host, arguments.workers)
-    server.run(plan, host)
+    loaded = [source.load() for source in plan.sources]
+    count = arguments.workers or processes_of(plan, loaded)
+    if count > 1:
+        return _run_workers(plan, host, loaded, count)
+    running.run(plan, host, loaded)
     return 0
 
 
@@ -111,7 +116,7 @@ def _plan(arguments: Namespace) -> ServePlan:
         tools=arguments.tools,
         allowed_hosts=(*arguments.allowed_host, *filter(None, [arguments.host])),
         # Each request may reach another worker or replica, which has no session.
-        sessions=arguments.workers == 1 and not arguments.stateless,
+        sessions=arguments.workers <= 1 and not arguments.stateless,
     )
     uris = base_uris(arguments.base_uri)
     _check_words(arguments)
@@ -292,22 +297,20 @@ def _run_stdio(plan: ServePlan, logs: LatestLines) -> int:
     return 0
 
 
-def _run_workers(plan: ServePlan, host: Any, count: int) -> int:
+def _run_workers(
+    plan: ServePlan, host: Host, loaded: Sequence[Capability], count: int
+) -> int:
     """Serve in several processes that share the listening sockets."""
-    from naftiko.exposes.serve import process, server, workers
+    from naftiko.exposes.processes import workers
+    from naftiko.exposes.serve import running
+    from naftiko.exposes.serve.process import share_memory
 
-    async def check() -> Sequence[Any]:
-        """Bind the sockets: errors are reported before a process is forked."""
-        first = server.Server(plan, host)
-        try:
-            return [listener.socket for listener in first.listen()]
-        finally:
-            await first.transport.close()
+    # Errors are reported before a process is forked.
+    sockets = running.bind(plan, host, loaded)
+    share_memory()
 
-    sockets = asyncio.run(check())
-
-    def work(bound: Sequence[Any], around: Any) -> None:
-        process.run(server.serve(plan, host, bound, around))
+    def work(bound: Sequence[Any], worker: ServerProcess) -> None:
+        running.run_worker(plan, host, loaded, bound, worker)
 
     code = workers.supervise(count, work, sockets)
     sys.stdout.flush()

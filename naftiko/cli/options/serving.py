@@ -19,6 +19,7 @@ from naftiko.cli.values import (
     one_of,
     port_of,
     port_there,
+    processes,
     seconds,
     size_of,
     some_name,
@@ -72,10 +73,11 @@ def _add_where(command: Any) -> None:
     )
     add(
         "--workers",
-        type=count_of("processes", 1),
-        default=1,
-        metavar="N",
-        help="processes that share the ports (default: 1)",
+        type=processes,
+        default=0,
+        metavar="N|auto",
+        help="processes that share the ports (default: auto, one for each core, or one"
+        " alone where MCP clients have sessions)",
     )
     add_flag(command, "--reload", "read a document again when it changes")
     add_flag(command, "--stdio", "one MCP adapter on standard input and output")

@@ -23,16 +23,13 @@ import platform
 import time
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs
 
 from naftiko.errors import DocumentError
-from naftiko.exposes.control.scripting import (
-    WrongSetting,
-    changed_settings,
-    scripting_state,
-)
-from naftiko.exposes.control.stream import EVENT_STREAM, LogStream
+from naftiko.exposes.control.scripting import WrongSetting, changed_settings
+from naftiko.exposes.control.stream import EVENT_STREAM
+from naftiko.exposes.control.together import Together
 from naftiko.exposes.control.validating import NotValidated, problems_of
 from naftiko.exposes.http.answers import (
     SECURITY_POLICY,
@@ -125,7 +122,9 @@ class ControlApp:
     ) -> None:
         self.host = host
         self._limit = options.max_body_bytes
-        self._stream = LogStream()
+        self._together = Together(
+            host, lambda: self._served.engine.capability.scripting
+        )
         self.replace(self.prepare(engine, exposes))
 
     @property
@@ -159,12 +158,13 @@ class ControlApp:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Do nothing: a control adapter needs no preparation and no end."""
-        yield
+        """Work together with the other processes of the server."""
+        async with self._together.running():
+            yield
 
     def drain(self) -> None:
         """End the streams of log lines, which would stay open for ever."""
-        self._stream.drain()
+        self._together.stream.drain()
 
     def _routes(
         self, management: Management, observed: ObservabilitySettings
@@ -262,6 +262,7 @@ class ControlApp:
     async def _status(self, request: ControlRequest) -> Answer:
         capability = self._served.engine.capability
         active = self.host.telemetry.is_on
+        processes = await self._together.status()
         return json_answer(
             {
                 "capability": {
@@ -277,57 +278,52 @@ class ControlApp:
                 "otel": {"status": "active" if active else "inactive"},
                 "adapters": [adapter.as_dict() for adapter in self.host.adapters],
                 "documents": self._documents(),
+                **processes,
             }
         )
 
     # --- metrics and traces -----------------------------------------------------------
 
     async def _metrics(self, request: ControlRequest) -> Answer:
-        text = self.host.telemetry.metrics_text()
+        text = await self._together.metrics()
         if text is None:
             raise _Refused(503, _INACTIVE)
         kind = "text/plain; version=0.0.4; charset=utf-8"
         return Answer(200, kind, text.encode())
 
     async def _traces(self, request: ControlRequest) -> Answer:
-        buffer = self._buffer()
+        self._check_traces()
         query = parse_qs(request.scope.get("query_string", b"").decode("latin-1"))
-        traces = buffer.latest(
+        told = await self._together.traces(
             query.get("operation", [""])[0], query.get("status", [""])[0]
         )
-        return json_answer(
-            {
-                "traces": traces,
-                "bufferSize": buffer.capacity,
-                "bufferUsed": len(buffer),
-            }
-        )
+        return json_answer(told)
 
     async def _trace(self, request: ControlRequest) -> Answer:
+        self._check_traces()
         trace_id = request.captures["id"]
-        trace = self._buffer().find(trace_id)
+        trace = await self._together.trace(trace_id)
         if trace is None:
             raise _Refused(404, f"Trace not found: {trace_id}")
         return json_answer(trace)
 
-    def _buffer(self) -> Any:
-        traces = self.host.telemetry.traces
-        if traces is None:
+    def _check_traces(self) -> None:
+        if self.host.telemetry.traces is None:
             raise _Refused(503, _INACTIVE)
-        return traces
 
     # --- the document -----------------------------------------------------------------
 
     async def _reload(self, request: ControlRequest) -> Answer:
         """Read the documents again; `?force=true` lets units become unusable."""
         query = parse_qs(request.scope.get("query_string", b"").decode("latin-1"))
-        reloaded = await self.host.reload(query.get("force", [""])[-1] == "true")
+        is_forced = query.get("force", [""])[-1] == "true"
+        reloaded = await self.host.reload(is_forced)
         status = "reloaded" if reloaded.is_done else "unchanged"
         if reloaded.files and not reloaded.is_done:
             status = "partly reloaded"
         told = {
             "status": status,
-            "problems": list(reloaded.problems),
+            "problems": [*reloaded.problems, *reloaded.notes],
             "files": list(reloaded.files),
             "forcible": reloaded.is_forcible,
         }
@@ -363,7 +359,7 @@ class ControlApp:
     # --- logs -------------------------------------------------------------------------
 
     async def _logs(self, request: ControlRequest) -> Answer:
-        lines = list(self.host.logs.lines) if self.host.logs is not None else []
+        lines = await self._together.lines()
         names = sorted(n for n in logging.root.manager.loggerDict if _is_ours(n))
         return json_answer(
             {"loggers": [_level(name) for name in names], "lines": lines}
@@ -377,33 +373,34 @@ class ControlApp:
         level = (await self._object(request)).get("level")
         if not isinstance(level, str) or level.lower() not in LEVELS:
             raise _Refused(400, f"`level` is one of {', '.join(LEVELS)}")
-        logging.getLogger(name).setLevel(level.upper())
+        await self._together.set_level(name, level)
         return json_answer(_level(name))
 
     async def _follow(self, request: ControlRequest) -> Answer | None:
         """Send new log lines as they are written (server-sent events)."""
         if request.scope["method"] == "HEAD":
             return Answer(200, EVENT_STREAM)
-        logs, most = self.host.logs, self._served.management.logs.max_subscribers
-        if logs is None or self._stream.subscribers >= most:
+        together, most = self._together, self._served.management.logs.max_subscribers
+        if self.host.logs is None or await together.readers() >= most:
             raise _Refused(503, "no more subscribers are taken", ("Retry-After", "5"))
-        await self._stream.serve(logs, request.receive, request.send)
+        await together.stream.serve(together.new_lines(), request.receive, request.send)
         return None
 
     # --- scripting --------------------------------------------------------------------
 
     async def _scripting(self, request: ControlRequest) -> Answer:
-        return json_answer(scripting_state(self._served.engine.capability.scripting))
+        return json_answer(await self._together.scripting())
 
     async def _set_scripting(self, request: ControlRequest) -> Answer:
         """Change settings: all that the request names, or none when one is wrong."""
         scripting = self._served.engine.capability.scripting
         given = await self._object(request)
         try:
-            scripting.settings = changed_settings(given, scripting.settings)
+            settings = changed_settings(given, scripting.settings)
         except WrongSetting as error:
             raise _Refused(400, str(error)) from None
-        return json_answer(scripting_state(scripting))
+        await self._together.change_scripting(settings)
+        return json_answer(await self._together.scripting())
 
     # --- bodies -----------------------------------------------------------------------
 

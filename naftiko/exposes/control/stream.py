@@ -14,21 +14,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from naftiko.exposes.http.scope import Receive, Send
-    from naftiko.exposes.observability.logs import LatestLines
     from naftiko.plain import JSON
+
+    #: Opens a queue that gets each new line.
+    Lines = AbstractContextManager[asyncio.Queue[JSON]]
 
 EVENT_STREAM = "text/event-stream"
 #: Seconds without a line after which a comment shows that the stream is alive.
 _PING = 15.0
-#: Lines that wait for a slow subscriber; newer ones are dropped.
-_QUEUE = 1000
 _HEADERS = (
     (b"content-type", EVENT_STREAM.encode()),
     (b"cache-control", b"no-store"),
@@ -51,9 +50,16 @@ class LogStream:
         """End all streams."""
         self._draining.set()
 
-    async def serve(self, logs: LatestLines, receive: Receive, send: Send) -> None:
+    async def serve(self, lines: Lines, receive: Receive, send: Send) -> None:
         """Send new log lines until the subscriber hangs up or `drain` is called."""
-        with self._subscribed(logs) as queue:
+        self.subscribers += 1
+        try:
+            await self._serve(lines, receive, send)
+        finally:
+            self.subscribers -= 1
+
+    async def _serve(self, lines: Lines, receive: Receive, send: Send) -> None:
+        with lines as queue:
             ends = [
                 asyncio.create_task(_disconnected(receive)),
                 asyncio.create_task(self._draining.wait()),
@@ -68,29 +74,6 @@ class LogStream:
             finally:
                 for task in ends:
                     task.cancel()
-
-    @contextmanager
-    def _subscribed(self, logs: LatestLines) -> Iterator[asyncio.Queue[JSON]]:
-        """Yield a queue that gets each new line."""
-        queue: asyncio.Queue[JSON] = asyncio.Queue(_QUEUE)
-        loop = asyncio.get_running_loop()
-
-        def put(line: JSON) -> None:
-            if not queue.full():
-                queue.put_nowait(line)
-
-        def tell(line: JSON) -> None:
-            # Lines come from any thread, also from one that outlives the event loop.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(put, line)
-
-        self.subscribers += 1
-        logs.listeners.add(tell)
-        try:
-            yield queue
-        finally:
-            self.subscribers -= 1
-            logs.listeners.discard(tell)
 
 
 async def _next(queue: asyncio.Queue[JSON], ends: list[asyncio.Task[Any]]) -> str:

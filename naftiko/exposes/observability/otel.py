@@ -19,12 +19,14 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import NoOpTracerProvider
 
+from naftiko.exposes.observability.prometheus import metric_families
 from naftiko.exposes.observability.settings import exports
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from naftiko.exposes.observability.prometheus import Family
     from naftiko.exposes.observability.settings import Export
     from naftiko.exposes.observability.traces import TraceBuffer
     from naftiko.spec.adapters import ObservabilitySettings
@@ -51,21 +53,27 @@ class Sdk:
         settings: The `observability` of the document.
         label: The label of the capability; part of the service name.
         traces: Keeps finished spans; `None` to keep none.
+        instance: Tells this process from others of the same service, where several
+            export.
 
     Attributes:
         tracer: Makes spans; a no-op tracer if spans are neither kept nor exported.
         meter: Makes instruments; a no-op meter if nothing is kept or exported.
         propagator: Reads the trace from headers and writes it to headers.
-        metrics_text: Returns the metrics as Prometheus text; `None` if none are kept.
+        families: Returns the metrics as plain data; `None` if none are kept.
     """
 
     def __init__(
-        self, settings: ObservabilitySettings, label: str, traces: TraceBuffer | None
+        self,
+        settings: ObservabilitySettings,
+        label: str,
+        traces: TraceBuffer | None,
+        instance: str = "",
     ) -> None:
         self._closing: list[Callable[[], None]] = []
         self._exporters: list[Any] = []
         self._limits: list[_OnceAMinute] = []
-        resource = _resource(label)
+        resource = _resource(label, instance)
         processors = [_KeptSpans(traces)] if traces is not None else []
         if (export := exports(settings.endpoint, "traces")) is not None:
             processors.append(self._sending_spans(export))
@@ -82,9 +90,9 @@ class Sdk:
             self._closing.append(tracers.shutdown)
             self.tracer = tracers.get_tracer("naftiko", __version__)
         readers: list[Any] = []
-        self.metrics_text: Callable[[], str] | None = None
+        self.families: Callable[[], list[Family]] | None = None
         if settings.metrics:
-            reader, self.metrics_text = _prometheus()
+            reader, self.families = metric_families()
             readers.append(reader)
         if (export := exports(settings.endpoint, "metrics")) is not None:
             readers.append(self._sending_metrics(export))
@@ -214,13 +222,17 @@ def describe(span: Any) -> dict[str, Any]:
     }
 
 
-def _resource(label: str) -> Resource:
+def _resource(label: str, instance: str) -> Resource:
     """Return the resource of the spans; `OTEL_*` of the environment overrides it."""
     name = f"naftiko-{label}" if label else "naftiko"
     given = dict(OTELResourceDetector().detect().attributes)
     if service := os.environ.get("OTEL_SERVICE_NAME"):
         given["service.name"] = service
     ours = {"service.name": name, "service.version": __version__}
+    if instance:
+        # Otherwise a collector takes the counts of all processes for one count.
+        known = given.get("service.instance.id")
+        given["service.instance.id"] = f"{known}-{instance}" if known else instance
     return Resource.create({**ours, **given})
 
 
@@ -240,15 +252,6 @@ def _propagator(kind: str) -> Any:
         return B3MultiFormat()
     # OTEL_PROPAGATORS chooses it; by default W3C Trace Context and baggage.
     return propagate.get_global_textmap()
-
-
-def _prometheus() -> tuple[Any, Callable[[], str]]:
-    from opentelemetry.exporter.prometheus import PrometheusMetricReader
-    from prometheus_client import CollectorRegistry, generate_latest
-
-    registry = CollectorRegistry()
-    reader = PrometheusMetricReader(registry=registry, scope_info_enabled=False)
-    return reader, lambda: generate_latest(registry).decode()
 
 
 class _OnceAMinute(logging.Filter):

@@ -46,7 +46,7 @@ class SilentTelemetry:
     def serving(self, label: str, count: int) -> None:
         """Record nothing."""
 
-    def metrics_text(self) -> str | None:
+    def families(self) -> None:
         """Return `None`: no metrics are kept."""
         return None
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from naftiko.capability import Capability
     from naftiko.exposes.http.scope import ASGIScope
     from naftiko.exposes.observability.otel import Labels
+    from naftiko.exposes.observability.prometheus import Family
     from naftiko.exposes.observability.silent import Noted
     from naftiko.functions.plan import Plan
     from naftiko.functions.runs import Call
@@ -50,7 +51,9 @@ _METHODS = frozenset(
 PATIENCE = 2.0
 
 
-def telemetry_of(capabilities: Iterable[Capability], *, is_local: bool) -> AnyTelemetry:
+def telemetry_of(
+    capabilities: Iterable[Capability], *, is_local: bool, instance: str = ""
+) -> AnyTelemetry:
     """Return the telemetry that documents, or the environment, ask for.
 
     It is `SILENT` if none is asked for, or if a library for it is missing.
@@ -58,13 +61,15 @@ def telemetry_of(capabilities: Iterable[Capability], *, is_local: bool) -> AnyTe
     Args:
         capabilities: The capabilities that are served.
         is_local: A control port is served, where metrics and traces can be read.
+        instance: Tells this process from the others of the server, where it has any.
     """
     listed = list(capabilities)
     settings = wanted(listed, is_local=is_local)
     if settings is None:
         return SILENT
     try:
-        return Telemetry(settings, listed[0].info.label if len(listed) == 1 else "")
+        label = listed[0].info.label if len(listed) == 1 else ""
+        return Telemetry(settings, label, instance)
     except ImportError as error:
         _log.warning(
             "no metrics and traces: '%s' is not installed; pip install"
@@ -91,7 +96,9 @@ class Telemetry:
 
     is_on = True
 
-    def __init__(self, settings: ObservabilitySettings, label: str = "") -> None:
+    def __init__(
+        self, settings: ObservabilitySettings, label: str = "", instance: str = ""
+    ) -> None:
         from opentelemetry import context, trace
         from opentelemetry.context import create_key
         from opentelemetry.trace.propagation.tracecontext import (
@@ -108,7 +115,7 @@ class Telemetry:
         self._trace: Any = trace
         self._noted_key = create_key("naftiko.noted")
         self._link_key = create_key("naftiko.link")
-        self._sdk = Sdk(settings, label, self.traces)
+        self._sdk = Sdk(settings, label, self.traces, instance)
         self._tracer, meter = self._sdk.tracer, self._sdk.meter
         self._propagator = self._sdk.propagator
         # Messages of MCP always carry W3C Trace Context (SEP-414).
@@ -146,9 +153,9 @@ class Telemetry:
         """Count a capability that is served (1), or no longer served (-1)."""
         self._active.add(count, {"naftiko.capability": label or UNKNOWN})
 
-    def metrics_text(self) -> str | None:
-        """Return the metrics as Prometheus text; `None` where they are not kept."""
-        return self._sdk.metrics_text() if self._sdk.metrics_text else None
+    def families(self) -> list[Family] | None:
+        """Return the metrics as plain data; `None` where they are not kept."""
+        return self._sdk.families() if self._sdk.families else None
 
     def close(self, patience: float = PATIENCE) -> None:
         """Export the rest; give up after `patience` seconds."""

@@ -12,12 +12,14 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from naftiko.plain import JSON
 
     #: A finished span; only `describe` looks into it.
     Span = Any
+    #: The summary of a trace, and its spans.
+    FoundTrace = list[Any]
 
 #: Incomplete traces that are kept: the root of some may never end.
 _MOST_OPEN = 2000
@@ -91,33 +93,81 @@ class TraceBuffer:
     def __len__(self) -> int:
         return len(self._done)
 
-    def find(self, trace_id: str) -> dict[str, JSON] | None:
-        """Return one trace with its spans in the order they began, or `None`."""
+    def find(self, trace_id: str) -> FoundTrace | None:
+        """Return one trace with its spans, or `None`; `whole` makes it readable."""
         number = int(trace_id, 16) if _TRACE_ID.fullmatch(trace_id) else 0
         trace = self._done.get(number)
         if trace is None:
             return None
         spans = [self._describe(span) for span in trace.spans]
-        shown = _summary(number, self._describe(trace.root), spans)
-        del shown["spanCount"]
-        spans.sort(key=lambda span: span["start"])
-        return {**shown, "spans": [_shown(span) for span in spans]}
+        return [_summary(number, self._describe(trace.root), spans), spans]
 
-    def latest(self, operation: str = "", status: str = "") -> list[dict[str, JSON]]:
-        """Return a summary of each trace, newest first.
+    def latest(self) -> list[dict[str, JSON]]:
+        """Return a summary of each trace, newest first; `newest` makes it readable."""
+        return [
+            _summary(
+                number, self._describe(trace.root), [*map(self._describe, trace.spans)]
+            )
+            for number, trace in reversed(self._done.items())
+        ]
 
-        Args:
-            operation: A part of the name, or of the operation, of the root span.
-            status: `OK` or `ERROR`, in upper or lower case; empty for both.
-        """
-        summaries = []
-        for trace_id, trace in reversed(self._done.items()):
-            root = self._describe(trace.root)
-            shown = _summary(trace_id, root, [*map(self._describe, trace.spans)])
-            names = f"{root['name']} {shown['operation']}"
-            if operation in names and status.upper() in ("", shown["status"]):
-                summaries.append(shown)
-        return summaries
+
+def newest(
+    several: Iterable[list[dict[str, JSON]]],
+    most: int,
+    operation: str = "",
+    status: str = "",
+) -> list[dict[str, JSON]]:
+    """Return the summaries of the traces of several processes, newest first.
+
+    Args:
+        several: What `TraceBuffer.latest` of each process returns.
+        most: Traces that are kept.
+        operation: A part of the name, or of the operation, of the root span.
+        status: `OK` or `ERROR`, in upper or lower case; empty for both.
+    """
+    found: dict[str, dict[str, JSON]] = {}
+    for summaries in several:
+        for one in summaries:
+            known = found.get(one["traceId"])
+            found[one["traceId"]] = one if known is None else _together(known, one)
+    # Those of one process are in order: a sort leaves equals where they are.
+    ordered = sorted(found.values(), key=lambda one: one["ended"], reverse=True)[:most]
+    return [
+        _without(one, "root", "ended")
+        for one in ordered
+        if operation in f"{one['root']} {one['operation']}"
+        and status.upper() in ("", one["status"])
+    ]
+
+
+def whole(several: Iterable[FoundTrace | None]) -> dict[str, JSON] | None:
+    """Return one trace with its spans in the order they began, or `None`.
+
+    Args:
+        several: What `TraceBuffer.find` of each process returns: a caller may use one
+            trace for requests that several processes answer.
+    """
+    found = [one for one in several if one is not None]
+    if not found:
+        return None
+    summary, _ = found[0]
+    for another, _ in found[1:]:
+        summary = _together(summary, another)
+    spans = sorted((s for _, spans in found for s in spans), key=lambda s: s["start"])
+    shown = _without(summary, "root", "ended", "spanCount")
+    return {**shown, "spans": [_shown(span) for span in spans]}
+
+
+def _together(one: dict[str, JSON], other: dict[str, JSON]) -> dict[str, JSON]:
+    """Return the summary of a trace that two processes have a part of."""
+    later = max(one, other, key=lambda part: part["ended"])
+    failed = "ERROR" in (one["status"], other["status"])
+    return {
+        **later,
+        "status": "ERROR" if failed else "OK",
+        "spanCount": one["spanCount"] + other["spanCount"],
+    }
 
 
 def _summary(
@@ -133,7 +183,13 @@ def _summary(
         "status": "ERROR" if failed else "OK",
         "spanCount": len(spans),
         "timestamp": f"{moment}.{milliseconds:03d}Z",
+        "root": root["name"],
+        "ended": root["start"] + root["durationMs"] / 1000,
     }
+
+
+def _without(summary: Mapping[str, JSON], *names: str) -> dict[str, JSON]:
+    return {name: value for name, value in summary.items() if name not in names}
 
 
 def _shown(span: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -1,11 +1,17 @@
-"""`ServePlan`: which documents to serve and where, as the operator says."""
+"""`ServePlan`: which documents to serve and where, as the operator says.
+
+plan, documents  →  processes_of  →  2, or 1 and the reason
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.document.source import read
+from naftiko.exposes.processes.cores import usable_cores
 from naftiko.loader import load
 
 if TYPE_CHECKING:
@@ -15,6 +21,7 @@ if TYPE_CHECKING:
     from naftiko.exposes.options import Options
     from naftiko.exposes.serve.tls import Certificate
 
+_log = logging.getLogger("naftiko.serve")
 
 #: Connections of clients at the same time, unless the operator says otherwise.
 MOST_CONNECTIONS = 1000
@@ -89,3 +96,37 @@ class ServePlan(NamedTuple):
     certificate: Certificate | None = None
     allow_missing_secrets: bool = False
     max_connections: int = MOST_CONNECTIONS
+
+
+def processes_of(plan: ServePlan, capabilities: Sequence[Capability]) -> int:
+    """Return how many processes serve a plan whose operator leaves it to us.
+
+    One for each core that may be used; but one alone where something needs the memory
+    of one process, and where the system cannot share sockets.
+    """
+    cores = usable_cores()
+    if cores == 1 or not hasattr(os, "fork"):
+        return 1
+    if plan.watch or any(source.file == "-" for source in plan.sources):
+        return 1
+    if (adapter := _with_sessions(plan, capabilities)) is not None:
+        _log.info(
+            "one process, for MCP adapter '%s' keeps sessions; --stateless allows %d",
+            adapter,
+            cores,
+        )
+        return 1
+    return cores
+
+
+def _with_sessions(plan: ServePlan, capabilities: Sequence[Capability]) -> str | None:
+    """Return the name of an adapter whose clients need the process they began with."""
+    if not plan.options.sessions:
+        return None
+    for capability in capabilities:
+        for exposes in capability.exposes:
+            name = exposes.namespace or exposes.type
+            is_served = exposes.type == "mcp" and exposes.transport != "stdio"
+            if is_served and (not plan.only or name in plan.only):
+                return name
+    return None

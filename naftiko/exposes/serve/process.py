@@ -72,6 +72,15 @@ def collect_often() -> None:
     gc.set_threshold(_GARBAGE)
 
 
+def share_memory() -> None:
+    """Leave the objects of this process where they are, for the forks to come.
+
+    A collection in a fork would write to every object, and so copy all memory.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 #: Open files and sockets that one process can make use of.
 _MOST_FILES = 65_536
 

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import socket
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from naftiko.errors import NaftikoError, ServeError
+from naftiko.errors import ServeError
 from naftiko.exposes.http.callers import check_variables
 from naftiko.exposes.observability.telemetry import PATIENCE, telemetry_of
 from naftiko.exposes.observability.traced import InTrace
 from naftiko.exposes.options import GRACE
-from naftiko.exposes.serve import process
 from naftiko.exposes.serve.connections import Crowd, Patience, over_tls
 from naftiko.exposes.serve.patched_uvicorn import watchful
 from naftiko.exposes.serve.places import (
@@ -32,18 +31,15 @@ from naftiko.exposes.serve.places import (
     places_of,
 )
 from naftiko.exposes.serve.process import collect_often
+from naftiko.exposes.serve.reloading import Reloader
 from naftiko.exposes.serve.secrets import check_given, check_secrets
 from naftiko.exposes.serve.sites import (
     RunningAdapter,
     Site,
-    Version,
     check_base_uris,
     check_names,
-    tell_unusable,
 )
-from naftiko.exposes.serve.workers import HURRY
-from naftiko.exposes.state import STARTED, STOPPED, Host, Reloaded
-from naftiko.hints import SERVER
+from naftiko.exposes.state import STARTED, STOPPED, Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,8 +54,6 @@ if TYPE_CHECKING:
 _LAST = 1.0
 #: Seconds after which the process should have ended.
 _END = 8.5
-#: Seconds between two looks at the files of the documents.
-_WATCH = 0.5
 
 
 _log = logging.getLogger("naftiko.serve")
@@ -71,13 +65,19 @@ class Server:
     Args:
         plan: The documents to serve, how, and where.
         host: Where the state of the server is kept, for the control port.
+        loaded: The documents as they were loaded already, in the order of the plan.
 
     Raises:
         DocumentError: A document cannot be loaded.
         ServeError: An adapter cannot be served.
     """
 
-    def __init__(self, plan: ServePlan, host: Host | None = None) -> None:
+    def __init__(
+        self,
+        plan: ServePlan,
+        host: Host | None = None,
+        loaded: Sequence[Capability] = (),
+    ) -> None:
         from naftiko.transport.aio import AioTransport
 
         self.plan = plan
@@ -85,11 +85,16 @@ class Server:
         most = plan.options.max_total_bytes
         self.transport = AioTransport(max_total_bytes=most)
         self.sites = [
-            Site(source, self.transport, plan.options, self.host, only=plan.only)
-            for source in plan.sources
+            Site(
+                source,
+                self.transport,
+                plan.options,
+                self.host,
+                capability=capability,
+                only=plan.only,
+            )
+            for source, capability in zip_longest(plan.sources, loaded)
         ]
-        # Read here: an edit before the watching begins would go unseen otherwise.
-        self._known = self._stamps()
         check_names(plan.only, self.sites, "--adapter")
         if not self.served:
             raise ServeError(
@@ -101,11 +106,12 @@ class Server:
         check_variables(plan.options.variable_headers, capabilities)
         check_given(plan.sources, capabilities)
         for site in self.sites:
-            self._check_secrets(site, site.capability)
+            chosen = site.exposed_by(site.capability)
+            check_secrets(site.capability, site.source.file, chosen, plan)
         self.host.adapters = [s.state for site in self.sites for s in site.served]
         self.host.documents = lambda: [site.state() for site in self.sites]
-        self.host.reload = self.reload
-        self._reloading = asyncio.Lock()
+        self.reloader = Reloader(self.sites, plan, self.host)
+        self.host.reload = self.reloader.reload
         self._stop = asyncio.Event()
         self._is_hurried = False
 
@@ -167,22 +173,23 @@ class Server:
                 tasks.append(asyncio.create_task(serving))
             await _until_started(servers, tasks)
             collect_often()
-            for served in self.served:
-                _log.info(
-                    "%s '%s' at %s",
-                    served.state.type,
-                    served.name,
-                    served.state.url,
-                    extra={"url": served.state.url},
-                )
-            if self.plan.watch:
-                watching = asyncio.create_task(self._watch())
+            self.host.siblings.attend()
+            if self.host.siblings.is_first:
+                self._tell_where()
+            if self.plan.watch and self.host.siblings.number == 0:
+                watching = asyncio.create_task(self.reloader.watch())
                 stack.callback(watching.cancel)
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait([stopping, *tasks], return_when="FIRST_COMPLETED")
             stopping.cancel()
         finally:
             await self._drain(servers, tasks, stack)
+
+    def _tell_where(self) -> None:
+        for served in self.served:
+            state = served.state
+            told = (state.type, served.name, state.url)
+            _log.info("%s '%s' at %s", *told, extra={"url": state.url})
 
     def _observe(self) -> None:
         """Turn telemetry on, if it is asked for.
@@ -192,6 +199,7 @@ class Server:
         telemetry = telemetry_of(
             [site.capability for site in self.sites],
             is_local=any(served.state.type == "control" for served in self.served),
+            instance=str(uuid4()) if self.host.siblings.count > 1 else "",
         )
         self.host.telemetry = telemetry
         for site in self.sites:
@@ -259,132 +267,13 @@ class Server:
             if not task.cancelled() and (error := task.exception()) is not None:
                 _log.error("a server failed: %s", error)
         await self.transport.close()
+        self.host.siblings.leave()
         for site in self.sites:
             site.unobserve()
         if self.host.logs is not None:
             self.host.logs.settle()
         patience = min(PATIENCE, max(0.2, end - time()))
         await asyncio.to_thread(self.host.telemetry.close, patience)
-
-    # --- reloading --------------------------------------------------------------------
-
-    async def reload(self, is_forced: bool = False) -> Reloaded:
-        """Read every document again, and serve the new versions.
-
-        A document that cannot be served keeps its old version, and so does one whose
-        new version makes a unit unusable that worked. The others are reloaded all the
-        same.
-
-        Args:
-            is_forced: Units that worked may become unusable.
-        """
-        async with self._reloading:
-            versions, problems, lost = await self._prepared(is_forced)
-            problems += self._renewed()
-            for problem in (*problems, *lost):
-                _log.error("not reloaded, the old version is served: %s", problem)
-            if lost:
-                _log.error("a forced reload serves the new version all the same")
-            notes = [
-                note
-                for site, version in versions.items()
-                for note in site.serve(version)
-            ]
-            for site in versions:
-                tell_unusable(site.capability, site.source.file)
-            files = tuple(site.source.file for site in versions)
-            if files and self.host.parent:
-                notes.append(
-                    f"this is one of several processes: SIGHUP to process"
-                    f" {self.host.parent} reloads all"
-                )
-            for note in notes:
-                _log.warning("reloaded, but: %s", note)
-            if files:
-                _log.info("reloaded %s", ", ".join(files))
-            refused = (*problems, *lost)
-            return Reloaded(not refused, (*refused, *notes), files, bool(lost))
-
-    def _renewed(self) -> list[str]:
-        """Read the certificate again; return why it could not be used."""
-        if self.plan.certificate is not None:
-            try:
-                self.plan.certificate.renew()
-            except ServeError as error:
-                return [str(error)]
-        return []
-
-    async def _prepared(
-        self, is_forced: bool
-    ) -> tuple[dict[Site, Version], list[str], list[str]]:
-        """Return the new versions to serve, and why others cannot or should not be.
-
-        The reasons of the last list are units that worked and would no longer.
-        """
-        versions: dict[Site, Version] = {}
-        problems: list[str] = []
-        lost: list[str] = []
-        for site in self.sites:
-            file = site.source.file
-            try:
-                loaded = await asyncio.to_thread(site.source.load)
-                self._check_secrets(site, loaded)
-                version = site.prepare(loaded)
-                units = [] if is_forced else site.lost(loaded)
-            except NaftikoError as error:
-                problems.append(error.text_for(SERVER))
-            except Exception:  # noqa: BLE001 - this server goes on
-                _log.exception("%s cannot be reloaded", file)
-                problems.append(
-                    f"{file}: an error in the server itself; the log has it"
-                )
-            else:
-                lost += [f"{file}: {unit}; it worked before" for unit in units]
-                if units:
-                    lost += site.causes(loaded)
-                else:
-                    versions[site] = version
-        capabilities = [
-            versions[site].engine.capability if site in versions else site.capability
-            for site in self.sites
-        ]
-        try:
-            check_variables(self.plan.options.variable_headers, capabilities)
-        except NaftikoError as error:
-            problems.append(error.text_for(SERVER))
-            versions.clear()
-        return versions, problems, lost
-
-    def _check_secrets(self, site: Site, capability: Capability) -> None:
-        served = {served.name for served in site.served}
-        chosen = [e for e in capability.exposes if (e.namespace or e.type) in served]
-        check_secrets(capability, site.source.file, chosen, self.plan)
-
-    async def reload_unasked(self) -> None:
-        """Reload, and log the result; for signals and changed files."""
-        try:
-            await self.reload()
-        except Exception:  # noqa: BLE001 - this server goes on
-            _log.exception("reloading failed")
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(_WATCH)
-            if self._stamps() != self._known:
-                # The editor may not have written all of the file yet.
-                await asyncio.sleep(_WATCH / 5)
-                self._known = self._stamps()
-                await self.reload_unasked()
-
-    def _stamps(self) -> list[tuple[str, int, int]]:
-        """Return path, time of change and size of every file of the documents."""
-        stamps = []
-        for site in self.sites:
-            for file in site.capability.files:
-                with suppress(OSError):
-                    about = os.stat(file)
-                    stamps.append((str(file), about.st_mtime_ns, about.st_size))
-        return stamps
 
 
 def _uvicorn(
@@ -439,53 +328,3 @@ async def _until_started(
                 task.result()
                 raise ServeError("a server stopped before it was ready")
         await asyncio.sleep(0.005)
-
-
-def run(plan: ServePlan, host: Host) -> None:
-    """Serve in this process until SIGTERM or SIGINT.
-
-    Raises:
-        DocumentError: A document cannot be loaded.
-        ServeError: An adapter cannot be served.
-    """
-    process.run(serve(plan, host))
-
-
-async def serve(
-    plan: ServePlan,
-    host: Host,
-    sockets: Sequence[socket.socket] = (),
-    around: Callable[[ASGIApp], ASGIApp] | None = None,
-) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Args:
-        plan: The documents to serve, how, and where.
-        host: Where the state of the server is kept.
-        sockets: Sockets bound by the parent process; this process is then a worker.
-        around: Puts an application of its own around that of each socket.
-
-    Raises:
-        DocumentError: A document cannot be loaded.
-        ServeError: An adapter cannot be served.
-    """
-    if sockets:
-        host.parent = os.getppid()
-    server = Server(plan, host)
-    try:
-        listeners = server.listen(sockets)
-    except ServeError:
-        await server.transport.close()
-        raise
-    running = asyncio.get_running_loop()
-    running.add_signal_handler(signal.SIGTERM, server.stop)
-    if sockets:
-        # Ctrl-C reaches workers too. They leave it to the parent, which sends `HURRY`.
-        running.add_signal_handler(HURRY, server.hurry)
-    else:
-        running.add_signal_handler(signal.SIGINT, server.interrupt)
-    with suppress(AttributeError, ValueError):
-        running.add_signal_handler(
-            signal.SIGHUP, lambda: asyncio.ensure_future(server.reload_unasked())
-        )
-    await server.run(listeners, around)

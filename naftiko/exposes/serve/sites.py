@@ -101,6 +101,7 @@ class Site:
             the document is reloaded.
         options: How the adapters are served.
         host: The adapters and logs of this process.
+        capability: The document as it was loaded already; otherwise it is loaded here.
         only: Names of the adapters to serve; empty for all.
 
     Raises:
@@ -115,6 +116,7 @@ class Site:
         options: Options,
         host: Host,
         *,
+        capability: Capability | None = None,
         only: Iterable[str] = (),
     ) -> None:
         self.source = source
@@ -122,7 +124,7 @@ class Site:
         self.host = host
         self._transport = transport
         self._only = tuple(only)
-        self.capability = source.load()
+        self.capability = capability or source.load()
         self._unusable: tuple[UnusableUnit, ...] | None = None
         self._telemetry: AnyTelemetry = SILENT
         self.engine = self._engine(self.capability)
@@ -213,6 +215,11 @@ class Site:
             self.unusable,
             self.source.base_uris,
         )
+
+    def exposed_by(self, capability: Capability) -> list[Exposes]:
+        """Return what a version exposes of the adapters that are served."""
+        served = {served.name for served in self.served}
+        return [e for e in capability.exposes if (e.namespace or e.type) in served]
 
     def names(self) -> list[str]:
         """Return the names of all adapters of the document."""

@@ -137,7 +137,7 @@ def test_reload_answers_with_its_outcome() -> None:
     host = Host()
 
     async def done(is_forced: bool) -> Reloaded:
-        return Reloaded(True, ("'x' is new",), ("a.yaml",))
+        return Reloaded(True, files=("a.yaml",), notes=("'x' is new",))
 
     async def failed(is_forced: bool) -> Reloaded:
         files = ("b.yaml",) if is_forced else ()

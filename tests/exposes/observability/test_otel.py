@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from naftiko.exposes.observability.otel import MOST_LABELS, Counter
+from naftiko.exposes.observability.prometheus import page_of
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.observability.traced import Traced
 from naftiko.spec.adapters import ObservabilitySettings
@@ -26,8 +27,9 @@ def test_prometheus_text_has_names_types_and_escaped_labels() -> None:
     traced = Traced(app, app.exposes, telemetry)
     for _ in range(5):
         assert asyncio.run(asked(traced, "GET", "/a%22b%5Cc")).status == 200
-    text = telemetry.metrics_text()
-    assert text is not None
+    families = telemetry.families()
+    assert families is not None
+    text = page_of([families])
     route = r'adapter="rest",namespace="front",operation="/a\"b\\c GET"'
     for line in (
         "# HELP naftiko_request_total Requests answered.",

@@ -8,6 +8,7 @@ import pytest
 
 from exposes.skill.test_app import ORDERS
 from exposes.skill.test_app import app as skill_app
+from naftiko.exposes.observability.prometheus import page_of
 from naftiko.exposes.observability.telemetry import Telemetry
 from naftiko.exposes.observability.traced import Traced
 from naftiko.spec.adapters import ObservabilitySettings
@@ -162,7 +163,7 @@ def test_trace_is_passed_upstream_if_only_metrics_are_on() -> None:
     asyncio.run(asked(traced, "GET", "/ships/7"))
     assert upstream.requests[0].headers["traceparent"] == SENT
     assert "traceparent" not in upstream.requests[1].headers
-    text = telemetry.metrics_text()
-    assert text is not None
-    assert "naftiko_request_total" in text
+    families = telemetry.families()
+    assert families is not None
+    assert "naftiko_request_total" in page_of([families])
     telemetry.close()

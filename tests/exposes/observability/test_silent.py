@@ -30,7 +30,7 @@ def test_silent_telemetry_has_the_methods_of_telemetry() -> None:
 def test_silent_telemetry_keeps_nothing() -> None:
     """`SilentTelemetry` has no metrics and no traces, and `close` does nothing."""
     SILENT.serving("Shop", 1)
-    assert SILENT.metrics_text() is None
+    assert SILENT.families() is None
     assert SILENT.traces is None
     SILENT.close()
 

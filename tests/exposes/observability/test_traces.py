@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
-from naftiko.exposes.observability.traces import MOST_SPANS, TraceBuffer
+from naftiko.exposes.observability.traces import MOST_SPANS, TraceBuffer, newest, whole
 
 
 def buffer(capacity: int) -> TraceBuffer:
     """Return a trace buffer whose spans are already described as mappings."""
     return TraceBuffer(capacity, dict)
+
+
+def latest(kept: TraceBuffer, **wanted: str) -> list[dict[str, Any]]:
+    """Return the traces as the control port shows them."""
+    return newest([kept.latest()], kept.capacity, **wanted)
 
 
 def span(name: str, start: float = 0.0, status: str = "OK") -> dict[str, Any]:
@@ -30,16 +35,16 @@ def test_trace_buffer_keeps_the_newest_traces() -> None:
         kept.add(number, span(f"child{number}", 0.5), is_root=False)
         kept.add(number, span(f"rest.request{number}", 0.25), is_root=True)
     assert len(kept) == 2
-    assert [t["operation"] for t in kept.latest()] == ["rest.request3", "rest.request2"]
-    found = kept.find(f"{3:032X}")
+    assert [t["operation"] for t in latest(kept)] == ["rest.request3", "rest.request2"]
+    found = whole([None, kept.find(f"{3:032X}")])
     assert found is not None
     assert found["timestamp"] == "1970-01-01T00:00:00.250Z"
     assert [s["name"] for s in found["spans"]] == ["rest.request3", "child3"]
     assert "parentSpanId" not in found["spans"][0]
     for unknown in (f"{1:032x}", "3", "", "zz"):
         assert kept.find(unknown) is None
-    assert kept.latest(operation="request2") == kept.latest()[1:]
-    assert kept.latest(status="error") == []
+    assert latest(kept, operation="request2") == latest(kept)[1:]
+    assert latest(kept, status="error") == []
 
 
 def test_trace_has_an_error_if_any_of_its_spans_has() -> None:
@@ -48,8 +53,8 @@ def test_trace_has_an_error_if_any_of_its_spans_has() -> None:
     kept.add(1, span("mcp.tool", status="ERROR"), is_root=False)
     kept.add(1, span("mcp.request"), is_root=True)
     kept.add(2, span("mcp.request"), is_root=True)
-    assert [t["status"] for t in kept.latest()] == ["OK", "ERROR"]
-    assert [t["traceId"] for t in kept.latest(status="Error")] == [f"{1:032x}"]
+    assert [t["status"] for t in latest(kept)] == ["OK", "ERROR"]
+    assert [t["traceId"] for t in latest(kept, status="Error")] == [f"{1:032x}"]
 
 
 def test_endless_trace_keeps_a_limited_number_of_spans() -> None:
@@ -59,7 +64,7 @@ def test_endless_trace_keeps_a_limited_number_of_spans() -> None:
         kept.add(1, span(f"child{number}"), is_root=False)
         kept.add(1, span(f"root{number}"), is_root=True)
         kept.add(2 + number % 3, span("other"), is_root=True)
-    (newest, *_) = kept.latest(operation="root")
+    (newest, *_) = latest(kept, operation="root")
     assert newest["spanCount"] == MOST_SPANS
     assert newest["operation"] == f"root{3 * MOST_SPANS - 1}"
     assert len(kept) == 4
@@ -73,4 +78,4 @@ def test_trace_without_a_finished_root_is_dropped() -> None:
     kept.add(1, span("root"), is_root=True)
     kept.add(3999, span("root"), is_root=True)
     kept.add(3999, span("late"), is_root=False)
-    assert [t["spanCount"] for t in kept.latest()] == [3, 1]
+    assert [t["spanCount"] for t in latest(kept)] == [3, 1]

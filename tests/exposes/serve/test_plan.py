@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import naftiko
 from naftiko.errors import DocumentError
-from naftiko.exposes.serve.plan import Source
+from naftiko.exposes.options import Options
+from naftiko.exposes.serve import plan as plans
+from naftiko.exposes.serve.plan import ServePlan, Source, processes_of
 from support.serving_process import write
-from support.shop import UPSTREAM, document, rest
+from support.shop import UPSTREAM, document, mcp, rest
 
 
 def two_namespaces() -> Any:
@@ -64,3 +68,38 @@ def test_variable_is_given_to_the_documents_that_use_it(tmp_path: Path) -> None:
     capability = Source(str(file), variables={"TOKEN": "t", "id": "7"}).load()
     assert capability.variables.get("TOKEN") == "t"
     assert not capability.variables.knows("id")
+
+
+@pytest.mark.parametrize(
+    ("exposed", "changes", "count"),
+    [
+        ([rest()], {}, 6),
+        ([mcp()], {}, 1),
+        ([mcp(transport="stdio"), rest()], {}, 6),
+        ([mcp(), rest()], {"only": ("shop",)}, 6),
+        ([mcp(), rest()], {"only": ("shop-mcp",)}, 1),
+        ([mcp()], {"options": Options(sessions=False)}, 6),
+        ([rest()], {"watch": True}, 1),
+        ([rest()], {"sources": [Source("-")]}, 1),
+    ],
+)
+def test_each_core_has_a_process_unless_memory_is_needed(
+    exposed: list[Any],
+    changes: dict[str, Any],
+    count: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sessions, watched files and standard input belong to one process."""
+    monkeypatch.setattr(plans, "usable_cores", lambda: 6)
+    plan = ServePlan([Source("shop.yaml")], Options())._replace(**changes)
+    capability = naftiko.load(document(*exposed), schema=None)
+    assert processes_of(plan, [capability]) == count
+
+
+def test_system_without_fork_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows cannot share a listening socket so."""
+    monkeypatch.setattr(plans, "usable_cores", lambda: 6)
+    monkeypatch.delattr(os, "fork")
+    capability = naftiko.load(document(rest()), schema=None)
+    plan = ServePlan([Source("shop.yaml")], Options())
+    assert processes_of(plan, [capability]) == 1

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from naftiko.errors import ServeError
-from naftiko.exposes.serve.workers import supervise
+from naftiko.exposes.processes.workers import supervise
 
 
 def test_workers_are_refused_on_a_system_without_fork(

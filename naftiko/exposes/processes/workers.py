@@ -1,10 +1,10 @@
 """`supervise`: worker processes that serve the same sockets, and their parent.
 
 The parent checks the documents and binds the sockets before it forks, so an error is
-reported once. It replaces a worker that dies, passes SIGHUP on to all workers, and
-stops them at SIGTERM or SIGINT. The requests that a dead worker leaves are refused for
-a while, so that none kills worker after worker. This module must not know what is
-served.
+reported once. It replaces a worker that dies, passes SIGHUP on to one, which asks
+the others, and stops them all at SIGTERM or SIGINT. The requests that a dead worker
+leaves are refused for a while, so that none kills worker after worker. This module must
+not know what is served.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.errors import EXIT_CALL, ServeError
-from naftiko.exposes.serve.quarantine import Quarantine
+from naftiko.exposes.processes.quarantine import Quarantine
+from naftiko.exposes.processes.siblings import Siblings
 
 if TYPE_CHECKING:
     import socket
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
     from naftiko.exposes.http.scope import ASGIApp
 
-    #: Puts an application behind the quarantine, in the worker where it is called.
-    Around = Callable[[ASGIApp], ASGIApp]
-    Work = Callable[[Sequence[socket.socket], Around], None]
+    Work = Callable[[Sequence[socket.socket], "ServerProcess"], None]
 
 _log = logging.getLogger("naftiko.serve")
 #: A worker that dies within this many seconds is replaced after a pause.
@@ -39,6 +38,18 @@ _MOST_SHORT = 5
 _PATIENCE = 9.5
 #: Signal that tells a worker to cut off the requests under way.
 HURRY = getattr(signal, "SIGUSR1", signal.SIGTERM)
+
+
+class ServerProcess(NamedTuple):
+    """What the work of one process is given.
+
+    Attributes:
+        siblings: Reaches the other processes.
+        around: Puts an application behind the quarantine.
+    """
+
+    siblings: Siblings
+    around: Callable[[ASGIApp], ASGIApp]
 
 
 def supervise(
@@ -53,8 +64,7 @@ def supervise(
 
     Args:
         count: Number of workers.
-        work: Called in each worker with the sockets, and with what watches the
-            requests of an application; it returns after SIGTERM.
+        work: Called in each worker with the sockets; it returns after SIGTERM.
         sockets: Bound sockets, which every worker inherits.
 
     Raises:
@@ -81,6 +91,7 @@ class _Supervisor:
         #: Process id → when it started, and its number among the workers.
         self._workers: dict[int, tuple[float, int]] = {}
         self._quarantine = Quarantine(count)
+        self._siblings = Siblings(count)
         self._is_stopping = False
         self._has_given_up = False
         self._short = 0
@@ -94,6 +105,7 @@ class _Supervisor:
         signal.signal(signal.SIGHUP, self._pass_on)
         for place in range(self._count):
             self._start(place)
+        self._siblings.is_replacement = True  # each further one
         while self._workers and not self._is_stopping:
             self._wait()
         until = time.monotonic() + _PATIENCE
@@ -102,6 +114,7 @@ class _Supervisor:
                 self._signal(signal.SIGKILL)
             if not self._reap(os.WNOHANG):
                 time.sleep(0.02)
+        self._siblings.close()
         return EXIT_CALL if self._has_given_up or not self._is_stopping else 0
 
     def _start(self, number: int) -> None:
@@ -121,7 +134,12 @@ class _Supervisor:
             signal.signal(HURRY, signal.SIG_IGN)
             os.close(self._write_end)
             threading.Thread(target=self._stop_with_parent, daemon=True).start()
-            self._work(self._sockets, lambda app: self._quarantine.around(app, number))
+            self._siblings.number = number
+            quarantine = self._quarantine
+            worker = ServerProcess(
+                self._siblings, lambda app: quarantine.around(app, number)
+            )
+            self._work(self._sockets, worker)
             code = 0
         except Exception:  # noqa: BLE001 - the parent decides what follows
             _log.exception("a worker failed")
@@ -195,4 +213,7 @@ class _Supervisor:
             self._signal(HURRY)
 
     def _pass_on(self, number: int, _: object) -> None:
-        self._signal(number)
+        """Signal the first worker, which asks the others."""
+        first = min(self._workers.items(), key=lambda one: one[1][1], default=None)
+        if first is not None:
+            os.kill(first[0], number)
