@@ -71,6 +71,9 @@ def run_status(arguments: Namespace) -> int:
     _print(f"Engine:    {_member(status, 'engine').get('version', 'unknown')}")
     _print(f"Uptime:    {duration(str(status.get('uptime', '')))}")
     _print(f"Telemetry: {_member(status, 'otel').get('status', 'unknown')}")
+    if processes := _member(status, "processes"):
+        told = f"{processes.get('ready')} of {processes.get('count')} ready"
+        _print(f"Processes: {told}")
     members = ("type", "namespace", "port", "state")
     rows = [[str(adapter.get(name, "")) for name in members] for adapter in adapters]
     _print_rows([f"  {kind}", *others] for kind, *others in rows)

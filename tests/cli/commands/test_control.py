@@ -81,16 +81,18 @@ def test_status_exits_with_0(control: Control, run: Run) -> None:
         "uptime": "PT2H34M12S",
         "otel": {"status": "active"},
         "adapters": [adapter("rest"), adapter("control", "stopped")],
+        "processes": {"count": 3, "ready": 2, "ids": [1, 2]},
     }
     control.answers["GET /status"] = (200, found)
     code, text, _ = run("status")
     assert code == 0
     assert "\x1b" not in text
     assert text.splitlines()[0].endswith(": UP")
-    assert text.splitlines()[1:4] == [
+    assert text.splitlines()[1:5] == [
         "Engine:    9.9",
         "Uptime:    2h 34m 12s",
         "Telemetry: active",
+        "Processes: 2 of 3 ready",
     ]
     control.answers["GET /status"] = (200, {"adapters": [adapter("rest", "stopped")]})
     code, text, _ = run("status")
