@@ -78,6 +78,8 @@ class Changes:
         self._sessions: dict[McpSession, Tell] = {}
         self._wishes: dict[McpWork, _Wish] = {}
         self._watch: asyncio.Task[None] | None = None
+        #: URI of a resource that a client is subscribed to → its stamp when looked at.
+        self._known: dict[str, JSON] = {}
 
     def __len__(self) -> int:
         """Return the number of open streams of `subscriptions/listen`."""
@@ -109,6 +111,7 @@ class Changes:
             granted["resourceSubscriptions"] = uris
         about = {SUBSCRIPTION_KEY: work.id}
         wish = _Wish(asyncio.Queue(), kinds, frozenset(uris))
+        self.know(uris)
         self._wishes[work] = wish
         try:
             acknowledged = {"notifications": granted, "_meta": about}
@@ -154,6 +157,12 @@ class Changes:
 
     # --- files ------------------------------------------------------------------------
 
+    def know(self, uris: Iterable[str]) -> None:
+        """Look at resources, so that what changes from now on is told."""
+        for uri in uris:
+            if uri not in self._known:
+                self._known[uri] = self._stamp(uri)
+
     def watch(self) -> None:
         """Look at the resources that clients are subscribed to, while there are any."""
         if self._watch is None and self._uris():
@@ -174,17 +183,20 @@ class Changes:
         return found
 
     async def _look(self) -> None:
-        known: dict[str, JSON] = {}
         try:
             while uris := self._uris():
                 stamps = await asyncio.to_thread(self._stamps, uris)
-                for uri, stamp in stamps.items():
-                    if uri in known and known[uri] != stamp:
+                wanted = self._uris()
+                known, self._known = self._known, {}
+                for uri in wanted & known.keys():
+                    # One that was subscribed to meanwhile has been looked at.
+                    self._known[uri] = stamps.get(uri, known[uri])
+                    if self._known[uri] != known[uri]:
                         self.updated(uri)
-                known = stamps
                 await asyncio.sleep(_LOOK)
         finally:
             self._watch = None
+            self._known.clear()
 
     def _stamps(self, uris: set[str]) -> dict[str, JSON]:
         return {uri: self._stamp(uri) for uri in uris}

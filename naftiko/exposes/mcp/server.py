@@ -135,8 +135,11 @@ class McpServer:
         return {**result, "_meta": {**about, SERVER_KEY: self.served.stamp}}
 
     def may_subscribe(self, uri: str) -> bool:
-        """Tell whether there is a resource of a URI."""
-        return self.served.resources.has(uri)
+        """Tell whether there is a resource of a URI, and look at it."""
+        if not self.served.resources.has(uri):
+            return False
+        self.changes.know([uri])
+        return True
 
     def _stamp(self, uri: str) -> JSON:
         return self.served.resources.stamp(uri)

@@ -89,6 +89,8 @@ class HttpSession:
         """Let a queue have the rest of the stream of a request, or its end."""
         for _, reply in self.running.values():
             if reply.number == stream:
+                if reply.follower is not None:
+                    reply.follower.put_nowait(None)  # the client has come again
                 reply.follower = queue
                 return
         queue.put_nowait(None)

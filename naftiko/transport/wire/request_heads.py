@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REFUSED = "a part of the head has a character that it must not have"
-#: Method and target without blanks and controls; names as `http.client` takes them; no
-#: line breaks in a value.
+#: Method and target without blanks and controls; names as `http.client` takes them, in
+#: ASCII; no line breaks in a value.
 _HEAD = re.compile(
-    r"[!-~]+ [!-~]+ HTTP/1\.1\r\n(?:[^:\s][^:\r\n\0]*: [^\r\n\0]*\r\n)+\r\n"
+    r"[!-~]+ [!-~]+ HTTP/1\.1\r\n"
+    r"(?:[^:\s\x80-\U0010ffff][^:\r\n\0\x80-\U0010ffff]*: [^\r\n\0]*\r\n)+\r\n"
 )
 
 

@@ -116,6 +116,27 @@ def test_subscriber_is_notified_of_a_changed_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("soon")
+def test_change_right_after_the_subscription_is_told(tmp_path: Path) -> None:
+    """The file is looked at before the subscription is confirmed."""
+    for name in "ab":
+        (tmp_path / name).write_text("before")
+    docs = {"name": "d", "uri": "data://d", "location": tmp_path.as_uri()}
+    app, _ = mcp_app(tools=[CREW], resources=[docs])
+
+    async def run() -> Any:
+        async with wire(app) as connection:
+            told = []
+            for name in "ab":  # the second one while the first is being watched
+                uri = {"uri": f"data://d/{name}"}
+                assert await connection.result("resources/subscribe", uri) == {}
+                (tmp_path / name).write_text("changed at once")
+                told.append((await connection.next())["params"])
+            return told
+
+    assert asyncio.run(run()) == [{"uri": "data://d/a"}, {"uri": "data://d/b"}]
+
+
+@pytest.mark.usefixtures("soon")
 def test_stream_of_the_newest_revision_tells_of_a_changed_file(tmp_path: Path) -> None:
     """`resourceSubscriptions`: the notification names the stream that it is for."""
     (tmp_path / "a.txt").write_text("a")

@@ -95,7 +95,11 @@ def test_silent_call_is_kept_open_and_can_be_resumed(
         if revision == "2024-11-05":
             return  # it has no ids
         resumed = {**headers, "last-event-id": "1.0"}
+        first = asyncio.create_task(asked(app, "GET", "/mcp", resumed))
+        await asyncio.sleep(0.05)
         getting = asyncio.create_task(asked(app, "GET", "/mcp", resumed))
+        # A client that resumes again has lost the connection before.
+        assert events((await first).body) == []
         await asyncio.sleep(0.05)
         assert not getting.done()
         gate.opened.set()

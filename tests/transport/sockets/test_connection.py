@@ -349,11 +349,11 @@ def test_silence_is_a_timeout(begun: bytes) -> None:
 
     async def act() -> None:
         opened = Opened()
-        reply = opened.begin(patience=0.5)
-        await asyncio.sleep(0.3)
+        reply = opened.begin(patience=1.5)
+        await asyncio.sleep(0.8)
         if begun:
             opened.connection.data_received(begun)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.8)
             assert opened.state == "in use"
         with pytest.raises(TimeoutError):
             await until_error(reply)

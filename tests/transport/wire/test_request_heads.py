@@ -59,6 +59,8 @@ def test_caller_can_have_the_connection_closed(value: str, can_stay: bool) -> No
         ("GET", "/", {" A": "c"}),
         ("GET", "/", {"": "c"}),
         ("GET", "/", {"A": "東"}),
+        ("GET", "/", {"é": "c"}),
+        ("GET", "/", {"Aé": "c"}),
     ],
 )
 def test_what_breaks_a_head_is_refused(

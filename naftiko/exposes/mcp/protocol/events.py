@@ -65,10 +65,6 @@ class EventLog:
         """Note that a stream has had its last event."""
         self._open.pop(stream, None)
 
-    def is_open(self, stream: int) -> bool:
-        """Tell whether more events of a stream will come."""
-        return stream in self._open
-
     def after(self, id_: str) -> tuple[int, list[bytes]] | None:
         """Return a stream, and its events after the one with an id, ready to be sent.
 
