@@ -229,7 +229,7 @@ def serving(file: Path, *words: str, ends: bool = True) -> Iterator[Site]:
             "self-signed": secret.url,
         }
         given = [word for n, u in uris.items() for word in ("--base-uri", f"{n}={u}")]
-        with Server(file, *given, *words, ready=3) as server:
+        with Server(file, *given, "--workers", "1", *words, ready=3) as server:
             yield Site(server, upstream)
             if ends:
                 assert server.stop() == 0

@@ -59,7 +59,7 @@ def _served(folder: Path) -> Iterator[tuple[Server, Gauge]]:
 
     with Recorder(answer) as upstream:
         file = write(folder / "soak.yaml", document(upstream.url, folder))
-        with Server(file, "--timeout", "2", ready=5) as server:
+        with Server(file, "--timeout", "2", "--workers", "1", ready=5) as server:
             yield server, Gauge(server.process.pid)
 
 

@@ -309,7 +309,8 @@ def test_served_process_keeps_its_memory_while_sessions_are_opened(
 ) -> None:
     """A flood over real sockets; then the sessions expire, and new ones are opened."""
     file = write(tmp_path / "shop.yaml", document(mcp()))
-    with Server(file, "--max-sessions", "20", "--session-idle", "3") as server:
+    words = ("--max-sessions", "20", "--session-idle", "3", "--workers", "1")
+    with Server(file, *words) as server:
         url = server.urls["shop-mcp"] + "/mcp"
         head = {name: value for name, value in POST.items() if name != "host"}
         with requests.Session() as client:

@@ -83,6 +83,7 @@ def test_good_traffic_among_hostile_traffic(tmp_path: Path) -> None:
         # Sessions that are opened and left take their memory until they expire.
         limits = ("--max-sessions", "50", "--session-idle", "10", "--timeout", "5")
         words = ("--single-port", str(port), "--log-level", "error", *limits)
+        words += ("--workers", "1")
         with Server(file, *words, ready=0) as server:
             _wait_until_ready(urls, server)
             gauge = Gauge(server.process.pid)
