@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -102,10 +103,11 @@ def processes_of(plan: ServePlan, capabilities: Sequence[Capability]) -> int:
     """Return how many processes serve a plan whose operator leaves it to us.
 
     One for each core that may be used; but one alone where something needs the memory
-    of one process, and where the system cannot share sockets.
+    of one process, and on systems without a safe fork.
     """
     cores = usable_cores()
-    if cores == 1 or not hasattr(os, "fork"):
+    # Libraries of macOS, such as the one that tells of proxies, may end a fork.
+    if cores == 1 or not hasattr(os, "fork") or sys.platform == "darwin":
         return 1
     if plan.watch or any(source.file == "-" for source in plan.sources):
         return 1

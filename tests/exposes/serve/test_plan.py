@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,16 @@ def test_each_core_has_a_process_unless_memory_is_needed(
     assert processes_of(plan, [capability]) == count
 
 
-def test_system_without_fork_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows cannot share a listening socket so."""
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_system_without_a_safe_fork_has_one_process(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows has no fork, and libraries of macOS may end a process after one."""
     monkeypatch.setattr(plans, "usable_cores", lambda: 6)
-    monkeypatch.delattr(os, "fork")
     capability = naftiko.load(document(rest()), schema=None)
     plan = ServePlan([Source("shop.yaml")], Options())
+    assert processes_of(plan, [capability]) == 6
+    monkeypatch.setattr(sys, "platform", platform)
+    if platform == "win32":
+        monkeypatch.delattr(os, "fork")
     assert processes_of(plan, [capability]) == 1
