@@ -62,6 +62,7 @@ def bind(
     async def check() -> list[socket.socket]:
         first = Server(plan, host, loaded)
         try:
+            first.preload()
             return [listener.socket for listener in first.listen()]
         finally:
             await first.transport.close()

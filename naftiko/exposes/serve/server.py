@@ -139,6 +139,13 @@ class Server:
                 site.tell_unserved()
         return listen(self.plan, places, sockets)
 
+    def preload(self) -> None:
+        """Import what serving needs; the forks of this process then share it."""
+        import uvicorn
+
+        for served in self.served[:1]:
+            _uvicorn(uvicorn, served.front, self.plan.certificate, Crowd(1))
+
     # --- running ----------------------------------------------------------------------
 
     async def run(
