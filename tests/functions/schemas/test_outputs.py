@@ -143,6 +143,59 @@ def test_values_are_brought_to_the_declared_type(
     assert type(found) is type(fixed)
 
 
+def rows(kind: str, *values: Any) -> Any:
+    """Return the content of a list of objects whose member `a` has these values."""
+    item = {"type": "object", "properties": {
+        "a": {"type": kind, "mapping": "$.a"}, "b": {"type": "object", "mapping": "$.b"},
+    }}  # fmt: skip
+    described = tool_output(
+        plan_of([{"type": "array", "mapping": "$.", "items": item}])
+    )
+    assert described is not None
+    listed = [{"a": value, "b": [value]} for value in values]
+    content = described.conform(listed)["result"]
+    assert [row["b"] for row in content] == [[value] for value in values]
+    return [row["a"] for row in content], content is listed
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "fixed"),
+    [
+        ("string", ["x", None, "y"], None),
+        ("string", ["x", 5], ["x", "5"]),
+        ("number", [1, 2.5, None], None),
+        ("number", [1, 2.5, True], [1, 2.5, None]),
+        ("number", [1, float("inf")], [1, None]),
+        ("number", [float("nan"), 1.5], [None, 1.5]),
+        ("integer", [1, 2.0], [1, 2]),
+        ("integer", [1, None], None),
+        ("boolean", [True, None], None),
+        ("boolean", [True, 1, 1.5], [True, None, None]),
+    ],
+)
+def test_lists_of_objects_are_brought_to_the_declared_types(
+    kind: str, values: list[Any], fixed: list[Any] | None
+) -> None:
+    """A list whose members are right, which is nearly every one, stays itself."""
+    found, is_same = rows(kind, *values)
+    assert found == (values if fixed is None else fixed)
+    assert list(map(type, found)) == list(map(type, fixed or values))
+    assert is_same == (fixed is None)
+
+
+def test_object_without_a_member_is_not_changed() -> None:
+    """A list may hold anything where the schema allows it."""
+    item = {"type": "object", "properties": {"a": {"type": "string"}}}
+    described = tool_output(
+        plan_of([{"type": "array", "mapping": "$.", "items": item}])
+    )
+    assert described is not None
+    listed = [{"a": "x"}, {"b": 1}, None, 5, {"a": 7}]
+    assert described.conform(listed)["result"] == [
+        {"a": "x"}, {"b": 1}, None, None, {"a": "7"},
+    ]  # fmt: skip
+
+
 def test_members_beyond_the_schema_are_kept() -> None:
     """An object may hold members that the schema does not name."""
     described = tool_output(
