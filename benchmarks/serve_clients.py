@@ -29,6 +29,9 @@ _META = {
 }
 _ACCEPT = "application/json, text/event-stream"
 
+#: Clients that ask at once: the usual load, and those of the tail.
+CLIENTS, MANY, MORE = 32, 64, 128
+
 Ask = Callable[..., bytes]
 
 
