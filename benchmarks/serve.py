@@ -1,7 +1,8 @@
 """The cost of `naftiko serve`, beside the same adapters written by hand, in one run.
 
-    python benchmarks/serve.py [--rounds 5] [--seconds 2] [--fastmcp PYTHON]
-                               [--only rest,growth,mcp,docker]
+    python benchmarks/serve.py [--rounds 5] [--seconds 2] [--tail-seconds 30]
+                               [--fastmcp PYTHON]
+                               [--only rest,tail,workers,growth,mcp,docker]
 
 Every server is a process of its own; ours is the real command. `wrk` sends the requests
 where it is installed, `serve_clients.py` otherwise. `--fastmcp` names a Python that has
@@ -21,25 +22,19 @@ from typing import Any
 
 import measure
 from serve_clients import (
-    CLIENTS,
     HAS_PROC,
-    MANY,
-    MORE,
+    NO_PROC,
     Ask,
-    Load,
     cpu,
     free_port,
-    load,
     over_stdio,
     process,
     resident,
 )
+from serve_load import CLIENTS, Load, load
 from serve_mcp import mcp
-from serve_rows import grow, spread
 from serve_servers import documents, naftiko, peer, rest_at
-
-PARTS = ("rest", "growth", "mcp", "docker")
-NO_PROC = "this system has no /proc"
+from serve_steady import grow, tail, workers
 
 Options = Any
 Report = measure.Report
@@ -49,7 +44,7 @@ Report = measure.Report
 
 
 def rest(report: Report, base: str, options: Options) -> None:
-    """Compare requests per second; look at latency and memory under load."""
+    """Compare requests per second; look at memory under load."""
     with ExitStack() as stack:
         file = stack.enter_context(documents())(base)
         servers: dict[str, tuple[int, int]] = {}
@@ -68,24 +63,17 @@ def rest(report: Report, base: str, options: Options) -> None:
         cases = [(name, "plain") for name in servers]
         cases += [(name, "shaped") for name in ("naftiko", "Starlette + aiohttp")]
 
-        def ask(name: str, path: str, clients: int) -> Load:
+        def ask(name: str, path: str) -> Load:
             pid, port = servers[name]
             url = f"http://127.0.0.1:{port}/{path}/x"
-            # Long enough that opening the connections is less than one in a hundred.
-            seconds = options.seconds * (2.5 if clients >= MANY else 1)
-            return load(pid, url, clients, seconds)
+            return load(pid, url, CLIENTS, options.seconds)
 
         found: dict[tuple[str, str], list[Load]] = {case: [] for case in cases}
-        crowd: dict[tuple[str, int], list[Load]] = {}
         for number in range(options.rounds + 1):
             for case in cases:
-                run = ask(*case, CLIENTS)
+                run = ask(*case)
                 if number:
                     found[case].append(run)
-            for name in ("naftiko", "Starlette + aiohttp"):
-                for clients in (MANY, MORE) if number else ():
-                    run = ask(name, "plain", clients)
-                    crowd.setdefault((name, clients), []).append(run)
         for (name, path), loads in found.items():
             rate = statistics.median(run.rate for run in loads)
             report.note(f"requests/s, {path}, {name}", round(rate))
@@ -121,9 +109,6 @@ def rest(report: Report, base: str, options: Options) -> None:
             [run.rate for run in found["naftiko", "plain"]],
             least=0.95,
         )
-        for (name, clients), runs in crowd.items():
-            bars = {MANY: 2.0, MORE: 3.0} if name == "naftiko" else {}
-            spread(report, name, clients, runs, bars.get(clients))
         if HAS_PROC:
             pid, port = servers["naftiko"]
             request = f"GET /plain/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
@@ -248,10 +233,23 @@ def _docker_stdio(base: str, keep: Callable[[str, float], None]) -> None:
             keep("resident, over stdio, MB", resident(pid))
 
 
+PARTS: dict[str, Callable[[Report, str, Options], None]] = {
+    "rest": rest,
+    "tail": tail,
+    "workers": workers,
+    "growth": growth,
+    "mcp": mcp,
+    "docker": docker,
+}
+
+
 def main() -> None:
     """Measure what is asked for."""
     parser = measure.parser(__doc__, rounds=5)
     parser.add_argument("--seconds", type=float, default=2, help="of each load")
+    parser.add_argument(
+        "--tail-seconds", type=float, default=30, help="of each load for p99"
+    )
     parser.add_argument("--calls", type=int, default=50, help="of a tool, in a row")
     parser.add_argument("--requests", type=int, default=10_000, help="for memory")
     parser.add_argument("--fastmcp", default="", metavar="PYTHON")
@@ -265,9 +263,7 @@ def main() -> None:
     base = f"http://127.0.0.1:{port}"
     with process(peer("upstream", "-", port), port):
         for part in options.only.split(","):
-            {"rest": rest, "growth": growth, "mcp": mcp, "docker": docker}[part](
-                report, base, options
-            )
+            PARTS[part](report, base, options)
     report.end(options.json)
 
 

@@ -13,20 +13,16 @@ from measure import Report
 from serve_clients import (
     HANDSHAKE,
     HAS_PROC,
-    MANY,
     MODERN,
-    Load,
     free_port,
-    load_of,
     mcp_bytes,
     over_http,
     over_stdio,
     process,
 )
-from serve_rows import grow, spread
-from serve_servers import documents, mcp_at, naftiko, peer
-
-CALL = {"name": "get", "arguments": {"id": "x"}}
+from serve_load import MANY, Load, load_of
+from serve_servers import CALL, documents, mcp_at, naftiko, peer
+from serve_steady import grow
 
 Options = Any
 
@@ -52,7 +48,6 @@ def mcp(report: Report, base: str, options: Options) -> None:
                 ]
 
         ours = crowd(naftiko(write(base), *mcp_at(port)), "MCP over HTTP")
-        spread(report, "MCP over HTTP", MANY, ours, 2)
         if fast:
             theirs = crowd(peer("fastmcp", base, port, fast))
             report.ratio(

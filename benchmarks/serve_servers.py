@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+#: What is asked of the first tool of a document.
+CALL = {"name": "get", "arguments": {"id": "x"}}
+
 
 def peer(role: str, base: str, port: int | None, python: str = "") -> list[str]:
     """Return the command of a server of `serve_peers.py`."""

@@ -50,8 +50,8 @@ def test_benchmark_of_serving_measures_naftiko_and_its_peers() -> None:
     pytest.importorskip("mcp", reason="needs the extra `serve`")
     done = subprocess.run(
         [
-            sys.executable, FOLDER / "serve.py", "--only", "rest,docker",
-            "--rounds", "1", "--seconds", "0.1", "--requests", "100", "--json", "-",
+            sys.executable, FOLDER / "serve.py", "--only", "rest,tail,docker",
+            "--rounds", "1", "--seconds", "0.1", "--tail-seconds", "0.1", "--requests", "100", "--json", "-",
         ],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
