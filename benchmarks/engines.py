@@ -386,7 +386,7 @@ def main() -> None:
     parser = measure.parser(__doc__, rounds=5)
     parser.add_argument("--seconds", type=float, default=4, help="of each load")
     parser.add_argument("--warm", type=int, default=150_000, metavar="N",
-                        help="requests of each kind before the engine")  # fmt: skip
+                        help="requests of each kind before its rounds")  # fmt: skip
     parser.add_argument("--starts", type=int, default=3, help="of each server")
     parser.add_argument("--first", type=int, default=FIRST, metavar="N",
                         help="requests of a fresh process")  # fmt: skip
