@@ -25,6 +25,9 @@ ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "capabilities" / "docker.yaml"
 
 Samples = dict[str, list[float]]
+#: Where both cores are needed, a round counts when other programs used less than this
+#: part of one; so many rounds are tried for each that counts.
+DISTURBED, TRIES = 0.15, 4
 
 
 def parser(text: str | None, rounds: int) -> argparse.ArgumentParser:
@@ -189,6 +192,13 @@ def upstream() -> Iterator[str]:
             yield f"http://127.0.0.1:{int(server.stdout.readline())}"
         finally:
             server.terminate()
+
+
+def busy_seconds() -> float:
+    """Return the seconds that all cores together have been busy."""
+    numbers = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _wait, *interrupts = map(int, numbers[:8])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def corpus() -> tuple[Path, Path] | None:

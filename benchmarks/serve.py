@@ -1,7 +1,8 @@
 """The cost of `naftiko serve`, beside the same adapters written by hand, in one run.
 
-    python benchmarks/serve.py [--rounds 5] [--seconds 2] [--fastmcp PYTHON]
-                               [--only rest,growth,mcp,docker]
+    python benchmarks/serve.py [--rounds 5] [--seconds 2] [--tail-seconds 30]
+                               [--fastmcp PYTHON]
+                               [--only rest,tail,workers,growth,mcp,docker]
 
 Every server is a process of its own; ours is the real command. `wrk` sends the requests
 where it is installed, `serve_clients.py` otherwise. `--fastmcp` names a Python that has
@@ -11,160 +12,46 @@ lines, and nothing else.
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import measure
 from serve_clients import (
-    HANDSHAKE,
     HAS_PROC,
-    MODERN,
+    NO_PROC,
     Ask,
-    Load,
     cpu,
     free_port,
-    load,
-    load_of,
-    mcp_bytes,
-    over_http,
     over_stdio,
     process,
     resident,
 )
-
-PARTS = ("rest", "growth", "mcp", "docker")
-CALL = {"name": "get", "arguments": {"id": "x"}}
-CLIENTS, MANY, MORE = 32, 64, 128
-NO_PROC = "this system has no /proc"
+from serve_load import CLIENTS, Load, load
+from serve_mcp import mcp
+from serve_servers import documents, naftiko, peer, rest_at
+from serve_steady import grow, tail, workers
 
 Options = Any
 Report = measure.Report
-
-
-# --- what is served -----------------------------------------------------------------
-
-
-def peer(role: str, base: str, port: int | None, python: str = "") -> list[str]:
-    """Return the command of a server of `serve_peers.py`."""
-    file = Path(__file__).with_name("serve_peers.py")
-    return [python or sys.executable, str(file), role, base, str(port or "-")]
-
-
-def naftiko(file: Path, *words: str, quiet: bool = True) -> list[str]:
-    """Return the command of ours."""
-    level = ("--log-level", "warning") if quiet else ()
-    return [sys.executable, "-m", "naftiko", "serve", str(file), *words, *level]
-
-
-def document(base: str, count: int = 1) -> dict[str, Any]:
-    """Return a document with so many operations; all are routes and tools."""
-    shape = {
-        "type": "object",
-        "properties": {
-            "id": {"type": "string", "mapping": "$.id"},
-            "label": {"type": "string", "mapping": "$.name"},
-            "values": {
-                "type": "array",
-                "mapping": "$.items",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "key": {"type": "number", "mapping": "$.k"},
-                        "value": {"type": "string", "mapping": "$.v"},
-                    },
-                },
-            },
-        },
-    }
-    # The first is called as in the peers; the last is the one that is asked for.
-    names = ["", *map(str, range(1, count))]
-    return {
-        "naftiko": "1.0.0-alpha2",
-        "info": {"label": "Benchmark", "description": f"{count} operations."},
-        "capability": {
-            "consumes": [
-                {
-                    "type": "http",
-                    "namespace": "api",
-                    "baseUri": base,
-                    "resources": [_resource(name) for name in names],
-                }
-            ],
-            "exposes": [
-                {
-                    "type": "rest",
-                    "namespace": "rest",
-                    "port": 8080,
-                    "resources": [
-                        _route(f"/plain{name}", f"api.get{name}") for name in names
-                    ]
-                    + [_route("/shaped", "api.get", outputParameters=[shape])],
-                },
-                {
-                    "type": "mcp",
-                    "namespace": "mcp",
-                    "port": 9090,
-                    "tools": [_tool(f"get{name}") for name in names],
-                },
-            ],
-        },
-    }
-
-
-def _resource(name: str) -> dict[str, Any]:
-    inputs = [{"name": "id", "in": "path"}]
-    operation = {"name": f"get{name}", "method": "GET", "inputParameters": inputs}
-    path = f"/things{name}/{{{{id}}}}"
-    return {"name": f"r{name}", "path": path, "operations": [operation]}
-
-
-def _route(path: str, call: str, **more: Any) -> dict[str, Any]:
-    operation = {"method": "GET", "name": path[1:], "call": call, **more}
-    return {"path": f"{path}/{{id}}", "operations": [operation]}
-
-
-def _tool(name: str) -> dict[str, Any]:
-    outputs = [{"type": "object", "mapping": "$."}]
-    with_ = {"id": "mcp.id"}
-    about = {"name": name, "description": "d", "call": f"api.{name}", "with": with_}
-    return {**about, "outputParameters": outputs}
-
-
-@contextmanager
-def documents() -> Iterator[Callable[..., Path]]:
-    """Give what writes documents, for as long as they are needed."""
-    with tempfile.TemporaryDirectory() as folder:
-
-        def write(base: str, count: int = 1) -> Path:
-            file = Path(folder) / f"{count}.yaml"
-            file.write_text(json.dumps(document(base, count)), "utf-8")
-            return file
-
-        yield write
 
 
 # --- REST ---------------------------------------------------------------------------
 
 
 def rest(report: Report, base: str, options: Options) -> None:
-    """Compare requests per second; look at latency and memory under load."""
+    """Compare requests per second; look at memory under load."""
     with ExitStack() as stack:
         file = stack.enter_context(documents())(base)
         servers: dict[str, tuple[int, int]] = {}
         commands: dict[str, Callable[[int], list[str]]] = {
-            "naftiko": lambda port: naftiko(file, *_rest_at(port)),
+            "naftiko": lambda port: naftiko(file, *rest_at(port)),
             "naftiko, a log line each": lambda port: naftiko(
-                file, *_rest_at(port), quiet=False
+                file, *rest_at(port), quiet=False
             ),
             "Starlette + aiohttp": lambda port: peer("starlette", base, port),
             "Starlette + requests": lambda port: peer("threaded", base, port),
@@ -176,24 +63,17 @@ def rest(report: Report, base: str, options: Options) -> None:
         cases = [(name, "plain") for name in servers]
         cases += [(name, "shaped") for name in ("naftiko", "Starlette + aiohttp")]
 
-        def ask(name: str, path: str, clients: int) -> Load:
+        def ask(name: str, path: str) -> Load:
             pid, port = servers[name]
             url = f"http://127.0.0.1:{port}/{path}/x"
-            # Long enough that opening the connections is less than one in a hundred.
-            seconds = options.seconds * (2.5 if clients >= MANY else 1)
-            return load(pid, url, clients, seconds)
+            return load(pid, url, CLIENTS, options.seconds)
 
         found: dict[tuple[str, str], list[Load]] = {case: [] for case in cases}
-        crowd: dict[tuple[str, int], list[Load]] = {}
         for number in range(options.rounds + 1):
             for case in cases:
-                run = ask(*case, CLIENTS)
+                run = ask(*case)
                 if number:
                     found[case].append(run)
-            for name in ("naftiko", "Starlette + aiohttp"):
-                for clients in (MANY, MORE) if number else ():
-                    run = ask(name, "plain", clients)
-                    crowd.setdefault((name, clients), []).append(run)
         for (name, path), loads in found.items():
             rate = statistics.median(run.rate for run in loads)
             report.note(f"requests/s, {path}, {name}", round(rate))
@@ -229,48 +109,10 @@ def rest(report: Report, base: str, options: Options) -> None:
             [run.rate for run in found["naftiko", "plain"]],
             least=0.95,
         )
-        for (name, clients), runs in crowd.items():
-            bars = {MANY: 2.0, MORE: 3.0} if name == "naftiko" else {}
-            _spread(report, name, clients, runs, bars.get(clients))
         if HAS_PROC:
             pid, port = servers["naftiko"]
             request = f"GET /plain/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
-            _grow(report, "REST", pid, port, request.encode(), options)
-
-
-def _spread(
-    report: Report,
-    name: str,
-    clients: int,
-    loads: list[Load],
-    most: float | None = None,
-) -> None:
-    """Compare the slowest answers with the usual ones.
-
-    Of the rounds the best counts: what else the machine does is only in the slowest.
-    """
-    best = min(loads, key=lambda run: run.p99 / run.p50)
-    what = f"p99 ÷ p50, {clients} clients, {name}"
-    report.ratio(what, [best.p99], [best.p50], most=most)
-
-
-def _rest_at(port: int) -> tuple[str, ...]:
-    return "--adapter", "rest", "--port", f"rest={port}"
-
-
-def _mcp_at(port: int) -> tuple[str, ...]:
-    return "--adapter", "mcp", "--port", f"mcp={port}"
-
-
-def _grow(
-    report: Report, what: str, pid: int, port: int, request: bytes, options: Options
-) -> None:
-    """Note what 10,000 requests more add to the memory of a warm server."""
-    load_of(port, request, CLIENTS, 60, options.requests // 5)
-    before = resident(pid)
-    load_of(port, request, CLIENTS, 120, options.requests)
-    grown = resident(pid) - before
-    report.value(f"{options.requests:,} requests more, {what}", grown, "MB", most=10)
+            grow(report, "REST", pid, port, request.encode(), options)
 
 
 # --- growth with the document -------------------------------------------------------
@@ -285,7 +127,7 @@ def growth(report: Report, base: str, options: Options) -> None:
         asks: dict[int, Ask] = {}
         for count in counts:
             file, port = write(base, count), free_port()
-            child = stack.enter_context(process(naftiko(file, *_rest_at(port)), port))
+            child = stack.enter_context(process(naftiko(file, *rest_at(port)), port))
             servers[count] = (child.pid, port)
             command = naftiko(file, "--stdio")
             asks[count], _ = stack.enter_context(over_stdio(command))
@@ -316,92 +158,6 @@ def growth(report: Report, base: str, options: Options) -> None:
             samples["10 tools"],
             most=1.1,
         )
-
-
-# --- MCP ----------------------------------------------------------------------------
-
-
-def mcp(report: Report, base: str, options: Options) -> None:
-    """Compare one tool over every transport."""
-    fast = _python_with_fastmcp(options.fastmcp)
-    if not fast:
-        report.skip("FastMCP", "no `fastmcp` here, and no --fastmcp PYTHON given")
-    for way in ("stdio", MODERN, HANDSHAKE):
-        _tools(report, base, way, fast, options)
-    with documents() as write:
-        port = free_port()
-        request = mcp_bytes(port, "tools/call", CALL)
-
-        def crowd(command: list[str], what: str = "") -> list[Load]:
-            with process(command, port) as child:
-                if what and HAS_PROC:
-                    _grow(report, what, child.pid, port, request, options)
-                seconds = options.seconds * 2.5
-                return [
-                    load_of(port, request, MANY, seconds) for _ in range(options.rounds)
-                ]
-
-        ours = crowd(naftiko(write(base), *_mcp_at(port)), "MCP over HTTP")
-        _spread(report, "MCP over HTTP", MANY, ours, 2)
-        if fast:
-            theirs = crowd(peer("fastmcp", base, port, fast))
-            report.ratio(
-                f"tools/call a second, {MANY} clients, naftiko ÷ FastMCP",
-                [run.rate for run in ours],
-                [run.rate for run in theirs],
-                least=5.0,
-            )
-
-
-def _tools(report: Report, base: str, way: str, fast: str, options: Options) -> None:
-    """Compare one tool over one transport."""
-    called = way if way == "stdio" else f"HTTP {way}"
-    servers: dict[str, Callable[[int | None], list[str]]] = {
-        "SDK by hand": lambda port: peer("sdk", base, port),
-    }
-    if way == "stdio":
-        servers["a loop by hand"] = lambda port: peer("loop", base, port)
-    if fast:
-        servers["FastMCP"] = lambda port: peer("fastmcp", base, port, fast)
-    with ExitStack() as stack:
-        file = stack.enter_context(documents())(base)
-        servers["naftiko"] = lambda port: naftiko(
-            file, *(_mcp_at(port) if port else ("--stdio",))
-        )
-        cases: dict[str, Callable[[], bytes]] = {}
-        for name, command in servers.items():
-            if way == "stdio":
-                ask, _ = stack.enter_context(over_stdio(command(None)))
-            else:
-                port = free_port()
-                ask, _ = stack.enter_context(over_http(command(port), port, way))
-            cases[name] = lambda ask=ask: ask("tools/call", CALL)  # type: ignore[misc]
-            answer = cases[name]()
-            if b"value 51" not in answer:
-                raise RuntimeError(f"{name}: {answer[:300]!r}")
-        samples = measure.take(cases, options.rounds * 4, options.calls)
-    report.add({f"{name}, {called}": found for name, found in samples.items()})
-    # Over HTTP the client, one in Python, takes a third of the time itself.
-    bars = {"SDK by hand": 2.0, "FastMCP": 5.0 if way == "stdio" else 3.0}
-    bars["a loop by hand"] = 0.6
-    for name in servers:
-        if name != "naftiko":
-            # Calls per second are the times the other way round.
-            report.ratio(
-                f"tools/call a second, {called}, naftiko ÷ {name}",
-                samples[name],
-                samples["naftiko"],
-                least=bars.get(name),
-            )
-
-
-def _python_with_fastmcp(named: str) -> str:
-    python = named or sys.executable
-    with suppress(OSError):
-        command = [python, "-c", "import fastmcp, httpx2, uvicorn"]
-        if not subprocess.run(command, capture_output=True, check=False).returncode:
-            return python
-    return ""
 
 
 # --- the Docker Engine's document ---------------------------------------------------
@@ -477,10 +233,23 @@ def _docker_stdio(base: str, keep: Callable[[str, float], None]) -> None:
             keep("resident, over stdio, MB", resident(pid))
 
 
+PARTS: dict[str, Callable[[Report, str, Options], None]] = {
+    "rest": rest,
+    "tail": tail,
+    "workers": workers,
+    "growth": growth,
+    "mcp": mcp,
+    "docker": docker,
+}
+
+
 def main() -> None:
     """Measure what is asked for."""
     parser = measure.parser(__doc__, rounds=5)
     parser.add_argument("--seconds", type=float, default=2, help="of each load")
+    parser.add_argument(
+        "--tail-seconds", type=float, default=30, help="of each load for p99"
+    )
     parser.add_argument("--calls", type=int, default=50, help="of a tool, in a row")
     parser.add_argument("--requests", type=int, default=10_000, help="for memory")
     parser.add_argument("--fastmcp", default="", metavar="PYTHON")
@@ -494,9 +263,7 @@ def main() -> None:
     base = f"http://127.0.0.1:{port}"
     with process(peer("upstream", "-", port), port):
         for part in options.only.split(","):
-            {"rest": rest, "growth": growth, "mcp": mcp, "docker": docker}[part](
-                report, base, options
-            )
+            PARTS[part](report, base, options)
     report.end(options.json)
 
 

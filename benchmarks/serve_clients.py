@@ -1,21 +1,18 @@
-"""The clients of `serve.py`: many HTTP clients at once, or one MCP client."""
+"""The servers of `serve.py` as processes, and one MCP client."""
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import os
-import re
-import shutil
 import socket
-import statistics
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 HANDSHAKE, MODERN = "2025-11-25", "2026-07-28"
 _HELLO = {
@@ -30,6 +27,8 @@ _META = {
 _ACCEPT = "application/json, text/event-stream"
 
 Ask = Callable[..., bytes]
+#: Headers and body of a request.
+Post = tuple[dict[str, str], bytes]
 
 
 # --- processes ----------------------------------------------------------------------
@@ -43,8 +42,6 @@ def free_port() -> int:
 
 #: Seconds that a server may take to start, to answer or to end: machines are busy.
 PATIENCE = 120.0
-#: Answers without which there is no median.
-_FEWEST = 2
 
 
 @contextmanager
@@ -82,6 +79,16 @@ def resident(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and its children, and theirs."""
+    found = [pid]
+    for one in found:
+        for thread in Path(f"/proc/{one}/task").iterdir():
+            with suppress(OSError):  # it has ended, or the system does not tell
+                found += map(int, (thread / "children").read_text("ascii").split())
+    return found
+
+
 def cpu(pid: int) -> float:
     """Return the seconds of processor that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
@@ -89,128 +96,7 @@ def cpu(pid: int) -> float:
 
 
 HAS_PROC = Path("/proc/self/stat").exists()
-
-
-# --- many clients at once -----------------------------------------------------------
-
-
-class Load(NamedTuple):
-    """What a number of clients saw in some seconds.
-
-    Attributes:
-        rate: Requests answered each second.
-        p50: Seconds until half of the answers.
-        p99: Seconds until 99 of 100 answers.
-        count: Requests answered.
-        cpu: Seconds of the server's processor for each; 0 where it is not known.
-    """
-
-    rate: float
-    p50: float
-    p99: float
-    count: int
-    cpu: float = 0.0
-
-
-def load(pid: int, url: str, clients: int, seconds: float) -> Load:
-    """Ask for a URL as fast as it is answered; by `wrk` where there is one."""
-    before = cpu(pid) if HAS_PROC else 0.0
-    if shutil.which("wrk") and seconds >= 1:
-        found = _wrk(url, clients, seconds)
-    else:
-        host, slash, path = url.removeprefix("http://").partition("/")
-        request = f"GET {slash}{path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
-        found = load_of(int(host.rpartition(":")[2]), request, clients, seconds)
-    after = cpu(pid) if HAS_PROC else 0.0
-    return found._replace(cpu=(after - before) / found.count)
-
-
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
-
-
-def _wrk(url: str, clients: int, seconds: float) -> Load:
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", "--latency", url]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
-        raise RuntimeError(f"{url}: {text}")
-
-    def latency(share: str) -> float:
-        number, unit = re.search(rf"{share}%\s+([\d.]+)(\w+)", text).groups()  # type: ignore[union-attr]
-        return float(number) * _UNITS[unit]
-
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])  # type: ignore[index]
-    count = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
-    return Load(rate, latency("50"), latency("99"), count)
-
-
-def load_of(
-    port: int, request: bytes, clients: int, seconds: float, most: int = 0
-) -> Load:
-    """Send the same bytes over and over; end after some seconds or requests."""
-    return asyncio.run(_load_of(port, request, clients, seconds, most))
-
-
-class _Client(asyncio.Protocol):
-    """One connection that asks again as soon as it is answered."""
-
-    def __init__(self, request: bytes, took: list[float]) -> None:
-        self.request = request
-        self.took = took
-        self.is_over = False
-        self.is_first = True
-        self.received = b""
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.ask()
-
-    def ask(self) -> None:
-        self.received = b""
-        self.started = time.perf_counter()
-        self.transport.write(self.request)
-
-    def data_received(self, data: bytes) -> None:
-        self.received += data
-        head, end, body = self.received.partition(b"\r\n\r\n")
-        if not end:
-            return
-        length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
-        if len(body) < int(length[1]) if length else not body.endswith(b"0\r\n\r\n"):
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            self.transport.close()
-            raise RuntimeError(self.received[:500])
-        if not self.is_over:
-            # All connections open at the same moment: that is no usual answer.
-            if not self.is_first:
-                self.took.append(time.perf_counter() - self.started)
-            self.is_first = False
-            self.ask()
-
-
-async def _load_of(
-    port: int, request: bytes, clients: int, seconds: float, most: int
-) -> Load:
-    running = asyncio.get_running_loop()
-    took: list[float] = []
-    asking = [_Client(request, took) for _ in range(clients)]
-    started = time.perf_counter()
-    for client in asking:
-        await running.create_connection(lambda c=client: c, "127.0.0.1", port)  # type: ignore[misc]
-    passed = 0.0
-    # On a busy machine the first answers may take longer than the whole load.
-    while (passed < seconds and not (most and len(took) >= most)) or (
-        len(took) < _FEWEST and passed < PATIENCE
-    ):
-        await asyncio.sleep(0.01)
-        passed = time.perf_counter() - started
-    for client in asking:
-        client.is_over = True
-        client.transport.close()
-    if len(took) < _FEWEST:
-        raise RuntimeError(f"no answers within {PATIENCE:g} s: {request[:100]!r}")
-    ranked = statistics.quantiles(took, n=100)
-    return Load(len(took) / passed, ranked[49], ranked[98], len(took))
+NO_PROC = "this system has no /proc"
 
 
 # --- one MCP client -----------------------------------------------------------------
@@ -274,9 +160,7 @@ def over_http(
 _VERSION = "MCP-Protocol-Version"
 
 
-def mcp_post(
-    method: str, params: Any, number: int = 1, *, modern: bool = True
-) -> tuple[dict[str, str], bytes]:
+def mcp_post(method: str, params: Any, number: int = 1, *, modern: bool = True) -> Post:
     """Return headers and body of an MCP request over HTTP."""
     headers = {"Content-Type": "application/json", "Accept": _ACCEPT}
     if modern:
@@ -287,12 +171,35 @@ def mcp_post(
     return headers, json.dumps(_message(method, params, number)).encode()
 
 
+def mcp_session(port: int) -> dict[str, str]:
+    """Open a session of MCP; return the headers that its requests have."""
+    found: dict[str, str] = {}
+    for method, params, number in (
+        ("initialize", _HELLO, 1),
+        ("notifications/initialized", None, 0),
+    ):
+        headers, body = mcp_post(method, params, number, modern=False)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/mcp", body, {**headers, **found}
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            response.read()
+            if name := response.headers.get("Mcp-Session-Id"):
+                found["Mcp-Session-Id"] = name
+        found[_VERSION] = HANDSHAKE
+    return found
+
+
 def mcp_bytes(port: int, method: str, params: Any) -> bytes:
     """Return a whole MCP request over HTTP, which needs no session."""
-    headers, body = mcp_post(method, params)
-    headers |= {"Host": f"127.0.0.1:{port}", "Content-Length": str(len(body))}
+    return post_bytes(f"127.0.0.1:{port}", "/mcp", *mcp_post(method, params))
+
+
+def post_bytes(host: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
+    """Return a whole request."""
+    headers = headers | {"Host": host, "Content-Length": str(len(body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + body
+    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def _message(method: str, params: Any, number: int) -> dict[str, Any]:

@@ -17,13 +17,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from measure import NO_CORPUS, Report, Samples, corpus, options
+from measure import (
+    DISTURBED,
+    NO_CORPUS,
+    TRIES,
+    Report,
+    Samples,
+    busy_seconds,
+    corpus,
+    options,
+)
 
 PARTS = 6
 PASSES = 5
-#: A round counts when other programs used less than this part of one core.
-DISTURBED = 0.15
-TRIES = 4
 
 
 def main() -> None:
@@ -112,19 +118,12 @@ def _measure_jobs(report: Report, folder: Path, rounds: int) -> None:
 
 def _run(command: list[str | Path]) -> tuple[float, float]:
     """Run a command; return its seconds, and the cores that others used meanwhile."""
-    busy, own, begin = _busy(), _own(), time.perf_counter()
+    busy, own, begin = busy_seconds(), _own(), time.perf_counter()
     subprocess.run(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
     )
     seconds = time.perf_counter() - begin
-    return seconds, (_busy() - busy - _own() + own) / seconds
-
-
-def _busy() -> float:
-    """Return the seconds that all cores together have been busy."""
-    numbers = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    user, nice, system, _idle, _wait, *interrupts = map(int, numbers[:8])
-    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+    return seconds, (busy_seconds() - busy - _own() + own) / seconds
 
 
 def _own() -> float:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,8 +51,8 @@ def test_benchmark_of_serving_measures_naftiko_and_its_peers() -> None:
     pytest.importorskip("mcp", reason="needs the extra `serve`")
     done = subprocess.run(
         [
-            sys.executable, FOLDER / "serve.py", "--only", "rest,docker",
-            "--rounds", "1", "--seconds", "0.1", "--requests", "100", "--json", "-",
+            sys.executable, FOLDER / "serve.py", "--only", "rest,tail,docker",
+            "--rounds", "1", "--seconds", "0.1", "--tail-seconds", "0.1", "--requests", "100", "--json", "-",
         ],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -64,3 +65,57 @@ def test_benchmark_of_serving_measures_naftiko_and_its_peers() -> None:
     # This run sends fewer requests, and the label of one row has that number.
     undocumented = [what for what in judged if f"| {what} |" not in text]
     assert undocumented == ["100 requests more, REST"] * HAS_PROC
+
+
+#: Loads so short that they measure nothing.
+BRIEFLY = ("--rounds", "1", "--seconds", "0.1", "--starts", "1", "--first", "50")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_PROC, reason="looks at /proc")
+def test_benchmark_of_engines_without_a_jar_measures_naftiko(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`engines.py` without `IKANOS_JAR` names the variable, and measures the rest."""
+    monkeypatch.delenv("IKANOS_JAR", raising=False)
+    report = _engines()
+    assert report["skipped"]["Ikanos"].startswith("IKANOS_JAR")
+    assert report["notes"]["REST, 64 connections, requests/s, naftiko"] > 0
+    assert report["ratios"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_PROC, reason="looks at /proc")
+def test_benchmark_of_engines_compares_with_the_engine_of_the_jar(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With a jar and a Java, `engines.py` has the rows of `README.md`.
+
+    Here a program in Python stands for both.
+    """
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    stand_in = ROOT / "tests" / "support" / "stand_in_engine.py"
+    java.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{stand_in}" "$@"\n')
+    java.chmod(0o755)
+    jar = tmp_path / "engine.jar"
+    jar.touch()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setenv("IKANOS_JAR", str(jar))
+    report = _engines("--warm", "10")
+    assert report["versions"]["Java"] == "stand-in"
+    # Where there is no `wrk`, that is skipped; no kind of request is.
+    assert set(report["skipped"]) <= {"wrk"}
+    judged = [row["what"] for row in report["ratios"] if row["within"] is not None]
+    text = (FOLDER / "README.md").read_text("utf-8")
+    assert len(judged) == 3
+    assert [what for what in judged if f"| {what} | at most 0.9 |" not in text] == []
+
+
+def _engines(*words: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, FOLDER / "engines.py", *BRIEFLY, *words, "--json", "-"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
