@@ -26,7 +26,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("loader", "demo"),
     ("exposes.http", "exposes.options", "exposes.files"),
     ("exposes.access", "exposes.observability", "exposes.gathering", "exposes.offload"),
-    ("exposes.engine", "exposes.state"),
+    ("exposes.engine", "exposes.state", "exposes.front"),
     ("exposes.rest", "exposes.mcp", "exposes.skill", "exposes.control"),
     ("exposes.adapters", "exposes.asgi", "exposes.serve"),
     ("cli", "__main__"),

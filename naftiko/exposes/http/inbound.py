@@ -20,6 +20,7 @@ from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
 from naftiko.exposes.http.patrol import patrol_of
 from naftiko.exposes.http.problems import RETRY_AFTER, BadRequest, HttpProblem
+from naftiko.exposes.http.scope import noted_headers, with_headers
 from naftiko.formats.budget import memory_of_json
 from naftiko.transport.wire.totals import SMALL, UNLIMITED, Total
 
@@ -57,8 +58,12 @@ def request_id_of(scope: ASGIScope) -> bytes:
     """
     known: bytes | None = scope.get(_ID)
     if known is None:
-        ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
-        known = ids[0] if len(ids) == 1 else b""
+        noted = noted_headers(scope)
+        if noted is not None:
+            known = noted.get(b"x-request-id")
+        else:
+            ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
+            known = ids[0] if len(ids) == 1 else b""
         if not known or not _REQUEST_ID.fullmatch(known):
             # It has to be unique, not secret: guessing an id gains nothing.
             known = b"%032x" % getrandbits(128)
@@ -298,7 +303,7 @@ async def with_plain_body(
         body = None
         return message
 
-    return {**scope, "headers": pairs}, receive_plain
+    return with_headers(scope, pairs), receive_plain
 
 
 async def hold_values(body: bytes, held: Holder, aside: Aside | None) -> None:
