@@ -19,7 +19,13 @@ from naftiko.errors import (
     nearest,
     shorten,
 )
-from naftiko.functions.arguments import MISSING, UNKNOWN, code_of, fit, is_constant
+from naftiko.functions.arguments import (
+    MISSING,
+    UNKNOWN,
+    code_of,
+    fit_named,
+    is_constant,
+)
 from naftiko.functions.runs import Call, Lookup, Run, Values, VariableOf
 from naftiko.functions.shapes import Shape
 from naftiko.masking import marker
@@ -73,6 +79,7 @@ class Plan:
         self.stages = stages
         self._runner = runner
         self._constants = {p.name: p.value for p in function.inputs if is_constant(p)}
+        self._parameters = {parameter.name: parameter for parameter in arguments}
 
     @cached_property
     def fits_slowly(self) -> bool:
@@ -104,7 +111,7 @@ class Plan:
         self, given: Mapping[str, JSON]
     ) -> tuple[dict[str, JSON], list[WrongArgument]]:
         """Return the arguments in their declared types, and those that do not fit."""
-        return fit(self.arguments, given)
+        return fit_named(self._parameters, given)
 
     def run(self, values: Mapping[str, JSON], variable_of: VariableOf) -> Run:
         """Return a run of the function, as `naftiko.functions.runs` describes it.

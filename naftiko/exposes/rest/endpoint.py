@@ -186,7 +186,8 @@ class Endpoint:
                 detail = f"the request body {faults[0].fault}"
                 unreadable = HttpProblem("arguments", detail, errors=faults)
         values, wrong = self.plan.fit(reader.given(incoming))
-        wrong = [*faults, *wrong]
+        if faults:
+            wrong = [*faults, *wrong]
         if unreadable is not None:
             # The problem names the wrong arguments of the other places as well.
             others = [w for w in wrong if w.in_ not in ("", "body")]
