@@ -72,7 +72,7 @@ HOMES = {
     "jsonschema": {"document.schema"},
     "jsonschema_rs": {"document.schema"},
     "jwt": {"exposes.access.oauth"},
-    "msgspec": {"formats.json"},
+    "msgspec": {"formats.json", "formats.rewriting"},
     "opentelemetry": {"exposes.observability"},
     "prometheus_client": {"exposes.observability"},
     "re2": {"patterns.linear"},

@@ -113,12 +113,19 @@ class Plan:
         """Return the arguments in their declared types, and those that do not fit."""
         return fit_named(self._parameters, given)
 
-    def run(self, values: Mapping[str, JSON], variable_of: VariableOf) -> Run:
+    def run(
+        self,
+        values: Mapping[str, JSON],
+        variable_of: VariableOf,
+        *,
+        takes_json: bool = False,
+    ) -> Run:
         """Return a run of the function, as `naftiko.functions.runs` describes it.
 
         Args:
             values: Argument → value, as `fit` returned them.
             variable_of: Name of a variable → its value.
+            takes_json: The value is wanted as JSON, and its parts are not looked at.
 
         Raises:
             CallError: The function cannot run. The run itself raises the same when a
@@ -126,7 +133,8 @@ class Plan:
         """
         if self._runner is None:
             raise self.problem or CallError(f"{self.name} cannot run")
-        return self._runner({**values, **self._constants}, Lookup(variable_of))
+        look = Lookup(variable_of, takes_json=takes_json)
+        return self._runner({**values, **self._constants}, look)
 
     @property
     def passes_on(self) -> bool:

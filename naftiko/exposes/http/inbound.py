@@ -164,9 +164,19 @@ class Inbound:
         state = self.headers.get(b"tracestate", b"")
         return trace_of(parent.decode("latin-1"), state.decode("latin-1"))
 
-    def caller(self, variables: CallerVariables) -> Caller:
-        """Return the caller; `variables` reads its bind variables from the headers."""
-        return Caller(variables.of(self.scope["headers"]), self.trace)
+    def caller(self, variables: CallerVariables, *, takes_json: bool = False) -> Caller:
+        """Return the caller.
+
+        Args:
+            variables: Reads its bind variables from the headers.
+            takes_json: It wants a value as JSON.
+        """
+        return Caller(
+            variables.of(self.scope["headers"]),
+            self.trace,
+            sends_much=self.is_long,
+            takes_json=takes_json,
+        )
 
 
 async def read_body(

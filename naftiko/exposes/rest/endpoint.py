@@ -216,9 +216,7 @@ class Endpoint:
     ) -> Answer | None:
         """Return the answer, or `None` when it was sent while it arrived."""
         request_id = exchange.request_id.decode()
-        caller = exchange.caller(self._callers)
-        if exchange.is_long:
-            caller = caller._replace(sends_much=True)
+        caller = exchange.caller(self._callers, takes_json=media_type == JSON_TYPE)
         run: Coroutine[Any, Any, Outcome | None]
         if self.is_open:
             passes_on = self.plan.passes_on
