@@ -32,6 +32,10 @@ _MOST_DIGITS = 4300
 _long_number = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS).search
 
 
+#: The types of values that every library writes alike.
+_EXACT = str | int | bool | None
+
+
 class Member(NamedTuple):
     """A member of an object.
 
@@ -64,11 +68,16 @@ def rewriter_of(members: tuple[Member, ...]) -> Rewriter | None:
     if not members or not _are_plain(members):
         return None
     try:
+        from msgspec import ValidationError
         from msgspec.json import Decoder, Encoder
     except ImportError:
         return None
-    kind, rewritten = _compiled(members)
-    read: Rewritten = Decoder(kind).decode
+    # Numbers that are written in another way are floats, and most bodies have none of
+    # them: those need not be looked for in what is written.
+    exact, rewritten = _compiled(members, _EXACT)
+    any_of, _ = _compiled(members, Any)
+    read_exactly: Rewritten = Decoder(exact).decode
+    read: Rewritten = Decoder(any_of).decode
     write = Encoder().encode
 
     def rewrite(body: bytes) -> bytes | None:
@@ -78,7 +87,10 @@ def rewriter_of(members: tuple[Member, ...]) -> Rewriter | None:
         try:
             if not body.isascii():
                 body.decode()
-            text = write(rewritten(read(body)))
+            try:
+                return write(rewritten(read_exactly(body)))
+            except ValidationError:
+                text = write(rewritten(read(body)))
         except Exception:  # noqa: BLE001 - whoever reads all of it tells what is wrong
             return None
         return None if is_written_otherwise(text) else text
@@ -97,32 +109,37 @@ def _are_plain(members: tuple[Member, ...]) -> bool:
     return len({member.name for member in members}) == len(members)
 
 
-def _compiled(members: tuple[Member, ...]) -> tuple[type, Rewritten]:
-    """Return the type of an object that is read, and what makes another one of it."""
+def _compiled(members: tuple[Member, ...], leaf: Any) -> tuple[Any, Rewritten]:
+    """Return the type of an object that is read, and what makes another one of it.
+
+    Args:
+        members: The members that are wanted.
+        leaf: The type of those that are written as they are.
+    """
     from msgspec import defstruct
 
-    keys: dict[str, str] = {}
-    fields: list[Any] = []
-    getters: list[Rewritten] = []
+    kinds, lists = {}, {}
     for _, key, items in members:
-        is_new = key not in keys
-        field = keys.setdefault(key, f"of_{len(keys)}")
-        getter: Rewritten = attrgetter(field)
-        kind: Any = Any
+        kinds[key] = leaf
         if items:
-            inner, all_of = _compiled_list(items)
-            kind = list[inner] | None  # type: ignore[valid-type]
-            getter = _through(getter, all_of)
-        getters.append(getter)
-        if is_new:
-            fields.append((field, kind, None))
+            kind, all_of = _compiled_list(items, leaf)
+            kinds[key], lists[key] = list[kind] | None, all_of  # type: ignore[valid-type]
+    keys = {key: f"of_{number}" for number, key in enumerate(kinds)}
+    fields = [(keys[key], kind, None) for key, kind in kinds.items()]
     renamed = {field: key for key, field in keys.items()}
     read: Any = defstruct("Read", fields, rename=renamed, gc=False)
     write = _written(members)
-    if len(getters) == 1:
-        (only,) = getters
-        return read, lambda found: write(only(found))
-    return read, lambda found: write(*[getter(found) for getter in getters])
+    getters = [(attrgetter(keys[m.key]), lists.get(m.key)) for m in members]
+
+    def rewritten(found: Any) -> Any:
+        values = []
+        for get, all_of in getters:
+            value = get(found)
+            is_list = all_of is not None and value is not None
+            values.append(all_of(value) if is_list else value)  # type: ignore[misc]
+        return write(*values)
+
+    return read, rewritten
 
 
 def _written(members: tuple[Member, ...]) -> Callable[..., Any]:
@@ -133,24 +150,23 @@ def _written(members: tuple[Member, ...]) -> Callable[..., Any]:
     return defstruct("Written", list(names), rename=names, gc=False)
 
 
-def _compiled_list(members: tuple[Member, ...]) -> tuple[type, Rewritten]:
+def _compiled_list(members: tuple[Member, ...], leaf: Any) -> tuple[Any, Rewritten]:
     """Return the same for the objects of a list, all at once."""
-    kind, rewritten = _compiled(members)
-    if any(member.items for member in members) or len(
-        {member.key for member in members}
-    ) < len(members):
+    kind, rewritten = _compiled(members, leaf)
+    count = len(members)
+    is_flat = not any(member.items for member in members)
+    if not is_flat or len({member.key for member in members}) < count:
         return kind, lambda found: [rewritten(each) for each in found]
-    # In C alone: this is the loop over all items of a response.
     write = _written(members)
-    getters = [attrgetter(f"of_{number}") for number in range(len(members))]
+    # The loop over all items of a response, written out: a call of another function for
+    # each takes longer than all that is done in it.
+    if count == 1:
+        return kind, lambda found: [write(o.of_0) for o in found]
+    if count == 2:
+        return kind, lambda found: [write(o.of_0, o.of_1) for o in found]
+    if count == 3:
+        return kind, lambda found: [write(o.of_0, o.of_1, o.of_2) for o in found]
+    getters = [attrgetter(f"of_{number}") for number in range(count)]
     return kind, lambda found: list(
         map(write, *[map(getter, found) for getter in getters])
     )
-
-
-def _through(getter: Rewritten, all_of: Rewritten) -> Rewritten:
-    def get(found: Any) -> Any:
-        elements = getter(found)
-        return None if elements is None else all_of(elements)
-
-    return get
