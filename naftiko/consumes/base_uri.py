@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -23,7 +23,7 @@ from naftiko.expressions import (
     to_text,
 )
 from naftiko.hints import Hint
-from naftiko.masking import is_marker, without_secrets
+from naftiko.masking import Secret, is_marker, without_secrets
 from naftiko.settings import checked_namespaces
 from naftiko.spec.base_uri import is_web
 
@@ -286,3 +286,23 @@ def quote_path(path: str) -> str:
 
 def _upper(name: str) -> str:
     return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def address_secrets(
+    in_address: Mapping[str, str], credentials: Mapping[str, str]
+) -> Iterator[Secret]:
+    """Yield the secrets of the address that are not credentials."""
+    for name, value in in_address.items():
+        if name not in credentials:
+            for part in _parts(value):
+                yield Secret(name, part)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield a value of the base URI, and its path, which may be shown alone."""
+    yield value
+    scheme, sign, rest = value.partition("://")
+    path = rest if "unix" in scheme else "/" + rest.partition("/")[2]
+    # The path of a web hook is a secret; a short one such as `/api/v1` is not.
+    if sign and len(path) > 8:
+        yield path

@@ -5,9 +5,12 @@ This module must not know how an operation is placed, sent or decoded.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from naftiko.consumes.body import describe
+from naftiko.consumes.body import OPEN_ARGUMENT, describe
+from naftiko.consumes.content import Content
 from naftiko.document import rules
 from naftiko.document.document import Document
 from naftiko.document.findings import located
@@ -16,7 +19,7 @@ from naftiko.expressions import refs
 from naftiko.http import IDEMPOTENT_METHODS, SAFE_METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Collection, Container, Iterator
 
     from naftiko.consumes.layout import Layout
     from naftiko.document.findings import Finding
@@ -278,3 +281,77 @@ class Operation:
             "<table><tr><th>argument</th><th>in</th><th>type</th><th>required</th>"
             f"<th>description</th></tr>{rows}</table>"
         )
+
+
+# --- arguments ---------------------------------------------------------------------
+
+
+def arguments_for(
+    operation: Operation,
+    arguments: Mapping[str, Any],
+    optional: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the arguments that have a value, checked against those that are taken.
+
+    {"id": 7, "limit": None}  ->  {"id": 7}
+
+    Raises:
+        ArgumentError: Arguments are missing or unknown.
+    """
+    layout = operation.layout
+    given = {name: value for name, value in arguments.items() if value is not None}
+    names = given.keys()
+    if names <= layout.takes and names >= layout.required:
+        return given  # nearly every call
+    unknown = names - layout.takes
+    if unknown:
+        given = _unfold({str(name): value for name, value in given.items()}, layout)
+        known = layout.takes | operation.base_names
+        unknown = {name for name in given if name.partition("\0")[0] not in known}
+    missing = [
+        name
+        for name in layout.required
+        if name not in given
+        and name not in optional
+        and not any(known.startswith(name + "\0") for known in given)
+        and not (name in layout.environment and name in os.environ)
+    ]
+    if (unknown or missing) and isinstance(given.get(OPEN_ARGUMENT), Content):
+        unknown, missing = _beside_whole_body(layout, set(unknown), missing)
+    if unknown or missing:
+        raise operation.refusal(sorted(unknown), missing)
+    return given
+
+
+def _beside_whole_body(
+    layout: Layout, unknown: set[str], missing: list[str]
+) -> tuple[set[str], list[str]]:
+    """Return the unknown and the missing arguments beside a `Content` as the body.
+
+    It takes the place of a body that the document describes, so that no argument of
+    the body is missing.
+    """
+    if layout.body is None or OPEN_ARGUMENT not in unknown:
+        return unknown, missing
+    elsewhere = {name for name, place in layout.places if place != "body"}
+    return unknown - {OPEN_ARGUMENT}, [n for n in missing if n in elsewhere]
+
+
+def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """Return qualified arguments, `{"path": {"id": 1}}`, as `id`, NUL, `path`.
+
+    Two parameters of one name in two places can only be told apart this way.
+    """
+    unfolded: dict[str, Any] = {}
+    filled = {place for _, place in layout.places}
+    for name, value in given.items():
+        is_place = name in filled and name not in layout.takes
+        if is_place and isinstance(value, Mapping):
+            for inner, item in value.items():
+                if item is not None:
+                    # A name that is not taken there is unknown: `path.id`.
+                    taken = (inner, name) in layout.places
+                    unfolded[f"{inner}\0{name}" if taken else f"{name}.{inner}"] = item
+        else:
+            unfolded[name] = value
+    return unfolded

@@ -201,7 +201,7 @@ def path_text(call: CallValues, template: Template) -> str:
             written.append(_path_value(call, part))
             has_values = True
     path = "".join(written)
-    if has_values and (dots := _DOTS.search(path)):
+    if has_values and ("." in path or "%" in path) and (dots := _DOTS.search(path)):
         names = names_of(f"'{p.name}'" for p in template if isinstance(p, Ref))
         raise ArgumentError(
             f"{call.operation.ref}: '{dots[1]}' cannot be a path segment"

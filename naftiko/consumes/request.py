@@ -11,20 +11,21 @@ outside ASCII, RFC 7617 for Basic. This module must not know any network.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.base_uri import (
     Origin,
+    address_secrets,
     compile_base_uri,
     fill,
     override_of,
     quote_path,
     split_origin,
 )
-from naftiko.consumes.body import OPEN_ARGUMENT
-from naftiko.consumes.content import Content
+from naftiko.consumes.operation import arguments_for
 from naftiko.consumes.placing import (
     CallValues,
     PreviewValues,
@@ -54,6 +55,7 @@ from naftiko.errors import (
 from naftiko.expressions import Ref
 from naftiko.masking import Secret, marker
 from naftiko.transport.messages import Headers, Request
+from naftiko.transport.wire.request_heads import written_fields
 from naftiko.version import __version__
 
 if TYPE_CHECKING:
@@ -99,8 +101,8 @@ class Prepared:
     """
 
     __slots__ = (
-        "_base", "_defaults", "_headers", "_layout", "_may_identify", "_signer",
-        "decoder", "operation",
+        "_bare", "_base", "_defaults", "_headers", "_layout", "_may_identify",
+        "_signer", "decoder", "operation",
     )  # fmt: skip
 
     def __init__(
@@ -126,6 +128,19 @@ class Prepared:
             or headers
             or has_header(self._defaults, "authorization")
         )
+        #: The headers of all requests that differ in their addresses only.
+        self._bare = None if self._has_more else _written(self._defaults)
+
+    @property
+    def _has_more(self) -> bool:
+        """Whether requests have more than a path and the default headers."""
+        layout = self._layout
+        return bool(
+            layout.query_head or layout.query or layout.headers or layout.cookies
+            or layout.environment or layout.credentials or layout.login
+            or layout.body is not None or layout.takes_body
+            or self._headers or self._signer is not None or self._may_identify
+        )  # fmt: skip
 
     def request(
         self,
@@ -152,7 +167,7 @@ class Prepared:
             UnboundVariable: A variable has no value.
         """
         operation = self.operation
-        given = _checked_arguments(operation, arguments, optional)
+        given = arguments_for(operation, arguments, optional)
         call = CallValues(operation, given, variables, secrets, overrides)
         try:
             return self._build(call)
@@ -167,7 +182,7 @@ class Prepared:
         overrides: Mapping[str, Any] = {},
     ) -> Request:
         """Return the request with a marker for every variable; see `request`."""
-        given = _checked_arguments(self.operation, arguments)
+        given = arguments_for(self.operation, arguments)
         call = PreviewValues(self.operation, given, variables, {}, overrides)
         try:
             return self._build(call)
@@ -177,6 +192,8 @@ class Prepared:
     def _build(self, call: CallValues) -> Request:
         layout = self._layout
         url, socket = _address(call, layout, self._base)
+        if self._bare is not None:
+            return self._only_addressed(call, url, socket, self._bare)
         # The variables so far are part of the address. Those that are used from here
         # on identify the caller: no other origin may get them.
         in_address, call.secrets = call.secrets, {}
@@ -215,7 +232,7 @@ class Prepared:
         credentials = tuple(Secret(name, value) for name, value in call.secrets.items())
         secrets = credentials
         if in_address:
-            secrets += tuple(_address_secrets(in_address, call.secrets))
+            secrets += tuple(address_secrets(in_address, call.secrets))
         return Request(
             call.operation.method,
             url,
@@ -227,6 +244,26 @@ class Prepared:
             secrets=secrets,
             credentials=credentials,
         )
+
+    def _only_addressed(
+        self, call: CallValues, url: str, socket: str, headers: Headers
+    ) -> Request:
+        secrets = tuple(address_secrets(call.secrets, {})) if call.secrets else ()
+        return Request(
+            call.operation.method,
+            url,
+            headers.like(secrets),
+            socket=socket,
+            secrets=secrets,
+        )
+
+
+def _written(headers: Mapping[str, str]) -> Headers:
+    """Return headers that are written once, for many requests."""
+    written = Headers(headers)
+    with suppress(ValueError):  # a sender tells what is wrong
+        written.fields = written_fields(headers)
+    return written
 
 
 def prepare(
@@ -339,26 +376,6 @@ def _address(call: CallValues, layout: Layout, base: BaseUri) -> tuple[str, str]
     return origin.url + (path or "/"), origin.socket
 
 
-def _address_secrets(
-    in_address: Mapping[str, str], credentials: Mapping[str, str]
-) -> Iterator[Secret]:
-    """Yield the secrets of the address that are not credentials."""
-    for name, value in in_address.items():
-        if name not in credentials:
-            for part in _parts(value):
-                yield Secret(name, part)
-
-
-def _parts(value: str) -> Iterator[str]:
-    """Yield a value of the base URI, and its path, which may be shown alone."""
-    yield value
-    scheme, sign, rest = value.partition("://")
-    path = rest if "unix" in scheme else "/" + rest.partition("/")[2]
-    # The path of a web hook is a secret; a short one such as `/api/v1` is not.
-    if sign and len(path) > 8:
-        yield path
-
-
 def _origin(call: CallValues, base: BaseUri) -> Origin:
     if not base.template:
         return _fixed_origin(base.text)
@@ -400,55 +417,7 @@ def _previewed(call: PreviewValues, base: BaseUri) -> Origin:
     return Origin(scheme + sign + host if sign else host, quote_path(slash + path))
 
 
-# --- arguments ---------------------------------------------------------------------
-
-
-def _checked_arguments(
-    operation: Operation,
-    arguments: Mapping[str, Any],
-    optional: Collection[str] = (),
-) -> dict[str, Any]:
-    """Return the arguments that have a value, checked against those that are taken.
-
-    {"id": 7, "limit": None}  ->  {"id": 7}
-
-    Raises:
-        ArgumentError: Arguments are missing or unknown.
-    """
-    layout = operation.layout
-    given = {name: value for name, value in arguments.items() if value is not None}
-    unknown = given.keys() - layout.takes
-    if unknown:
-        given = _unfold({str(name): value for name, value in given.items()}, layout)
-        known = layout.takes | operation.base_names
-        unknown = {name for name in given if name.partition("\0")[0] not in known}
-    missing = [
-        name
-        for name in layout.required
-        if name not in given
-        and name not in optional
-        and not any(known.startswith(name + "\0") for known in given)
-        and not (name in layout.environment and name in os.environ)
-    ]
-    if (unknown or missing) and isinstance(given.get(OPEN_ARGUMENT), Content):
-        unknown, missing = _beside_whole_body(layout, set(unknown), missing)
-    if unknown or missing:
-        raise operation.refusal(sorted(unknown), missing)
-    return given
-
-
-def _beside_whole_body(
-    layout: Layout, unknown: set[str], missing: list[str]
-) -> tuple[set[str], list[str]]:
-    """Return the unknown and the missing arguments beside a `Content` as the body.
-
-    It takes the place of a body that the document describes, so that no argument of
-    the body is missing.
-    """
-    if layout.body is None or OPEN_ARGUMENT not in unknown:
-        return unknown, missing
-    elsewhere = {name for name, place in layout.places if place != "body"}
-    return unknown - {OPEN_ARGUMENT}, [n for n in missing if n in elsewhere]
+# --- more than an address ----------------------------------------------------------
 
 
 def _add_environment(call: CallValues, layout: Layout) -> None:
@@ -470,23 +439,3 @@ def _add_headers(
         check_field_name(call, name)
         text = ", ".join(texts_for(call, name, value))
         set_header(headers, name, field_value(call, name, text))
-
-
-def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    """Return qualified arguments, `{"path": {"id": 1}}`, as `id`, NUL, `path`.
-
-    Two parameters of one name in two places can only be told apart this way.
-    """
-    unfolded: dict[str, Any] = {}
-    filled = {place for _, place in layout.places}
-    for name, value in given.items():
-        is_place = name in filled and name not in layout.takes
-        if is_place and isinstance(value, Mapping):
-            for inner, item in value.items():
-                if item is not None:
-                    # A name that is not taken there is unknown: `path.id`.
-                    taken = (inner, name) in layout.places
-                    unfolded[f"{inner}\0{name}" if taken else f"{name}.{inner}"] = item
-        else:
-            unfolded[name] = value
-    return unfolded

@@ -11,13 +11,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import ServeError, names_of
-from naftiko.exposes.access.cors import with_cors
 from naftiko.exposes.adapters import ALONE, adapter_of, guarded, installed
 from naftiko.exposes.engine import Engine
+from naftiko.exposes.front import compile_alone
 from naftiko.exposes.http.callers import check_variables
-from naftiko.exposes.http.heads import BadHead, check_scope
-from naftiko.exposes.http.inbound import Inbound
-from naftiko.exposes.http.scope import trim_headers
 from naftiko.exposes.options import Options
 from naftiko.exposes.state import Host
 
@@ -108,7 +105,7 @@ class AdapterApp:
         self.exposes = exposes
         self._adapter = adapter
         self._engine = engine
-        self._app = with_cors(guarded(adapter, exposes, engine), options)
+        self._front = compile_alone(guarded(adapter, exposes, engine), options)
         self._running: asyncio.Task[None] | None = None
         self._is_ready = asyncio.Event()
         self._is_over = asyncio.Event()
@@ -121,14 +118,7 @@ class AdapterApp:
         # A server that mounts this application does not pass its lifespan on.
         if not self._is_ready.is_set():
             await self.start()
-        trim_headers(scope)
-        if scope["type"] == "http":
-            try:
-                check_scope(scope)
-            except BadHead as error:
-                await Inbound(scope, receive, send).refuse(error.problem)
-                return
-        await self._app(scope, receive, send)
+        await self._front(scope, receive, send)
 
     async def start(self) -> None:
         """Start the adapter; the first request does it otherwise."""

@@ -147,7 +147,7 @@ class Engine:
         if caller.variables:
             variables = variables.of_caller(caller.variables)
         with self.telemetry.function(plan):
-            run = plan.run(values, variables.get)
+            run = plan.run(values, variables.get, takes_json=caller.takes_json)
             (call,) = next(run)
             assert isinstance(call, Call)
             make = self.capability.request_for
@@ -243,7 +243,7 @@ class Engine:
         variables: Variables,
         caller: Caller,
     ) -> Outcome:
-        run = plan.run(values, variables.get)
+        run = plan.run(values, variables.get, takes_json=caller.takes_json)
         try:
             stage = next(run)
             done = 0

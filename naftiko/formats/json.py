@@ -120,9 +120,12 @@ class _Quick(NamedTuple):
     read: Callable[[bytes], JSON]
     write: Callable[[JSON], bytes]
     raw: Callable[[bytes], Any]
-    has_exponent: Callable[[bytes], Any]
 
 
+#: A number, whose exponent Python writes with a sign and two digits.
+_exponent = re.compile(rb'e(?<=\de)-?\d+(?=[,\]}]|":|$)').search
+#: Each digit is a zero.
+_ZEROS = bytes(ord("0") if chr(n) in "123456789" else n for n in range(256))
 _quick: _Quick | None = None
 #: What `quickly_read` returns for a body that the standard library has to read.
 UNREAD: Any = object()
@@ -141,9 +144,7 @@ def accelerate() -> None:
         from msgspec.json import Decoder, Encoder
     except ImportError:
         return
-    # A number, whose exponent Python writes with a sign and two digits.
-    exponent = re.compile(rb'e(?<=\de)-?\d+(?=[,\]}]|":|$)')
-    _quick = _Quick(Decoder().decode, Encoder().encode, Raw, exponent.search)
+    _quick = _Quick(Decoder().decode, Encoder().encode, Raw)
 
 
 def quickly_read(body: bytes) -> JSON:
@@ -160,21 +161,33 @@ def quickly_read(body: bytes) -> JSON:
         return UNREAD
 
 
-def quickly_written(value: JSON) -> bytes | None:
+def quickly_written(value: JSON, *, is_plain: bool = False) -> bytes | None:
     """Return compact JSON in the characters of the standard library, or `None`.
 
     A number that JSON has no form for is null. Not written are values of types that
     JSON lacks, and floats that Python writes otherwise: `1e-05`, `1e+16`.
+
+    Args:
+        value: The value.
+        is_plain: It was read out of JSON, so that it has no other types.
     """
     if _quick is None:
         return None
     try:
-        marshal.dumps(value, 2)  # refuses other types, such as dates, in a few µs
+        if not is_plain:
+            marshal.dumps(value, 2)  # refuses other types, such as dates
         text = _quick.write(value)
     except Exception:  # noqa: BLE001 - the standard library tells what is wrong
         return None
-    is_other = text.find(b"0.0000") >= 0 or _quick.has_exponent(text)
-    return None if is_other else text
+    return None if is_written_otherwise(text) else text
+
+
+def is_written_otherwise(text: bytes) -> bool:
+    """Tell whether `msgspec` wrote a number that Python writes in other characters."""
+    if text.find(b"0.0000") >= 0:
+        return True
+    # Most texts have no digit before an `e`, which a pattern would look for at each.
+    return text.translate(_ZEROS).find(b"0e") >= 0 and bool(_exponent(text))
 
 
 def raw_json(encoded: bytes) -> Any:

@@ -376,6 +376,13 @@ def code_of(wrong: Iterable[WrongArgument]) -> str:
 def fit(
     parameters: Iterable[InputParameter], given: Mapping[str, JSON]
 ) -> tuple[dict[str, JSON], list[WrongArgument]]:
+    """Return the arguments in their declared types; see `fit_named`."""
+    return fit_named({parameter.name: parameter for parameter in parameters}, given)
+
+
+def fit_named(
+    known: Mapping[str, InputParameter], given: Mapping[str, JSON]
+) -> tuple[dict[str, JSON], list[WrongArgument]]:
     """Return the arguments in their declared types, and those that do not fit.
 
     `{"limit": "5"}` gives `{"limit": 5}` where `limit` is declared as an integer. A
@@ -383,14 +390,13 @@ def fit(
     it is where the type was inferred; only a text is never taken for an object.
 
     Args:
-        parameters: The arguments that the unit takes.
+        known: The arguments that the unit takes, by name.
         given: Argument → value; `None` means not given.
     """
     values: dict[str, JSON] = {}
     wrong: list[WrongArgument] = []
-    known = {parameter.name: parameter for parameter in parameters}
-    for parameter in known.values():
-        value = given.get(parameter.name)
+    for name, parameter in known.items():
+        value = given.get(name)
         if value is None:
             if parameter.required:
                 fault = WrongArgument(
@@ -403,7 +409,9 @@ def fit(
             not parameter.inferred or _is_text_of_no_object(parameter, value)
         ):
             wrong.append(WrongArgument(parameter.name, parameter.in_, mismatch))
-        values[parameter.name] = value if mismatch else converted
+        values[name] = value if mismatch else converted
+    if given.keys() <= known.keys():
+        return values, wrong
     unknown = [name for name in given if name not in known and given[name] is not None]
     names = tuple(known) if unknown else ()
     for number, name in enumerate(unknown):

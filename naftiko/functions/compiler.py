@@ -16,6 +16,7 @@ becomes a plan with a problem. This module must not know protocols.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.exchange import Decoders
@@ -28,6 +29,7 @@ from naftiko.errors import (
     shorten,
 )
 from naftiko.expressions import ABSENT, Ref, TemplateError
+from naftiko.formats.rewriting import rewriter_of
 from naftiko.functions.arguments import (
     Feed,
     arguments_of,
@@ -40,6 +42,7 @@ from naftiko.functions.outcomes import (
     checked,
     is_large,
     read_apart,
+    rewritten,
     shaped,
     simple_outcome,
 )
@@ -55,7 +58,7 @@ from naftiko.functions.plan import (
 )
 from naftiko.functions.runs import Lookup, Outcome, Run, Values
 from naftiko.functions.scripting.scripts import scripting_of
-from naftiko.functions.shapes import compile_shape
+from naftiko.functions.shapes import compile_shape, members_of
 from naftiko.functions.steps import (
     AnyStep,
     CallStep,
@@ -279,6 +282,7 @@ class Functions:
         check_offered(function, operation, {p.name for p in arguments}, target.sources)
         shape = compile_shape(function.outputs)
         progressive = function.kind != "tool"
+        rewriter = cache(lambda: rewriter_of(members_of(function.outputs)))
 
         def run(values: Values, look: Lookup) -> Run:
             if shape.is_declared:
@@ -288,6 +292,10 @@ class Functions:
             if is_large(decoder, reply.response):
                 return (yield from read_apart(decoder, reply, shape, function.outputs))
             checked(decoder, reply, shape=shape)
+            if look.takes_json and (rewrite := rewriter()) is not None:
+                outcome = rewritten(decoder, reply, rewrite)
+                if outcome is not None:
+                    return outcome
             return simple_outcome(decoder, reply, shape)
 
         return Plan(function, exposes, arguments, run, operation=operation, shape=shape)
@@ -363,7 +371,7 @@ class Functions:
         def run(values: Values, look: Lookup) -> Run:
             seen = dict(values)
             inject(nodes, seen, look)
-            outcome = yield from inner.run(seen, look)
+            outcome = yield from inner.run(seen, look, takes_json=look.takes_json)
             if outcome.is_shaped or not own.is_declared:
                 return outcome
             value = outcome.value

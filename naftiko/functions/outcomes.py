@@ -9,6 +9,7 @@ This module must not know how a function is compiled or how a request travels.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from naftiko.consumes.status import is_success, reported_failure_of, status_error
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from naftiko.consumes.exchange import Decoder, Received
     from naftiko.consumes.operation import Operation
+    from naftiko.formats.rewriting import Rewriter
     from naftiko.functions.runs import Reply, Run
     from naftiko.functions.shapes import Shape
     from naftiko.plain import JSON
@@ -145,6 +147,23 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
             data, reply=reply, is_shaped=False, status=status, warnings=warnings
         )
     return Outcome(value, reply=reply, status=status, warnings=warnings)
+
+
+def rewritten(decoder: Decoder, reply: Reply, rewrite: Rewriter) -> Outcome | None:
+    """Return the same outcome with its value as JSON, if it can be made in one go."""
+    response = reply.response
+    kind = response.content_type
+    if decoder.operation.declared_format not in ("", "json"):
+        return None
+    if format_of(kind) != "json" or promises_many(kind):
+        return None
+    encoded = rewrite(response.body)
+    if encoded is None:
+        return None
+    return Outcome(
+        reply=reply, status=response.status, encoded=encoded,
+        decode=lambda: json.loads(encoded),
+    )  # fmt: skip
 
 
 def _as_json(

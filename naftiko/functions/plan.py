@@ -19,7 +19,13 @@ from naftiko.errors import (
     nearest,
     shorten,
 )
-from naftiko.functions.arguments import MISSING, UNKNOWN, code_of, fit, is_constant
+from naftiko.functions.arguments import (
+    MISSING,
+    UNKNOWN,
+    code_of,
+    fit_named,
+    is_constant,
+)
 from naftiko.functions.runs import Call, Lookup, Run, Values, VariableOf
 from naftiko.functions.shapes import Shape
 from naftiko.masking import marker
@@ -73,6 +79,7 @@ class Plan:
         self.stages = stages
         self._runner = runner
         self._constants = {p.name: p.value for p in function.inputs if is_constant(p)}
+        self._parameters = {parameter.name: parameter for parameter in arguments}
 
     @cached_property
     def fits_slowly(self) -> bool:
@@ -104,14 +111,21 @@ class Plan:
         self, given: Mapping[str, JSON]
     ) -> tuple[dict[str, JSON], list[WrongArgument]]:
         """Return the arguments in their declared types, and those that do not fit."""
-        return fit(self.arguments, given)
+        return fit_named(self._parameters, given)
 
-    def run(self, values: Mapping[str, JSON], variable_of: VariableOf) -> Run:
+    def run(
+        self,
+        values: Mapping[str, JSON],
+        variable_of: VariableOf,
+        *,
+        takes_json: bool = False,
+    ) -> Run:
         """Return a run of the function, as `naftiko.functions.runs` describes it.
 
         Args:
             values: Argument → value, as `fit` returned them.
             variable_of: Name of a variable → its value.
+            takes_json: The value is wanted as JSON, and its parts are not looked at.
 
         Raises:
             CallError: The function cannot run. The run itself raises the same when a
@@ -119,7 +133,8 @@ class Plan:
         """
         if self._runner is None:
             raise self.problem or CallError(f"{self.name} cannot run")
-        return self._runner({**values, **self._constants}, Lookup(variable_of))
+        look = Lookup(variable_of, takes_json=takes_json)
+        return self._runner({**values, **self._constants}, look)
 
     @property
     def passes_on(self) -> bool:

@@ -116,7 +116,8 @@ class Outcome:
         is_sequence: The value is a list of what the outputs find in each value of the
             response.
         reading: How it was made, if its reply is a large one.
-        encoded: The value as JSON, if it was made in another process; else empty.
+        encoded: The value as JSON, if it was made in another process, or without its
+            values in between; else empty.
         is_large: The value may be large, and was made here.
     """
 
@@ -170,12 +171,17 @@ class Outcome:
 
 
 class Lookup:
-    """The variables of one run, and which of them it used."""
+    """The variables of one run, and which of them it used.
 
-    __slots__ = ("_variable_of", "secrets")
+    Attributes:
+        takes_json: Whoever runs the function wants its value as JSON.
+    """
 
-    def __init__(self, variable_of: VariableOf) -> None:
+    __slots__ = ("_variable_of", "secrets", "takes_json")
+
+    def __init__(self, variable_of: VariableOf, *, takes_json: bool = False) -> None:
         self._variable_of = variable_of
+        self.takes_json = takes_json
         self.secrets: dict[str, str] = {}
 
     def __call__(self, name: str) -> str:

@@ -36,6 +36,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from naftiko.expressions import ABSENT
+from naftiko.formats.rewriting import Member
 from naftiko.functions.types import read_as
 from naftiko.jsonpath.compiling import as_list, compile_path, member_of
 from naftiko.jsonpath.reading import is_root
@@ -99,6 +100,58 @@ def compile_shape(outputs: JSON) -> Shape:
         takes_text = entries[0].get("type") not in ("object", "array")
         return Shape(True, True, _itself, _itself, takes_text)
     return Shape(True, False, node, _when_used(lambda: _compile_entries(entries, _XML)))
+
+
+def members_of(outputs: JSON) -> tuple[Member, ...]:
+    """Return the members of an object that are all that outputs want, as they are.
+
+    They are `$.name`, or lists of objects of such members. Other outputs give nothing:
+    their values have to be made.
+
+        {properties: {count: {mapping: $.n}}}  →  (Member("count", "n"),)
+    """
+    entries = entries_of(outputs)
+    if len(entries) != 1:
+        return ()
+    return _members(entries[0], top=True) or ()
+
+
+def _members(
+    entry: Mapping[str, JSON], *, top: bool = False
+) -> tuple[Member, ...] | None:
+    mapping = _mapping(entry, top=top)
+    properties = entry.get("properties")
+    if not isinstance(properties, dict) or not properties:
+        return None
+    if _is_made(entry) or (mapping and not is_root(mapping)):
+        return None
+    members = []
+    for name, inner in properties.items():
+        member = _member(str(name), inner) if isinstance(inner, dict) else None
+        if member is None:
+            return None
+        members.append(member)
+    return tuple(members)
+
+
+def _member(name: str, entry: Mapping[str, JSON]) -> Member | None:
+    path = _path(_mapping(entry, top=False), _JSON)
+    key = None if path is None else member_of(path)
+    if key is None or _is_made(entry) or entry.get("properties"):
+        return None
+    items = first_item(entry)
+    is_listed = entry.get("type") == "array" or "items" in entry
+    if entry.get("type") == "object" or not is_listed:
+        return Member(name, key)
+    if not isinstance(items, dict) or not items or _is_any_object(items):
+        return Member(name, key)
+    members = _members(items)
+    return Member(name, key, members) if members else None
+
+
+def _is_made(entry: Mapping[str, JSON]) -> bool:
+    """Tell whether a value is not one that stands in the body as it is."""
+    return not entry.keys().isdisjoint(("value", "const", "values", "maxLength"))
 
 
 def _compile_entries(entries: list[Mapping[str, JSON]], mode: _Mode) -> Node:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from naftiko.plain import JSON
+    from naftiko.transport.wire.request_heads import WrittenFields
     from naftiko.transport.wire.totals import Holder
 
 
@@ -52,9 +53,13 @@ class Headers(MutableMapping[str, str]):
 
     The values of a name that came several times are joined by commas. `pairs` and
     `get_all` keep them apart: those of `Set-Cookie` hold commas.
+
+    Attributes:
+        fields: The `WrittenFields` of a request, if many requests have the same
+            headers; `None` once they were changed.
     """
 
-    __slots__ = ("_items", "_pairs", "_secrets")
+    __slots__ = ("_items", "_pairs", "_secrets", "fields")
 
     def __init__(
         self, items: Mapping[str, str] = {}, secrets: tuple[Secret, ...] = ()
@@ -63,6 +68,18 @@ class Headers(MutableMapping[str, str]):
         self._secrets = secrets
         #: Names and values as they came, where a name came several times.
         self._pairs: tuple[tuple[str, str], ...] = ()
+        self.fields: WrittenFields | None = None
+
+    def like(self, secrets: tuple[Secret, ...]) -> Headers:
+        """Return headers of the same names and values, for another request.
+
+        Args:
+            secrets: The values that their representation hides.
+        """
+        headers = Headers.__new__(Headers)
+        headers._items, headers._pairs = self._items.copy(), self._pairs
+        headers._secrets, headers.fields = secrets, self.fields
+        return headers
 
     @classmethod
     def joined(
@@ -75,7 +92,7 @@ class Headers(MutableMapping[str, str]):
             secrets: The values that the representation hides, should they be there.
         """
         headers = cls.__new__(cls)
-        headers._secrets, headers._pairs = secrets, ()
+        headers._secrets, headers._pairs, headers.fields = secrets, (), None
         pairs = tuple(pairs)
         items = headers._items = {pair[0].lower(): pair for pair in pairs}
         if len(items) < len(pairs):
@@ -114,12 +131,14 @@ class Headers(MutableMapping[str, str]):
         return default if known is None else known[1]
 
     def __setitem__(self, name: str, value: str) -> None:
+        self.fields = None
         self._items[name.lower()] = (name, value)
         if self._pairs:
             self._drop(name)
             self._pairs += ((name, value),)
 
     def __delitem__(self, name: str) -> None:
+        self.fields = None
         del self._items[name.lower()]
         self._drop(name)
 
@@ -308,7 +327,7 @@ class Request:
     @property
     def shown_url(self) -> str:
         """The URL as it may be shown."""
-        return mask_own(self.url, self.secrets)
+        return mask_own(self.url, self.secrets) if self.secrets else self.url
 
     @property
     def content(self) -> bytes | None:

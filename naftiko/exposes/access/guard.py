@@ -46,7 +46,9 @@ class Guard:
         is_open: Tells whether a request needs no credentials, given its scope.
 
     Attributes:
+        app: The application that is protected.
         documents: Path → JSON document that is served there without credentials.
+        is_idle: The adapter is open: every request gets to the application.
 
     Raises:
         ServeError: A secret is missing, or the type of authentication is unknown.
@@ -61,7 +63,7 @@ class Guard:
         *,
         is_open: Callable[[ASGIScope], bool] | None = None,
     ) -> None:
-        self._app = app
+        self.app = app
         self._is_open = is_open
         self.documents: Mapping[str, bytes] = {}
         self._check: Check | None = None
@@ -69,13 +71,14 @@ class Guard:
         if asked is not None:
             values = Secrets(asked, exposes, variables)
             self._check, self.documents = _checker(asked, values, transport)
+        self.is_idle = self._check is None
 
     def __call__(
         self, scope: ASGIScope, receive: Receive, send: Send
     ) -> Awaitable[None]:
         """Serve one request, or refuse it."""
         if self._check is None or scope["type"] != "http":
-            return self._app(scope, receive, send)
+            return self.app(scope, receive, send)
         return self._checked(self._check, scope, receive, send)
 
     async def _checked(
@@ -95,7 +98,7 @@ class Guard:
             if refusal is not None:
                 await _inbound(scope, receive, send).refuse(refusal)
                 return
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
 
 
 def _inbound(scope: ASGIScope, receive: Receive, send: Send) -> Inbound:

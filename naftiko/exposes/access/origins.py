@@ -16,16 +16,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.http.scope import header
 from naftiko.http import is_loopback as is_loopback
 from naftiko.transport.wire.hosts import ascii_host
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
+    from naftiko.exposes.http.scope import ASGIScope
     from naftiko.exposes.options import Options
     from naftiko.spec.model import Exposes
 
@@ -67,42 +64,30 @@ class HostNames:
 
 
 class Origins:
-    """An ASGI application that refuses CSRF and DNS rebinding.
+    """Refuses CSRF and DNS rebinding.
 
     Requests with a safe method of other origins pass: their pages cannot read the
     answer unless `options.cors` names the origin. `Host` is only checked where it
     matters: on a loopback address, for an adapter without authentication.
 
     Args:
-        app: The application that is protected.
         options: Origins that may call, and host names of the server.
-        exposes: Returns the adapter in the document that is served now.
+        exposes: The adapter in the document.
     """
 
-    def __init__(
-        self, app: ASGIApp, options: Options, exposes: Callable[[], Exposes]
-    ) -> None:
-        self._app = app
-        self._exposes = exposes
+    def __init__(self, options: Options, exposes: Exposes) -> None:
         self._trusted = frozenset(options.cors)
-        self._names = HostNames(options)
+        self._is_host_checked = exposes.authentication is None
+        names = HostNames(options)
+        # Clients send the same few hosts with all of their requests.
+        self._knows = lru_cache(64)(lambda host: names.know(host, exposes))
 
-    def __call__(
-        self, scope: ASGIScope, receive: Receive, send: Send
-    ) -> Awaitable[None]:
-        """Serve one request, or refuse it."""
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
-        if refusal is not None:
-            return Inbound(scope, receive, send).refuse(refusal)
-        return self._app(scope, receive, send)
-
-    def _refusal(self, scope: ASGIScope) -> HttpProblem | None:
+    def refusal(self, scope: ASGIScope) -> HttpProblem | None:
+        """Return why a request is refused, or `None` to let it pass."""
         if scope["method"] not in _SAFE and self._is_cross_origin(scope):
             return OTHER_ORIGIN
-        exposes = self._exposes()
-        if exposes.authentication is None and _is_local(scope):
-            host = header(scope, b"host")
-            return None if self._names.know(host, exposes) else UNKNOWN_HOST
+        if self._is_host_checked and _is_local(scope.get("server")):
+            return None if self._knows(header(scope, b"host")) else UNKNOWN_HOST
         return None
 
     def _is_cross_origin(self, scope: ASGIScope) -> bool:
@@ -137,7 +122,15 @@ def _ascii_name(name: str) -> str:
         return name  # it is the name of no host
 
 
-def _is_local(scope: ASGIScope) -> bool:
-    """Tell whether a connection can only have come from this machine."""
-    server: tuple[str, int | None] | None = scope.get("server")
-    return server is not None and is_loopback(str(server[0]).lower())
+def _is_local(server: tuple[str, int | None] | None) -> bool:
+    """Tell whether a connection can only have come from this machine.
+
+    Args:
+        server: Host and port at which it was taken.
+    """
+    return server is not None and _is_loopback(server[0])
+
+
+@lru_cache(64)
+def _is_loopback(host: object) -> bool:
+    return is_loopback(str(host).lower())

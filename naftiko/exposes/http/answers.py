@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naftiko.document.writing import write_yaml
 from naftiko.errors import OutputError
-from naftiko.exposes.http.scope import BODY_FOLLOWS
+from naftiko.exposes.http.scope import BODY_FOLLOWS, noted_headers
 from naftiko.expressions import to_scalar
 from naftiko.formats.json import decode_json, quickly_written, strict_json
 from naftiko.formats.media import format_of
@@ -26,9 +26,9 @@ from naftiko.http import charset_of, is_utf8
 from naftiko.plain import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from naftiko.exposes.http.scope import Send
+    from naftiko.exposes.http.scope import ASGIScope, Send
     from naftiko.functions.runs import Outcome
     from naftiko.plain import JSON
     from naftiko.transport.messages import Response
@@ -351,11 +351,14 @@ def _is_json(content_type: str) -> bool:
     return kind == JSON_TYPE or kind.endswith("+json")
 
 
-def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
+def headers_of(scope: ASGIScope) -> dict[bytes, bytes]:
     """Return name → value of the headers of a request, repeated ones joined.
 
     [(b"accept", b"a"), (b"accept", b"b")]  →  {b"accept": b"a, b"}
     """
+    noted = noted_headers(scope)
+    if noted is not None:
+        return noted
     pairs = scope["headers"]
     headers = dict(pairs)
     if len(headers) != len(pairs):

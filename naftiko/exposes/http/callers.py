@@ -43,12 +43,14 @@ class Caller(NamedTuple):
             document sets them.
         progress: Told after each stage of an orchestrated function.
         sends_much: The arguments are large, so that encoding them takes long.
+        takes_json: The value is wanted as JSON, and its parts are not looked at.
     """
 
     variables: Mapping[str, str | None] | None = None
     trace: Mapping[str, str] = {}
     progress: Progress | None = None
     sends_much: bool = False
+    takes_json: bool = False
 
 
 #: A caller without variables, trace and progress.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ _log = logging.getLogger("uvicorn.error")
 #: What no name of a header holds (RFC 9110, 5.6.2), and no value (5.5).
 _no_name = re.compile(rb'[\x00-\x20\x7f()<>@,;:\[\]={}\\"]').search
 _no_value = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+#: Fields that say where a response ends, or a connection.
+_DECISIVE = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 #: Bytes that are copied to go out together with a head.
 _MOST_TOGETHER = 64 * 1024
 #: Statuses of responses without a body that are not sent in chunks.
@@ -36,6 +39,9 @@ _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
     for status in HTTPStatus
 }
+#: Bytes of a name that is kept in lower case.
+_LONGEST_KEPT = 64
+_NO_HEADER = "a header of the response is none"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FAILED = (
     (b"content-type", b"text/plain; charset=utf-8"),
@@ -60,12 +66,13 @@ class Cycle:
         disconnected: The client is gone.
         response_started: The head of the response has been given.
         response_complete: All of the response has been given.
+        task: The task that runs the application, or `None`.
     """
 
     __slots__ = (
         "_connection", "_head", "_is_awaited", "_is_chunked", "_is_set", "_left",
         "_waiter", "body", "disconnected", "keep_alive", "more_body",
-        "response_complete", "response_started", "scope",
+        "response_complete", "response_started", "scope", "task",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +90,7 @@ class Cycle:
         self.disconnected = False
         self.response_started = False
         self.response_complete = False
+        self.task: asyncio.Task[None] | None = None
         self._connection = connection
         self._is_awaited = expects_continue
         #: Something has come since `receive` last returned.
@@ -115,14 +123,19 @@ class Cycle:
         except BaseException as error:  # noqa: BLE001 - the connection is closed
             _log.error("Exception in ASGI application\n", exc_info=error)
             await self._fail()
-            return
-        if result is not None:
-            _log.error("ASGI callable should return None, but returned '%s'.", result)
-            self._close()
-        elif not self.response_complete and not self.disconnected:
-            what = "completing" if self.response_started else "starting"
-            _log.error("ASGI callable returned without %s response.", what)
-            await self._fail()
+        else:
+            if result is not None:
+                what = "ASGI callable should return None, but returned '%s'."
+                _log.error(what, result)
+                self._close()
+            elif not self.response_complete and not self.disconnected:
+                what = "completing" if self.response_started else "starting"
+                _log.error("ASGI callable returned without %s response.", what)
+                await self._fail()
+        finally:
+            task, self.task = self.task, None  # it knows this object
+            if task is not None:
+                self._connection.tasks.discard(task)
 
     async def _fail(self) -> None:
         if self.response_started:
@@ -190,22 +203,24 @@ class Cycle:
         status = message["status"]
         given: Iterable[tuple[bytes, bytes]] = message.get("headers", ())
         headers = [*self._connection.server_state.default_headers, *given]
-        names = b"".join([name for name, _ in headers])
-        values = b"".join([value for _, value in headers])
-        if _no_name(names) or _no_value(values):
-            raise RuntimeError("a header of the response is none")
+        names = [
+            _folded(name) if len(name) < _LONGEST_KEPT else _folded_name(name)
+            for name, _ in headers
+        ]
+        if _no_value(b"".join([value for _, value in headers])):
+            raise RuntimeError(_NO_HEADER)
         self.response_started = True
         self._is_awaited = False
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         is_framed = tells_close = False
-        for name, value in headers:
-            name = name.lower()
-            if name == b"content-length" and not is_framed:
-                self._left, is_framed = int(value), True
-            elif name == b"transfer-encoding" and value.lower() == b"chunked":
-                self._left, self._is_chunked, is_framed = 0, True, True
-            elif name == b"connection" and b"close" in _tokens(value):
-                self.keep_alive, tells_close = False, True
+        for name, (_, value) in zip(names, headers, strict=True):
+            if name in _DECISIVE:
+                if name == b"content-length" and not is_framed:
+                    self._left, is_framed = int(value), True
+                elif name == b"transfer-encoding" and value.lower() == b"chunked":
+                    self._left, self._is_chunked, is_framed = 0, True, True
+                elif name == b"connection" and b"close" in _tokens(value):
+                    self.keep_alive, tells_close = False, True
             lines += (name, b": ", value, b"\r\n")
         if not (self.keep_alive or tells_close):
             lines.append(b"connection: close\r\n")
@@ -254,5 +269,71 @@ class Cycle:
         self._connection.on_response_complete()
 
 
+def _folded_name(name: bytes) -> bytes:
+    """Return the name of a header in lower case.
+
+    Raises:
+        RuntimeError: It holds characters that it must not hold.
+    """
+    if _no_name(name):
+        raise RuntimeError(_NO_HEADER)
+    return name.lower()
+
+
+#: For the few names that are sent again and again.
+_folded = lru_cache(256)(_folded_name)
+
+
 def _tokens(value: bytes) -> list[bytes]:
     return [token.strip().lower() for token in value.split(b",")]
+
+
+class Corked:
+    """A transport that sends the head of a response together with what follows it.
+
+    What begins like a head waits for the next write, or for the end of this turn of the
+    event loop: a response without a body is not late either.
+    """
+
+    __slots__ = ("_held", "_loop", "_transport", "is_closing")
+
+    def __init__(self, transport: Any, loop: Any) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+        #: Asked for each request; `__getattr__` is slow.
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        held = self._held
+        if held:
+            self._held = b""
+            if len(data) <= _MOST_TOGETHER:
+                self._transport.write(held + data)
+                return
+            self._transport.write(held)
+        elif data[:7] == b"HTTP/1.":
+            self._held = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            if not self._transport.is_closing():
+                self._transport.write(held)
+
+    def write_eof(self) -> None:
+        """Close this direction when all is sent."""
+        self._flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        """Close the connection when all is sent."""
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

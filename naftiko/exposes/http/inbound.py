@@ -20,6 +20,7 @@ from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
 from naftiko.exposes.http.patrol import patrol_of
 from naftiko.exposes.http.problems import RETRY_AFTER, BadRequest, HttpProblem
+from naftiko.exposes.http.scope import noted_headers, with_headers
 from naftiko.formats.budget import memory_of_json
 from naftiko.transport.wire.totals import SMALL, UNLIMITED, Total
 
@@ -57,8 +58,12 @@ def request_id_of(scope: ASGIScope) -> bytes:
     """
     known: bytes | None = scope.get(_ID)
     if known is None:
-        ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
-        known = ids[0] if len(ids) == 1 else b""
+        noted = noted_headers(scope)
+        if noted is not None:
+            known = noted.get(b"x-request-id")
+        else:
+            ids = [value for name, value in scope["headers"] if name == b"x-request-id"]
+            known = ids[0] if len(ids) == 1 else b""
         if not known or not _REQUEST_ID.fullmatch(known):
             # It has to be unique, not secret: guessing an id gains nothing.
             known = b"%032x" % getrandbits(128)
@@ -159,9 +164,19 @@ class Inbound:
         state = self.headers.get(b"tracestate", b"")
         return trace_of(parent.decode("latin-1"), state.decode("latin-1"))
 
-    def caller(self, variables: CallerVariables) -> Caller:
-        """Return the caller; `variables` reads its bind variables from the headers."""
-        return Caller(variables.of(self.scope["headers"]), self.trace)
+    def caller(self, variables: CallerVariables, *, takes_json: bool = False) -> Caller:
+        """Return the caller.
+
+        Args:
+            variables: Reads its bind variables from the headers.
+            takes_json: It wants a value as JSON.
+        """
+        return Caller(
+            variables.of(self.scope["headers"]),
+            self.trace,
+            sends_much=self.is_long,
+            takes_json=takes_json,
+        )
 
 
 async def read_body(
@@ -298,7 +313,7 @@ async def with_plain_body(
         body = None
         return message
 
-    return {**scope, "headers": pairs}, receive_plain
+    return with_headers(scope, pairs), receive_plain
 
 
 async def hold_values(body: bytes, held: Holder, aside: Aside | None) -> None:

@@ -10,12 +10,14 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
-#: Key of a scope under which an adapter notes the operation that it serves. Its values
 #: Member of the message `http.response.start`: the whole body follows in one message,
 #: without waiting. Servers ignore members that they do not know.
 BODY_FOLLOWS = "naftiko.body_follows"
+#: Key of a scope under which an adapter notes the operation that it serves. Its values
 #: are names of the document: a label of metrics must not be made up by callers.
 OPERATION = "naftiko.operation"
+#: Key of a scope under which its headers stand as name → value; see `note_headers`.
+_NOTED = "naftiko.headers"
 #: Key of a scope under which telemetry keeps the trace of the request, for code that
 #: answers the request in another task.
 CONTEXT = "naftiko.context"
@@ -32,8 +34,38 @@ def is_preflight(scope: ASGIScope) -> bool:
     )
 
 
+def note_headers(scope: ASGIScope) -> None:
+    """Look at the headers of a request once; they must not change any more.
+
+    Whoever asks for one later finds it by its name. Nothing is noted where a name
+    repeats: some take the first of such headers, and others all of them.
+    """
+    pairs = scope["headers"]
+    noted = dict(pairs)
+    if len(noted) == len(pairs):
+        scope[_NOTED] = noted
+    else:
+        scope.pop(_NOTED, None)
+
+
+def noted_headers(scope: ASGIScope) -> dict[bytes, bytes] | None:
+    """Return name → value, if the headers are noted; see `note_headers`."""
+    noted: dict[bytes, bytes] | None = scope.get(_NOTED)
+    return noted
+
+
+def with_headers(scope: ASGIScope, pairs: list[tuple[bytes, bytes]]) -> ASGIScope:
+    """Return the scope of the same request with other headers."""
+    other = {**scope, "headers": pairs}
+    other.pop(_NOTED, None)
+    return other
+
+
 def header(scope: ASGIScope, name: bytes) -> str:
     """Return the first header of a name, given in lower case, or an empty text."""
+    noted = scope.get(_NOTED)
+    if noted is not None:
+        return str(noted.get(name, b"").decode("latin-1"))
     for known, value in scope["headers"]:
         if known == name:
             return str(value.decode("latin-1"))

@@ -1,6 +1,8 @@
 """`AccessLog`: one log line for each request, with the id that its answer has.
 
-shop GET /things 200 1.3 ms 7f0c9a…
+    shop GET /things 200 1.3 ms 7f0c9a…
+
+It is the outermost part of what stands around an adapter; see `exposes/front.py`.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from naftiko.exposes.http.inbound import request_id_of
-from naftiko.exposes.http.scope import BODY_FOLLOWS
+from naftiko.exposes.http.inbound import Inbound, request_id_of
+from naftiko.exposes.http.problems import CUT_OFF
+from naftiko.exposes.http.scope import BODY_FOLLOWS, note_headers
 from naftiko.exposes.observability.request_lines import LOGGER, RequestLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from naftiko.exposes.http.problems import HttpProblem
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
     from naftiko.exposes.observability.logs import LatestLines
 
@@ -24,13 +28,9 @@ _log = logging.getLogger(LOGGER)
 
 
 class AccessLog:
-    """An ASGI application that logs the requests of another, and counts open ones.
-
-    A server cancels requests only when it stops. A cancelled request is answered with
-    503, unless its answer has begun.
+    """Logs the requests of an adapter, and counts the open ones.
 
     Args:
-        app: Answers the requests.
         name: The name of the adapter.
         lines: Takes the lines, and writes them later; without it they are records of
             `logging`.
@@ -41,55 +41,51 @@ class AccessLog:
             in MCP, ends by itself, so it counts.
     """
 
-    def __init__(
-        self, app: ASGIApp, name: str, lines: LatestLines | None = None
-    ) -> None:
-        self._app = app
+    def __init__(self, name: str, lines: LatestLines | None = None) -> None:
         self._lines = lines
         self._name = name
         self.open_requests = 0
 
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        # Here, so that every application inside has the same id in the scope.
-        request_id = request_id_of(scope)
-        status = 0
-        counted = 1
-        self.open_requests += 1
+    def around(
+        self,
+        app: ASGIApp,
+        refusal_of: Callable[[ASGIScope], HttpProblem | None] | None = None,
+    ) -> ASGIApp:
+        """Return an application whose requests are logged and counted.
 
-        async def noting(message: Any) -> None:
-            nonlocal status, counted
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = message.setdefault("headers", [])
-                if not _has_id(headers):
-                    message["headers"] = [*headers, (b"x-request-id", request_id)]
-                if (
-                    BODY_FOLLOWS not in message
-                    and counted
-                    and _is_stream(scope, headers)
-                ):
-                    self.open_requests -= counted
-                    counted = 0
-            await send(message)
+        A server cancels requests only when it stops. A cancelled request is answered
+        with 503, unless its answer has begun.
 
-        try:
-            await self._app(scope, receive, noting)
-        except asyncio.CancelledError:
-            if not status:
-                from naftiko.exposes.http.inbound import Inbound
-                from naftiko.exposes.http.problems import CUT_OFF
+        Args:
+            app: Answers the requests.
+            refusal_of: Tells why a request does not get there, or `None` to let it in.
+        """
 
-                await Inbound(scope, receive, noting).refuse(CUT_OFF)
-        finally:
-            self.open_requests -= counted
-            if _log.isEnabledFor(logging.INFO):
-                took = (time.perf_counter() - started) * 1000
-                self._write(scope, status, took, request_id.decode())
+        async def front(scope: ASGIScope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            started = time.perf_counter()
+            note_headers(scope)
+            # Here, so that every application inside has the same id in the scope.
+            reply = _Reply(self, scope, send, request_id_of(scope))
+            self.open_requests += 1
+            try:
+                refusal = None if refusal_of is None else refusal_of(scope)
+                if refusal is None:
+                    await app(scope, receive, reply.send)
+                else:
+                    await Inbound(scope, receive, reply.send).refuse(refusal)
+            except asyncio.CancelledError:
+                if not reply.status:
+                    await Inbound(scope, receive, reply.send).refuse(CUT_OFF)
+            finally:
+                self.open_requests -= reply.counted
+                if _log.isEnabledFor(logging.INFO):
+                    took = (time.perf_counter() - started) * 1000
+                    self._write(scope, reply.status, took, reply.request_id.decode())
+
+        return front
 
     def _write(
         self, scope: ASGIScope, status: int, milliseconds: float, request_id: str
@@ -109,6 +105,44 @@ class AccessLog:
             lines.add(line)
         else:
             _log.info("%s", line.message, extra=line.extra)
+
+
+class _Reply:
+    """The answer to one request, as far as it has been sent.
+
+    Attributes:
+        request_id: The id of the request, which the answer gets.
+        status: Its status; 0 until it begins.
+        counted: 1 while it counts as an open request.
+    """
+
+    __slots__ = ("_log", "_scope", "_send", "counted", "request_id", "status")
+
+    def __init__(
+        self, log: AccessLog, scope: ASGIScope, send: Send, request_id: bytes
+    ) -> None:
+        self._log = log
+        self._scope = scope
+        self._send = send
+        self.request_id = request_id
+        self.status = 0
+        self.counted = 1
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Send the next part of the answer; its head gets the id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message.setdefault("headers", [])
+            if not _has_id(headers):
+                message["headers"] = [*headers, (b"x-request-id", self.request_id)]
+            if (
+                BODY_FOLLOWS not in message
+                and self.counted
+                and _is_stream(self._scope, headers)
+            ):
+                self._log.open_requests -= 1
+                self.counted = 0
+        return self._send(message)
 
 
 def _has_id(headers: Iterable[tuple[bytes, bytes]]) -> bool:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     Getter = Callable[["Incoming"], JSON]
 
 
+_NO_PAYLOAD = Payload()
+
+
 class Incoming:
     """The parts of one request; each is parsed when it is first read."""
 
@@ -47,7 +50,7 @@ class Incoming:
         self.captures = captures
         self.query_string = query_string
         self.headers = headers
-        self.payload = Payload()
+        self.payload = _NO_PAYLOAD
         self._query: dict[str, JSON] | None = None
         self._cookies: dict[str, str] | None = None
 

@@ -186,7 +186,8 @@ class Endpoint:
                 detail = f"the request body {faults[0].fault}"
                 unreadable = HttpProblem("arguments", detail, errors=faults)
         values, wrong = self.plan.fit(reader.given(incoming))
-        wrong = [*faults, *wrong]
+        if faults:
+            wrong = [*faults, *wrong]
         if unreadable is not None:
             # The problem names the wrong arguments of the other places as well.
             others = [w for w in wrong if w.in_ not in ("", "body")]
@@ -215,9 +216,7 @@ class Endpoint:
     ) -> Answer | None:
         """Return the answer, or `None` when it was sent while it arrived."""
         request_id = exchange.request_id.decode()
-        caller = exchange.caller(self._callers)
-        if exchange.is_long:
-            caller = caller._replace(sends_much=True)
+        caller = exchange.caller(self._callers, takes_json=media_type == JSON_TYPE)
         run: Coroutine[Any, Any, Outcome | None]
         if self.is_open:
             passes_on = self.plan.passes_on

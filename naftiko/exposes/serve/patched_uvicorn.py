@@ -13,8 +13,8 @@ and the body of a response are two writes, so two calls of the system and two pa
   `on_message_begin`, `on_headers_complete`, `on_body`, `on_message_complete`,
   `on_response_complete`; `url`, `headers` and `expect_100_continue` when the head is
   complete; `parser`, `app`, `app_state`, `asgi_version`, `server`, `client`, `scheme`,
-  `pipeline`, `_start_asgi_task`, `server_state.default_headers`; of a cycle, what
-  `Cycle` has
+  `pipeline`, `_start_asgi_task`, `tasks`, `server_state.default_headers`; of a cycle,
+  what `Cycle` has
 - both protocols: `loop`, `transport`, `flow.read_paused`, `flow.write_paused`,
   `cycle.response_complete`, `cycle.more_body`, `timeout_keep_alive_task`;
   `connection_made(transport)` takes any object with the methods of a transport;
@@ -40,7 +40,7 @@ from random import getrandbits
 from typing import Any
 from urllib.parse import unquote
 
-from naftiko.exposes.http.cycle import Cycle
+from naftiko.exposes.http.cycle import Corked, Cycle
 from naftiko.exposes.http.heads import (
     MAX_FIELDS,
     MAX_HEAD_BYTES,
@@ -57,8 +57,6 @@ _LINGER = 1.0
 _MOST_DISCARDED = 1024 * 1024
 #: Colon, blank and line end of a header.
 _PUNCTUATION = 4
-#: Bytes that are copied to go out together with a head.
-_MOST_TOGETHER = 64 * 1024
 _MALFORMED = HttpProblem("malformed-request", "it is not well-formed HTTP/1.1")
 _LIMIT = f"at most {MAX_HEAD_BYTES:,} bytes of URL and headers are read"
 _FRAMING = f"at most {MAX_HEAD_BYTES:,} bytes of chunk extensions and trailer are read"
@@ -123,7 +121,7 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
 
         def connection_made(self, transport: Any) -> None:
             if not self.is_corked:
-                transport = _Corked(transport, self.loop)
+                transport = Corked(transport, self.loop)
             super().connection_made(transport)
 
         def send_400_response(self, msg: str) -> None:
@@ -164,57 +162,6 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
                 self.timeout_keep_alive_task = None
 
     return Forgetting
-
-
-class _Corked:
-    """A transport that sends the head of a response together with what follows it.
-
-    What begins like a head waits for the next write, or for the end of this turn of the
-    event loop: a response without a body is not late either.
-    """
-
-    __slots__ = ("_held", "_loop", "_transport", "is_closing")
-
-    def __init__(self, transport: Any, loop: Any) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held = b""
-        #: Asked for each request; `__getattr__` is slow.
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        """Send bytes."""
-        held = self._held
-        if held:
-            self._held = b""
-            if len(data) <= _MOST_TOGETHER:
-                self._transport.write(held + data)
-                return
-            self._transport.write(held)
-        elif data[:7] == b"HTTP/1.":
-            self._held = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def _flush(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            if not self._transport.is_closing():
-                self._transport.write(held)
-
-    def write_eof(self) -> None:
-        """Close this direction when all is sent."""
-        self._flush()
-        self._transport.write_eof()
-
-    def close(self) -> None:
-        """Close the connection when all is sent."""
-        self._flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 def _answer(problem: HttpProblem) -> bytes:
@@ -272,9 +219,10 @@ class _Limits(_Protocol):  # type: ignore[misc]
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
+        size = len(data)
         if self.in_body:
-            self._framing += len(data)
-        self._unparsed += len(data)
+            self._framing += size
+        self._unparsed += size
         super().data_received(data)
         if self._unparsed > MAX_HEAD_BYTES:
             self._refuse_head()
@@ -357,6 +305,11 @@ class _Limits(_Protocol):  # type: ignore[misc]
         else:  # a pipelined request
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _start_asgi_task(self, cycle: Cycle, app: Any) -> None:
+        # It takes itself out of the set: a callback for that would be a turn more.
+        cycle.task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(cycle.task)
 
     def on_response_complete(self) -> None:
         if self.transport.is_closing():

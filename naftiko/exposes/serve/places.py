@@ -59,10 +59,10 @@ class Listener(NamedTuple):
     def app(self) -> ASGIApp:
         """The ASGI application for the socket."""
         if not self.prefixes:
-            return self.served[0].front
+            return self.served[0].serve
         below = dict(zip(self.prefixes, self.served, strict=True))
         return Prefixes(
-            {prefix: served.front for prefix, served in below.items()},
+            {prefix: served.serve for prefix, served in below.items()},
             {prefix: served.state.type for prefix, served in below.items()},
             # Looked up for each request: a reload may change the documents.
             lambda: {p: served.guarded.documents for p, served in below.items()},

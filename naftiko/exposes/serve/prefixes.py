@@ -21,7 +21,7 @@ from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
 
@@ -49,23 +49,23 @@ class Prefixes:
         self._documents = documents
         self._depths = sorted({p.count("/") for p in apps}, reverse=True)
 
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    def __call__(
+        self, scope: ASGIScope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] != "http":
-            return
+            return _nothing()
         path = scope["path"]
         for depth in self._depths:
             prefix = "/".join(path.split("/", depth + 1)[: depth + 1])
             app = self._apps.get(prefix)
             if app is not None:
-                await app(_below(scope, prefix), receive, send)
-                return
+                return app(_below(scope, prefix), receive, send)
         if path.startswith(_WELL_KNOWN):
             for prefix, paths in self._documents().items():
                 if path in paths:
-                    await self._apps[prefix](scope, receive, send)
-                    return
-        await self._list(Inbound(scope, receive, send))
+                    return self._apps[prefix](scope, receive, send)
+        return self._list(Inbound(scope, receive, send))
 
     async def _list(self, inbound: Inbound) -> None:
         """Answer `/` with the list of adapters, and any other path with 404."""
@@ -94,6 +94,10 @@ class Prefixes:
             "<title>naftiko</title><h1>Served here</h1>"
             f"<ul>{rows}</ul></html>"
         )
+
+
+async def _nothing() -> None:
+    """Answer nothing."""
 
 
 def _below(scope: ASGIScope, prefix: str) -> ASGIScope:

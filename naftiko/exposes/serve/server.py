@@ -288,6 +288,7 @@ def _uvicorn(
 ) -> Any:
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -1,6 +1,6 @@
 """`Site`: one document that is served: its adapters, guarded, logged and traced.
 
-    a request → Traced → AccessLog → CORS → Origins → Guard → the adapter
+    a request → RunningAdapter.serve → its compiled front → the adapter
 
 Reloading prepares every adapter of the new version beside the old one, and replaces the
 old version only if all of them could be prepared. This module must not know sockets.
@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from naftiko.document import rules
 from naftiko.document.findings import is_of_unit
 from naftiko.errors import ArgumentError, ServeError, did_you_mean, names_of
-from naftiko.exposes.access.cors import with_cors
-from naftiko.exposes.access.origins import Origins
 from naftiko.exposes.adapters import TYPES, adapter_of, guarded
 from naftiko.exposes.engine import Engine
+from naftiko.exposes.front import compile_front
 from naftiko.exposes.observability.access_log import AccessLog
 from naftiko.exposes.observability.settings import declared, is_observed
 from naftiko.exposes.observability.silent import SILENT
-from naftiko.exposes.observability.traced import Traced
 from naftiko.exposes.state import (
     AdapterState,
     UnusableUnit,
@@ -51,7 +49,7 @@ _log = logging.getLogger("naftiko.serve")
 
 
 class RunningAdapter:
-    """One adapter that is served, with the ASGI applications around it.
+    """One adapter that is served, and what stands around it.
 
     Attributes:
         site: The document of the adapter.
@@ -60,7 +58,7 @@ class RunningAdapter:
         name: Its namespace, or its type if it has none.
         guarded: The adapter behind its authentication; replaced by a reload.
         logged: Logs and counts the requests.
-        front: The outermost application; a server hands requests to it.
+        front: All that stands around the adapter, as one application; see `compile`.
         must_authenticate: The adapter can be reached from other machines, and the
             operator has not allowed that without authentication.
         state: The state that the control port shows.
@@ -72,24 +70,24 @@ class RunningAdapter:
         self.exposes = exposes
         self.name = exposes.namespace or exposes.type
         self.guarded = guarded(adapter, exposes, site.engine)
-        app: ASGIApp = self._answer
-        if exposes.type != "mcp":
-            # An MCP adapter checks `Host` and `Origin` itself, as its specification
-            # requires.
-            app = Origins(app, site.options, lambda: self.exposes)
-        if exposes.type != "control":
-            # No web page of another origin may use the control port.
-            app = with_cors(app, site.options)
-        self.logged = AccessLog(app, self.name, site.host.logs)
+        self.logged = AccessLog(self.name, site.host.logs)
         self.must_authenticate = False
-        self.front: ASGIApp = self.logged
         self.state = AdapterState(exposes.type, exposes.namespace, exposes.port)
+        self.front: ASGIApp
+        self.compile(SILENT)
 
-    def _answer(
-        self, scope: ASGIScope, receive: Receive, send: Send
-    ) -> Awaitable[None]:
-        # Looked up for each request: a reload replaces the guard.
-        return self.guarded(scope, receive, send)
+    def compile(self, telemetry: AnyTelemetry) -> None:
+        """Compile the front anew; requests under way finish with the old one."""
+        site = self.site
+        label = site.capability.info.label
+        self.front = compile_front(
+            self.guarded, self.exposes, site.options, self.logged, telemetry, label
+        )
+
+    def serve(self, scope: ASGIScope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer one request; a server hands all of them to this."""
+        # Looked up for each request: a reload replaces the front.
+        return self.front(scope, receive, send)
 
 
 class Site:
@@ -232,9 +230,7 @@ class Site:
         self._telemetry = self.engine.telemetry = telemetry
         label = self.capability.info.label
         for served in self.served:
-            if served.exposes.type != "control":
-                # Around the access log: its lines then have the ids of the trace.
-                served.front = Traced(served.logged, served.exposes, telemetry, label)
+            served.compile(telemetry)
         telemetry.serving(label, 1)
 
     def unobserve(self) -> None:
@@ -302,6 +298,8 @@ class Site:
             served.adapter.replace(version.adapters[key])
             served.exposes = exposes
             served.guarded = version.guards[key]
+        for served in self.served:
+            served.compile(self._telemetry)
         return notes + [
             f"'{e.namespace or e.type}' is new; it is served after a restart"
             for e in new.values()
@@ -312,9 +310,6 @@ class Site:
         label = self.capability.info.label
         self._telemetry.serving(before.info.label, -1)
         self._telemetry.serving(label, 1)
-        for served in self.served:
-            if isinstance(served.front, Traced):
-                served.front.label = label
         if declared(before) == declared(self.capability):
             return []
         return ["`observability` changes when the server is restarted"]

@@ -10,20 +10,20 @@ bytes are sent.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REFUSED = "a part of the head has a character that it must not have"
-#: Method and target without blanks and controls; names as `http.client` takes them, in
-#: ASCII; no line breaks in a value.
-_HEAD = re.compile(
-    r"[!-~]+ [!-~]+ HTTP/1\.1\r\n"
-    r"(?:[^:\s\x80-\U0010ffff][^:\r\n\0\x80-\U0010ffff]*: [^\r\n\0]*\r\n)+\r\n"
+#: Method and target, without blanks and controls.
+_LINE = re.compile("[!-~]+ [!-~]+")
+#: Names as `http.client` takes them, in ASCII; no line breaks in a value.
+_FIELDS = re.compile(
+    r"(?:\n[^:\s\x80-\U0010ffff][^:\r\n\0\x80-\U0010ffff]*: [^\r\n\0]*\r)*"
 )
-
-
+_BREAK = re.compile(r"[\r\n\0]")
 #: The options of a `Connection` header, in lower case.
 _CONNECTION = r"\nconnection:([^\r]*)"
 
@@ -40,10 +40,41 @@ class RequestHead(NamedTuple):
     can_stay: bool
 
 
+class WrittenFields(NamedTuple):
+    """The headers of a request, as they are written.
+
+    Attributes:
+        text: Their lines, each between its line feed and its carriage return.
+        has_host: One of them is `Host`.
+        can_stay: They let the connection be used again.
+    """
+
+    text: str
+    has_host: bool
+    can_stay: bool
+
+
+def written_fields(headers: Mapping[str, str]) -> WrittenFields:
+    """Return headers as they are written.
+
+    Raises:
+        ValueError: They cannot be written.
+    """
+    text = "".join([f"\n{name}: {value}\r" for name, value in headers.items()])
+    # A value could look like the end of its line and another field.
+    if _FIELDS.fullmatch(text) is None or text.count("\n") != len(headers):
+        raise ValueError(_REFUSED)
+    folded = text.lower()
+    can_stay = "\nconnection:" not in folded or _can_stay(folded)
+    return WrittenFields(text, "\nhost:" in folded, can_stay)
+
+
 def request_head(
     method: str, target: str, authority: str, headers: Mapping[str, str]
 ) -> RequestHead:
     """Return the head of a request; values are written as Latin-1.
+
+    Headers that have `fields` are not written again.
 
     Args:
         method: The HTTP method.
@@ -54,18 +85,25 @@ def request_head(
     Raises:
         ValueError: It cannot be written.
     """
-    fields = "".join([f"\n{name}: {value}\r" for name, value in headers.items()])
-    folded = fields.lower()
-    host = "" if "\nhost:" in folded else f"\nHost: {authority}\r"
-    head = f"{method} {target} HTTP/1.1\r{host}{fields}\n\r\n"
-    # A value could look like the end of its line and another field.
-    if _HEAD.fullmatch(head) is None or fields.count("\n") != len(headers):
+    text, has_host, can_stay = getattr(headers, "fields", None) or written_fields(
+        headers
+    )
+    line = f"{method} {target}"
+    if _LINE.fullmatch(line) is None:
         raise ValueError(_REFUSED)
-    can_stay = "\nconnection:" not in folded or _can_stay(folded)
+    host = "" if has_host else _host_field(authority)
+    head = f"{line} HTTP/1.1\r{host}{text}\n\r\n"
     try:
         return RequestHead(head.encode("latin-1"), can_stay)
     except UnicodeEncodeError:
         raise ValueError(_REFUSED) from None
+
+
+@lru_cache(256)
+def _host_field(authority: str) -> str:
+    if _BREAK.search(authority):
+        raise ValueError(_REFUSED)
+    return f"\nHost: {authority}\r"
 
 
 def _can_stay(folded: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from naftiko.exposes.access.origins import Origins, is_loopback
+from naftiko.exposes.observability.access_log import AccessLog
 from naftiko.exposes.options import Options
 from naftiko.spec.model import Exposes
 
@@ -59,7 +60,8 @@ def answer(
         "headers": [(n.lower().encode(), v.encode()) for n, v in headers.items()],
         "server": server,
     }
-    asyncio.run(Origins(behind, options, lambda: exposes)(scope, receive, send))
+    front = AccessLog("api").around(behind, Origins(options, exposes).refusal)
+    asyncio.run(front(scope, receive, send))
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], found, sent[1]["body"]
 

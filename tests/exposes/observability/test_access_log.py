@@ -29,8 +29,9 @@ def test_access_log_has_one_line_per_request_without_the_query(
 ) -> None:
     """Extra fields of the log record hold adapter, method, path and status."""
     caplog.set_level(logging.INFO, "naftiko.access")
-    log = AccessLog(answering(404), "shop")
-    asyncio.run(asked(log, "GET", "/things?token=s3cr3t"))
+    log = AccessLog("shop")
+    app = log.around(answering(404))
+    asyncio.run(asked(app, "GET", "/things?token=s3cr3t"))
     (record,) = caplog.records
     assert record.getMessage().startswith("shop GET /things 404 ")
     extra: Any = record
@@ -46,8 +47,8 @@ def test_cancelled_request_is_answered_with_503() -> None:
         await asyncio.sleep(60)
 
     async def main() -> Any:
-        log = AccessLog(never, "shop")
-        request = asyncio.ensure_future(asked(log, "POST", "/things"))
+        log = AccessLog("shop")
+        request = asyncio.ensure_future(asked(log.around(never), "POST", "/things"))
         while not log.open_requests:
             await asyncio.sleep(0)
         (answering_,) = asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
@@ -79,8 +80,8 @@ def test_event_stream_of_a_get_is_no_open_request(
         await answering(200, content_type)(scope, receive, send)
         seen.append(log.open_requests)
 
-    log = AccessLog(app, "shop")
-    asyncio.run(asked(log, method, "/"))
+    log = AccessLog("shop")
+    asyncio.run(asked(log.around(app), method, "/"))
     assert (seen, log.open_requests) == ([counted], 0)
 
 
@@ -91,8 +92,8 @@ def test_access_log_ignores_other_scopes_than_http() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append((scope["type"], log.open_requests))
 
-    log = AccessLog(app, "shop")
-    asyncio.run(log({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    log = AccessLog("shop")
+    asyncio.run(log.around(app)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert seen == [("lifespan", 0)]
 
 
@@ -111,7 +112,7 @@ def test_line_and_answer_have_the_same_request_id(
     async def keep(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(AccessLog(answering(200), "shop")(scope, None, keep))  # type: ignore[arg-type]
+    asyncio.run(AccessLog("shop").around(answering(200))(scope, None, keep))  # type: ignore[arg-type]
     (record,) = caplog.records
     extra: Any = record
     told = [v for n, v in sent[0]["headers"] if n == b"x-request-id"]

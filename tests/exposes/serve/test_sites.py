@@ -12,6 +12,7 @@ import pytest
 import naftiko
 from naftiko.errors import ArgumentError, ServeError
 from naftiko.exposes.observability.silent import SILENT
+from naftiko.exposes.observability.traced import Traced
 from naftiko.exposes.options import Options
 from naftiko.exposes.serve.plan import Source
 from naftiko.exposes.serve.sites import (
@@ -90,7 +91,7 @@ def test_silent_telemetry_adds_no_middleware(tmp_path: Path) -> None:
     served = site(tmp_path, rest())
     served.observe(SILENT)
     (entry,) = served.served
-    assert entry.front is entry.logged
+    assert not isinstance(entry.front, Traced)
     assert served.engine.telemetry is SILENT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from naftiko.transport.messages import Headers
-from naftiko.transport.wire.request_heads import request_head
+from naftiko.transport.wire.request_heads import request_head, written_fields
 
 
 def written(**headers: str) -> bytes:
@@ -70,3 +70,27 @@ def test_what_breaks_a_head_is_refused(
     with pytest.raises(ValueError, match="a character that it must not have") as caught:
         request_head(method, target, "h", headers)
     assert type(caught.value) is ValueError
+
+
+def test_headers_that_change_are_written_again() -> None:
+    """Fields that are written once serve until one of them is set or deleted."""
+    common = Headers({"A": "b", "Connection": "close"})
+    common.fields = written_fields(common)
+    first, second, third = (common.like(()) for _ in range(3))
+    second["C"] = "d"
+    del third["connection"]
+    heads = [request_head("GET", "/", "h", each) for each in (first, second, third)]
+    plain = [
+        request_head("GET", "/", "h", dict(each.items()))
+        for each in (first, second, third)
+    ]
+    assert heads == plain
+    assert [head.can_stay for head in heads] == [False, False, True]
+    assert list(common) == ["A", "Connection"]
+
+
+def test_authority_cannot_end_its_line() -> None:
+    """A break in the host is refused like one in a header."""
+    for authority in ("h\r\nA: b", "h\n", "h\0"):
+        with pytest.raises(ValueError, match="must not have"):
+            request_head("GET", "/", authority, {})
