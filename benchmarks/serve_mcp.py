@@ -86,8 +86,7 @@ def _tools(report: Report, base: str, way: str, fast: str, options: Options) -> 
                 raise RuntimeError(f"{name}: {answer[:300]!r}")
         samples = measure.take(cases, options.rounds * 4, options.calls)
     report.add({f"{name}, {called}": found for name, found in samples.items()})
-    # Over HTTP the client, one in Python, takes a third of the time itself.
-    bars = {"SDK by hand": 2.0, "FastMCP": 5.0 if way == "stdio" else 3.0}
+    bars = {"SDK by hand": 2.0, "FastMCP": 5.0}
     bars["a loop by hand"] = 0.6
     for name in servers:
         if name != "naftiko":

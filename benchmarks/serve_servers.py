@@ -21,9 +21,11 @@ def peer(role: str, base: str, port: int | None, python: str = "") -> list[str]:
 
 
 def naftiko(file: Path, *words: str, quiet: bool = True) -> list[str]:
-    """Return the command of ours."""
+    """Return the command of ours, in one process unless the words say otherwise."""
     level = ("--log-level", "warning") if quiet else ()
-    return [sys.executable, "-m", "naftiko", "serve", str(file), *words, *level]
+    alone = () if "--stdio" in words else ("--workers", "1")
+    command = [sys.executable, "-m", "naftiko", "serve", str(file)]
+    return [*command, *alone, *words, *level]
 
 
 def document(base: str, count: int = 1) -> dict[str, Any]:
