@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from naftiko.document.schema import read_schema
+from naftiko.document.checking.schema import read_schema
 from naftiko.document.source import read_text
 from naftiko.lint.vocabulary import homes_of, parents_of, parts, walk
 

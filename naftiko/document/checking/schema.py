@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
+from naftiko.document.checking.wording import PathOrder, explain
 from naftiko.document.document import Document
-from naftiko.document.wording import PathOrder, explain
 from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from naftiko.document.findings import Finding
-
     #: A `jsonschema.ValidationError` and a validator; their types are too wide.
-    from naftiko.document.wording import Broken, Validator
+    from naftiko.document.checking.wording import Broken, Validator
+    from naftiko.document.findings import Finding
     from naftiko.plain import JSON, DocumentPath
 
 OBSERVED = "observed"
@@ -59,7 +58,7 @@ def directory() -> Path:
     It stands in the package when that is installed, and at the top level in a
     checkout.
     """
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parents[2]
     inside = package / "schemas"
     return inside if inside.is_dir() else package.parent / "schemas"
 
