@@ -176,18 +176,21 @@ class _LayoutCompiler:
             references = refs((*path, *query_head))
         for ref in references:
             self._placeholder(ref)
-        misspelled = self._misspelled(references)
-        if append_unplaced and self.unplaced:
-            path = self._with_unplaced(path, misspelled)
-            references = refs((*path, *query_head))
-        refused = [
-            p for p in self.unplaced if not append_unplaced or p.name in misspelled
-        ]
-        if refused:
-            self._note_unplaced(refused, text, misspelled)
+        if self.unplaced:
+            misspelled = self._misspelled(references)
+            if append_unplaced:
+                path = self._with_unplaced(path, misspelled)
+                references = refs((*path, *query_head))
+            refused = [
+                p for p in self.unplaced if not append_unplaced or p.name in misspelled
+            ]
+            if refused:
+                self._note_unplaced(refused, text, misspelled)
         body = self._body()
         credentials, login = self._authentication()
-        by_credentials = frozenset(self._filled(credentials))
+        by_credentials = frozenset(
+            self._filled(credentials) if any(self.places.values()) else ()
+        )
         for name in by_credentials:
             self.arguments[name] = self.arguments[name]._replace(required=False)
         takes = set(self.arguments)
@@ -235,6 +238,11 @@ class _LayoutCompiler:
     def _address(self, text: str) -> tuple[Template, Template]:
         """Return the templates of the path and of the query behind it."""
         path_text, _, query_text = text.partition("?")
+        if "{" not in text and "}" not in text:
+            return (
+                (path_text,) if path_text else (),
+                (query_text,) if query_text else (),
+            )
         path = parse_path(path_text, self.scope, self.declared)
         query_head = parse_path(query_text, self.scope, self.declared)
         texts = "".join(p for p in (*path, *query_head) if isinstance(p, str))
@@ -270,8 +278,6 @@ class _LayoutCompiler:
 
     def _misspelled(self, references: list[Ref]) -> dict[str, str]:
         """Return path parameter → the undeclared placeholder that surely means it."""
-        if not self.unplaced:
-            return {}
         names = {ref.name for ref in references if ref.name not in self.declared}
         # Fifty, because each is compared with each.
         undeclared = {folded(name): name for name in sorted(names)[:50]}
