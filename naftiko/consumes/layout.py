@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import OperationSpec
 
-
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -188,9 +187,7 @@ class _LayoutCompiler:
                 self._note_unplaced(refused, text, misspelled)
         body = self._body()
         credentials, login = self._authentication()
-        by_credentials = frozenset(
-            self._filled(credentials) if any(self.places.values()) else ()
-        )
+        by_credentials = frozenset(self._filled(credentials))
         for name in by_credentials:
             self.arguments[name] = self.arguments[name]._replace(required=False)
         takes = set(self.arguments)
@@ -239,10 +236,7 @@ class _LayoutCompiler:
         """Return the templates of the path and of the query behind it."""
         path_text, _, query_text = text.partition("?")
         if "{" not in text and "}" not in text:
-            return (
-                (path_text,) if path_text else (),
-                (query_text,) if query_text else (),
-            )
+            return (path_text,) * bool(path_text), (query_text,) * bool(query_text)
         path = parse_path(path_text, self.scope, self.declared)
         query_head = parse_path(query_text, self.scope, self.declared)
         texts = "".join(p for p in (*path, *query_head) if isinstance(p, str))
@@ -468,7 +462,7 @@ class _LayoutCompiler:
     ) -> Iterator[str]:
         """Yield the arguments that stand where a credential goes (dialect 14)."""
         authentication = self.spec.consumes.authentication
-        if authentication is None:
+        if authentication is None or not any(self.places.values()):
             return
         taken = {(in_, _field_name(in_, name)) for in_, name, _ in credentials}
         if not credentials:

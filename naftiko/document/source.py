@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON
 
 MAX_BYTES = 16 * 1024 * 1024
+#: Most files are shorter.
+_MOST_FILES = 64 * 1024
 
 
 #: The message and the hint for a URL where a file is expected.
@@ -137,7 +139,10 @@ def _read_path(source: str | Path, name: str, *, is_named: bool) -> Document:
                 raw = read_regular(path, MAX_BYTES)
             else:
                 with path.open("rb") as file:
-                    raw = file.read(MAX_BYTES + 1)
+                    # Memory for all that is asked for is taken first.
+                    raw = file.read(_MOST_FILES)
+                    if len(raw) == _MOST_FILES:
+                        raw += file.read(MAX_BYTES + 1 - _MOST_FILES)
         except (OSError, ValueError) as error:
             if is_url(shown):
                 raise DocumentError(

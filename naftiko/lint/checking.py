@@ -8,6 +8,7 @@ Only `validate` asks for it: a document with such mistakes runs all the same.
 from __future__ import annotations
 
 import marshal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from naftiko.lint.keys import note_adapter_keys, note_call_beside_steps, note_keys
@@ -54,7 +55,7 @@ from naftiko.lint.values import (
     note_type,
     note_value,
 )
-from naftiko.lint.vocabulary import PartShape, document_of, parts_in
+from naftiko.lint.vocabulary import PartShape, document_of, parts, parts_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -178,12 +179,24 @@ def walk(data: JSON) -> Iterator[tuple[Placed, tuple[_Check, ...]]]:
         key = (part.name, *node)
         known = shapes.get(key)
         if known is None:
-            shape = PartShape(part, key[1:])
-            known = shapes[key] = shape, _checks_of(shape)
+            plan = _planned if len(key) < _MOST_KEYS else _plan
+            known = shapes[key] = plan(key)
         shape, checks = known
         if shape.inner:
             found += parts_in(placed, shape)
         yield placed, checks
+
+
+def _plan(key: tuple[str, ...]) -> tuple[PartShape, tuple[_Check, ...]]:
+    """Return what is looked for in mappings that are a part and have some keys."""
+    shape = PartShape(parts()[key[0]], key[1:])
+    return shape, _checks_of(shape)
+
+
+#: Documents have much the same sets of keys.
+_planned = lru_cache(maxsize=256)(_plan)
+#: Larger sets of keys are planned anew for each document.
+_MOST_KEYS = 32
 
 
 def _checks_of(shape: PartShape) -> tuple[_Check, ...]:
