@@ -275,7 +275,7 @@ class _Stages:
             if refusal(document.data, self.findings):
                 return False
         if self.schema is not None:
-            from naftiko.document.schema import check
+            from naftiko.document.checking.schema import check
 
             self.broken = check(document, self.schema)
             if self.strict and self.schema != "published":
@@ -309,7 +309,7 @@ class _Stages:
         self.findings.noted += resolved.findings
         if self.schema == "observed":
             # The published rules are about one file, and the imported one has its own.
-            from naftiko.document.schema import check_adapter
+            from naftiko.document.checking.schema import check_adapter
 
             for place, part in resolved.parts.items():
                 if "consumes" in place and place not in resolved.lacks:

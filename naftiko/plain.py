@@ -39,6 +39,9 @@ def mappings_of(
 
 def text_of(value: JSON) -> str:
     """Return a scalar as text: `True` → `"true"`, `None` → `""`."""
+    if value.__class__ is str:
+        text: str = value
+        return text
     if value is None:
         return ""
     if value is True or value is False:

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from naftiko.plain import DocumentPath
     from naftiko.spec.model import OperationSpec
 
-
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -176,15 +175,16 @@ class _LayoutCompiler:
             references = refs((*path, *query_head))
         for ref in references:
             self._placeholder(ref)
-        misspelled = self._misspelled(references)
-        if append_unplaced and self.unplaced:
-            path = self._with_unplaced(path, misspelled)
-            references = refs((*path, *query_head))
-        refused = [
-            p for p in self.unplaced if not append_unplaced or p.name in misspelled
-        ]
-        if refused:
-            self._note_unplaced(refused, text, misspelled)
+        if self.unplaced:
+            misspelled = self._misspelled(references)
+            if append_unplaced:
+                path = self._with_unplaced(path, misspelled)
+                references = refs((*path, *query_head))
+            refused = [
+                p for p in self.unplaced if not append_unplaced or p.name in misspelled
+            ]
+            if refused:
+                self._note_unplaced(refused, text, misspelled)
         body = self._body()
         credentials, login = self._authentication()
         by_credentials = frozenset(self._filled(credentials))
@@ -235,6 +235,8 @@ class _LayoutCompiler:
     def _address(self, text: str) -> tuple[Template, Template]:
         """Return the templates of the path and of the query behind it."""
         path_text, _, query_text = text.partition("?")
+        if "{" not in text and "}" not in text:
+            return (path_text,) * bool(path_text), (query_text,) * bool(query_text)
         path = parse_path(path_text, self.scope, self.declared)
         query_head = parse_path(query_text, self.scope, self.declared)
         texts = "".join(p for p in (*path, *query_head) if isinstance(p, str))
@@ -270,8 +272,6 @@ class _LayoutCompiler:
 
     def _misspelled(self, references: list[Ref]) -> dict[str, str]:
         """Return path parameter → the undeclared placeholder that surely means it."""
-        if not self.unplaced:
-            return {}
         names = {ref.name for ref in references if ref.name not in self.declared}
         # Fifty, because each is compared with each.
         undeclared = {folded(name): name for name in sorted(names)[:50]}
@@ -462,7 +462,7 @@ class _LayoutCompiler:
     ) -> Iterator[str]:
         """Yield the arguments that stand where a credential goes (dialect 14)."""
         authentication = self.spec.consumes.authentication
-        if authentication is None:
+        if authentication is None or not any(self.places.values()):
             return
         taken = {(in_, _field_name(in_, name)) for in_, name, _ in credentials}
         if not credentials:

@@ -31,9 +31,13 @@ from naftiko.locations import read_regular
 from naftiko.masking import without_secrets
 
 if TYPE_CHECKING:
+    from array import array
+
     from naftiko.plain import JSON
 
 MAX_BYTES = 16 * 1024 * 1024
+#: Most files are shorter.
+_MOST_FILES = 64 * 1024
 
 
 #: The message and the hint for a URL where a file is expected.
@@ -135,7 +139,10 @@ def _read_path(source: str | Path, name: str, *, is_named: bool) -> Document:
                 raw = read_regular(path, MAX_BYTES)
             else:
                 with path.open("rb") as file:
-                    raw = file.read(MAX_BYTES + 1)
+                    # Memory for all that is asked for is taken first.
+                    raw = file.read(_MOST_FILES)
+                    if len(raw) == _MOST_FILES:
+                        raw += file.read(MAX_BYTES + 1 - _MOST_FILES)
         except (OSError, ValueError) as error:
             if is_url(shown):
                 raise DocumentError(
@@ -184,20 +191,31 @@ def _decode(raw: bytes, name: str) -> str:
 
 def read_text(text: str, name: str = "<text>") -> Document:
     """Read a document from its text; see `read`."""
-    # Imported here: a document that is kept from an earlier run needs no parser.
-    from naftiko.document.yaml import NO_VALUE, UNPRINTABLE, Builder
-
     if len(text) > MAX_BYTES:
         refuse(
             name, 1, 1, rules.YAML_SIZE, f"larger than {MAX_BYTES >> 20} MiB", _SPLIT
         )
     text = text.removeprefix("\ufeff")
     text, truncation = _without_notice(text)
+    data, marks, aliases = _parsed(text, name)
+    return Document(data, name, marks=marks, aliases=aliases, truncation=truncation)
+
+
+def _parsed(text: str, name: str) -> tuple[JSON, array[int], list[int]]:
+    """Return the data of a text, its marks, and which of them are aliases."""
+    # Imported here: a document that is kept from an earlier run needs no parser.
+    from naftiko.document.blocks import read_blocks
+
+    is_flow = text.lstrip()[:1] in ("{", "[")
+    # Python's own test is quicker than the pattern; it refuses more than YAML does.
+    is_plain = text.replace("\n", "").isprintable()
+    if is_plain and not is_flow and (read := read_blocks(text, _parse_part)):
+        return *read, []
+    from naftiko.document.yaml import NO_VALUE, UNPRINTABLE, Builder
+
     builder = Builder(name)
-    data = builder.build_json(text) if text.lstrip()[:1] in ("{", "[") else NO_VALUE
+    data = builder.build_json(text) if is_flow else NO_VALUE
     if data is NO_VALUE:
-        # Python's own test is quicker; it refuses more than YAML does.
-        is_plain = text.replace("\n", "").isprintable()
         if not is_plain and (control := re.search(UNPRINTABLE, text)):
             line, column = line_column(text, control.start())
             character = f"U+{ord(control[0]):04X}"
@@ -210,13 +228,13 @@ def read_text(text: str, name: str = "<text>") -> Document:
                 "write it as an escape in a double-quoted text",
             )
         data = builder.build_yaml(text)
-    return Document(
-        data,
-        name,
-        marks=builder.marks,
-        aliases=builder.aliases,
-        truncation=truncation,
-    )
+    return data, builder.marks, builder.aliases
+
+
+def _parse_part(text: str, most_deep: int) -> tuple[JSON, array[int]] | None:
+    from naftiko.document.yaml import parse_part
+
+    return parse_part(text, most_deep)
 
 
 def _without_notice(text: str) -> tuple[str, Truncation | None]:

@@ -38,7 +38,7 @@ from naftiko.document.scalars import (
     resolve_tagged,
 )
 from naftiko.document.tags import has_ordered, kind_tags, with_plain_mappings
-from naftiko.errors import Related, shorten
+from naftiko.errors import DocumentSyntaxError, Related, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,6 +82,28 @@ def parse_value(text: str, *, as_written: bool = False) -> JSON:
     return builder.build_yaml(text.removeprefix("\ufeff"), first_only=True)
 
 
+def parse_part(text: str, most_deep: int) -> tuple[JSON, array[int]] | None:
+    """Return the data and the marks of a part of a text, or `None`.
+
+    It is `None` where the part is not well-formed by itself: an alias may stand for
+    something before it.
+
+    Args:
+        text: The part.
+        most_deep: How deep its mappings and lists may be nested.
+    """
+    from ruamel.yaml.error import YAMLError
+
+    builder = Builder("<part>")
+    builder.most_deep = most_deep
+    events = builder.events(_c_events if _c_parser() else pure_events, text)
+    try:
+        data = builder.walk(events, yaml_kinds())
+    except (YAMLError, DocumentSyntaxError, RecursionError):
+        return None
+    return None if builder.aliases else (data, builder.marks)
+
+
 def has_c_parser() -> bool:
     """Tell whether ruamel's C parser is installed."""
     return _c_parser() is not None
@@ -107,6 +129,7 @@ class Builder:
     def __init__(self, name: str, most_slow: int = MAX_SLOW_DOCUMENT) -> None:
         self.name = name
         self._most_slow = most_slow
+        self.most_deep = MAX_DEPTH
         self.constants: dict[str, JSON] = CONSTANTS
         self.numeric = NUMERIC_START
         self._reset()
@@ -141,17 +164,17 @@ class Builder:
                 # it better.
                 is_short = len(text) <= self._most_slow
                 with suppress(*[YAMLError] * is_short):
-                    stream = self._events(_c_events, text)
-                    return self._walk(stream, kinds, first_only=first_only)
+                    stream = self.events(_c_events, text)
+                    return self.walk(stream, kinds, first_only=first_only)
                 self._reset()
-            stream = self._events(pure_events, text)
-            return self._walk(stream, kinds, first_only=first_only)
+            stream = self.events(pure_events, text)
+            return self.walk(stream, kinds, first_only=first_only)
         except YAMLError as error:
             self._syntax_error(error, text)
         except RecursionError:
             self._too_deep(1, 1)
 
-    def _events(self, source: Events, text: str) -> Iterator[Any]:
+    def events(self, source: Events, text: str) -> Iterator[Any]:
         """Return the events of a text, its ordered mappings as plain mappings."""
         stream = with_old_breaks(source, text)
         if has_ordered(text):
@@ -173,9 +196,9 @@ class Builder:
             return NO_VALUE
         except RecursionError:
             self._too_deep(1, 1)
-        return self._walk(json_events(text, self._half_a_character), JSON_KINDS)
+        return self.walk(json_events(text, self._half_a_character), JSON_KINDS)
 
-    def _walk(
+    def walk(
         self, stream: Iterable[Any], kinds: Kinds, *, first_only: bool = False
     ) -> JSON:
         """Return the data of a stream of events.
@@ -229,7 +252,7 @@ class Builder:
                     self._bad_key(start)
                 if event.ctag is not None:
                     self._tagged(event, None)
-                if len(stack) >= MAX_DEPTH:
+                if len(stack) >= self.most_deep:
                     self._too_deep(start.line + 1, start.column + 1)
                 if event.anchor:
                     anchors[event.anchor] = NO_VALUE

@@ -223,8 +223,10 @@ class ExposedLinker:
         if function.kind in ("rest", "resource"):
             spelled = self._placeholders(function, called, namespace)
         self._steps(function)
-        note_inputs(spelled, self._calls(spelled), self.names, namespace)
-        note_steps(function, self.registry, self.names)
+        if spelled.inputs:
+            note_inputs(spelled, self._calls(spelled), self.names, namespace)
+        if function.steps:
+            note_steps(function, self.registry, self.names)
         if function.kind == "rest":
             for parameter in function.inputs:
                 if parameter.in_ == "body" and parameter.value is not None:
@@ -480,7 +482,8 @@ class ExposedLinker:
             for name, entry in properties.items():
                 self._mappings(entry, (*path, "properties", name))
         for key in ("items", "values"):
-            self._mappings(data.get(key), (*path, key))
+            if data.get(key) is not None:
+                self._mappings(data[key], (*path, key))
 
 
 def _first_mention(function: Function, key: str = "") -> Mention:

@@ -64,6 +64,8 @@ class DocumentNames:
 
     def use_all(self, data: JSON, path: DocumentPath) -> None:
         """Note the variables that the texts in a value refer to."""
+        if isinstance(data, str) and "{{" not in data and not data.startswith("env."):
+            return  # as most are
         for place, text in texts_of(data, path):
             if "{{" in text or text.startswith("env."):
                 for name in variables_of(text, self.scope):

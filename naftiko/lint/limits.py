@@ -29,7 +29,7 @@ _VALUES = ("const", "default", "example")
 _LEAST_AND_MOST = (("minimum", "maximum"), ("minLength", "maxLength"))
 _LIMITS = frozenset(name for pair in _LEAST_AND_MOST for name in pair)
 #: A declaration without any of these keys says nothing that could be wrong.
-_TELLING = frozenset(
+TELLING = frozenset(
     (*_VALUES, *_LIMITS, "enum", "pattern", "format", "properties", "items")
 )
 _INTEGER = re.compile(r"[-+]?[0-9]+(\.0*)?")
@@ -76,7 +76,7 @@ _OTHER_FORMATS = frozenset(
 def note_limits(placed: Placed, findings: Findings) -> None:
     """Note what the declaration of an input or an output contradicts."""
     data = placed.data
-    if not _TELLING.isdisjoint(data):
+    if not TELLING.isdisjoint(data):
         is_input = placed.part.name.endswith("input")
         _note_declaration(data, placed.path, findings, is_input=is_input)
 

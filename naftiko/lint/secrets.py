@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from naftiko.plain import JSON, DocumentPath
 
 #: The keys of an authentication that hold a secret.
-_SECRETS = frozenset(
+SECRETS = frozenset(
     (
         "token", "password", "value", "clientSecret", "consumerSecret", "tokenSecret",
         "secretAccessKey", "secretKey", "sessionToken", "refreshToken", "signingKey",
@@ -167,7 +167,7 @@ def _named_secrets(
 def _literals(placed: Placed) -> Iterator[tuple[DocumentPath, str, str]]:
     """Yield the place, the key and the value of each literal credential."""
     for key, value in placed.data.items():
-        if key in _SECRETS and _is_literal(value):
+        if key in SECRETS and _is_literal(value):
             yield (*placed.path, key), key, str(value)
         elif key in ("headers", "parameters"):
             path = (*placed.path, key)

@@ -40,6 +40,8 @@ _FILLED = ("data", "with", "lookupValue")
 #: Whatever has two braces on one side and one on the other; it begins with a brace,
 #: which is quick to find. No text goes on behind a zero byte: lengths hold one.
 _MAY_BE_HALF = re.compile(rb"\{(?<!\{\{)(?:\{[^{}\x00]*\}(?!\})|[^{}\x00]*\}\}(?!\}))")
+#: What every typographic quotation mark begins with, in UTF-8.
+_MARK = b"\xe2\x80"
 #: A typographic quotation mark before a reference, in one text or in two.
 _MARKED = re.compile(rb"\xe2\x80[\x98\x99\x9c\x9d\x9e][^\xe2]{0,80}\{\{")
 #: The keys whose texts are for people, or have braces of their own.
@@ -55,7 +57,7 @@ def may_hold_half(texts: bytes) -> bool:
     return (
         texts.count(b"{{") != texts.count(b"}}")
         or _MAY_BE_HALF.search(texts) is not None
-        or _MARKED.search(texts) is not None
+        or (_MARK in texts and _MARKED.search(texts) is not None)
     )
 
 

@@ -211,29 +211,54 @@ def _below() -> dict[str, dict[str, Part]]:
     }
 
 
-def walk(data: JSON) -> list[Placed]:
-    """Return the mappings of a document that are parts, holders before their parts."""
-    table, below = parts(), _below()
-    found = [Placed(table["document"], data)] if data.__class__ is dict else []
-    for placed in found:  # which grows
-        part, node, _, at = placed
-        children = below[part.name]
-        for key, value in node.items():
-            kind = value.__class__
-            if kind is list:
-                if (child := children.get(key)) is not None:
-                    found += [
-                        Placed(child, entry, placed, (*at, key, index))
-                        for index, entry in enumerate(value)
-                        if entry.__class__ is dict
-                    ]
-            elif kind is dict:
-                if (child := children.get(key)) is not None:
-                    found.append(Placed(child, value, placed, (*at, key)))
-                elif (name := part.members.get(key)) is not None:
-                    found += [
-                        Placed(table[name], entry, placed, (*at, key, member))
-                        for member, entry in value.items()
-                        if entry.__class__ is dict
-                    ]
+class PartShape:
+    """A part with some keys: what the mappings that have just these have in common.
+
+    Attributes:
+        part: The part.
+        keys: The keys, in the order of the mapping.
+        inner: The keys below which parts stand: key, the part that the value is, or
+            each entry of a list, and the part that each member of the value is.
+        is_known: Whether the part has all of the keys.
+    """
+
+    __slots__ = ("inner", "is_known", "keys", "part")
+
+    def __init__(self, part: Part, keys: tuple[str, ...]) -> None:
+        table, below, members = parts(), _below()[part.name], part.members
+        self.part = part
+        self.keys = keys
+        self.inner = tuple(
+            (key, below.get(key), table[members[key]] if key in members else None)
+            for key in keys
+            if key in below or key in members
+        )
+        self.is_known = part.known.issuperset(keys)
+
+
+def document_of(data: JSON) -> list[Placed]:
+    """Return a whole document as the part that it is; none if it is no mapping."""
+    return [Placed(parts()["document"], data)] if data.__class__ is dict else []
+
+
+def parts_in(placed: Placed, shape: PartShape) -> list[Placed]:
+    """Return the mappings right below one that are parts, in the order of the text."""
+    found: list[Placed] = []
+    node, at = placed.data, placed.path
+    for key, child, member in shape.inner:
+        value = node[key]
+        if value.__class__ is list and child is not None:
+            found += [
+                Placed(child, entry, placed, (*at, key, index))
+                for index, entry in enumerate(value)
+                if entry.__class__ is dict
+            ]
+        elif value.__class__ is dict and child is not None:
+            found.append(Placed(child, value, placed, (*at, key)))
+        elif value.__class__ is dict and member is not None:
+            found += [
+                Placed(member, entry, placed, (*at, key, name))
+                for name, entry in value.items()
+                if entry.__class__ is dict
+            ]
     return found

@@ -382,6 +382,8 @@ def _merge(
     levels: tuple[tuple[InputParameter, ...], ...],
 ) -> tuple[InputParameter, ...]:
     """Return the parameters of all levels; a lower level replaces a higher one's."""
+    if not any(levels):
+        return ()
     merged: dict[tuple[str | int, ...], InputParameter] = {}
     for level in levels:
         own: dict[tuple[str | int, ...], InputParameter] = {}
@@ -401,8 +403,10 @@ def _read_inputs(
     holder: Mapping[str, JSON], where: DocumentPath, findings: Findings
 ) -> Iterator[InputParameter]:
     """Yield the `inputParameters` of an adapter, a resource or an operation."""
-    path = (*where, "inputParameters")
-    for at, entry in findings.mappings(holder.get("inputParameters"), path):
+    data = holder.get("inputParameters")
+    if data is None:
+        return
+    for at, entry in findings.mappings(data, (*where, "inputParameters")):
         name, in_ = text_of(entry.get("name")), text_of(entry.get("in"))
         required = entry.get("required") is True or in_ == "path"
         if not name:

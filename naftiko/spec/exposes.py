@@ -19,7 +19,7 @@ from naftiko.errors import shorten
 from naftiko.locations import path_of
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
 from naftiko.spec.authentication import is_none
-from naftiko.spec.functions import overridden, read_function, read_inputs
+from naftiko.spec.functions import read_function, read_inputs
 from naftiko.spec.model import Exposes, Function, Link
 
 if TYPE_CHECKING:
@@ -221,13 +221,10 @@ def _rest_functions(
                     "the `path` of a REST operation continues the resource's",
                     "make it a resource of its own",
                 )
-            function = read_function("rest", unit, here, findings)
-            yield function._replace(
-                method=text_of(unit.get("method")),
-                url_path=join_path(path, own),
-                inputs=overridden((*inputs, *function.inputs)),
-                resource=text_of(resource.get("name")),
-            )
+            yield read_function(
+                "rest", unit, here, findings, shared=inputs,
+                url_path=join_path(path, own), resource=text_of(resource.get("name")),
+            )  # fmt: skip
 
 
 def _forwards(

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 
 def read_function(
-    kind: str, unit: Mapping[str, JSON], at: DocumentPath, findings: Findings
+    kind: str,
+    unit: Mapping[str, JSON],
+    at: DocumentPath,
+    findings: Findings,
+    *,
+    shared: tuple[InputParameter, ...] = (),
+    url_path: str = "",
+    resource: str = "",
 ) -> Function:
     """Read one function.
 
@@ -38,6 +45,9 @@ def read_function(
         unit: The mapping that declares it.
         at: The place of the mapping.
         findings: Where findings go.
+        shared: The inputs of what is around it, which its own replace.
+        url_path: The whole path of a route.
+        resource: The name of the resource of a route.
     """
     outputs = unit.get("outputParameters")
     if outputs is not None:
@@ -54,10 +64,15 @@ def read_function(
         steps=()
         if steps is None
         else tuple(_read_steps(steps, (*at, "steps"), findings)),
-        inputs=tuple(read_inputs(unit, at, findings)),
+        inputs=_overridden((*shared, *read_inputs(unit, at, findings)))
+        if kind == "rest"
+        else tuple(read_inputs(unit, at, findings)),
         outputs=outputs,
+        method=text_of(unit.get("method")) if kind == "rest" else "",
+        url_path=url_path,
+        resource=resource,
         hints={} if kind == "rest" else _flags(unit, "hints", at, findings),
-        is_mock=_has_static(outputs),
+        is_mock=outputs is not None and _has_static(outputs),
         path=at,
         label=text_of(unit.get("label")),
         uri=text_of(unit.get("uri")),
@@ -93,8 +108,10 @@ def _with_plain_types(data: JSON, at: DocumentPath, findings: Findings) -> JSON:
     return {**data, **changed} if changed else data
 
 
-def overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]:
+def _overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]:
     """Return inputs of which a later one replaces an earlier one of its name."""
+    if len(inputs) < 2:
+        return inputs
     return tuple({parameter.name: parameter for parameter in inputs}.values())
 
 
@@ -146,6 +163,8 @@ def read_inputs(
     {name: id, in: path, required: true}  →  InputParameter("id", "path", required=True)
     """
     data = holder.get("inputParameters")
+    if data is None:
+        return
     for where, entry in findings.mappings(data, (*at, "inputParameters")):
         name = text_of(entry.get("name"))
         if not name:
@@ -252,7 +271,7 @@ def read_aggregates(
 
 def _has_static(outputs: JSON) -> bool:
     if isinstance(outputs, list):
-        return any(_has_static(entry) for entry in outputs)
+        return any(map(_has_static, outputs))
     if not isinstance(outputs, dict):
         return False
     value = outputs.get("value")
@@ -260,6 +279,7 @@ def _has_static(outputs: JSON) -> bool:
         # A named value that begins with `$` is a mapping (spec 2.7).
         is_path = isinstance(value, str) and value.lstrip().startswith("$")
         return not (is_path and "name" in outputs)
-    properties = outputs.get("properties")
-    inner = list(properties.values()) if isinstance(properties, dict) else []
-    return _has_static([*inner, outputs.get("items")])
+    properties, items = outputs.get("properties"), outputs.get("items")
+    return (
+        isinstance(properties, dict) and any(map(_has_static, properties.values()))
+    ) or (items is not None and _has_static(items))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import naftiko
 from naftiko.document.findings import Findings
 from naftiko.document.source import read, read_text
 from naftiko.document.yaml import parse_value
+from naftiko.lint import checking
 from naftiko.lint.checking import lint
+from support.mutations import mutated
 from support.shared import ROOT
 
 HERE = Path(__file__).parent
@@ -76,3 +79,24 @@ def test_value_of_any_kind_is_no_crash() -> None:
                 text = f"naftiko: 1\ncapability: {{{key}: [{{{below}: [{entry}]}}]}}\n"
                 document = read_text(text)
                 lint(document.data, Findings(document))
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(1500, marks=pytest.mark.slow)])
+def test_skipped_check_would_find_nothing(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check runs where a mapping has a key that it needs; elsewhere it is silent."""
+    rng = random.Random(11)
+    seeds = [read(file).data for file in (ROOT / "capabilities").glob("*.yaml")]
+    seeds += [read_text(CARS).data]
+    found = 0
+    for _ in range(count):
+        data = mutated(rng.choice(seeds), rng, rng.choice((1, 4, 16)))
+        some, every = Findings(read({})), Findings(read({}))
+        lint(data, some)
+        with monkeypatch.context() as patch:
+            patch.setattr(checking, "_NEEDS", {})
+            lint(data, every)
+        assert some.noted == every.noted
+        found += len(every.noted)
+    assert found > count / 4

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from naftiko.document.findings import Finding, Findings
 from naftiko.document.source import read_text
+from naftiko.lint.checking import walk
 from naftiko.lint.keys import (
     distance,
     note_adapter_keys,
     note_call_beside_steps,
     note_keys,
 )
-from naftiko.lint.vocabulary import walk
 
 ADAPTER = "naftiko: 1\ncapability: {consumes: [{namespace: a, %s}]}\n"
 
@@ -22,7 +22,7 @@ ADAPTER = "naftiko: 1\ncapability: {consumes: [{namespace: a, %s}]}\n"
 def _findings(text: str) -> list[Finding]:
     document = read_text(text)
     findings = Findings(document)
-    for placed in walk(document.data):
+    for placed, _ in walk(document.data):
         note_keys(placed, findings)
     return findings.noted
 
@@ -113,7 +113,7 @@ def test_key_of_another_type_of_adapter_is_told(
         f"naftiko: 1\ncapability: {{exposes: [{{type: {type_}, {key}: [{{name: x}}]}}]}}"
     )
     findings = Findings(document)
-    for placed in walk(document.data):
+    for placed, _ in walk(document.data):
         if placed.part.name == "exposed-adapter":
             note_adapter_keys(placed, findings)
     (finding,) = findings.noted
@@ -127,7 +127,7 @@ def test_call_beside_steps_is_told() -> None:
         " steps: [{type: call, name: s, call: a.b}]}]}]}"
     )
     findings = Findings(document)
-    for placed in walk(document.data):
+    for placed, _ in walk(document.data):
         if placed.part.name == "tool":
             note_call_beside_steps(placed, findings)
     (finding,) = findings.noted

@@ -6,8 +6,8 @@ import pytest
 
 from naftiko.document.findings import Finding, Findings
 from naftiko.document.source import read_text
+from naftiko.lint.checking import walk
 from naftiko.lint.steps import note_steps
-from naftiko.lint.vocabulary import walk
 
 UNIT = """\
 naftiko: 1
@@ -29,7 +29,7 @@ capability:
 def _findings(text: str) -> list[Finding]:
     document = read_text(text)
     findings = Findings(document)
-    for placed in walk(document.data):
+    for placed, _ in walk(document.data):
         note_steps(placed, findings)
     return findings.noted
 

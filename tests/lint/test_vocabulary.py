@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from naftiko.document.schema import read_schema
+from naftiko.document.checking.schema import read_schema
 from naftiko.document.source import read_text
-from naftiko.lint.vocabulary import homes_of, parents_of, parts, walk
+from naftiko.lint.checking import walk
+from naftiko.lint.vocabulary import homes_of, parents_of, parts
 
 #: Part → the definitions of the published schema that it stands for.
 DEFINITIONS = {
@@ -73,7 +74,7 @@ def test_walk_returns_each_mapping_behind_its_holder() -> None:
         "    - {name: a, outputParameters: [{type: object, properties: {b: {}}}]}\n"
         "    - text\n"
     )
-    placed = walk(document.data)
+    placed = [part for part, _ in walk(document.data)]
     assert [one.part.name for one in placed] == [
         "document", "info", "capability", "exposed-adapter", "tool",
         "exposed-output", "exposed-output",

@@ -147,7 +147,7 @@ def _candidates(before: list[str], last: str) -> list[str]:
     if command == "completion" and not given:
         return list(_SCRIPTS)
     if command == "schema" and not given:
-        from naftiko.document.schema import versions
+        from naftiko.document.checking.schema import versions
 
         return list(versions())
     return []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from naftiko.cli.console import fail
-from naftiko.document.schema import schema_text, versions
+from naftiko.document.checking.schema import schema_text, versions
 from naftiko.errors import EXIT_USAGE, did_you_mean, shorten
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from naftiko.document.checking.schema import read_schema, versions
+from naftiko.document.checking.wording import PathOrder, explain
 from naftiko.document.findings import Finding
-from naftiko.document.schema import read_schema, versions
-from naftiko.document.wording import PathOrder, explain
 from naftiko.errors import Edit
 from support.casefiles import cases
 

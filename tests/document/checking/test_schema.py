@@ -15,7 +15,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import naftiko
-from naftiko.document import schema, source
+from naftiko.document import source
+from naftiko.document.checking import schema
 from naftiko.document.document import Document
 from naftiko.errors import DocumentError
 from support.casefiles import cases

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
+from naftiko.document.checking.verdict import compile_verdict
+from naftiko.document.checking.wording import PathOrder, explain
 from naftiko.document.document import Document
-from naftiko.document.wording import PathOrder, explain
 from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from naftiko.document.findings import Finding
-
     #: A `jsonschema.ValidationError` and a validator; their types are too wide.
-    from naftiko.document.wording import Broken, Validator
+    from naftiko.document.checking.wording import Broken, Validator
+    from naftiko.document.findings import Finding
     from naftiko.plain import JSON, DocumentPath
 
 OBSERVED = "observed"
@@ -59,7 +59,7 @@ def directory() -> Path:
     It stands in the package when that is installed, and at the top level in a
     checkout.
     """
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parents[2]
     inside = package / "schemas"
     return inside if inside.is_dir() else package.parent / "schemas"
 
@@ -157,7 +157,7 @@ def _schema_file(version: str) -> Path:
 
 
 def _surely_valid(data: JSON, version: str) -> bool:
-    """Tell whether the faster library is installed and finds nothing wrong.
+    """Tell whether the faster library, or else our own function, finds nothing wrong.
 
     Where the two libraries differ, it is the stricter one: `$` is not satisfied
     before a final line feed, character classes are narrower, NaN and infinity are no
@@ -178,8 +178,7 @@ def _fast_validator(version: str) -> Callable[[JSON], bool] | None:
     try:
         from jsonschema_rs import Draft202012Validator
     except ImportError:
-        _schema_file(version)
-        return None
+        return compile_verdict(read_schema(version))
     fast: Callable[[JSON], bool] = Draft202012Validator(
         read_schema(version), validate_formats=False
     ).is_valid

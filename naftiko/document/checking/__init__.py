@@ -1,0 +1,1 @@
+"""Check plain data against JSON Schemas, and say in words which rules are broken."""
