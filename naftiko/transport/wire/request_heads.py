@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REFUSED = "a part of the head has a character that it must not have"
-#: Method and target, without blanks and controls.
-_LINE = re.compile("[!-~]+ [!-~]+")
 #: Names as `http.client` takes them; no line breaks in a value.
 _FIELDS = re.compile(r"(?:\n[^:\s][^:\r\n\0]*: [^\r\n\0]*\r)*")
 _BREAK = re.compile(r"[\r\n\0]")
@@ -87,7 +85,9 @@ def request_head(
         headers
     )
     line = f"{method} {target}"
-    if _LINE.fullmatch(line) is None:
+    # Method and target, without blanks and controls.
+    is_plain = line.isascii() and line.isprintable() and line.count(" ") == 1
+    if not is_plain or not method or not target:
         raise ValueError(_REFUSED)
     host = "" if has_host else _host_field(authority)
     head = f"{line} HTTP/1.1\r{host}{text}\n\r\n"
