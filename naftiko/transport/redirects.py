@@ -368,7 +368,11 @@ def origin_of(url: str) -> str:
     Raises:
         ValueError: The host or the port is malformed.
     """
-    end = _END_OF_ORIGIN.search(url, url.find("//") + 2)
+    start = url.find("//") + 2
+    slash = url.find("/", start)
+    if slash > 0 and url.find("?", start, slash) < 0 > url.find("#", start, slash):
+        return _origin(url[:slash])  # the usual one
+    end = _END_OF_ORIGIN.search(url, start)
     return _origin(url[: end.start()] if end else url)
 
 

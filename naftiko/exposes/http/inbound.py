@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from naftiko.errors import shorten
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
-from naftiko.exposes.http.patrol import patrol_of
+from naftiko.exposes.http.patrol import current_task, patrol_of
 from naftiko.exposes.http.problems import RETRY_AFTER, BadRequest, HttpProblem
 from naftiko.exposes.http.scope import noted_headers, with_headers
 from naftiko.formats.budget import memory_of_json
@@ -378,7 +378,7 @@ async def watched(
     Raises:
         Gone: The caller hung up.
     """
-    task = asyncio.current_task()
+    task = current_task()
     assert task is not None
     watcher = _Watcher(task, receive, on_long)
     patrol = patrol_of(task.get_loop(), _WATCH_AFTER)

@@ -89,7 +89,9 @@ def request_head(
         headers
     )
     line = f"{method} {target}"
-    if _LINE.fullmatch(line) is None:
+    # Method and target, without blanks and controls.
+    is_plain = line.isascii() and line.isprintable() and line.count(" ") == 1
+    if not is_plain or not method or not target:
         raise ValueError(_REFUSED)
     host = "" if has_host else _host_field(authority)
     head = f"{line} HTTP/1.1\r{host}{text}\n\r\n"
