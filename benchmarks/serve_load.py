@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import re
 import shutil
 import statistics
@@ -49,7 +48,6 @@ def load(
     clients: int,
     seconds: float,
     posts: Sequence[Post] = (),
-    pause: float = 0.0,
 ) -> Load:
     """Ask for a URL as fast as it is answered; by `wrk` where there is one.
 
@@ -59,11 +57,10 @@ def load(
         clients: Connections.
         seconds: How long.
         posts: What is sent in turn, instead of a GET request.
-        pause: Seconds for which a client waits on average before it asks again.
     """
     before = _cpu_of_all(pid)
     if shutil.which("wrk") and seconds >= 1:
-        found = _wrk(url, clients, seconds, posts, pause)
+        found = _wrk(url, clients, seconds, posts)
     else:
         host, slash, path = url.removeprefix("http://").partition("/")
         requests = [post_bytes(host, slash + path, *post) for post in posts]
@@ -71,7 +68,7 @@ def load(
             f"GET {slash}{path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
         ]
         port = int(host.rpartition(":")[2])
-        found = load_of(port, requests, clients, seconds, pause=pause)
+        found = load_of(port, requests, clients, seconds)
     return found._replace(cpu=(_cpu_of_all(pid) - before) / found.count)
 
 
@@ -82,13 +79,11 @@ def _cpu_of_all(pid: int) -> float:
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
-def _wrk(
-    url: str, clients: int, seconds: float, posts: Sequence[Post], pause: float
-) -> Load:
+def _wrk(url: str, clients: int, seconds: float, posts: Sequence[Post]) -> Load:
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", "--latency"]
     with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as script:
-        if posts or pause:
-            script.write(_script(posts, pause))
+        if posts:
+            script.write(_script(posts))
             script.flush()
             command += ["-s", script.name]
         command.append(url)
@@ -106,23 +101,18 @@ def _wrk(
     return Load(rate, latency("50"), latency("99"), count, firsts=clients)
 
 
-def _script(posts: Sequence[Post], pause: float) -> str:
-    """Return what tells `wrk`, in Lua, to send these in turn, and when."""
-    lines = []
-    if posts:
-        lines.append("local all, last = {}, 0\nfunction init()")
-        for headers, body in posts:
-            fields = ", ".join(
-                f"[{json.dumps(k)}]={json.dumps(headers[k])}" for k in headers
-            )
-            text = json.dumps(body.decode("ascii"))
-            lines.append(f'all[#all+1] = wrk.format("POST", nil, {{{fields}}}, {text})')
-        lines.append("end\nfunction request()\nlast = last % #all + 1")
-        lines.append("return all[last]\nend")
-    if pause:
-        # Not all at the same moment: that would be bursts.
-        least, most = round(pause * 500), round(pause * 1500)
-        lines.append(f"function delay() return math.random({least}, {most}) end")
+def _script(posts: Sequence[Post]) -> str:
+    """Return what tells `wrk`, in Lua, to send these in turn."""
+    lines = ["local all, last = {}, 0", "function init()"]
+    for headers, body in posts:
+        fields = ", ".join(
+            f"[{json.dumps(name)}]={json.dumps(value)}"
+            for name, value in headers.items()
+        )
+        text = json.dumps(body.decode("ascii"))
+        lines.append(f'all[#all+1] = wrk.format("POST", nil, {{{fields}}}, {text})')
+    lines += ["end", "function request()", "last = last % #all + 1"]
+    lines += ["return all[last]", "end"]
     return "\n".join(lines)
 
 
@@ -132,7 +122,6 @@ def load_of(
     clients: int,
     seconds: float,
     most: int = 0,
-    pause: float = 0.0,
 ) -> Load:
     """Send the same bytes over and over; end after some seconds or requests.
 
@@ -140,16 +129,15 @@ def load_of(
     """
     if isinstance(requests, bytes):
         requests = [requests]
-    asking = [_Client(requests[n % len(requests)], pause) for n in range(clients)]
+    asking = [_Client(requests[n % len(requests)]) for n in range(clients)]
     return asyncio.run(_load_of(port, asking, seconds, most))
 
 
 class _Client(asyncio.Protocol):
     """One connection that asks again as soon as it is answered."""
 
-    def __init__(self, request: bytes, pause: float) -> None:
+    def __init__(self, request: bytes) -> None:
         self.request = request
-        self.pause = pause
         #: Seconds for each answer.
         self.took: list[float] = []
         self.is_over = False
@@ -161,8 +149,6 @@ class _Client(asyncio.Protocol):
         self.ask()
 
     def ask(self) -> None:
-        if self.is_over:
-            return
         self.received = b""
         self.started = time.perf_counter()
         self.transport.write(self.request)
@@ -183,11 +169,7 @@ class _Client(asyncio.Protocol):
             if not self.is_first:
                 self.took.append(time.perf_counter() - self.started)
             self.is_first = False
-            if self.pause:
-                wait = self.pause * random.uniform(0.5, 1.5)
-                asyncio.get_running_loop().call_later(wait, self.ask)
-            else:
-                self.ask()
+            self.ask()
 
 
 async def _load_of(

@@ -6,6 +6,7 @@ import os
 import resource
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -25,11 +26,6 @@ from serve_servers import CALL, documents, mcp_at, naftiko, peer, rest_at
 
 #: The part of all answers that may have waited until every connection was open.
 _MOST_FIRSTS = 0.01
-#: Clients of each worker, and how long one pauses: a worker is busy for less than half
-#: of the time.
-_EACH, _PAUSE = MANY // 2, 0.014
-#: Cores that two workers, the upstream and the client need for themselves.
-_ENOUGH = 4
 
 Options = Any
 
@@ -83,73 +79,70 @@ def grow(
 
 
 def workers(report: Report, base: str, options: Options) -> None:
-    """Compare two workers with one process.
+    """Compare two workers with twice one process.
 
-    Where client and upstream have no cores of their own, requests per second say how
-    many cores there are, and the processor's time for each request is compared. A busy
-    process does more in each turn of its loop, so each of two that share the cores with
-    others would seem to need less: here all pause so much that no process waits for a
-    core.
+    Client and upstream need cores as well, so one process beside two workers would say
+    how many cores there are. Twice one process is, on any machine, what two processes
+    of their own answer at the same time, each to half of the clients.
     """
     if not HAS_PROC:
         report.skip("two workers", NO_PROC)
         return
-    seconds = options.seconds * 2.5
-    busy: dict[int, list[Load]] = {1: [], 2: []}
-    calm: dict[int, list[Load]] = {1: [], 2: []}
+    found: dict[str, list[Load]] = {}
     with ExitStack() as stack:
         file = stack.enter_context(documents())(base)
-        servers: dict[int, tuple[int, int]] = {}
-        for count in busy:
+
+        def serving(*words: str) -> tuple[int, int]:
             port = free_port()
-            command = naftiko(file, *rest_at(port), "--workers", str(count))
-            servers[count] = stack.enter_context(process(command, port)).pid, port
+            command = naftiko(file, *rest_at(port), *words)
+            return stack.enter_context(process(command, port)).pid, port
+
+        one, other, shared = serving(), serving(), serving("--workers", "2")
+        cases = {
+            "one process": [one],
+            "two processes": [one, other],
+            "two workers": [shared, shared],
+        }
         for number in range(options.rounds * TRIES + 1):
-            round_, others = _round(servers, seconds)
-            if number and others < DISTURBED:
-                for count, (full, paused) in round_.items():
-                    busy[count].append(full)
-                    calm[count].append(paused)
-            if len(busy[1]) == options.rounds:
-                break
-        used = [cpu(pid) for pid in family(servers[2][0])[1:]]
-    report.note("rounds that nothing disturbed, two workers", len(busy[1]))
+            began, others = time.perf_counter(), busy_seconds() - _own()
+            loads = {name: _together(s, options.seconds) for name, s in cases.items()}
+            others = busy_seconds() - _own() - others
+            if number and others < DISTURBED * (time.perf_counter() - began):
+                for name, run in loads.items():
+                    found.setdefault(name, []).append(run)
+                if len(found["two workers"]) == options.rounds:
+                    break
+        used = [cpu(pid) for pid in family(shared[0])[1:]]
     what = "two workers ÷ one, 64 clients"
-    if not busy[1]:
+    if not found:
         report.skip(what, "other programs kept the cores busy")
         return
-    if len(os.sched_getaffinity(0)) >= _ENOUGH:
-        rates = {count: [run.rate for run in busy[count]] for count in busy}
-        report.ratio(what, rates[2], rates[1], least=1.9)
-    else:
-        twice = [2 * run.cpu for run in calm[1]]
-        report.ratio(what, twice, [run.cpu for run in calm[2]], least=1.9)
-    for count, name in ((1, "one process"), (2, "two workers")):
-        for which, runs in (("", busy[count]), (", with pauses", calm[count])):
-            rate = statistics.median(run.rate for run in runs)
-            each = statistics.median(run.cpu for run in runs) * 1e6
-            report.note(f"requests/s, {name}{which}", round(rate))
-            report.note(f"µs of CPU for each, {name}{which}", round(each))
+    twice = [run.rate / 2 for run in found["two processes"]]
+    report.ratio(what, [run.rate for run in found["two workers"]], twice, least=1.9)
+    for name, runs in found.items():
+        rate = statistics.median(run.rate for run in runs)
+        each = statistics.median(run.cpu for run in runs) * 1e6
+        report.note(f"requests/s, {name}", round(rate))
+        report.note(f"µs of CPU for each, {name}", round(each))
     report.note("part of the busier worker", round(max(used) / sum(used), 3))
 
 
-def _round(
-    servers: dict[int, tuple[int, int]], seconds: float
-) -> tuple[dict[int, tuple[Load, Load]], float]:
-    """Ask one process and two, at once and with pauses.
+def _together(servers: list[tuple[int, int]], seconds: float) -> Load:
+    """Ask servers at the same time, each with its part of the clients."""
+    pids = {pid for server, _ in servers for pid in family(server)}
+    before = sum(map(cpu, pids))
 
-    Returns:
-        Of each the two loads, and the cores that other programs used meanwhile.
-    """
-    began, others = time.perf_counter(), busy_seconds() - _own()
-    found = {}
-    for count, (pid, port) in servers.items():
-        url = f"http://127.0.0.1:{port}/plain/x"
-        full = load(pid, url, MANY, seconds)
-        paused = load(pid, url, _EACH * count, seconds, pause=_PAUSE)
-        found[count] = full, paused
-    others = busy_seconds() - _own() - others
-    return found, others / (time.perf_counter() - began)
+    def ask(server: tuple[int, int]) -> Load:
+        url = f"http://127.0.0.1:{server[1]}/plain/x"
+        return load(server[0], url, MANY // len(servers), seconds * 2.5)
+
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(ask, servers))
+    count = sum(run.count for run in runs)
+    each = (sum(map(cpu, pids)) - before) / count
+    rate = sum(run.rate for run in runs)
+    slowest = max(runs, key=lambda run: run.p99)
+    return Load(rate, slowest.p50, slowest.p99, count, each)
 
 
 def _own() -> float:
