@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import logging
 import mmap
-import os
 import re
 import time
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.http.inbound import Inbound
 from naftiko.exposes.http.problems import HttpProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from naftiko.exposes.http.scope import ASGIApp, ASGIScope, Receive, Send
 
 _log = logging.getLogger("naftiko.serve")
@@ -34,6 +34,8 @@ _SLOTS = 2048
 _MOST_REFUSED = 256
 #: Places in which a completed request leaves its mark.
 _MARKS = 65_536
+#: The bits of a fingerprint.
+_MOST = (1 << 64) - 1
 #: Seconds for which a request is refused after one death; ten times as many after each
 #: further death, up to `_LONGEST`.
 FIRST, _LONGEST = 60.0, 3600.0
@@ -60,7 +62,6 @@ class Quarantine:
     """
 
     def __init__(self, workers: int) -> None:
-        self._key = os.urandom(16)
         begin = _MARKS + 16 * _MOST_REFUSED
         # Anonymous and shared: a fork inherits the same pages.
         self._memory = memoryview(mmap.mmap(-1, begin + 8 * _SLOTS * workers))
@@ -81,10 +82,6 @@ class Quarantine:
     def around(self, app: ASGIApp, worker: int) -> ASGIApp:
         """Return an application whose requests are watched, in one of the workers."""
         return Watched(app, self, self._slots[worker])
-
-    def digest(self) -> Any:
-        """Return a hash for a fingerprint; nobody else can compute the same."""
-        return blake2b(digest_size=8, key=self._key)
 
     def refused_for(self, fingerprint: int) -> float:
         """Return the seconds for which a request is refused; 0 if it is not."""
@@ -171,21 +168,29 @@ class Watched:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        digest = self._quarantine.digest()
-        digest.update(b"%s %s" % (scope["method"].encode(), _target(scope)))
+        telling = []
+        flight: _Flight
         has_body = is_stream = False
-        for name, value in scope["headers"]:
+        for pair in scope["headers"]:
+            name, value = pair
             if name in _TELLING:
-                digest.update(b"\n%s:%s" % (name, value))
-                is_stream |= name == b"accept" and b"event-stream" in value
-            elif name in (b"content-length", b"transfer-encoding"):
+                telling.append(pair)
+                if name == b"accept" and b"event-stream" in value:
+                    is_stream = scope["method"] == "GET"
+            elif name == b"content-length" or name == b"transfer-encoding":
                 has_body = value != b"0"
-        flight = _Flight(self, scope, receive, send, digest)
+        # Nobody else can compute it: Python hashes bytes with a secret, which forks of
+        # one process share, unless PYTHONHASHSEED fixes it.
+        head = hash((scope["method"], _target(scope), *telling))
         if has_body:
-            receive = flight.receive
-        elif await flight.begin():
-            return
-        flight.is_stream = is_stream and scope["method"] == "GET"
+            body = _FlightWithBody(self, scope, receive, send, head)
+            receive, flight = body.receive, body
+        else:
+            flight = _Flight(self, send)
+            if seconds := flight.begin(head):
+                await _refuse(Inbound(scope, receive, send), seconds)
+                return
+        flight.is_stream = is_stream
         try:
             await self._app(scope, receive, flight.send)
         finally:
@@ -218,11 +223,56 @@ def _target(scope: ASGIScope) -> bytes:
 
 
 class _Flight:
-    """One request under way."""
+    """One request under way.
+
+    Attributes:
+        is_stream: Its answer may be an event stream.
+    """
+
+    __slots__ = ("_fingerprint", "_send", "_slot", "_watched", "is_stream")
+
+    is_stream: bool
+    _slot: int
+
+    def __init__(self, watched: Watched, send: Send) -> None:
+        self._watched = watched
+        self._send = send
+        #: 0 while nothing is written down.
+        self._fingerprint = 0
+
+    def begin(self, fingerprint: int) -> float:
+        """Write the request down, or return the seconds for which it is refused."""
+        fingerprint = fingerprint & _MOST or 1
+        seconds = self._watched.refused_for(fingerprint)
+        if not seconds:
+            self._slot = self._watched.begin(fingerprint)
+            self._fingerprint = fingerprint
+        return seconds
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Send a part of the answer.
+
+        The request is forgotten before its client has the whole answer, or the first
+        part of an event stream: a death after that is not its fault.
+        """
+        if self.is_stream or not (
+            message.get("more_body") or message["type"] == "http.response.start"
+        ):
+            self.end()
+        return self._send(message)
+
+    def end(self) -> None:
+        """Forget the request: its worker has survived it."""
+        if self._fingerprint:
+            self._watched.end(self._slot, self._fingerprint)
+            self._fingerprint = 0
+
+
+class _FlightWithBody(_Flight):
+    """One request under way that has a body."""
 
     __slots__ = (
-        "_digest", "_fingerprint", "_is_over", "_is_refused", "_parts", "_receive",
-        "_scope", "_send", "_size", "_slot", "_watched", "is_stream",
+        "_head", "_is_refused", "_is_whole", "_parts", "_receive", "_scope", "_size",
     )  # fmt: skip
 
     def __init__(
@@ -231,40 +281,20 @@ class _Flight:
         scope: ASGIScope,
         receive: Receive,
         send: Send,
-        digest: Any,
+        head: int,
     ) -> None:
-        self._watched = watched
+        super().__init__(watched, send)
         self._scope = scope
         self._receive = receive
-        self._send = send
-        self._digest = digest
-        self._fingerprint = 0
-        self._slot = -1
+        self._head = head
         self._parts: list[bytes] = []
         self._size = 0
-        self._is_refused = self._is_over = False
-        self.is_stream = False
-
-    async def begin(self) -> bool:
-        """Write the request down; refuse it and return `True` if it is suspected."""
-        self._fingerprint = int.from_bytes(self._digest.digest()) or 1
-        seconds = self._watched.refused_for(self._fingerprint)
-        if not seconds:
-            self._slot = self._watched.begin(self._fingerprint)
-            return False
-        self._is_refused = True
-        request = Inbound(self._scope, self._receive, self._send)
-        shown = request.request_id.decode()
-        _log.warning(
-            "request %s is refused: it was under way when a worker died", shown
-        )
-        await request.refuse(_refusal(seconds))
-        return True
+        self._is_whole = self._is_refused = False
 
     async def receive(self) -> Any:
         """Return the next part of the body; a disconnect instead of a refused end."""
         message = await self._receive()
-        if self._fingerprint or message["type"] != "http.request":
+        if self._is_whole or message["type"] != "http.request":
             return message
         part = message.get("body", b"")
         if self._size < _MOST_BODY:
@@ -272,36 +302,31 @@ class _Flight:
         self._size += len(part)
         if message.get("more_body", False):
             return message
+        self._is_whole = True
         body = b"".join(self._parts)
         self._parts = []
         if b'"jsonrpc"' in body:
             body = _VOLATILE.sub(b"", body)
             self._size = 0  # the length differs as well
-        self._digest.update(b"\n%d\n%s" % (self._size, body))
-        if await self.begin():
+        if seconds := self.begin(hash((self._head, self._size, body))):
+            self._is_refused = True
+            await _refuse(Inbound(self._scope, self._receive, self._send), seconds)
             return {"type": "http.disconnect"}
         return message
 
-    async def send(self, message: Any) -> None:
-        """Send a part of the answer, unless the request was refused.
+    def send(self, message: Any) -> Awaitable[None]:
+        """Send a part of the answer, unless the request was refused."""
+        return _nothing() if self._is_refused else super().send(message)
 
-        The request is forgotten before its client has the whole answer, or the first
-        part of an event stream: a death after that is not its fault.
-        """
-        if self._is_refused:
-            return
-        if self.is_stream or not (
-            message.get("more_body") or message["type"] == "http.response.start"
-        ):
-            self.end()
-        await self._send(message)
 
-    def end(self) -> None:
-        """Forget the request: its worker has survived it."""
-        if not self._is_over:
-            self._is_over = True
-            if self._fingerprint and not self._is_refused:
-                self._watched.end(self._slot, self._fingerprint)
+async def _nothing() -> None:
+    pass
+
+
+async def _refuse(request: Inbound, seconds: float) -> None:
+    shown = request.request_id.decode()
+    _log.warning("request %s is refused: it was under way when a worker died", shown)
+    await request.refuse(_refusal(seconds))
 
 
 def _refusal(seconds: float) -> HttpProblem:
