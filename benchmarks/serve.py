@@ -5,7 +5,7 @@
                                [--only rest,tail,workers,growth,mcp,docker]
 
 Every server is a process of its own; ours is the real command. `wrk` sends the requests
-where it is installed, `serve_clients.py` otherwise. `--fastmcp` names a Python that has
+where it is installed, `serve_load.py` otherwise. `--fastmcp` names a Python that has
 FastMCP; without it, this Python is tried. A loop by hand reads lines, calls and writes
 lines, and nothing else.
 """
