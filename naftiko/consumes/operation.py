@@ -63,9 +63,9 @@ class Operation:
     """
 
     __slots__ = (
-        "_document", "_inputs", "_problems", "auth", "base_names", "base_uri", "body",
-        "callers", "declared_format", "description", "findings", "layout", "method",
-        "name", "namespace",
+        "_document", "_inputs", "_is_endless", "_problems", "auth", "base_names",
+        "base_uri", "body", "callers", "declared_format", "description", "findings",
+        "layout", "method", "name", "namespace",
         "output_parameters", "output_raw_format", "output_schema", "parameters",
         "path", "ref", "resource", "spec", "takes_body",
     )  # fmt: skip
@@ -108,6 +108,8 @@ class Operation:
         self._inputs: tuple[InputParameter, ...] | None = None
         self.callers: InputTeller | None = None
         self._document = document
+        last = self.path.lower().rstrip("/").rpartition("/")[2]
+        self._is_endless = self.method == "GET" and last in _ENDLESS
 
     @property
     def inputs(self) -> tuple[InputParameter, ...]:
@@ -180,10 +182,7 @@ class Operation:
             ]
             if said:
                 return any(said)
-        if self.method != "GET":
-            return False
-        last = self.path.lower().rstrip("/").rpartition("/")[2]
-        return last in _ENDLESS
+        return self._is_endless
 
     @property
     def may_follow(self) -> bool:

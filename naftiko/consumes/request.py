@@ -11,7 +11,7 @@ outside ASCII, RFC 7617 for Basic. This module must not know any network.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ from naftiko.errors import (
 )
 from naftiko.expressions import Ref
 from naftiko.masking import Secret, marker
-from naftiko.transport.messages import Headers, Request
+from naftiko.transport.messages import Headers, Request, shared_headers
 from naftiko.transport.wire.request_heads import written_fields
 from naftiko.version import __version__
 
@@ -128,8 +128,8 @@ class Prepared:
             or headers
             or has_header(self._defaults, "authorization")
         )
-        #: The headers of all requests that differ in their addresses only.
-        self._bare = None if self._has_more else _written(self._defaults)
+        #: Makes the headers of requests that differ in their addresses only.
+        self._bare = None if self._has_more else _shared(self._defaults)
 
     @property
     def _has_more(self) -> bool:
@@ -193,7 +193,7 @@ class Prepared:
         layout = self._layout
         url, socket = _address(call, layout, self._base)
         if self._bare is not None:
-            return self._only_addressed(call, url, socket, self._bare)
+            return _only_addressed(call, url, socket, self._bare)
         # The variables so far are part of the address. Those that are used from here
         # on identify the caller: no other origin may get them.
         in_address, call.secrets = call.secrets, {}
@@ -245,25 +245,31 @@ class Prepared:
             credentials=credentials,
         )
 
-    def _only_addressed(
-        self, call: CallValues, url: str, socket: str, headers: Headers
-    ) -> Request:
-        secrets = tuple(address_secrets(call.secrets, {})) if call.secrets else ()
-        return Request(
-            call.operation.method,
-            url,
-            headers.like(secrets),
-            socket=socket,
-            secrets=secrets,
-        )
+
+def _only_addressed(
+    call: CallValues,
+    url: str,
+    socket: str,
+    headers_of: Callable[[tuple[Secret, ...]], Headers],
+) -> Request:
+    """Return a request that has an address and the default headers."""
+    secrets = tuple(address_secrets(call.secrets, {})) if call.secrets else ()
+    return Request(
+        call.operation.method,
+        url,
+        headers_of(secrets),
+        socket=socket,
+        secrets=secrets,
+    )
 
 
-def _written(headers: Mapping[str, str]) -> Headers:
-    """Return headers that are written once, for many requests."""
-    written = Headers(headers)
+def _shared(
+    headers: Mapping[str, str],
+) -> Callable[[tuple[Secret, ...]], Headers]:
+    fields = None
     with suppress(ValueError):  # a sender tells what is wrong
-        written.fields = written_fields(headers)
-    return written
+        fields = written_fields(headers)
+    return shared_headers(headers, fields)
 
 
 def prepare(

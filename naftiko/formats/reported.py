@@ -84,8 +84,8 @@ def _may_report(body: bytes) -> bool:
     line = end[begin:].lstrip(b" \x1e") if begin else end
     if line.startswith((b'{"error', b'{"type":"ERROR"', b'{"type": "ERROR"')):
         return True
-    # `in` would first try to take the bytes for a number.
-    return line.find(b'"error' if begin else b'}{"error') >= 0
+    # `in` would first try to take the bytes for a number, and `find` takes longer.
+    return line.rfind(b'"error' if begin else b'}{"error') >= 0
 
 
 def reported_error(values: Sequence[JSON]) -> JSON:

@@ -53,13 +53,9 @@ class Headers(MutableMapping[str, str]):
 
     The values of a name that came several times are joined by commas. `pairs` and
     `get_all` keep them apart: those of `Set-Cookie` hold commas.
-
-    Attributes:
-        fields: The `WrittenFields` of a request, if many requests have the same
-            headers; `None` once they were changed.
     """
 
-    __slots__ = ("_items", "_pairs", "_secrets", "fields")
+    __slots__ = ("_fields", "_items", "_pairs", "_secrets")
 
     def __init__(
         self, items: Mapping[str, str] = {}, secrets: tuple[Secret, ...] = ()
@@ -68,18 +64,8 @@ class Headers(MutableMapping[str, str]):
         self._secrets = secrets
         #: Names and values as they came, where a name came several times.
         self._pairs: tuple[tuple[str, str], ...] = ()
-        self.fields: WrittenFields | None = None
-
-    def like(self, secrets: tuple[Secret, ...]) -> Headers:
-        """Return headers of the same names and values, for another request.
-
-        Args:
-            secrets: The values that their representation hides.
-        """
-        headers = Headers.__new__(Headers)
-        headers._items, headers._pairs = self._items.copy(), self._pairs
-        headers._secrets, headers.fields = secrets, self.fields
-        return headers
+        #: As they are written, where many requests have them; see `shared_headers`.
+        self._fields: WrittenFields | None = None
 
     @classmethod
     def joined(
@@ -92,7 +78,7 @@ class Headers(MutableMapping[str, str]):
             secrets: The values that the representation hides, should they be there.
         """
         headers = cls.__new__(cls)
-        headers._secrets, headers._pairs, headers.fields = secrets, (), None
+        headers._secrets, headers._pairs, headers._fields = secrets, (), None
         pairs = tuple(pairs)
         items = headers._items = {pair[0].lower(): pair for pair in pairs}
         if len(items) < len(pairs):
@@ -131,14 +117,14 @@ class Headers(MutableMapping[str, str]):
         return default if known is None else known[1]
 
     def __setitem__(self, name: str, value: str) -> None:
-        self.fields = None
+        self._fields = None
         self._items[name.lower()] = (name, value)
         if self._pairs:
             self._drop(name)
             self._pairs += ((name, value),)
 
     def __delitem__(self, name: str) -> None:
-        self.fields = None
+        self._fields = None
         del self._items[name.lower()]
         self._drop(name)
 
@@ -183,6 +169,29 @@ class Headers(MutableMapping[str, str]):
         # A pickle goes to files and other processes: it holds what may be shown.
         pairs = tuple((name, self._shown(name, value)) for name, value in self.pairs)
         return Headers.joined, (pairs,)
+
+
+def shared_headers(
+    items: Mapping[str, str], fields: WrittenFields | None
+) -> Callable[[tuple[Secret, ...]], Headers]:
+    """Return what makes the headers of many requests, which have the same ones.
+
+    They are written once, as long as a request does not change its own. What is made is
+    given the secrets that their representation hides.
+
+    Args:
+        items: Names and values.
+        fields: The same as they are written, or `None` if they cannot be.
+    """
+    shared = Headers(items)
+
+    def make(secrets: tuple[Secret, ...]) -> Headers:
+        headers = Headers.__new__(Headers)
+        headers._items, headers._pairs = shared._items.copy(), ()
+        headers._secrets, headers._fields = secrets, fields
+        return headers
+
+    return make
 
 
 #: How many characters of a body a pickled request holds.

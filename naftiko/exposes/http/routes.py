@@ -164,6 +164,8 @@ def encoded_path(scope: ASGIScope) -> str:
     stays encoded, because a `%2F` is part of a segment and does not separate two.
     """
     raw = scope.get("raw_path")
+    if raw and b"?" not in raw and raw.isascii() and not scope.get("root_path"):
+        return str(raw.decode("ascii"))  # nearly every request
     if raw is None:
         path = quote(scope["path"], safe=PATH_SAFE)
     elif raw.isascii():

@@ -74,7 +74,7 @@ def request_head(
 ) -> RequestHead:
     """Return the head of a request; values are written as Latin-1.
 
-    Headers that have `fields` are not written again.
+    Those of `shared_headers` are not written again.
 
     Args:
         method: The HTTP method.
@@ -85,7 +85,7 @@ def request_head(
     Raises:
         ValueError: It cannot be written.
     """
-    text, has_host, can_stay = getattr(headers, "fields", None) or written_fields(
+    text, has_host, can_stay = getattr(headers, "_fields", None) or written_fields(
         headers
     )
     line = f"{method} {target}"
