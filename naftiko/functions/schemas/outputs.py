@@ -28,12 +28,13 @@ from __future__ import annotations
 
 import json
 from operator import is_
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.expressions import ABSENT
 from naftiko.functions.shapes import entries_of, first_item, is_bare
 from naftiko.functions.types import read_as, schema_of
 from naftiko.plain import finite
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
