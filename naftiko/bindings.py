@@ -18,7 +18,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
 from naftiko.errors import (
@@ -32,6 +32,7 @@ from naftiko.errors import (
 from naftiko.expressions import Scope, is_upper, to_text
 from naftiko.hints import Hint
 from naftiko.locations import is_file_uri, path_of, read_regular
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -28,9 +28,10 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.hints import worded
+from naftiko.records.tuples import NamedTuple
 from naftiko.search.likeness import did_you_mean as did_you_mean
 from naftiko.search.likeness import is_misspelt as is_misspelt
 from naftiko.search.likeness import nearest as nearest
@@ -43,7 +44,6 @@ EXIT_CALL = 1
 EXIT_USAGE = 2
 EXIT_DOCUMENT = 3
 EXIT_SERVE = 4
-
 _SHORT = 80
 
 

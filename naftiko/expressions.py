@@ -21,7 +21,9 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -36,7 +38,6 @@ class _Absent:
 
 #: Stands for a value that is not there. `None` is a value: the null of JSON.
 ABSENT: Any = _Absent()
-
 #: Inner blanks are allowed; `{{{x}}}` and `{{&x}}` mean the same (spec 8.1).
 #: A third brace belongs to the reference only on both sides: `{"n": {{n}}}` is JSON.
 #: Possessive, and the blanks are stripped from the name later: no two repeats compete

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "naftiko"
 #: The fourteen levels, lowest first. A room is a folder, or a module beside folders. A
 #: room imports from lower levels; `ALSO` lists imports inside one level.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version", "search", "workers", "patterns"),
+    ("records", "errors", "hints", "plain", "expressions", "masking", "locations", "http", "settings", "version", "search", "workers", "patterns"),
     ("jsonpath", "document"),
     ("spec", "formats", "lint"),
     ("bindings", "transport"),
@@ -33,6 +33,10 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 #: Allowed imports inside one level: importer → imported.
 ALSO = {
+    *(
+        (room, "records")
+        for room in ("errors", "expressions", "masking", "search", "workers")
+    ),
     ("settings", "errors"),
     ("errors", "hints"),
     ("workers", "errors"),

@@ -20,9 +20,14 @@ import stat
 import sys
 from array import array
 from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+try:
+    # `hashlib` loads OpenSSL first, which takes as long as reading an entry.
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 from naftiko.document.document import Document, Truncation
 from naftiko.document.source import MAX_BYTES, read

@@ -13,13 +13,14 @@ import http.client
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.options.repeated import headers
 from naftiko.cli.values import RefusedWord, UsageError, is_host, port_there
 from naftiko.document.source import read
 from naftiko.errors import CallError, DocumentError, shorten
 from naftiko.masking import without_secrets
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from argparse import Namespace

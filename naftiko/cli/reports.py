@@ -12,13 +12,14 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from naftiko.cli.console import line_of, paint
 from naftiko.cli.excerpts import excerpt
 from naftiko.cli.tables import json_text
 from naftiko.errors import Problem, Related, with_stop
+from naftiko.records.tuples import NamedTuple
 from naftiko.version import __version__
 
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.console import line_of, note
 from naftiko.errors import CallError, did_you_mean, names_of
 from naftiko.plain import finite, visible_json
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from naftiko.document import rules
@@ -24,6 +24,7 @@ from naftiko.expressions import (
 )
 from naftiko.hints import Hint
 from naftiko.masking import Secret, is_marker, without_secrets
+from naftiko.records.tuples import NamedTuple
 from naftiko.settings import checked_namespaces
 from naftiko.spec.base_uri import is_web
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from naftiko.consumes.content import (
@@ -42,6 +42,7 @@ from naftiko.expressions import (
     to_text,
 )
 from naftiko.hints import Hint
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

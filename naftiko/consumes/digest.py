@@ -16,10 +16,11 @@ import hashlib
 import os
 import re
 from itertools import zip_longest
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from naftiko.http import header_text
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport.messages import SignIn
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.consumes.status import (
     ERROR_BODY_BYTES,
@@ -27,6 +27,7 @@ from naftiko.formats.media import format_of
 from naftiko.hints import Hint
 from naftiko.jsonpath.compiling import as_list, compile_path, extract
 from naftiko.jsonpath.reading import is_root
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -11,7 +11,7 @@ here. This module must not know the arguments of a call.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from naftiko.consumes.body import OPEN_ARGUMENT, BodyPlan, compile_body, whole_of
@@ -32,6 +32,7 @@ from naftiko.expressions import (
     to_text,
 )
 from naftiko.hints import Hint
+from naftiko.records.tuples import NamedTuple
 from naftiko.settings import APPEND_PATH_PARAMETERS
 from naftiko.spec.model import InputParameter
 
@@ -223,8 +224,7 @@ class _LayoutCompiler:
         )
 
     def _check_method(self) -> None:
-        method = self.spec.method
-        if not _METHOD.fullmatch(method):
+        if not _METHOD.fullmatch(method := self.spec.method):
             self._find(
                 rules.METHOD,
                 (*self.spec.path, "method"),

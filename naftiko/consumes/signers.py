@@ -8,11 +8,12 @@ not know requests or responses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
 from naftiko.errors import CallError
 from naftiko.expressions import Scope, parse_credential, render
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

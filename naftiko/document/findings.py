@@ -9,7 +9,7 @@ end, for those that are shown. This module must not know what any rule means.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.errors import (
@@ -22,6 +22,7 @@ from naftiko.errors import (
     shorten,
 )
 from naftiko.plain import a_kind_of, text_of, types_of
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

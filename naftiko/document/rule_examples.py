@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.document.source import read_text
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from naftiko.document.rules import Rule

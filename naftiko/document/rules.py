@@ -7,7 +7,7 @@ each rule are in `rule_examples.py`. This module must not know how a rule is che
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from naftiko.records.tuples import NamedTuple
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 

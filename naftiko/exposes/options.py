@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from naftiko.records.tuples import NamedTuple
 
 MIB = 1024 * 1024
 #: Bytes of a value, as JSON, that is written in a slow form at most.

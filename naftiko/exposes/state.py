@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.base_uri import override_of
 from naftiko.errors import NaftikoError, UnboundVariable
@@ -19,6 +19,7 @@ from naftiko.exposes.processes.siblings import Siblings
 from naftiko.expressions import refs
 from naftiko.functions.plan import name_of
 from naftiko.masking import without_secrets
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport.wire.totals import Total
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ has a smaller share of it. This module must not know how anything is decoded.
 
 from __future__ import annotations
 
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from naftiko.errors import OutputError
+from naftiko.records.tuples import NamedTuple
 
 MIB = 1024 * 1024
 #: Bytes: how large a response may be, unless a transport is told otherwise.

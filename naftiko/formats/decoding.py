@@ -24,7 +24,7 @@ module must not know how the bytes came here.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from naftiko.errors import OutputError, did_you_mean, names_of, shorten
 from naftiko.formats.budget import MAX_RESPONSE_BYTES, OverBudget, check_size
@@ -33,6 +33,7 @@ from naftiko.formats.json import decode_json
 from naftiko.formats.media import MULTIPLEXED, format_of, is_script
 from naftiko.formats.text import decode_binary, decode_text, decode_yaml
 from naftiko.http import media_type_of
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from naftiko.plain import JSON

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import OutputError, shorten
 from naftiko.formats.budget import (
@@ -28,6 +28,7 @@ from naftiko.formats.faults import import_library, refuse_depth
 from naftiko.formats.rows import by_column, count_rows
 from naftiko.formats.text import declared_charset, text_in
 from naftiko.http import is_utf8
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import marshal
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.errors import shorten
 from naftiko.formats.faults import refuse_body, refuse_depth
@@ -27,6 +27,7 @@ from naftiko.formats.media import promises_many
 from naftiko.formats.text import declared_charset, text_in
 from naftiko.http import codec_of
 from naftiko.plain import valid_text
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

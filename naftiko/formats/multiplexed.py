@@ -13,10 +13,11 @@ are recognised.
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.formats.media import MULTIPLEXED_TYPE, UNNAMED_FRAME_TYPES
 from naftiko.http import media_type_of
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

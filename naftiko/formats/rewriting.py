@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.formats.json import is_written_otherwise
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

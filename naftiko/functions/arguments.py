@@ -18,7 +18,7 @@ This module must not know protocols.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.document import rules
@@ -34,6 +34,7 @@ from naftiko.expressions import (
 from naftiko.functions.schemas.inputs import input_schema
 from naftiko.functions.types import type_of
 from naftiko.http import BODY_METHODS
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.model import InputParameter
 
 if TYPE_CHECKING:

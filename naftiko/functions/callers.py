@@ -14,11 +14,12 @@ runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.expressions import TemplateError, lone, parse, source_of
 from naftiko.functions.arguments import is_constant, target_of
 from naftiko.functions.types import type_of
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

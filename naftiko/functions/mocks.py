@@ -14,10 +14,11 @@ from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.expressions import Scope, TemplateError, parse, render
 from naftiko.functions.shapes import compile_static, entries_of, first_item
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from naftiko.errors import CallError
 from naftiko.plain import JSON
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from naftiko.consumes.exchange import Decoder

@@ -33,13 +33,14 @@ This module must not know where a body came from.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.expressions import ABSENT
 from naftiko.formats.rewriting import Member
 from naftiko.functions.types import read_as
 from naftiko.jsonpath.compiling import as_list, compile_path, member_of
 from naftiko.jsonpath.reading import is_root
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

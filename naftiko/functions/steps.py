@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from naftiko.document import rules
 from naftiko.errors import CallError, OutputError, shorten
@@ -29,6 +29,7 @@ from naftiko.functions.outcomes import checked, is_large, read_apart, simple_out
 from naftiko.functions.runs import Outcome, Reading, Work, in_step
 from naftiko.functions.values import is_step, nothing_in_step, value_at
 from naftiko.http import SAFE_METHODS
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence

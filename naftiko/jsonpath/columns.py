@@ -11,11 +11,12 @@ by their indexes; the rows are built from the nodes that the paths have in commo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.jsonpath.reading import segments_of
 from naftiko.jsonpath.segments import FUNCTION, LIBRARY
 from naftiko.jsonpath.steps import MISSING, finder, steps_of, walk
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -17,7 +17,7 @@ it is told before any value is there. This module must not know what is filtered
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.errors import OutputError, did_you_mean, names_of
 from naftiko.jsonpath.comparing import SIGNS, WORDS
@@ -27,6 +27,7 @@ from naftiko.jsonpath.patterns import compile_pattern
 from naftiko.jsonpath.segments import FUNCTION
 from naftiko.jsonpath.steps import MISSING, finder, steps_of, walk
 from naftiko.patterns.bounded import PatternLimit, bounded
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

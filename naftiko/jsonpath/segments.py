@@ -6,10 +6,11 @@ A path is a tuple of `Segment`; the brackets of one may hold several `Selector`.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from naftiko.document import rules
 from naftiko.errors import OutputError, shorten
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

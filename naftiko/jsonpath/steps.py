@@ -15,7 +15,7 @@ to give.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.jsonpath.segments import (
     DESCEND,
@@ -29,6 +29,7 @@ from naftiko.jsonpath.segments import (
     Selector,
     ends_in_length,
 )
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ rest of the document works. This module must not know values or requests.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.errors import shorten
@@ -19,6 +19,7 @@ from naftiko.linking.operations import OperationLinker
 from naftiko.linking.placeholders import aligned, relaxed
 from naftiko.linking.unsupported import note_inert_keys
 from naftiko.masking import without_secrets
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ optional, because the authentication fills it. This module must not know values.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.errors import did_you_mean, names_of, nearest, shorten
@@ -25,6 +25,7 @@ from naftiko.expressions import (
     refs,
     source_of,
 )
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

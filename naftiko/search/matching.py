@@ -9,8 +9,9 @@ name more than a description.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from naftiko.records.tuples import NamedTuple
 from naftiko.search.words import words_of
 
 if TYPE_CHECKING:

@@ -13,13 +13,14 @@ know how a request is checked.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from naftiko.document import rules
 from naftiko.errors import shorten
 from naftiko.expressions import TemplateError, parse_credential, refs, render
 from naftiko.plain import text_of
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.adapters import ServerAuthentication
 
 if TYPE_CHECKING:

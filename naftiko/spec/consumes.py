@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.document.findings import Findings, Mention
 from naftiko.errors import did_you_mean, names_of, shorten
 from naftiko.plain import a_kind_of, join_path, mappings_of, text_of
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.authentication import is_none, read_authentication
 from naftiko.spec.base_uri import read_base_uri
 from naftiko.spec.bodies import read_body

@@ -64,7 +64,7 @@ def read_function(
         steps=()
         if steps is None
         else tuple(_read_steps(steps, (*at, "steps"), findings)),
-        inputs=_overridden((*shared, *read_inputs(unit, at, findings)))
+        inputs=overridden((*shared, *read_inputs(unit, at, findings)))
         if kind == "rest"
         else tuple(read_inputs(unit, at, findings)),
         outputs=outputs,
@@ -108,7 +108,7 @@ def _with_plain_types(data: JSON, at: DocumentPath, findings: Findings) -> JSON:
     return {**data, **changed} if changed else data
 
 
-def _overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]:
+def overridden(inputs: tuple[InputParameter, ...]) -> tuple[InputParameter, ...]:
     """Return inputs of which a later one replaces an earlier one of its name."""
     if len(inputs) < 2:
         return inputs

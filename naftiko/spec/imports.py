@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document import source as documents
 from naftiko.document.document import ForeignPart
@@ -21,6 +21,7 @@ from naftiko.document.truncation import drop_incomplete, note_truncation
 from naftiko.errors import DocumentError, did_you_mean, names_of, shorten
 from naftiko.locations import is_file_uri, path_of
 from naftiko.plain import mappings_of, text_of
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.model import Import
 
 if TYPE_CHECKING:

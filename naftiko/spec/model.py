@@ -9,9 +9,10 @@ how a record is read, linked or run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.plain import JSON, DocumentPath
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from naftiko.spec.adapters import (

@@ -18,11 +18,12 @@ from contextlib import aclosing, suppress
 from functools import partial
 from io import BytesIO
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from naftiko.http import BODY_METHODS, IDEMPOTENT_METHODS
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport import failures
 from naftiko.transport.encodings import Damaged, unpacker_of
 from naftiko.transport.environment import ConnectionSettings, tls_context

@@ -11,9 +11,10 @@ from __future__ import annotations
 from calendar import timegm
 from email.utils import parsedate_tz
 from time import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport.messages import Headers
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import ssl
 from collections.abc import Mapping
 from errno import ENOENT
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
+
+from naftiko.records.tuples import NamedTuple
 
 
 class OriginSettings(NamedTuple):

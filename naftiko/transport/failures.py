@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from errno import errorcode
 from functools import cache
 from ssl import SSLError
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.errors import RequestTimeout, TransportError, shorten
 from naftiko.hints import Hint
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport.wire.heads import Unreadable
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.cookies import (
@@ -35,6 +35,7 @@ from naftiko.errors import CallError, TransportError, refuse_pickle
 from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.http import BODILESS_METHODS, IDEMPOTENT_METHODS
 from naftiko.masking import forgetful
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.failures import failure, is_dead
 from naftiko.transport.messages import Headers, Request, Response, SignIn

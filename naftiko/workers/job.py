@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from naftiko.records.tuples import NamedTuple
 
 MIB = 1024 * 1024
 

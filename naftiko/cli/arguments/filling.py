@@ -10,10 +10,11 @@ of a command line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.content import FORM_KINDS
 from naftiko.expressions import Scope, TemplateError, lone, parse
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection

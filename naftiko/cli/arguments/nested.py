@@ -11,9 +11,10 @@ must not know operations.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.values import UsageError
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,12 +11,13 @@ stays as it was typed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.consumes.operation import Operation
 from naftiko.expressions import ABSENT
 from naftiko.functions.types import read_as, type_of
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

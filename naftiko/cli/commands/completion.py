@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.errors import NaftikoError
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from argparse import Action, Namespace

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.cli.console import for_terminal
 from naftiko.consumes.status import reported_failure_of, unreadable_value
@@ -31,6 +31,7 @@ from naftiko.formats.multiplexed import (
 )
 from naftiko.formats.reported import LastValues
 from naftiko.http import ArrivingText, media_type_of
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

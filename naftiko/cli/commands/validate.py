@@ -15,7 +15,7 @@ import os
 import sys
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.cli.console import fail, note, paint
 from naftiko.cli.excerpts import remember
@@ -34,6 +34,7 @@ from naftiko.errors import (
 )
 from naftiko.hints import SHELL
 from naftiko.masking import without_secrets
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -23,7 +23,7 @@ import platform
 import time
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from naftiko.errors import DocumentError
@@ -44,6 +44,7 @@ from naftiko.exposes.http.routes import BadPath, NoRoute, Router, encoded_path
 from naftiko.exposes.state import document_state, unusable_units
 from naftiko.hints import SERVER
 from naftiko.loader import validate
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.adapters import Management, ObservabilitySettings
 from naftiko.version import __version__
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.model import SCRIPT_LANGUAGES
 
 if TYPE_CHECKING:

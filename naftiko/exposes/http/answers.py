@@ -13,7 +13,7 @@ import re
 from base64 import b64encode
 from functools import lru_cache
 from json import JSONEncoder
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.document.writing import write_yaml
 from naftiko.errors import OutputError
@@ -24,6 +24,7 @@ from naftiko.formats.media import format_of
 from naftiko.functions.outcomes import MAX_CHECKED
 from naftiko.http import charset_of, is_utf8
 from naftiko.plain import finite
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from naftiko.consumes.content import Content
@@ -20,6 +20,7 @@ from naftiko.formats.budget import is_slow
 from naftiko.formats.json import UNREAD, quickly_read
 from naftiko.functions.arguments import WrongArgument
 from naftiko.http import media_type_of
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport.wire.totals import SMALL
 from naftiko.workers import pieces
 

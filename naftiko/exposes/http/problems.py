@@ -11,7 +11,7 @@ module must not know requests or routes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.consumes.placing import all_text
 from naftiko.document import rules
@@ -42,6 +42,7 @@ from naftiko.functions.scripting.scripts import ScriptBusy
 from naftiko.hints import SERVER, worded
 from naftiko.masking import mask
 from naftiko.plain import visible
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -15,10 +15,11 @@ adapters use this router. This module must not know what an endpoint does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import parse_qs, quote, unquote
 
 from naftiko.expressions import TemplateError, parse_path, refs
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from naftiko.exposes.http.scope import ASGIScope

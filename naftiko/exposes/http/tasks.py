@@ -16,7 +16,7 @@ import json
 import marshal
 import struct
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from naftiko.consumes.exchange import Decoder
 from naftiko.errors import OutputError
@@ -27,6 +27,7 @@ from naftiko.functions.runs import Outcome, Reply
 from naftiko.functions.shapes import compile_shape
 from naftiko.hints import SERVER, worded
 from naftiko.masking import Secret, mask
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport.messages import Headers, Response
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ resources after `resources/subscribe`. Clients of the newest revision open a str
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.mcp.protocol.errors import INTERNAL_ERROR, McpError
 from naftiko.exposes.mcp.protocol.messages import notification
 from naftiko.exposes.mcp.protocol.revisions import SUBSCRIPTION_KEY
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

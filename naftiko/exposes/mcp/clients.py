@@ -6,10 +6,11 @@ Over stdio there is no HTTP request. This module must not know what is asked for
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.exposes.http.callers import Caller, trace_of
 from naftiko.exposes.mcp.protocol.messages import notification
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from naftiko.exposes.http.callers import CallerVariables, Progress

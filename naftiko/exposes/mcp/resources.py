@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from naftiko.errors import CallError, StatusError, shorten
@@ -41,6 +41,7 @@ from naftiko.exposes.mcp.results import (
     wrong_arguments,
 )
 from naftiko.exposes.options import MAX_SLOW_ANSWER
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.model import Function
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ import json
 import time
 from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.plain import visible, visible_json
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from naftiko.errors import CallError, shorten
 from naftiko.expressions import TemplateError, parse_credential, render
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.adapters import ObservabilitySettings
 from naftiko.spec.control import GRPC_PORT
 

@@ -15,11 +15,12 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.errors import EXIT_CALL, ServeError
 from naftiko.exposes.processes.quarantine import Quarantine
 from naftiko.exposes.processes.siblings import Siblings
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     import socket

@@ -11,12 +11,13 @@ read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.exposes.rest.arguments import is_whole, place_of
 from naftiko.exposes.rest.openapi_inputs import members_of, request_body
 from naftiko.functions.arguments import WrongArgument
 from naftiko.functions.types import VALUE_TYPES
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,9 +17,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import types
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.http.problems import RETRY_AFTER, HttpProblem
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     import ssl

@@ -17,7 +17,7 @@ import asyncio
 import os
 import stat
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.exposes.mcp.clients import Client
 from naftiko.exposes.mcp.protocol.errors import (
@@ -34,6 +34,7 @@ from naftiko.exposes.mcp.protocol.messages import (
     result_message,
 )
 from naftiko.exposes.mcp.protocol.session import Cancel, McpSession, McpWork
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

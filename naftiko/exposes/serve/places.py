@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document import rules
 from naftiko.errors import ServeError
@@ -18,6 +18,7 @@ from naftiko.exposes.access.origins import is_loopback
 from naftiko.exposes.serve.connections import AT_ONCE_ALONE, AT_ONCE_SHARED, Paced
 from naftiko.exposes.serve.prefixes import Prefixes
 from naftiko.exposes.serve.sites import RunningAdapter
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,12 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document.source import read
 from naftiko.exposes.processes.cores import usable_cores
 from naftiko.loader import load
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

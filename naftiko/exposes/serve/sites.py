@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.document import rules
 from naftiko.document.findings import is_of_unit
@@ -29,6 +29,7 @@ from naftiko.exposes.state import (
     unusable_units,
 )
 from naftiko.hints import SERVER, worded
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping

@@ -19,7 +19,7 @@ import io
 import re
 import zipfile
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.errors import did_you_mean, names_of
 from naftiko.exposes.files import (
@@ -41,6 +41,7 @@ from naftiko.exposes.http.routes import (
 )
 from naftiko.exposes.http.scope import OPERATION, path_of
 from naftiko.exposes.skill.skills import Skill, open_skills
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.skills import TOLD_FIELDS
 
 if TYPE_CHECKING:

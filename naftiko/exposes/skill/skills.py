@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.document.yaml import parse_value
 from naftiko.errors import DocumentError, ServeError, did_you_mean
 from naftiko.exposes.files import FileRefused, Folder, local_path
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.skills import about_skill
 
 if TYPE_CHECKING:

@@ -29,12 +29,13 @@ from __future__ import annotations
 import json
 from math import isfinite
 from operator import is_, itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from naftiko.expressions import ABSENT
 from naftiko.functions.shapes import entries_of, first_item, is_bare
 from naftiko.functions.types import read_as, schema_of
 from naftiko.plain import finite
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import CallError, shorten
 from naftiko.functions.scripting.javascript import (
@@ -27,6 +27,7 @@ from naftiko.functions.scripting.javascript import (
 )
 from naftiko.functions.scripting.sandbox import Limits
 from naftiko.locations import is_file_uri, path_of, read_regular
+from naftiko.records.tuples import NamedTuple
 from naftiko.spec.model import ScriptSettings
 from naftiko.workers.job import MIB
 from naftiko.workers.pieces import is_small

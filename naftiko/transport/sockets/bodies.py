@@ -11,10 +11,11 @@ is sent.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from urllib3.exceptions import HTTPError
 
+from naftiko.records.tuples import NamedTuple
 from naftiko.transport.encodings import Damaged, unpacked
 from naftiko.transport.failures import failure
 from naftiko.transport.redirects import damaged, too_large

@@ -15,7 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain, zip_longest
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from ssl import SSLContext

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+
+from naftiko.records.tuples import NamedTuple
 
 _JSON = frozenset({"application/json", "application/*", "*/*"})
 _STREAM = frozenset({"text/event-stream", "text/*", "*/*"})

@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from naftiko.exposes.mcp.protocol.errors import INVALID_REQUEST, PARSE_ERROR
 from naftiko.formats.json import UNREAD, quickly_read, strict_json, write_json
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

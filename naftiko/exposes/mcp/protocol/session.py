@@ -13,7 +13,7 @@ alone gets its own. The driver of a transport reads, writes, and runs the work.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from naftiko.exposes.mcp.protocol.envelope import check_envelope, has_envelope
 from naftiko.exposes.mcp.protocol.errors import (
@@ -39,6 +39,7 @@ from naftiko.exposes.mcp.protocol.revisions import (
     has_method,
     negotiated,
 )
+from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

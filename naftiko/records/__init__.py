@@ -1,0 +1,1 @@
+"""The base of the records that the stages pass on."""
