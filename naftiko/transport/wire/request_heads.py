@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REFUSED = "a part of the head has a character that it must not have"
-#: Method and target, without blanks and controls.
-_LINE = re.compile("[!-~]+ [!-~]+")
 #: Names as `http.client` takes them, in ASCII; no line breaks in a value.
 _FIELDS = re.compile(
     r"(?:\n[^:\s\x80-\U0010ffff][^:\r\n\0\x80-\U0010ffff]*: [^\r\n\0]*\r)*"
