@@ -162,21 +162,16 @@ def quickly_read(body: bytes) -> JSON:
         return UNREAD
 
 
-def quickly_written(value: JSON, *, is_plain: bool = False) -> bytes | None:
+def quickly_written(value: JSON) -> bytes | None:
     """Return compact JSON in the characters of the standard library, or `None`.
 
     A number that JSON has no form for is null. Not written are values of types that
     JSON lacks, and floats that Python writes otherwise: `1e-05`, `1e+16`.
-
-    Args:
-        value: The value.
-        is_plain: It was read out of JSON, so that it has no other types.
     """
     if _quick is None:
         return None
     try:
-        if not is_plain:
-            marshal.dumps(value, 2)  # refuses other types, such as dates
+        marshal.dumps(value, 2)  # refuses other types, such as dates
         text = _quick.write(value)
     except Exception:  # noqa: BLE001 - the standard library tells what is wrong
         return None
