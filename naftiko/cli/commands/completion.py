@@ -130,7 +130,7 @@ def _candidates(before: list[str], last: str) -> list[str]:
         return list(COMMANDS)
     if command not in COMMANDS:
         return []
-    options = options_of(command_parsers(build_parser())[command])
+    options = options_of(command_parsers(build_parser([command]))[command])
     given, waiting, is_ended = _given(before[1:], options)
     if waiting is not None:
         return _values(waiting, last) or _named(waiting, given)
@@ -228,8 +228,6 @@ def _paths(prefix: str, text: str) -> list[str]:
 
 def _from_file(command: str, given: list[str], last: str) -> list[str]:
     """Return operations, or names of arguments, of the document on the line."""
-    from naftiko.cli.arguments.typed import takes_of
-
     capability = _loaded(given)
     if capability is None:
         return []
@@ -244,6 +242,9 @@ def _from_file(command: str, given: list[str], last: str) -> list[str]:
         return []
     if command != "call":
         return []
+    # Imported here: the names of a document need nothing of it.
+    from naftiko.cli.arguments.typed import takes_of
+
     return _items(takes_of(found, given[1]), given[2:], last)
 
 
