@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from naftiko.consumes.base_uri import checked_base_uri, merged_base_uri
 from naftiko.consumes.exchange import Decoders, Exchange, send, warn_of
-from naftiko.consumes.request import Prepared, prepare
 from naftiko.consumes.status import is_success, status_error
 from naftiko.errors import (
     CallError,
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from naftiko.consumes.exchange import Decoder
     from naftiko.consumes.operation import Operation
     from naftiko.consumes.registry import Registry
+    from naftiko.consumes.request import Prepared
     from naftiko.errors import Problem
     from naftiko.expressions import Scope
     from naftiko.functions.compiler import Functions
@@ -410,8 +410,7 @@ class Capability:
         """
         view = object.__new__(Capability)
         view.__dict__.update(self.__dict__)
-        view._prepared = {}
-        view._forwarded = {}
+        view._prepared, view._forwarded = {}, {}
         view._variables = self._variables.using(checked_names("variables", variables))
         view._transport = self._transport.view()
         if auth is not None:
@@ -467,6 +466,9 @@ class Capability:
         defaults: Mapping[str, str] | None = None,
         dry: bool = False,
     ) -> Prepared:
+        # Imported here: whoever lists the operations of a document sends none.
+        from naftiko.consumes.request import prepare
+
         return prepare(
             operation,
             self._decoders[operation],
@@ -487,9 +489,8 @@ class Capability:
         return f"<Capability{label} from {self._name}: {count} operations>"
 
     def _repr_html_(self) -> str:
-        return self.operations.page(
-            self.info.label or self._name, self.info.description
-        )
+        title = self.info.label or self._name
+        return self.operations.page(title, self.info.description)
 
 
 def _http_transport() -> Transport:
