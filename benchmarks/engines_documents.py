@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from serve_servers import SHAPE
+
 #: How many tools a list has.
 TOOLS = 105
 #: What is asked of the first tool.
@@ -11,24 +13,6 @@ CALL = {"name": "tool-0", "arguments": {"id": "x"}}
 #: What stands in the answer to it, and to a REST request.
 LAST_VALUE = b"value 51"
 
-_SHAPE = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string", "mapping": "$.id"},
-        "label": {"type": "string", "mapping": "$.name"},
-        "values": {
-            "type": "array",
-            "mapping": "$.items",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "key": {"type": "number", "mapping": "$.k"},
-                    "value": {"type": "string", "mapping": "$.v"},
-                },
-            },
-        },
-    },
-}
 #: Lists of Naftiko that are mappings from names in Ikanos.
 _KEYED = {"resources", "operations", "inputParameters", "tools"}
 
@@ -69,7 +53,7 @@ def _rest() -> dict[str, Any]:
         "inputParameters": [given],
         "call": "api.get-thing",
         "with": {"id": "rest.id"},
-        "outputParameters": [_SHAPE],
+        "outputParameters": [SHAPE],
     }
     path = "/shaped/{{id}}"
     return {"resources": [{"name": "shaped", "path": path, "operations": [operation]}]}
@@ -84,7 +68,7 @@ def _mcp() -> dict[str, Any]:
             "inputParameters": [given],
             "call": "api.get-thing",
             "with": {"id": "mcp.id"},
-            "outputParameters": [_SHAPE],
+            "outputParameters": [SHAPE],
         }
         for number in range(TOOLS)
     ]

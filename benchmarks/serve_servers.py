@@ -12,6 +12,25 @@ from typing import Any
 
 #: What is asked of the first tool of a document.
 CALL = {"name": "get", "arguments": {"id": "x"}}
+#: What is made of an answer.
+SHAPE = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "mapping": "$.id"},
+        "label": {"type": "string", "mapping": "$.name"},
+        "values": {
+            "type": "array",
+            "mapping": "$.items",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "key": {"type": "number", "mapping": "$.k"},
+                    "value": {"type": "string", "mapping": "$.v"},
+                },
+            },
+        },
+    },
+}
 
 
 def peer(role: str, base: str, port: int | None, python: str = "") -> list[str]:
@@ -30,24 +49,6 @@ def naftiko(file: Path, *words: str, quiet: bool = True) -> list[str]:
 
 def document(base: str, count: int = 1) -> dict[str, Any]:
     """Return a document with so many operations; all are routes and tools."""
-    shape = {
-        "type": "object",
-        "properties": {
-            "id": {"type": "string", "mapping": "$.id"},
-            "label": {"type": "string", "mapping": "$.name"},
-            "values": {
-                "type": "array",
-                "mapping": "$.items",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "key": {"type": "number", "mapping": "$.k"},
-                        "value": {"type": "string", "mapping": "$.v"},
-                    },
-                },
-            },
-        },
-    }
     # The first is called as in the peers; the last is the one that is asked for.
     names = ["", *map(str, range(1, count))]
     return {
@@ -70,7 +71,7 @@ def document(base: str, count: int = 1) -> dict[str, Any]:
                     "resources": [
                         _route(f"/plain{name}", f"api.get{name}") for name in names
                     ]
-                    + [_route("/shaped", "api.get", outputParameters=[shape])],
+                    + [_route("/shaped", "api.get", outputParameters=[SHAPE])],
                 },
                 {
                     "type": "mcp",

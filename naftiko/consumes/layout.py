@@ -224,7 +224,8 @@ class _LayoutCompiler:
         )
 
     def _check_method(self) -> None:
-        if not _METHOD.fullmatch(method := self.spec.method):
+        method = self.spec.method
+        if not _METHOD.fullmatch(method):
             self._find(
                 rules.METHOD,
                 (*self.spec.path, "method"),
@@ -235,8 +236,6 @@ class _LayoutCompiler:
     def _address(self, text: str) -> tuple[Template, Template]:
         """Return the templates of the path and of the query behind it."""
         path_text, _, query_text = text.partition("?")
-        if "{" not in text and "}" not in text:
-            return (path_text,) * bool(path_text), (query_text,) * bool(query_text)
         path = parse_path(path_text, self.scope, self.declared)
         query_head = parse_path(query_text, self.scope, self.declared)
         texts = "".join(p for p in (*path, *query_head) if isinstance(p, str))

@@ -1,4 +1,4 @@
-"""`Operation`: one callable operation, as users see it.
+"""`Operation`: one callable operation, as users see it, and the arguments it takes.
 
 This module must not know how an operation is placed, sent or decoded.
 """

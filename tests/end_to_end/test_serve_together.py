@@ -7,7 +7,8 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +36,15 @@ CONTROL = {
 }
 #: Requests that ask each process nearly surely: each has a connection of its own.
 OFTEN = 8
+
+
+@contextmanager
+def two_processes(folder: Path, upstream: Recorder) -> Iterator[tuple[Server, Path]]:
+    """Serve a document in two processes; yield the server and the document."""
+    file = write(folder / "shop.yaml", document(rest(), CONTROL))
+    words = ("--base-uri", upstream.url, "--workers", "2")
+    with Server(file, *words, ready=2) as server:
+        yield server, file
 
 
 def asked(server: Server, path: str) -> Any:
@@ -85,9 +95,7 @@ def test_control_port_speaks_for_all_processes(
     tmp_path: Path, upstream: Recorder
 ) -> None:
     """Counts, traces and lines are those of all; a change is made in all."""
-    file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
-    words = ("--base-uri", upstream.url, "--workers", "2")
-    with Server(file, *words, ready=2) as server:
+    with two_processes(tmp_path, upstream) as (server, file):
         ask_shop(server, 20)
         for _ in range(OFTEN):
             assert total(asked(server, "/metrics")) == 20
@@ -124,9 +132,7 @@ def test_stream_has_the_lines_of_all_processes(
     tmp_path: Path, upstream: Recorder
 ) -> None:
     """One stream tells of every request; the limit of streams is that of all."""
-    file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
-    words = ("--base-uri", upstream.url, "--workers", "2")
-    with Server(file, *words, ready=2) as server:
+    with two_processes(tmp_path, upstream) as (server, _):
         url = f"{server.urls['control']}/logs/stream"
         with (
             requests.get(url, stream=True, timeout=10) as first,
@@ -151,9 +157,7 @@ def test_replaced_process_goes_on_where_the_dead_one_was(
     tmp_path: Path, upstream: Recorder
 ) -> None:
     """Counts never go down, changes stay, and an edit is not served before a reload."""
-    file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
-    words = ("--base-uri", upstream.url, "--workers", "2")
-    with Server(file, *words, ready=2) as server:
+    with two_processes(tmp_path, upstream) as (server, file):
         ask_shop(server, 12)
         assert total(asked(server, "/metrics")) == 12
         put(server, "/logs/naftiko.access", {"level": "error"})
@@ -181,9 +185,7 @@ def test_replaced_process_serves_what_was_reloaded(
     tmp_path: Path, upstream: Recorder
 ) -> None:
     """After a reload it reads the file; one that is broken by then is told, no end."""
-    file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
-    words = ("--base-uri", upstream.url, "--workers", "2")
-    with Server(file, *words, ready=2) as server:
+    with two_processes(tmp_path, upstream) as (server, file):
         write(file, document(rest(path="/goods"), CONTROL))
         server.process.send_signal(signal.SIGHUP)
         server.wait_for("^reloaded")

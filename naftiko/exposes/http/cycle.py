@@ -2,10 +2,11 @@
 
     head and body of a request  →  receive  →  the application  →  send  →  bytes
 
-The head of a response goes out together with the beginning of its body. `uvicorn` does
-the same in two writes and with more checks than a server needs that it is part of; what
-a header must not hold is checked here as there. This module must not know a parser, nor
-what is served.
+The head of a response goes out together with the beginning of its body; `Corked` does
+that for a protocol of `uvicorn` that writes them apart. `uvicorn` does the same in two
+writes and with more checks than a server needs that it is part of; what a header must
+not hold is checked here as there. This module must not know a parser, nor what is
+served.
 """
 
 from __future__ import annotations

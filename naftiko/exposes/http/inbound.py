@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from naftiko.errors import shorten
 from naftiko.exposes.http.answers import Answer, headers_of, send_answer
 from naftiko.exposes.http.callers import Caller, trace_of
-from naftiko.exposes.http.patrol import current_task, patrol_of
+from naftiko.exposes.http.current import current_task
+from naftiko.exposes.http.patrol import patrol_of
 from naftiko.exposes.http.problems import RETRY_AFTER, BadRequest, HttpProblem
 from naftiko.exposes.http.scope import noted_headers, with_headers
 from naftiko.formats.budget import memory_of_json

@@ -125,37 +125,12 @@ class Router(Generic[T]):
         """
         raw = path.removeprefix("/").split("/")
         segments = [_decoded(text) for text in raw] if "%" in path else raw
-        found = self._found_at_once(segments, method)
-        if found is not None:
-            return found
         search: _Search[T] = _Search(raw, segments, method, query)
         leaf = search.walk(self._root, 0, ())
         if leaf is None:
             return NoRoute(frozenset(search.allowed))
         entry, captures = leaf
         return RouteMatch(entry.endpoint, dict(zip(entry.names, captures, strict=True)))
-
-    def _found_at_once(self, segments: list[str], method: str) -> RouteMatch[T] | None:
-        """Return the endpoint of a path with one branch at every level, or `None`."""
-        node = self._root
-        values: list[str] = []
-        for segment in segments:
-            if node.mixed or node.rest is not None:
-                return None
-            child = node.literals.get(segment)
-            if child is None:
-                child = node.one
-                if child is None or not segment:
-                    return None
-                values.append(segment)
-            elif node.one is not None:
-                return None
-            node = child
-        entries = node.entries.get(method)
-        if not entries or entries[0].conditions:
-            return None
-        endpoint, names, _ = entries[0]
-        return RouteMatch(endpoint, dict(zip(names, values, strict=True)))
 
 
 def encoded_path(scope: ASGIScope) -> str:

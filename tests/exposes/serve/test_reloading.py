@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from naftiko.exposes.options import Options
+from naftiko.exposes.processes.siblings import Siblings
 from naftiko.exposes.serve.plan import ServePlan, Source
 from naftiko.exposes.serve.server import Server as ServerInProcess
-from naftiko.exposes.state import STARTED, Reloaded
+from naftiko.exposes.state import Host, Reloaded
 from support.serving_process import write
-from support.shop import CONTROL, document, mcp, rest
+from support.shop import document, mcp, rest
 
 
 def test_unexpected_error_of_a_reload_is_reported_as_a_problem(tmp_path: Path) -> None:
@@ -58,28 +61,60 @@ def test_reload_that_breaks_a_unit_needs_force(tmp_path: Path) -> None:
     assert (forced.is_done, forced.files) == (True, (str(file),))
 
 
-def test_adapters_are_started_before_the_first_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Others(Siblings):
+    """Siblings of which the others answer with a given text, or not at all."""
+
+    def __init__(self, *answers: Reloaded) -> None:
+        super().__init__()
+        self.count = 3
+        self._told = answers
+
+    async def ask(self, name: str, *arguments: Any, **more: Any) -> dict[int, Any]:
+        own = await self._answers[name](*arguments)
+        # What comes from another process is plain data.
+        others = [json.loads(json.dumps(answer)) for answer in self._told]
+        return {0: own, **dict(enumerate(others, 1))}
+
+
+@pytest.mark.parametrize(
+    ("others", "is_done", "problem"),
+    [
+        ([Reloaded(True, (), ("F",), False, ("n",))] * 2, True, ""),
+        (
+            [Reloaded(True, (), ("F",)), Reloaded(False, ("F: broken",))],
+            False,
+            "F: broken",
+        ),
+        ([Reloaded(True, (), ("F",))], False, "1 of 3 processes did not answer"),
+    ],
+)
+def test_reload_is_done_when_every_process_has_done_it(
+    others: list[Reloaded],
+    is_done: bool,
+    problem: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """No answer of the control port can call an adapter stopped while it starts."""
-    file = write(tmp_path / "shop.yaml", document(rest(), CONTROL))
-    seen: list[str] = []
+    """Reasons and notes of all count once; a file counts where all serve it."""
+    caplog.set_level(logging.INFO, "naftiko.serve")
+    file = write(tmp_path / "shop.yaml", document(rest()))
+    named = [one._replace(files=(str(file),) * bool(one.files)) for one in others]
 
-    async def run() -> None:
-        server = ServerInProcess(ServePlan([Source(str(file))], Options()))
-
-        async def serve(self: Any, sockets: Any) -> None:
-            seen.extend(served.state.state for served in server.served)
-            self.started = True
-            server.stop()
-
-        monkeypatch.setattr("uvicorn.Server.serve", serve)
-        listeners = server.listen()
+    async def reloaded() -> Reloaded:
+        host = Host()
+        host.siblings = Others(*named)
+        server = ServerInProcess(ServePlan([Source(str(file))], Options()), host)
         try:
-            await server.run(listeners)
+            return await server.reloader.reload()
         finally:
-            for listener in listeners:
-                listener.socket.close()
+            await server.transport.close()
 
-    asyncio.run(run())
-    assert seen == [STARTED] * 4
+    done = asyncio.run(reloaded())
+    assert done.is_done == is_done
+    assert [p for p in done.problems if problem in p] == list(done.problems)
+    assert len(done.problems) == (not is_done)
+    served_by_all = all(one.files for one in others)
+    assert done.files == (str(file),) * served_by_all
+    assert done.notes == (("n",) if is_done else ())
+    assert ("not reloaded" in caplog.text) == (not is_done)
+    assert caplog.text.count(f"reloaded {file}") == served_by_all
