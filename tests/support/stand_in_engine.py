@@ -66,4 +66,9 @@ class Handler(BaseHTTPRequestHandler):
         """Write no line for each request."""
 
 
-ThreadingHTTPServer(("127.0.0.1", EXPOSES["port"]), Handler).serve_forever()
+class Engine(ThreadingHTTPServer):
+    # 64 connections come at once; one that finds no room tries again after seconds.
+    request_queue_size = 128
+
+
+Engine(("127.0.0.1", EXPOSES["port"]), Handler).serve_forever()
