@@ -101,9 +101,9 @@ def _measure_docker(report: Report, rounds: int, peer: Any, path: str) -> None:
                 "/containers/json?all=true&limit=100",
                 lambda: peer.containers(all=True, limit=100),
                 lambda: ours.call("docker.containerlist", all=True, limit=100),
-                0.75,
+                0.65,
             ),
-            "ping": ("/_ping", peer.ping, lambda: ours.call("docker.systemping"), 0.75),
+            "ping": ("/_ping", peer.ping, lambda: ours.call("docker.systemping"), 0.65),
             # The engine itself takes milliseconds for this one; no client changes that.
             "version": (
                 "/version",

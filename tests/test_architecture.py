@@ -68,6 +68,7 @@ LIBRARY = {
 #: Library → the modules or folders that may import it.
 HOMES = {
     "brotli": {"transport.encodings"},
+    "certifi": {"transport.environment"},
     "brotlicffi": {"transport.encodings"},
     "h11": {"exposes.serve.patched_uvicorn"},
     "httptools": {"exposes.serve.patched_uvicorn"},

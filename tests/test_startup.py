@@ -111,8 +111,11 @@ def test_dry_run_imports_no_http_library(how: str) -> None:
     assert not imported & (SENDING | CHECKING | SELECTING | FORMATS)
 
 
-def test_call_imports_requests_only() -> None:
-    """A call imports `requests`; a plain path needs no JSONPath library."""
+def test_call_imports_sockets_only() -> None:
+    """A call opens a connection by itself; a plain path needs no JSONPath library.
+
+    Neither `requests` nor `http.client` is imported, and TLS for HTTPS alone.
+    """
     words = (
         "docker.containerlist",
         "--base-uri",
@@ -121,8 +124,8 @@ def test_call_imports_requests_only() -> None:
         "1",
     )
     imported = _command("call", DOCKER, *words)
-    assert "requests" in imported
-    assert not imported & (CHECKING | SELECTING | FORMATS)
+    assert imported & SENDING == {"socket"}
+    assert not imported & (CHECKING | SELECTING | FORMATS | NEVER)
 
 
 def test_loading_without_a_schema_imports_no_validator() -> None:

@@ -10,37 +10,32 @@ This module must not know redirects or how a request is signed in.
 from __future__ import annotations
 
 import asyncio
-import base64
-import re
-import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from functools import partial
 from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from naftiko.http import BODY_METHODS, IDEMPOTENT_METHODS
+from naftiko.http import BODILESS_METHODS, IDEMPOTENT_METHODS
 from naftiko.records.tuples import NamedTuple
 from naftiko.transport import failures
 from naftiko.transport.encodings import Damaged, unpacker_of
 from naftiko.transport.environment import ConnectionSettings, tls_context
-from naftiko.transport.failures import Cause
+from naftiko.transport.failures import ERRORS
 from naftiko.transport.messages import Headers
 from naftiko.transport.redirects import RedirectedRequest, damaged, refusal, too_large
-from naftiko.transport.sockets.connecting import Peer
 from naftiko.transport.sockets.connection import IncomingResponse, Lost
-from naftiko.transport.sockets.pool import Connections, NotInTime, Refused
-from naftiko.transport.sockets.upload import AT_ONCE, Upload, framed_headers
-from naftiko.transport.streams import CHUNK
-from naftiko.transport.wire.heads import Unreadable
+from naftiko.transport.sockets.peers import Peer, authority_of, peer_of
+from naftiko.transport.sockets.pool import Connections
+from naftiko.transport.sockets.upload import AT_ONCE, Upload, framed
 from naftiko.transport.wire.request_heads import request_head
-from naftiko.transport.wire.responses import BrokenOff, NothingCame
+from naftiko.transport.wire.responses import CHUNK, NothingCame
 from naftiko.transport.wire.totals import SMALL, UNLIMITED, Holder
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     from naftiko.transport.base import Timeout
@@ -49,25 +44,6 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 1024
 #: Seconds of decompressing after which other tasks of the event loop get their turn.
 _TURN = 0.004
-#: What a host name may hold (RFC 3986, 3.2.2).
-_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%-]+")
-
-#: Exception → cause, the most specific first. A `ValueError` is raised for a request
-#: that cannot be written.
-_CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
-    (NotInTime, failures.NOT_CONNECTED_IN_TIME),
-    (UnicodeError, failures.MALFORMED_URL),
-    (ssl.SSLError, failures.TLS_REFUSED),
-    (Unreadable, failures.UNREADABLE),
-    (BrokenOff, failures.BROKEN_OFF),
-    (NothingCame, failures.CLOSED),
-    (TimeoutError, failures.NO_RESPONSE_IN_TIME),
-    (OSError, failures.NO_CONNECTION),
-    (ValueError, failures.UNWRITABLE),
-)
-_ERRORS = (
-    NotInTime, Refused, Unreadable, BrokenOff, NothingCame, OSError, ValueError,
-)  # fmt: skip
 
 
 class AioOrigin(NamedTuple):
@@ -152,7 +128,7 @@ class AioExchange:
             if size > limit:
                 raise too_large(hop.request, limit)
             return body.getvalue()
-        except _ERRORS as error:
+        except ERRORS as error:
             raise _failure(error, hop, self._upload, reading=True) from None
         finally:
             self.end()
@@ -215,7 +191,7 @@ class AioExchange:
                 unpacker.end()
         except Damaged as error:
             raise damaged(error, hop.request) from None
-        except _ERRORS as error:
+        except ERRORS as error:
             raise _failure(error, hop, self._upload, reading=True) from None
 
     async def finish(self) -> None:
@@ -223,7 +199,7 @@ class AioExchange:
         try:
             length = self.head.length
             if length is not None and length <= CHUNK:
-                with suppress(*_ERRORS):
+                with suppress(*ERRORS):
                     while await self._reply.next_piece():
                         pass
         finally:
@@ -286,8 +262,8 @@ class AioPool:
             headers = {**headers, "Authorization": origin.login}
         content: bytes | None = b""
         length: int | None = None
-        if hop.body is not None or hop.method in BODY_METHODS:
-            headers, length = await framed_headers(hop, headers)
+        if hop.body is not None or hop.method not in BODILESS_METHODS:
+            headers, length = await framed(hop, headers)
             content = _small_content(hop)
         connections, upload = origin.connections, None
         assert connections is not None
@@ -310,7 +286,7 @@ class AioPool:
                 return AioExchange(hop, reply.head, reply, upload)
             except BaseException as error:
                 reply.give_up()
-                if not isinstance(error, _ERRORS):
+                if not isinstance(error, ERRORS):
                     raise
                 # The server may have closed the connection at this very moment.
                 is_dead = isinstance(error, (NothingCame, Lost))
@@ -366,19 +342,10 @@ class AioPool:
         settings = await asyncio.to_thread(look_up)
         if settings.proxy:
             return AioOrigin(None)
-        parts = urlsplit(origin)
-        host, port = parts.hostname or "", parts.port or 0
-        is_tls = parts.scheme == "https"
+        is_tls = origin.startswith("https:")
         tls = await self._context(settings.verify, settings.cert) if is_tls else None
-        login = _basic(*settings.login) if settings.login else ""
-        authority = f"[{host}]" if ":" in host else host
-        if ":" not in host and _HOST.fullmatch(host) is None:
-            raise ValueError("a character that a host must not have")
-        if port != (443 if is_tls else 80):
-            authority += f":{port}"
-        # In a URL, a percent sign is written `%25` (RFC 6874).
-        place = Peer(host.replace("%25", "%"), port, "", tls)
-        return AioOrigin(self._connections(place), authority, login)
+        connections = self._connections(peer_of(origin, tls))
+        return AioOrigin(connections, authority_of(origin), settings.authorization)
 
     def _connections(self, place: Peer) -> Connections:
         connections = self._places.get(place)
@@ -413,22 +380,4 @@ def _failure(
     """Return our error for another one, or the error that stopped the upload."""
     if upload is not None and upload.failure is not None:
         return upload.failure
-    timed_out = isinstance(error, (TimeoutError, NotInTime))
-    if isinstance(error, Refused) and error.__cause__ is not None:
-        error = error.__cause__
-    cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
-    if isinstance(error, TimeoutError) and not timed_out:
-        cause = failures.NO_CONNECTION  # the system gave up, before our timeout
-    return failures.failed(
-        cause,
-        error,
-        hop.request,
-        url=hop.redirected_to,
-        timed_out=timed_out,
-        reading=reading,
-    )
-
-
-def _basic(user: str, password: str) -> str:
-    login = f"{user}:{password}"
-    return "Basic " + base64.b64encode(login.encode("latin-1", "replace")).decode()
+    return failures.failure(error, hop.request, url=hop.redirected_to, reading=reading)

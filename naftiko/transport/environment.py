@@ -7,14 +7,16 @@ of ours or how one is sent.
 from __future__ import annotations
 
 import os
-import ssl
+import sys
 from collections.abc import Mapping
 from errno import ENOENT
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from naftiko.records.tuples import NamedTuple
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 class OriginSettings(NamedTuple):
@@ -33,6 +35,16 @@ class OriginSettings(NamedTuple):
     proxies: dict[str, str]
     proxy: str
     login: tuple[str, str] | None
+
+    @property
+    def authorization(self) -> str:
+        """The `Authorization` for the login, or an empty text."""
+        if self.login is None:
+            return ""
+        from binascii import b2a_base64
+
+        login = ":".join(self.login).encode("latin-1", "replace")
+        return f"Basic {b2a_base64(login, newline=False).decode()}"
 
 
 class ConnectionSettings(NamedTuple):
@@ -72,10 +84,10 @@ class ConnectionSettings(NamedTuple):
         return OriginSettings(verify, cert, proxies, _proxy(origin, proxies), login)
 
 
-def tls_context(
-    verify: bool | str, cert: str | tuple[str, str] | None
-) -> ssl.SSLContext:
+def tls_context(verify: bool | str, cert: str | tuple[str, str] | None) -> SSLContext:
     """Return the TLS settings of an origin; reads files."""
+    import ssl  # slow to import, and plain HTTP does without it
+
     bundle = _ca_bundle() if verify is True else verify or None
     if bundle and os.path.isdir(bundle):
         context = ssl.create_default_context(capath=bundle)
@@ -96,11 +108,21 @@ def tls_context(
 
 
 def _environment_proxies(origin: str) -> dict[str, str]:
-    if not getproxies():
+    if not _names_proxies():
         return {}
     from requests.utils import get_environ_proxies
 
     return dict(get_environ_proxies(origin))
+
+
+def _names_proxies() -> bool:
+    """Tell whether there are proxies, as `urllib.request.getproxies` finds them."""
+    if sys.platform in ("darwin", "win32"):  # the settings of the system count too
+        from urllib.request import getproxies
+
+        return bool(getproxies())
+    names = {name.lower() for name, value in os.environ.items() if value}
+    return any(name.endswith("_proxy") for name in names - {"no_proxy"})
 
 
 def _proxy(origin: str, proxies: dict[str, str]) -> str:
@@ -122,10 +144,10 @@ def _netrc_login(origin: str) -> tuple[str, str] | None:
 
 
 def _exists(file: str) -> bool:
-    return Path(os.path.expanduser(file)).exists()
+    return os.path.exists(os.path.expanduser(file))
 
 
 def _ca_bundle() -> str:
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+    import certifi  # comes with `requests`, which takes its bundle
 
-    return str(DEFAULT_CA_BUNDLE_PATH)
+    return certifi.where()

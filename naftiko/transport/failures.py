@@ -1,29 +1,39 @@
-"""Why no response came back: exceptions of HTTP libraries become `TransportError`.
+"""Why no response came back: what went wrong becomes a `TransportError`.
 
-    urllib3 NewConnectionError(… ConnectionRefusedError)
+    Refused(… ConnectionRefusedError)
     ->  TransportError: GET http://h/x: no connection (Connection refused)
 
-Each sender maps the exceptions of its library to a `Cause`, so that all give the
-same messages. `failure` does so for `requests` and `urllib3`; `failed` makes the error
-of a cause. This module must not know how a request is sent.
+`failure` finds the `Cause` of what our connections raise, `foreign.failures` that of
+what `requests` and `urllib3` raise, so that all give the same messages. `failed` makes
+the error of a cause. This module must not know how a request is sent.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from errno import errorcode
-from functools import cache
-from ssl import SSLError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from naftiko.errors import RequestTimeout, TransportError, shorten
 from naftiko.hints import Hint
 from naftiko.records.tuples import NamedTuple
 from naftiko.transport.wire.heads import Unreadable
+from naftiko.transport.wire.responses import BrokenOff, NothingCame
 
 if TYPE_CHECKING:
+    from ssl import SSLError
+
     from naftiko.transport.messages import Request
+
+
+class NotInTime(Exception):
+    """There was no connection within the timeout."""
+
+
+class Refused(Exception):
+    """No connection could be opened; its cause says why."""
 
 
 class Cause(NamedTuple):
@@ -40,6 +50,27 @@ class Cause(NamedTuple):
     is_sent: bool = False
 
 
+class ForeignError(Exception):
+    """What `requests` or `urllib3` raised, which is its cause.
+
+    Attributes:
+        told: What it means.
+        timed_out: It took too long.
+    """
+
+    def __init__(self, told: Cause, *, timed_out: bool) -> None:
+        super().__init__(told.text)
+        self.told = told
+        self.timed_out = timed_out
+
+
+#: What sending a request and reading its response raise. A `ValueError` is raised for a
+#: request that cannot be written.
+ERRORS = (
+    NotInTime, Refused, Unreadable, BrokenOff, NothingCame, ForeignError, OSError,
+    ValueError,
+)  # fmt: skip
+
 NO_CONNECTION = Cause(
     "no connection",
     Hint("base_uri= leads elsewhere", "--base-uri leads elsewhere").after(
@@ -48,7 +79,6 @@ NO_CONNECTION = Cause(
 )
 NOT_CONNECTED_IN_TIME = Cause("no connection within the timeout")
 NO_RESPONSE_IN_TIME = Cause("no response within the timeout", is_sent=True)
-TIMED_OUT = Cause("timed out")
 TLS_REFUSED = Cause(
     "the TLS certificate or handshake was refused",
     "name the CA in REQUESTS_CA_BUNDLE, or check the host name",
@@ -74,88 +104,46 @@ UNREADABLE = Cause(
 )
 UNWRITABLE = Cause("it cannot be written as HTTP")
 MALFORMED_URL = Cause("the URL is malformed")
-UNKNOWN_SCHEME = Cause("the URL has a scheme that cannot be sent to")
 
 
-@cache
-def _causes() -> tuple[tuple[type[BaseException], Cause], ...]:
-    """Return exception of `requests` or `urllib3` → cause, most specific first."""
-    # Imported here: they are slow to import, and an event loop does without them.
-    from requests import exceptions as told
-    from urllib3 import exceptions as pools
-
-    return (
-        # urllib3 makes every refused connection a kind of timeout.
-        (pools.NewConnectionError, NO_CONNECTION),
-        (told.ConnectTimeout, NOT_CONNECTED_IN_TIME),
-        (pools.ConnectTimeoutError, NOT_CONNECTED_IN_TIME),
-        (told.ReadTimeout, NO_RESPONSE_IN_TIME),
-        (pools.ReadTimeoutError, NO_RESPONSE_IN_TIME),
-        (told.Timeout, TIMED_OUT),
-        (told.SSLError, TLS_REFUSED),
-        (pools.SSLError, TLS_REFUSED),
-        (told.ProxyError, NO_PROXY),
-        (told.InvalidHeader, Cause("a header cannot be sent")),
-        (told.InvalidProxyURL, Cause("the proxy URL is malformed")),
-        (told.InvalidURL, MALFORMED_URL),
-        (pools.LocationValueError, MALFORMED_URL),
-        (told.InvalidSchema, UNKNOWN_SCHEME),
-        (told.MissingSchema, Cause("the URL has no scheme")),
-        (told.TooManyRedirects, Cause("too many redirects")),
-        # The connection was there: only what came back is at fault.
-        (pools.ProtocolError, UNREADABLE),
-        (Unreadable, UNREADABLE),
-        (pools.InvalidHeader, UNREADABLE),
-        (told.RetryError, Cause("too many retries")),
-        (told.ConnectionError, NO_CONNECTION),
-        (told.RequestException, Cause("not sent")),
-        (pools.HTTPError, NO_CONNECTION),
-        (OSError, NO_CONNECTION),
-        # `http.client` refuses a method, a target or a header with a line break.
-        (Exception, UNWRITABLE),
-    )
-
-
-@cache
-def _responses() -> tuple[type[BaseException], ...]:
-    """Return the exceptions that tell of a response; a connection was there."""
-    from http.client import HTTPException
-
-    from urllib3 import exceptions as pools
-
-    return Unreadable, pools.ProtocolError, HTTPException
+#: Exception → cause, the most specific first.
+_CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
+    (NotInTime, NOT_CONNECTED_IN_TIME),
+    (UnicodeError, MALFORMED_URL),
+    (Unreadable, UNREADABLE),
+    (BrokenOff, BROKEN_OFF),
+    (NothingCame, CLOSED),
+    (TimeoutError, NO_RESPONSE_IN_TIME),
+    (OSError, NO_CONNECTION),
+    (ValueError, UNWRITABLE),
+)
 
 
 def failure(
     error: BaseException, request: Request, *, url: str = "", reading: bool = False
 ) -> TransportError:
-    """Return the error for an exception of `requests`, `urllib3` or the system.
-
-    Its text is made here: the text of a library holds the URL, and the URL may hold a
-    credential.
+    """Return the error for one of `ERRORS`.
 
     Args:
-        error: The exception.
+        error: What was raised.
         request: The request that was sent, or was to be sent.
         url: The URL that it was to be sent to, at the end of a redirect.
         reading: Whether the head of the response was there already.
     """
-    from requests import exceptions as told
-    from urllib3 import exceptions as pools
-
-    timeouts = (told.Timeout, pools.TimeoutError)
-    timed_out = any(
-        isinstance(inner, (*timeouts, TimeoutError))
-        and not isinstance(inner, pools.NewConnectionError)
-        for inner in _chain(error)
-    )
-    cause = next(cause for kind, cause in _causes() if isinstance(error, kind))
-    if timed_out and not isinstance(error, timeouts):
-        cause = NO_RESPONSE_IN_TIME
-    elif cause is NO_CONNECTION:
-        # `requests` and urllib3 wrap everything that goes wrong on a connection.
-        inner = next((e for e in _chain(error) if isinstance(e, _responses())), None)
-        cause = UNREADABLE if inner is not None else cause
+    timed_out = isinstance(error, (TimeoutError, NotInTime))
+    told = None
+    if isinstance(error, ForeignError):
+        told, timed_out = error.told, error.timed_out
+    if isinstance(error, (Refused, ForeignError)) and error.__cause__ is not None:
+        error = error.__cause__
+    if told is not None:
+        cause = told
+    elif isinstance(error, TimeoutError) and not timed_out:
+        cause = NO_CONNECTION  # the system gave up, before our timeout
+    elif _is_tls(error):
+        cause = TLS_REFUSED
+    else:
+        cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
     return failed(cause, error, request, url=url, timed_out=timed_out, reading=reading)
 
 
@@ -215,7 +203,7 @@ def failed(
     )
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain_of(error: BaseException) -> Iterator[BaseException]:
     """Yield an error, and every error that it wraps or was raised from."""
     seen: set[int] = set()
     pending: list[BaseException] = [error]
@@ -238,13 +226,13 @@ def _reason(error: BaseException) -> str:
 
     Neither holds a URL.
     """
-    for inner in _chain(error):
+    for inner in chain_of(error):
         if isinstance(inner, Unreadable):
             return str(inner)
         if isinstance(inner, OSError) and inner.strerror and not inner.filename:
             # The messages of asyncio hold addresses.
             number = inner.errno or 0
-            if number in errorcode and not isinstance(inner, SSLError):
+            if number in errorcode and not _is_tls(inner):
                 return os.strerror(number)
             return inner.strerror
     return ""
@@ -252,12 +240,11 @@ def _reason(error: BaseException) -> str:
 
 def _precise(cause: Cause, error: BaseException, *, reading: bool) -> Cause:
     """Return what happened to a connection that was there, or else the cause."""
-    from http.client import IncompleteRead
-
-    if any(isinstance(inner, Unreadable) for inner in _chain(error)):
+    if any(isinstance(inner, Unreadable) for inner in chain_of(error)):
         return UNREADABLE
     # A head that is cut off was begun, as a body is.
-    if reading or any(isinstance(inner, IncompleteRead) for inner in _chain(error)):
+    cut_off = "http.client", "IncompleteRead"
+    if reading or any(_is_a(inner, *cut_off) for inner in chain_of(error)):
         return BROKEN_OFF
     return CLOSED if is_dead(error) else cause
 
@@ -267,7 +254,7 @@ def _tunnel_reply(error: BaseException) -> str:
 
     `http.client` raises a plain `OSError` for it, which has neither a number nor a URL.
     """
-    for inner in _chain(error):
+    for inner in chain_of(error):
         if type(inner) is OSError and len(inner.args) == 1:
             return shorten(str(inner), 200)
     return ""
@@ -287,12 +274,27 @@ _NO_TLS = frozenset(
 def _is_plain_http(error: BaseException) -> bool:
     """Tell whether the peer answered the handshake of TLS with something else."""
     return any(
-        isinstance(inner, SSLError) and getattr(inner, "reason", None) in _NO_TLS
-        for inner in _chain(error)
+        _is_tls(inner) and getattr(inner, "reason", None) in _NO_TLS
+        for inner in chain_of(error)
     )
+
+
+def _is_tls(error: BaseException) -> TypeGuard[SSLError]:
+    return _is_a(error, "ssl", "SSLError")
+
+
+def _is_a(error: BaseException, module: str, name: str) -> bool:
+    """Tell whether an error has a class of a module that is slow to import.
+
+    As long as nobody has imported it, nothing has.
+    """
+    known = sys.modules.get(module)
+    return known is not None and isinstance(error, getattr(known, name))
 
 
 def is_dead(error: BaseException) -> bool:
     """Tell whether the peer closed the connection."""
-    dead = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
-    return any(isinstance(inner, dead) for inner in _chain(error))
+    dead = (
+        NothingCame, ConnectionResetError, BrokenPipeError, ConnectionAbortedError,
+    )  # fmt: skip
+    return any(isinstance(inner, dead) for inner in chain_of(error))

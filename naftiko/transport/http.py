@@ -1,83 +1,152 @@
-"""`HttpTransport`: requests over pooled connections of `urllib3` and `requests`.
+"""`HttpTransport`: requests over pooled connections, for threads.
 
-    Request ──► redirects ──► sign-in ──► pool of urllib3, or an adapter of requests
+    Request ──► redirects ──► sign-in ──► connections of ours, or `foreign`
 
-`requests` works out proxies, `.netrc`, TLS settings and headers again for every call;
-this module does so once per origin. A request goes straight to the connection pool of
-`urllib3`. It goes through `requests` only for foreign signers (`AuthBase`), proxies and
-cookies. A pooled connection that the server has closed is replaced here; `redirects`
-decides which request a redirect asks for. This module must not know operations.
+Settings of an origin are looked up once. A request goes straight over a connection of
+`sockets`; foreign signers (`AuthBase`) and proxies need `requests`, in `foreign`. A
+pooled connection that the server has closed is replaced here; `redirects` decides which
+request a redirect asks for. This module must not know operations.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
+import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from http.client import HTTPException
+from _thread import allocate_lock  # `threading` takes a millisecond to import
 from typing import TYPE_CHECKING, Any
 
-import requests
-from requests.cookies import (
-    RequestsCookieJar,
-    extract_cookies_to_jar,
-    get_cookie_header,
-)
-from requests.hooks import dispatch_hook
-from requests.models import PreparedRequest
-from urllib3.exceptions import HTTPError
-from urllib3.util import Retry
-from urllib3.util import Timeout as Timeouts
-
-from naftiko.errors import CallError, TransportError, refuse_pickle
+from naftiko.errors import CallError, refuse_pickle
 from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.http import BODILESS_METHODS, IDEMPOTENT_METHODS
 from naftiko.masking import forgetful
 from naftiko.records.tuples import NamedTuple
-from naftiko.transport.environment import ConnectionSettings
-from naftiko.transport.failures import failure, is_dead
-from naftiko.transport.messages import Headers, Request, Response, SignIn
-from naftiko.transport.patched_urllib3 import (
-    SocketAdapter,
-    WebAdapter,
-    WireHeaders,
-    shown_target,
+from naftiko.transport.environment import (
+    ConnectionSettings,
+    OriginSettings,
+    tls_context,
 )
+from naftiko.transport.failures import ERRORS, failure, is_dead
+from naftiko.transport.messages import Headers, Request, Response, SignIn
 from naftiko.transport.redirects import (
     REDIRECTS,
     RedirectedRequest,
     location_of,
+    refusal,
 )
-from naftiko.transport.sockets.bodies import OpenResponse, chunks, end, finish, whole
+from naftiko.transport.sockets.blocking import BlockingConnections
+from naftiko.transport.sockets.bodies import (
+    OpenResponse,
+    RawResponse,
+    chunks,
+    finish,
+    whole,
+)
+from naftiko.transport.sockets.framing import BodyFailed, framed_body, framed_headers
+from naftiko.transport.sockets.peers import Peer, authority_of, peer_of
 from naftiko.transport.sockets.straight import exchange
-from naftiko.transport.streams import StreamedResponse
-from naftiko.transport.wire.heads import Unreadable
 from naftiko.transport.wire.request_heads import request_head
 
 if TYPE_CHECKING:
-    from requests.auth import AuthBase
-    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+    from collections.abc import Iterable, Mapping
+    from ssl import SSLContext
 
     from naftiko.transport.base import Timeout
+    from naftiko.transport.cookies import CallCookies
+    from naftiko.transport.foreign.sender import RequestsSender
+    from naftiko.transport.streams import StreamedResponse
 
-#: As many pools as `urllib3` keeps: it closes those that go beyond.
-_MOST_ROUTES = 32
-_NO_RETRIES = Retry(False, redirect=False)
-_log = logging.getLogger("naftiko")
+#: Origins that are known at the same time.
+_MOST_ORIGINS = 32
 
 
-class _OriginPool(NamedTuple):
-    """An origin and the settings of its connections; no pool when behind a proxy."""
+class HttpOrigin(NamedTuple):
+    """An origin and its connections; none of ours behind a proxy."""
 
-    adapter: WebAdapter
-    pool: HTTPConnectionPool | None
-    verify: bool | str
-    cert: str | tuple[str, str] | None
-    proxies: dict[str, str]
-    netrc: AuthBase | None
-    authority: str = "localhost"
+    settings: OriginSettings
+    connections: BlockingConnections | None
+    authority: str
+
+
+class _Connected:
+    """The connections that views of a transport share, and what origins are known."""
+
+    def __init__(self, settings: ConnectionSettings, pool_size: int) -> None:
+        self._settings = settings
+        self._pool_size = pool_size
+        self._origins: dict[tuple[bool, str, str], HttpOrigin] = {}
+        self._places: dict[Peer, BlockingConnections] = {}
+        self._contexts: dict[Any, SSLContext] = {}
+        self._foreign: RequestsSender | None = None
+        self._lock = allocate_lock()
+
+    def origin(self, hop: RedirectedRequest) -> HttpOrigin:
+        """Return the origin of a request, looked up once.
+
+        Raises:
+            OSError: Its certificates cannot be read.
+            TransportError: Its URL is malformed.
+        """
+        path = hop.request.socket if hop.is_first_origin else ""
+        key = (hop.is_first_origin, path, hop.origin)
+        origin = self._origins.get(key)
+        if origin is None:
+            with self._lock:
+                if len(self._origins) >= _MOST_ORIGINS:
+                    self._forget()
+                try:
+                    origin = self._origins[key] = self._looked_up(*key)
+                except ValueError:
+                    raise refusal("the URL is malformed", hop.request) from None
+        return origin
+
+    def _looked_up(self, is_first_origin: bool, path: str, origin: str) -> HttpOrigin:
+        if path:
+            settings = OriginSettings(False, None, {}, "", None)
+            return HttpOrigin(settings, self._kept(Peer("", 0, path)), "localhost")
+        settings = self._settings.look_up(origin, is_first_origin=is_first_origin)
+        if settings.proxy:
+            return HttpOrigin(settings, None, "")
+        is_tls = origin.startswith("https:")
+        tls = self._context(settings) if is_tls else None
+        return HttpOrigin(
+            settings, self._kept(peer_of(origin, tls)), authority_of(origin)
+        )
+
+    def _kept(self, place: Peer) -> BlockingConnections:
+        connections = self._places.get(place)
+        if connections is None:
+            connections = BlockingConnections(place, self._pool_size)
+            self._places[place] = connections
+        return connections
+
+    def _context(self, settings: OriginSettings) -> SSLContext:
+        key = (settings.verify, settings.cert)
+        if key not in self._contexts:
+            self._contexts[key] = tls_context(*key)
+        return self._contexts[key]
+
+    def foreign(self) -> RequestsSender:
+        """Return what sends requests that only `requests` can send."""
+        with self._lock:
+            if self._foreign is None:
+                # Imported here: `requests` takes as long as all the rest of a call.
+                from naftiko.transport.foreign.sender import RequestsSender
+
+                self._foreign = RequestsSender(self._pool_size)
+            return self._foreign
+
+    def close(self) -> None:
+        """Close every connection; a request after that opens another."""
+        with self._lock:
+            self._forget()
+            if self._foreign is not None:
+                self._foreign.close()
+
+    def _forget(self) -> None:
+        self._origins.clear()
+        for connections in self._places.values():
+            connections.close()
+        self._places.clear()
 
 
 class HttpTransport:
@@ -105,18 +174,12 @@ class HttpTransport:
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         pool_size: int = 32,
     ) -> None:
-        self._settings = ConnectionSettings(
-            verify, cert, dict(proxies or {}), trust_env
-        )
+        settings = ConnectionSettings(verify, cert, dict(proxies or {}), trust_env)
+        self._connected = _Connected(settings, pool_size)
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
-        self._pool_size = pool_size
-        self._web = WebAdapter(_MOST_ROUTES, pool_size)
-        self._sockets: dict[str, SocketAdapter] = {}
-        self._routes: dict[tuple[bool, str, str], _OriginPool] = {}
-        self._lock = threading.Lock()
-        #: One jar for each origin: cookies know no port, and are credentials.
-        self._cookies: dict[str, RequestsCookieJar] = {}
+        #: What servers have set, once one has.
+        self._cookies: CallCookies | None = None
 
     __reduce_ex__ = refuse_pickle
 
@@ -124,7 +187,7 @@ class HttpTransport:
         """Return a transport over the same connections, with cookies of its own."""
         other = object.__new__(HttpTransport)
         other.__dict__.update(self.__dict__)
-        other._cookies = {}
+        other._cookies = None
         return other
 
     @forgetful
@@ -146,17 +209,13 @@ class HttpTransport:
         opened = self._open(hop or RedirectedRequest(request), timeout)
         body = whole(opened, request, self._max_bytes)
         raw = opened.raw
-        if _log.isEnabledFor(logging.DEBUG):
-            took = (time.perf_counter() - started) * 1000
-            _log.debug(
-                "%s %s %d %.0f ms",
-                request.method, request.shown_url, raw.status, took,
-            )  # fmt: skip
+        if "logging" in sys.modules:
+            _log_line(request, raw.status, time.perf_counter() - started)
         return Response(
             raw.status,
             _headers_of(raw, request),
             body,
-            reason=raw.reason or "",
+            reason=raw.reason,
             url=request.shown(opened.url),
             limit=self._max_bytes,
         )
@@ -178,6 +237,9 @@ class HttpTransport:
             hop: See `send`.
             decode: Undo a `Content-Encoding`; otherwise the body stays encoded.
         """
+        # Imported here: most calls have no use for it.
+        from naftiko.transport.streams import StreamedResponse
+
         opened = self._open(hop or RedirectedRequest(request), timeout)
         raw = opened.raw
         return StreamedResponse(
@@ -185,19 +247,14 @@ class HttpTransport:
             raw.status,
             _headers_of(raw, request),
             lambda size: chunks(opened, request, size, decode=decode),
-            reason=raw.reason or "",
-            pairs=tuple(raw.headers.iteritems()),
-            close=lambda: end(raw),
+            reason=raw.reason,
+            pairs=tuple(raw.headers.pairs),
+            close=raw.close,
         )
 
     def close(self) -> None:
         """Close every pooled connection; a request after that opens another."""
-        with self._lock:
-            self._routes.clear()
-            self._web.close()
-            for adapter in self._sockets.values():
-                adapter.close()
-            self._sockets.clear()
+        self._connected.close()
 
     def _open(self, hop: RedirectedRequest, timeout: Timeout) -> OpenResponse:
         while True:
@@ -206,9 +263,9 @@ class HttpTransport:
             if raw.status not in REDIRECTS or not self._follow_redirects:
                 return opened
             try:
-                location = location_of(raw.headers.getlist("Location"), hop.request)
+                location = location_of(raw.headers.get_all("Location"), hop.request)
             except CallError:
-                end(raw)
+                raw.close()
                 raise
             if not location:
                 return opened
@@ -216,19 +273,22 @@ class HttpTransport:
             hop = hop.next(raw.status, location)
 
     def _exchange(self, hop: RedirectedRequest, timeout: Timeout) -> OpenResponse:
-        # Exceptions of `requests` are `OSError`s.
         try:
-            route = self._route(hop)
+            origin = self._connected.origin(hop)
             hop.open()
             try:
-                return self._send(hop, route, timeout)
-            except (HTTPError, OSError) as error:
+                return self._send(hop, origin, timeout)
+            except ERRORS as error:
                 # The server may have closed a pooled connection at this very moment.
                 can_repeat = hop.method in IDEMPOTENT_METHODS and is_dead(error)
                 if not can_repeat or not hop.rewind():
                     raise
-                return self._send(hop, route, timeout)
-        except (HTTPError, HTTPException, OSError, ValueError, Unreadable) as error:
+                if origin.connections is not None:
+                    origin.connections.drop_resting()
+                return self._send(hop, origin, timeout)
+        except BodyFailed as error:
+            raise error.args[0] from None
+        except ERRORS as error:
             if isinstance(error, CallError):
                 raise
             raise failure(error, hop.request, url=hop.redirected_to) from None
@@ -236,29 +296,29 @@ class HttpTransport:
             hop.close()
 
     def _send(
-        self, hop: RedirectedRequest, route: _OriginPool, timeout: Timeout
+        self, hop: RedirectedRequest, origin: HttpOrigin, timeout: Timeout
     ) -> OpenResponse:
         """Send a request, signed in; redirects are not followed here."""
         auth = hop.auth
-        if auth is None and not hop.request.is_identified:
-            auth = route.netrc
         if isinstance(auth, SignIn):
-            return self._sign_in(hop, auth, route, timeout)
-        return self._send_once(hop, route, auth, timeout)
+            return self._sign_in(hop, auth, origin, timeout)
+        headers = hop.headers
+        if auth is None and origin.settings.login and not hop.request.is_identified:
+            headers = {**headers, "Authorization": origin.settings.authorization}
+        return self._send_once(hop, headers, origin, auth, timeout)
 
     def _sign_in(
         self,
         hop: RedirectedRequest,
         login: SignIn,
-        route: _OriginPool,
+        origin: HttpOrigin,
         timeout: Timeout,
     ) -> OpenResponse:
         """Send the requests that a login asks for; return the last response."""
         attempts = login.attempts(hop.as_request())
         request = next(attempts)
         while True:
-            attempt = hop.with_headers(request.headers)
-            opened = self._send_once(attempt, route, None, timeout)
+            opened = self._send_once(hop, request.headers, origin, None, timeout)
             raw = opened.raw
             try:
                 request = attempts.send(
@@ -271,201 +331,61 @@ class HttpTransport:
             finish(raw)
 
     def _send_once(
-        self, hop: RedirectedRequest, route: _OriginPool, auth: Any, timeout: Timeout
-    ) -> OpenResponse:
-        """Send a request straight, unless only `requests` can send it."""
-        if auth is None and route.pool is not None and hop.origin not in self._cookies:
-            return self._send_straight(hop, route, timeout)
-        return self._send_through_requests(hop, route, auth, timeout)
-
-    def _send_straight(
-        self, hop: RedirectedRequest, route: _OriginPool, timeout: Timeout
-    ) -> OpenResponse:
-        pool = route.pool
-        assert pool is not None
-        headers = _wire_headers(hop)
-        headers.target = hop.target
-        raw: Any
-        if hop.content is None or isinstance(hop.content, bytes):
-            head = request_head(hop.method, hop.target, route.authority, headers)
-            raw = exchange(
-                pool,
-                head,
-                hop.content or b"",
-                timeout if isinstance(timeout, tuple) else (timeout, timeout),
-                url=shown_target(headers),
-                is_head=hop.method == "HEAD",
-            )
-        else:
-            raw = self._send_parts(hop, pool, headers, timeout)
-        if "set-cookie" in raw.headers:
-            self._keep_cookies(hop, _prepared(hop), raw)
-        return OpenResponse(raw, hop.url)
-
-    def _send_parts(
         self,
         hop: RedirectedRequest,
-        pool: HTTPConnectionPool,
-        headers: WireHeaders,
+        headers: Mapping[str, str],
+        origin: HttpOrigin,
+        auth: Any,
         timeout: Timeout,
-    ) -> Any:
-        """Send a request whose body is a file, or comes in parts."""
-        return pool.urlopen(
-            hop.method,
-            shown_target(headers),
-            hop.content,
-            headers,
-            retries=_NO_RETRIES,
-            redirect=False,
-            assert_same_host=False,
-            timeout=_timeouts(timeout),
-            preload_content=False,
-            decode_content=False,
-            # A body of unknown length.
-            chunked="Content-Length" not in headers,
-        )
-
-    def _send_through_requests(
-        self, hop: RedirectedRequest, route: _OriginPool, auth: Any, timeout: Timeout
     ) -> OpenResponse:
-        prepared = self._signed(hop, auth)
-        settings: Any = {
-            "stream": True,
-            "timeout": timeout,
-            "verify": route.verify,
-            "cert": route.cert,
-            "proxies": route.proxies,
-        }
-        response: Any = route.adapter.send(prepared, **settings)
-        if prepared.hooks["response"]:
-            with ExitStack() as opened, _signing(hop, auth):
-                opened.callback(response.close)
-                response = dispatch_hook(  # type: ignore[no-untyped-call]
-                    "response", prepared.hooks, response, **settings
-                )
-                opened.pop_all()
-        for received in (*response.history, response):
-            if "set-cookie" in received.headers:
-                self._keep_cookies(hop, prepared, received.raw)
-        body = response.content if response._content_consumed else None
-        return OpenResponse(response.raw, response.url, body)
-
-    def _keep_cookies(
-        self, hop: RedirectedRequest, prepared: PreparedRequest, raw: Any
-    ) -> None:
-        # The URL of a socket file says `localhost`, which is another server.
-        if not hop.request.socket:
-            jar = self._cookies.setdefault(hop.origin, RequestsCookieJar())
-            extract_cookies_to_jar(  # type: ignore[no-untyped-call]
-                jar, prepared, raw
+        """Send a request straight, unless only `requests` can send it."""
+        if self._cookies is not None:
+            headers = self._cookies.headers(hop.with_headers(headers))
+        connections = origin.connections
+        if auth is not None or connections is None:
+            opened, set_cookies = self._connected.foreign().send(
+                hop, headers, origin.settings, auth, timeout
             )
-
-    def _signed(self, hop: RedirectedRequest, auth: Any) -> PreparedRequest:
-        """Return a request with its cookies, signed by a signer of `requests`."""
-        prepared = _prepared(hop)
-        jar = None if hop.request.socket else self._cookies.get(hop.origin)
-        if jar is not None:
-            given = prepared.headers.pop("Cookie", "")
-            kept = get_cookie_header(  # type: ignore[no-untyped-call]
-                jar, prepared
-            )
-            if cookies := "; ".join(filter(None, (given, kept))):
-                prepared.headers["Cookie"] = cookies
-        if auth is not None:
-            # The same as `PreparedRequest.prepare_auth`.
-            prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
-            with _signing(hop, auth):
-                prepared.__dict__.update(auth(prepared).__dict__)
-            if prepared.body is not hop.content:
-                prepared.prepare_content_length(prepared.body)
-        return prepared
-
-    def _route(self, hop: RedirectedRequest) -> _OriginPool:
-        key = (
-            hop.is_first_origin,
-            hop.request.socket if hop.is_first_origin else "",
-            hop.origin,
+            self._keep_cookies(hop, set_cookies)
+            return opened
+        content: bytes | Iterable[bytes] = b""
+        if hop.body is not None or hop.method not in BODILESS_METHODS:
+            headers, length = framed_headers(hop, headers)
+            content = framed_body(hop, length)
+        raw = exchange(
+            connections,
+            request_head(hop.method, hop.target, origin.authority, headers),
+            content,
+            timeout if isinstance(timeout, tuple) else (timeout, timeout),
+            is_head=hop.method == "HEAD",
         )
-        route = self._routes.get(key)
-        if route is None:
-            with self._lock:
-                if len(self._routes) >= _MOST_ROUTES:
-                    self._routes.clear()
-                route = self._routes[key] = self._new_route(*key)
-        return route
+        if "set-cookie" in raw.headers:
+            self._keep_cookies(hop, raw.headers.get_all("Set-Cookie"))
+        return OpenResponse(raw, hop.url)
 
-    def _new_route(self, is_first_origin: bool, path: str, origin: str) -> _OriginPool:
-        if path:
-            adapter = self._sockets.setdefault(
-                path, SocketAdapter(path, self._pool_size)
-            )
-            return _OriginPool(adapter, adapter.socket_pool, False, None, {}, None)
-        settings = self._settings.look_up(origin, is_first_origin=is_first_origin)
-        pool = None
-        if not settings.proxy:
-            pool = self._web.pool(origin, settings.verify, settings.cert)
-        login = requests.auth.HTTPBasicAuth(*settings.login) if settings.login else None
-        return _OriginPool(
-            self._web,
-            pool,
-            settings.verify,
-            settings.cert,
-            settings.proxies,
-            login,
-            _authority(origin),
-        )
+    def _keep_cookies(self, hop: RedirectedRequest, lines: list[str]) -> None:
+        if not lines:
+            return
+        if self._cookies is None:
+            # Imported here: it reads dates, and most servers set none.
+            from naftiko.transport.cookies import CallCookies
+
+            self._cookies = CallCookies()
+        self._cookies.keep(hop, lines)
 
 
-def _wire_headers(hop: RedirectedRequest) -> WireHeaders:
-    """Return the headers that are sent with the body of an open hop."""
-    headers = WireHeaders(hop.headers)
-    headers.mask = hop.request.mask
-    length = hop.length
-    if length is None and hop.content is None and hop.method not in BODILESS_METHODS:
-        length = 0  # RFC 9110, 8.6: there could be a body, and there is none
-    if length is not None and "Transfer-Encoding" not in headers:
-        headers["Content-Length"] = str(length)
-    return headers
-
-
-def _authority(origin: str) -> str:
-    """Return host and port of an origin, without the port that goes without saying."""
-    scheme, _, place = origin.partition("://")
-    return place.removesuffix(":443" if scheme == "https" else ":80")
-
-
-def _prepared(hop: RedirectedRequest) -> PreparedRequest:
-    """Return a hop as `requests` wants it."""
-    prepared = PreparedRequest()
-    prepared.method = hop.method
-    prepared.url = hop.url
-    prepared.headers = _wire_headers(hop)
-    prepared.body = hop.content
-    return prepared
-
-
-def _timeouts(timeout: Timeout) -> Timeouts:
-    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    return Timeouts(connect=connect, read=read)
-
-
-def _headers_of(raw: BaseHTTPResponse, request: Request) -> Headers:
+def _headers_of(raw: RawResponse, request: Request) -> Headers:
     """Return the headers of a response; the values of a repeated name are joined."""
-    return Headers.joined(raw.headers.iteritems(), request.secrets)
+    return Headers.joined(raw.headers.pairs, request.secrets)
 
 
-@contextmanager
-def _signing(hop: RedirectedRequest, auth: Any) -> Iterator[None]:
-    """Name the signer when it fails: it may come from any package."""
-    try:
-        yield
-    except (CallError, HTTPError, OSError, Unreadable):
-        raise
-    except Exception as error:
-        request, signer = hop.request, type(auth).__name__
-        reason = f"the signer '{signer}' failed with {type(error).__name__}"
-        raise TransportError(
-            f"{request.method} {request.shown_url}: {reason}",
-            reason=reason,
-            request=request,
-        ) from error
+def _log_line(request: Request, status: int, seconds: float) -> None:
+    # Imported here: whoever wants a log has imported it.
+    import logging
+
+    log = logging.getLogger("naftiko")
+    if log.isEnabledFor(logging.DEBUG):
+        milliseconds = seconds * 1000
+        log.debug(
+            "%s %s %d %.0f ms", request.method, request.shown_url, status, milliseconds
+        )

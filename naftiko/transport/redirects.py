@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from naftiko.errors import ArgumentError, TransportError, shorten
-from naftiko.http import BODY_METHODS
+from naftiko.http import BODILESS_METHODS
 from naftiko.masking import mask
 from naftiko.transport.encodings import CutOff, Grown, OverLimit, Unknown
 from naftiko.transport.messages import Headers
@@ -203,7 +203,8 @@ class RedirectedRequest:
     def _open_body(self) -> tuple[Any, int | None]:
         body: Any = self.body
         if body is None:
-            return None, 0 if self.method in BODY_METHODS else None
+            # RFC 9110, 8.6: there could be a body, and there is none.
+            return None, None if self.method in BODILESS_METHODS else 0
         if isinstance(body, bytes):
             return body, len(body)
         if isinstance(body, Path):

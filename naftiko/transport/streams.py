@@ -18,12 +18,10 @@ from naftiko.formats.media import EVENT_STREAM_TYPE
 from naftiko.http import ArrivingText, media_type_of
 from naftiko.masking import forgetful, forgetful_iterator
 from naftiko.transport.messages import Request
+from naftiko.transport.wire.responses import CHUNK
 
 if TYPE_CHECKING:
     from naftiko.formats.multiplexed import StreamPart
-
-#: Bytes that are read, or written, at once.
-CHUNK = 64 * 1024
 
 # Inside `StreamedResponse` the name `bytes` means its method.
 _Bytes: TypeAlias = bytes

@@ -1,1 +1,1 @@
-"""Connections of an event loop: opened, kept, and used for one exchange at a time."""
+"""Connections of threads and event loops: opened, kept, used for one at a time."""

@@ -11,27 +11,47 @@ is sent.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-from urllib3.exceptions import HTTPError
-
+from naftiko.errors import CallError
 from naftiko.records.tuples import NamedTuple
 from naftiko.transport.encodings import Damaged, unpacked
-from naftiko.transport.failures import failure
+from naftiko.transport.failures import ERRORS, failure
 from naftiko.transport.redirects import damaged, too_large
-from naftiko.transport.streams import CHUNK
-from naftiko.transport.wire.heads import Unreadable
+from naftiko.transport.wire.responses import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from naftiko.transport.messages import Request
+    from naftiko.transport.sockets.straight import Fields
+
+
+class RawResponse(Protocol):
+    """A response on its connection; `StraightResponse` is one."""
+
+    status: int
+    reason: str
+    headers: Fields
+
+    @property
+    def length_remaining(self) -> int | None:
+        """Bytes of the body that are still to come; `None` when it ends otherwise."""
+
+    def read(self) -> bytes:
+        """Return the rest of the body."""
+
+    def read1(self, size: int) -> bytes:
+        """Return the bytes that come next, at most so many; none at the end."""
+
+    def close(self) -> None:
+        """Give the connection back; one with unread bytes is closed."""
 
 
 class OpenResponse(NamedTuple):
     """A response whose body is not read yet; `body` is set if a signer has read it."""
 
-    raw: Any
+    raw: RawResponse
     url: str
     body: bytes | None = None
 
@@ -49,24 +69,25 @@ def whole(opened: OpenResponse, request: Request, limit: int) -> bytes:
                 raise too_large(request, limit)
             return opened.body
         if request.method == "HEAD":
-            return bytes(raw.read())  # empty, and the connection is free again
+            return raw.read()  # empty, and the connection is free again
         # The length that ends the body; a `Content-Length` may be ignored.
         length = raw.length_remaining
         if length is not None:
             if length > limit:
                 raise too_large(request, limit)
             if "Content-Encoding" not in raw.headers:
-                return bytes(raw.read())
-        arriving = iter(lambda: raw.read(CHUNK, decode_content=False), b"")
-        # Not by `urllib3`, which would accept a truncated body.
+                return raw.read()
+        arriving = iter(lambda: raw.read1(CHUNK), b"")
         encoding = raw.headers.get("Content-Encoding")
         return b"".join(unpacked(encoding, arriving, limit))
     except Damaged as error:
         raise damaged(error, request) from None
-    except (HTTPError, OSError, Unreadable) as error:
+    except ERRORS as error:
+        if isinstance(error, CallError):
+            raise
         raise failure(error, request, reading=True) from None
     finally:
-        end(raw)
+        raw.close()
 
 
 def chunks(
@@ -78,7 +99,7 @@ def chunks(
         if opened.body is not None:
             arriving: Iterator[bytes] = iter([opened.body])
         else:
-            arriving = iter(lambda: raw.read1(size, decode_content=False), b"")
+            arriving = iter(lambda: raw.read1(size), b"")
             if decode:
                 arriving = unpacked(raw.headers.get("Content-Encoding"), arriving)
         for chunk in arriving:
@@ -86,19 +107,15 @@ def chunks(
                 yield chunk[begin : begin + size]
     except Damaged as error:
         raise damaged(error, request) from None
-    except (HTTPError, OSError, Unreadable) as error:
+    except ERRORS as error:
+        if isinstance(error, CallError):
+            raise
         raise failure(error, request, reading=True) from None
 
 
-def finish(raw: Any) -> None:
+def finish(raw: RawResponse) -> None:
     """End a response that is not needed; a small body frees its connection."""
     length = raw.length_remaining
-    with suppress(HTTPError, OSError, Unreadable):
+    with suppress(*ERRORS):
         _ = raw.read() if length is not None and length <= CHUNK else None
-    end(raw)
-
-
-def end(raw: Any) -> None:
-    """Give the connection back; one with unread bytes is closed."""
     raw.close()
-    raw.release_conn()

@@ -17,10 +17,8 @@ from itertools import chain, zip_longest
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from naftiko.records.tuples import NamedTuple
-
 if TYPE_CHECKING:
-    from ssl import SSLContext
+    from naftiko.transport.sockets.peers import Peer
 
 _P = TypeVar("_P", bound=asyncio.Protocol)
 #: Family, type, protocol, canonical name and address, as `getaddrinfo` gives them.
@@ -32,22 +30,6 @@ _KNOWN = 10.0
 _HEAD_START = 0.25
 # Some systems refuse bits of it that are not in the mask.
 _FLAGS = getattr(socket, "AI_ADDRCONFIG", 0) & getattr(socket, "AI_MASK", -1)
-
-
-class Peer(NamedTuple):
-    """Where connections lead.
-
-    Attributes:
-        host: The host name or address, or an empty text for a socket file.
-        port: The port.
-        path: The path of a socket file, or an empty text.
-        tls: The TLS settings, or `None` for a connection without TLS.
-    """
-
-    host: str
-    port: int
-    path: str = ""
-    tls: SSLContext | None = None
 
 
 class HostAddresses:
@@ -139,7 +121,7 @@ async def connect(place: Peer, lookup: HostAddresses, new: Callable[[], _P]) -> 
             new,
             sock=sock,
             ssl=place.tls,
-            server_hostname=place.host.rstrip(".") if place.tls else None,
+            server_hostname=place.server_name if place.tls else None,
         )
     except BaseException:
         # The loop may not have taken it.

@@ -13,9 +13,8 @@ import asyncio
 from ssl import SSLError
 from typing import TYPE_CHECKING, Any, Protocol
 
-from naftiko.transport.streams import CHUNK
 from naftiko.transport.wire.heads import ResponseHead, Unreadable
-from naftiko.transport.wire.responses import ResponseReader
+from naftiko.transport.wire.responses import CHUNK, ResponseReader
 
 if TYPE_CHECKING:
     from naftiko.transport.wire.request_heads import RequestHead

@@ -13,19 +13,12 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from naftiko.transport.failures import NotInTime, Refused
 from naftiko.transport.sockets.connecting import HostAddresses, connect
 from naftiko.transport.sockets.connection import PooledConnection
 
 if TYPE_CHECKING:
-    from naftiko.transport.sockets.connecting import Peer
-
-
-class NotInTime(Exception):
-    """There was no connection within the timeout."""
-
-
-class Refused(Exception):
-    """No connection could be opened; its cause says why."""
+    from naftiko.transport.sockets.peers import Peer
 
 
 class Connections:

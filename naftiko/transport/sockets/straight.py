@@ -1,58 +1,53 @@
-"""One request over a pooled connection of `urllib3`, and its response.
+"""One request over a blocking connection, and its response.
 
-    exchange(pool, head, b"{…}", timeouts)  →  StraightResponse
+    exchange(connections, head, b"{…}", timeouts)  →  StraightResponse
 
-`urllib3` keeps, opens and checks the connections. What it does around each request for
-others, and what `http.client` does below it, takes two thirds of a call, so the bytes
-are written and read here, by the rules of `wire`. A failure is raised as `urllib3`
-would raise it. This module must not know requests of ours, redirects or credentials.
+The bytes are read by the rules of `wire`. A failure is raised as it comes; `failures`
+names it. This module must not know requests of ours, redirects or credentials.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
-from http.client import HTTPException, HTTPMessage, IncompleteRead, RemoteDisconnected
-from ssl import SSLError as BaseSSLError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
-
-from naftiko.transport.wire.responses import BrokenOff, NothingCame, ResponseReader
+from naftiko.transport.wire.responses import CHUNK, ResponseReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from urllib3 import HTTPConnectionPool
-
+    from naftiko.transport.sockets.blocking import (
+        BlockingConnection,
+        BlockingConnections,
+    )
     from naftiko.transport.wire.request_heads import RequestHead
 
-_CHUNK = 65_536
+#: Bytes of a body that are written with its head; each further part has a time of its
+#: own.
+_AT_ONCE = CHUNK
+#: What TLS raises where a plain socket raises `BrokenPipeError`.
+_BROKEN = frozenset(("SSLEOFError", "SSLZeroReturnError"))
 
 
 class Fields:
     """The fields of a response; names are compared without case."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("pairs",)
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._pairs = pairs
+        self.pairs = pairs
 
-    def getlist(self, name: str) -> list[str]:
+    def get_all(self, name: str) -> list[str]:
         """Return every value of a name, in the order in which they came."""
         folded = name.lower()
-        return [value for known, value in self._pairs if known.lower() == folded]
+        return [value for known, value in self.pairs if known.lower() == folded]
 
     def get(self, name: str) -> str | None:
         """Return the values of a name, joined; `None` without one."""
-        return ", ".join(values) if (values := self.getlist(name)) else None
+        return ", ".join(values) if (values := self.get_all(name)) else None
 
     def __contains__(self, name: str) -> bool:
         folded = name.lower()
-        return any(known.lower() == folded for known, _ in self._pairs)
-
-    def iteritems(self) -> list[tuple[str, str]]:
-        """Return names and values as they came."""
-        return self._pairs
+        return any(known.lower() == folded for known, _ in self.pairs)
 
 
 class StraightResponse:
@@ -67,16 +62,19 @@ class StraightResponse:
     """
 
     __slots__ = (
-        "_can_stay", "_connection", "_first", "_pool", "_reader", "_url", "headers",
+        "_can_stay", "_connection", "_first", "_owner", "_reader", "headers",
         "length_remaining", "reason", "status",
     )  # fmt: skip
 
     def __init__(
-        self, pool: HTTPConnectionPool, connection: Any, url: str, *, can_stay: bool
+        self,
+        owner: BlockingConnections,
+        connection: BlockingConnection,
+        *,
+        can_stay: bool,
     ) -> None:
-        self._pool = pool
-        self._connection = connection
-        self._url = url
+        self._owner = owner
+        self._connection: BlockingConnection | None = connection
         self._can_stay = can_stay
         self._reader = ResponseReader()
         self._first = b""
@@ -102,20 +100,18 @@ class StraightResponse:
         try:
             if (fault := reader.fault) is not None:
                 raise fault
-            with _as_urllib3(self._pool, self._url):
-                data = self._connection.sock.recv(_CHUNK)
-                if data:
-                    return reader.feed(data)
-                reader.end()
-                return b""
+            assert self._connection is not None
+            data = self._connection.sock.recv(CHUNK)
+            if data:
+                return reader.feed(data)
+            reader.end()
+            return b""
         except BaseException:
             self.close()
             raise
 
-    def read(self, size: int | None = None, *, decode_content: bool = False) -> bytes:
-        """Return the rest of the body, or so many bytes of it at most."""
-        if size is not None:
-            return self.read1(size)
+    def read(self) -> bytes:
+        """Return the rest of the body."""
         parts = [self._first] if self._first else []
         self._first = b""
         while not self._reader.is_over and self._connection is not None:
@@ -123,7 +119,7 @@ class StraightResponse:
         self._end()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def read1(self, size: int, *, decode_content: bool = False) -> bytes:
+    def read1(self, size: int) -> bytes:
         """Return the bytes that come next, at most so many; none at the end."""
         while not self._first and not self._reader.is_over:
             if self._connection is None:
@@ -141,91 +137,72 @@ class StraightResponse:
         if connection is None or not reader.is_over:
             return
         self._connection = None
-        if not (reader.can_stay and self._can_stay):
+        if reader.can_stay and self._can_stay:
+            self._owner.give_back(connection)
+        else:
             connection.close()
-        self._pool._put_conn(connection)
 
     def close(self) -> None:
         """Close the connection, unless the body was read to its end."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-            self._pool._put_conn(None)
-
-    def release_conn(self) -> None:
-        """Do nothing: the end of the body, or `close`, gave the connection back."""
-
-    @property
-    def _original_response(self) -> StraightResponse:
-        """What jars of `requests` look into for cookies."""
-        return self
-
-    @property
-    def msg(self) -> HTTPMessage:
-        """The fields as a message of the standard library."""
-        message = HTTPMessage()
-        for name, value in self.headers.iteritems():
-            message[name] = value
-        return message
 
 
 def exchange(
-    pool: HTTPConnectionPool,
+    connections: BlockingConnections,
     head: RequestHead,
-    content: bytes,
+    content: bytes | Iterable[bytes],
     timeouts: tuple[float | None, float | None],
     *,
-    url: str,
     is_head: bool,
 ) -> StraightResponse:
     """Send a request and return its response; the body is not read yet.
 
     Args:
-        pool: The connections to the origin.
+        connections: Those to its origin.
         head: The head of the request.
-        content: Its body.
+        content: Its body, or the parts of it as they are sent.
         timeouts: Seconds to connect, and between two parts.
-        url: What messages may call the target: no secrets.
         is_head: The method is HEAD.
 
     Raises:
-        urllib3.exceptions.HTTPError: It failed, as `urllib3` says it.
+        NotInTime: There was no connection in time.
+        Refused: There is none.
+        NothingCame: The connection was closed instead of a response.
+        BrokenOff: It was closed within the head.
         Unreadable: The response is malformed.
+        OSError: The connection broke, or was silent for too long.
     """
-    connection: Any = pool._get_conn()
+    connection = connections.take(timeouts[0])
     try:
-        connection.timeout = timeouts[0]
-        with _as_urllib3(pool, url):
-            pool._validate_conn(connection)
-            if connection.sock is None:
-                connection.connect()
-            connection.sock.settimeout(timeouts[1])
+        connection.sock.settimeout(timeouts[1])
+        try:
+            _write(connection, head.data, content)
+        except OSError as error:
             # The server may have answered before it had read all.
-            with suppress(BrokenPipeError):
-                connection.sock.sendall(head.data + content)
+            if not (
+                isinstance(error, (BrokenPipeError, ConnectionResetError))
+                or type(error).__name__ in _BROKEN
+            ):
+                raise
     except BaseException:
         connection.close()
-        pool._put_conn(None)
         raise
-    response = StraightResponse(pool, connection, url, can_stay=head.can_stay)
+    response = StraightResponse(connections, connection, can_stay=head.can_stay)
     response.begin(is_head=is_head)
     return response
 
 
-@contextmanager
-def _as_urllib3(pool: HTTPConnectionPool, url: str) -> Iterator[None]:
-    """Raise what goes wrong on a connection as `urllib3` does."""
-    try:
-        yield
-    except BaseSSLError as error:
-        raise SSLError(error) from error
-    except TimeoutError as error:
-        raise ReadTimeoutError(pool, url, "Read timed out.") from error
-    except NothingCame:
-        told = RemoteDisconnected("nothing came")
-        raise ProtocolError("Connection aborted.", told) from None
-    except BrokenOff:
-        cut = IncompleteRead(b"")
-        raise ProtocolError("Connection broken", cut) from None
-    except (OSError, HTTPException) as error:
-        raise ProtocolError("Connection aborted.", error) from error
+def _write(
+    connection: BlockingConnection, head: bytes, content: bytes | Iterable[bytes]
+) -> None:
+    send = connection.sock.sendall
+    if isinstance(content, bytes):
+        send(head + content[:_AT_ONCE] if content else head)
+        for begin in range(_AT_ONCE, len(content), CHUNK):
+            send(content[begin : begin + CHUNK])
+        return
+    send(head)
+    for part in content:
+        send(part)

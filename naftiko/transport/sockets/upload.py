@@ -1,7 +1,7 @@
 """`Upload`: a body that is sent in parts, each of them within the timeout.
 
     Upload(hop, length).begin(connection)  →  a task that reads and writes
-    framed_headers(hop, headers)  →  headers that say how long the body is
+    framed(hop, headers)  →  headers that say how long the body is
 
 Small bodies that are in memory are written with their head. This module must not know
 how a response is read.
@@ -10,17 +10,18 @@ how a response is read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from naftiko.errors import TransportError
 from naftiko.transport.redirects import RedirectedRequest, bytes_of, refusal
 from naftiko.transport.sockets.connection import Lost
-from naftiko.transport.streams import CHUNK
+from naftiko.transport.sockets.framing import BodyFrames, framed_headers
+from naftiko.transport.wire.responses import CHUNK
 
 if TYPE_CHECKING:
-    from naftiko.errors import TransportError
     from naftiko.transport.sockets.connection import PooledConnection
 
 #: Bytes of a body that are written at once: no transport holds them up.
@@ -81,24 +82,24 @@ class Upload:
                 connection.sent()
 
     async def _write(self, connection: PooledConnection) -> None:
-        size = 0
+        frames = BodyFrames(self._hop, self._length)
         async with aclosing(self._parts()) as parts:
             async for part in parts:
-                size += len(part)
-                if self._length is None:
-                    if not part:
-                        continue
-                    part = b"%x\r\n%b\r\n" % (len(part), part)
-                elif size > self._length:
-                    raise self._failed(f"is longer than {self._length:,} bytes")
-                connection.write(part)
+                if not (framed := self._framed(frames.frame, part)):
+                    continue
+                connection.write(framed)
                 if connection.is_full:
                     async with asyncio.timeout(self._patience):
                         await connection.has_room()
-        if self._length is None:
-            connection.write(b"0\r\n\r\n")
-        elif size < self._length:
-            raise self._failed(f"ends after {size:,} of {self._length:,} bytes")
+        if rest := self._framed(frames.end):
+            connection.write(rest)
+
+    def _framed(self, frame: Callable[..., bytes], *part: bytes) -> bytes:
+        try:
+            return frame(*part)
+        except TransportError as error:
+            self.failure = error
+            raise
 
     async def _parts(self) -> AsyncGenerator[bytes, None]:
         body: Any = self._hop.body
@@ -117,7 +118,9 @@ class Upload:
                     async for part in parts:
                         yield part
         except OSError as error:
-            raise self._failed(f"cannot be read: {error.strerror or error}") from None
+            what = f"the body cannot be read: {error.strerror or error}"
+            self.failure = refusal(what, self._hop.request)
+            raise self.failure from None
         except Exception as error:
             self.failure = error
             raise
@@ -139,12 +142,8 @@ class Upload:
         finally:
             hop.close()
 
-    def _failed(self, what: str) -> TransportError:
-        self.failure = error = refusal(f"the body {what}", self._hop.request)
-        return error
 
-
-async def framed_headers(
+async def framed(
     hop: RedirectedRequest, headers: Mapping[str, str]
 ) -> tuple[dict[str, str], int | None]:
     """Return headers that say how long the body is, and its length if it is known."""
@@ -153,16 +152,4 @@ async def framed_headers(
     else:
         await asyncio.to_thread(hop.open)
         hop.close()  # it is opened again each time that it is sent
-    length = hop.length
-    framed: dict[str, str] = {}
-    for name, value in headers.items():
-        folded = name.lower()
-        if folded == "content-length" and length is None and value.isdigit():
-            length = int(value)
-        elif folded not in ("content-length", "transfer-encoding"):
-            framed[name] = value
-    if length is not None:
-        framed["Content-Length"] = str(length)
-    elif hop.body is not None:
-        framed["Transfer-Encoding"] = "chunked"
-    return framed, length
+    return framed_headers(hop, headers)

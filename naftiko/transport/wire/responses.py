@@ -27,6 +27,8 @@ from naftiko.transport.wire.heads import (
 )
 from naftiko.transport.wire.plain_heads import plain_head
 
+#: Bytes of a body that are read, or written, at once.
+CHUNK = 64 * 1024
 # A text, which is compiled for the first head that is not plain.
 _END_OF_HEAD = rb"\n\r?\n"
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from naftiko.transport.sockets import connecting
-from naftiko.transport.sockets.connecting import HostAddresses, Peer, connect
+from naftiko.transport.sockets.connecting import HostAddresses, connect
+from naftiko.transport.sockets.peers import Peer
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 STREAM = socket.SOCK_STREAM

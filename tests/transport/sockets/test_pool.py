@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from naftiko.transport.failures import NotInTime, Refused
 from naftiko.transport.sockets import pool
-from naftiko.transport.sockets.connecting import Peer
 from naftiko.transport.sockets.connection import IncomingResponse, PooledConnection
-from naftiko.transport.sockets.pool import Connections, NotInTime, Refused
+from naftiko.transport.sockets.peers import Peer
+from naftiko.transport.sockets.pool import Connections
 from naftiko.transport.wire.request_heads import RequestHead
 
 HEAD = RequestHead(b"x", True)

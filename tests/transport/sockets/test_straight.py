@@ -1,23 +1,25 @@
-"""Requests straight over a connection of a pool of `urllib3`."""
+"""Requests straight over a blocking connection."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import trustme
-from urllib3 import HTTPConnectionPool
-from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from naftiko.errors import RequestTimeout
 from naftiko.transport.http import HttpTransport
 from naftiko.transport.messages import Request
-from naftiko.transport.sockets.straight import Fields, StraightResponse, exchange
+from naftiko.transport.sockets.blocking import BlockingConnections
+from naftiko.transport.sockets.peers import Peer, peer_of
+from naftiko.transport.sockets.straight import Fields, exchange
 from naftiko.transport.wire.heads import Unreadable
 from naftiko.transport.wire.request_heads import request_head
+from naftiko.transport.wire.responses import BrokenOff, NothingCame
 from support.recorder import Recorder, response
 
 CHUNKED = (
@@ -27,23 +29,24 @@ CHUNKED = (
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def opened(pool: HTTPConnectionPool, method: str = "GET", **headers: str) -> Any:
+def opened(
+    connections: BlockingConnections, method: str = "GET", **headers: str
+) -> Any:
     """Send a request; return its response."""
     head = request_head(method, "/x", "h.test", headers)
-    return exchange(pool, head, b"", (5, 5), url="/x", is_head=method == "HEAD")
+    return exchange(connections, head, b"", (5, 5), is_head=method == "HEAD")
 
 
-def pool_of(server: Recorder) -> HTTPConnectionPool:
-    """Return a pool of connections to a server."""
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    return HTTPConnectionPool(host, int(port))
+def to(server: Recorder) -> BlockingConnections:
+    """Return the connections to a server."""
+    return BlockingConnections(peer_of(server.url, None), 9)
 
 
 def test_connection_is_used_again_when_the_body_has_ended() -> None:
     """After a body with a length, in chunks, or none at all."""
     answers = iter([OK, CHUNKED, b"HTTP/1.1 204 No Content\r\n\r\n", OK])
     with Recorder(lambda _: next(answers)) as server:
-        pool = pool_of(server)
+        pool = to(server)
         bodies = [opened(pool).read() for _ in range(4)]
         assert bodies == [b"ok", b"ab", b"", b"ok"]
         assert server.connections == 1
@@ -63,7 +66,7 @@ def test_connection_that_must_not_be_used_again_is_closed(
 ) -> None:
     """Bytes behind a response never reach the next request."""
     with Recorder(answer) as server:
-        pool = pool_of(server)
+        pool = to(server)
         for _ in range(2):
             assert opened(pool, **headers).read() == b"ok"
         assert server.connections == 2
@@ -72,7 +75,7 @@ def test_connection_that_must_not_be_used_again_is_closed(
 def test_response_that_is_not_read_to_its_end_is_closed() -> None:
     """Its connection cannot be used for another."""
     with Recorder(response("x" * 100_000)) as server:
-        pool = pool_of(server)
+        pool = to(server)
         first = opened(pool)
         assert len(first.read1(10)) == 10
         first.close()
@@ -83,16 +86,16 @@ def test_response_that_is_not_read_to_its_end_is_closed() -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (b"", ProtocolError),
-        (b"HTTP/1.1 200 OK\r\nContent-", ProtocolError),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", ProtocolError),
+        (b"", NothingCame),
+        (b"HTTP/1.1 200 OK\r\nContent-", BrokenOff),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", BrokenOff),
         (b"SSH-2.0-x\r\n", Unreadable),
     ],
 )
-def test_failures_are_those_of_urllib3(answer: bytes, error: type[Exception]) -> None:
-    """So that both ways to send have the same messages."""
+def test_response_that_ends_too_early(answer: bytes, error: type[Exception]) -> None:
+    """Before it has begun, in its head or in its body; or that is none."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        pool = HTTPConnectionPool("127.0.0.1", listener.getsockname()[1])
+        pool = BlockingConnections(Peer(*listener.getsockname()), 9)
 
         def serve() -> None:
             accepted, _ = listener.accept()
@@ -110,25 +113,26 @@ def test_failures_are_those_of_urllib3(answer: bytes, error: type[Exception]) ->
 def test_silence_is_a_timeout() -> None:
     """Of the time between two parts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        pool = HTTPConnectionPool(*listener.getsockname())
+        pool = BlockingConnections(Peer(*listener.getsockname()), 9)
         head = request_head("GET", "/", "h", {})
-        with pytest.raises(ReadTimeoutError):
-            exchange(pool, head, b"", (5, 0.05), url="/", is_head=False)
+        with pytest.raises(TimeoutError):
+            exchange(pool, head, b"", (5, 0.05), is_head=False)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         with pytest.raises(RequestTimeout, match="no response within the timeout"):
             HttpTransport().send(Request("GET", url), timeout=0.05)
 
 
-def test_answer_before_the_request_was_read_is_read() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [BrokenPipeError(), ConnectionResetError(), ssl.SSLEOFError(8, "EOF occurred")],
+)
+def test_answer_before_the_request_was_read_is_read(error: OSError) -> None:
     """The server refuses a large body, and closes while it is sent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        pool = HTTPConnectionPool("127.0.0.1", port)
-        connection = pool._get_conn()
-        connection.connect()
+        pool = BlockingConnections(Peer(*listener.getsockname()), 9)
+        connection = pool.take(5)
         accepted, _ = listener.accept()
-        accepted.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
-        accepted.shutdown(socket.SHUT_WR)
+        pool.give_back(connection)
 
         class Broken:
             """A socket on which nothing can be written any more."""
@@ -140,17 +144,45 @@ def test_answer_before_the_request_was_read_is_read() -> None:
                 return getattr(self.inner, name)
 
             def sendall(self, data: bytes) -> None:
-                raise BrokenPipeError
+                accepted.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+                raise error
 
-        connection.sock = Broken(connection.sock)
-        response = StraightResponse(pool, connection, "/", can_stay=True)
-        pool._put_conn(connection)
-        pool._validate_conn = lambda _: None  # type: ignore[method-assign]
-        pool._get_conn = lambda timeout=None: connection  # type: ignore[method-assign]
+        broken: Any = Broken(connection.sock)
+        connection.sock = broken
         head = request_head("POST", "/", "h", {"Content-Length": "9"})
-        response = exchange(pool, head, b"x" * 9, (5, 5), url="/", is_head=False)
+        response = exchange(pool, head, b"x" * 9, (5, 5), is_head=False)
         assert response.status == 413
         accepted.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 3_000_000])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_body_arrives_whole(size: int, is_whole: bool) -> None:
+    """Each part of a large one has a time of its own."""
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    with Recorder(OK) as server:
+        head = request_head("POST", "/", "h", {"Content-Length": str(size)})
+        parts = [body[at : at + 1000] for at in range(0, size, 1000)]
+        content = body if is_whole else parts
+        answer = exchange(to(server), head, content, (5, 5), is_head=False)
+        assert answer.read() == b"ok"
+        assert server.last.body == body
+
+
+def test_connection_is_closed_when_a_body_fails() -> None:
+    """Half a request must not be followed by another."""
+
+    def failing() -> Iterator[bytes]:
+        yield b"x"
+        raise RuntimeError
+
+    with Recorder(OK) as server:
+        pool = to(server)
+        head = request_head("POST", "/", "h", {"Content-Length": "2"})
+        with pytest.raises(RuntimeError):
+            exchange(pool, head, failing(), (5, 5), is_head=False)
+        assert opened(pool).read() == b"ok"
+        assert server.connections == 2
 
 
 def test_tls_is_spoken() -> None:
@@ -168,9 +200,9 @@ def test_tls_is_spoken() -> None:
 def test_fields_are_compared_without_case() -> None:
     """Repeated ones are joined, or told apart."""
     fields = Fields([("A", "1"), ("a", "2"), ("B", "3")])
-    assert fields.getlist("a") == ["1", "2"]
+    assert fields.get_all("a") == ["1", "2"]
     assert fields.get("A") == "1, 2"
     assert fields.get("c") is None
     assert "b" in fields
     assert "c" not in fields
-    assert fields.iteritems()[2] == ("B", "3")
+    assert fields.pairs[2] == ("B", "3")

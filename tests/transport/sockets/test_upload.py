@@ -12,7 +12,7 @@ import pytest
 from naftiko import ArgumentError, Request, TransportError
 from naftiko.transport.redirects import RedirectedRequest
 from naftiko.transport.sockets.connection import Lost
-from naftiko.transport.sockets.upload import Upload, framed_headers
+from naftiko.transport.sockets.upload import Upload, framed
 
 
 class Sink:
@@ -198,29 +198,14 @@ def test_stopped_upload_closes_its_body() -> None:
     running(act)
 
 
-@pytest.mark.parametrize(
-    ("body", "given", "framed", "length"),
-    [
-        (b"abc", {}, {"Content-Length": "3"}, 3),
-        (
-            b"abc",
-            {"content-length": "9", "A": "b"},
-            {"A": "b", "Content-Length": "3"},
-            3,
-        ),
-        (b"", {"Transfer-Encoding": "chunked"}, {"Content-Length": "0"}, 0),
-        (None, {"A": "b"}, {"A": "b", "Content-Length": "0"}, 0),
-        (parts(), {"A": "b"}, {"A": "b", "Transfer-Encoding": "chunked"}, None),
-        (parts(), {"content-length": "7"}, {"Content-Length": "7"}, 7),
-        (parts(), {"Content-Length": "x"}, {"Transfer-Encoding": "chunked"}, None),
-    ],
-)
-def test_headers_say_how_long_a_body_is(
-    body: Any, given: dict[str, str], framed: dict[str, str], length: int | None
-) -> None:
-    """The length of a body that is known counts; otherwise that of the caller."""
+def test_file_is_closed_once_its_length_is_known(tmp_path: Path) -> None:
+    """It is opened again each time that it is sent."""
+    path = tmp_path / "body"
+    path.write_bytes(b"abc")
 
     async def act() -> None:
-        assert await framed_headers(hop(body, **given), given) == (framed, length)
+        sent = hop(path)
+        assert await framed(sent, {}) == ({"Content-Length": "3"}, 3)
+        assert sent.content.closed
 
     running(act)

@@ -14,7 +14,7 @@ from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from naftiko.transport.patched_urllib3 import SocketAdapter, WebAdapter
+from naftiko.transport.foreign.patched_urllib3 import SocketAdapter, WebAdapter
 
 
 class _Socket:

@@ -1,0 +1,1 @@
+"""Requests that only `requests` can send: foreign signers, and proxies."""
