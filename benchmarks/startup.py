@@ -21,6 +21,8 @@ def main() -> None:
     with upstream() as url, tempfile.TemporaryDirectory() as folder:
         naftiko = str(BIN / "naftiko")
         line = f"naftiko describe {DOCKER} docker.con"
+        asks = [naftiko, "__complete", "bash"]
+        argument = f"naftiko call {DOCKER} docker.containerlist a"
         call = [naftiko, "call", str(DOCKER), "docker.systemversion", "--base-uri", url]
         commands = {
             "python -c pass": [PYTHON, "-c", "pass"],
@@ -29,7 +31,8 @@ def main() -> None:
             "list": [naftiko, "list", str(DOCKER)],
             "list, no cache": [naftiko, "list", str(DOCKER)],
             # What the script for bash asks at each press of the key.
-            "completion": [naftiko, "__complete", "bash", line, ":="],
+            "completion": [*asks, line, ":="],
+            "completion of an argument": [*asks, argument, ":="],
             "call": call,
             "call, no cache": call,
         }
@@ -65,6 +68,9 @@ def main() -> None:
     report.ratio(f"{what}, no cache", samples["list, no cache"], unit)
     answer = report.times["completion"] * 1000
     report.value("completion, capabilities/docker.yaml", answer, "ms", most=60)
+    answer = report.times["completion of an argument"] * 1000
+    what = "completion of an argument, capabilities/docker.yaml"
+    report.value(what, answer, "ms", most=60)
     what = "call to loopback ÷ import requests"
     report.ratio(what, samples["call"], unit, most=1.6)
     report.ratio(f"{what}, no cache", samples["call, no cache"], unit)

@@ -35,8 +35,8 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
-def _imported(code: str, *words: str, cache: Path | None = None) -> set[str]:
-    """Run code in a new interpreter; return the heavy modules that it imports."""
+def _modules(code: str, *words: str, cache: Path | None = None) -> set[str]:
+    """Run code in a new interpreter; return the modules that it imports."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     if cache is not None:
         environment["NAFTIKO_CACHE"] = str(cache)
@@ -48,7 +48,12 @@ def _imported(code: str, *words: str, cache: Path | None = None) -> set[str]:
         env=environment,
         check=True,
     )
-    names = set(json.loads(done.stdout))
+    return set(json.loads(done.stdout))
+
+
+def _imported(code: str, *words: str, cache: Path | None = None) -> set[str]:
+    """Run code in a new interpreter; return the heavy modules that it imports."""
+    names = _modules(code, *words, cache=cache)
     return HEAVY & (names | {name.partition(".")[0] for name in names})
 
 
@@ -94,6 +99,17 @@ def test_list_and_describe_import_the_yaml_parser_only(
     assert first >= {"ruamel"}
     # A cached document needs no YAML parser.
     assert _command(*words, cache=tmp_path) == {"argparse"}
+
+
+def test_completion_of_known_names_imports_no_document(tmp_path: Path) -> None:
+    """A press of a key must not wait: what was found once is read from the cache."""
+    line = f"naftiko call {DOCKER} docker.containerlist a"
+    for words in (line, f"naftiko describe {DOCKER} docker.con"):
+        asked = ("__complete", "bash", words, ":=")
+        _command(*asked, cache=tmp_path)
+        assert _command(*asked, cache=tmp_path) == {"argparse"}
+        code = f"from naftiko.cli import main; main({list(asked)})"
+        assert "naftiko.loader" not in _modules(code, cache=tmp_path)
 
 
 def test_validate_imports_the_fast_validator_only() -> None:

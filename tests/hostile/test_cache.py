@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.cli import cache, main
+from naftiko.cli import cache, entries, main
 from naftiko.cli.cache import read_cached
 from naftiko.document.document import Document
 from naftiko.document.source import read
@@ -53,7 +53,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _digest() -> bytes:
     """Return the hash of the document that names and seals its entry."""
-    version = f"{cache.__version__} {sys.byteorder} {array('I').itemsize}".encode()
+    version = (
+        f"document {entries.__version__} {sys.byteorder} {array('I').itemsize}".encode()
+    )
     return blake2b(TEXT.encode(), key=version).digest()
 
 
@@ -165,8 +167,8 @@ def test_entry_that_is_not_ours_is_not_read(folder: Path, kind: str) -> None:
     """A link, a pipe or a file of others at the name of an entry is not believed."""
     entry = _entry(folder)
     lie = entry.read_bytes().replace(b"List containers", b"LIST CONTAINERS")
-    body = lie[cache._HEAD :]
-    lie = cache._head(body, _digest()) + body
+    body = lie[entries._HEAD :]
+    lie = entries._head(body, _digest()) + body
     outside = folder.parent / "outside"
     outside.write_bytes(lie)
     entry.unlink()
@@ -206,7 +208,7 @@ def _sealed(*parts: bytes) -> bytes:
     """Return an entry with a right checksum and any content."""
     head, marks = parts
     body = len(head).to_bytes(8, "big") + head + marks
-    return cache._head(body, _digest()) + body
+    return entries._head(body, _digest()) + body
 
 
 GOOD_MARKS = array("I", [1, 1]).tobytes()
@@ -230,8 +232,8 @@ GOOD_MARKS = array("I", [1, 1]).tobytes()
         _sealed(b"[{}, [], [1, 2, 3]]", GOOD_MARKS),
         _sealed(b"[" * 100_000, b""),
         _sealed(b"1" * 100_000, b""),
-        cache._head(b"", _digest()),
-        cache._MAGIC,
+        entries._head(b"", _digest()),
+        entries._MAGIC,
         b"",
     ],
     ids=map(str, range(18)),
@@ -265,7 +267,7 @@ def test_too_large_entry_is_not_read(
 ) -> None:
     """An entry above the limit is neither read nor written."""
     entry = _entry(folder)
-    monkeypatch.setattr(cache, "_LARGEST", entry.stat().st_size - 1)
+    monkeypatch.setattr(entries, "LARGEST", entry.stat().st_size - 1)
     written = entry.stat().st_mtime_ns
     assert is_same(read_cached("doc.yaml"))
     assert entry.stat().st_mtime_ns == written
@@ -304,7 +306,7 @@ def test_folder_that_cannot_be_is_ignored(
 ) -> None:
     """A name that cannot be a folder turns the cache off."""
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(cache, "_place", lambda: str(tmp_path / place))
+    monkeypatch.setattr(entries, "_place", lambda: str(tmp_path / place))
     assert is_same(read_cached("doc.yaml"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["documents", "file"]
 
@@ -316,7 +318,7 @@ def test_aliased_document_takes_bounded_room(
     file = tmp_path / "aliases.yaml"
     text = "x" * 40_000
     # More aliases of a text of this length are refused; see `document/yaml.py`.
-    monkeypatch.setattr(cache, "_LARGEST", 10 * len(text))
+    monkeypatch.setattr(cache, "LARGEST", 10 * len(text))
     file.write_text(f"a: &a {text}\nb: [{', '.join(['*a'] * 20)}]\n")
     assert len(read_cached(str(file)).data["b"]) == 20
     assert list(folder.iterdir()) == []
@@ -330,7 +332,7 @@ def test_double_entries_become_one(folder: Path) -> None:
     """Of two entries of one document the first name is kept."""
     entry = _entry(folder)
     for salt in ("0" * 32, "f" * 32):
-        name = cache._salted(_digest(), salt)
+        name = entries._salted(_digest(), salt)
         (folder / f"naftiko-{salt}-{name}").write_bytes(entry.read_bytes()[:-1])
     assert is_same(read_cached("doc.yaml"))
     (left,) = folder.iterdir()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: One step of a name: `.member` or `[member]`.
 _STEP = re.compile(r"\.((?:\\.|:(?!=)|[^.\[\]=:\\])+)|\[([^\[\]]*)\]", re.DOTALL)
 _SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
+_ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
 _INDEX = re.compile(r"[0-9]{1,6}")
 _QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 _MOST_STEPS = 100
@@ -46,6 +47,20 @@ class NestedItem(NamedTuple):
     sign: str
     text: str
     written: str
+
+
+def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str] | None:
+    """Return the name, the sign and the value of an argument; `None` for another word.
+
+    `n:=3` → `("n", ":=", "3")`. A name may hold `=` or end in `:`, so the longest of
+    the known names decides where it ends: `a=b=1` → `("a=b", "=", "1")`.
+    """
+    for name in sorted(filter(item.startswith, names), key=len, reverse=True):
+        match = _SIGN.fullmatch(item, len(name))
+        if match and name:
+            return name, match[1], match[2]
+    match = _ITEM.fullmatch(item)
+    return (match[1], match[2], match[3]) if match else None
 
 
 def split_nested(item: str, roots: Iterable[str]) -> NestedItem | None:

@@ -20,7 +20,7 @@ from naftiko.cli.arguments.body import (
     with_body,
 )
 from naftiko.cli.arguments.filling import fill, place_in, template_of
-from naftiko.cli.arguments.nested import Gathered, split_nested
+from naftiko.cli.arguments.nested import Gathered, split_item, split_nested
 from naftiko.cli.arguments.reading import decoded, file_argument, read_json
 from naftiko.cli.arguments.typed import typed
 from naftiko.cli.values import UsageError, text_of
@@ -28,12 +28,8 @@ from naftiko.consumes.body import OPEN_ARGUMENT
 from naftiko.errors import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from naftiko.consumes.operation import Operation
 
-_ITEM = re.compile(r"([^=]+?)(:=|=@|=)(.*)", re.DOTALL)
-_SIGN = re.compile(r"(:=|=@|=)(.*)", re.DOTALL)
 #: The part of a name that reaches into a value.
 _REACHES = re.compile(r"\w(?:\.|\[)")
 #: Body kinds that can carry a file as it is.
@@ -145,20 +141,6 @@ def _query_text(name: str, text: str, operation: Operation) -> str:
         f"'{name}==…' is a value of the query, and '{name}' goes into the {place}",
         hint=f"write {name}=VALUE, or {name}:='\"=…\"' for a text that begins with '='",
     )
-
-
-def split_item(item: str, names: Iterable[str]) -> tuple[str, str, str] | None:
-    """Return the name, the sign and the value of an argument; `None` for another word.
-
-    `n:=3` → `("n", ":=", "3")`. A name may hold `=` or end in `:`, so the longest of
-    the known names decides where it ends: `a=b=1` → `("a=b", "=", "1")`.
-    """
-    for name in sorted(filter(item.startswith, names), key=len, reverse=True):
-        match = _SIGN.fullmatch(item, len(name))
-        if match and name:
-            return name, match[1], match[2]
-    match = _ITEM.fullmatch(item)
-    return (match[1], match[2], match[3]) if match else None
 
 
 def _argument_value(name: str, sign: str, text: str, operation: Operation) -> Any:

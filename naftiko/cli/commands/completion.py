@@ -13,14 +13,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from naftiko.errors import NaftikoError
 from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from argparse import Action, Namespace
 
-    from naftiko.capability import Capability
-    from naftiko.consumes.operation import Operation
+    from naftiko.cli.index import DocumentIndex, Takes
 
 _BASH = """\
 _naftiko() {
@@ -187,27 +185,19 @@ def _named(option: Action, given: list[str]) -> list[str]:
     """Return the values of an option that the document on the line names."""
     if option.dest not in ("variable", "adapter"):
         return []
-    capability = _loaded(given)
-    if capability is None:
+    index = _index(given)
+    if index is None:
         return []
     if option.dest == "variable":
-        return [f"{name}=" for name in capability.variables.names]
-    return [exposes.namespace for exposes in capability.exposes if exposes.namespace]
+        return [f"{name}=" for name in index.variables]
+    return index.adapters
 
 
-def _loaded(given: list[str]) -> Capability | None:
-    """Return the capability of the first argument, if it is a file with one."""
-    from naftiko.cli.cache import read_cached
-    from naftiko.loader import load
+def _index(given: list[str]) -> DocumentIndex | None:
+    """Return the names in the first argument, if it is a file with a document."""
+    from naftiko.cli.index import index_of
 
-    file = os.path.expandvars(os.path.expanduser(given[0])) if given else ""
-    # Reading a pipe or a device would wait, or take what another command needs.
-    if not os.path.isfile(file):
-        return None
-    try:
-        return load(read_cached(file), schema=None)
-    except NaftikoError:
-        return None
+    return index_of(os.path.expandvars(os.path.expanduser(given[0]))) if given else None
 
 
 def _paths(prefix: str, text: str) -> list[str]:
@@ -228,48 +218,24 @@ def _paths(prefix: str, text: str) -> list[str]:
 
 def _from_file(command: str, given: list[str], last: str) -> list[str]:
     """Return operations, or names of arguments, of the document on the line."""
-    capability = _loaded(given)
-    if capability is None:
+    index = _index(given)
+    if index is None:
         return []
-    try:
-        if len(given) == 1:
+    if len(given) == 1:
+        if not last:
             # What is exposed calls the same operations: it comes when it is asked for.
-            exposed = capability.functions.names() if last else []
-            names = [*capability.operations, *exposed]
-            return list(dict.fromkeys([*names, *_bare(capability, names, last)]))
-        found = capability.find(given[1])
-    except NaftikoError:
-        return []
-    if command != "call":
-        return []
-    # Imported here: the names of a document need nothing of it.
-    from naftiko.cli.arguments.typed import takes_of
-
-    return _items(takes_of(found, given[1]), given[2:], last)
+            return index.operations
+        bare = [short for short in index.clear if short.startswith(last)]
+        return list(dict.fromkeys([*index.operations, *index.exposed, *bare]))
+    takes = index.takes(given[1]) if command == "call" else None
+    return [] if takes is None else _items(takes, given[2:], last)
 
 
-def _bare(capability: Capability, names: list[str], last: str) -> list[str]:
-    """Return the clear names, without namespaces, that begin with a text."""
-    bare = []
-    for name in names if last else ():
-        short = name.rpartition(".")[2]
-        if short.startswith(last):
-            try:
-                capability.find(short)
-            except NaftikoError:
-                continue
-            bare.append(short)
-    return bare
-
-
-def _items(operation: Operation, given: list[str], last: str) -> list[str]:
+def _items(takes: Takes, given: list[str], last: str) -> list[str]:
     """Return names of arguments, or values behind a name: `fl` → `flag=`."""
-    from naftiko.cli.arguments.words import split_item
+    from naftiko.cli.arguments.nested import split_item
 
-    types = {parameter.name: parameter.type for parameter in operation.inputs}
-    choices = {p.name: p.keywords.get("enum") for p in operation.inputs}
-    if operation.takes_body:
-        types.setdefault("body", "")
+    types = takes.types
     used = {item.partition("=")[0].removesuffix(":") for item in given}
     names = [n for n, kind in types.items() if n not in used or kind == "array"]
     items = [f"{name}=" for name in names]
@@ -279,12 +245,10 @@ def _items(operation: Operation, given: list[str], last: str) -> list[str]:
     name, sign, text = split
     if sign == "=@":
         return items + _paths(f"{name}=@", text)
-    known = choices.get(name)
+    known = takes.choices.get(name, [])
     if types.get(name) == "boolean":
         known = ["true", "false"]
-    if isinstance(known, list):
-        items += [f"{name}{sign}{c}" for c in known if not isinstance(c, (dict, list))]
-    return items
+    return items + [f"{name}{sign}{choice}" for choice in known]
 
 
 # --- quotes -----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.cli.arguments.nested import Gathered, split_nested
+from naftiko.cli.arguments.nested import Gathered, split_item, split_nested
 from naftiko.cli.values import UsageError
 
 
@@ -20,6 +20,26 @@ def _values(*words: str) -> dict[str, Any]:
         else:
             gathered.add(item.root, item.text, item.steps, item.written)
     return gathered.values()
+
+
+@pytest.mark.parametrize(
+    ("item", "names", "parts"),
+    [
+        ("n=1", [], ("n", "=", "1")),
+        ("n:=1", [], ("n", ":=", "1")),
+        ("n=@f", [], ("n", "=@", "f")),
+        ("a=b=1", ["a=b"], ("a=b", "=", "1")),
+        ("a=b=1", [], ("a", "=", "b=1")),
+        ("x:=1", ["x:"], ("x:", "=", "1")),
+        ("n", ["n"], None),
+        ("=1", [], None),
+    ],
+)
+def test_longest_known_name_ends_an_argument(
+    item: str, names: list[str], parts: tuple[str, str, str] | None
+) -> None:
+    """An argument name that the operation declares may hold `=` or `:`."""
+    assert split_item(item, names) == parts
 
 
 @pytest.mark.parametrize(
