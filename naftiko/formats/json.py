@@ -11,7 +11,7 @@
 
 JSON Lines, JSON text sequences (RFC 7464) and concatenated documents are read alike.
 A server reads and writes with `msgspec` what comes out as with the standard library,
-which does all the rest.
+which does all the rest; so does a program that has read some megabytes.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ def decode_json(
     # json.loads tells UTF-8, 16 and 32 apart by itself; a text would be a copy more.
     # A declared charset counts only for bytes that are none of them (RFC 8259, 11).
     if not many:
+        if _quick is None:
+            _count(len(body))
         value = quickly_read(body)
         if value is not UNREAD:
             return value
@@ -128,8 +130,21 @@ _exponent = re.compile(rb'e(?<=\de)-?\d+(?=[,\]}]|":|$)').search
 #: Each digit is a zero.
 _ZEROS = bytes(ord("0") if chr(n) in "123456789" else n for n in range(256))
 _quick: _Quick | None = None
+#: Bytes that the standard library reads in the time that importing `msgspec` takes.
+_WORTH = 3_000_000
+#: Bytes that it has read; below zero once `msgspec` was looked for.
+_counted = 0
 #: What `quickly_read` returns for a body that the standard library has to read.
 UNREAD: Any = object()
+
+
+def _count(size: int) -> None:
+    """Look for `msgspec` as soon as so many bytes were read that it is worth it."""
+    global _counted
+    if _counted >= 0:
+        _counted += size
+        if _counted > _WORTH:
+            accelerate()
 
 
 def accelerate() -> None:
@@ -137,7 +152,8 @@ def accelerate() -> None:
 
     Importing it takes 20 ms, for which a command reads thousands of small bodies.
     """
-    global _quick
+    global _counted, _quick
+    _counted = -1
     if _quick is not None:
         return
     try:

@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 from naftiko.exposes.http import answers
 from naftiko.exposes.http.answers import json_bytes
 from naftiko.formats import json as formats_json
-from naftiko.formats.json import UNREAD, accelerate, quickly_read, quickly_written
+from naftiko.formats.json import (
+    UNREAD,
+    accelerate,
+    decode_json,
+    quickly_read,
+    quickly_written,
+)
 
 pytest.importorskip("msgspec")
 
@@ -158,3 +164,32 @@ def test_nothing_is_quick_without_the_library(monkeypatch: pytest.MonkeyPatch) -
     assert quickly_read(b"1") is UNREAD
     assert quickly_written(1) is None
     assert json_bytes({"a": 1}) == b'{"a":1}'
+
+
+def test_library_is_looked_for_once_it_is_worth_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After some megabytes; importing it takes as long as reading them slowly."""
+    monkeypatch.setattr(formats_json, "_quick", None)
+    monkeypatch.setattr(formats_json, "_counted", 0)
+    body = json.dumps(["x" * 1000] * 1000).encode()
+    for _ in range(2):
+        assert decode_json(body, "") == json.loads(body)
+        assert formats_json._quick is None
+    assert decode_json(body, "") == json.loads(body)
+    assert formats_json._quick is not None
+
+
+def test_library_that_is_not_there_is_looked_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each further body would pay for another search."""
+    monkeypatch.setattr(formats_json, "_quick", None)
+    monkeypatch.setattr(formats_json, "_counted", formats_json._WORTH)
+    monkeypatch.setitem(__import__("sys").modules, "msgspec.json", None)
+    assert decode_json(b"[1]", "") == [1]
+    monkeypatch.undo()
+    monkeypatch.setattr(formats_json, "_quick", None)
+    monkeypatch.setattr(formats_json, "_counted", -1)
+    assert decode_json(b"[1]", "") == [1]
+    assert formats_json._quick is None
