@@ -25,7 +25,7 @@ from naftiko.errors import CallError, refuse_pickle
 from naftiko.formats.budget import MAX_RESPONSE_BYTES
 from naftiko.masking import forget
 from naftiko.transport.aio_pool import AioPool
-from naftiko.transport.cookies import CallCookies
+from naftiko.transport.cookies import Cookies
 from naftiko.transport.environment import ConnectionSettings
 from naftiko.transport.messages import Headers, Request, Response, SignIn
 from naftiko.transport.redirects import (
@@ -306,7 +306,7 @@ class AioTransport:
         Returns:
             The response, its body not read yet; or that hop, with its cookies.
         """
-        cookies = CallCookies()
+        cookies = Cookies()
         while True:
             if self._is_closed:
                 raise refusal("the transport is closed", hop.request)
@@ -335,7 +335,7 @@ class AioTransport:
         login: SignIn,
         hop: RedirectedRequest,
         origin: AioOrigin,
-        cookies: CallCookies,
+        cookies: Cookies,
         timeout: Timeout,
     ) -> AioExchange:
         """Return the response to a request, signed in."""

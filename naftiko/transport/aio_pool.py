@@ -22,7 +22,7 @@ from naftiko.http import BODILESS_METHODS, IDEMPOTENT_METHODS
 from naftiko.records.tuples import NamedTuple
 from naftiko.transport import failures
 from naftiko.transport.encodings import Damaged, unpacker_of
-from naftiko.transport.environment import ConnectionSettings, tls_context
+from naftiko.transport.environment import ConnectionSettings, tls_context, with_login
 from naftiko.transport.failures import ERRORS
 from naftiko.transport.messages import Headers
 from naftiko.transport.redirects import RedirectedRequest, damaged, refusal, too_large
@@ -259,7 +259,7 @@ class AioPool:
         """
         connect, patience = timeout if isinstance(timeout, tuple) else (timeout,) * 2
         if origin.login and not hop.request.is_identified:
-            headers = {**headers, "Authorization": origin.login}
+            headers = with_login(headers, origin.login)
         content: bytes | None = b""
         length: int | None = None
         if hop.body is not None or hop.method not in BODILESS_METHODS:

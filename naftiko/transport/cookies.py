@@ -1,4 +1,4 @@
-"""`CallCookies`: what servers set during one call, and get back (RFC 6265, 5).
+"""`Cookies`: what servers set, and get back (RFC 6265, 5).
 
     Set-Cookie: sid=a; Path=/x  of http://h/x/y  →  Cookie: sid=a  for http://h/x/z
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from naftiko.transport.redirects import RedirectedRequest
 
 
+#: Cookies of one origin that are kept; the oldest go.
+_MOST = 150
+
+
 class _Cookie(NamedTuple):
     """A cookie; `text` is name and value as they came, `until` when it ends."""
 
@@ -32,8 +36,8 @@ class _Cookie(NamedTuple):
     until: float | None
 
 
-class CallCookies:
-    """The cookies that servers set during one call."""
+class Cookies:
+    """The cookies that servers have set; threads may share them."""
 
     __slots__ = ("_jars",)
 
@@ -64,6 +68,8 @@ class CallCookies:
                 jar.pop((name, cookie.path), None)
             else:
                 jar[name, cookie.path] = cookie
+                while len(jar) > _MOST:
+                    jar.pop(next(iter(tuple(jar))), None)
 
     def headers(self, hop: RedirectedRequest) -> Mapping[str, str]:
         """Return the headers of a request, with the cookies that are kept for it."""
@@ -74,7 +80,7 @@ class CallCookies:
         path, is_secure, now = _path(hop), hop.origin.startswith("https:"), time()
         found = [
             cookie
-            for cookie in jar.values()
+            for cookie in tuple(jar.values())  # others may set some meanwhile
             if _leads_to(cookie.path, path)
             and (is_secure or not cookie.is_secure)
             and (cookie.until is None or cookie.until > now)

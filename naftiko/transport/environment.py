@@ -84,6 +84,13 @@ class ConnectionSettings(NamedTuple):
         return OriginSettings(verify, cert, proxies, _proxy(origin, proxies), login)
 
 
+def with_login(headers: Mapping[str, str], authorization: str) -> Mapping[str, str]:
+    """Return headers with a login of `.netrc`, unless the caller has given another."""
+    if any(name.lower() == "authorization" for name in headers):
+        return headers
+    return {**headers, "Authorization": authorization}
+
+
 def tls_context(verify: bool | str, cert: str | tuple[str, str] | None) -> SSLContext:
     """Return the TLS settings of an origin; reads files."""
     import ssl  # slow to import, and plain HTTP does without it

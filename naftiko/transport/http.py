@@ -24,6 +24,7 @@ from naftiko.transport.environment import (
     ConnectionSettings,
     OriginSettings,
     tls_context,
+    with_login,
 )
 from naftiko.transport.failures import ERRORS, failure, is_dead
 from naftiko.transport.messages import Headers, Request, Response, SignIn
@@ -51,12 +52,12 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from naftiko.transport.base import Timeout
-    from naftiko.transport.cookies import CallCookies
+    from naftiko.transport.cookies import Cookies
     from naftiko.transport.foreign.sender import RequestsSender
     from naftiko.transport.streams import StreamedResponse
 
 #: Origins that are known at the same time.
-_MOST_ORIGINS = 32
+_MOST_ORIGINS = 256
 
 
 class HttpOrigin(NamedTuple):
@@ -179,7 +180,7 @@ class HttpTransport:
         self._follow_redirects = follow_redirects
         self._max_bytes = max_response_bytes
         #: What servers have set, once one has.
-        self._cookies: CallCookies | None = None
+        self._cookies: Cookies | None = None
 
     __reduce_ex__ = refuse_pickle
 
@@ -304,7 +305,7 @@ class HttpTransport:
             return self._sign_in(hop, auth, origin, timeout)
         headers = hop.headers
         if auth is None and origin.settings.login and not hop.request.is_identified:
-            headers = {**headers, "Authorization": origin.settings.authorization}
+            headers = with_login(headers, origin.settings.authorization)
         return self._send_once(hop, headers, origin, auth, timeout)
 
     def _sign_in(
@@ -368,9 +369,9 @@ class HttpTransport:
             return
         if self._cookies is None:
             # Imported here: it reads dates, and most servers set none.
-            from naftiko.transport.cookies import CallCookies
+            from naftiko.transport.cookies import Cookies
 
-            self._cookies = CallCookies()
+            self._cookies = Cookies()
         self._cookies.keep(hop, lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from naftiko import Request
-from naftiko.transport.cookies import CallCookies
+from naftiko.transport.cookies import Cookies
 from naftiko.transport.redirects import RedirectedRequest
 
 
@@ -14,9 +14,9 @@ def hop(url: str, **more: object) -> RedirectedRequest:
     return RedirectedRequest(Request("GET", url, **more))  # type: ignore[arg-type]
 
 
-def cookies_after(first: RedirectedRequest, *lines: str) -> CallCookies:
+def cookies_after(first: RedirectedRequest, *lines: str) -> Cookies:
     """Return cookies after one response that sets these."""
-    kept = CallCookies()
+    kept = Cookies()
     kept.keep(first, lines)
     return kept
 
@@ -58,7 +58,7 @@ def test_request_without_cookies_has_none() -> None:
     first = hop("http://h.test/x")
     kept = cookies_after(first, "a=1; Path=/deep")
     assert dict(kept.headers(first).items()) == {}
-    assert CallCookies().headers(first) is first.headers
+    assert Cookies().headers(first) is first.headers
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,11 @@ def test_secure_cookie_goes_back_over_tls() -> None:
     """`Secure` is no matter for an origin with TLS."""
     first = hop("https://h.test/x")
     assert cookies_after(first, "a=1; Secure").headers(first)["Cookie"] == "a=1"
+
+
+def test_oldest_cookies_go() -> None:
+    """A server that sets another one with each response does not fill the memory."""
+    first = hop("http://h.test/")
+    kept = cookies_after(first, *(f"n{number}=x" for number in range(200)))
+    sent = kept.headers(first)["Cookie"].split("; ")
+    assert (sent[0], sent[-1], len(sent)) == ("n50=x", "n199=x", 150)

@@ -6,6 +6,7 @@ import gzip
 import io
 import logging
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +299,44 @@ def test_closed_transport_opens_another_connection(
     transport.close()
     transport.send(Request("GET", server.url), timeout=5)
     assert server.connections == 2
+
+
+def test_many_origins_are_forgotten_together(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of them, and their connections, do not grow without end."""
+    monkeypatch.setattr("naftiko.transport.http._MOST_ORIGINS", 1)
+    with Recorder() as one, Recorder() as two:
+        for server in (one, one, two, one):
+            transport.send(Request("GET", server.url), timeout=5)
+        assert (one.connections, two.connections) == (2, 1)
+
+
+def test_login_of_netrc_stays_with_its_origin(
+    server: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent with requests that are not signed in otherwise."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login ann password x")
+    monkeypatch.setenv("NETRC", str(netrc))
+    transport = HttpTransport()
+    transport.send(Request("GET", server.url), timeout=5)
+    assert server.last.headers["authorization"] == "Basic YW5uOng="
+    own = {"authorization": "Own"}
+    transport.send(Request("GET", server.url, own), timeout=5)
+    assert server.last.headers["authorization"] == "Own"
+    transport.close()
+
+
+def test_requests_are_sent_by_threads_at_once(transport: HttpTransport) -> None:
+    """Each over a connection of its own, which is used again."""
+    with Recorder(lambda request: response(request.target)) as server:
+
+        def send(number: int) -> bytes:
+            url = f"{server.url}/{number}"
+            return transport.send(Request("GET", url), timeout=10).body
+
+        with ThreadPoolExecutor(8) as threads:
+            bodies = list(threads.map(send, range(200)))
+        assert bodies == [f"/{number}".encode() for number in range(200)]
+        assert server.connections <= 8
