@@ -34,7 +34,7 @@ from naftiko.expressions import (
 from naftiko.hints import Hint
 from naftiko.records.tuples import NamedTuple
 from naftiko.settings import APPEND_PATH_PARAMETERS
-from naftiko.spec.model import InputParameter
+from naftiko.spec.model import PUBLISHED_METHODS, InputParameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -225,7 +225,7 @@ class _LayoutCompiler:
 
     def _check_method(self) -> None:
         method = self.spec.method
-        if not _METHOD.fullmatch(method):
+        if method not in PUBLISHED_METHODS and not _METHOD.fullmatch(method):
             self._find(
                 rules.METHOD,
                 (*self.spec.path, "method"),

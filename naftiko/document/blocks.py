@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from naftiko.document.document import MAX_DEPTH
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _MOST_LEVELS = 40
 #: Parts that are given to the parser; each of them costs as much as twenty lines.
 _MOST_PARTS = 40
+#: A text of a line that is read anew in each document.
+_LONG = 48
 #: The parser refuses keys of more than 1,024 characters.
 _LONGEST_KEY = 100
 _KEY = re.compile(rf"[A-Za-z0-9_$/][^ :#]{{0,{_LONGEST_KEY}}}+")
@@ -87,12 +90,15 @@ def read_blocks(text: str, parse: Parse) -> tuple[JSON, array[int]] | None:
         if colon:
             line = heads.get(left)
             if line is None:
-                line = heads[left] = _head(left)
+                # Documents have much the same heads; long ones would fill the memory.
+                line = _known_head(left) if len(left) < _LONG else _head(left)
+                heads[left] = line
             column, at, key, begin, _ = line
         else:
             line = wholes.get(left)
             if line is None:
-                line = wholes[left] = _whole(left)
+                line = _known_whole(left) if len(left) < _LONG else _whole(left)
+                wholes[left] = line
             column, at, key, begin, right = line
             if begun is not None and column > here:
                 more = _more(lines, number, here)
@@ -153,7 +159,8 @@ def read_blocks(text: str, parse: Parse) -> tuple[JSON, array[int]] | None:
             continue
         scalar = scalars.get(right)
         if scalar is None:
-            scalar = scalars[right] = _scalar(right)
+            scalar = _known_scalar(right) if len(right) < _LONG else _scalar(right)
+            scalars[right] = scalar
         value, blanks, begun = scalar
         if value is _ODD or begin < 0:
             parts += 1
@@ -239,6 +246,11 @@ def _scalar(text: str) -> _Scalar:
     ):
         return _ODD, 0, None
     return resolve_plain(scalar), blanks, scalar
+
+
+_known_head = lru_cache(1024)(_head)
+_known_whole = lru_cache(1024)(_whole)
+_known_scalar = lru_cache(4096)(_scalar)
 
 
 def _more(lines: list[str], number: int, column: int) -> list[str]:

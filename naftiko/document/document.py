@@ -112,8 +112,9 @@ class Document:
         self._index: dict[tuple[Key, ...], int] | None = None
         #: `id` of a mapping or a list → how many marks it has.
         self._sizes: dict[int, int] = {}
-        #: `id` of a mapping or a list → key or index → the mark of that member.
-        self._starts: dict[int, dict[Key, int]] = {}
+        #: `id` of a mapping or a list → key or index → the mark of that member, and
+        #: whether that is known of all members.
+        self._starts: dict[int, tuple[dict[Key, int] | None, bool]] = {}
 
     def copied(self) -> Document:
         """Return a copy whose data can be changed; it keeps the places of this one."""
@@ -190,29 +191,34 @@ class Document:
             return self._index.get(path, 0), path
         number, node = 0, self._marked
         for depth, step in enumerate(path):
-            start = self._starts_in(node).get(step)
+            start = self._start_in(node, step)
             if start is None:
                 return number, path[:depth]
             number += start
             node = node[step]
         return number, path
 
-    def _starts_in(self, node: JSON) -> Mapping[Key, int]:
-        """Return member → how many marks stand between it and its mapping or list.
+    def _start_in(self, node: JSON, step: Key) -> int | None:
+        """Return how many marks stand between a member and its mapping or list.
 
-        They are kept: a document may have thousands of findings in one list.
+        Most are asked for one member. Those behind it are counted for the second: a
+        document may have thousands of findings in one list.
         """
-        starts = self._starts.get(id(node))
-        if starts is None:
-            starts = {}
-            is_mapping, number = isinstance(node, dict), 1
+        starts, is_whole = self._starts.get(id(node), (None, False))
+        if starts is None or not (is_whole or step in starts):
+            is_first, starts, number = starts is None, {}, 1
+            is_mapping = isinstance(node, dict)
             if is_mapping or isinstance(node, list):
                 for key, member in node.items() if is_mapping else enumerate(node):
                     number += is_mapping
                     starts[key] = number
+                    if is_first and key == step:
+                        break
                     number += self._size(member)
-                self._starts[id(node)] = starts
-        return starts
+                else:
+                    is_whole = True
+                self._starts[id(node)] = starts, is_whole
+        return starts.get(step)
 
     def _size(self, node: JSON) -> int:
         """Return how many marks a node without aliases has, those below it included."""

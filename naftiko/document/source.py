@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 16 * 1024 * 1024
 #: Most files are shorter.
 _MOST_FILES = 64 * 1024
+#: The characters of ASCII that `blocks` reads.
+_PRINTABLE = bytes((0x0A, *range(0x20, 0x7F)))
 
 
 #: The message and the hint for a URL where a file is expected.
@@ -127,6 +129,7 @@ def near_file(path: Path) -> str:
 
 
 def _read_path(source: str | Path, name: str, *, is_named: bool) -> Document:
+    path: Path | None = None
     if str(source) == "-":
         shown, directory = name or "<stdin>", Path()
         raw = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -161,7 +164,7 @@ def _read_path(source: str | Path, name: str, *, is_named: bool) -> Document:
             ) from None
     document = read_text(_decode(raw, shown), shown)
     document.directory = directory
-    document.file = None if str(source) == "-" else Path(source)
+    document.file = path
     return document
 
 
@@ -207,8 +210,7 @@ def _parsed(text: str, name: str) -> tuple[JSON, array[int], list[int]]:
     from naftiko.document.blocks import read_blocks
 
     is_flow = text.lstrip()[:1] in ("{", "[")
-    # Python's own test is quicker than the pattern; it refuses more than YAML does.
-    is_plain = text.replace("\n", "").isprintable()
+    is_plain = _is_plain(text)
     if is_plain and not is_flow and (read := read_blocks(text, _parse_part)):
         return *read, []
     from naftiko.document.yaml import NO_VALUE, UNPRINTABLE, Builder
@@ -229,6 +231,16 @@ def _parsed(text: str, name: str) -> tuple[JSON, array[int], list[int]]:
             )
         data = builder.build_yaml(text)
     return data, builder.marks, builder.aliases
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether a text holds printable characters and line feeds only.
+
+    Python refuses more than YAML does, and is quicker than a pattern.
+    """
+    if text.isascii():
+        return not text.encode().translate(None, _PRINTABLE)
+    return text.replace("\n", "").isprintable()
 
 
 def _parse_part(text: str, most_deep: int) -> tuple[JSON, array[int]] | None:

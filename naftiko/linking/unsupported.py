@@ -67,8 +67,8 @@ def note_inert_keys(
     """Note each key of a newer version of the specification that has no effect."""
     for path, keys in _places(spec, registry):
         node = names.node(path)
-        for key in keys if isinstance(node, dict) else ():
-            if node.get(key):
+        for key in keys:
+            if isinstance(node, dict) and node.get(key):
                 names.findings.add(
                     rules.KEY_INERT,
                     (*path, key),
@@ -94,7 +94,8 @@ def _places(
         for resource in exposes.files:
             yield resource.path, _OF_FUNCTION["resource"]
     for function in functions:
-        yield function.path, _OF_FUNCTION.get(function.kind, ())
+        if keys := _OF_FUNCTION.get(function.kind):
+            yield function.path, keys
 
 
 def script_settings(exposes: Iterable[Exposes]) -> ScriptSettings:

@@ -47,7 +47,7 @@ _BEGINNINGS = tuple(
             rb"|(?<=key-)|----BEGIN )",
             rb"A(?:KIA|SIA|Iza)",
             rb"SG\.",
-            rb"eyJ",
+            rb"J(?<=eyJ)",
         ),
     )
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from naftiko.document import rules
 from naftiko.document.document import Document, Truncation, line_column, refuse
@@ -156,3 +158,19 @@ def test_refusal_carries_rule_and_place() -> None:
     error = caught.value
     assert (error.code, error.location) == ("E-yaml-key", Location("f.yaml", 3, 4))
     assert (error.message, error.hint) == ("no key", "mend it")
+
+
+@given(st.permutations(range(9)))
+def test_places_do_not_depend_on_what_was_asked_before(order: list[int]) -> None:
+    """Members are counted as far as they are asked for."""
+    text = "".join(f"k{n}:\n  - a: 1\n    b: [x, y]\n  - c\n" for n in range(9))
+    document = read(text)
+    for number in order:
+        for path, line, column in (
+            ((f"k{number}",), 4 * number + 2, 3),
+            ((f"k{number}", 0, "b", 1), 4 * number + 3, 12),
+            ((f"k{number}", 1), 4 * number + 4, 5),
+            ((f"k{number}", 7), 4 * number + 2, 3),
+        ):
+            found = document.locate(path)
+            assert (found.line, found.column) == (line, column)
