@@ -16,7 +16,7 @@ from naftiko.consumes.status import is_success, reported_failure_of, status_erro
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import BodyReader
 from naftiko.formats.budget import is_slow
-from naftiko.formats.json import strict_json
+from naftiko.formats.json import is_strict_object, strict_json
 from naftiko.formats.media import EVENT_STREAM_TYPE, format_of, promises_many
 from naftiko.formats.multiplexed import is_multiplexed
 from naftiko.formats.reported import reported_in
@@ -113,12 +113,22 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
     def decode() -> JSON:
         return decoder.receive(request, response).value
 
+    def read() -> JSON:
+        try:
+            return strict_json(response.body)
+        except ValueError:  # it is nested deeper than values may be
+            return decode()
+
     status = response.status
     if not shape.is_declared or not response.body:
         return _passed_on(decoder, reply, decode)
     if shape.is_identity and _is_read_as_json(decoder, response):
+        kind = response.content_type
+        if is_strict_object(response.body) and not promises_many(kind):
+            # It is sent on as it is, so its value is mostly not asked for.
+            return Outcome(reply=reply, is_verbatim=True, status=status, decode=read)
         try:
-            data = strict_json(response.body, response.content_type)
+            data = strict_json(response.body, kind)
         except ValueError:
             pass  # `decode` reads more than strict JSON, and explains a fault
         else:

@@ -71,9 +71,10 @@ def origin_form(
     if version not in _VERSIONS:
         raise _malformed("its version is not HTTP/1.1")
     decisive = [pair for pair in headers if pair[0] in _DECISIVE]
-    is_alone = len(decisive) == 1 and decisive[0][0] == b"host"
+    fields = dict(decisive)
     is_plain = target[:1] == b"/" and b"#" not in target
-    if is_alone and is_plain and is_host(decisive[0][1]):
+    is_sure = len(fields) == len(decisive) and b"transfer-encoding" not in fields
+    if is_plain and is_sure and is_host(fields.get(b"host", b"")):
         return target  # nearly every request
     _check_end(version, decisive)
     host = only_host([value for name, value in decisive if name == b"host"], version)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from naftiko.exposes.http.scope import BODY_FOLLOWS
 from naftiko.exposes.mcp.protocol.events import PING, EventLog, event, priming
 from naftiko.exposes.mcp.protocol.revisions import PRIMED, RESUMABLE
 
@@ -113,10 +114,7 @@ class PostReply:
         else:
             headers = [_JSON_TYPE, *self._headers]
         headers.append((b"content-length", b"%d" % len(message)))
-        await self._send(
-            {"type": "http.response.start", "status": status, "headers": headers}
-        )
-        await self._send({"type": "http.response.body", "body": message})
+        await _send_whole(self._send, status, headers, message)
 
     async def _write(
         self, comment: bytes | None, message: bytes = b"", *, is_last: bool = False
@@ -198,6 +196,11 @@ async def send_json(
     pairs: Pairs = [*(headers or ()), (b"content-length", b"%d" % len(body))]
     if body:
         pairs.append(_JSON_TYPE)
-    start: dict[str, Any] = {"status": status, "headers": pairs}
-    await send({"type": "http.response.start", **start})
+    await _send_whole(send, status, pairs, body)
+
+
+async def _send_whole(send: Send, status: int, headers: Pairs, body: bytes) -> None:
+    start: dict[str, Any] = {"type": "http.response.start", "status": status}
+    start["headers"], start[BODY_FOLLOWS] = headers, True
+    await send(start)
     await send({"type": "http.response.body", "body": body})
