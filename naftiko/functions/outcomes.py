@@ -79,7 +79,9 @@ def is_large(decoder: Decoder, response: Response) -> bool:
         decoder.operation.declared_format,
         format_of(response.content_type),
     )
-    return is_slow(declared or named, size) or (named != "" and is_slow(named, size))
+    if is_slow(declared or named, size):
+        return True
+    return declared != "" and named != "" and is_slow(named, size)
 
 
 def read_apart(decoder: Decoder, reply: Reply, shape: Shape, outputs: JSON) -> Run:
@@ -122,8 +124,8 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
     status = response.status
     if not shape.is_declared or not response.body:
         return _passed_on(decoder, reply, decode)
-    if shape.is_identity and _is_read_as_json(decoder, response):
-        kind = response.content_type
+    kind = response.content_type
+    if shape.is_identity and _is_read_as_json(decoder, kind):
         if is_strict_object(response.body) and not promises_many(kind):
             # It is sent on as it is, so its value is mostly not asked for.
             return Outcome(reply=reply, is_verbatim=True, status=status, decode=read)
@@ -244,12 +246,12 @@ def _is_enclosed(body: bytes) -> bool:
     return text[:1] + text[-1:] in (b"{}", b"[]")
 
 
-def _is_read_as_json(decoder: Decoder, response: Response) -> bool:
+def _is_read_as_json(decoder: Decoder, content_type: str) -> bool:
     """Tell whether a body that is strict JSON is the value that it stands for."""
     declared = decoder.operation.declared_format
     if declared:
         return declared == "json"
-    return format_of(response.content_type) in ("json", "")
+    return format_of(content_type) in ("json", "")
 
 
 def failed_value(decoder: Decoder, reply: Reply, shape: Shape) -> JSON:
