@@ -135,7 +135,8 @@ def result_of(
     response = outcome.reply.response if outcome.reply is not None else None
     if (
         outcome.is_verbatim and not outcome.is_decoded and outputs is None
-        and response is not None and _is_compact(response)
+        and response is not None and response.body[:1] == b"{"
+        and _is_compact(response)
     ):  # fmt: skip
         # An object whose value nobody has to know.
         return {

@@ -110,7 +110,16 @@ def test_text_of_a_json_result_is_json() -> None:
         assert result["structuredContent"] == json.loads(text)
 
 
-@pytest.mark.parametrize("body", ['{"a": [1.50, "é"]}', ' {"a":1}\n', "[1]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": [1.50, "\u00e9"]}',
+        ' {"a":1}\n',
+        "[1]",
+        pytest.param('{"a":[%s1]}' % ("1," * 300_000), id="a large object"),
+        pytest.param("[%s1]" % ("1," * 300_000), id="a large list"),
+    ],
+)
 def test_body_that_is_the_value_is_structured_content(body: str) -> None:
     """It is the same value as in the text, whether it was read or not."""
     whole = {**CREW, "outputParameters": [{"type": "object", "mapping": "$."}]}
