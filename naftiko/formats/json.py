@@ -123,10 +123,14 @@ class _Quick(NamedTuple):
     read: Callable[[bytes], JSON]
     write: Callable[[JSON], bytes]
     raw: Callable[[bytes], Any]
+    pass_over: Callable[[bytes], Any]
 
 
 #: A number, whose exponent Python writes with a sign and two digits.
 _exponent = re.compile(rb'e(?<=\de)-?\d+(?=[,\]}]|":|$)').search
+#: Python reads no integer of more digits.
+_MOST_DIGITS = 4300
+_long_number = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS).search
 #: Each digit is a zero.
 _ZEROS = bytes(ord("0") if chr(n) in "123456789" else n for n in range(256))
 _quick: _Quick | None = None
@@ -161,7 +165,7 @@ def accelerate() -> None:
         from msgspec.json import Decoder, Encoder
     except ImportError:
         return
-    _quick = _Quick(Decoder().decode, Encoder().encode, Raw)
+    _quick = _Quick(Decoder().decode, Encoder().encode, Raw, Decoder(Raw).decode)
 
 
 def quickly_read(body: bytes) -> JSON:
@@ -176,6 +180,33 @@ def quickly_read(body: bytes) -> JSON:
         return _quick.read(body)
     except Exception:  # noqa: BLE001 - the standard library tells what is wrong
         return UNREAD
+
+
+def is_strict_object(body: bytes) -> bool:
+    """Tell whether a body surely is one JSON object, without making its value.
+
+    That takes a quarter of the time. `False` is for what only reading it tells, too.
+    """
+    if _quick is None or body[:1] != b"{":
+        return False
+    try:
+        check_passed_over(body)
+        _quick.pass_over(body)
+    except Exception:  # noqa: BLE001 - whoever reads it tells what is wrong
+        return False
+    return True
+
+
+def check_passed_over(body: bytes) -> None:
+    """Look at what `msgspec` does not look at in values that it passes over.
+
+    Raises:
+        ValueError: The body is not UTF-8, or may have a number too long for Python.
+    """
+    if len(body) > _MOST_DIGITS and _long_number(body):
+        raise ValueError("a number is too long")
+    if not body.isascii():
+        body.decode()
 
 
 def quickly_written(value: JSON) -> bytes | None:

@@ -15,7 +15,7 @@ import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from naftiko.formats.json import is_written_otherwise
+from naftiko.formats.json import check_passed_over, is_written_otherwise
 from naftiko.records.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 #: Names that look alike in every text of JSON.
 _PLAIN_NAME = re.compile(r"[ !#-\[\]-~]+")
-#: Python reads no integer of more digits.
-_MOST_DIGITS = 4300
-_long_number = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS).search
-
 
 #: The types of values that every library writes alike.
 _EXACT = str | int | bool | None
@@ -82,12 +78,8 @@ def rewriter_of(members: tuple[Member, ...]) -> Rewriter | None:
     write = Encoder().encode
 
     def rewrite(body: bytes) -> bytes | None:
-        # What is passed over is not looked at as closely as what is read.
-        if len(body) > _MOST_DIGITS and _long_number(body):
-            return None
         try:
-            if not body.isascii():
-                body.decode()
+            check_passed_over(body)
             try:
                 return write(rewritten(read_exactly(body)))
             except ValidationError:

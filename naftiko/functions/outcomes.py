@@ -16,7 +16,7 @@ from naftiko.consumes.status import is_success, reported_failure_of, status_erro
 from naftiko.errors import OutputError
 from naftiko.formats.arriving import BodyReader
 from naftiko.formats.budget import is_slow
-from naftiko.formats.json import strict_json
+from naftiko.formats.json import is_strict_object, strict_json
 from naftiko.formats.media import EVENT_STREAM_TYPE, format_of, promises_many
 from naftiko.formats.multiplexed import is_multiplexed
 from naftiko.formats.reported import reported_in
@@ -79,7 +79,9 @@ def is_large(decoder: Decoder, response: Response) -> bool:
         decoder.operation.declared_format,
         format_of(response.content_type),
     )
-    return is_slow(declared or named, size) or (named != "" and is_slow(named, size))
+    if is_slow(declared or named, size):
+        return True
+    return declared != "" and named != "" and is_slow(named, size)
 
 
 def read_apart(decoder: Decoder, reply: Reply, shape: Shape, outputs: JSON) -> Run:
@@ -113,12 +115,22 @@ def simple_outcome(decoder: Decoder, reply: Reply, shape: Shape) -> Outcome:
     def decode() -> JSON:
         return decoder.receive(request, response).value
 
+    def read() -> JSON:
+        try:
+            return strict_json(response.body)
+        except ValueError:  # it is nested deeper than values may be
+            return decode()
+
     status = response.status
     if not shape.is_declared or not response.body:
         return _passed_on(decoder, reply, decode)
-    if shape.is_identity and _is_read_as_json(decoder, response):
+    kind = response.content_type
+    if shape.is_identity and _is_read_as_json(decoder, kind):
+        if is_strict_object(response.body) and not promises_many(kind):
+            # It is sent on as it is, so its value is mostly not asked for.
+            return Outcome(reply=reply, is_verbatim=True, status=status, decode=read)
         try:
-            data = strict_json(response.body, response.content_type)
+            data = strict_json(response.body, kind)
         except ValueError:
             pass  # `decode` reads more than strict JSON, and explains a fault
         else:
@@ -234,12 +246,12 @@ def _is_enclosed(body: bytes) -> bool:
     return text[:1] + text[-1:] in (b"{}", b"[]")
 
 
-def _is_read_as_json(decoder: Decoder, response: Response) -> bool:
+def _is_read_as_json(decoder: Decoder, content_type: str) -> bool:
     """Tell whether a body that is strict JSON is the value that it stands for."""
     declared = decoder.operation.declared_format
     if declared:
         return declared == "json"
-    return format_of(response.content_type) in ("json", "")
+    return format_of(content_type) in ("json", "")
 
 
 def failed_value(decoder: Decoder, reply: Reply, shape: Shape) -> JSON:

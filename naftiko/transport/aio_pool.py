@@ -66,10 +66,11 @@ class AioExchange:
     Attributes:
         hop: The request that was sent.
         head: The head of the response.
+        status: Its status code.
         headers: Its headers; the values of a repeated name are joined.
     """
 
-    __slots__ = ("_reply", "_upload", "head", "headers", "hop")
+    __slots__ = ("_reply", "_upload", "head", "headers", "hop", "status")
 
     def __init__(
         self,
@@ -80,14 +81,10 @@ class AioExchange:
     ) -> None:
         self.hop = hop
         self.head = head
+        self.status = head.status
         self.headers = Headers.joined(head.pairs, hop.request.secrets)
         self._reply = reply
         self._upload = upload
-
-    @property
-    def status(self) -> int:
-        """The status code."""
-        return self.head.status
 
     @property
     def reason(self) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from naftiko.consumes.exchange import Decoder
 from naftiko.errors import OutputError, StatusError
+from naftiko.formats.json import accelerate
 from naftiko.functions.outcomes import (
     MAX_CHECKED,
     checked,
@@ -187,6 +188,19 @@ def test_body_that_is_passed_on_is_decoded_when_it_is_asked_for() -> None:
     for _ in range(2):
         with pytest.raises(OutputError, match="the body is not json"):
             _ = made.value
+
+
+def test_object_that_is_its_value_is_decoded_when_it_is_asked_for() -> None:
+    """It is sent on as it came, so few ask; a list of values is never meant."""
+    accelerate()
+    shape = compile_shape(WHOLE)
+    made = simple_outcome(decoder(), reply(b'{"a": 1, "a": 2}'), shape)
+    assert made.is_verbatim
+    assert not made.is_decoded
+    assert made.value == {"a": 2}
+    assert made.is_decoded
+    lines = reply(b'{"a": 1}', Content_Type="application/x-ndjson")
+    assert simple_outcome(decoder(), lines, shape).value == [{"a": 1}]
 
 
 @pytest.mark.parametrize("status", [200, 204, 299])

@@ -42,7 +42,7 @@ except ImportError:
     pass
 else:
     quick = msgspec.json.Decoder().decode
-    msgspec.json.Decoder = lambda: type("Decoder", (), {"decode": staticmethod(killing(quick))})
+    msgspec.json.Decoder = lambda *_: type("Decoder", (), {"decode": staticmethod(killing(quick))})
 """
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from naftiko.exposes.http.scope import BODY_FOLLOWS
+from naftiko.transport.sockets.outbox import outbox_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger("uvicorn.error")
 #: What no name of a header holds (RFC 9110, 5.6.2), and no value (5.5).
 _no_name = re.compile(rb'[\x00-\x20\x7f()<>@,;:\[\]={}\\"]').search
-_no_value = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
-#: Fields that say where a response ends, or a connection.
-_DECISIVE = frozenset((b"content-length", b"transfer-encoding", b"connection"))
+_NO_VALUE = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
+#: Fields that say where a response ends, or a connection, as a line begins with them.
+_LENGTH, _CODING = b"content-length: ", b"transfer-encoding: "
+_CONNECTION = b"connection: "
+_DECISIVE = frozenset((_LENGTH, _CODING, _CONNECTION))
 #: Bytes that are copied to go out together with a head.
 _MOST_TOGETHER = 64 * 1024
 #: Statuses of responses without a body that are not sent in chunks.
@@ -40,8 +42,8 @@ _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
     for status in HTTPStatus
 }
-#: Bytes of a name that is kept in lower case.
-_LONGEST_KEPT = 64
+#: Names whose beginning of a line is kept, and the bytes of the longest.
+_MOST_KEPT, _LONGEST_KEPT = 256, 64
 _NO_HEADER = "a header of the response is none"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FAILED = (
@@ -71,8 +73,8 @@ class Cycle:
     """
 
     __slots__ = (
-        "_connection", "_head", "_is_awaited", "_is_chunked", "_is_set", "_left",
-        "_waiter", "body", "disconnected", "keep_alive", "more_body",
+        "_connection", "_head", "_is_awaited", "_is_chunked", "_is_set", "_is_whole",
+        "_left", "_waiter", "body", "disconnected", "keep_alive", "more_body",
         "response_complete", "response_started", "scope", "task",
     )  # fmt: skip
 
@@ -100,6 +102,8 @@ class Cycle:
         #: The head of the response, until it is written.
         self._head = b""
         self._is_chunked = False
+        #: The last part has been given; it may not be written yet.
+        self._is_whole = False
         #: Bytes of the body that `Content-Length` announces and that are to come.
         self._left = 0
 
@@ -129,7 +133,7 @@ class Cycle:
                 what = "ASGI callable should return None, but returned '%s'."
                 _log.error(what, result)
                 self._close()
-            elif not self.response_complete and not self.disconnected:
+            elif not self._is_whole and not self.disconnected:
                 what = "completing" if self.response_started else "starting"
                 _log.error("ASGI callable returned without %s response.", what)
                 await self._fail()
@@ -150,6 +154,9 @@ class Cycle:
 
     def _close(self) -> None:
         self._flush()
+        if self._is_whole and not self.response_complete:
+            self.keep_alive = False
+            return
         self._connection.transport.close()
 
     # --- ASGI -------------------------------------------------------------------------
@@ -191,38 +198,37 @@ class Cycle:
             if kind != "http.response.start":
                 raise RuntimeError(f"a response begins with its head, not with {kind}")
             self._begin(message)
-        elif self.response_complete or kind != "http.response.body":
+        elif self._is_whole or kind != "http.response.body":
             raise RuntimeError(f"{kind} does not follow in a response")
         else:
             is_last = not message.get("more_body", False)
             self._write(message.get("body", b""), is_last=is_last)
-            if is_last:
-                self._end()
 
     def _begin(self, message: dict[str, Any]) -> None:
         """Make the head of the response."""
         status = message["status"]
+        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         given: Iterable[tuple[bytes, bytes]] = message.get("headers", ())
-        headers = [*self._connection.server_state.default_headers, *given]
-        names = [
-            _folded(name) if len(name) < _LONGEST_KEPT else _folded_name(name)
-            for name, _ in headers
-        ]
-        if _no_value(b"".join([value for _, value in headers])):
+        decisive = []
+        for name, value in (*self._connection.server_state.default_headers, *given):
+            begin = _begins[name]
+            lines += (begin, value, b"\r\n")
+            if begin in _DECISIVE:
+                decisive.append((begin, value))
+        values = b"".join(lines[2::3])
+        # A pattern takes more than twice as long.
+        if len(values.translate(None, _NO_VALUE)) < len(values):
             raise RuntimeError(_NO_HEADER)
         self.response_started = True
         self._is_awaited = False
-        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         is_framed = tells_close = False
-        for name, (_, value) in zip(names, headers, strict=True):
-            if name in _DECISIVE:
-                if name == b"content-length" and not is_framed:
-                    self._left, is_framed = int(value), True
-                elif name == b"transfer-encoding" and value.lower() == b"chunked":
-                    self._left, self._is_chunked, is_framed = 0, True, True
-                elif name == b"connection" and b"close" in _tokens(value):
-                    self.keep_alive, tells_close = False, True
-            lines += (name, b": ", value, b"\r\n")
+        for begin, value in decisive:
+            if begin == _LENGTH and not is_framed:
+                self._left, is_framed = int(value), True
+            elif begin == _CODING and value.lower() == b"chunked":
+                self._left, self._is_chunked, is_framed = 0, True, True
+            elif begin == _CONNECTION and b"close" in _tokens(value):
+                self.keep_alive, tells_close = False, True
         if not (self.keep_alive or tells_close):
             lines.append(b"connection: close\r\n")
         if not is_framed and self.scope["method"] != "HEAD" and status not in _BODILESS:
@@ -251,18 +257,22 @@ class Cycle:
             self._left -= len(body)
             if self._left < 0 or (is_last and self._left):
                 raise RuntimeError("the body is not as long as its Content-Length")
-        head = self._head
-        if head:
-            self._head = b""
-            if len(body) <= _MOST_TOGETHER:
-                self._connection.transport.write(head + body)
-                return
+        head, self._head = self._head, b""
+        if head and len(body) > _MOST_TOGETHER:
             self._connection.transport.write(head)
-        if body:
-            self._connection.transport.write(body)
+            head = b""
+        if is_last:
+            # Until it is written, the response counts as one under way: nothing else is
+            # written to the connection, and nobody closes it.
+            self._is_whole = True
+            outbox_of(self._connection.loop).put(self._end, head + body)
+        elif head or body:
+            self._connection.transport.write(head + body)
 
-    def _end(self) -> None:
-        """Leave the connection to the next request."""
+    def _end(self, data: bytes) -> None:
+        """Write the last bytes, and leave the connection to the next request."""
+        if data and not self.disconnected:
+            self._connection.transport.write(data)
         self.response_complete = True
         self.set()
         if not self.keep_alive:
@@ -270,19 +280,20 @@ class Cycle:
         self._connection.on_response_complete()
 
 
-def _folded_name(name: bytes) -> bytes:
-    """Return the name of a header in lower case.
+class _Begins(dict[bytes, bytes]):
+    """Name of a header → the line until its value: `Vary` → `vary: `."""
 
-    Raises:
-        RuntimeError: It holds characters that it must not hold.
-    """
-    if _no_name(name):
-        raise RuntimeError(_NO_HEADER)
-    return name.lower()
+    def __missing__(self, name: bytes) -> bytes:
+        if _no_name(name):
+            raise RuntimeError(_NO_HEADER)
+        begin = b"%b: " % name.lower()
+        if len(name) < _LONGEST_KEPT and len(self) < _MOST_KEPT:
+            self[name] = begin
+        return begin
 
 
-#: For the few names that are sent again and again.
-_folded = lru_cache(256)(_folded_name)
+#: Few names are sent again and again.
+_begins = _Begins()
 
 
 def _tokens(value: bytes) -> list[bytes]:

@@ -70,11 +70,12 @@ def origin_form(
         raise BadHead(TOO_MANY_FIELDS)
     if version not in _VERSIONS:
         raise _malformed("its version is not HTTP/1.1")
-    decisive = [pair for pair in headers if pair[0] in _DECISIVE]
-    is_alone = len(decisive) == 1 and decisive[0][0] == b"host"
+    fields = dict(headers)
+    is_sure = len(fields) == len(headers) and b"transfer-encoding" not in fields
     is_plain = target[:1] == b"/" and b"#" not in target
-    if is_alone and is_plain and is_host(decisive[0][1]):
+    if is_sure and is_plain and is_host(fields.get(b"host", b"")):
         return target  # nearly every request
+    decisive = [pair for pair in headers if pair[0] in _DECISIVE]
     _check_end(version, decisive)
     host = only_host([value for name, value in decisive if name == b"host"], version)
     if b"#" in target:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from naftiko.exposes.http.callers import Caller, trace_of
+from naftiko.exposes.http.scope import noted_headers
 from naftiko.exposes.mcp.protocol.messages import notification
 from naftiko.records.tuples import NamedTuple
 
@@ -58,6 +59,9 @@ def _trace(scope: ASGIScope | None, work: McpWork) -> dict[str, str]:
     if (trace := trace_in_message(work)) is not None:
         return trace
     if scope is None:
+        return {}
+    noted = noted_headers(scope)
+    if noted is not None and b"traceparent" not in noted:
         return {}
     headers = scope["headers"]
     parents = [value for name, value in headers if name == b"traceparent"]

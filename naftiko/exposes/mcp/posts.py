@@ -74,10 +74,15 @@ class Post:
         send: Its `send`.
         headers: Name in lower case → value.
         takes: The media types that the client takes.
+        revision: The revision in the headers, the first of several; empty without one.
+        is_newest: It speaks the newest revision, or one that is not known at all.
         session: The session that it names; `None` for none.
     """
 
-    __slots__ = ("headers", "receive", "scope", "send", "session", "takes")
+    __slots__ = (
+        "headers", "is_newest", "receive", "revision", "scope", "send", "session",
+        "takes",
+    )  # fmt: skip
 
     def __init__(
         self, scope: ASGIScope, receive: Receive, send: Send, headers: Headers
@@ -85,17 +90,10 @@ class Post:
         self.scope, self.receive, self.send = scope, receive, send
         self.headers = headers
         self.takes: Accepted = accepted(headers.get(b"accept", b""))
+        told = headers.get(VERSION)
+        self.revision = (told or b"").partition(b",")[0].decode("latin-1")
+        self.is_newest = told is not None and self.revision not in HANDSHAKES
         self.session: HttpSession | None = None
-
-    @property
-    def revision(self) -> str:
-        """The revision in the headers, the first of several; empty without one."""
-        return self.headers.get(VERSION, b"").partition(b",")[0].decode("latin-1")
-
-    @property
-    def is_newest(self) -> bool:
-        """Whether it speaks the newest revision, or one that is not known at all."""
-        return VERSION in self.headers and self.revision not in HANDSHAKES
 
     def reply(self, *, is_stream: bool = False) -> PostReply:
         """Return the response, which has the id of the session."""

@@ -133,6 +133,18 @@ def result_of(
     value: JSON = None
     is_encoded = False
     response = outcome.reply.response if outcome.reply is not None else None
+    if (
+        outcome.is_verbatim and not outcome.is_decoded and outputs is None
+        and response is not None and response.body[:1] == b"{"
+        and _is_compact(response)
+    ):  # fmt: skip
+        # An object whose value nobody has to know.
+        return {
+            "content": [{"type": "text", "text": response.body.decode()}],
+            "isError": False,
+            "structuredContent": raw_json(response.body),
+            "resultType": "complete",
+        }
     if outcome.is_shaped:
         value = outcome.value
         is_passed_on = isinstance(value, bytes) or (
@@ -142,7 +154,9 @@ def result_of(
             content = _passed_on(response, plan)
         elif outcome.is_verbatim and response is not None and _is_compact(response):
             content = [{"type": "text", "text": response.body.decode()}]
-        elif outcome.encoded and b"\\ud" not in outcome.encoded:
+        elif outcome.encoded and (
+            outcome.encoded.find(b"\\") < 0 or b"\\ud" not in outcome.encoded
+        ):
             content = [{"type": "text", "text": outcome.encoded.decode()}]
         else:
             text, value = sendable(value)
@@ -176,7 +190,10 @@ def result_of(
 
 def _is_compact(response: Response) -> bool:
     """Tell whether a JSON text is sent unchanged: it has no line breaks or escapes."""
-    return b"\n" not in response.body and b"\\u" not in response.body
+    body = response.body
+    # `in` takes ten times as long to find two bytes as `find` to find one.
+    has_escapes = body.find(b"\\") >= 0 and b"\\u" in body
+    return body.find(b"\n") < 0 and not has_escapes
 
 
 def _decoded(outcome: Outcome, content: list[dict[str, JSON]]) -> JSON:

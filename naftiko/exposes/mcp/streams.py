@@ -13,10 +13,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from naftiko.exposes.http.patrol import patrol_of
+from naftiko.exposes.http.scope import BODY_FOLLOWS
 from naftiko.exposes.mcp.protocol.events import PING, EventLog, event, priming
 from naftiko.exposes.mcp.protocol.revisions import PRIMED, RESUMABLE
 
 if TYPE_CHECKING:
+    from naftiko.exposes.http.patrol import Patrol
     from naftiko.exposes.http.scope import Receive, Send
     from naftiko.exposes.mcp.protocol.accepting import Accepted
 
@@ -48,8 +51,8 @@ class PostReply:
     """
 
     __slots__ = (
-        "_headers", "_is_primed", "_is_stream", "_lock", "_log", "_pings", "_send",
-        "_takes", "follower", "is_begun", "number",
+        "_headers", "_is_primed", "_is_stream", "_lock", "_log", "_patrol", "_pings",
+        "_send", "_takes", "follower", "is_begun", "number",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +67,9 @@ class PostReply:
         self._is_primed = False
         #: The number of the stream in the log, once it has begun.
         self.number = 0
-        self._pings: asyncio.Task[None] | asyncio.TimerHandle | None = None
+        #: What begins to send comments, and what sends them.
+        self._patrol: Patrol | None = None
+        self._pings: asyncio.Task[None] | None = None
         #: Whether a stream has begun.
         self.is_begun = False
         #: The stream on which the client resumes this one.
@@ -75,9 +80,11 @@ class PostReply:
         if self._takes.stream:
             loop = asyncio.get_running_loop()
             pause = min(SILENCE, _PATIENCE) if self._is_stream else SILENCE
-            self._pings = loop.call_later(pause, self._start_pings)
+            self._patrol = patrol_of(loop, pause)
+            self._patrol.enter(self)
 
-    def _start_pings(self) -> None:
+    def start(self) -> None:
+        """Begin a stream: there has been silence for too long."""
         self._pings = asyncio.get_running_loop().create_task(self._ping())
 
     async def _ping(self) -> None:
@@ -93,6 +100,8 @@ class PostReply:
 
     def stop(self) -> None:
         """Send no more comments: nobody hears them."""
+        if self._patrol is not None:
+            self._patrol.leave(self)
         if self._pings is not None:
             self._pings.cancel()
 
@@ -113,10 +122,7 @@ class PostReply:
         else:
             headers = [_JSON_TYPE, *self._headers]
         headers.append((b"content-length", b"%d" % len(message)))
-        await self._send(
-            {"type": "http.response.start", "status": status, "headers": headers}
-        )
-        await self._send({"type": "http.response.body", "body": message})
+        await _send_whole(self._send, status, headers, message)
 
     async def _write(
         self, comment: bytes | None, message: bytes = b"", *, is_last: bool = False
@@ -198,6 +204,11 @@ async def send_json(
     pairs: Pairs = [*(headers or ()), (b"content-length", b"%d" % len(body))]
     if body:
         pairs.append(_JSON_TYPE)
-    start: dict[str, Any] = {"status": status, "headers": pairs}
-    await send({"type": "http.response.start", **start})
+    await _send_whole(send, status, pairs, body)
+
+
+async def _send_whole(send: Send, status: int, headers: Pairs, body: bytes) -> None:
+    start: dict[str, Any] = {"type": "http.response.start", "status": status}
+    start["headers"], start[BODY_FOLLOWS] = headers, True
+    await send(start)
     await send({"type": "http.response.body", "body": body})

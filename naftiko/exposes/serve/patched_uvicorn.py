@@ -51,6 +51,7 @@ from naftiko.exposes.http.heads import (
 from naftiko.exposes.http.problems import HttpProblem
 from naftiko.exposes.serve.connections import Crowd, Patience, Timed
 from naftiko.exposes.serve.plan import MOST_CONNECTIONS
+from naftiko.transport.sockets.outbox import outbox_of
 
 #: Seconds, and bytes, for which a client that was refused may go on sending.
 _LINGER = 1.0
@@ -133,6 +134,8 @@ def _forgetting(protocol: type[Any]) -> type[Any]:
 
         def refuse(self, problem: HttpProblem) -> None:
             """Answer with a problem, unless another answer is under way, and close."""
+            # What this turn has answered comes first.
+            outbox_of(self.loop).flush()
             if self._is_refused or self.transport.is_closing():
                 return
             if self.cycle is not None and not self.cycle.response_complete:

@@ -13,6 +13,7 @@ import asyncio
 from ssl import SSLError
 from typing import TYPE_CHECKING, Any, Protocol
 
+from naftiko.transport.sockets.outbox import outbox_of
 from naftiko.transport.wire.heads import ResponseHead, Unreadable
 from naftiko.transport.wire.responses import CHUNK, ResponseReader
 
@@ -217,14 +218,21 @@ class PooledConnection(asyncio.Protocol):
         self._reply, self._upload = reply, upload
         reply.come_over(self)
         self._patience, self._can_stay = patience, head.can_stay
-        self._transport.write(head.data + body if body else head.data)
+        data = head.data + body if body else head.data
         if upload is None:
             self._is_sent = True
             self._wait(patience)
+            outbox_of(self._loop).put(self._write_request, data)
         else:
+            self._transport.write(data)
             self._is_sent = False
             self._deadline = None
             upload.begin(self)
+
+    def _write_request(self, data: bytes) -> None:
+        """Write a request, unless its connection was lost before."""
+        if self.can_begin():
+            self._transport.write(data)
 
     def sent(self) -> None:
         """Take note that the body is written: now the response is waited for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -208,6 +209,80 @@ def test_message_after_the_end_is_refused(caplog: pytest.LogCaptureFixture) -> N
     wire, _ = answered(*whole, part(b"b"))
     assert b"".join(wire.written).endswith(b"\r\n\r\na")
     assert "does not follow" in caplog.text
+
+
+def in_a_busy_turn(
+    *messages: Any, then: Callable[[Wire, Cycle], None], keep_alive: bool = True
+) -> tuple[Wire, Cycle]:
+    """Return what becomes of an answer in a turn with work for many connections.
+
+    Args:
+        messages: What the application sends; an exception is raised.
+        then: Is called when they are sent, and nothing is written yet.
+        keep_alive: The connection may stay open.
+    """
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            if isinstance(message, Exception):
+                raise message
+            await send(message)
+
+    async def main() -> tuple[Wire, Cycle]:
+        wire = Wire()
+        scope = {"type": "http", "method": "GET"}
+        cycle = Cycle(scope, wire, keep_alive=keep_alive, expects_continue=False)
+        for _ in range(10):
+            wire.loop.call_soon(int)
+        await cycle.run_asgi(app)
+        assert (wire.written, cycle.response_complete, wire.ended) == ([], False, 0)
+        then(wire, cycle)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert cycle.response_complete
+        assert (await cycle.receive())["type"] == "http.disconnect"
+        return wire, cycle
+
+    return asyncio.run(main())
+
+
+WHOLE = start((b"content-length", b"1")), part(b"a")
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_answer_in_a_busy_turn_counts_as_under_way_until_it_is_written(
+    keep_alive: bool,
+) -> None:
+    """So nobody closes the connection; a server that ends lets it end afterwards."""
+
+    def end(wire: Wire, cycle: Cycle) -> None:
+        cycle.keep_alive = keep_alive  # as uvicorn does
+
+    wire, _ = in_a_busy_turn(*WHOLE, then=end)
+    assert wire.written == [HEAD + b"content-length: 1\r\n\r\na"]
+    assert (wire.ended, wire.is_closed) == (1, not keep_alive)
+
+
+def test_answer_to_a_client_that_is_gone_is_not_written() -> None:
+    """It hung up in the turn that answered it."""
+
+    def hang_up(wire: Wire, cycle: Cycle) -> None:
+        cycle.disconnected = True
+
+    wire, _ = in_a_busy_turn(*WHOLE, then=hang_up)
+    assert (wire.written, wire.ended) == ([], 1)
+
+
+@pytest.mark.parametrize("last", [RuntimeError("late"), part(b"b"), start()])
+def test_error_after_the_end_does_not_cost_the_answer(
+    last: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The connection ends behind it."""
+    caplog.set_level(logging.ERROR, "uvicorn.error")
+    wire, _ = in_a_busy_turn(*WHOLE, last, then=lambda *_: None)
+    assert b"".join(wire.written).endswith(b"\r\n\r\na")
+    assert wire.is_closed
+    assert "Exception in ASGI application" in caplog.text
 
 
 def test_body_is_received_as_it_comes() -> None:

@@ -62,6 +62,36 @@ def test_target_becomes_path_and_query(target: bytes, path: bytes) -> None:
     assert origin_form(target, "1.1", [(b"host", host)]) == path
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_read"),
+    [
+        ([_HOST, (b"content-length", b"2")], True),
+        ([(b"content-length", b"2"), _HOST], True),
+        ([_HOST, (b"transfer-encoding", b"chunked")], True),
+        ([_HOST, (b"transfer-encoding", b"gzip")], False),
+        ([_HOST, (b"content-length", b"2"), (b"content-length", b"2")], False),
+        (
+            [
+                _HOST,
+                (b"content-length", b"2"),
+                (b"transfer-encoding", b"chunked"),
+            ],
+            False,
+        ),
+        ([(b"content-length", b"2")], False),
+    ],
+)
+def test_request_ends_in_one_way(
+    fields: list[tuple[bytes, bytes]], is_read: bool
+) -> None:
+    """With a length or with chunks, never with both."""
+    if is_read:
+        assert origin_form(b"/x", "1.1", fields) == b"/x"
+    else:
+        with pytest.raises(BadHead):
+            origin_form(b"/x", "1.1", fields)
+
+
 def test_many_fields_are_refused_first() -> None:
     """The count is looked at before anything else is."""
     with pytest.raises(BadHead) as caught:

@@ -110,6 +110,27 @@ def test_text_of_a_json_result_is_json() -> None:
         assert result["structuredContent"] == json.loads(text)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": [1.50, "\u00e9"]}',
+        ' {"a":1}\n',
+        "[1]",
+        pytest.param('{"a":[%s1]}' % ("1," * 300_000), id="a large object"),
+        pytest.param("[%s1]" % ("1," * 300_000), id="a large list"),
+    ],
+)
+def test_body_that_is_the_value_is_structured_content(body: str) -> None:
+    """It is the same value as in the text, whether it was read or not."""
+    whole = {**CREW, "outputParameters": [{"type": "object", "mapping": "$."}]}
+    app, _ = mcp_app(Response(200, JSON, body.encode()), tools=[whole])
+    result = asking(app, "tools/call", {"name": "crew"})["result"]
+    value = json.loads(body)
+    assert json.loads(result["content"][0]["text"]) == value
+    expected = value if isinstance(value, dict) else {"result": value}
+    assert result["structuredContent"] == expected
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-le"])
 def test_json_of_any_utf_is_text(encoding: str) -> None:
     """A model reads it; to the protocol it would be bytes."""

@@ -297,6 +297,10 @@ class _Wire(asyncio.Transport):
         """Keep the end."""
         self.sent.append(b"")
 
+    def can_write_eof(self) -> bool:
+        """Tell that it can."""
+        return True
+
     def pause_reading(self) -> None:
         """Read on."""
 
@@ -347,6 +351,42 @@ def test_head_goes_out_with_the_beginning_of_its_body(
         return wire.sent
 
     assert asyncio.run(run()) == sent
+
+
+def test_answer_of_this_turn_comes_before_a_refusal() -> None:
+    """Also where it waits for the end of a turn with work for many connections."""
+
+    async def run() -> list[bytes]:
+        loop = asyncio.get_running_loop()
+        made = _made(watchful(httptools.HttpToolsProtocol), loop)
+        made.app = app
+        wire = _Wire()
+        made.connection_made(wire)
+        made.data_received(GET)
+        for _ in range(10):
+            loop.call_soon(int)
+        loop.call_soon(made.data_received, b"\0\r\n\r\n")
+        await asyncio.sleep(0)
+        made.connection_lost(None)
+        return wire.sent
+
+    first, second, *_ = asyncio.run(run())
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert second.startswith(b"HTTP/1.1 400 ")
+
+
+def test_many_connections_are_answered_in_order(connect: Any) -> None:
+    """Each has its answers, one behind the other, however many share a turn."""
+    connections = [connect() for _ in range(40)]
+    ask = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s\r\n%s"
+    for size, connection in enumerate(connections):
+        body = b"a" * size
+        second = ask % (b"", size + 100, b"Connection: close\r\n", body + b"a" * 100)
+        connection.sendall(ask % (b"", size, b"", body) + second)
+    for size, connection in enumerate(connections):
+        with connection:
+            found = re.findall(rb"\r\n\r\n(\d+)", answers(connection))
+            assert found == [b"%d" % size, b"%d" % (size + 100)]
 
 
 def _parameters(function: Any) -> list[str]:

@@ -278,6 +278,25 @@ def test_end_of_a_connection_ends_the_response(
     running(act)
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_request_waits_for_the_end_of_a_busy_turn(is_lost: bool) -> None:
+    """It is not written to a connection that is lost by then."""
+
+    async def main() -> None:
+        opened = Opened()
+        for _ in range(10):
+            opened.loop.call_soon(int)
+        reply = opened.begin()
+        assert opened.wire.written == b""
+        if is_lost:
+            reply.give_up()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert opened.wire.written == (b"" if is_lost else HEAD.data)
+
+    running(main)
+
+
 def test_waiting_reader_is_woken() -> None:
     """A reader that waits gets the head, each piece, and the error at the end."""
 
