@@ -51,6 +51,17 @@ def test_response_is_read_whole(server: Recorder, transport: HttpTransport) -> N
     assert server.last.target == "/x?k=s3cret"
 
 
+@pytest.mark.parametrize("scheme", ["ftp", "htps", "wss"])
+def test_only_http_is_sent(
+    scheme: str, server: Recorder, transport: HttpTransport
+) -> None:
+    """What was meant for another protocol does not go out without TLS."""
+    url = server.url.replace("http", scheme, 1)
+    with pytest.raises(TransportError, match=r"the URL is malformed$"):
+        transport.send(Request("GET", url), timeout=5)
+    assert not server.received
+
+
 def test_log_line_shows_no_secret(
     server: Recorder, transport: HttpTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
