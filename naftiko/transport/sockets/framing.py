@@ -134,6 +134,6 @@ def _frames(hop: RedirectedRequest, frames: BodyFrames) -> Iterator[bytes]:
             yield rest
     except OSError as error:
         what = f"the body cannot be read: {error.strerror or error}"
-        raise BodyFailed(refusal(what, hop.request)) from None
+        raise BodyFailed(refusal(hop.request.mask(what), hop.request)) from None
     except Exception as error:  # noqa: BLE001 - it is raised again, as it came
         raise BodyFailed(error) from None

@@ -118,7 +118,8 @@ class Upload:
                         yield part
         except OSError as error:
             what = f"the body cannot be read: {error.strerror or error}"
-            self.failure = refusal(what, self._hop.request)
+            request = self._hop.request
+            self.failure = refusal(request.mask(what), request)
             raise self.failure from None
         except Exception as error:
             self.failure = error

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from naftiko import ArgumentError, Request, TransportError
+from naftiko.masking import Secret
 from naftiko.transport.redirects import RedirectedRequest
 from naftiko.transport.sockets.framing import (
     BodyFailed,
@@ -95,6 +96,19 @@ def test_body_is_one_text_or_its_parts(
     """Bytes are written with the head."""
     framed = framed_body(hop(body), length)
     assert (framed if isinstance(framed, bytes) else list(framed)) == sent
+
+
+def test_body_that_cannot_be_read_shows_no_secret() -> None:
+    """What it raises may come from anywhere, such as another request."""
+    secrets = (Secret("KEY", "s3cret"),)
+    body: Any = failing(OSError("GET http://h.test/?k=s3cret failed"))
+    made = RedirectedRequest(
+        Request("POST", "http://h.test/", {}, body, secrets=secrets)
+    )
+    made.open()
+    with pytest.raises(BodyFailed) as caught:
+        list(framed_body(made, None))
+    assert str(caught.value.args[0]).endswith("GET http://h.test/?k=$KEY failed")
 
 
 class Reader:
