@@ -38,6 +38,15 @@ def read_cached(source: str) -> Document:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError):
         return read(Path(source), name=source)  # raises the `DocumentError`
+    return cached(raw, source)
+
+
+def cached(raw: bytes, source: str) -> Document:
+    """Return the document in the bytes of a file, from the cache if they are known.
+
+    Raises:
+        DocumentError: It is no document.
+    """
     entry = CacheEntry.of(raw, "document") if len(raw) >= _SMALLEST else None
     if entry is None:
         document = read(raw, name=source)

@@ -93,10 +93,10 @@ class DocumentIndex:
 
     def _loaded(self) -> Capability:
         if self._capability is None:
-            from naftiko.cli.cache import read_cached
+            from naftiko.cli.cache import cached
             from naftiko.loader import load
 
-            self._capability = load(read_cached(self._path), schema=None)
+            self._capability = load(cached(self._raw, self._path), schema=None)
         return self._capability
 
     def _found(self) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Cookies:
     def headers(self, hop: RedirectedRequest) -> Mapping[str, str]:
         """Return the headers of a request, with the cookies that are kept for it."""
         jar = self._jars.get(hop.origin)
-        if jar is None:
+        if jar is None or hop.request.socket:
             return hop.headers
         headers = Headers(hop.headers)
         path, is_secure, now = _path(hop), hop.origin.startswith("https:"), time()

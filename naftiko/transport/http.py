@@ -181,6 +181,7 @@ class HttpTransport:
         self._max_bytes = max_response_bytes
         #: What servers have set, once one has.
         self._cookies: Cookies | None = None
+        self._lock = allocate_lock()
 
     __reduce_ex__ = refuse_pickle
 
@@ -367,11 +368,12 @@ class HttpTransport:
     def _keep_cookies(self, hop: RedirectedRequest, lines: list[str]) -> None:
         if not lines:
             return
-        if self._cookies is None:
-            # Imported here: it reads dates, and most servers set none.
-            from naftiko.transport.cookies import Cookies
+        with self._lock:  # of two threads, one makes the jar for both
+            if self._cookies is None:
+                # Imported here: it reads dates, and most servers set none.
+                from naftiko.transport.cookies import Cookies
 
-            self._cookies = Cookies()
+                self._cookies = Cookies()
         self._cookies.keep(hop, lines)
 
 

@@ -94,6 +94,20 @@ def test_changed_document_is_looked_at_again(tmp_path: Path) -> None:
         assert found(str(path)).operations == [f"api.{name}"]
 
 
+def test_names_are_those_of_the_bytes_that_were_read(tmp_path: Path) -> None:
+    """A file that is saved meanwhile does not leave its names for the old bytes."""
+    path = tmp_path / "api.json"
+    old, new = (json.dumps(document({"name": name})) for name in ("one", "two"))
+    path.write_text(new)
+    assert DocumentIndex(str(path), old.encode()).operations == ["api.one"]
+    assert found(str(path)).operations == ["api.two"]
+    path.write_text(old)
+    index = found(str(path))
+    assert index.operations == ["api.one"]
+    assert index.takes("api.one") is not None
+    assert index.takes("api.two") is None
+
+
 def test_setting_that_changes_arguments_has_names_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

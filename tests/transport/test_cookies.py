@@ -103,6 +103,14 @@ def test_cookie_replaces_and_ends_its_namesake() -> None:
     assert kept.headers(first)["Cookie"] == "c=4; b=2"
 
 
+def test_socket_file_gets_no_cookie_of_the_web() -> None:
+    """Its URL says `localhost`, which is another server."""
+    kept = cookies_after(hop("http://localhost/x"), "a=1; Path=/")
+    to_socket = hop("http://localhost/x", socket="/tmp/s")
+    assert "Cookie" not in kept.headers(to_socket)
+    assert kept.headers(hop("http://localhost/x"))["Cookie"] == "a=1"
+
+
 def test_cookie_of_a_socket_file_is_not_kept() -> None:
     """Its URL says `localhost`, which is another server."""
     kept = cookies_after(hop("http://localhost/x", socket="/tmp/s"), "a=1")

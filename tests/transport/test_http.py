@@ -7,7 +7,9 @@ import io
 import logging
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ import requests
 
 from naftiko import Request, Response, TransportError
 from naftiko.masking import Secret
+from naftiko.transport.cookies import Cookies
 from naftiko.transport.http import HttpTransport
 from naftiko.transport.messages import SignIn
 from naftiko.transport.redirects import RedirectedRequest
@@ -49,6 +52,42 @@ def test_response_is_read_whole(server: Recorder, transport: HttpTransport) -> N
     assert got.headers["X-A"] == "1, 2"
     assert got.url == f"{server.url}/x?k=$KEY"
     assert server.last.target == "/x?k=s3cret"
+
+
+def test_threads_that_get_their_first_cookie_share_a_jar(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is lost, whoever comes first."""
+    made = Barrier(2)
+
+    def slowly() -> Cookies:
+        with suppress(BrokenBarrierError):
+            made.wait(0.2)
+        return Cookies()
+
+    monkeypatch.setattr("naftiko.transport.cookies.Cookies", slowly)
+
+    def answer(request: Received) -> bytes:
+        return response(b"", Set_Cookie=f"{request.target[1:]}=1; Path=/")
+
+    with Recorder(answer) as server, ThreadPoolExecutor(2) as threads:
+        urls = [f"{server.url}/{name}" for name in "ab"]
+        for url in urls:
+            threads.submit(transport.send, Request("GET", url), timeout=5)
+        threads.shutdown()
+        transport.send(Request("GET", urls[0]), timeout=5)
+        assert sorted(server.last.headers["cookie"].split("; ")) == ["a=1", "b=1"]
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "htps", "wss"])
+def test_only_http_is_sent(
+    scheme: str, server: Recorder, transport: HttpTransport
+) -> None:
+    """What was meant for another protocol does not go out without TLS."""
+    url = server.url.replace("http", scheme, 1)
+    with pytest.raises(TransportError, match=r"the URL is malformed$"):
+        transport.send(Request("GET", url), timeout=5)
+    assert not server.received
 
 
 def test_log_line_shows_no_secret(

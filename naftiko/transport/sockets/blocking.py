@@ -108,7 +108,8 @@ class BlockingConnections:
 
     def close(self) -> None:
         """Close each connection, those in use when they come back."""
-        self._most = 0
+        with self._lock:  # one that is coming back rests before, or not at all
+            self._most = 0
         self.drop_resting()
 
 

@@ -3,17 +3,17 @@ r"""How long the body of a request is: in its headers, and around its parts (RFC
     framed_headers(hop, headers)  →  headers with the length of an open body
     BodyFrames(hop, length).frame(b"ab")  →  b"ab"; without a length b"2\r\nab\r\n"
     framed_body(hop, length)  →  the bytes of a small body, or all those frames
+    blocking_parts(file)  →  b"ab", b"c"
 
 This module must not know how a part is sent.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import TransportError
-from naftiko.transport.redirects import refusal
+from naftiko.transport.redirects import bytes_of, refusal
 from naftiko.transport.wire.responses import CHUNK
 
 if TYPE_CHECKING:
@@ -44,6 +44,19 @@ def framed_headers(
     elif hop.body is not None:
         framed["Transfer-Encoding"] = "chunked"
     return framed, length
+
+
+def blocking_parts(content: Any) -> Iterator[bytes]:
+    """Yield the parts of an open body that blocks when read: a file or an iterator.
+
+    Raises:
+        ArgumentError: A file gives something else than bytes.
+    """
+    if not hasattr(content, "read"):
+        yield from content
+        return
+    while part := content.read(CHUNK):
+        yield bytes_of(part)
 
 
 class BodyFrames:
@@ -112,9 +125,7 @@ def framed_body(hop: RedirectedRequest, length: int | None) -> bytes | Iterator[
 
 def _frames(hop: RedirectedRequest, frames: BodyFrames) -> Iterator[bytes]:
     content = hop.content
-    parts = [content] if isinstance(content, bytes) else content
-    if hasattr(content, "read"):
-        parts = iter(partial(content.read, CHUNK), b"")
+    parts = [content] if isinstance(content, bytes) else blocking_parts(content)
     try:
         for part in parts:
             if framed := frames.frame(part):
@@ -123,6 +134,6 @@ def _frames(hop: RedirectedRequest, frames: BodyFrames) -> Iterator[bytes]:
             yield rest
     except OSError as error:
         what = f"the body cannot be read: {error.strerror or error}"
-        raise BodyFailed(refusal(what, hop.request)) from None
+        raise BodyFailed(refusal(hop.request.mask(what), hop.request)) from None
     except Exception as error:  # noqa: BLE001 - it is raised again, as it came
         raise BodyFailed(error) from None

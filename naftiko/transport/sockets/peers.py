@@ -38,7 +38,9 @@ class Peer(NamedTuple):
     @property
     def server_name(self) -> str:
         """The name that its certificate must have."""
-        return self.host.rstrip(".")
+        # A zone is known on this host alone (RFC 6874, 4).
+        host = self.host.partition("%")[0] if ":" in self.host else self.host
+        return host.rstrip(".")
 
 
 def peer_of(origin: str, tls: SSLContext | None) -> Peer:
@@ -49,9 +51,12 @@ def peer_of(origin: str, tls: SSLContext | None) -> Peer:
         tls: The TLS settings, for an origin of `https`.
 
     Raises:
-        ValueError: Its host has a character that a host must not have.
+        ValueError: Its scheme is not that of HTTP, or its host has a character that a
+            host must not have.
     """
     parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("no scheme of HTTP")
     host = parts.hostname or ""
     if ":" not in host and re.fullmatch(_HOST, host) is None:
         raise ValueError("a character that a host must not have")

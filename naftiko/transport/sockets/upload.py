@@ -12,13 +12,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from naftiko.errors import TransportError
 from naftiko.transport.redirects import RedirectedRequest, bytes_of, refusal
 from naftiko.transport.sockets.connection import Lost
-from naftiko.transport.sockets.framing import BodyFrames, framed_headers
+from naftiko.transport.sockets.framing import BodyFrames, blocking_parts, framed_headers
 from naftiko.transport.wire.responses import CHUNK
 
 if TYPE_CHECKING:
@@ -119,7 +118,8 @@ class Upload:
                         yield part
         except OSError as error:
             what = f"the body cannot be read: {error.strerror or error}"
-            self.failure = refusal(what, self._hop.request)
+            request = self._hop.request
+            self.failure = refusal(request.mask(what), request)
             raise self.failure from None
         except Exception as error:
             self.failure = error
@@ -130,12 +130,7 @@ class Upload:
         hop = self._hop
         await asyncio.to_thread(hop.open)
         self.is_consumed = not await asyncio.to_thread(hop.rewind)
-        content = hop.content
-        parts = (
-            iter(partial(content.read, CHUNK), b"")
-            if hasattr(content, "read")
-            else iter(content)
-        )
+        parts = blocking_parts(hop.content)
         try:
             while (part := await asyncio.to_thread(next, parts, None)) is not None:
                 yield part

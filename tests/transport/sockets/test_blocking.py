@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -84,6 +85,27 @@ def test_closed_connections_are_opened_no_more(listener: socket.socket) -> None:
     connections.close()
     assert used.sock.fileno() >= 0
     connections.give_back(used)
+    assert used.sock.fileno() < 0
+
+
+def test_connection_that_comes_back_while_others_close_is_closed(
+    listener: socket.socket,
+) -> None:
+    """Nothing rests behind `close`, at whatever moment it comes."""
+
+    class Most(int):
+        """A number that is compared while another thread closes."""
+
+        def __gt__(self, _: object) -> bool:
+            closing.start()
+            closing.join(0.1)
+            return True
+
+    connections = to(listener, Most(2))
+    closing = Thread(target=connections.close)
+    used = connections.take(5)
+    connections.give_back(used)
+    closing.join()
     assert used.sock.fileno() < 0
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from naftiko import ArgumentError, Request, TransportError
+from naftiko.masking import Secret
 from naftiko.transport.redirects import RedirectedRequest
 from naftiko.transport.sockets.framing import (
     BodyFailed,
     BodyFrames,
+    blocking_parts,
     framed_body,
     framed_headers,
 )
@@ -95,6 +98,37 @@ def test_body_is_one_text_or_its_parts(
     assert (framed if isinstance(framed, bytes) else list(framed)) == sent
 
 
+def test_body_that_cannot_be_read_shows_no_secret() -> None:
+    """What it raises may come from anywhere, such as another request."""
+    secrets = (Secret("KEY", "s3cret"),)
+    body: Any = failing(OSError("GET http://h.test/?k=s3cret failed"))
+    made = RedirectedRequest(
+        Request("POST", "http://h.test/", {}, body, secrets=secrets)
+    )
+    made.open()
+    with pytest.raises(BodyFailed) as caught:
+        list(framed_body(made, None))
+    assert str(caught.value.args[0]).endswith("GET http://h.test/?k=$KEY failed")
+
+
+class Reader:
+    """A reader of one part, and of something else at its end."""
+
+    def __init__(self, part: Any, end: Any) -> None:
+        self._given = [end, part]
+
+    def read(self, _: int) -> Any:
+        """Return the part, then the end again and again."""
+        return self._given.pop() if len(self._given) > 1 else self._given[0]
+
+
+@pytest.mark.parametrize("end", [b"", "", None])
+def test_reader_ends_where_nothing_comes(end: Any) -> None:
+    """It is not asked for ever, whatever it says at its end."""
+    parts = blocking_parts(Reader(bytearray(b"ab"), end))
+    assert list(islice(parts, 9)) == [b"ab"]
+
+
 def failing(error: Exception) -> Iterator[bytes]:
     """Yield one part, and raise."""
     yield b"ab"
@@ -107,6 +141,7 @@ def failing(error: Exception) -> Iterator[bytes]:
         (failing(OSError(5, "Input/output error")), TransportError, "cannot be read"),
         (failing(ValueError("mine")), ValueError, "mine"),
         (iter(["text"]), ArgumentError, "a str where it should give bytes"),
+        (io.StringIO("text"), ArgumentError, "a str where it should give bytes"),
     ],
 )
 def test_body_that_fails_is_told_apart_from_a_connection(

@@ -24,6 +24,13 @@ def test_origin_names_host_and_port(origin: str, peer: Peer, authority: str) -> 
     assert authority_of(origin) == authority
 
 
+@pytest.mark.parametrize("scheme", ["ftp", "htps", "wss", "file"])
+def test_other_schemes_lead_nowhere(scheme: str) -> None:
+    """What was meant for another protocol is not sent without TLS."""
+    with pytest.raises(ValueError, match="no scheme of HTTP"):
+        peer_of(f"{scheme}://h.test:80", None)
+
+
 @pytest.mark.parametrize("host", ["", "a b", 'a"b', "a<b", "a\\b"])
 def test_host_that_cannot_be_one_is_refused(host: str) -> None:
     """Not even looked up."""
@@ -34,3 +41,8 @@ def test_host_that_cannot_be_one_is_refused(host: str) -> None:
 def test_name_in_a_certificate_has_no_dot_at_its_end() -> None:
     """The dot of an absolute name belongs to the look-up alone."""
     assert Peer("h.test.", 443).server_name == "h.test"
+
+
+def test_name_in_a_certificate_has_no_zone() -> None:
+    """The zone of an address is known on this host alone (RFC 6874, 4)."""
+    assert Peer("fe80::1%eth0", 443).server_name == "fe80::1"
