@@ -11,6 +11,7 @@ here. This module must not know the arguments of a call.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -37,11 +38,18 @@ from naftiko.settings import APPEND_PATH_PARAMETERS
 from naftiko.spec.model import PUBLISHED_METHODS, InputParameter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Set
 
     from naftiko.document.rules import Rule
     from naftiko.plain import DocumentPath
-    from naftiko.spec.model import OperationSpec
+    from naftiko.spec.model import Credential, OperationSpec
+
+    #: Place, name and template of each credential; the templates of user name and
+    #: password; places and names that these fill; the variables that they refer to.
+    _Credentials = tuple[
+        tuple[tuple[str, str, Template], ...], tuple[Template, Template] | None,
+        Set[tuple[str, str]], tuple[str, ...],
+    ]  # fmt: skip
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 
@@ -78,7 +86,6 @@ class Layout(NamedTuple):
         arguments: Every argument a caller may give, in the order of the document.
         required: Names of the arguments that must be given.
         takes: Names of all arguments.
-        places: Name and place of all arguments, for those given by place.
         takes_body: Whether the argument `body` is the whole body, and `Content-Type`
             its media type.
         variables: Names of the variables that it uses.
@@ -100,7 +107,6 @@ class Layout(NamedTuple):
     arguments: tuple[InputParameter, ...]
     required: frozenset[str]
     takes: frozenset[str]
-    places: frozenset[tuple[str, str]]
     takes_body: bool
     variables: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -142,7 +148,7 @@ def _unusable(spec: OperationSpec, finding: Finding) -> Layout:
     takes = frozenset(p.name for p in arguments)
     return Layout(
         (), (), (), (), (), (), (), None, None, arguments, frozenset(), takes,
-        frozenset(), False, (), (finding,),
+        False, (), (finding,),
     )  # fmt: skip
 
 
@@ -187,8 +193,9 @@ class _LayoutCompiler:
             if refused:
                 self._note_unplaced(refused, text, misspelled)
         body = self._body()
-        credentials, login = self._authentication()
-        by_credentials = frozenset(self._filled(credentials))
+        credentials, login, taken, names = self._authentication()
+        self.variables |= dict.fromkeys(names)
+        by_credentials = frozenset(self._filled(taken))
         for name in by_credentials:
             self.arguments[name] = self.arguments[name]._replace(required=False)
         takes = set(self.arguments)
@@ -196,12 +203,6 @@ class _LayoutCompiler:
         takes_body = bool(body and body.is_open and OPEN_ARGUMENT not in takes)
         if takes_body:
             takes |= {OPEN_ARGUMENT, "Content-Type"}
-        filled = {(ref.name, "path") for ref in references}
-        for in_, slots in self.places.items():
-            if slots:
-                filled |= {(slot.argument, in_) for slot in slots if slot.argument}
-        if body:
-            filled |= {(name, "body") for name in body.arguments}
         return Layout(
             path=path,
             query_head=query_head,
@@ -215,7 +216,6 @@ class _LayoutCompiler:
             arguments=tuple(self.arguments.values()),
             required=frozenset(n for n, p in self.arguments.items() if p.required),
             takes=frozenset(takes),
-            places=frozenset(filled),
             takes_body=takes_body,
             variables=tuple(self.variables),
             findings=tuple(self.findings),
@@ -238,7 +238,9 @@ class _LayoutCompiler:
         path_text, _, query_text = text.partition("?")
         path = parse_path(path_text, self.scope, self.declared)
         query_head = parse_path(query_text, self.scope, self.declared)
-        texts = "".join(p for p in (*path, *query_head) if isinstance(p, str))
+        texts = ""
+        if "{" in text or "}" in text:
+            texts = "".join(p for p in (*path, *query_head) if isinstance(p, str))
         if "{" in texts or "}" in texts:
             self._find(
                 rules.TEMPLATE,
@@ -272,6 +274,8 @@ class _LayoutCompiler:
     def _misspelled(self, references: list[Ref]) -> dict[str, str]:
         """Return path parameter → the undeclared placeholder that surely means it."""
         names = {ref.name for ref in references if ref.name not in self.declared}
+        if not names:
+            return {}
         # Fifty, because each is compared with each.
         undeclared = {folded(name): name for name in sorted(names)[:50]}
         meant = {}
@@ -434,44 +438,23 @@ class _LayoutCompiler:
             self.variables[name] = None
         return plan
 
-    def _authentication(
-        self,
-    ) -> tuple[tuple[tuple[str, str, Template], ...], tuple[Template, Template] | None]:
+    def _authentication(self) -> _Credentials:
         authentication = self.spec.consumes.authentication
         if authentication is None:
-            return (), None
+            return (), None, frozenset(), ()
         self.at = authentication.path
-        credentials = tuple(
-            (c.in_, c.name, parse_credential(c.value, self.scope))
-            for c in authentication.credentials
-        )
-        login = None
+        login: tuple[str, ...] = ()
         if authentication.type in ("basic", "digest"):
-            login = (
-                parse_credential(authentication.username, self.scope),
-                parse_credential(authentication.password, self.scope),
-            )
-        for template in (*(c[2] for c in credentials), *(login or ())):
-            for ref in refs(template):
-                self.variables[ref.name] = None
-        return credentials, login
+            login = authentication.username, authentication.password
+        return _compiled_credentials(authentication.credentials, login, self.scope)
 
-    def _filled(
-        self, credentials: tuple[tuple[str, str, Template], ...]
-    ) -> Iterator[str]:
+    def _filled(self, taken: Set[tuple[str, str]]) -> Iterator[str]:
         """Yield the arguments that stand where a credential goes (dialect 14)."""
-        authentication = self.spec.consumes.authentication
-        if authentication is None or not any(self.places.values()):
-            return
-        taken = {(in_, _field_name(in_, name)) for in_, name, _ in credentials}
-        if not credentials:
-            # A login goes there, and so does what a signer adds.
-            taken.add(("header", "authorization"))
-        for in_, slots in self.places.items():
+        for in_, slots in self.places.items() if taken else ():
             for slot in slots:
                 known = self.arguments.get(slot.argument)
                 place = in_, _field_name(in_, slot.name)
-                if known and known.in_ == in_ and place in taken:
+                if place in taken and known and known.in_ == in_:
                     yield slot.argument
 
     def _find(
@@ -484,6 +467,24 @@ class _LayoutCompiler:
         fix: Edit | None = None,
     ) -> None:
         self.findings.append(Finding(rule, path, message, hint, fix=fix))
+
+
+@lru_cache(maxsize=64)
+def _compiled_credentials(
+    credentials: tuple[Credential, ...], login: tuple[str, ...], scope: Scope
+) -> _Credentials:
+    """Return what all operations of an adapter share; the last results are kept."""
+    placed = tuple(
+        (c.in_, c.name, parse_credential(c.value, scope)) for c in credentials
+    )
+    pair = tuple(parse_credential(text, scope) for text in login)
+    taken = {(in_, _field_name(in_, name)) for in_, name, _ in placed}
+    if not placed:
+        # A login goes there, and so does what a signer adds.
+        taken.add(("header", "authorization"))
+    templates = (*(template for _, _, template in placed), *pair)
+    names = dict.fromkeys(ref.name for template in templates for ref in refs(template))
+    return placed, (pair[0], pair[1]) if pair else None, taken, tuple(names)
 
 
 def _field_name(in_: str, name: str) -> str:

@@ -332,8 +332,21 @@ def _beside_whole_body(
     """
     if layout.body is None or OPEN_ARGUMENT not in unknown:
         return unknown, missing
-    elsewhere = {name for name, place in layout.places if place != "body"}
+    elsewhere = {name for name, place in places_of(layout) if place != "body"}
     return unknown - {OPEN_ARGUMENT}, [n for n in missing if n in elsewhere]
+
+
+def places_of(layout: Layout) -> set[tuple[str, str]]:
+    """Return name and place of all arguments of a layout, for those given by place."""
+    references = refs((*layout.path, *layout.query_head))
+    places = {(ref.name, "path") for ref in references}
+    for place, slots in (
+        ("query", layout.query), ("header", layout.headers), ("cookie", layout.cookies)
+    ):  # fmt: skip
+        places |= {(slot.argument, place) for slot in slots if slot.argument}
+    if layout.body:
+        places |= {(name, "body") for name in layout.body.arguments}
+    return places
 
 
 def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
@@ -342,14 +355,15 @@ def _unfold(given: dict[str, Any], layout: Layout) -> dict[str, Any]:
     Two parameters of one name in two places can only be told apart this way.
     """
     unfolded: dict[str, Any] = {}
-    filled = {place for _, place in layout.places}
+    places = places_of(layout)
+    filled = {place for _, place in places}
     for name, value in given.items():
         is_place = name in filled and name not in layout.takes
         if is_place and isinstance(value, Mapping):
             for inner, item in value.items():
                 if item is not None:
                     # A name that is not taken there is unknown: `path.id`.
-                    taken = (inner, name) in layout.places
+                    taken = (inner, name) in places
                     unfolded[f"{inner}\0{name}" if taken else f"{name}.{inner}"] = item
         else:
             unfolded[name] = value

@@ -8,6 +8,7 @@ import pytest
 
 import naftiko
 from naftiko.consumes.layout import Layout, Slot, compile_layout
+from naftiko.consumes.operation import places_of
 from naftiko.document import rules
 from naftiko.document.findings import Finding
 from naftiko.errors import Edit
@@ -70,7 +71,7 @@ def test_each_declared_parameter_has_its_place() -> None:
     assert [p.name for p in layout.arguments] == ["id", "b", "a", "H", "c", "E"]
     assert layout.takes == {"id", "b", "a", "H", "c", "E"}
     assert layout.required == {"id", "b", "E"}
-    assert layout.places == {
+    assert places_of(layout) == {
         ("id", "path"), ("b", "query"), ("a", "query"), ("H", "header"), ("c", "cookie"),
     }  # fmt: skip
     assert (layout.body, layout.login, layout.findings) == (None, None, ())
@@ -127,7 +128,7 @@ def test_one_name_in_two_places_is_one_argument() -> None:
     )
     assert [p.name for p in layout.arguments] == ["id"]
     assert layout.required == {"id"}
-    assert layout.places == {("id", "path"), ("id", "query"), ("id", "header")}
+    assert places_of(layout) == {("id", "path"), ("id", "query"), ("id", "header")}
     twice = layout_of(
         "/", declared("q", "query"), declared("q", "header", required=True)
     )
@@ -236,7 +237,7 @@ def test_unplaced_path_parameters_are_appended(
     spec = spec_of(url_path, declared("id", "path"), declared("v", "path", value="x/1"))
     layout = compile_layout(spec, SCOPE, append_unplaced=True)
     assert layout.path == expected
-    assert ("id", "path") in layout.places
+    assert ("id", "path") in places_of(layout)
     assert layout.findings == ()
 
 
@@ -351,7 +352,7 @@ def test_arguments_of_a_body_follow_the_others() -> None:
     assert [(p.name, p.in_, p.required) for p in layout.arguments] == [
         ("a", "body", True), ("c", "body", True),
     ]  # fmt: skip
-    assert layout.places == {("a", "body"), ("c", "body")}
+    assert places_of(layout) == {("a", "body"), ("c", "body")}
     data = {"k": "{{a}}", "t": "{{d}}!", "v": "{{KEY}}"}
     a = declared("a", "body", required=True, type="integer")
     layout = layout_of("/{d}", a, declared("d", "path"), body=Body("json", "", data))
