@@ -39,7 +39,7 @@ class ChunkReader:
         is_over: The body and its trailer have ended.
         is_whole: All bytes of the body are there; only the trailer may be missing.
         rest: Bytes after the end.
-        fault: What is malformed behind the bytes that were returned last.
+        fault: What is malformed, behind the bytes that were returned last if any were.
     """
 
     __slots__ = (
@@ -70,9 +70,9 @@ class ChunkReader:
         try:
             self._split(data, found)
         except Unreadable as error:
+            self.fault = error
             if not found:
                 raise
-            self.fault = error
         return found[0] if len(found) == 1 else b"".join(found)
 
     def _split(self, data: bytes, found: list[bytes]) -> None:

@@ -171,4 +171,7 @@ class ResponseReader:
         if head.is_chunked:
             self._chunks = ChunkReader()
         self._left = head.length
-        return self._body(body)
+        try:
+            return self._body(body)
+        except Unreadable:
+            return b""  # the head can be used; `fault` is for whoever reads the body

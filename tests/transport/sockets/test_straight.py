@@ -169,6 +169,18 @@ def test_body_arrives_whole(size: int, is_whole: bool) -> None:
         assert server.last.body == body
 
 
+def test_malformed_body_is_told_where_it_is_read() -> None:
+    """The head came in the same packet, and is there; nothing is taken for data."""
+    with Recorder(CHUNKED.replace(b"1\r\na", b"zz\r\na")) as server:
+        pool = to(server)
+        for read in (lambda r: r.read(), lambda r: r.read1(9)):
+            got = opened(pool)
+            assert got.status == 200
+            with pytest.raises(Unreadable, match="hexadecimal"):
+                read(got)
+        assert server.connections == 2
+
+
 def test_connection_is_closed_when_a_body_fails() -> None:
     """Half a request must not be followed by another."""
 

@@ -55,6 +55,8 @@ def read(pieces: Iterable[bytes], *, is_head: bool = False) -> tuple[object, ...
     try:
         for piece in pieces:
             body += reader.feed(piece)
+            if reader.fault is not None:
+                raise reader.fault
         was_over = reader.is_over
         reader.end()
     except (Unreadable, BrokenOff, NothingCame) as caught:
@@ -149,6 +151,14 @@ def test_other_ends_are_errors(raw: bytes, error: type[Exception]) -> None:
     half = len(raw) // 2
     assert read([raw[:half], raw[half:]])[0] == error.__name__
     assert len(raw) < 2 * MAX_HEAD
+
+
+def test_head_is_there_before_a_malformed_body() -> None:
+    """Whether both come at once must not decide if a redirect is followed."""
+    reader = ResponseReader()
+    assert reader.feed(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n") == b""
+    assert reader.head is not None
+    assert "hexadecimal" in str(reader.fault)
 
 
 def test_reader_reads_one_response_after_the_other() -> None:
