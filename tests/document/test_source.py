@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from naftiko.document.source import MAX_BYTES, read
+from naftiko.document.source import MAX_BYTES, _is_plain, read
 from naftiko.errors import DocumentError, DocumentSyntaxError, Location
 
 
@@ -184,3 +184,10 @@ def test_bytes_that_are_no_text_are_refused(
     error = caught.value
     assert error.location == Location("f.yaml", *place)
     assert (error.code, error.message, error.hint) == (code, message, hint)
+
+
+def test_text_for_the_line_reader_is_printable() -> None:
+    """The quick test for ASCII is that of Python, and a line feed counts as printable."""
+    for number in range(0x180):
+        text = f"a: {chr(number)}"
+        assert _is_plain(text) is (number == 0x0A or text.isprintable()), hex(number)
