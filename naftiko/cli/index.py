@@ -21,7 +21,8 @@ from naftiko.settings import APPEND_PATH_PARAMETERS
 if TYPE_CHECKING:
     from naftiko.capability import Capability
 
-#: Bytes of a document; a larger one is refused when it is read.
+#: Bytes of a document; a larger one is refused when it is read. It is the limit of
+#: `document.source`, which is slow to import.
 _LARGEST = 16 * 1024 * 1024
 
 

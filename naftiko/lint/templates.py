@@ -58,7 +58,7 @@ def may_hold_half(texts: bytes) -> bool:
         texts.count(b"{{") != texts.count(b"}}")
         or _MAY_BE_HALF.search(texts) is not None
         # One byte is found much faster than two.
-        or (b"\xe2" in texts and _MARK in texts and _MARKED.search(texts) is not None)
+        or (_MARK[:1] in texts and _MARK in texts and _MARKED.search(texts) is not None)
     )
 
 

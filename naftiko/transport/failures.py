@@ -130,21 +130,23 @@ def failure(
         url: The URL that it was to be sent to, at the end of a redirect.
         reading: Whether the head of the response was there already.
     """
-    timed_out = isinstance(error, (TimeoutError, NotInTime))
-    told = None
+    inner = error.__cause__ or error
     if isinstance(error, ForeignError):
-        told, timed_out = error.told, error.timed_out
-    if isinstance(error, (Refused, ForeignError)) and error.__cause__ is not None:
-        error = error.__cause__
-    if told is not None:
-        cause = told
-    elif isinstance(error, TimeoutError) and not timed_out:
-        cause = NO_CONNECTION  # the system gave up, before our timeout
-    elif _is_tls(error):
-        cause = TLS_REFUSED
+        cause, timed_out = error.told, error.timed_out
+    elif isinstance(error, Refused):
+        # A timeout in it is that of the system, which gave up before ours.
+        cause = NO_CONNECTION if isinstance(inner, TimeoutError) else _cause_of(inner)
+        timed_out = False
     else:
-        cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
-    return failed(cause, error, request, url=url, timed_out=timed_out, reading=reading)
+        inner, cause = error, _cause_of(error)
+        timed_out = isinstance(error, (TimeoutError, NotInTime))
+    return failed(cause, inner, request, url=url, timed_out=timed_out, reading=reading)
+
+
+def _cause_of(error: BaseException) -> Cause:
+    if _is_tls(error):
+        return TLS_REFUSED
+    return next(cause for kind, cause in _CAUSES if isinstance(error, kind))
 
 
 def failed(

@@ -289,13 +289,14 @@ class HttpTransport:
                     origin.connections.drop_resting()
                 return self._send(hop, origin, timeout)
         except BodyFailed as error:
-            raise error.args[0] from None
+            (failed,) = error.args
         except ERRORS as error:
             if isinstance(error, CallError):
                 raise
             raise failure(error, hop.request, url=hop.redirected_to) from None
         finally:
             hop.close()
+        raise failed  # here, so that it keeps the cause that it came with
 
     def _send(
         self, hop: RedirectedRequest, origin: HttpOrigin, timeout: Timeout

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from naftiko.cli import entries
+from naftiko.cli import entries, index
 from naftiko.cli.index import DocumentIndex, index_of
+from naftiko.document.source import MAX_BYTES
 from support.building import document
 from support.shared import CAPABILITIES
 
@@ -175,6 +176,11 @@ def test_file_that_is_no_document_has_no_names(text: str, tmp_path: Path) -> Non
     assert index is None or index.operations == []
     assert index_of(str(tmp_path)) is None
     assert index_of(str(tmp_path / "none.yaml")) is None
+
+
+def test_limit_is_that_of_documents() -> None:
+    """A larger file is read in vain."""
+    assert index._LARGEST == MAX_BYTES
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

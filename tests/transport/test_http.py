@@ -379,3 +379,20 @@ def test_requests_are_sent_by_threads_at_once(transport: HttpTransport) -> None:
             bodies = list(threads.map(send, range(200)))
         assert bodies == [f"/{number}".encode() for number in range(200)]
         assert server.connections <= 8
+
+
+def test_error_of_a_body_comes_as_it_was_raised(
+    server: Recorder, transport: HttpTransport
+) -> None:
+    """With the cause that it had, and nothing of ours around it."""
+    cause = KeyError("mine")
+
+    def failing() -> Iterator[bytes]:
+        yield b"ab"
+        raise RuntimeError("mine") from cause
+
+    body: Any = failing()
+    with pytest.raises(RuntimeError) as caught:
+        transport.send(Request("PUT", server.url, body=body), timeout=5)
+    assert caught.value.__cause__ is cause
+    assert caught.value.__context__ is None
