@@ -9,28 +9,22 @@ import ssl
 import pytest
 
 from naftiko.errors import RequestTimeout, TransportError
-from naftiko.masking import Secret
 from naftiko.transport import failures
 from naftiko.transport.failures import NotInTime, Refused, failed, failure, is_dead
 from naftiko.transport.messages import Request
 from naftiko.transport.wire.heads import Unreadable
 from naftiko.transport.wire.responses import BrokenOff, NothingCame
-
-REQUEST = Request("GET", "http://h.test/x?k=s3cret", secrets=(Secret("KEY", "s3cret"),))
-LONGER = "timeout= waits longer"
-ELSEWHERE = "is the server running there? base_uri= leads elsewhere"
-SENT = "the request was sent, and may have taken effect; the server breaks HTTP/1.1"
-PROXY = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without"
-CERTIFICATE = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
-
-
-def raised(error: BaseException, cause: BaseException) -> BaseException:
-    """Return an error that was raised from another one."""
-    error.__cause__ = cause
-    return error
-
-
-REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('::1', 9)")
+from support.failing import (
+    CERTIFICATE,
+    ELSEWHERE,
+    LONGER,
+    PROXY,
+    REFUSED,
+    REQUEST,
+    SENT,
+    no_tls,
+    raised,
+)
 
 
 @pytest.mark.parametrize(
@@ -167,19 +161,9 @@ def test_timeout_hint_gives_way_to_a_better_one(
     assert made.hint == hint
 
 
-def _no_tls() -> ssl.SSLError:
-    """Return the error of a handshake that was answered with plain HTTP."""
-    client = ssl.create_default_context()
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    incoming.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    with pytest.raises(ssl.SSLError) as caught:
-        client.wrap_bio(incoming, outgoing, server_hostname="h.test").do_handshake()
-    return caught.value
-
-
 def test_plain_http_behind_https_is_named() -> None:
     """A server that answers a TLS handshake in plain HTTP is told as that."""
-    made = failure(raised(Refused(), _no_tls()), REQUEST)
+    made = failure(raised(Refused(), no_tls()), REQUEST)
     assert made.reason == "the server speaks plain HTTP, not TLS"
     assert "http://" in made.hint
 
@@ -203,7 +187,7 @@ def test_error_tells_whether_the_request_was_sent(
     assert failed(cause, OSError(), request).was_sent is was_sent
 
 
-@pytest.mark.parametrize("error", [OSError(), ValueError("chunk"), _no_tls()])
+@pytest.mark.parametrize("error", [OSError(), ValueError("chunk"), no_tls()])
 def test_fault_behind_a_head_is_one_of_an_executed_request(error: Exception) -> None:
     """After the head, no fault is one of connecting or of writing the request."""
     told = failure(error, Request("POST", "http://h/x"), reading=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import ssl
 from http.client import IncompleteRead, LineTooLong, RemoteDisconnected
@@ -13,29 +12,23 @@ from requests import exceptions as told
 from urllib3 import exceptions as pools
 
 from naftiko.errors import RequestTimeout, TransportError
-from naftiko.masking import Secret
 from naftiko.transport import failures
 from naftiko.transport.failures import failure, is_dead
 from naftiko.transport.foreign.failures import as_told
-from naftiko.transport.messages import Request
 from naftiko.transport.wire.heads import Unreadable
+from support.failing import (
+    CERTIFICATE,
+    ELSEWHERE,
+    LONGER,
+    PROXY,
+    REFUSED,
+    REQUEST,
+    SENT,
+    no_tls,
+    raised,
+)
 
-REQUEST = Request("GET", "http://h.test/x?k=s3cret", secrets=(Secret("KEY", "s3cret"),))
 POOL: Any = None
-LONGER = "timeout= waits longer"
-ELSEWHERE = "is the server running there? base_uri= leads elsewhere"
-SENT = "the request was sent, and may have taken effect; the server breaks HTTP/1.1"
-PROXY = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY those to reach without"
-CERTIFICATE = "name the CA in REQUESTS_CA_BUNDLE, or check the host name"
-
-
-def raised(error: BaseException, cause: BaseException) -> BaseException:
-    """Return an error that was raised from another one."""
-    error.__cause__ = cause
-    return error
-
-
-REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('::1', 9)")
 
 
 @pytest.mark.parametrize(
@@ -165,21 +158,11 @@ def test_errors_that_point_at_each_other_end() -> None:
     assert failure(as_told(one), REQUEST).reason == "the response cannot be read"
 
 
-def _no_tls() -> ssl.SSLError:
-    """Return the error of a handshake that was answered with plain HTTP."""
-    client = ssl.create_default_context()
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    incoming.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    with pytest.raises(ssl.SSLError) as caught:
-        client.wrap_bio(incoming, outgoing, server_hostname="h.test").do_handshake()
-    return caught.value
-
-
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (told.SSLError(pools.SSLError(_no_tls())), "the server speaks plain HTTP"),
-        (told.ProxyError(pools.SSLError(_no_tls())), "the proxy speaks plain HTTP"),
+        (told.SSLError(pools.SSLError(no_tls())), "the server speaks plain HTTP"),
+        (told.ProxyError(pools.SSLError(no_tls())), "the proxy speaks plain HTTP"),
     ],
 )
 def test_plain_http_behind_https_is_named(error: Exception, reason: str) -> None:
